@@ -1,0 +1,328 @@
+"""What each framework, and the paper, means by a rule's name: spelling, defaults and form of the formula, as data.
+
+"Adam(eps=1e-7)" is three different optimizers in torch, Keras and optax. A `Convention` says how one of them spells
+our hyperparameters (`names`), what they are if the user says nothing (`defaults`), and which form of the formula it
+computes (`switches`). `resolve` turns a name, a convention and the user's options into a complete set of values.
+A rule that a framework lacks is given the form that its family has there, and `call` is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from surefoot.errors import UsageError, unknown
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rules import RULES
+
+
+@dataclass(frozen=True)
+class Convention:
+    """One rule as one framework means it.
+
+    `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
+    its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
+    `switches` the form of the formula, `note` what a user should know.
+    """
+
+    call: str
+    names: Mapping[str, str]
+    defaults: Mapping[str, float]
+    switches: Mapping[str, bool] = field(default_factory=dict)
+    note: str = ""
+
+
+_TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
+_KERAS = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+_OPTAX = {"lr": "learning_rate"}
+_PAPER = {"lr": "lr"}
+_BETAS_TORCH = {"beta1": "betas[0]", "beta2": "betas[1]", "eps": "eps"}
+_BETAS_KERAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
+_BETAS_OPTAX = {"beta1": "b1", "beta2": "b2", "eps": "eps"}
+_BETAS = {"beta1": 0.9, "beta2": 0.999}
+_DECOUPLED = {"decoupled": True}
+_BOUND = {"final_lr": "final_lr", "gamma": "gamma"}
+_BOUND_DEFAULTS = {"final_lr": 0.1, "gamma": 1e-3}
+
+_SGD = {
+    "torch": Convention(
+        "torch.optim.SGD",
+        {**_TORCH, "momentum": "momentum", "dampening": "dampening"},
+        {"lr": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0},
+        note="dampening does not act on the first gradient",
+    ),
+    "keras": Convention(
+        "keras.optimizers.SGD",
+        {**_KERAS, "momentum": "momentum"},
+        {"lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0},
+        {"lr_in_buffer": True, **_DECOUPLED},
+        "the velocity holds steps: a change of the learning rate acts with delay",
+    ),
+    "optax": Convention("optax.sgd", {**_OPTAX, "momentum": "momentum"}, {"momentum": 0.0}),
+    "paper": Convention(
+        "",
+        {**_PAPER, "momentum": "momentum"},
+        {"momentum": 0.0},
+        {"lr_in_buffer": True},
+        "Sutskever et al. 2013: the velocity holds steps",
+    ),
+}
+
+_ADAGRAD = {
+    "torch": Convention(
+        "torch.optim.Adagrad",
+        {
+            **_TORCH,
+            "lr_decay": "lr_decay",
+            "initial_accumulator": "initial_accumulator_value",
+            "eps": "eps",
+        },
+        {"lr": 1e-2, "weight_decay": 0.0, "lr_decay": 0.0, "initial_accumulator": 0.0, "eps": 1e-10},
+    ),
+    "keras": Convention(
+        "keras.optimizers.Adagrad",
+        {**_KERAS, "initial_accumulator": "initial_accumulator_value", "eps": "epsilon"},
+        {"lr": 1e-3, "weight_decay": 0.0, "initial_accumulator": 0.1, "eps": 1e-7},
+        {"eps_inside": True, **_DECOUPLED},
+        "a tenth of torch's rate, and the sum starts at 0.1",
+    ),
+    "optax": Convention(
+        "optax.adagrad",
+        {**_OPTAX, "initial_accumulator": "initial_accumulator_value", "eps": "eps"},
+        {"initial_accumulator": 0.1, "eps": 1e-7},
+        {"eps_inside": True},
+    ),
+    "paper": Convention(
+        "",
+        {**_PAPER, "eps": "δ"},
+        {},
+        note="Duchi et al. 2011: H = δI + diag(G)^(1/2), so δ stands outside the root",
+    ),
+}
+
+_ADADELTA = {
+    "torch": Convention(
+        "torch.optim.Adadelta",
+        {**_TORCH, "rho": "rho", "eps": "eps"},
+        {"lr": 1.0, "weight_decay": 0.0, "rho": 0.9, "eps": 1e-6},
+    ),
+    "keras": Convention(
+        "keras.optimizers.Adadelta",
+        {**_KERAS, "rho": "rho", "eps": "epsilon"},
+        {"lr": 1e-3, "weight_decay": 0.0, "rho": 0.95, "eps": 1e-7},
+        _DECOUPLED,
+        "a thousandth of the paper's step: the paper has no learning rate, which is lr 1",
+    ),
+    "optax": Convention(
+        "optax.adadelta",
+        {**_OPTAX, "weight_decay": "weight_decay", "rho": "rho", "eps": "eps"},
+        {"weight_decay": 0.0, "rho": 0.9, "eps": 1e-6},
+        note="weight decay goes into the gradient; optax 0.2.8 without a learning rate climbs: it leaves out the sign",
+    ),
+    "paper": Convention(
+        "",
+        {"rho": "ρ", "eps": "ε"},
+        {"lr": 1.0, "rho": 0.95, "eps": 1e-6},
+        note="Zeiler 2012: no learning rate; ρ and ε as in its MNIST experiments",
+    ),
+}
+
+_RMSPROP = {
+    "torch": Convention(
+        "torch.optim.RMSprop",
+        {**_TORCH, "alpha": "alpha", "eps": "eps", "momentum": "momentum"},
+        {"lr": 1e-2, "weight_decay": 0.0, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0},
+    ),
+    "keras": Convention(
+        "keras.optimizers.RMSprop",
+        {**_KERAS, "alpha": "rho", "eps": "epsilon", "momentum": "momentum"},
+        {"lr": 1e-3, "weight_decay": 0.0, "alpha": 0.9, "eps": 1e-7, "momentum": 0.0},
+        {"eps_inside": True, "lr_in_buffer": True, **_DECOUPLED},
+        "eps stands under the root: 1e-7 there is as much as 3e-4 outside",
+    ),
+    "optax": Convention(
+        "optax.rmsprop",
+        {**_OPTAX, "alpha": "decay", "eps": "eps", "momentum": "momentum"},
+        {"alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
+        {"eps_inside": True, "lr_in_buffer": True},
+        "momentum acts on steps: the learning rate comes before the trace",
+    ),
+    "paper": Convention(
+        "",
+        {**_PAPER, "alpha": "ℵ", "momentum": "ℶ", "eps": "ℸ"},
+        {"lr": 1e-4, "alpha": 0.95, "eps": 1e-4, "momentum": 0.9},
+        {"centered": True, "eps_inside": True, "lr_in_buffer": True},
+        "Graves 2013, equations 38 to 45; Hinton's slide has no eps, mean decay 0.9 and no centring",
+    ),
+}
+
+_ADAM_DEFAULTS = {"lr": 1e-3, **_BETAS, "eps": 1e-8, "weight_decay": 0.0}
+
+_ADAM = {
+    "torch": Convention("torch.optim.Adam", {**_TORCH, **_BETAS_TORCH}, _ADAM_DEFAULTS),
+    "keras": Convention(
+        "keras.optimizers.Adam",
+        {**_KERAS, **_BETAS_KERAS},
+        {**_ADAM_DEFAULTS, "eps": 1e-7},
+        {"eps_hat": True, **_DECOUPLED},
+        "eps is added before the bias is corrected: 32 times torch's on the first step",
+    ),
+    "optax": Convention("optax.adam", {**_OPTAX, **_BETAS_OPTAX}, {**_BETAS, "eps": 1e-8}),
+    "paper": Convention("", {**_PAPER, **_BETAS_OPTAX}, {"lr": 1e-3, **_BETAS, "eps": 1e-8}, note="Algorithm 1"),
+}
+
+_AMSGRAD = {
+    "torch": Convention("torch.optim.Adam", {**_TORCH, **_BETAS_TORCH}, _ADAM_DEFAULTS, note="amsgrad=True"),
+    "keras": Convention(
+        "keras.optimizers.Adam",
+        {**_KERAS, **_BETAS_KERAS},
+        {**_ADAM_DEFAULTS, "eps": 1e-7},
+        {"eps_hat": True, **_DECOUPLED},
+        "amsgrad=True",
+    ),
+    "optax": Convention(
+        "optax.amsgrad",
+        {**_OPTAX, **_BETAS_OPTAX},
+        {**_BETAS, "eps": 1e-8},
+        {"amsgrad_corrected": True},
+        "the maximum is taken over the bias-corrected mean square",
+    ),
+    "paper": Convention(
+        "",
+        {**_PAPER, "beta1": "b1", "beta2": "b2"},
+        {**_BETAS, "eps": 1e-8},
+        {"bias_correction": False},
+        "Reddi et al. 2018, Algorithm 2: no bias correction; it has no eps, give eps=0 to follow it into 0/0",
+    ),
+}
+
+_ADAMW = {
+    "torch": Convention("torch.optim.AdamW", {**_TORCH, **_BETAS_TORCH}, {**_ADAM_DEFAULTS, "weight_decay": 1e-2}),
+    "keras": Convention(
+        "keras.optimizers.AdamW",
+        {**_KERAS, **_BETAS_KERAS},
+        {**_ADAM_DEFAULTS, "eps": 1e-7, "weight_decay": 4e-3},
+        {"eps_hat": True},
+    ),
+    "optax": Convention(
+        "optax.adamw",
+        {**_OPTAX, **_BETAS_OPTAX, "weight_decay": "weight_decay"},
+        {**_BETAS, "eps": 1e-8, "weight_decay": 1e-4},
+    ),
+    "paper": Convention(
+        "",
+        {**_PAPER, **_BETAS_OPTAX, "weight_decay": "λ"},
+        {"lr": 1e-3, **_BETAS, "eps": 1e-8},
+        {"decay_by_lr": False},
+        "Loshchilov & Hutter 2019: decay follows the schedule but is not multiplied by the learning rate",
+    ),
+}
+
+_ADABOUND = {
+    "torch": Convention(
+        "",
+        {**_TORCH, **_BETAS_TORCH, **_BOUND},
+        {**_ADAM_DEFAULTS, **_BOUND_DEFAULTS},
+        {"eps_hat": True},
+        "torch has none: the authors' code (adabound 0.0.5)",
+    ),
+    "keras": Convention(
+        "",
+        {**_KERAS, **_BETAS_KERAS, **_BOUND},
+        {**_ADAM_DEFAULTS, "eps": 1e-7, **_BOUND_DEFAULTS},
+        {"eps_hat": True, **_DECOUPLED},
+        "Keras has none: the authors' formula in Keras's spelling",
+    ),
+    "optax": Convention(
+        "",
+        {**_OPTAX, **_BETAS_OPTAX, **_BOUND},
+        {**_BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
+        {"eps_hat": True},
+        "optax has none: the authors' formula in optax's spelling",
+    ),
+    "paper": Convention(
+        "",
+        {**_PAPER, "beta1": "b1", "beta2": "b2", **_BOUND},
+        {"lr": 1e-3, **_BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
+        {"bias_correction": False, "sqrt_t": True, "eps_hat": False},
+        "Luo et al. 2019, Algorithm 2: no bias correction, rate divided by sqrt(t); eps as in the code",
+    ),
+}
+
+
+def _with(table: Mapping[str, Convention], **defaults: float) -> dict[str, Convention]:
+    """Return a family's conventions with other defaults: the variant is a setting there, not a class."""
+    return {
+        name: Convention(c.call, c.names, {**c.defaults, **defaults}, c.switches, c.note) for name, c in table.items()
+    }
+
+
+CONVENTIONS: dict[str, dict[str, Convention]] = {
+    "sgd": _SGD,
+    "momentum": _with(_SGD, momentum=0.9),
+    "nesterov": _with(_SGD, momentum=0.9),
+    "adagrad": _ADAGRAD,
+    "adadelta": _ADADELTA,
+    "rmsprop": _RMSPROP,
+    "adam": _ADAM,
+    "amsgrad": _AMSGRAD,
+    "adamw": _ADAMW,
+    "adabound": _ADABOUND,
+    "amsbound": _ADABOUND,
+}
+"""`CONVENTIONS[rule][framework]`, for every rule and each of torch, keras, optax and paper."""
+
+FRAMEWORKS = ("torch", "keras", "optax", "paper")
+
+
+def convention(rule: str, framework: str) -> Convention:
+    """Return what `framework` means by `rule`.
+
+    Raises:
+        UsageError: no such rule, or no such framework.
+    """
+    if rule not in CONVENTIONS:
+        raise unknown("optimizer", rule, CONVENTIONS)
+    if framework not in FRAMEWORKS:
+        raise unknown("convention", framework, FRAMEWORKS)
+    return CONVENTIONS[rule][framework]
+
+
+def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for every hyperparameter of `rule`: the user's, else the convention's, else the rule's own.
+
+    Args:
+        rule: the rule's name.
+        framework: `torch`, `keras`, `optax` or `paper`.
+        given: the user's options, in our spelling or the framework's.
+
+    Raises:
+        UsageError: an unknown name (close matches are named), a value out of range, one hyperparameter given under
+            two names, or none given for one that the framework requires.
+    """
+    meaning, ours = convention(rule, framework), RULES[rule]
+    options = _translate(rule, meaning, given)
+    known = {**meaning.switches, **meaning.defaults, **options}
+    if "lr" not in known:
+        raise UsageError(f"{rule}: the {framework} convention has no default learning rate; give one: {rule}(lr=...).")
+    hyper = {name: value for name, value in known.items() if name in ours.defaults}
+    ours.check(hyper)
+    return {**ours.complete(hyper)}
+
+
+def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the user's options under our names."""
+    ours = {theirs: name for name, theirs in meaning.names.items()}
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        own = ours.get(name, name)
+        if own not in RULES[rule].defaults:
+            raise unknown(f"option of {rule}", name, {*RULES[rule].defaults, *ours} - set(_INTERNAL))
+        if own in options:
+            raise UsageError(f"{rule}: {own} is given twice, under two names; give it once.")
+        options[own] = float(value) if type(value) is int and not HYPERPARAMETERS[own].switch else value
+    return options
+
+
+_INTERNAL = ("base_lr",)

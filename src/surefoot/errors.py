@@ -1,0 +1,44 @@
+"""Every exception and warning that Surefoot raises, and the helper that names close matches.
+
+A user's mistake is a `UsageError`, which is also a `ValueError`, so that code written for torch or NumPy catches
+it. What went wrong outside the program (a damaged file, a full disk, another version's store) has a class of its
+own. The command line turns any `SurefootError` into one message and exit code 2. A run that diverges is a result,
+not an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SurefootError(Exception):
+    """Base of all of Surefoot's exceptions; its text says what was given, what was expected and what to do."""
+
+
+class UsageError(SurefootError, ValueError):
+    """An argument, option or file content that the user gave cannot be used."""
+
+
+class DataError(SurefootError):
+    """A data set is missing, damaged or cannot be downloaded."""
+
+
+class StoreError(SurefootError):
+    """A results store cannot be opened, read or written."""
+
+
+class TrialError(SurefootError):
+    """A trial could not be run: its worker died again and again, or its code raised."""
+
+
+class SurefootWarning(UserWarning):
+    """Something works, but not as the user may think."""
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not in the list: names the close matches, or the whole list if none is close."""
+    names = sorted(known)
+    close = get_close_matches(given.lower(), names, n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(names)}."
+    return UsageError(f"unknown {kind} {given!r}. {hint}")

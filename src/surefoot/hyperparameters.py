@@ -1,0 +1,88 @@
+"""What each hyperparameter is: its letter in the papers, its unit, its legal and its sensible range.
+
+One entry serves every rule, because a name means one thing in all of them. A *switch* is a hyperparameter that
+changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False, and
+`conventions.py` sets it. `surefoot list`, the checks of `surefoot compare` and the docs read this table.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyperparameter: what it means and which values make sense.
+
+    `low` and `high` bound the legal values; `low` itself is legal unless `above` is set, and `high` itself is legal
+    if `closed` is set. `sensible` is where to look for good values; it is advice, never enforced.
+    """
+
+    symbol: str
+    meaning: str
+    low: float = 0.0
+    high: float = math.inf
+    above: bool = False
+    closed: bool = False
+    sensible: tuple[float, float] | None = None
+    switch: bool = False
+
+    @property
+    def range(self) -> str:
+        """The legal values in words, for messages: `0 <= x < 1`."""
+        if self.switch:
+            return "True or False"
+        upper = "" if math.isinf(self.high) else f" {'<=' if self.closed else '<'} {self.high:g}"
+        return f"{self.low:g} {'<' if self.above else '<='} x{upper}"
+
+    def check(self, rule: str, name: str, value: Any) -> None:
+        """Raise `UsageError` if `value` is of the wrong type or out of range."""
+        if not self._allows(value):
+            raise UsageError(f"{rule}: {name}={value!r} is not allowed: {name} ({self.meaning}) is {self.range}.")
+
+    def _allows(self, value: Any) -> bool:
+        if self.switch:
+            return isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            return False
+        above_low = value > self.low if self.above else value >= self.low
+        return above_low and (value < self.high or (self.closed and value == self.high))
+
+
+def _switch(meaning: str) -> Hyperparameter:
+    return Hyperparameter("", meaning, switch=True)
+
+
+HYPERPARAMETERS: dict[str, Hyperparameter] = {
+    "lr": Hyperparameter("α", "learning rate: weight moved per unit of direction", sensible=(1e-5, 1.0)),
+    "momentum": Hyperparameter("μ", "share of the velocity kept each step", sensible=(0.8, 0.99)),
+    "dampening": Hyperparameter("τ", "share of a new gradient kept out of the momentum buffer", high=1.0, closed=True),
+    "lr_decay": Hyperparameter("η", "the rate is divided by 1 + (t - 1) lr_decay", sensible=(0.0, 1e-2)),
+    "initial_accumulator": Hyperparameter("s₀", "value the sum of squared gradients starts from", sensible=(0.0, 0.1)),
+    "alpha": Hyperparameter("ρ", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 0.999)),
+    "rho": Hyperparameter("ρ", "share of the running averages kept each step", high=1.0, closed=True),
+    "beta1": Hyperparameter("β₁", "share of the mean gradient kept each step", high=1.0, sensible=(0.5, 0.99)),
+    "beta2": Hyperparameter("β₂", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 1.0)),
+    "eps": Hyperparameter("ε", "keeps the divisor away from zero; unit of a gradient", sensible=(1e-10, 1e-3)),
+    "final_lr": Hyperparameter("α*", "rate on which AdaBound's two bounds close", sensible=(1e-3, 1.0)),
+    "gamma": Hyperparameter("γ", "speed at which the bounds close", high=1.0, above=True, sensible=(1e-4, 1e-2)),
+    "base_lr": Hyperparameter("α₀", "learning rate that a schedule is measured against"),
+    "weight_decay": Hyperparameter("λ", "pull of each weight towards zero", sensible=(0.0, 0.1)),
+    "nesterov": _switch("take the gradient's step after the momentum's (look-ahead)"),
+    "centered": _switch("divide by the standard deviation of the gradient, not its root mean square"),
+    "amsgrad": _switch("divide by the largest mean squared gradient so far"),
+    "maximize": _switch("climb instead of descend"),
+    "eps_inside": _switch("eps is added under the root, not to it"),
+    "eps_hat": _switch("eps is added to the root before its bias is corrected (the paper's epsilon-hat)"),
+    "lr_in_buffer": _switch("the momentum buffer holds steps (rate times gradient), not gradients"),
+    "bias_correction": _switch("moments are divided by 1 - beta^t"),
+    "amsgrad_corrected": _switch("the maximum is taken over the bias-corrected mean square"),
+    "sqrt_t": _switch("the rate is divided by the root of the step count"),
+    "decoupled": _switch("weight decay shrinks the weights themselves and stays out of the gradient"),
+    "decay_by_lr": _switch("decoupled decay is multiplied by the learning rate, not only by its schedule"),
+}

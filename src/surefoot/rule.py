@@ -1,0 +1,172 @@
+"""What a rule is: a function that returns a rate, a direction and the new state.
+
+    def adagrad(g, state, t, *, lr=1e-2, eps=1e-10): ...
+        return Step(rate=lr / (sqrt(s) + eps), direction=g, s=s)
+
+The function sees one weight (or an array of independent weights): its gradient `g`, its state slots, its own step
+count `t` (from 1), and the hyperparameters. The weight moves by `-rate * direction`. The decorator `@rule` adds what
+a reader and a machine need to know besides: name, state slots, hyperparameters with defaults, source. The function
+stays callable on floats, NumPy arrays and torch tensors; engines and front-ends only ever call it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from surefoot.errors import UsageError, unknown
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.mathops import Array
+
+AROUND: dict[str, Any] = {
+    "weight_decay": 0.0,
+    "decoupled": False,
+    "decay_by_lr": True,
+    "base_lr": None,
+    "maximize": False,
+}
+"""Hyperparameters that surround every rule; `update.py` applies them. `base_lr` None: the learning rate stays."""
+
+
+class Step:
+    """What a rule returns: how far each weight moves, and the state after the step.
+
+    Args:
+        rate: the step size of each weight; a number, or an array of the gradient's shape.
+        direction: what the rate multiplies; of the gradient's shape.
+        move: what is subtracted from the weight; `rate * direction` unless a momentum buffer stands behind the rate.
+        state: the new value of each slot; None for a slot that is not in use.
+    """
+
+    __slots__ = ("_move", "direction", "rate", "state")
+
+    def __init__(self, *, rate: Array, direction: Array, move: Array | None = None, **state: Array | None) -> None:
+        self.rate = rate
+        self.direction = direction
+        self._move = move
+        self.state: dict[str, Array] = {name: value for name, value in state.items() if value is not None}
+
+    @property
+    def move(self) -> Array:
+        """What is subtracted from the weight."""
+        return self.rate * self.direction if self._move is None else self._move
+
+    def with_rate(self, rate: Array) -> Step:
+        """Return the same step taken at another rate."""
+        return Step(rate=rate, direction=self.direction, **self.state)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One state array per weight, of the weight's shape.
+
+    `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
+    the first step: a number or the name of the hyperparameter that holds it.
+    """
+
+    name: str
+    when: str | None = None
+    start: float | str = 0.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule: the function and what is known about it. Made by `@rule` and by `Rule.variant`.
+
+    Attributes:
+        name: the rule's name, lower case: `adabound`.
+        function: `(g, state, t, **own) -> Step`.
+        own: names of the hyperparameters that the function takes.
+        slots: every slot that the rule may use; `active` tells which ones some hyperparameters ask for.
+        defaults: the hyperparameters that a user can set, those around every rule included, with their defaults.
+        source: the paper or papers.
+        doc: what the rule does, in a sentence.
+        pinned: hyperparameters that a variant fixes: they are what makes it this rule.
+    """
+
+    name: str
+    function: Callable[..., Step]
+    own: frozenset[str]
+    slots: tuple[Slot, ...]
+    defaults: Mapping[str, Any]
+    source: str
+    doc: str
+    pinned: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, g: Array, state: Any, t: Array, **hyper: Any) -> Step:
+        """Run the rule: `g` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
+        values = self.complete(hyper)
+        return self.function(g, state, t, **{name: values[name] for name in self.own})
+
+    def complete(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a value for every hyperparameter: as given, as the variant fixes it, else the default."""
+        return {**self.defaults, **hyper, **self.pinned}
+
+    def active(self, hyper: Mapping[str, Any]) -> tuple[Slot, ...]:
+        """Return the slots in use under these hyperparameters."""
+        values = self.complete(hyper)
+        return tuple(slot for slot in self.slots if slot.when is None or values[slot.when])
+
+    def starts(self, hyper: Mapping[str, Any]) -> dict[str, float]:
+        """Return the value of each slot in use before the first step."""
+        values = self.complete(hyper)
+        return {s.name: values[s.start] if isinstance(s.start, str) else s.start for s in self.active(hyper)}
+
+    def variant(self, name: str, doc: str, *, pin: Mapping[str, Any], source: str, **defaults: Any) -> Rule:
+        """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed."""
+        kept = {key: value for key, value in {**self.defaults, **defaults}.items() if key not in pin}
+        return replace(self, name=name, doc=doc, defaults=kept, source=source, pinned={**self.pinned, **pin})
+
+    def check(self, hyper: Mapping[str, Any]) -> None:
+        """Raise `UsageError` if a hyperparameter is unknown, mistyped, out of range or at odds with another."""
+        for name, value in hyper.items():
+            if name not in self.defaults:
+                raise unknown(f"option of {self.name}", name, self.defaults)
+            if value is not None or self.defaults[name] is not None:
+                HYPERPARAMETERS[name].check(self.name, name, value)
+        state = {slot: np.full(1, start) for slot, start in self.starts(hyper).items()}
+        self(np.ones(1), SimpleNamespace(**state), 1, **hyper)
+
+
+def rule(*, source: str, slots: Iterable[str | Slot] = ()) -> Callable[[Callable[..., Step]], Rule]:
+    """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`.
+
+    Args:
+        source: the paper that the formula comes from.
+        slots: the state arrays, each a name (starts at zero, always there) or a `Slot`.
+
+    Raises:
+        UsageError: a keyword of the function is not in `HYPERPARAMETERS`.
+    """
+
+    def decorate(function: Callable[..., Step]) -> Rule:
+        name, own = function.__name__, _keywords(function)
+        for keyword in own:
+            if keyword not in HYPERPARAMETERS:
+                raise UsageError(f"rule {name}: describe hyperparameter {keyword!r} in hyperparameters.py first.")
+        made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
+        doc = inspect.getdoc(function) or ""
+        return Rule(name, function, frozenset(own), made, {**AROUND, **own}, source, doc)
+
+    return decorate
+
+
+def _keywords(function: Callable[..., Step]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def schedule(lr: Array, base_lr: float | None) -> Array:
+    """Return how far a schedule has scaled the learning rate.
+
+    `base_lr` is the rate the optimizer was made with. If that was zero (a warm-up that starts from nothing) there is
+    nothing to scale by: the factor is 1 while the rate is above zero, and 0 at zero, so that nothing moves.
+    """
+    if base_lr is None:
+        return 1.0
+    return lr / base_lr if base_lr else float(bool(lr))

@@ -1,0 +1,57 @@
+"""One whole update of a weight: what stands around a rule, written once for every rule and engine.
+
+Order: the gradient's sign (`maximize`), coupled weight decay into the gradient, the rule, decoupled weight decay of
+the weight, the move. Decoupled decay uses the weight before the move, as torch, Keras and optax all do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from surefoot.mathops import Array
+from surefoot.rule import Rule, Step, schedule
+
+
+class Update(NamedTuple):
+    """The weight after an update and the step that led there."""
+
+    weight: Array
+    step: Step
+
+
+def take_step(
+    rule: Rule, weight: Array, gradient: Array, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
+) -> Step:
+    """Run the rule on the gradient as `maximize` and coupled weight decay leave it."""
+    g = -gradient if hyper["maximize"] else gradient
+    if hyper["weight_decay"] and not hyper["decoupled"]:
+        g = g + hyper["weight_decay"] * weight
+    return rule(g, SimpleNamespace(**state), t, **hyper)
+
+
+def update(
+    rule: Rule, weight: Array, gradient: Array, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
+) -> Update:
+    """Return the weight after one step of `rule`, and the step itself. Nothing is written to.
+
+    Args:
+        rule: which rule.
+        weight: the weights, an array.
+        gradient: of the weights' shape.
+        state: an array of the weights' shape for each active slot.
+        t: how many steps this weight has made, this one included.
+        hyper: a value for every hyperparameter of the rule.
+    """
+    step = take_step(rule, weight, gradient, state, t, hyper)
+    if hyper["weight_decay"] and hyper["decoupled"]:
+        weight = weight * (1 - _decay(hyper))
+    return Update(weight - step.move, step)
+
+
+def _decay(hyper: Mapping[str, Any]) -> Array:
+    """Return the share of each weight that decoupled decay takes in one step."""
+    if hyper["decay_by_lr"]:
+        return hyper["lr"] * hyper["weight_decay"]
+    return schedule(hyper["lr"], hyper["base_lr"]) * hyper["weight_decay"]
