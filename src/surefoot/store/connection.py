@@ -1,0 +1,107 @@
+"""Open the SQLite file behind a store: by one writer at a time, or by any number of readers.
+
+Write-ahead logging lets readers and the writer not wait for each other; `synchronous = FULL` costs one flush per
+epoch and keeps finished epochs through a power cut too. The lock against a second writer is an exclusive SQLite
+transaction on an empty file `<path>.lock`: the system drops it with the process, forked workers do not inherit it,
+and it works wherever SQLite does. Removing that file could let two writers in, so it stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from surefoot.errors import StoreError
+from surefoot.store.failures import ELSEWHERE, is_busy
+from surefoot.store.schema import VERSION, migrate, recognise
+
+BUSY_SECONDS = 10.0
+LOG_BYTES = 16 * 2**20  # what the write-ahead log is cut back to: room for two or three checkpoints
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write to the store at `path`.
+
+    Raises:
+        StoreError: there is no store of a known version.
+        sqlite3.Error, OSError: it cannot be opened.
+    """
+    if not path.exists():
+        raise StoreError(f"there is no results store {path}. Run `surefoot compare` first, or {ELSEWHERE}.")
+    with _closed_on_error(_connect(f"{path.as_uri()}?{_reading_mode(path)}", uri=True)) as connection:
+        if recognise(connection, path) == 0:
+            raise StoreError(f"the results store {path} is empty. Run `surefoot compare` first, or {ELSEWHERE}.")
+        return connection
+
+
+def open_writer(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """The one connection that may write to the store at `path`, made if missing, and the lock to close after it.
+
+    Raises:
+        StoreError: the file is no store of a known version, or another writer has it.
+        sqlite3.Error, OSError: it cannot be opened or made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _closed_on_error(_connect(str(path))) as connection:
+        recognise(connection, path)  # before a lock is made next to another program's file
+        with _closed_on_error(_connect(f"{path}.lock", timeout=0)) as lock:
+            _hold(lock, path)
+            _prepare(connection, path)
+            return connection, lock
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """Run the block in a transaction of this kind (DEFERRED to read, IMMEDIATE to write); undo it on any exception."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # some failures, as of a full disk, have undone it already
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(database: str, timeout: float = BUSY_SECONDS, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(database, timeout=timeout, isolation_level=None, uri=uri)
+
+
+def _reading_mode(path: Path) -> str:
+    # A reader too makes a file of shared memory next to the store. Where it may not, and no writer has left a log,
+    # the store can be read as a file that does not change.
+    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    return "immutable=1" if frozen else "mode=ro"
+
+
+def _hold(lock: sqlite3.Connection, path: Path) -> None:
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        raise StoreError(
+            f"another process is writing the results store {path}. Wait until it has ended, or {ELSEWHERE}."
+        ) from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    version = recognise(connection, path)
+    if version < VERSION:
+        with transaction(connection, "IMMEDIATE"):
+            migrate(connection, version)
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise

@@ -1,0 +1,90 @@
+"""What the store keeps, as plain frozen data: written by a running trial, read by analysis and report.
+
+Nothing here knows SQLite or a framework, so the three sides meet in this file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["running", "finished", "diverged", "failed"]
+
+RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of one trial.
+
+    `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
+    evaluation is not in it. The training figures are means over the epoch's batches while the weights were moving
+    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch.
+    Accuracies are fractions.
+    """
+
+    epoch: int
+    seconds: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The distribution over all weights of the effective step size (the rule's `rate`) at one step.
+
+    `quantiles` stand at `RATE_QUANTILES`. `lower` and `upper` are the bounds at this step for AdaBound and AMSBound,
+    None for rules without bounds.
+    """
+
+    step: int
+    quantiles: tuple[float, ...]
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is measured once, at the end of a trial, in evaluation mode.
+
+    `train_loss` and `train_accuracy` are of the first images of the training part, as many as the validation part
+    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
+    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights.
+    """
+
+    test_loss: float
+    test_accuracy: float
+    train_loss: float
+    train_accuracy: float
+    step_seconds: float
+    optimizer_bytes: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One trial as the store has it: an optimizer with its hyperparameters, one seed, one protocol.
+
+    `key` identifies it; `label` is the user's name for the optimizer (any text: escape it); `hyper` the decoded
+    hyperparameters; `protocol` everything else that decides the numbers (task, dataset, epochs, batch_size,
+    train_size, device ...); `environment` the machine and versions that ran it. A trial that diverged has
+    status `diverged`, the `reason`, the epochs before it, and no outcome.
+    """
+
+    key: str
+    study: str
+    label: str
+    rule: str
+    convention: str
+    hyper: Mapping[str, Any]
+    seed: int
+    protocol: Mapping[str, Any]
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = "running"
+    reason: str = ""
+    epochs: tuple[Epoch, ...] = ()
+    rates: tuple[Rates, ...] = ()
+    outcome: Outcome | None = None

@@ -1,0 +1,106 @@
+"""The tables of a store, their version, and how a file is recognised as a store.
+
+SQLite keeps two numbers in the file's header for this purpose: `application_id` says "a Surefoot store",
+`user_version` which tables it has. Both are written in the transaction that makes the tables, so a file is a whole
+store of one version or, killed before that, an empty file that the next run fills. Version n is reached by
+`MIGRATIONS[n - 1]`; a published migration is never edited.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from surefoot.errors import StoreError
+from surefoot.store.failures import ELSEWHERE
+
+APPLICATION_ID = int.from_bytes(b"Sure")
+
+VERSION_1 = """
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    study TEXT NOT NULL,
+    label TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    convention TEXT NOT NULL,
+    hyper TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    protocol TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'diverged', 'failed')),
+    reason TEXT NOT NULL
+);
+CREATE INDEX trials_by_study ON trials (study);
+CREATE TABLE epochs (
+    trial INTEGER NOT NULL REFERENCES trials,
+    epoch INTEGER NOT NULL,
+    seconds REAL,
+    train_loss REAL,
+    train_accuracy REAL,
+    validation_loss REAL,
+    validation_accuracy REAL,
+    PRIMARY KEY (trial, epoch)
+) WITHOUT ROWID;
+CREATE TABLE rates (
+    trial INTEGER NOT NULL REFERENCES trials,
+    step INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    quantiles TEXT NOT NULL,
+    bounds TEXT NOT NULL,
+    PRIMARY KEY (trial, step)
+) WITHOUT ROWID;
+CREATE TABLE outcomes (
+    trial INTEGER PRIMARY KEY REFERENCES trials,
+    test_loss REAL,
+    test_accuracy REAL,
+    train_loss REAL,
+    train_accuracy REAL,
+    step_seconds REAL,
+    optimizer_bytes INTEGER NOT NULL,
+    parameters INTEGER NOT NULL
+);
+CREATE TABLE checkpoints (
+    trial INTEGER PRIMARY KEY REFERENCES trials,
+    epoch INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+"""
+
+MIGRATIONS = (VERSION_1,)
+VERSION = len(MIGRATIONS)
+
+
+def recognise(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the store at `path`, 0 for an empty file; reads only.
+
+    Raises:
+        StoreError: the file is another program's database, or a store of a version that this program does not know.
+    """
+    application, version = _number(connection, "application_id"), _number(connection, "user_version")
+    if application == APPLICATION_ID and 1 <= version <= VERSION:
+        return version
+    if application == APPLICATION_ID:
+        raise StoreError(
+            f"{path} is a Surefoot store of version {version}; this Surefoot knows up to version {VERSION}. "
+            f"Upgrade surefoot, or {ELSEWHERE}."
+        )
+    if application or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreError(
+            f"{path} is the SQLite database of another program; it was left as it is. "
+            f"Expected a Surefoot store, an empty file or none: {ELSEWHERE}."
+        )
+    return 0
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the store from `version` to `VERSION`, inside the caller's transaction."""
+    for script in MIGRATIONS[version:]:
+        for statement in script.split(";"):  # executescript would commit first
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

@@ -1,0 +1,166 @@
+"""`Store`: the results of a study in one SQLite file, written by one process while any number read.
+
+A finished epoch is one transaction (its figures, its rates, the checkpoint to go on from), so a process that is killed
+at any moment loses at most the epoch that it was computing. A checkpoint is kept only while its trial runs: each
+replaces the one before, and the space is used again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from surefoot.errors import StoreError
+from surefoot.store import rows
+from surefoot.store.connection import open_reader, open_writer, transaction
+from surefoot.store.failures import told
+from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
+
+BEGIN = """
+INSERT INTO trials (key, study, label, rule, convention, hyper, seed, protocol, environment, status, reason)
+VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :protocol, :environment, 'running', '')
+ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = excluded.environment
+"""
+
+
+class Store:
+    """A file of trials. Open it for writing in the process that drives a study, read-only everywhere else.
+
+    Use it as a context manager, only in the thread that opened it, and not in a forked child. Every method raises
+    `StoreError` when SQLite reports a failure (full disk, damaged file, a read-only store); what was saved stays.
+
+    Args:
+        path: the file. For writing, it and its folder are made if they are missing.
+        readonly: read an existing store, even while another process writes it.
+
+    Raises:
+        StoreError: the file is not a store that this version knows, or another process writes it.
+
+    Example:
+        >>> with Store("results.db") as store:  # doctest: +SKIP
+        ...     store.begin(record)
+        ...     store.save_epoch(record.key, epoch, rates, checkpoint)
+        ...     store.finish(record.key, outcome)
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, readonly: bool = False) -> None:
+        self.path = Path(path).absolute()
+        self._lock: sqlite3.Connection | None = None
+        with told("open the results store", self.path):
+            if readonly:
+                self._connection = open_reader(self.path)
+            else:
+                self._connection, self._lock = open_writer(self.path)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let the next writer in; a second call does nothing."""
+        with told("close the results store", self.path):
+            self._connection.close()
+            if self._lock is not None:
+                self._lock.close()
+
+    def begin(self, record: Record) -> None:
+        """Enter the trial if it is new and set it running; what cannot go on from a checkpoint starts anew.
+
+        A trial that is there keeps its identity and place; its environment becomes this record's.
+        """
+        with self._writing() as connection:
+            connection.execute(BEGIN, rows.trial_row(record))
+            trial = self._trial(record.key)
+            saved = connection.execute("SELECT epoch FROM checkpoints WHERE trial = ?", (trial,)).fetchone()
+            last = saved[0] if saved else 0
+            connection.execute("DELETE FROM epochs WHERE trial = ? AND epoch > ?", (trial, last))
+            connection.execute("DELETE FROM rates WHERE trial = ? AND epoch > ?", (trial, last))
+            connection.execute("DELETE FROM outcomes WHERE trial = ?", (trial,))
+
+    def save_epoch(self, key: str, epoch: Epoch, rates: Sequence[Rates], checkpoint: bytes) -> None:
+        """Save a finished epoch and the rates measured in it, and replace the trial's checkpoint: all or nothing."""
+        with self._writing() as connection:
+            trial = self._trial(key)
+            connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", rows.epoch_row(trial, epoch))
+            rates_rows = [rows.rates_row(trial, epoch.epoch, each) for each in rates]
+            connection.executemany("INSERT INTO rates VALUES (?, ?, ?, ?, ?)", rates_rows)
+            connection.execute("REPLACE INTO checkpoints VALUES (?, ?, ?)", (trial, epoch.epoch, checkpoint))
+
+    def finish(self, key: str, outcome: Outcome) -> None:
+        """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
+        with self._writing() as connection:
+            trial = self._end(key, "finished", "")
+            connection.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows.outcome_row(trial, outcome))
+
+    def diverge(self, key: str, reason: str) -> None:
+        """End a trial whose numbers ran away, which is a result; the epochs before stay."""
+        with self._writing():
+            self._end(key, "diverged", reason)
+
+    def fail(self, key: str, reason: str) -> None:
+        """End a trial that could not be run; `begin` starts it anew."""
+        with self._writing():
+            self._end(key, "failed", reason)
+
+    def checkpoint(self, key: str) -> tuple[int, bytes] | None:
+        """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""
+        query = "SELECT epoch, data FROM checkpoints WHERE trial = (SELECT id FROM trials WHERE key = ?)"
+        with told("read the results store", self.path):
+            row: tuple[int, bytes] | None = self._connection.execute(query, (key,)).fetchone()
+        return row
+
+    def record(self, key: str) -> Record | None:
+        """The trial of this key, with its curves, or None."""
+        found = self._read("WHERE key = ?", key)
+        return found[0] if found else None
+
+    def records(self, study: str | None = None) -> list[Record]:
+        """All trials, or those of one study, with their curves, in the order in which they were first begun."""
+        return self._read() if study is None else self._read("WHERE study = ?", study)
+
+    def statuses(self, keys: Iterable[str]) -> dict[str, Status]:
+        """The status of those of these trials that the store has; quick, as no curves are read."""
+        wanted = set(keys)
+        with told("read the results store", self.path):
+            pairs = self._connection.execute("SELECT key, status FROM trials")
+            return {key: status for key, status in pairs if key in wanted}
+
+    def _read(self, where: str = "", *values: str) -> list[Record]:
+        def select(columns: str, table: str, order: str) -> list[rows.Row]:
+            chosen = f"SELECT {columns} FROM {table} WHERE trial IN (SELECT id FROM trials {where}) ORDER BY {order}"
+            return self._connection.execute(chosen, values).fetchall()
+
+        with told("read the results store", self.path), transaction(self._connection, "DEFERRED"):
+            trials = self._connection.execute(f"SELECT {rows.TRIAL} FROM trials {where} ORDER BY id", values).fetchall()
+            epochs = rows.epochs_by_trial(select("*", "epochs", "trial, epoch"))
+            rates = rows.rates_by_trial(select("trial, step, quantiles, bounds", "rates", "trial, step"))
+            outcomes = rows.outcomes_by_trial(select("*", "outcomes", "trial"))
+        return [
+            rows.record(columns, epochs.get(trial, ()), rates.get(trial, ()), outcomes.get(trial))
+            for trial, *columns in trials
+        ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with told("write the results store", self.path), transaction(self._connection, "IMMEDIATE"):
+            yield self._connection
+
+    def _trial(self, key: str) -> int:
+        row = self._connection.execute("SELECT id FROM trials WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise StoreError(f"{self.path} has no trial {key!r}. Enter it with Store.begin first.")
+        return int(row[0])
+
+    def _end(self, key: str, status: Status, reason: str) -> int:
+        trial = self._trial(key)
+        self._connection.execute("UPDATE trials SET status = ?, reason = ? WHERE id = ?", (status, reason, trial))
+        self._connection.execute("DELETE FROM checkpoints WHERE trial = ?", (trial,))
+        return trial
