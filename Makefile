@@ -1,0 +1,31 @@
+# Each target is complete by itself: it makes the environment in .venv first, once.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: compare test lint bench clean
+
+compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
+	$(BIN)/surefoot compare $(ARGS)
+
+test: $(READY)  ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## the benchmarks that need no other framework
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/startup.py
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surefoot needs Python 3.11 or newer: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:  ## remove the environment and what the tools leave
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,95 @@
+"""The house: arrows point one way, the front door is light, and files stay small."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "surefoot"
+
+LAYERS = [
+    "errors",
+    "mathops",
+    "hyperparameters",
+    "rule",
+    "rules",
+    "update",
+    "conventions",
+    "engines",
+    "torch",
+    "datasets",
+    "tasks",
+    "store",
+    "compare",
+    "analysis",
+    "report",
+    "cli",
+]
+"""From the ground up: a file imports from its own layer and from those before it."""
+
+EXCEPTIONS = {
+    ("analysis", "compare"): "analysis reads the store, never the running study",
+    ("report", "compare"): "the report reads the store, never the running study",
+}
+
+FRAMEWORKS = {"torch", "jax", "keras", "optax", "tensorflow"}
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports, wherever the statement stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+    return found
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.name != "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    own = layer(path)
+    for module in imports(path):
+        if module.startswith("surefoot."):
+            other = module.split(".")[1]
+            assert LAYERS.index(other) <= LAYERS.index(own), f"{path.name} imports {module}, which stands above it"
+            assert (own, other) not in EXCEPTIONS, EXCEPTIONS.get((own, other))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_frameworks_are_imported_only_where_they_belong(path):
+    used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
+    allowed = {"torch"} if layer(path) in ("engines", "torch", "tasks", "compare") else set()
+    assert used <= allowed
+
+
+def test_every_folder_of_the_house_is_a_layer():
+    assert {layer(path) for path in FILES} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_file_holds_one_concept(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("command", ["import surefoot", "import sys; sys.argv = ['surefoot', '--help']; main()"])
+def test_the_front_door_loads_no_framework(command):
+    heavy = FRAMEWORKS | {"numpy", "scipy", "altair", "vl_convert", "rich.progress"}
+    code = (
+        "import sys, atexit\nfrom surefoot.cli.main import main\n"
+        f"atexit.register(lambda: print('LOADED', sorted({heavy!r} & set(sys.modules))))\n{command}"
+    )
+    if command == "import surefoot":
+        code = code.replace("from surefoot.cli.main import main\n", "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
