@@ -40,7 +40,7 @@ def sgd(
     if lr_in_buffer:
         b = momentum * state.b + lr * g
         return Step(rate=lr, direction=g, move=momentum * b + lr * g if nesterov else b, b=b)
-    b = momentum * state.b + where(t == 1, 1.0, 1.0 - dampening) * g
+    b = momentum * state.b + where(t == 1, g, (1.0 - dampening) * g)
     return Step(rate=lr, direction=g + momentum * b if nesterov else b, b=b)
 
 

@@ -1,0 +1,211 @@
+"""The table of cases: every rule in every convention against an independent implementation, and how to compare them.
+
+Each case runs 72 weights at once, in nine blocks of eight: gradients of scale 1, 1e-4 and 1e-8, each without zeros,
+always zero, and zero at half of the steps. Each block is judged by itself and after every step: the largest difference
+over the largest distance from the start. The bound is the issue's 1e-12, for all cases and never loosened.
+
+Without weight decay the gradients do not depend on the weights, which start at 0, so a relative error of a weight
+means something at any scale; 10,000 steps are fine. With decay the weights start near 1, where their own rounding,
+1e-16, has to be small against the way gone: that is judged from step 100 on, when decay alone has moved them by 1e-3
+or more. The largest errors, 6e-13, come from rounding 1 - lr * decay, which is wrong by up to 2^-54 / (lr * decay) of
+the decay: 6e-13 where that product is 1e-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import oracles
+import reference
+from surefoot.conventions import CONVENTIONS
+from surefoot.rule import Rule
+
+TOLERANCE = 1e-12
+SCALES = (1.0, 1e-4, 1e-8)
+BLOCK = 8
+BLOCKS = tuple(slice(i, i + BLOCK) for i in range(0, 9 * BLOCK, BLOCK))
+LONG = 10_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    Attributes:
+        rule: our rule.
+        framework: the convention.
+        options: what a user of the framework writes; given to both sides.
+        call: the independent implementation; what the convention names, if empty.
+        extra: what makes that implementation our rule (`amsgrad=True`); given to it only.
+        decay: weight decay, or None where the framework has none.
+        scheduled: whether the learning rate changes from step to step, from 0 upwards and down again.
+        zeros: whether some gradients are zero from the first step on. An algorithm without eps has no answer there.
+        steps: how many.
+    """
+
+    rule: str
+    framework: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    decay: float | None = None
+    scheduled: bool = False
+    zeros: bool = True
+    steps: int = 1_000
+
+    @property
+    def oracle(self) -> str:
+        return self.call or CONVENTIONS[self.rule][self.framework].call or f"paper.{self.rule}"
+
+    def __str__(self) -> str:
+        options = ",".join(f"{name}={value}" for name, value in {**self.options, **self.extra}.items())
+        decay = "" if self.decay is None else f"decay={self.decay}"
+        parts = self.rule, self.framework, self.oracle if self.call else "", options, decay, str(self.steps)
+        return "-".join(filter(None, (*parts, "scheduled" if self.scheduled else "")))
+
+    def error(self, rule: Rule | None = None) -> float:
+        """Return the largest relative error of our rule, or of the one given, against the oracle."""
+        options = dict(self.options)
+        if self.decay is not None:
+            options["λ" if self.oracle == "paper.adamw" else "weight_decay"] = self.decay
+        gradients, start = make_gradients(self.steps, self.zeros), make_start(self.decay)
+        rates = self._rates() if self.scheduled else None
+        ours = reference.run(self.rule, self.framework, options, gradients, start, rates, rule=rule)
+        theirs = oracles.run(self.oracle, {**options, **self.extra}, gradients, start, rates)
+        return relative_error(ours, theirs, start, first=100 if self.decay else 1)
+
+    def _rates(self) -> np.ndarray:
+        base = reference.resolve(self.rule, self.framework, self.options)["lr"]
+        t = np.arange(self.steps)
+        return base * np.minimum(t / 50, 1) * np.where(t < 500, 1.0, 0.1)
+
+
+def relative_error(ours: np.ndarray, theirs: np.ndarray, start: np.ndarray, first: int) -> float:
+    """Return the largest difference over the largest distance from the start, of any block from step `first` on.
+
+    Not-a-number on either side is an infinite error; no difference is none, even where nothing has moved yet.
+    """
+    worst = 0.0
+    for block in BLOCKS:
+        gap = np.abs(ours - theirs)[first - 1 :, block].max(axis=1)
+        way = np.abs(theirs - start)[first - 1 :, block].max(axis=1)
+        still = np.where(gap == 0, 0.0, np.inf)
+        worst = max(worst, np.divide(gap, way, out=still, where=way > 0).max())
+    return worst
+
+
+@cache
+def make_gradients(steps: int, zeros: bool) -> np.ndarray:
+    """Return a gradient per step and weight: a mean of its own, noise, and bursts that a maximum remembers."""
+    rng = np.random.default_rng(steps)
+    mean = rng.choice([-1.0, 1.0], 9 * BLOCK) * rng.uniform(0.3, 1.0, 9 * BLOCK)
+    bursts = 1 + 9 * (rng.random((steps, 1)) < 0.01)
+    gradients = (mean + rng.standard_normal((steps, 9 * BLOCK))) * bursts * np.repeat(SCALES, 3 * BLOCK)
+    if zeros:
+        for dead, sparse in zip(BLOCKS[1::3], BLOCKS[2::3], strict=True):
+            gradients[:, dead] = 0.0
+            gradients[:, sparse] *= rng.random((steps, BLOCK)) < 0.5
+    gradients.flags.writeable = False
+    return gradients
+
+
+def make_start(decay: float | None) -> np.ndarray:
+    """Return the weights before the first step: 0, or where there is something to decay, near 1 and -1."""
+    sign = np.resize([1.0, -1.0], 9 * BLOCK)
+    return sign * np.linspace(0.5, 1.5, 9 * BLOCK) if decay else 0 * sign
+
+
+def _cases() -> Iterator[Case]:
+    yield from _sgd_family()
+    yield from _without_momentum()
+    yield from _rmsprop()
+    yield from _adam_family()
+    yield from _adabound_family()
+
+
+def _each(rule: str, framework: str, variants: list[dict[str, Any]], decays: Any = (None,), **rest: Any) -> Any:
+    """Yield a case per variant and decay, the first one also over 10,000 steps and one with a schedule."""
+    base = rest.pop("options", {})
+    for options in variants:
+        for decay in decays:
+            yield Case(rule, framework, {**base, **options}, decay=decay, **rest)
+    if (rule, framework) != ("adagrad", "paper"):  # the paper's norm over all steps so far: quadratic
+        yield Case(rule, framework, {**base, **variants[0]}, decay=decays[0], steps=LONG, **rest)
+    if "sqrt_t" not in CONVENTIONS[rule][framework].switches:
+        yield Case(rule, framework, {**base, **variants[-1]}, decay=decays[-1], scheduled=True, **rest)
+
+
+_BOTH = (0.0, 0.1)
+
+
+def _sgd_family() -> Iterator[Case]:
+    heavy, look = {"momentum": 0.9}, {"momentum": 0.8, "nesterov": True}
+    damped = {"momentum": 0.9, "dampening": 0.5}
+    yield from _each("sgd", "torch", [{}, damped, look, {"maximize": True}, heavy], _BOTH)
+    yield from _each("sgd", "keras", [{}, look, heavy], _BOTH)
+    yield from _each("sgd", "optax", [{}, look, heavy], options={"learning_rate": 0.01})
+    yield from _each("sgd", "paper", [{"lr": 0.01}])
+    for rule, extra in {"momentum": heavy, "nesterov": {"momentum": 0.9, "nesterov": True}}.items():
+        yield from _each(rule, "torch", [{}], _BOTH, extra=extra)
+        yield from _each(rule, "keras", [{}], _BOTH, extra=extra)
+        yield from _each(rule, "optax", [{"learning_rate": 0.01}], extra=extra)
+        yield from _each(rule, "paper", [{"lr": 0.01}, {"lr": 0.01, "momentum": 0.5}])
+
+
+def _without_momentum() -> Iterator[Case]:
+    full = {"initial_accumulator_value": 0.1, "lr_decay": 1e-2}
+    yield from _each("adagrad", "torch", [{}, {"maximize": True}, {"lr_decay": 1e-2}, full], _BOTH)
+    yield from _each("adagrad", "keras", [{}, {"initial_accumulator_value": 0.0}], _BOTH)
+    bare = {"initial_accumulator_value": 0.0, "eps": 1e-9}
+    yield from _each("adagrad", "optax", [{}, bare], options={"learning_rate": 0.01})
+    yield from _each("adagrad", "paper", [{"lr": 0.01, "δ": 1e-8}])
+    yield from _each("adadelta", "torch", [{}, {"maximize": True}, {"rho": 0.99, "eps": 1e-8}], _BOTH)
+    yield from _each("adadelta", "keras", [{}, {"learning_rate": 1.0}], _BOTH)
+    yield from _each("adadelta", "optax", [{"learning_rate": 1.0}], _BOTH)
+    yield from _each("adadelta", "paper", [{}])
+
+
+def _rmsprop() -> Iterator[Case]:
+    heavy, centered = {"momentum": 0.9}, {"centered": True}
+    variants = [{}, centered, {**heavy, **centered}, heavy]
+    yield from _each("rmsprop", "torch", [*variants[:3], {"maximize": True}, heavy], _BOTH)
+    for framework, options in {"keras": {}, "optax": {"learning_rate": 0.01}}.items():
+        decays = _BOTH if framework == "keras" else (None,)
+        yield from _each("rmsprop", framework, variants, decays, options=options)
+    yield from _each("rmsprop", "paper", [{}, {"ℵ": 0.9, "ℶ": 0.5, "ℸ": 1e-6}])
+
+
+def _adam_family() -> Iterator[Case]:
+    betas = {"betas[0]": 0.8, "betas[1]": 0.95, "eps": 1e-6}
+    yield from _each("adam", "torch", [{}, betas, {"amsgrad": True}, {"maximize": True}], _BOTH)
+    yield from _each("adam", "keras", [{}, {"beta_1": 0.8, "beta_2": 0.95}, {"amsgrad": True}], _BOTH)
+    yield from _each("adam", "optax", [{}, {"b1": 0.8, "b2": 0.95}], options={"learning_rate": 1e-3})
+    yield from _each("adam", "paper", [{}])
+    yield from _each("amsgrad", "torch", [{}], _BOTH, extra={"amsgrad": True})
+    yield from _each("amsgrad", "keras", [{}], _BOTH, extra={"amsgrad": True})
+    yield from _each("amsgrad", "optax", [{"learning_rate": 1e-3}])
+    yield from _each("amsgrad", "paper", [{"lr": 1e-3, "eps": 0.0}], zeros=False)
+    yield from _each("amsgrad", "paper", [{"lr": 1e-3}], extra={"eps": 1e-8})
+    yield from _each("adamw", "torch", [{}, {"amsgrad": True}, {"maximize": True}], _BOTH)
+    yield from _each("adamw", "keras", [{}], _BOTH)
+    yield from _each("adamw", "optax", [{"learning_rate": 1e-3}], _BOTH)
+    yield from _each("adamw", "paper", [{}], (0.0, 1e-3))
+
+
+def _adabound_family() -> Iterator[Case]:
+    other = {"betas[0]": 0.8, "betas[1]": 0.95, "final_lr": 0.01, "gamma": 1e-2, "eps": 1e-6}
+    for rule, ams in {"adabound": False, "amsbound": True}.items():
+        official: dict[str, Any] = {"call": "adabound.AdaBound", "extra": {"amsbound": ams}}
+        yield from _each(rule, "torch", [{}, other], _BOTH, **official)
+        yield from _each(rule, "optax", [{"lr": 1e-3}], _BOTH, **official)
+        yield from _each(rule, "keras", [{}], (0.0, 0.1), call=f"paper.{rule}_keras")
+        yield from _each(rule, "paper", [{"eps": 0.0}], zeros=False)
+        yield from _each(rule, "paper", [{}], extra={"eps": 1e-8})
+
+
+CASES = tuple(_cases())

@@ -1,0 +1,173 @@
+"""The table of conventions against the frameworks' own signatures, and what `resolve` makes of a user's options."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention, resolve
+from surefoot.errors import UsageError
+from surefoot.rules import RULES
+
+# What a framework's optimizer takes that is no hyperparameter of the rule: how it runs, not what it computes.
+OUTSIDE = {
+    "torch": {"params", "foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay"},
+    "keras": {
+        "clipnorm",
+        "clipvalue",
+        "global_clipnorm",
+        "use_ema",
+        "ema_momentum",
+        "ema_overwrite_frequency",
+        "loss_scale_factor",
+        "gradient_accumulation_steps",
+        "name",
+        "kwargs",
+    },
+    # eps_root, initial_scale and bias_correction are parts of a formula that no paper and no other framework has;
+    # nesterov is optax's own addition to Adam and RMSprop.
+    "optax": {
+        "accumulator_dtype",
+        "mu_dtype",
+        "mask",
+        "weight_decay_mask",
+        "eps_root",
+        "initial_scale",
+        "bias_correction",
+        "bias_correction_mu",
+        "bias_correction_nu",
+        "nesterov",
+    },
+}
+
+# Switches that we spell otherwise than the framework, or that tell one of our rules from another.
+SWITCHES = {"nesterov", "centered", "amsgrad", "amsbound", "maximize", "eps_in_sqrt"}
+
+# Where our default is not the framework's: the option that turns its optimizer into this rule.
+MADE_BY = {("momentum", "momentum"), ("nesterov", "momentum")}
+
+REAL = [(rule, framework) for rule in RULES for framework in FRAMEWORKS if CONVENTIONS[rule][framework].call]
+OFFICIAL = [("adabound", "torch"), ("amsbound", "torch")]
+
+
+def _parameters(rule: str, framework: str) -> dict[str, Any]:
+    """Return the names and defaults in the framework's own signature, `betas` taken apart."""
+    library, _, name = (CONVENTIONS[rule][framework].call or "adabound.AdaBound").rpartition(".")
+    signature = inspect.signature(getattr(importlib.import_module(library), name))
+    found = {}
+    for parameter in signature.parameters.values():
+        if isinstance(parameter.default, tuple):
+            found |= {f"{parameter.name}[{i}]": value for i, value in enumerate(parameter.default)}
+        else:
+            found[parameter.name] = parameter.default
+    return found
+
+
+def test_every_rule_has_every_convention():
+    assert set(CONVENTIONS) == set(RULES)
+    assert all(tuple(table) == FRAMEWORKS for table in CONVENTIONS.values())
+
+
+def test_frameworks_have_what_the_table_says_they_have():
+    assert len(REAL) == 9 * 3
+    assert {rule for rule in RULES if not CONVENTIONS[rule]["torch"].call} == {"adabound", "amsbound"}
+
+
+@pytest.mark.parametrize(("rule", "framework"), REAL + OFFICIAL)
+def test_names_and_defaults_are_the_framework_s(rule, framework):
+    meaning, theirs = CONVENTIONS[rule][framework], _parameters(rule, framework)
+    for name, spelling in meaning.names.items():
+        default = theirs[spelling]
+        if default is inspect.Parameter.empty or (name == "lr" and default is None):
+            assert name not in meaning.defaults
+        elif (rule, name) not in MADE_BY:
+            assert meaning.defaults[name] == (default or 0.0)
+
+
+@pytest.mark.parametrize(("rule", "framework"), REAL + OFFICIAL)
+def test_no_option_of_the_framework_is_left_out(rule, framework):
+    known = {*CONVENTIONS[rule][framework].names.values(), *OUTSIDE[framework], *SWITCHES}
+
+    assert set(_parameters(rule, framework)) - known == set()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_table_speaks_of_the_rule_s_own_hyperparameters(rule, framework):
+    meaning, known = CONVENTIONS[rule][framework], {*RULES[rule].defaults, *RULES[rule].pinned}
+
+    assert set(meaning.names) | set(meaning.defaults) | set(meaning.switches) <= known
+    assert len(set(meaning.names.values())) == len(meaning.names)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_resolve_gives_every_hyperparameter_a_value(rule, framework):
+    hyper = resolve(rule, framework, {"lr": 0.25})
+
+    assert hyper.keys() == RULES[rule].defaults.keys() | RULES[rule].pinned.keys()
+    assert hyper["lr"] == 0.25
+    assert [name for name, value in hyper.items() if value is None] == ["base_lr"]
+
+
+def test_resolve_takes_the_user_s_value_over_the_convention_s_over_the_rule_s():
+    assert resolve("adam", "torch", {})["eps"] == 1e-8
+    assert resolve("adam", "keras", {})["eps"] == 1e-7
+    assert resolve("adam", "keras", {"epsilon": 1e-3})["eps"] == 1e-3
+    assert resolve("adam", "keras", {"eps": 1e-3})["eps"] == 1e-3
+    assert resolve("adam", "torch", {"betas[1]": 0.95})["beta2"] == 0.95
+    assert resolve("rmsprop", "keras", {"rho": 0.5})["alpha"] == 0.5
+    assert resolve("adam", "torch", {})["amsgrad_corrected"] is False
+
+
+def test_resolve_makes_a_float_of_an_int_and_keeps_the_given_mapping():
+    given = {"lr": 1}
+
+    value = resolve("sgd", "torch", given)["lr"]
+
+    assert type(value) is float
+    assert given == {"lr": 1}
+
+
+@pytest.mark.parametrize(
+    ("rule", "framework", "given", "said"),
+    [
+        ("adam", "torch", {"epsilom": 1e-8}, r"unknown option of adam 'epsilom'. Did you mean 'eps"),
+        ("adam", "keras", {"epsilom": 1e-8}, r"Did you mean 'epsilon'"),
+        ("adam", "torch", {"zzz": 1}, r"Known: amsgrad, .*betas\[0\]"),
+        ("amsgrad", "torch", {"amsgrad": False}, r"unknown option of amsgrad 'amsgrad'"),
+        ("adam", "keras", {"eps": 1e-8, "epsilon": 1e-8}, r"eps is given twice"),
+        ("adam", "torch", {"beta1": 0.9, "betas[0]": 0.9}, r"beta1 is given twice"),
+        ("adam", "torch", {"betas[0]": 1.0}, r"beta1=1.0 is not allowed: .* is 0 <= x < 1"),
+        ("sgd", "torch", {"lr": -1}, r"lr=-1.0 is not allowed: .* is 0 <= x\."),
+        ("sgd", "torch", {"lr": "fast"}, r"lr='fast' is not allowed"),
+        ("sgd", "torch", {"lr": True}, r"lr=True is not allowed"),
+        ("sgd", "torch", {"lr": None}, r"lr=None is not allowed"),
+        ("sgd", "torch", {"nesterov": 1, "momentum": 0.9}, r"nesterov=1 is not allowed: .* is True or False"),
+        ("sgd", "torch", {"nesterov": True}, r"nesterov=True needs momentum above 0"),
+        ("sgd", "torch", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, r"dampening=0.1"),
+        ("adabound", "torch", {"gamma": 0}, r"gamma=0.0 is not allowed: .* is 0 < x < 1"),
+        ("adamm", "torch", {}, r"unknown optimizer 'adamm'. Did you mean 'adam'"),
+        ("adam", "tourch", {}, r"unknown convention 'tourch'. Did you mean 'torch'"),
+    ],
+)
+def test_resolve_says_what_is_wrong(rule, framework, given, said):
+    with pytest.raises(UsageError, match=said):
+        resolve(rule, framework, given)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_resolve_asks_for_the_rate_that_optax_asks_for(rule):
+    with pytest.raises(UsageError, match=rf"^{rule}: the optax convention .* give one: {rule}\(lr=\.\.\.\)\.$"):
+        resolve(rule, "optax", {})
+
+
+def test_unknown_option_does_not_offer_what_users_never_set():
+    with pytest.raises(UsageError) as error:
+        resolve("adabound", "torch", {"zzz": 1})
+
+    assert "base_lr" not in str(error.value)
+    assert convention("adabound", "torch").names["final_lr"] in str(error.value)

@@ -1,0 +1,95 @@
+"""What each hyperparameter may be, and what the message says when it may not."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from surefoot.errors import UsageError
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import AROUND
+from surefoot.rules import RULES
+
+
+def test_table_describes_every_hyperparameter_of_every_rule_and_no_other():
+    used = set().union(*(rule.defaults.keys() | rule.pinned.keys() for rule in RULES.values()))
+
+    assert used == HYPERPARAMETERS.keys()
+    assert used >= AROUND.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("lr", "0 <= x"),
+        ("beta2", "0 <= x < 1"),
+        ("rho", "0 <= x <= 1"),
+        ("gamma", "0 < x < 1"),
+        ("nesterov", "True or False"),
+    ],
+)
+def test_range_in_words(name, words):
+    assert HYPERPARAMETERS[name].range == words
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lr", 0.0),
+        ("lr", 1e9),
+        ("lr", np.float32(0.1)),
+        ("lr", 1),
+        ("beta1", 0.0),
+        ("rho", 1.0),
+        ("dampening", 1.0),
+        ("gamma", 1e-9),
+        ("nesterov", False),
+    ],
+)
+def test_legal_value_passes(name, value):
+    HYPERPARAMETERS[name].check("sgd", name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lr", -1e-9),
+        ("lr", math.nan),
+        ("lr", math.inf),
+        ("lr", "0.1"),
+        ("lr", None),
+        ("lr", True),
+        ("lr", 1j),
+        ("beta1", 1.0),
+        ("gamma", 0.0),
+        ("gamma", 1.0),
+        ("rho", 1.1),
+        ("nesterov", 1),
+        ("nesterov", "True"),
+    ],
+)
+def test_illegal_value_is_named_with_its_meaning_and_range(name, value):
+    entry = HYPERPARAMETERS[name]
+    said = f"sgd: {name}={value!r} is not allowed: {name} ({entry.meaning}) is {entry.range}."
+
+    with pytest.raises(UsageError, match=f"^{re.escape(said)}$"):
+        entry.check("sgd", name, value)
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_sensible_values_are_legal_and_a_switch_has_none(name):
+    entry = HYPERPARAMETERS[name]
+
+    assert entry.meaning
+    if entry.sensible is not None:
+        low, high = entry.sensible
+        assert not entry.switch
+        assert entry.low <= low < high <= entry.high
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_defaults_of_every_rule_are_legal(rule):
+    rule.check(rule.complete({}) if not rule.pinned else dict(rule.defaults))

@@ -1,0 +1,115 @@
+"""The same rule on NumPy, on torch and on Python floats: same values, same dtype, inputs untouched, differentiable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.rules import RULES
+from surefoot.update import update
+
+# A step is a chain of fewer than 16 roundings of relative size 2^-53, which the smallest difference taken in it,
+# 1 - 0.9 of a bias correction or a centred variance after few steps, makes ten times as large.
+FEW_ULP = 16 * 10 * 2.0**-53
+FEW_ULP_FLOAT32 = 16 * 10 * 2.0**-24
+
+# A power that two libraries round differently in its last digit is wrong by 2^-53 / (1 - 0.999) in 1 - 0.999^1.
+POWER_ULP = 2.0**-53 / (1 - 0.999)
+
+RULE_CASES = [(rule, framework) for rule in RULES for framework in FRAMEWORKS]
+WEIGHT, GRADIENTS = np.linspace(-1, 1, 8), np.random.default_rng(0).standard_normal((6, 8))
+
+
+def _hyper(name: str, framework: str) -> dict:
+    """Return hyperparameters under which every part of the rule is at work."""
+    options: dict = {"lr": 0.01, "weight_decay": 0.1}
+    if name == "sgd":
+        options["momentum"] = 0.9
+    if name in ("sgd", "momentum"):
+        options["dampening"] = 0.3
+    if name == "rmsprop":
+        options |= {"momentum": 0.9, "centered": True}
+    if name == "adagrad":
+        options["lr_decay"] = 0.1
+    return resolve(name, framework, options) | {"base_lr": 0.02}
+
+
+def _run(name, framework, make, t_of=int):
+    """Return the weights after six steps on the arrays that `make` makes."""
+    rule, hyper, weight = RULES[name], _hyper(name, framework), make(WEIGHT)
+    state = {slot: make(np.full(8, start)) for slot, start in rule.starts(hyper).items()}
+    for i, gradient in enumerate(GRADIENTS):
+        weight, step = update(rule, weight, make(gradient), state, t_of(i + 1), hyper)
+        state = step.state
+        assert {array.dtype for array in (weight, *state.values())} == {make(WEIGHT).dtype}
+    return np.asarray(weight, dtype=np.float64)
+
+
+def _close(ours, theirs, tolerance):
+    gap, way = np.abs(ours - theirs).max(), np.abs(theirs - WEIGHT).max()
+    assert gap <= tolerance * (way + np.abs(WEIGHT).max())
+
+
+@pytest.mark.parametrize(("name", "framework"), RULE_CASES)
+def test_torch_equals_numpy(name, framework):
+    _close(_run(name, framework, torch.tensor), _run(name, framework, np.array), FEW_ULP)
+
+
+@pytest.mark.parametrize(("name", "framework"), RULE_CASES)
+@pytest.mark.parametrize("make", [np.float32, lambda x: torch.tensor(x, dtype=torch.float32)], ids=["numpy", "torch"])
+def test_float32_stays_float32_and_near_float64(name, framework, make):
+    _close(_run(name, framework, make), _run(name, framework, np.array), FEW_ULP_FLOAT32)
+
+
+@pytest.mark.parametrize(("name", "framework"), RULE_CASES)
+def test_step_count_as_float64_tensor_equals_int(name, framework):
+    def tensor(t):
+        return torch.tensor(t, dtype=torch.float64)
+
+    _close(_run(name, framework, torch.tensor, tensor), _run(name, framework, torch.tensor), POWER_ULP)
+
+
+@pytest.mark.parametrize(("name", "framework"), RULE_CASES)
+def test_python_floats_equal_numpy(name, framework):
+    rule, hyper = RULES[name], _hyper(name, framework)
+    arrays = {slot: np.full(1, 0.25) for slot in rule.starts(hyper)}
+    floats = dict.fromkeys(arrays, 0.25)
+
+    one = update(rule, 0.5, 0.75, floats, 3, hyper).weight
+    array = update(rule, np.array([0.5]), np.array([0.75]), arrays, 3, hyper).weight
+
+    assert isinstance(one, float)
+    np.testing.assert_allclose(one, array[0], rtol=FEW_ULP)
+
+
+@pytest.mark.parametrize(("name", "framework"), RULE_CASES)
+def test_update_leaves_its_inputs_alone(name, framework):
+    rule, hyper = RULES[name], _hyper(name, framework)
+    state = {slot: torch.full((8,), 0.25) for slot in rule.starts(hyper)}
+    weight, gradient = torch.tensor(WEIGHT), torch.tensor(GRADIENTS[0])
+    given = (weight, gradient, *state.values())
+    before = [array.clone() for array in given]
+
+    new = update(rule, weight, gradient, state, 3, hyper)
+
+    assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
+    assert all(array._version == 0 for array in given)
+    assert not {id(array) for array in (new.weight, *new.step.state.values())} & {id(array) for array in given}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_gradients_flow_through_an_update(name):
+    """For learning rates learnt by descent and the like: autograd agrees with finite differences."""
+    rule, hyper = RULES[name], _hyper(name, "torch")
+    slots = tuple(rule.starts(hyper))
+
+    def step(weight, gradient, *state):
+        return update(rule, weight, gradient, dict(zip(slots, state, strict=True)), 3, hyper).weight
+
+    inputs = [WEIGHT, GRADIENTS[0], *(np.linspace(0.3, 0.4, 8) for _ in slots)]
+    if "a" in slots:
+        inputs[2 + slots.index("a")] = np.linspace(0.1, 0.2, 8)  # a mean whose square is below the mean square
+
+    assert torch.autograd.gradcheck(step, [torch.tensor(x, requires_grad=True) for x in inputs])

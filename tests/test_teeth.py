@@ -1,0 +1,168 @@
+"""Known faults are planted in rules, and the comparison that `test_rules` makes has to catch each one.
+
+`FAULTS` lists the fault, the rule it sits in and the case that must fail. The same case passes with the same rule
+rebuilt without a fault, so what fails is the fault and not the rebuilding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cases import CASES, TOLERANCE
+from surefoot.rule import Rule, Step
+from surefoot.rules import RULES
+
+Function = Callable[..., Step]
+Fault = Callable[[Function], Function]
+
+
+def _none(f: Function) -> Function:
+    return lambda g, state, t, **h: f(g, state, t, **h)
+
+
+def _sign_flipped(f: Function) -> Function:
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        step = f(g, state, t, **h)
+        return Step(rate=-step.rate, direction=step.direction, move=-step.move, **step.state)
+
+    return faulty
+
+
+def _rate_off(f: Function) -> Function:
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        step = f(g, state, t, **h)
+        return Step(rate=step.rate, direction=step.direction, move=step.move * (1 + 1e-11), **step.state)
+
+    return faulty
+
+
+def _read_after_write(slot: str) -> Fault:
+    """Use the slot's new value where the old one is meant; what is stored stays right."""
+
+    def plant(f: Function) -> Function:
+        def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+            right = f(g, state, t, **h)
+            wrong = f(g, SimpleNamespace(**{**vars(state), slot: right.state[slot]}), t, **h)
+            return Step(rate=wrong.rate, direction=wrong.direction, move=wrong.move, **right.state)
+
+        return faulty
+
+    return plant
+
+
+def _given(**changed: Any) -> Fault:
+    """Run the rule with hyperparameters other than those asked for."""
+    return lambda f: lambda g, state, t, **h: f(g, state, t, **{**h, **changed})
+
+
+def _flipped(switch: str) -> Fault:
+    return lambda f: lambda g, state, t, **h: f(g, state, t, **{**h, switch: not h[switch]})
+
+
+def _betas_swapped(f: Function) -> Function:
+    return lambda g, state, t, **h: f(g, state, t, **{**h, "beta1": h["beta2"], "beta2": h["beta1"]})
+
+
+def _t_late(f: Function) -> Function:
+    return lambda g, state, t, **h: f(g, state, t + 1, **h)
+
+
+def _max_dropped(f: Function) -> Function:
+    return lambda g, state, t, **h: f(g, SimpleNamespace(m=state.m, v=state.v, vmax=0 * state.v), t, **h)
+
+
+def _adam_eps_inside(_: Function) -> Function:
+    def faulty(g: Any, state: Any, t: Any, *, lr: float, beta1: float, beta2: float, eps: float, **h: Any) -> Step:  # noqa: ARG001
+        m, v = beta1 * state.m + (1 - beta1) * g, beta2 * state.v + (1 - beta2) * g * g
+        root = np.sqrt(v / (1 - beta2**t) + eps)
+        return Step(rate=lr / (1 - beta1**t) / root, direction=m, m=m, v=v)
+
+    return faulty
+
+
+def _pinned(**values: Any) -> Callable[[Rule], Rule]:
+    return lambda rule: replace(rule, pinned={**rule.pinned, **values})
+
+
+def _function(fault: Fault) -> Callable[[Rule], Rule]:
+    return lambda rule: replace(rule, function=fault(rule.function))
+
+
+def _unstarted(rule: Rule) -> Rule:
+    return replace(rule, slots=tuple(replace(slot, start=0.0) for slot in rule.slots))
+
+
+ADAM, ADAMW = "adam-torch-decay=0.0-1000", "adamw-torch-decay=0.1-1000"
+AMS_BOUND = "amsbound-torch-adabound.AdaBound-amsbound=True-decay=0.0-1000"
+SCHEDULED_BOUND = (
+    "adabound-torch-adabound.AdaBound-betas[0]=0.8,betas[1]=0.95,final_lr=0.01,gamma=0.01,eps=1e-06,"
+    "amsbound=False-decay=0.1-1000-scheduled"
+)
+HEAVY_KERAS = "sgd-keras-momentum=0.9-decay=0.1-1000-scheduled"
+DAMPED = "sgd-torch-momentum=0.9,dampening=0.5-decay=0.0-1000"
+
+FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
+    "bias correction dropped": (_function(_given(bias_correction=False)), ADAM),
+    "move's sign flipped": (_function(_sign_flipped), ADAM),
+    "move's sign flipped, gradient descent": (_function(_sign_flipped), "sgd-torch-decay=0.0-1000"),
+    "eleventh digit of the move wrong": (_function(_rate_off), ADAM),
+    "momentum read after write": (_function(_read_after_write("m")), ADAM),
+    "past steps read after write": (_function(_read_after_write("u")), "adadelta-torch-decay=0.0-1000"),
+    "sum of squares read after write": (_function(_read_after_write("s")), "adagrad-torch-decay=0.0-1000"),
+    "buffer read after write": (_function(_read_after_write("b")), DAMPED),
+    "betas swapped": (_function(_betas_swapped), ADAM),
+    "eps moved inside the root": (_function(_adam_eps_inside), ADAM),
+    "eps moved inside the root, rmsprop": (_function(_flipped("eps_inside")), "rmsprop-torch-decay=0.0-1000"),
+    "eps added before the bias is corrected": (_function(_flipped("eps_hat")), ADAM),
+    "eps added after the bias is corrected": (_function(_flipped("eps_hat")), "adam-keras-decay=0.0-1000"),
+    "decay coupled instead of decoupled": (_pinned(decoupled=False), ADAMW),
+    "decay decoupled instead of coupled": (_pinned(decoupled=True), "adam-torch-decay=0.1-1000"),
+    "decay dropped": (_pinned(weight_decay=0.0), "sgd-torch-decay=0.1-1000"),
+    "decay multiplied by the rate": (_pinned(decay_by_lr=True), "adamw-paper-decay=0.001-1000-scheduled"),
+    "maximize ignored": (_pinned(maximize=False), "adam-torch-maximize=True-decay=0.0-1000"),
+    "t one late": (_function(_t_late), ADAM),
+    "t one late, rate decay": (_function(_t_late), "adagrad-torch-lr_decay=0.01-decay=0.0-1000"),
+    "t one late, bounds": (_function(_t_late), AMS_BOUND),
+    "first gradient dampened": (_function(_t_late), DAMPED),
+    "maximum dropped": (_function(_max_dropped), "amsgrad-torch-amsgrad=True-decay=0.0-1000"),
+    "maximum dropped, amsbound": (_function(_max_dropped), AMS_BOUND),
+    "maximum over the wrong moment": (
+        _function(_flipped("amsgrad_corrected")),
+        "amsgrad-optax-learning_rate=0.001-1000",
+    ),
+    "bounds not scaled by the schedule": (_function(_given(base_lr=None)), SCHEDULED_BOUND),
+    "rate not divided by sqrt(t)": (_function(_given(sqrt_t=False)), "adabound-paper-eps=1e-08-1000"),
+    "buffer of gradients instead of steps": (_function(_flipped("lr_in_buffer")), HEAVY_KERAS),
+    "look-ahead dropped": (_function(_given(nesterov=False)), "sgd-torch-momentum=0.8,nesterov=True-decay=0.0-1000"),
+    "mean not taken off": (_function(_given(centered=False)), "rmsprop-torch-centered=True-decay=0.0-1000"),
+    "accumulator starts at zero": (_unstarted, "adagrad-keras-decay=0.0-1000"),
+}
+
+_BY_ID = {str(case): case for case in CASES}
+
+
+@pytest.mark.parametrize(("make_faulty", "case_id"), FAULTS.values(), ids=FAULTS.keys())
+def test_comparison_catches_fault(make_faulty, case_id):
+    case = _BY_ID[case_id]
+
+    assert not case.error(make_faulty(RULES[case.rule])) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case_id", sorted({case_id for _, case_id in FAULTS.values()}))
+def test_comparison_passes_the_rule_rebuilt_without_fault(case_id):
+    case = _BY_ID[case_id]
+
+    assert case.error(_function(_none)(RULES[case.rule])) <= TOLERANCE
+
+
+def test_comparison_catches_not_a_number():
+    case = _BY_ID[ADAM]
+    rule = _function(lambda f: lambda g, state, t, **h: f(g * np.nan if t == 900 else g, state, t, **h))
+
+    assert case.error(rule(RULES["adam"])) == np.inf
