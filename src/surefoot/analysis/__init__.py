@@ -1,0 +1,25 @@
+"""Numbers to claims: rows with intervals, a target that discriminates, a verdict with ties. No framework, no files."""
+
+from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.intervals import Interval
+from surefoot.analysis.plain import plain
+from surefoot.analysis.summary import Row, Summary, summarize
+from surefoot.analysis.table import Table, pair_table, table
+from surefoot.analysis.target import Reach
+from surefoot.analysis.verdict import Pair, Verdict
+
+__all__ = [
+    "Arm",
+    "Interval",
+    "Pair",
+    "Reach",
+    "Row",
+    "Summary",
+    "Table",
+    "Verdict",
+    "group",
+    "pair_table",
+    "plain",
+    "summarize",
+    "table",
+]

@@ -1,0 +1,97 @@
+"""An arm: one optimizer setting of a study, with its trials over seeds sorted by how they ended.
+
+Records are grouped by label, as the user named them. What must not be averaged is refused here, once: one label for
+two settings, one seed twice, or trials of two protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+
+from surefoot.errors import UsageError
+from surefoot.store.records import Record, Status
+
+COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The trials of one optimizer setting, ordered by seed."""
+
+    label: str
+    trials: tuple[Record, ...]
+
+    @cached_property
+    def finished(self) -> tuple[Record, ...]:
+        """The trials that count in means: run to the end, with finite test figures."""
+        return tuple(trial for trial in self.trials if _is_finished(trial))
+
+    @cached_property
+    def diverged(self) -> tuple[Record, ...]:
+        """The trials whose mathematics blew up; one that reached the end with a loss that is not a number is one."""
+        return tuple(t for t in self.trials if t.status == "diverged" or (_ended(t) and not _is_finished(t)))
+
+    @cached_property
+    def judged(self) -> tuple[Record, ...]:
+        """Finished and diverged trials: those that say something about the optimizer."""
+        return self.finished + self.diverged
+
+    def with_status(self, status: Status) -> tuple[Record, ...]:
+        """The trials that the store has under this status."""
+        return tuple(trial for trial in self.trials if trial.status == status)
+
+    def accuracies(self) -> dict[int, float]:
+        """Test accuracy by seed, of the finished trials."""
+        return {trial.seed: trial.outcome.test_accuracy for trial in self.finished if trial.outcome}
+
+
+def group(records: Sequence[Record]) -> tuple[Arm, ...]:
+    """The arms of the records, in the order in which their labels first appear.
+
+    Raises UsageError when the records cannot be compared: other protocols, one label for two settings, a seed twice.
+    """
+    _same_protocol(records)
+    by_label: dict[str, list[Record]] = {}
+    for record in records:
+        by_label.setdefault(record.label, []).append(record)
+    return tuple(_arm(label, trials) for label, trials in by_label.items())
+
+
+def _arm(label: str, trials: list[Record]) -> Arm:
+    first = trials[0]
+    for other in trials[1:]:
+        if _setting(other) != _setting(first):
+            raise UsageError(
+                f"the name {label!r} stands for two settings: {_setting(first)} and {_setting(other)}. "
+                "Give each setting a name of its own."
+            )
+    seeds = [trial.seed for trial in trials]
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"{label!r} has two trials with the same seed (seeds {seeds}). Pass one trial for each seed.")
+    return Arm(label, tuple(sorted(trials, key=lambda trial: trial.seed)))
+
+
+def _setting(record: Record) -> tuple[str, str, Mapping[str, object]]:
+    return record.rule, record.convention, dict(record.hyper)
+
+
+def _same_protocol(records: Sequence[Record]) -> None:
+    for name in COMPARABLE:
+        values = {str(record.protocol[name]) for record in records if name in record.protocol}
+        if len(values) > 1:
+            raise UsageError(
+                f"these trials cannot be compared: {name} is {' in some and '.join(sorted(values))} in others. "
+                "Pass the trials of one protocol."
+            )
+
+
+def _ended(record: Record) -> bool:
+    return record.status == "finished" and record.outcome is not None
+
+
+def _is_finished(record: Record) -> bool:
+    outcome = record.outcome
+    return record.status == "finished" and outcome is not None and isfinite(outcome.test_loss)

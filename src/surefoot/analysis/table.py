@@ -1,0 +1,89 @@
+"""The result table as text, one row per optimizer: the terminal and the page show the same cells.
+
+Columns that say nothing in this study are left out: time to a target when there is none, how the trials ended when
+all have finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surefoot.analysis.intervals import Interval
+from surefoot.analysis.summary import Row, Summary
+from surefoot.analysis.wording import (
+    MISSING,
+    duration,
+    loss,
+    memory,
+    milliseconds,
+    percent,
+    signed_loss,
+    signed_points,
+    with_bounds,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column headings and rows of text; the first column is the optimizer's label, as the user wrote it."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def table(summary: Summary) -> Table:
+    """The result table of a summary."""
+    cells = [_cells(row, summary) for row in summary.rows]
+    header = tuple(cells[0])
+    return Table(header, tuple(tuple(row[name] for name in header) for row in cells))
+
+
+def _cells(row: Row, summary: Summary) -> dict[str, str]:
+    cells = {"Optimizer": row.label}
+    if any(other.n < len(other.seeds) or other.n != row.n for other in summary.rows):
+        cells["Trials"] = state(row)
+    cells |= {
+        "Test loss": with_bounds(row.test_loss, loss),
+        "Test accuracy": with_bounds(row.test_accuracy, percent),
+        "Loss gap": with_bounds(row.loss_gap, signed_loss),
+        "Accuracy gap": with_bounds(row.accuracy_gap, signed_points),
+    }
+    if summary.target is not None:
+        cells |= _reach_cells(row, f"{100 * summary.target:g} %", many=_many(summary))
+    cells["Time per step"] = MISSING if row.step_seconds is None else milliseconds(row.step_seconds)
+    cells["Training"] = MISSING if row.train_seconds is None else duration(row.train_seconds)
+    cells["State memory"] = MISSING if row.optimizer_bytes is None else memory(row.optimizer_bytes)
+    return cells
+
+
+def pair_table(summary: Summary) -> Table | None:
+    """Test accuracy minus the best's (`verdict.best`), paired by seed; None when the study has too few seeds."""
+    rows = tuple(
+        (
+            pair.other,
+            with_bounds(Interval(pair.difference, pair.low, pair.high, pair.n), signed_points),
+            f"{pair.p:.3f}" if pair.p >= 0.001 else "< 0.001",
+            str(pair.n),
+        )
+        for pair in summary.verdict.pairs
+    )
+    return Table(("Optimizer", "Difference", "Adjusted p", "Seeds"), rows) if rows else None
+
+
+def _reach_cells(row: Row, target: str, many: bool) -> dict[str, str]:
+    epochs = seconds = MISSING
+    if row.reach:
+        epochs = "not reached" if row.reach.epochs is None else f"{row.reach.epochs:g}"
+        seconds = "not reached" if row.reach.seconds is None else duration(row.reach.seconds)
+        epochs += f" ({row.reach.reached}/{row.reach.of})" if many else ""
+    return {f"Epochs to {target}": epochs, f"Time to {target}": seconds}
+
+
+def state(row: Row) -> str:
+    """How the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
+    counts = {"finished": row.n, "diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _many(summary: Summary) -> bool:
+    return any(len(row.seeds) > 1 for row in summary.rows)

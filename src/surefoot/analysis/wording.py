@@ -1,0 +1,84 @@
+"""How numbers are written, for the verdict, the terminal and the page alike, so that they show the same digits.
+
+Text for people: a true minus sign, a space before the unit, "–" for what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from surefoot.analysis.intervals import Interval
+
+MISSING = "–"
+
+
+def percent(fraction: float) -> str:
+    """An accuracy: 0.98024 is "98.02 %"."""
+    return f"{100 * fraction:.2f} %"
+
+
+def points(fraction: float) -> str:
+    """A size in percentage points: 0.0007 is "0.07 pp"."""
+    return f"{minus(f'{100 * fraction:.2f}')} pp"
+
+
+def signed_points(fraction: float) -> str:
+    """A difference in percentage points: 0.0007 is "+0.07 pp"."""
+    return f"{minus(f'{100 * fraction:+.2f}')} pp"
+
+
+def loss(value: float) -> str:
+    """A loss with four decimals, the digits that a tutorial prints."""
+    return minus(f"{value:.4f}" if abs(value) < 1000 else f"{value:.3g}")
+
+
+def signed_loss(value: float) -> str:
+    """A difference of losses: "+0.0123"."""
+    return minus(f"{value:+.4f}" if abs(value) < 1000 else f"{value:+.3g}")
+
+
+def with_bounds(interval: Interval | None, write: Callable[[float], str]) -> str:
+    """A mean in the given writing, followed by "[low, high]" when several seeds give an interval."""
+    if interval is None:
+        return MISSING
+    if interval.low is None or interval.high is None:
+        return write(interval.mean)
+    low, high = (write(bound).removesuffix(" %").removesuffix(" pp") for bound in (interval.low, interval.high))
+    return f"{write(interval.mean)} [{low}, {high}]"
+
+
+def milliseconds(seconds: float) -> str:
+    """The time of one step: "131 ms", "0.42 ms"."""
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:,.0f} ms"
+
+
+def duration(seconds: float) -> str:
+    """A training time: "9.4 s", "134 s", "12.5 min", "3.2 h"."""
+    if seconds < 600:
+        return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 36_000 else f"{seconds / 3600:.1f} h"
+
+
+def memory(size: float) -> str:
+    """A size in bytes: "3.47 MB" (decimal, as disks and papers count)."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
+def seeds(count: int) -> str:
+    """ "1 seed", "10 seeds"."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def join(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def minus(text: str) -> str:
+    """The text with true minus signs, and no sign before a number that is written as zero."""
+    zero = text.lstrip("+-").strip("0.") == ""
+    return text.lstrip("+-") if zero else text.replace("-", "−")

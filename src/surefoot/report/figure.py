@@ -1,0 +1,89 @@
+"""A figure: panels side by side with a title and a caption, as one Vega-Lite specification.
+
+The page shows the panels of the same specification one by one, so that they wrap on a phone, and sets the title,
+caption and legend as text; an exported file holds all of it in one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from surefoot.analysis import plain
+from surefoot.report.theme import Style, config
+
+WIDTH, HEIGHT = 400, 240
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of a figure under its heading (the heading may be a user's text)."""
+
+    title: str
+    chart: alt.LayerChart
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels with a title, a caption (what to see, what was drawn) and whether they need the colour legend.
+
+    `name` is the stem of exported files; `datasets` the rows that the panels' charts name. A figure without panels has
+    nothing to show yet.
+    """
+
+    name: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    datasets: Mapping[str, Rows]
+    columns: int
+    legend: bool
+
+    def spec(self) -> dict[str, Any]:
+        """The whole figure as a Vega-Lite specification that refers to nothing outside itself."""
+        charts = [_panel_spec(panel) for panel in self.panels]
+        datasets = dict(self.datasets)
+        for chart in charts:  # Altair moves rows that a chart holds into datasets of its own
+            datasets |= chart.pop("datasets", {})
+        title = {"text": self.title, "fontSize": 16, "offset": 14}
+        look = config(legend=self.legend)
+        spec = {"title": title, "concat": charts, "columns": self.columns, "datasets": datasets, "config": look}
+        flat: dict[str, Any] = plain(spec)
+        return flat
+
+
+def chart_of(data: str) -> alt.Chart:
+    """An empty chart of one of the figure's datasets; by name, since Altair copies what a chart holds many times."""
+    return alt.Chart(alt.NamedData(name=data))
+
+
+def colour(looks: Sequence[Style]) -> alt.Color:
+    """The colour of an optimizer, from the field `optimizer`."""
+    return alt.Color("optimizer:N", scale=_scale(looks, [look.colour for look in looks]))
+
+
+def shape(looks: Sequence[Style]) -> alt.Shape:
+    """The point shape of an optimizer."""
+    return alt.Shape("optimizer:N", scale=_scale(looks, [look.shape for look in looks]))
+
+
+def lines(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    """A line for each optimizer and a point for each value, which answers to the pointer."""
+    dash = alt.StrokeDash("optimizer:N", scale=_scale(looks, [list(look.dash) for look in looks]))
+    base = chart_of(data).encode(x, y, colour(looks))
+    marks = base.mark_point(size=38, filled=True, opacity=1, clip=True).encode(shape(looks), tooltip=tooltip)
+    return [base.mark_line(strokeWidth=2, clip=True).encode(dash), marks]
+
+
+def _panel_spec(panel: Panel) -> dict[str, Any]:
+    chart = panel.chart.properties(title=panel.title, width=WIDTH, height=HEIGHT).to_dict()
+    return {key: value for key, value in chart.items() if key not in ("$schema", "config")}
+
+
+def _scale(looks: Sequence[Style], values: list[Any]) -> alt.Scale:
+    return alt.Scale(domain=[look.label for look in looks], range=values)

@@ -1,0 +1,48 @@
+"""Writing a file whole or not at all: into a temporary neighbour, flushed to disk, then moved into place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from secrets import token_hex
+
+from surefoot.errors import SurefootError, UsageError
+
+
+def write_whole(path: str | Path, content: str | bytes) -> Path:
+    """Write the content to the path and return the resolved path; its folder is made if it is missing.
+
+    Whatever stops the write (a read-only folder, a full disk), the file at `path` stays as it was and no other file is
+    left. Raises UsageError when the path cannot be a file, SurefootError when the system refuses.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        raise UsageError(f"cannot write {target}: it is not a regular file. Give the path of a file.")
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    temporary = target.with_name(f".surefoot-{token_hex(6)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_durably(temporary, data)
+        temporary.replace(target)
+    except OSError as error:
+        raise SurefootError(
+            f"cannot write {target}: {error.strerror or error}. Nothing was changed; free some space, or choose a "
+            "folder that you may write to."
+        ) from error
+    finally:
+        _remove(temporary)
+    return target
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # the folder vanished or is read-only: then there is no temporary file either

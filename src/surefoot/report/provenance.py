@@ -1,0 +1,92 @@
+"""Where the numbers come from: the protocol in words, settings, machine, and the command that repeats them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from surefoot.analysis import Arm
+from surefoot.conventions import resolve
+from surefoot.errors import UsageError
+from surefoot.store.records import Record
+
+TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
+
+
+def protocol_in_words(protocol: Mapping[str, Any]) -> str:
+    """One or two sentences from the keys that are known; the rest is left to `other_protocol`."""
+    known = {key: _number(value) for key, value in protocol.items() if key in TOLD}
+    what = " on ".join(str(known[key]) for key in ("task", "dataset") if key in known)
+    parts = [
+        f"{known[key]} {name}"
+        for key, name in (("train_size", "training"), ("validation_size", "validation"), ("test_size", "test"))
+        if key in known
+    ]
+    sentences = [f"Task: {what}." if what else "", f"Images: {', '.join(parts)}." if parts else "", _effort(known)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def other_protocol(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The protocol's remaining entries as name and text."""
+    return [(key.replace("_", " "), _number(value)) for key, value in protocol.items() if key not in TOLD]
+
+
+def settings(arm: Arm) -> list[str]:
+    """The hyperparameters of an arm as "name = value", as decoded, the learning rate first."""
+    hyper = sorted(arm.trials[0].hyper.items(), key=lambda item: item[0] != "lr")
+    return [f"{name} = {value}" for name, value in hyper]
+
+
+def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Each fact about machine and versions, with all the values that the trials have."""
+    facts: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, value in record.environment.items():
+            facts.setdefault(str(name), {})[str(value)] = None
+    return [(name.replace("_", " "), "; ".join(values)) for name, values in facts.items()]
+
+
+def command(arms: Sequence[Arm]) -> str:
+    """A command line that trains the same arms again, made from what the records hold."""
+    first = arms[0].trials[0]
+    protocol = first.protocol
+    words = ["surefoot", "compare", first.study, "--only"]
+    for arm in arms:
+        words += ["-o", _optimizer(arm.trials[0])]
+    words += ["--seeds", str(max(len(arm.trials) for arm in arms))]
+    for name in ("epochs", "dataset", "device"):
+        words += [f"--{name}", str(protocol[name])] if name in protocol else []
+    if "train_size" in protocol and "validation_size" in protocol:
+        words += ["--train-size", str(protocol["train_size"] + protocol["validation_size"])]
+    return shlex.join(words)
+
+
+def _optimizer(record: Record) -> str:
+    """The optimizer as `-o` reads it: its name where the syntax can hold it, and options that are not the defaults."""
+    options = ", ".join(f"{name}={value!r}" for name, value in record.hyper.items() if _differs(record, name))
+    call = f"{record.rule}({options})"
+    return call if set("=(),") & set(record.label) or not record.label.strip() else f"{record.label}={call}"
+
+
+def _differs(record: Record, name: str) -> bool:
+    """Whether an option is not its convention's default; every option of a rule that this version does not know."""
+    try:
+        defaults = resolve(record.rule, record.convention, {})
+    except UsageError:
+        return True
+    return name not in defaults or defaults[name] != record.hyper[name]
+
+
+def _effort(known: Mapping[str, str]) -> str:
+    parts = [
+        f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}" if "epochs" in known else "",
+        f"in batches of {known['batch_size']}" if "batch_size" in known else "",
+        f"on {known['device']}" if "device" in known else "",
+    ]
+    text = " ".join(part for part in parts if part)
+    return f"Trained for {text}." if text else ""
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

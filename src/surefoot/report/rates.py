@@ -1,0 +1,165 @@
+"""The picture that explains adaptive optimizers: how large a step each weight takes per unit of its direction.
+
+One panel per optimizer on shared logarithmic axes. The median is a line and the quantiles are three nested bands, so
+that a fan stays one colour and reads in grey. SGD is a line, Adam a wide fan, AdaBound a fan that its two bounds
+press onto `final_lr`. One trial per optimizer is drawn (its lowest seed): averaged quantiles would be no distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import altair as alt
+
+from surefoot.analysis import Arm
+from surefoot.report.figure import Figure, Panel, Rows, chart_of
+from surefoot.report.scales import log_axis, log_domain
+from surefoot.report.theme import MUTED, TEXT, Style
+from surefoot.store.records import RATE_QUANTILES, Record
+
+NAMES = tuple(f"q{100 * quantile:02.0f}" for quantile in RATE_QUANTILES)
+MEDIAN = NAMES[len(NAMES) // 2]
+BANDS = tuple(zip(NAMES, reversed(NAMES), strict=True))[: len(NAMES) // 2]
+CAPTION = (
+    "The effective step size (the rule's rate: the factor between a weight's direction and its step) over all weights "
+    "as training goes on. Line: the median weight; bands: the middle 50 %, 90 % and 98 % of the weights. Both axes "
+    "are logarithmic and shared. What to see: plain SGD would be one flat line; an adaptive optimizer is a fan, as "
+    "wide as its weights are treated differently, and the fan moves while gradients change. The dotted grey line is "
+    "the learning rate that was set."
+)
+BOUNDS = (
+    "AdaBound and AMSBound: the dashed lines are the lower and upper bound, which close on final_lr and squeeze the "
+    "fan into SGD's single rate."
+)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes that all panels share, each as scale and axis."""
+
+    steps: tuple[alt.Scale, alt.Axis]
+    rates: tuple[alt.Scale, alt.Axis]
+
+    def x(self) -> alt.X:
+        """The training step."""
+        return alt.X("step:Q", scale=self.steps[0], axis=self.steps[1])
+
+    def y(self, field: str) -> alt.Y:
+        """A field with a rate."""
+        return alt.Y(f"{field}:Q", scale=self.rates[0], axis=self.rates[1])
+
+
+def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> Figure:
+    """One panel per optimizer that has recorded rates."""
+    chosen = [(look, trial) for look, arm in zip(looks, arms, strict=True) if (trial := _trial_to_show(arm))]
+    tables = {f"rates {place}": _table(trial) for place, (_, trial) in enumerate(chosen)}
+    rows = [row for table in tables.values() for row in table]
+    axes = Axes(
+        log_axis("training step", log_domain((row["step"] for row in rows), pad=1.0)),
+        log_axis("step size per weight", log_domain((value for row in rows for value in _heights(row)), pad=1.3)),
+    )
+    panels = tuple(
+        Panel(look.label, _panel(name, tables[name], trial, look, axes))
+        for name, (look, trial) in zip(tables, chosen, strict=True)
+    )
+    return Figure(
+        name="step-sizes",
+        title="Effective step size per weight",
+        caption=_caption(arms, rows),
+        panels=panels,
+        datasets=tables,
+        columns=2 if len(panels) <= 4 else 3,
+        legend=False,
+    )
+
+
+def _caption(arms: Sequence[Arm], rows: Rows) -> str:
+    parts = [CAPTION]
+    if any(row["lower"] is not None for row in rows):
+        parts.append(BOUNDS)
+    if any(len(arm.trials) > 1 for arm in arms):
+        parts.append("Of several seeds, the lowest that has finished is drawn.")
+    return " ".join(parts)
+
+
+def _trial_to_show(arm: Arm) -> Record | None:
+    """The first finished trial with rates, else the first with any."""
+    return next((trial for trial in (*arm.finished, *arm.trials) if trial.rates), None)
+
+
+def _table(trial: Record) -> Rows:
+    """A row per recorded step; what has no logarithm (a rate of zero, NaN) is left empty."""
+    return [
+        {"step": max(1, rates.step), "lower": _positive(rates.lower), "upper": _positive(rates.upper)}
+        | dict(zip(NAMES, map(_positive, rates.quantiles), strict=True))
+        for rates in trial.rates
+    ]
+
+
+def _positive(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) and value > 0 else None
+
+
+def _heights(row: dict[str, Any]) -> list[float | None]:
+    return [row[name] for name in (*NAMES, "lower", "upper")]
+
+
+def _panel(data: str, table: Rows, trial: Record, look: Style, axes: Axes) -> alt.LayerChart:
+    x, y = axes.x(), axes.y
+    base = chart_of(data).encode(x)
+    bounds = [name for name in ("lower", "upper") if table[0][name]]
+    median, wide = base.encode(y(MEDIAN)), len(table) > 1
+    layers = [
+        *(_band(base, y(low), high, look, wide) for low, high in BANDS),
+        *(base.mark_line(color=TEXT, strokeWidth=1.4, strokeDash=[5, 3]).encode(y(name)) for name in bounds),
+        *_references(trial, axes),
+        *(_bound_name(table, name).encode(x, y(name)) for name in bounds),
+        median.mark_line(color=look.colour, strokeWidth=2.2),
+        # Unseen points along the line answer to the pointer; a single recorded step has no line and shows its point.
+        median.mark_circle(color=look.colour, size=70, opacity=0 if wide else 1).encode(tooltip=_tooltip(bounds)),
+    ]
+    return alt.LayerChart(layer=layers)
+
+
+def _band(base: alt.Chart, low: alt.Y, high: str, look: Style, wide: bool) -> alt.Chart:
+    """The area between two quantiles; a single recorded step has no width and gets a bar."""
+    area = base.mark_area(color=look.colour, opacity=0.22)
+    bar = base.mark_rule(color=look.colour, opacity=0.3, strokeWidth=8)
+    chart: alt.Chart = (area if wide else bar).encode(low, alt.Y2(high))
+    return chart
+
+
+def _bound_name(table: Rows, name: str) -> alt.Chart:
+    """The words "upper bound" beside the line, on the outer side and early, where the bounds are far apart."""
+    place = alt.Chart(alt.InlineData(values=[table[len(table) // 6]]))
+    outside: dict[str, Any] = {"upper": {"baseline": "bottom", "dy": -5}, "lower": {"baseline": "top", "dy": 5}}[name]
+    text: alt.Chart = place.mark_text(text=f"{name} bound", color=TEXT, align="left", dx=5, **outside)
+    return text
+
+
+def _references(trial: Record, axes: Axes) -> list[alt.Chart]:
+    """A dotted line at each learning rate that was set, with its name."""
+    rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
+    shown = [{"rate": value, "name": f"{name} {value:g}"} for name, value in rates.items() if _is_rate(value)]
+    base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y("rate"))
+    text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=10)
+    rule = base.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3, clip=True)
+    return [rule, text.encode(alt.Text("name:N"), x=alt.value(0))] if shown else []
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, int | float) and _positive(value) is not None
+
+
+def _tooltip(bounds: Sequence[str]) -> list[alt.Tooltip]:
+    titles = {name: f"{int(name[1:])} % of weights below" for name in NAMES} | {MEDIAN: "median"}
+    return [
+        alt.Tooltip("step:Q"),
+        *(
+            alt.Tooltip(f"{name}:Q", title=titles.get(name, f"{name} bound"), format=".3~g")
+            for name in (*NAMES, *bounds)
+        ),
+    ]

@@ -1,0 +1,153 @@
+"""Synthetic trials with the look of the real ones, for tests of everything that reads records.
+
+`article` has the tutorial's four optimizers on MNIST, near the tutorial's numbers; `study` any number of optimizers
+and seeds; `trial` one record to bend with `dataclasses.replace`. The same arguments give the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
+
+PROTOCOL: dict[str, Any] = {
+    "task": "cnn",
+    "dataset": "mnist",
+    "epochs": 5,
+    "batch_size": 250,
+    "train_size": 48_000,
+    "validation_size": 12_000,
+    "test_size": 10_000,
+    "device": "cpu",
+}
+ENVIRONMENT: dict[str, Any] = {
+    "machine": "Linux x86_64, 2 cores",
+    "python": "3.12.4",
+    "surefoot": "0.1.0",
+    "torch": "2.13.0",
+    "engine": "eager",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    rule: str
+    hyper: dict[str, Any]
+    loss: float
+    accuracy: float
+    speed: float
+    """Share of the way to the end that is gone in one epoch."""
+    slots: int
+
+
+SETTINGS = {
+    "Adagrad": Setting("adagrad", {"lr": 0.001, "initial_accumulator": 0.1, "eps": 1e-7}, 0.127, 0.965, 0.55, 1),
+    "Adadelta": Setting("adadelta", {"lr": 0.001, "rho": 0.95, "eps": 1e-7}, 1.014, 0.690, 0.30, 2),
+    "Adam": Setting("adam", {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7}, 0.085, 0.980, 0.85, 2),
+    "AdaBound": Setting(
+        "adabound",
+        {"lr": 0.001, "final_lr": 0.1, "beta1": 0.9, "beta2": 0.999, "gamma": 0.001, "eps": 1e-8},
+        0.040,
+        0.9885,
+        0.80,
+        2,
+    ),
+}
+
+
+def article(seeds: int = 1, epochs: int = 5) -> list[Record]:
+    """The tutorial's study: four optimizers, `seeds` trials each."""
+    return [trial(label, seed=seed, epochs=epochs) for label in SETTINGS for seed in range(seeds)]
+
+
+def study(arms: int, seeds: int, epochs: int = 5) -> list[Record]:
+    """`arms` optimizers named "Optimizer 1" and so on, each like one of the four."""
+    kinds = list(SETTINGS)
+    names = {f"Optimizer {i + 1}": kinds[i % len(kinds)] for i in range(arms)}
+    return [
+        replace(trial(kind, seed=seed, epochs=epochs, salt=i), label=label, key=f"{label}-{seed}")
+        for i, (label, kind) in enumerate(names.items())
+        for seed in range(seeds)
+    ]
+
+
+def trial(label: str = "Adam", *, seed: int = 0, epochs: int = 5, salt: int = 0) -> Record:
+    """One finished trial of one of the four optimizers."""
+    setting = SETTINGS[label]
+    rng = np.random.default_rng([seed, salt, list(SETTINGS).index(label)])
+    luck = float(np.random.default_rng([seed, 77]).normal() * 0.0004 + rng.normal() * 0.0008)
+    curve = tuple(_epoch(setting, number, luck, rng) for number in range(1, epochs + 1))
+    parameters = 432_010
+    return Record(
+        key=f"{label}-{seed}",
+        study="article",
+        label=label,
+        rule=setting.rule,
+        convention="keras",
+        hyper=setting.hyper,
+        seed=seed,
+        protocol={**PROTOCOL, "epochs": epochs},
+        environment=ENVIRONMENT,
+        status="finished",
+        epochs=curve,
+        rates=tuple(_rates(setting, step, rng) for step in _steps(192 * epochs)),
+        outcome=Outcome(
+            test_loss=setting.loss * (1 - 20 * luck),
+            test_accuracy=round(setting.accuracy + luck, 4),
+            train_loss=curve[-1].validation_loss * 0.6,
+            train_accuracy=1 - (1 - curve[-1].validation_accuracy) * 0.5,
+            step_seconds=0.131 + 0.002 * setting.slots + float(rng.normal()) * 0.001,
+            optimizer_bytes=4 * parameters * setting.slots,
+            parameters=parameters,
+        ),
+    )
+
+
+def diverged(record: Record, after: int = 0) -> Record:
+    """The trial as if its loss had become NaN in epoch `after + 1`."""
+    kept = record.epochs[:after]
+    return replace(
+        record, status="diverged", reason=f"loss became NaN in epoch {after + 1}", epochs=kept, outcome=None, rates=()
+    )
+
+
+def running(record: Record, after: int = 2) -> Record:
+    """The trial as the store has it while it runs."""
+    return replace(record, status="running", epochs=record.epochs[:after], outcome=None, rates=record.rates[:10])
+
+
+def _epoch(setting: Setting, number: int, luck: float, rng: np.random.Generator) -> Epoch:
+    left = (1 - setting.speed) ** number
+    loss = setting.loss * (1 - 20 * luck) * float(1 + 0.03 * rng.normal()) + (2.3 - setting.loss) * left * 0.3
+    error = (1 - setting.accuracy - luck) * float(1 + 0.03 * rng.normal()) + 0.35 * left * (1 - setting.accuracy + 0.1)
+    return Epoch(
+        epoch=number,
+        seconds=number * (26.0 + setting.slots) + float(rng.normal()) * 0.3,
+        train_loss=loss * (0.7 + 0.9 * left),
+        train_accuracy=1 - min(0.9, error * (0.6 + 1.2 * left)),
+        validation_loss=loss,
+        validation_accuracy=1 - error,
+    )
+
+
+def _steps(last: int) -> list[int]:
+    return sorted({round(step) for step in np.geomspace(1, last, 40)})
+
+
+def _rates(setting: Setting, t: int, rng: np.random.Generator) -> Rates:
+    """Quantiles of the rule's rate over 4,000 imagined weights whose gradients differ in size, log-normally."""
+    g2 = np.exp(rng.normal(np.log(1e-3), 1.2, 4_000)) ** 2 * (0.3 + 2 / np.sqrt(t))
+    lr, lower, upper = setting.hyper["lr"], None, None
+    if setting.rule == "adagrad":
+        rate = lr / np.sqrt(0.1 + 40 * g2 * t)
+    elif setting.rule == "adadelta":
+        rate = lr * np.sqrt((g2 * 1e-4 + 1e-7) / (g2 * (1 - 0.95**t) + 1e-7))
+    else:
+        rate = lr / (np.sqrt(g2) + setting.hyper["eps"])
+    if setting.rule == "adabound":
+        lower, upper = 0.1 * (1 - 1 / (0.001 * t + 1)), 0.1 * (1 + 1 / (0.001 * t))
+        rate = np.clip(rate, lower, upper)
+    return Rates(t, tuple(float(q) for q in np.quantile(rate, RATE_QUANTILES)), lower, upper)

@@ -1,0 +1,172 @@
+"""Whole comparisons in worker processes: same numbers whatever the workers, nothing lost whatever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from surefoot.compare.events import EpochDone, Finished, Started
+from surefoot.compare.study import Options, plan
+from surefoot.store import Store
+
+SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "train_size": 500, "device": "cpu"}
+
+
+def numbers(records):
+    return {
+        (r.label, r.seed): (
+            [(e.epoch, e.train_loss, e.validation_loss, e.validation_accuracy) for e in r.epochs],
+            r.rates,
+            r.outcome and (r.outcome.test_loss, r.outcome.test_accuracy, r.outcome.train_loss),
+        )
+        for r in records
+    }
+
+
+def ignore(event):
+    """An observer that looks away."""
+    del event
+
+
+def run(path, observe=ignore, **options):
+    planned = plan("article", Options(**{**SMALL, **options}))
+    quick = tuple(replace(trial, test_size=250) for trial in planned.trials)
+    with Store(path) as store:
+        return replace(planned, trials=quick).run(store, observe)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Two trials, one worker, nothing in the way."""
+    return numbers(run(tmp_path_factory.mktemp("alone") / "results.sqlite", workers=1))
+
+
+def test_the_numbers_do_not_depend_on_how_many_workers_there_are(tmp_path, undisturbed):
+    assert numbers(run(tmp_path / "results.sqlite", workers=2)) == undisturbed
+
+
+def test_the_same_command_again_trains_nothing(tmp_path):
+    path = tmp_path / "results.sqlite"
+    first = run(path)
+    heard = []
+    assert run(path, heard.append) == first
+    assert heard == []
+
+
+def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, undisturbed):
+    path = tmp_path / "results.sqlite"
+    run(path, optimizers=("adam",))
+    heard = []
+    records = run(path, heard.append)
+    assert {event.key for event in heard} == {record.key for record in records if record.rule == "sgd"}
+    assert numbers(records) == undisturbed
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path, undisturbed):
+    killed, heard = [], []
+
+    def kill_once(event):
+        heard.append(event)
+        if isinstance(event, EpochDone) and not killed:
+            killed.append(event.key)
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+    assert numbers(run(tmp_path / "results.sqlite", kill_once, workers=1)) == undisturbed
+    assert Started(killed[0], 1) in heard
+
+
+def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path):
+    victim = []
+
+    def kill_always(event):
+        if isinstance(event, Started) and (not victim or event.key == victim[0]):
+            victim[:] = [event.key]
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+    first, second = run(tmp_path / "results.sqlite", kill_always, workers=1)
+    assert (first.status, second.status) == ("failed", "finished")
+    assert "died 3 times" in first.reason
+
+
+def children(pid):
+    """The worker processes of a process: its children that run Python's spawn entry."""
+    listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+
+
+def command(path, *more):
+    options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500", "--device", "cpu"]
+    files = ["--store", str(path), "--report", str(path.with_suffix(".html")), "--json"]
+    return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_the_driver_stopped_at_any_moment_loses_at_most_an_epoch(tmp_path, undisturbed, how):
+    path = tmp_path / "results.sqlite"
+    finished: list[int] = []
+    seen = 0
+    for delay in (0.5, 3.0, 4.0, 4.5):
+        process = subprocess.Popen(
+            command(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        try:
+            process.communicate(timeout=delay)
+        except subprocess.TimeoutExpired:
+            workers = children(process.pid)
+            process.send_signal(how)
+            process.communicate()
+            seen += len(workers)
+            if how == signal.SIGINT:
+                assert process.returncode == 130
+            assert_gone(workers)
+        if path.exists():
+            with Store(path, readonly=True) as store:
+                done = sum(len(record.epochs) for record in store.records())
+            assert done >= (finished[-1] if finished else 0)
+            finished.append(done)
+    assert seen, "no worker was alive at any of these moments: the test proves nothing"
+    last = subprocess.run(command(path), capture_output=True, text=True, check=True)
+    assert [row["n"] for row in json.loads(last.stdout)["rows"]] == [1, 1]
+    with Store(path, readonly=True) as store:
+        records = store.records()
+    assert {key: value[:2] for key, value in numbers(records).items()} == {
+        key: value[:2] for key, value in undisturbed.items()
+    }
+
+
+def assert_gone(pids):
+    """Workers end with their driver, within a moment."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_text() for pid in pids):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"workers {pids} outlived their driver")
+
+
+def test_a_second_driver_on_one_store_is_refused(tmp_path):
+    path = tmp_path / "results.sqlite"
+    with Store(path):
+        second = subprocess.run(command(path), capture_output=True, text=True)
+    assert second.returncode == 2
+    assert "surefoot:" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_diverged_trial_is_kept_as_a_result(tmp_path):
+    (record,) = run(tmp_path / "results.sqlite", optimizers=("sgd(lr=1e30)",))
+    assert record.status == "diverged"
+    assert "loss became" in record.reason
+    heard = []
+    run(tmp_path / "results.sqlite", heard.append, optimizers=("sgd(lr=1e30)",))
+    assert not any(isinstance(event, Finished) for event in heard)
+    assert heard == []

@@ -1,0 +1,349 @@
+"""The report: offline, escaped, whole or not written, and with the numbers of the summary."""
+
+import csv
+import errno
+import json
+import re
+import shlex
+import time
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from samples import article, diverged, running, study, trial
+from surefoot.analysis import group, summarize, table
+from surefoot.errors import SurefootError, UsageError
+from surefoot.report import write_csv, write_figures, write_json, write_report
+from surefoot.report.figures import figures
+from surefoot.report.page import render
+from surefoot.report.provenance import command
+from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
+from surefoot.store.records import Epoch
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "<img src=x onerror=alert(1)>",
+    "{{ 7 * 7 }}",
+    "Adam 🚀 \"double\" 'single' & more",
+    "a very long name, sixty characters as some people like them.",
+)
+
+
+class Tags(HTMLParser):
+    """Every element of a page with its attributes, and the text of its JSON scripts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.specs, self.json = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.json = tag == "script" and dict(attrs).get("type") == "application/json"
+
+    def handle_data(self, data):
+        if self.json:
+            self.specs.append(json.loads(data))
+            self.json = False
+
+
+def hostile():
+    records = study(len(HOSTILE), 2)
+    names = {f"Optimizer {i + 1}": name for i, name in enumerate(HOSTILE)}
+    records = [replace(record, label=names[record.label]) for record in records]
+    return [*records[:-1], replace(diverged(records[-1]), reason=HOSTILE[0])]
+
+
+def without_bundle(page):
+    """The page less Vega's own script, by far the longest."""
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    return page.replace(max(scripts, key=len), "") if scripts else page
+
+
+def text_of(page):
+    return unescape(re.sub(r"<[^>]+>", " ", page)).replace("\u00a0", " ")
+
+
+def test_page_refers_to_nothing_outside_itself():
+    page = render(article(2))
+    for tag, attributes in Tags(page).found:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
+        assert not {"src", "href", "srcset", "action", "data"} & set(attributes)
+    rest = without_bundle(page)
+    assert "://" not in rest
+    assert "@import" not in rest
+    assert "url(" not in rest
+
+
+def test_page_forbids_itself_the_network():
+    policy = next(a["content"] for t, a in Tags(render([trial()])).found if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_bundle_is_small_and_loads_nothing_by_itself():
+    page = render(article())
+    assert len(page) < 2_000_000
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert not re.search(r"import\s*\(|importScripts|new Worker", max(scripts, key=len))
+
+
+def test_names_of_users_cannot_become_markup():
+    page = render(hostile())
+    tags = Tags(page)
+    assert sum(tag == "script" for tag, _ in tags.found) == len(tags.specs) + 2  # the bundle and the page's own
+    assert not any("onerror" in attributes for _, attributes in tags.found)
+    assert not any(tag == "img" for tag, _ in tags.found)
+    assert "{{ 7 * 7 }}" in without_bundle(page)
+    data = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert len(data) == len(tags.specs)
+    assert not any("<" in text for text in data)
+    labels = {
+        row["optimizer"]
+        for spec in tags.specs
+        for data in spec["datasets"].values()
+        for row in data
+        if "optimizer" in row
+    }
+    assert labels == set(HOSTILE)
+
+
+def test_page_shows_the_numbers_of_the_summary():
+    records = article(3)
+    summary, text = summarize(records), text_of(without_bundle(render(records)))
+    assert summary.verdict.text in text
+    for note in summary.notes:
+        assert note in text
+    for row in table(summary).rows:
+        for cell in row:
+            for part in re.split(r" (?=[\[(])", cell):
+                assert part in text
+
+
+def test_verdict_comes_before_the_table_and_the_figures():
+    page = render(article())
+    assert page.index('class="verdict"') < page.index("<table") < page.index("<figure")
+
+
+def test_curves_carry_the_recorded_values():
+    records = article()
+    by_name = {figure.name: figure.spec() for figure in figures(group(records))}
+    assert list(by_name) == ["curves-epoch", "curves-seconds", "generalization", "step-sizes"]
+    adam = [row for row in by_name["curves-epoch"]["datasets"]["averaged"] if row["optimizer"] == "Adam"]
+    assert [row["validation_loss"] for row in adam] == [epoch.validation_loss for epoch in records[2].epochs]
+    assert [row["seconds"] for row in adam] == [epoch.seconds for epoch in records[2].epochs]
+
+
+def test_band_spans_the_seeds_around_their_mean():
+    records = article(4)
+    rows = figures(group(records))[0].spec()["datasets"]["averaged"]
+    last = [record.epochs[-1].validation_loss for record in records if record.label == "Adam"]
+    row = next(row for row in rows if row["optimizer"] == "Adam" and row["epoch"] == 5)
+    assert (row["validation_loss_low"], row["validation_loss_high"]) == (min(last), max(last))
+    assert row["validation_loss"] == pytest.approx(sum(last) / 4)
+
+
+def test_bounds_of_adabound_are_drawn_and_no_one_else_s():
+    figure = figures(group(article()))[-1]
+    marks = {
+        panel.title: [layer["mark"].get("text") for layer in panel.chart.to_dict()["layer"]] for panel in figure.panels
+    }
+    assert {"upper bound", "lower bound"} <= set(marks["AdaBound"])
+    assert not any(text and "bound" in text for text in marks["Adam"])
+
+
+def test_every_dataset_that_a_layer_names_is_in_the_figure():
+    for figure in figures(group([*article(2)[:-1], diverged(article(2)[-1], 2)])):
+        spec = figure.spec()
+        for panel in spec["concat"]:
+            assert "datasets" not in panel
+            for layer in panel["layer"]:
+                assert spec["datasets"][layer.get("data", panel.get("data"))["name"]]
+
+
+def test_panels_of_step_sizes_share_their_axes():
+    figure = figures(group(article()))[-1]
+    domains = {
+        json.dumps(layer["encoding"]["y"]["scale"]["domain"])
+        for panel in figure.panels
+        for layer in panel.chart.to_dict()["layer"]
+    }
+    assert len(domains) == 1
+
+
+def test_a_rate_of_zero_or_nan_leaves_a_gap_and_no_error():
+    record = trial()
+    broken = replace(record.rates[3], quantiles=(0.0, float("nan"), *record.rates[3].quantiles[2:]))
+    spec = figures(group([replace(record, rates=(*record.rates[:3], broken, *record.rates[4:]))]))[-1].spec()
+    json.dumps(spec, allow_nan=False)
+    rows = spec["datasets"]["rates 0"]
+    assert rows[3]["q01"] is None
+    assert rows[3]["q05"] is None
+
+
+def test_every_axis_and_figure_is_named():
+    for figure in figures(group(article())):
+        assert figure.title
+        assert "hat to see" in figure.caption
+        for panel in figure.panels:
+            for layer in panel.chart.to_dict()["layer"]:
+                for channel in ("x", "y"):
+                    encoding = layer["encoding"].get(channel, {"value": 0})
+                    assert "value" in encoding or encoding["axis"]["title"]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [trial(epochs=1)],
+        article(2, epochs=1),
+        [*article()[:3], diverged(article()[3])],
+        [diverged(record) for record in article()],
+        [*article()[:3], running(article()[3])],
+        [running(record, 0) for record in article()],
+        [replace(record, rates=()) for record in article()],
+        [replace(trial(), rates=trial().rates[:1])],
+        [replace(trial(), label="", environment={}, protocol={}, study="mine")],
+        study(12, 1),
+    ],
+    ids=[
+        "one epoch",
+        "one epoch, seeds",
+        "diverged",
+        "all diverged",
+        "running",
+        "not begun",
+        "no rates",
+        "one rate",
+        "bare",
+        "12",
+    ],
+)
+def test_edge_cases_make_a_page(records):
+    page = render(records)
+    assert summarize(records).verdict.sentences[0] in text_of(without_bundle(page))
+    for spec in Tags(page).specs:
+        assert spec["concat"]
+
+
+def test_infinite_losses_of_a_diverging_trial_do_not_stretch_the_axis():
+    calm, wild = trial("Adam"), trial("Adagrad")
+    wild = replace(diverged(wild, 1), epochs=(wild.epochs[0], Epoch(2, 50.0, 1e30, 0.1, 1e30, 0.1)))
+    spec = figures(group([calm, wild]))[0].spec()
+    assert spec["concat"][1]["layer"][0]["encoding"]["y"]["scale"]["domain"][1] < 10
+
+
+def test_a_large_study_is_quick():
+    records = study(8, 20)
+    render([trial()])  # the bundle is made once
+    start = time.perf_counter()
+    render(records)
+    assert time.perf_counter() - start < 5  # 1 s on two idle cores
+
+
+def test_report_replaces_a_file_whole(tmp_path):
+    path = tmp_path / "new folder" / "report.html"
+    write_report([trial()], path)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_full_disk_leaves_the_old_report_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("surefoot.report.files.os.fsync", full)
+    with pytest.raises(SurefootError, match="No space left on device"):
+        write_report([trial()], path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SurefootError, match=r"cannot write .*file.*report\.html"):
+        write_report([trial()], tmp_path / "file" / "report.html")
+
+
+def test_a_path_that_is_no_file_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="not a regular file"):
+        write_report([trial()], tmp_path)
+
+
+def test_figures_are_written_in_each_format(tmp_path):
+    paths = write_figures([trial(), trial("Adagrad")], tmp_path)
+    assert {path.name for path in paths} == {
+        f"{name}.{kind}"
+        for name in ("curves-epoch", "curves-seconds", "generalization", "step-sizes")
+        for kind in ("svg", "png")
+    }
+    assert (tmp_path / "generalization.png").read_bytes().startswith(b"\x89PNG")
+    svg = (tmp_path / "curves-epoch.svg").read_text()
+    assert svg.startswith("<svg")
+    assert ">Adagrad<" in svg  # a saved figure has its legend
+    assert ">Loss and accuracy by epoch<" in svg
+    assert svg.count('fill="#0072B2"') > 5
+    fan = (tmp_path / "step-sizes.svg").read_text()
+    assert ">lr 0.01<" in fan
+    assert fan.count("stroke-dasharray") >= 1
+    assert len(re.findall(r'aria-roledescription="area mark container"', fan)) == 6
+
+
+def test_unknown_figure_format_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="'pdf'"):
+        write_figures([trial()], tmp_path, formats=("pdf",))
+
+
+def test_csv_has_a_line_per_epoch_and_the_outcome_on_the_last(tmp_path):
+    path = write_csv([trial(), diverged(trial("Adagrad"))], tmp_path / "results.csv")
+    lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert [line["epoch"] for line in lines] == ["1", "2", "3", "4", "5", ""]
+    assert [bool(line["final_test_loss"]) for line in lines] == [False] * 4 + [True, False]
+    assert float(lines[4]["final_test_loss"]) == trial().outcome.test_loss
+    assert lines[5]["reason"] == "loss became NaN in epoch 1"
+
+
+def test_json_holds_the_summary_and_the_records(tmp_path):
+    path = write_json(article(), tmp_path / "results.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["summary"] == json.loads(json.dumps(summarize(article()).to_json()))
+    assert len(content["records"]) == 4
+
+
+def test_the_command_that_repeats_a_study_gives_the_same_settings():
+    parse_arms = pytest.importorskip("surefoot.compare.arm").parse_arms
+    texts = ["adam(lr=0.01)", "mine=sgd(lr=0.1, momentum=0.9)", "amsgrad", "nesterov", "adabound", "adamw(lr=0.5)"]
+    arms = parse_arms(texts, "keras")
+    records = [
+        replace(trial(), label=arm.label, rule=arm.rule, convention=arm.convention, hyper=arm.hyper) for arm in arms
+    ]
+    words = shlex.split(command(group(records)))
+    again = parse_arms([words[i + 1] for i, word in enumerate(words) if word == "-o"], "keras")
+    assert again == arms
+
+
+def test_every_colour_of_a_figure_has_a_dark_partner():
+    known = {light for light, _ in dark_partners()}
+    for figure in figures(group([*article(2), *(replace(r, label=f"{r.label} 2") for r in article(2))])):
+        used = set(re.findall(r"#[0-9A-Fa-f]{6}\b", json.dumps(figure.spec())))
+        assert used <= known
+
+
+def test_twelve_optimizers_look_different():
+    looks = styles(f"optimizer {i}" for i in range(2 * len(PALETTE)))
+    assert len({(look.colour, look.dash) for look in looks}) == len(looks)
+    assert len({(look.colour, look.shape) for look in looks}) == len(looks)
+    assert len(SHAPES) == len(PALETTE)
+
+
+def test_package_holds_the_template():
+    from importlib.resources import files
+
+    assert Path(str(files("surefoot.report") / "template.html.j2")).is_file()

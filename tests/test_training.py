@@ -1,0 +1,147 @@
+"""One trial: the same seed gives the same numbers, a resumed run equals an undisturbed one, divergence is a result."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from surefoot.compare.arm import parse_arms
+from surefoot.compare.events import Diverged, EpochDone, Finished, Progress, Started
+from surefoot.compare.rates import recording_steps
+from surefoot.compare.training import Training
+from surefoot.compare.trial import Trial
+from surefoot.datasets import Dataset
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Trials run with one thread, as in a worker: the order of additions depends on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def data(size=60):
+    random = np.random.default_rng(7)
+    images = random.integers(0, 256, (size, 28, 28), np.uint8)
+    labels = random.integers(0, 10, size).astype(np.uint8)
+    return Dataset("noise", images, labels, images[:20], labels[:20], tuple("0123456789"), "none", "made here")
+
+
+def trial(text="adam", **changes):
+    (arm,) = parse_arms([text], "keras")
+    settings = {
+        "study": "article",
+        "task": "article",
+        "dataset": "noise",
+        "arm": arm,
+        "seed": 0,
+        "epochs": 3,
+        "batch_size": 16,
+        "train_size": 40,
+        "validation_size": 20,
+        "test_size": 20,
+        "device": "cpu",
+    }
+    return Trial(**{**settings, **changes})
+
+
+def run(planned, checkpoint=None):
+    heard = []
+    Training(planned, data(), heard.append).run(checkpoint)
+    return [event for event in heard if not isinstance(event, Progress)]
+
+
+def numbers(events):
+    """What must be equal between two runs: all but the times and the checkpoint's bytes."""
+    found = []
+    for event in events:
+        if isinstance(event, EpochDone):
+            e = event.epoch
+            found.append((e.epoch, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy))
+            found.append(event.rates)
+        if isinstance(event, Finished):
+            found.append((event.outcome.test_loss, event.outcome.test_accuracy, event.outcome.train_loss))
+    return found
+
+
+def test_events_come_in_order_and_the_outcome_is_measured():
+    events = run(trial())
+    assert [type(event) for event in events] == [Started, EpochDone, EpochDone, EpochDone, Finished]
+    assert [event.epoch.epoch for event in events[1:4]] == [1, 2, 3]
+    seconds = [event.epoch.seconds for event in events[1:4]]
+    assert 0 < seconds[0] < seconds[1] < seconds[2]
+    outcome = events[-1].outcome
+    assert outcome.parameters == 433_034 - 2 * (32 + 32 + 64 + 64 + 256)  # without the moving statistics
+    assert outcome.optimizer_bytes == 2 * 4 * outcome.parameters
+    assert outcome.step_seconds > 0
+
+
+def test_the_same_trial_twice_gives_the_same_numbers():
+    assert numbers(run(trial())) == numbers(run(trial()))
+
+
+def test_another_seed_gives_others():
+    assert numbers(run(trial())) != numbers(run(trial(seed=1)))
+
+
+@pytest.mark.parametrize(
+    "text", ["sgd(lr=0.1, momentum=0.9)", "adagrad", "adadelta", "rmsprop", "adabound", "amsbound"]
+)
+def test_a_run_that_goes_on_from_any_epoch_equals_one_never_stopped(text):
+    whole = run(trial(text))
+    for stop in (1, 2, 3):
+        resumed = run(trial(text), whole[stop].checkpoint)
+        assert resumed[0] == Started(whole[0].key, stop)
+        assert numbers(resumed[1:]) == numbers(whole[1 + stop :])
+
+
+def test_every_arm_starts_from_the_same_weights_and_sees_the_same_batches():
+    first = [run(trial(text, epochs=1, batch_size=40))[1].epoch.train_loss for text in ("adam", "sgd", "adadelta")]
+    assert first[0] == first[1] == first[2]
+
+
+def test_divergence_is_a_result_with_its_reason():
+    events = run(trial("sgd(lr=1e30)"))
+    assert isinstance(events[-1], Diverged)
+    assert "loss became" in events[-1].reason
+    assert not any(isinstance(event, Finished) for event in events)
+
+
+def test_rates_are_recorded_within_adabounds_bounds():
+    rates = [r for event in run(trial("adabound")) if isinstance(event, EpochDone) for r in event.rates]
+    assert [r.step for r in rates] == sorted(recording_steps(9))
+    for r in rates:
+        assert r.lower is not None
+        assert all(r.lower * (1 - 1e-6) <= q <= r.upper * (1 + 1e-6) for q in r.quantiles)
+        assert list(r.quantiles) == sorted(r.quantiles)
+
+
+def test_rates_of_sgd_are_its_learning_rate():
+    (event,) = [event for event in run(trial("sgd(lr=0.125)", epochs=1)) if isinstance(event, EpochDone)]
+    assert all(set(r.quantiles) == {0.125} and r.lower is None for r in event.rates)
+
+
+def test_steps_to_record_are_spread_over_decades():
+    steps = sorted(recording_steps(960))
+    assert steps[:3] == [1, 2, 3]
+    assert steps[-1] == 960
+    assert 15 <= len(steps) <= 26
+    assert recording_steps(1) == {1}
+
+
+def test_the_key_tells_what_decides_the_numbers_and_nothing_else():
+    assert trial().key == trial("mine=adam").key
+    different = [trial(), trial("adam(lr=0.5)"), trial("sgd"), trial(seed=1), trial(epochs=4), trial(train_size=30)]
+    assert len({t.key for t in different}) == len(different)
+
+
+def test_training_does_not_touch_the_data():
+    before = data()
+    events = []
+    given = data()
+    Training(trial(epochs=1), given, events.append).run(None)
+    assert np.array_equal(before.train_images, given.train_images)
+    assert math.isfinite(events[-1].outcome.test_loss)
