@@ -1,0 +1,1 @@
+"""The engines: what calls a rule on real arrays."""

@@ -1,0 +1,283 @@
+"""Drop-in replacements for torch.optim's optimizers.
+
+Each class has torch's arguments in torch's order, with torch's defaults, checks and messages, keeps its state under
+torch's names, and so exchanges checkpoints with torch.optim. `foreach` and `fused` choose among torch's
+implementations; here one engine does it all, so they are accepted and checked, and change nothing. `convention=`
+computes another framework's form of the rule and takes its defaults for what is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from surefoot.conventions import convention as find_convention
+from surefoot.torch.arguments import conventional
+from surefoot.torch.base import Group, Settings
+from surefoot.torch.spelling import MOMENTS, TorchOptimizer
+
+Number = float | Tensor
+
+
+class SGD(TorchOptimizer):
+    """Gradient descent, with momentum or Nesterov momentum if asked; see `torch.optim.SGD` for the arguments."""
+
+    name = "sgd"
+    state_names: ClassVar[Mapping[str, str]] = {"b": "momentum_buffer"}
+    sparse_error = ""
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: Number = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        convention: str = "torch",
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+            "convention": convention,
+        }
+        self._start(params, defaults)
+
+    def _hyper(self, group: Group) -> dict[str, Any]:
+        """Return the hyperparameters; torch lets a group without momentum keep the others' `nesterov`."""
+        given = super()._hyper(group)
+        return {**given, "nesterov": bool(given["nesterov"] and given["momentum"])}
+
+    def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
+        """Return the parameter's state; momentum switched on late starts like a first step, as in torch."""
+        if settings.starts and self.state[p].get("momentum_buffer") is None:
+            self.state[p].pop("step", None)
+        return super()._ensure_state(p, settings)
+
+
+class Adagrad(TorchOptimizer):
+    """Adagrad; see `torch.optim.Adagrad` for the arguments."""
+
+    name = "adagrad"
+    state_names: ClassVar[Mapping[str, str]] = {"s": "sum"}
+    sparse_error = ""
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        convention: str = "torch",
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+            "convention": convention,
+        }
+        self._start(params, defaults)
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a group of parameters and make their sums at once, as torch does, so that they can be shared."""
+        super().add_param_group(param_group)
+        for p in self.param_groups[-1]["params"]:
+            self._ensure_state(p, self._settings(self.param_groups[-1]))
+
+    def share_memory(self) -> None:
+        """Move the sums of squared gradients into shared memory, for training by several processes."""
+        for state in self.state.values():
+            state["sum"].share_memory_()
+
+
+class Adadelta(TorchOptimizer):
+    """Adadelta; see `torch.optim.Adadelta` for the arguments."""
+
+    name = "adadelta"
+    state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "u": "acc_delta"}
+    sparse_error = "Adadelta does not support sparse gradients"
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
+        convention: str = "torch",
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "rho": rho,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "capturable": capturable,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "convention": convention,
+        }
+        self._start(params, defaults)
+
+
+class RMSprop(TorchOptimizer):
+    """RMSprop, centred or with momentum if asked; see `torch.optim.RMSprop` for the arguments."""
+
+    name = "rmsprop"
+    state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "a": "grad_avg", "b": "momentum_buffer"}
+    sparse_error = "RMSprop does not support sparse gradients"
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        *,
+        convention: str = "torch",
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "convention": convention,
+        }
+        self._start(params, defaults)
+
+
+class Adam(TorchOptimizer):
+    """Adam, or AMSGrad with `amsgrad=True`; see `torch.optim.Adam` for the arguments."""
+
+    name = "adam"
+    state_names: ClassVar[Mapping[str, str]] = MOMENTS
+    switch_names: ClassVar[Mapping[str, str]] = {"decoupled": "decoupled_weight_decay"}
+    sparse_error = "Adam does not support sparse gradients, please consider SparseAdam instead"
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+        convention: str = "torch",
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "convention": convention,
+        }
+        self._start(params, defaults)
+
+    def _form(self, group: Group) -> Mapping[str, bool]:
+        """Return the switches that the convention sets; AMSGrad has its own in some."""
+        amsgrad = find_convention("amsgrad", group["convention"]).switches if group["amsgrad"] else {}
+        return {**super()._form(group), **amsgrad}
+
+
+class AdamW(Adam):
+    """Adam with weight decay kept out of the gradient; see `torch.optim.AdamW` for the arguments."""
+
+    name = "adamw"
+    fixed: ClassVar[Mapping[str, Any]] = {"decoupled_weight_decay": True}
+
+    @conventional
+    def __init__(
+        self,
+        params: Any,
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        convention: str = "torch",
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+            convention=convention,
+        )

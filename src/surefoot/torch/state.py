@@ -1,0 +1,60 @@
+"""What an optimizer keeps for a parameter, and in which form the rule sees it.
+
+State has the parameter's own shape, dtype and memory layout, the step count is a tensor as in torch. A rule works on
+real numbers: a complex parameter and its state are shown to it as pairs, which move independently.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def steps_so_far(own: dict[str, Any]) -> Any:
+    """Return the step count; torch's SGD keeps none, but a momentum buffer there tells that there was a step."""
+    return own.get("step", 0.0 if own.get("momentum_buffer") is None else 1.0)
+
+
+def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
+    """Return a step count: on the CPU, where reading it costs nothing, unless it must be captured with the step."""
+    dtype = torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
+    return torch.tensor(float(value), dtype=dtype, device=p.device if capturable else "cpu")
+
+
+def filled(p: Tensor, start: float) -> Tensor:
+    """Return a new slot for `p`, with `start` everywhere."""
+    value = complex(start, start) if p.is_complex() else start
+    return torch.full_like(p, value, memory_format=torch.preserve_format, requires_grad=False)
+
+
+def real(x: Tensor) -> Tensor:
+    """Return a complex tensor as pairs of real numbers, which move independently, as torch has it."""
+    return torch.view_as_real(x) if x.is_complex() else x
+
+
+def like(p: Tensor, value: Tensor) -> Tensor:
+    """Return a slot in the parameter's own dtype: the inverse of `real`."""
+    return torch.view_as_complex(value) if p.is_complex() else value
+
+
+def number(lr: Any) -> float:
+    """Return a learning rate as a number, also if it is a tensor that autograd follows."""
+    return float(lr.detach() if isinstance(lr, Tensor) else lr)
+
+
+def scalar(value: Any) -> Any:
+    """Return a hyperparameter that is a tensor of one element as one of no dimension, so that it broadcasts."""
+    return value.squeeze() if isinstance(value, Tensor) else value
+
+
+def loaded(own: dict[str, Any], p: Tensor, *, capturable: bool) -> dict[str, Any]:
+    """Return the loaded state of `p` as this optimizer keeps it.
+
+    A step count that is a plain number becomes a tensor, as in torch; torch's SGD leaves sparse momentum buffers.
+    """
+    dense = {key: x.to_dense() if isinstance(x, Tensor) and x.is_sparse else x for key, x in own.items()}
+    if "step" in dense and not isinstance(dense["step"], Tensor):
+        dense["step"] = count(dense["step"], p, capturable=capturable)
+    return dense
