@@ -1,0 +1,62 @@
+"""`surefoot compare`: run a study, or what is left of it, and leave a table and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RESULTS = Path("surefoot-results")
+
+StorePath = Annotated[Path, typer.Option("--store", help="Where the results are kept (SQLite).")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def compare(
+    study: Annotated[str, typer.Argument(help="Which study; `surefoot list` shows them.")] = "article",
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option("--optimizer", "-o", help='Add an optimizer: -o rmsprop, -o "fast=sgd(lr=0.1, momentum=0.9)".'),
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="Compare only those given with -o.")] = False,
+    epochs: Annotated[int | None, typer.Option(help="How often each training image is seen.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds for each optimizer.")] = 1,
+    train_size: Annotated[
+        int | None, typer.Option(help="Use only so many training images, validation included.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another data set: kmnist or fashion-mnist.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for data files.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials at a time; default: one a core.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    store: StorePath = RESULTS / "results.sqlite",
+    report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    as_json: Json = False,
+) -> None:
+    """Train every optimizer of a study and compare them. The same command again goes on where it stopped.
+
+    Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
+    """
+    from surefoot.analysis import summarize
+    from surefoot.cli.progress import progress
+    from surefoot.cli.result import print_json, print_result
+    from surefoot.compare.study import Options, plan
+    from surefoot.report import write_report
+    from surefoot.store import Store
+
+    options = Options(tuple(optimizer or ()), only, epochs, seeds, train_size, workers, device, dataset, data_dir)
+    planned = plan(study, options)
+    try:
+        with Store(store) as results, progress(planned, planned.unfinished(results)) as observe:
+            records = planned.run(results, observe)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
+        raise typer.Exit(130) from None
+    write_report(records, report)
+    summary = summarize(records)
+    if as_json:
+        print_json(summary, store, report)
+    else:
+        print_result(summary, store, report)
+    if any(record.status == "failed" for record in records):
+        raise typer.Exit(1)

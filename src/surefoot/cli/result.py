@@ -1,0 +1,63 @@
+"""How a result is printed: the tutorial's two lines for each optimizer, the table, the verdict, where the files are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from surefoot.analysis import Row, Summary, table
+
+
+def print_json(summary: Summary, store: Path, report: Path) -> None:
+    """Print the summary as one JSON object, with the paths of the store and the report."""
+    print(json.dumps({**summary.to_json(), "store": str(store), "report": str(report)}, ensure_ascii=False))
+
+
+def print_result(summary: Summary, store: Path, report: Path) -> None:
+    """Print the summary for people, at the width of their terminal."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    for row in summary.rows:
+        for line in _lines(row):
+            console.print(line, soft_wrap=True)
+    for part in _tables(summary, console.width):
+        console.print()
+        console.print(part)
+    console.print()
+    for text in (summary.verdict.text, *summary.notes):
+        console.print(text)
+    console.print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
+
+
+def _lines(row: Row) -> list[str]:
+    """Return the tutorial's own two lines; the mean, where there are several seeds."""
+    if row.test_loss is None or row.test_accuracy is None:
+        return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
+    mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
+    return [
+        f"Test loss using {row.label}: {row.test_loss.mean:.6f}{mean}",
+        f"Test accuracy using {row.label}: {row.test_accuracy.mean:.6f}{mean}",
+    ]
+
+
+def _tables(summary: Summary, width: int) -> list[Table]:
+    """Return the result as one table, or as two with half the columns each where one would be too wide."""
+    cells = table(summary)
+    columns = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
+    whole = sum(max(map(len, column)) + 3 for column in columns)
+    first, rest = columns[0], columns[1:]
+    if whole <= width:
+        return [_table([first, *rest])]
+    half = -(-len(rest) // 2)
+    return [_table([first, *rest[:half]]), _table([first, *rest[half:]])]
+
+
+def _table(columns: list[list[str]]) -> Table:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for index, (name, *_) in enumerate(columns):
+        drawn.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+    for row in zip(*(column[1:] for column in columns), strict=True):
+        drawn.add_row(*row)
+    return drawn

@@ -1,0 +1,1 @@
+"""Comparing optimizers: plan trials, run them in worker processes, keep every epoch."""

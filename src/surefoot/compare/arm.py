@@ -1,0 +1,114 @@
+"""An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
+
+The text is Python's own call syntax, parsed and never run. A name may stand before it: `mine=sgd(lr=0.1)`. Options are
+taken in our spelling or in the convention's, and what is not given takes the convention's default.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot.conventions import resolve
+from surefoot.errors import UsageError, unknown
+from surefoot.rules import RULES
+
+_EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
+
+TITLES = {
+    "sgd": "SGD",
+    "momentum": "Momentum",
+    "nesterov": "Nesterov",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "amsgrad": "AMSGrad",
+    "adamw": "AdamW",
+    "adabound": "AdaBound",
+    "amsbound": "AMSBound",
+}
+"""How each rule's name is written for people."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded."""
+
+    label: str
+    rule: str
+    convention: str
+    hyper: Mapping[str, Any]
+
+
+def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
+    """Return the arms that the texts describe; one text may hold several, separated by commas.
+
+    Raises:
+        UsageError: text that is no such call, an unknown optimizer or option, a bad value, an arm given twice.
+    """
+    arms = [arm for text in texts for arm in _parse(text, convention)]
+    _refuse_twins(arms)
+    return tuple(arms)
+
+
+def _parse(text: str, convention: str) -> list[Arm]:
+    name, body = _split_name(text)
+    try:
+        tree = ast.parse(body.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
+    calls = tree.elts if isinstance(tree, ast.Tuple) else [tree]
+    if name and len(calls) > 1:
+        raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
+    return [_arm(call, text, name, convention) for call in calls]
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """Split `mine=sgd(lr=0.1)` at the equals sign before the parenthesis; there may be none."""
+    head, equals, tail = text.partition("=")
+    return (head.strip(), tail) if equals and "(" not in head else ("", text)
+
+
+def _arm(call: ast.expr, text: str, name: str, convention: str) -> Arm:
+    function = call.func if isinstance(call, ast.Call) else call
+    if not isinstance(function, ast.Name) or (isinstance(call, ast.Call) and call.args):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
+    rule = function.id.lower()
+    if rule not in RULES:
+        raise unknown("optimizer", function.id, RULES)
+    given = _options(call, text) if isinstance(call, ast.Call) else {}
+    hyper = resolve(rule, convention, given)
+    return Arm(name or _label(rule, given), rule, convention, hyper)
+
+
+def _options(call: ast.Call, text: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in options:
+            raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
+        try:
+            options[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError:
+            raise UsageError(
+                f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
+                "give a number, True or False."
+            ) from None
+    return options
+
+
+def _label(rule: str, given: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in given.items())
+    return f"{TITLES[rule]}({options})" if options else TITLES[rule]
+
+
+def _refuse_twins(arms: list[Arm]) -> None:
+    labels: set[str] = set()
+    settings: list[tuple[str, Mapping[str, Any]]] = []
+    for arm in arms:
+        if arm.label in labels or (arm.rule, arm.hyper) in settings:
+            raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or change its options or name.")
+        labels.add(arm.label)
+        settings.append((arm.rule, arm.hyper))

@@ -1,0 +1,64 @@
+"""What a running trial tells the driver, in the order in which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surefoot.store.records import Epoch, Outcome, Rates
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker took the trial; `epoch` is the last one finished before, 0 if it starts from nothing."""
+
+    key: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a trial is: `step` of `steps` in all, the epoch it is in, the mean training loss of that epoch so far."""
+
+    key: str
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch was trained and validated; `checkpoint` is what it takes to go on from here."""
+
+    key: str
+    epoch: Epoch
+    rates: tuple[Rates, ...]
+    checkpoint: bytes
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The trial trained all its epochs and was tested."""
+
+    key: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """The loss left the finite numbers: a result of this optimizer at these hyperparameters."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial could not be run: an error of the code or the machine, not of the optimizer."""
+
+    key: str
+    reason: str
+
+
+Event = Started | Progress | EpochDone | Finished | Diverged | Failed
+"""Anything that a running trial tells."""

@@ -1,0 +1,49 @@
+"""The built-in studies: which task, which protocol, which optimizers, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surefoot.errors import unknown
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study as it is before anybody changes an option.
+
+    `optimizers` are texts for `parse_arms` in the study's `convention`; `validation` is the share of the training
+    images, at their end, that is kept for validation.
+    """
+
+    name: str
+    summary: str
+    task: str
+    dataset: str
+    convention: str
+    optimizers: tuple[str, ...]
+    epochs: int
+    batch_size: int
+    validation: float
+
+
+STUDIES = {
+    "article": StudyPlan(
+        name="article",
+        summary="the tutorial's CNN on MNIST: Adagrad, Adadelta, Adam and AdaBound, one untuned learning rate each",
+        task="article",
+        dataset="mnist",
+        convention="keras",
+        optimizers=("adagrad", "adadelta", "adam(lr=0.01)", "adabound"),
+        epochs=5,
+        batch_size=250,
+        validation=0.2,
+    )
+}
+"""Every built-in study by its name."""
+
+
+def find_study(name: str) -> StudyPlan:
+    """Return a built-in study; `UsageError` with the close matches if there is none of that name."""
+    if name not in STUDIES:
+        raise unknown("study", name, STUDIES)
+    return STUDIES[name]

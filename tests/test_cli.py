@@ -1,0 +1,162 @@
+"""The command line: every command has help with an example, every mistake one message and exit code 2."""
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from samples import article, diverged
+from surefoot.cli.__main__ import main
+from surefoot.cli.progress import Lines
+from surefoot.cli.result import print_result
+from surefoot.compare import events
+from surefoot.compare.study import Options, plan
+from surefoot.store import Store
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("SUREFOOT_DATA", "")
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["surefoot", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def stored(records, path):
+    with Store(path) as store:
+        for record in records:
+            store.begin(record)
+            for epoch in record.epochs:
+                rates = [r for r in record.rates if epoch.epoch == 1]
+                store.save_epoch(record.key, epoch, rates, b"checkpoint")
+            if record.status == "finished":
+                store.finish(record.key, record.outcome)
+            elif record.status == "diverged":
+                store.diverge(record.key, record.reason)
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "list"])
+def test_every_command_has_help_with_an_example(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"Example: surefoot {command}" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare", "artcle"], "Did you mean 'article'"),
+        (["compare", "-o", "adm"], "Did you mean 'adam'"),
+        (["compare", "-o", "adam(lr=-1)"], "lr=-1.0 is not allowed"),
+        (["compare", "--only"], "needs at least one -o"),
+        (["compare", "--epochs", "0"], "--epochs is 0"),
+        (["compare", "--seeds", "-1"], "--seeds is -1"),
+        (["compare", "--workers", "0"], "--workers is 0"),
+        (["compare", "--train-size", "60001"], "--train-size is 60001"),
+        (["compare", "--train-size", "1"], "--train-size is 1"),
+        (["compare", "--device", "gpu"], "unknown device"),
+        (["compare", "--dataset", "emnist"], "Did you mean 'mnist'"),
+        (["compare", "--data-dir", "/nowhere"], "not a folder"),
+        (["compare", "--epochs", "many"], "Invalid value for '--epochs'"),
+        (["compare", "--lr", "1"], "No such option"),
+        (["compute"], "No such command"),
+        (["report"], "results.sqlite"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2_and_leaves_nothing(run, arguments, words, tmp_path):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert words in " ".join(err.split())
+    assert "Traceback" not in err
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_another_program_is_refused_and_left_alone(run, tmp_path):
+    path = tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("create table t (x)")
+        other.commit()
+    before = path.read_bytes()
+    code, _, err = run("compare", "--store", path)
+    assert code == 2
+    assert "database of another program" in err
+    assert path.read_bytes() == before
+
+
+def test_the_version_is_told(run):
+    assert run("--version")[1].startswith("surefoot 0.")
+
+
+def test_list_shows_what_there_is_to_compare(run):
+    code, out, _ = run("list")
+    assert code == 0
+    assert all(name in out for name in ("article", "adabound", "final_lr", "kmnist"))
+    contents = json.loads(run("list", "--json")[1])
+    assert contents["optimizers"]["adam"]["options"]["beta2"] == 0.999
+
+
+def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
+    stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
+    files = ["--out", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
+    code, out, err = run("report", "--store", "results.sqlite", *files)
+    assert (code, err) == (0, "")
+    assert "Test loss using Adagrad: 0." in out
+    assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert {path.suffix for path in Path("figures").iterdir()} == {".svg", ".png"}
+    assert Path("epochs.csv").read_text(encoding="utf-8").count("\n") == 1 + 4 * 2
+
+
+def test_report_json_is_one_object(run, tmp_path):
+    stored(article(seeds=2, epochs=1), tmp_path / "results.sqlite")
+    code, out, _ = run("report", "--store", "results.sqlite", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert [row["n"] for row in result["rows"]] == [2, 2, 2, 2]
+    assert result["store"] == "results.sqlite"
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
+    from surefoot.analysis import summarize
+
+    monkeypatch.setenv("COLUMNS", width)
+    records = [*article(seeds=3, epochs=2)[:-1], diverged(article(seeds=3, epochs=2)[-1], after=0)]
+    print_result(summarize(records), Path("store"), Path("report"))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= int(width)
+    assert "(mean of 3 seeds)" in out
+    assert "diverged" in out
+
+
+def test_log_lines_tell_epochs_ends_and_resumes(capsys):
+    study = plan("article", Options(optimizers=("mine=sgd(lr=0.1)",), only=True))
+    trial = study.trials[0]
+    lines = Lines(study.trials)
+    for event in (
+        events.Started(trial.key, 2),
+        events.Progress(trial.key, 3, 400, 960, 0.5),
+        events.EpochDone(trial.key, article(seeds=1, epochs=3)[0].epochs[2], (), b""),
+        events.Diverged(trial.key, "training loss became nan"),
+    ):
+        lines.observe(event)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert told[0].endswith("mine: goes on after epoch 2")
+    assert "mine: epoch 3/5, loss" in told[1]
+    assert told[2].endswith("mine: diverged: training loss became nan")
