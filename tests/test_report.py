@@ -15,6 +15,7 @@ import pytest
 
 from samples import article, diverged, running, study, trial
 from surefoot.analysis import group, summarize, table
+from surefoot.compare.arm import parse_arms
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
@@ -318,7 +319,6 @@ def test_json_holds_the_summary_and_the_records(tmp_path):
 
 
 def test_the_command_that_repeats_a_study_gives_the_same_settings():
-    parse_arms = pytest.importorskip("surefoot.compare.arm").parse_arms
     texts = ["adam(lr=0.01)", "mine=sgd(lr=0.1, momentum=0.9)", "amsgrad", "nesterov", "adabound", "adamw(lr=0.5)"]
     arms = parse_arms(texts, "keras")
     records = [

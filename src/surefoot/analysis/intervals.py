@@ -13,7 +13,7 @@ from math import inf, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 LEVEL = 0.95
 

@@ -26,6 +26,7 @@ app.command("compare")(compare)
 app.command("report")(report)
 app.command("list")(list_all)
 
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"surefoot {surefoot.__version__}")

@@ -33,7 +33,7 @@ def progress(study: Study, todo: Sequence[Trial]) -> Iterator[Observer]:
         yield Lines(todo).observe
 
 
-def _ignore(event: events.Event) -> None:  # noqa: ARG001
+def _ignore(event: events.Event) -> None:
     pass
 
 

@@ -124,7 +124,7 @@ def _diagnosis(file: str, checksum: str) -> str:
 def _download(entry: Entry, file: str) -> Path:
     url = f"{entry.url}{file}"
     try:
-        import pooch  # type: ignore[import-untyped]
+        import pooch
 
         cache = Path(pooch.os_cache("surefoot")) / entry.name
         return Path(pooch.retrieve(url, f"sha256:{entry.sha256[file][0]}", fname=file, path=cache))
