@@ -99,6 +99,15 @@ def test_a_store_of_another_program_is_refused_and_left_alone(run, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_trained(run, tmp_path):
+    (tmp_path / "file").touch()
+    code, out, err = run("compare", "--report", "file/report.html")
+    assert code == 2
+    assert "cannot write" in err
+    assert "epoch" not in err + out
+    assert not (tmp_path / "surefoot-results").exists()
+
+
 def test_the_version_is_told(run):
     assert run("--version")[1].startswith("surefoot 0.")
 

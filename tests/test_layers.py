@@ -11,12 +11,14 @@ SOURCE = Path(__file__).parents[1] / "src" / "surefoot"
 
 LAYERS = [
     "errors",
+    "files",
     "mathops",
     "hyperparameters",
     "rule",
     "rules",
     "update",
     "conventions",
+    "compiler",
     "engines",
     "torch",
     "datasets",
@@ -86,10 +88,10 @@ def test_a_file_holds_one_concept(path):
 def test_the_front_door_loads_no_framework(command):
     heavy = FRAMEWORKS | {"numpy", "scipy", "altair", "vl_convert", "rich.progress"}
     code = (
-        "import sys, atexit\nfrom surefoot.cli.main import main\n"
+        "import sys, atexit\nfrom surefoot.cli.__main__ import main\n"
         f"atexit.register(lambda: print('LOADED', sorted({heavy!r} & set(sys.modules))))\n{command}"
     )
     if command == "import surefoot":
-        code = code.replace("from surefoot.cli.main import main\n", "")
+        code = code.replace("from surefoot.cli.__main__ import main\n", "")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout

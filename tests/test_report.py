@@ -260,7 +260,7 @@ def test_full_disk_leaves_the_old_report_and_nothing_else(tmp_path, monkeypatch)
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("surefoot.report.files.os.fsync", full)
+    monkeypatch.setattr("surefoot.files.os.fsync", full)
     with pytest.raises(SurefootError, match="No space left on device"):
         write_report([trial()], path)
     assert path.read_text() == "old"

@@ -318,11 +318,13 @@ def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict
     for name, value in given.items():
         own = ours.get(name, name)
         if own not in RULES[rule].defaults:
-            raise unknown(f"option of {rule}", name, {*RULES[rule].defaults, *ours} - set(_INTERNAL))
+            raise unknown(f"option of {rule}", name, _writable(rule, ours))
         if own in options:
             raise UsageError(f"{rule}: {own} is given twice, under two names; give it once.")
         options[own] = float(value) if type(value) is int and not HYPERPARAMETERS[own].switch else value
     return options
 
 
-_INTERNAL = ("base_lr",)
+def _writable(rule: str, ours: Mapping[str, str]) -> list[str]:
+    """Return every option that a user can write, for messages: `betas[0]` cannot be, `base_lr` need not be."""
+    return [name for name in {*RULES[rule].defaults, *ours} if "[" not in name and name != "base_lr"]

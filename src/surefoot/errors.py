@@ -36,9 +36,9 @@ class SurefootWarning(UserWarning):
     """Something works, but not as the user may think."""
 
 
-def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
+def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in the list: names the close matches, or the whole list if none is close."""
     names = sorted(known)
-    close = get_close_matches(given.lower(), names, n=3, cutoff=0.6)
+    close = get_close_matches(str(given).lower(), names, n=3, cutoff=0.6)
     hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(names)}."
     return UsageError(f"unknown {kind} {given!r}. {hint}")

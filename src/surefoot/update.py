@@ -41,7 +41,7 @@ def update(
         weight: the weights, an array.
         gradient: of the weights' shape.
         state: an array of the weights' shape for each active slot.
-        t: how many steps this weight has made, this one included.
+        t: how many steps this weight has made, this one included: a number, or a float64 tensor.
         hyper: a value for every hyperparameter of the rule.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)

@@ -37,26 +37,22 @@ def compare(
 
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
-    from surefoot.analysis import summarize
     from surefoot.cli.progress import progress
-    from surefoot.cli.result import print_json, print_result
     from surefoot.compare.study import Options, plan
-    from surefoot.report import write_report
+    from surefoot.files import check_writable
     from surefoot.store import Store
 
     options = Options(tuple(optimizer or ()), only, epochs, seeds, train_size, workers, device, dataset, data_dir)
     planned = plan(study, options)
+    check_writable(report)
     try:
         with Store(store) as results, progress(planned, planned.unfinished(results)) as observe:
             records = planned.run(results, observe)
     except KeyboardInterrupt:
         typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
         raise typer.Exit(130) from None
-    write_report(records, report)
-    summary = summarize(records)
-    if as_json:
-        print_json(summary, store, report)
-    else:
-        print_result(summary, store, report)
+    from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
+
+    conclude(records, store, report, as_json=as_json)
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)

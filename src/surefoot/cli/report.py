@@ -22,20 +22,14 @@ def report(
 
     Example: surefoot report article --figures figures --csv epochs.csv
     """
-    from surefoot.analysis import summarize
-    from surefoot.cli.result import print_json, print_result
-    from surefoot.report import write_csv, write_figures, write_report
+    from surefoot.cli.result import conclude
+    from surefoot.report import write_csv, write_figures
     from surefoot.store import Store, newest_run
 
     with Store(store, readonly=True) as results:
         records = newest_run(results.records(study), study)
-    write_report(records, out)
     if figures:
         write_figures(records, figures)
     if csv:
         write_csv(records, csv)
-    summary = summarize(records)
-    if as_json:
-        print_json(summary, store, out)
-    else:
-        print_result(summary, store, out)
+    conclude(records, store, out, as_json=as_json)

@@ -1,14 +1,26 @@
-"""How a result is printed: the tutorial's two lines for each optimizer, the table, the verdict, where the files are."""
+"""How a command ends: the report, and the result in print.
+
+The tutorial's two lines for each optimizer come first, then the table, the verdict, and where the files are.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.analysis import Row, Summary, table
+from surefoot.analysis import Row, Summary, summarize, table
+from surefoot.report import write_report
+from surefoot.store import Record
+
+
+def conclude(records: Sequence[Record], store: Path, report: Path, *, as_json: bool) -> None:
+    """Write the report of some records and print their result, for people or as JSON."""
+    write_report(records, report)
+    (print_json if as_json else print_result)(summarize(records), store, report)
 
 
 def print_json(summary: Summary, store: Path, report: Path) -> None:

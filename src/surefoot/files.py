@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
@@ -15,15 +17,29 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     Whatever stops the write (a read-only folder, a full disk), the file at `path` stays as it was and no other file is
     left. Raises UsageError when the path cannot be a file, SurefootError when the system refuses.
     """
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    with _temporary(path) as (temporary, target):
+        _write_durably(temporary, data)
+        temporary.replace(target)
+    return target
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise what `write_whole` would raise at this path, before hours are spent on what it is to write."""
+    with _temporary(path) as (temporary, _):
+        _write_durably(temporary, b"")
+
+
+@contextmanager
+def _temporary(path: str | Path) -> Iterator[tuple[Path, Path]]:
+    """Give a path beside the target, and the target, in a folder that exists; whatever happens, no temporary stays."""
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
         raise UsageError(f"cannot write {target}: it is not a regular file. Give the path of a file.")
-    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     temporary = target.with_name(f".surefoot-{token_hex(6)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_durably(temporary, data)
-        temporary.replace(target)
+        yield temporary, target
     except OSError as error:
         raise SurefootError(
             f"cannot write {target}: {error.strerror or error}. Nothing was changed; free some space, or choose a "
@@ -31,7 +47,6 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
         ) from error
     finally:
         _remove(temporary)
-    return target
 
 
 def _write_durably(path: Path, data: bytes) -> None:
