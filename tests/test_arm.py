@@ -66,6 +66,8 @@ def test_every_rule_has_a_title():
         ("adam,adam", "is given twice"),
         ("one=sgd,two=adam", "cannot be read"),
         ("one=sgd,adam", "one name for 2"),
+        ("sgd,fast=adam", "has a comma"),
+        ("adam(lr={[]: 1})", "not a plain value"),
         ("adabound(gamma=0)", "0 < x < 1"),
     ],
 )

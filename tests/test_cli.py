@@ -4,6 +4,7 @@ import json
 import sqlite3
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def stored(records, path):
                 store.diverge(record.key, record.reason)
 
 
-@pytest.mark.parametrize("command", ["compare", "report", "list"])
+@pytest.mark.parametrize("command", ["compare", "report", "list", "kernel"])
 def test_every_command_has_help_with_an_example(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -138,6 +139,21 @@ def test_report_json_is_one_object(run, tmp_path):
     assert code == 0
     assert [row["n"] for row in result["rows"]] == [2, 2, 2, 2]
     assert result["store"] == "results.sqlite"
+
+
+def test_report_gives_each_setting_the_one_name_that_it_had_last(run, tmp_path):
+    first, second, third, fourth = article(seeds=1, epochs=1)
+    again = replace(first, label="mine", seed=1, key="another seed")
+    renamed = [replace(first, label="old"), replace(second, label="mine"), third, fourth, again]
+    stored(renamed, tmp_path / "results.sqlite")
+    code, out, _ = run("report", "--store", "results.sqlite", "--json")
+    assert code == 0
+    assert [(row["label"], row["n"]) for row in json.loads(out)["rows"]] == [
+        ("mine", 2),
+        ("mine (2)", 1),
+        (third.label, 1),
+        (fourth.label, 1),
+    ]
 
 
 @pytest.mark.parametrize("width", ["80", "200"])

@@ -1,6 +1,7 @@
 """One trial: the same seed gives the same numbers, a resumed run equals an undisturbed one, divergence is a result."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from surefoot.compare.rates import recording_steps
 from surefoot.compare.training import Training
 from surefoot.compare.trial import Trial
 from surefoot.datasets import Dataset
+from surefoot.torch import RuleOptimizer
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,25 @@ def test_a_run_that_goes_on_from_any_epoch_equals_one_never_stopped(text):
 def test_every_arm_starts_from_the_same_weights_and_sees_the_same_batches():
     first = [run(trial(text, epochs=1, batch_size=40))[1].epoch.train_loss for text in ("adam", "sgd", "adadelta")]
     assert first[0] == first[1] == first[2]
+
+
+def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(monkeypatch):
+    once, original = [0.5], RuleOptimizer.step
+
+    def step(self):
+        time.sleep(once.pop() if once else 0)
+        original(self)
+
+    monkeypatch.setattr(RuleOptimizer, "step", step)
+    events = run(trial(epochs=1))
+    assert not once
+    assert events[1].epoch.seconds < 0.4
+
+
+def test_a_last_batch_of_one_image_counts_as_one():
+    (done,) = [event for event in run(trial(epochs=1, train_size=33)) if isinstance(event, EpochDone)]
+    assert done.epoch.train_accuracy * 33 == pytest.approx(round(done.epoch.train_accuracy * 33))
+    assert math.isfinite(done.epoch.train_loss)
 
 
 def test_divergence_is_a_result_with_its_reason():

@@ -1,6 +1,14 @@
-"""Where the command `surefoot` starts and ends: every error of Surefoot's becomes one message and exit code 2."""
+"""Where the command `surefoot` starts and ends: every error becomes one message and exit code 2, Ctrl-C becomes 130.
 
+After Ctrl-C nothing is left to tidy up (workers end with their driver), so the process ends without Python's shutdown:
+a second Ctrl-C would interrupt that with a traceback, and under `python -m` it turns 130 into a death by signal when
+Ctrl-C came while Python ran code from text, as every dataclass does when it is made.
+"""
+
+import contextlib
+import os
 import sys
+from typing import NoReturn
 
 INTERRUPTED = 130
 
@@ -10,7 +18,11 @@ def main() -> None:
     try:
         _run()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        _end_at_once()
+    except SystemExit as end:  # Typer has turned Ctrl-C into one
+        if end.code == INTERRUPTED:
+            _end_at_once()
+        raise
 
 
 def _run() -> None:
@@ -19,9 +31,16 @@ def _run() -> None:
 
     try:
         app(prog_name="surefoot")
-    except SurefootError as error:
+    except (SurefootError, OSError) as error:  # the system's own refusals, such as a full disk behind standard output
         print(f"surefoot: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _end_at_once() -> NoReturn:
+    with contextlib.suppress(OSError, AttributeError):  # closed, full, or None
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

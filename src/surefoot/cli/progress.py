@@ -17,6 +17,9 @@ from surefoot.compare import events
 from surefoot.compare.study import Observer, Study
 from surefoot.compare.trial import Trial
 
+BESIDE_THE_NAME = 54
+"""Columns that the number of the seed, the bar, epoch, loss and time left take."""
+
 
 @contextmanager
 def progress(study: Study, todo: Sequence[Trial]) -> Iterator[Observer]:
@@ -57,8 +60,8 @@ def _bars(console: Console) -> Progress:
     )
 
 
-def _name(trial: Trial, many: bool) -> str:
-    name = trial.arm.label if len(trial.arm.label) <= 26 else trial.arm.label[:25] + "…"
+def _name(trial: Trial, many: bool, longest: int = 26) -> str:
+    name = trial.arm.label if len(trial.arm.label) <= longest else trial.arm.label[: longest - 1] + "…"
     return f"{name} #{trial.seed}" if many else name
 
 
@@ -88,11 +91,14 @@ class Bars:
                 self._end(key, f"{_name(trial, self._many)}: {reason}")
 
     def _start(self, key: str, trial: Trial, epoch: int) -> None:
-        if key not in self._ids:
-            total = trial.epochs * trial.steps_per_epoch
-            name = _name(trial, self._many)
-            self._ids[key] = self._bars.add_task(name, total=total, epoch=f"1/{trial.epochs}", loss="-")
-        self._bars.update(self._ids[key], completed=epoch * trial.steps_per_epoch)
+        done, total = epoch * trial.steps_per_epoch, trial.epochs * trial.steps_per_epoch
+        if key in self._ids:  # its worker died
+            self._bars.update(self._ids[key], completed=done)
+            return
+        name = _name(trial, self._many, min(26, max(self._bars.console.width - BESIDE_THE_NAME, 8)))
+        now = f"{min(epoch + 1, trial.epochs)}/{trial.epochs}"
+        # what was done before is no part of the speed from which the time left is reckoned
+        self._ids[key] = self._bars.add_task(name, completed=done, total=total, epoch=now, loss="-")
 
     def _move(self, key: str, step: int, epoch: str, loss: float) -> None:
         self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=f"{loss:.4f}")

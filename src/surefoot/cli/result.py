@@ -25,7 +25,7 @@ def conclude(records: Sequence[Record], store: Path, report: Path, *, as_json: b
 
 def print_json(summary: Summary, store: Path, report: Path) -> None:
     """Print the summary as one JSON object, with the paths of the store and the report."""
-    print(json.dumps({**summary.to_json(), "store": str(store), "report": str(report)}, ensure_ascii=False))
+    print(json.dumps({**summary.to_json(), "store": str(store), "report": str(report)}, ensure_ascii=False), flush=True)
 
 
 def print_result(summary: Summary, store: Path, report: Path) -> None:

@@ -56,6 +56,8 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
 
 def _parse(text: str, convention: str) -> list[Arm]:
     name, body = _split_name(text)
+    if "," in name:
+        raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
     try:
         tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -91,7 +93,7 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
             raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
         try:
             options[keyword.arg] = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise UsageError(
                 f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
                 "give a number, True or False."

@@ -25,7 +25,7 @@ def environment(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "threads": torch.get_num_threads(),
-        "engine": "eager",
+        "engine": "cpu" if device == "cpu" else "eager",
     }
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -32,7 +34,8 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, parts, device), daemon=True)
-        self.process.start()
+        with _deaf_to_ctrl_c():
+            self.process.start()
         theirs.close()
         self.trial: Trial | None = None
 
@@ -59,14 +62,20 @@ class Pool:
     """
 
     def __init__(self, size: int, parts: dict[str, Any], device: str) -> None:
-        self._parts, self._device = parts, device
-        self._workers = [Worker(parts, device) for _ in range(size)]
+        self._size, self._parts, self._device = size, parts, device
+        self._workers: list[Worker] = []
         self.environment: dict[str, Any] = {}
 
-    def run(self, trials: Sequence[Trial], resume: Resume) -> Iterator[Event]:
-        """Run every trial and give their events as they come; stops the workers at the end, whatever ends it."""
+    def run(self, trials: Sequence[Trial], resume: Resume) -> Generator[Event, None, None]:
+        """Start the workers, run every trial, give their events as they come, stop the workers whatever ends it.
+
+        Raises:
+            TrialError: the workers cannot start.
+        """
         waiting, deaths = deque(trials), Counter[str]()
         try:
+            for _ in range(self._size):
+                self._workers.append(Worker(self._parts, self._device))
             unfinished = len(trials)
             while unfinished:
                 for worker in self._heard():
@@ -87,12 +96,14 @@ class Pool:
         return [by_connection[connection] for connection in wait(list(by_connection))]
 
     def _listen(self, worker: Worker, waiting: deque[Trial], deaths: Counter[str], resume: Resume) -> Iterator[Event]:
-        """Take one message of a worker: it is ready, or its trial has an event, or it died."""
+        """Take one message of a worker: it is ready, or cannot be, or its trial has an event, or it died."""
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
             yield from self._bury(worker, waiting, deaths)
             return
+        if isinstance(message, TrialError):
+            raise message
         if isinstance(message, dict):
             self.environment = message
         else:
@@ -111,10 +122,27 @@ class Pool:
         name = trial.key if trial else ""
         deaths[name] += 1
         if trial is None and deaths[name] > RESTARTS:
-            raise TrialError(f"the worker processes do not start (exit code {code}); see the message above, if any.")
+            raise TrialError(
+                f"the worker processes die at their start (exit code {code}); see the message above, if any. "
+                "-9 often means too little memory: try --workers 1."
+            )
         self._workers.remove(worker)
         self._workers.append(Worker(self._parts, self._device))
         if trial is not None and deaths[name] > RESTARTS:
             yield Failed(trial.key, f"its worker process died {deaths[name]} times (exit code {code})")
         elif trial is not None:
             waiting.appendleft(trial)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back: a process started here inherits that, and so never hears what is the driver's to handle."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which, if it has to start now, ends by letting Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

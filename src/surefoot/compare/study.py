@@ -7,6 +7,7 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,9 +72,10 @@ class Study:
             with shared(self.data) as parts:
                 pool = Pool(min(self.workers, len(todo)), parts, todo[0].device)
                 by_key = {trial.key: trial for trial in todo}
-                for event in pool.run(todo, lambda key: _checkpoint(store, key)):
-                    _save(store, event, by_key, pool)
-                    observe(event)
+                with closing(pool.run(todo, lambda key: _checkpoint(store, key))) as told:
+                    for event in told:
+                        _save(store, event, by_key, pool)
+                        observe(event)
         return self.records(store)
 
     def unfinished(self, store: Store) -> list[Trial]:

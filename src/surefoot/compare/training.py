@@ -7,6 +7,7 @@ while training and stands while evaluating, recording rates and saving.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import statistics
@@ -68,16 +69,21 @@ class Training:
         self.validation = Split(data.train_images[held_out], data.train_labels[held_out], trial.device)
         self.test = Split(data.test_images[: trial.test_size], data.test_labels[: trial.test_size], trial.device)
         self.task = find_task(trial.task)
-        self.model = self.task.make_model(trial.seed).to(trial.device)
-        rule = RULES[trial.arm.rule]
-        hyper = {name: value for name, value in trial.arm.hyper.items() if name in rule.defaults}
+        self.recording = recording_steps(trial.epochs * trial.steps_per_epoch)
+        self._start()
+
+    def _start(self) -> None:
+        """Make the model with its initial weights, its optimizer, and a clock at zero."""
+        self.model = self.task.make_model(self.trial.seed).to(self.trial.device)
+        rule = RULES[self.trial.arm.rule]
+        hyper = {name: value for name, value in self.trial.arm.hyper.items() if name in rule.defaults}
         self.optimizer = RuleOptimizer(self.model.parameters(), rule, **hyper)
         self.epoch, self.seconds = 0, 0.0
         self.step_seconds: list[float] = []
-        self.recording = recording_steps(trial.epochs * trial.steps_per_epoch)
 
     def run(self, checkpoint: bytes | None) -> None:
         """Train to the end, from a checkpoint if there is one, and emit what happens."""
+        self._warm_up()
         if checkpoint is not None:
             self._restore(checkpoint)
         self.emit(Started(self.trial.key, self.epoch))
@@ -87,6 +93,12 @@ class Training:
             self.emit(Finished(self.trial.key, self._outcome()))
         except DivergedError as reason:
             self.emit(Diverged(self.trial.key, str(reason)))
+
+    def _warm_up(self) -> None:
+        """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
+        with contextlib.suppress(DivergedError):
+            self._step(torch.arange(min(self.trial.batch_size, len(self.train)), device=self.trial.device), 0, [])
+        self._start()
 
     def _run_epoch(self) -> None:
         self.epoch += 1

@@ -16,18 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.compare.events import Failed
+from surefoot.errors import TrialError
 
 
 def work(connection: Connection, parts: dict[str, Any], device: str) -> None:
     """Run trials until the driver closes the connection. `parts` is the shared data set."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
-    environment, train = _prepare(parts, device)
+    try:
+        environment, train = _prepare(parts, device)
+    except Exception as error:  # a library that does not load, say: no other worker would fare better
+        connection.send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
+        return
     connection.send(environment)
     while True:
         try:
             trial, checkpoint = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the driver is gone
             return
         try:
             train(trial, checkpoint, connection.send)
