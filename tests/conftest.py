@@ -4,6 +4,19 @@ Oracles must compute in float64: jax does so only if told before its import, and
 """
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_ENABLE_X64"] = "1"
+
+
+@pytest.fixture(scope="module")
+def kernel_cache(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Keep compiled kernels in pytest's own cache, where the next run finds them, and not in the user's."""
+    folder = request.config.cache.mkdir("kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "surefoot" / "kernels"

@@ -50,8 +50,9 @@ class Hyperparameter:
             return isinstance(value, bool)
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             return False
-        above_low = value > self.low if self.above else value >= self.low
-        return above_low and (value < self.high or (self.closed and value == self.high))
+        number = float(value)
+        above_low = number > self.low if self.above else number >= self.low
+        return above_low and (number < self.high or (self.closed and number == self.high))
 
 
 def _switch(meaning: str) -> Hyperparameter:

@@ -1,9 +1,9 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
 A rule imports `sqrt`, `maximum`, `clip` and `where` from here and nothing from a framework, so the same text runs on
-Python floats, NumPy arrays and torch tensors. No framework is imported: the argument's type tells which
-one is in use, and that one has been imported already by whoever made the array. On Python floats (values that depend
-only on hyperparameters and the step count) the arithmetic is float64.
+Python floats, NumPy arrays, torch tensors and the compiler's symbols. No framework is imported: the argument's type
+tells which one is in use, and that one has been imported already by whoever made the array. On Python floats (values
+that depend only on hyperparameters and the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 Array = Any
-"""A Python float, a NumPy array or a torch tensor."""
+"""A Python float, a NumPy array, a torch tensor or a symbol of the compiler."""
 
 
 def sqrt(x: Array) -> Array:
@@ -41,7 +41,10 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 
 
 def _namespace(*arrays: Array) -> Any:
-    """Return the module that owns the first argument that is an array: torch if it is a tensor, else NumPy."""
+    """Return what has these functions for the arguments: a symbol's own, torch for a tensor, else NumPy."""
+    for array in arrays:
+        if hasattr(array, "__mathops__"):
+            return array.__mathops__()
     torch = sys.modules.get("torch")
     if torch is not None and any(isinstance(array, torch.Tensor) for array in arrays):
         return torch

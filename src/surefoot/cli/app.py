@@ -11,6 +11,7 @@ import typer
 
 import surefoot
 from surefoot.cli.compare import compare
+from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
 from surefoot.cli.report import report
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("list")(list_all)
+app.command("kernel")(kernel)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,9 @@
+"""The compiler: a rule, called once on symbols, becomes a graph, a plan and the text of a kernel. No compiler needed.
+
+| file | concept |
+| --- | --- |
+| `graph.py` | the operations that a rule does, each once |
+| `trace.py` | symbols: call the rule on them and read off the graph |
+| `plan.py` | what is computed once a step on the host, and what for each weight |
+| `emit/` | the plan as text, one table for each target |
+"""

@@ -1,0 +1,1 @@
+"""Plans as text: one table of spellings for each target."""

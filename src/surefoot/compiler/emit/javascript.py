@@ -1,0 +1,86 @@
+"""A rule as a JavaScript function on one weight, in float64, for pages that show it at work.
+
+Everything is computed inside, also what a kernel leaves to the host. JavaScript's numbers are IEEE float64 and nothing
+is reordered, so every operation but the power gives NumPy's very bits; `Math.pow` may be one unit in the last place
+off, which the language allows.
+"""
+
+from __future__ import annotations
+
+import re
+
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, SUM, Language, Spelling, lines, write
+from surefoot.compiler.graph import Graph, needed
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0").replace("inf", "Infinity").replace("nan", "NaN")
+
+
+LANGUAGE = Language(
+    "JavaScript",
+    {
+        **INFIX,
+        "pow": Spelling("Math.pow({}, {})"),
+        "sqrt": Spelling("Math.sqrt({})"),
+        "maximum": Spelling("Math.max({}, {})"),
+        "minimum": Spelling("Math.min({}, {})"),
+        "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
+        "eq": Spelling("{} === {}", COMPARISON, (SUM, SUM)),
+        "ne": Spelling("{} !== {}", COMPARISON, (SUM, SUM)),
+    },
+    number=_number,
+)
+"""`Math.max` and `Math.min` let NaN win, as NumPy's do."""
+
+_TEXT = """\
+// One step of {title} for one weight, in float64.
+// w: the weight; g: its gradient; state: {{ {slots} }} before the step; t: the number of the step, from 1.
+{made_for}function step(w, g, state, t, hyper) {{
+{body}
+}}
+"""
+
+
+def emit(graph: Graph, title: str) -> str:
+    """Return the text of a function `step(w, g, state, t, hyper)` that returns `{ w, rate, state }`.
+
+    `hyper` has the numbers under our names; switches, and whether a number that the rule asked about is zero, are
+    fixed in the text.
+
+    Args:
+        graph: the update.
+        title: the rule's name, for the comment; any text.
+    """
+    assert graph.rate is not None  # set by trace, with the outputs
+    roots = {**{_new(name): node for name, node in graph.outputs.items()}, "rate": graph.rate}
+    used = needed(roots.values())
+    nodes = [node for node in graph.nodes if node in used]
+    made, names = lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
+    hyper = ", ".join(node.value for node in nodes if node.op == "scalar" and node.value != "t")
+    new = {name: write(node, names, LANGUAGE) for name, node in graph.outputs.items()}
+    weight = new.pop("w")
+    rate = "rate" if names.get(graph.rate) == "rate" else f"rate: {write(graph.rate, names, LANGUAGE)}"
+    state = ", ".join(f"{name.removeprefix('state.')}: {text}" for name, text in new.items())
+    body = [
+        f"const {{ {hyper} }} = hyper;" if hyper else "",
+        *(f"const {name} = {text};" for name, text in made),
+        f"return {{ w: {weight}, {rate}, state: {{ {state} }} }};",
+    ]
+    return _TEXT.format(
+        title=re.sub(r"\W", "_", title),
+        slots=", ".join(name.removeprefix("state.") for name in new),
+        made_for=_made_for(graph),
+        body="\n".join(f"  {line}" for line in body if line),
+    )
+
+
+def _new(name: str) -> str:
+    """Return what an output is called: `state_m` where `state.m` is the value before the step."""
+    return "w_new" if name == "w" else name.replace(".", "_")
+
+
+def _made_for(graph: Graph) -> str:
+    """Say which answers about zero the text holds for."""
+    answers = [f"{name} {'above' if truth else 'equal to'} 0" for name, truth in graph.assumed.items()]
+    return f"// Made for {', '.join(answers)}.\n" if answers else ""

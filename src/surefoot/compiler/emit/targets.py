@@ -1,0 +1,55 @@
+"""The targets of the compiler by name: a rule with its options as the text of a kernel, a function or a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot.compiler.emit import javascript, latex, numba, triton
+from surefoot.compiler.graph import needed
+from surefoot.compiler.plan import plan
+from surefoot.compiler.trace import trace
+from surefoot.errors import unknown
+from surefoot.rule import Rule
+
+_EMIT: dict[str, Callable[..., str]] = {
+    "numba": lambda graph, title, _, dtype: numba.emit(plan(graph), title, dtype),
+    "triton": lambda graph, title, _, dtype: triton.emit(plan(graph), title, dtype),
+    "latex": lambda graph, _, hyper, __: latex.emit(graph, hyper),
+    "js": lambda graph, title, _, __: javascript.emit(graph, title),
+}
+
+TARGETS = tuple(_EMIT)
+DTYPES = {"float32": 4, "float64": 8}
+"""The kinds of numbers that both kernels know, and the bytes of each."""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A rule's text for one target, and the bytes that one update of one weight moves in a kernel."""
+
+    text: str
+    bytes_per_weight: int
+
+
+def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float32") -> Emitted:
+    """Return the rule as text.
+
+    Args:
+        rule: which rule.
+        hyper: a value for every hyperparameter, as `conventions.resolve` returns them.
+        target: `numba`, `triton`, `latex` or `js`.
+        dtype: `float32` or `float64`, of weights, gradients and state. Formulas have none, JavaScript is float64.
+
+    Raises:
+        UsageError: no such target or dtype, or the rule cannot be written for it.
+    """
+    if target not in TARGETS:
+        raise unknown("target", target, TARGETS)
+    if dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    graph = trace(rule, hyper)
+    reads = sum(node.op == "array" for node in needed(graph.outputs.values()))
+    moved = DTYPES[dtype] * (reads + len(graph.outputs))
+    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved)

@@ -1,0 +1,63 @@
+"""The operations of one update as a graph, in which equal operations are one node.
+
+A node is *per weight* if it depends on the weight, its gradient or its state; everything else depends only on
+hyperparameters and the step count. No operation is ever moved, split or merged with another: floating-point numbers are
+added in the order in which the rule's author wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation, input or constant.
+
+    `op` is `array` (an input per weight: `w`, `g`, or `state.m` for a slot `m`), `scalar` (a hyperparameter or `t`),
+    `const`, or an operation's name; `value` is the name of an input or the number of a constant.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    value: Any = None
+    per_weight: bool = False
+
+
+@dataclass
+class Graph:
+    """All nodes of one update, in an order in which each follows its arguments, and what the update results in.
+
+    `outputs` are the nodes that are written back, by their array's name: `w` and the slots. `rate` is the effective
+    step size. `assumed` tells of each hyperparameter that the rule asked about whether it was zero: another answer,
+    another graph.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    outputs: dict[str, Node] = field(default_factory=dict)
+    rate: Node | None = None
+    assumed: dict[str, bool] = field(default_factory=dict)
+    _known: dict[Any, Node] = field(default_factory=dict)
+
+    def add(self, op: str, *args: Node, value: Any = None) -> Node:
+        """Return the node of this operation on these arguments, made if it is new."""
+        key = (op, tuple(map(id, args)), repr(value))
+        if key not in self._known:
+            per_weight = op == "array" or any(arg.per_weight for arg in args)
+            self._known[key] = Node(op, args, value, per_weight)
+            self.nodes.append(self._known[key])
+        return self._known[key]
+
+
+def needed(roots: Iterable[Node]) -> set[Node]:
+    """Return everything that these nodes are computed from, themselves included."""
+    found: set[Node] = set()
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += node.args
+    return found

@@ -1,0 +1,95 @@
+"""What a kernel computes where: once a step on the host, or for each weight in one pass over memory.
+
+A value that depends only on hyperparameters and the step count is computed on the host in float64, once for all
+weights with that count, and then rounded to the kernel's precision. Weights and state are computed in float64 if
+they are kept in it, else in float32.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot import mathops
+from surefoot.compiler.graph import Graph, Node, needed
+from surefoot.errors import UsageError
+
+HOST: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(operator, name)
+        for name in ("add", "sub", "mul", "truediv", "neg", "eq", "ne", "lt", "gt", "le", "ge", "pow")
+    },
+    "sqrt": mathops.sqrt,
+    "maximum": mathops.maximum,
+    "minimum": lambda a, b: mathops.clip(a, None, b),
+    "where": mathops.where,
+}
+"""Each operation on Python floats, as the rule itself would do it on them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One update, split.
+
+    Attributes:
+        hoisted: what the host computes, in the order of the kernel's scalar arguments.
+        loop: what the kernel computes for each weight, in order.
+        reads: the arrays that the kernel reads, `w` and `g` first.
+        outputs: what it writes, by the array's name.
+        scalars: every node on the host, in order.
+    """
+
+    hoisted: tuple[Node, ...]
+    loop: tuple[Node, ...]
+    reads: tuple[str, ...]
+    outputs: Mapping[str, Node]
+    scalars: tuple[Node, ...]
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Every array that the kernel touches: the weight, the gradient and the slots."""
+        return tuple(dict.fromkeys((*self.reads, *self.outputs)))
+
+    def bytes_per_weight(self, size: int = 4) -> int:
+        """Bytes that one update moves per weight whose numbers take `size` bytes: the floor of what a step costs."""
+        return size * (len(self.reads) + len(self.outputs))
+
+    def host(self, values: Mapping[str, float]) -> list[float]:
+        """Return the kernel's scalar arguments for these hyperparameters and this `t`, computed in float64."""
+        known: dict[Node, Any] = {}
+        for node in self.scalars:
+            known[node] = _evaluate(node, known, values)
+        return [float(known[node]) for node in self.hoisted]
+
+
+def _evaluate(node: Node, known: Mapping[Node, Any], values: Mapping[str, float]) -> Any:
+    if node.op == "const":
+        return node.value
+    if node.op == "scalar":
+        return float(values[node.value])  # whatever number the user gave: hyperparameters are float64
+    return HOST[node.op](*(known[arg] for arg in node.args))
+
+
+def plan(graph: Graph) -> Plan:
+    """Split a graph into what the host computes and what the kernel does.
+
+    Raises:
+        UsageError: the rule raises a value per weight to a power, of which every machine has another last digit.
+    """
+    used_at_all = needed(graph.outputs.values())
+    nodes = [node for node in graph.nodes if node in used_at_all]
+    loop = tuple(node for node in nodes if node.per_weight and node.op != "array")
+    used = {arg for node in loop for arg in node.args} | set(graph.outputs.values())
+    if any(node.op == "pow" for node in loop):
+        raise UsageError(
+            "a rule that raises a value per weight to a power cannot be compiled; multiply, or take sqrt, instead."
+        )
+    return Plan(
+        hoisted=tuple(node for node in nodes if not node.per_weight and node in used),
+        loop=loop,
+        reads=tuple(node.value for node in nodes if node.op == "array"),
+        outputs=graph.outputs,
+        scalars=tuple(node for node in nodes if not node.per_weight),
+    )

@@ -1,0 +1,131 @@
+"""Call a rule once on symbols, and read off what it does.
+
+A symbol stands for a number or an array; every operation on it makes a node. A rule may ask whether a hyperparameter
+is zero (`if momentum:`): the answer is that of the values at hand, and is noted in the graph. It may not ask about
+a weight or the step count, which differ from call to call; `where` chooses between values instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from surefoot.compiler.graph import Graph, Node
+from surefoot.errors import UsageError
+from surefoot.rule import Rule
+from surefoot.update import Update, update
+
+
+class Symbol:
+    """A value that is not known yet."""
+
+    def __init__(self, graph: Graph, node: Node, truth: bool | None = None) -> None:
+        self.graph, self.node, self.truth = graph, node, truth
+
+    def __bool__(self) -> bool:
+        """Answer for a hyperparameter; for anything else tell the rule's author what to write instead."""
+        if self.truth is None:
+            raise UsageError(
+                "it asks `if` about a value that differs from weight to weight or from step to step, or whether a "
+                "hyperparameter is anything but zero; write where(condition, a, b) from surefoot.mathops instead."
+            )
+        self.graph.assumed[self.node.value] = self.truth
+        return self.truth
+
+    def __mathops__(self) -> type[SymbolOps]:
+        """Say where `sqrt` and the others are, for `surefoot.mathops`."""
+        return SymbolOps
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _binary(op: str, *, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
+    def method(self: Symbol, other: Any) -> Symbol:
+        return _apply(op, other, self) if swapped else _apply(op, self, other)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Symbol, f"__{_name}__", _binary(_name))
+    setattr(Symbol, f"__r{_name}__", _binary(_name, swapped=True))
+for _name in ("eq", "ne", "lt", "gt", "le", "ge"):
+    setattr(Symbol, f"__{_name}__", _binary(_name))
+setattr(Symbol, "__neg__", lambda self: _apply("neg", self))  # noqa: B010  like those above
+
+
+class SymbolOps:
+    """The functions of `surefoot.mathops`, on symbols."""
+
+    @staticmethod
+    def sqrt(x: Any) -> Symbol:
+        """Square root."""
+        return _apply("sqrt", x)
+
+    @staticmethod
+    def maximum(a: Any, b: Any) -> Symbol:
+        """Larger of two."""
+        return _apply("maximum", a, b)
+
+    @staticmethod
+    def clip(x: Any, low: Any, high: Any) -> Symbol:
+        """Move into [low, high]; None leaves a side open."""
+        x = x if low is None else _apply("maximum", x, low)
+        return x if high is None else _apply("minimum", x, high)
+
+    @staticmethod
+    def where(condition: Any, a: Any, b: Any) -> Symbol:
+        """Choose by a condition."""
+        return _apply("where", condition, a, b)
+
+
+def _apply(op: str, *args: Any) -> Symbol:
+    graph = next(arg.graph for arg in args if isinstance(arg, Symbol))
+    nodes = [arg.node if isinstance(arg, Symbol) else graph.add("const", value=float(arg)) for arg in args]
+    return Symbol(graph, graph.add(op, *nodes))
+
+
+def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
+    """Return the graph of one whole update (`update.py`) of `rule`.
+
+    Args:
+        rule: which rule.
+        hyper: a value for every hyperparameter; of numbers only whether they are zero matters, switches are fixed.
+
+    Raises:
+        UsageError: the rule does what cannot be read off: it asks `if` about a weight, a gradient, its state or the
+            step count, or calls a function that is not in `surefoot.mathops`.
+    """
+    graph = Graph()
+    try:
+        made = _run(rule, graph, hyper)
+    except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
+        raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
+    graph.rate = _node(graph, made.step.rate)
+    new = {f"state.{slot}": _node(graph, value) for slot, value in made.step.state.items()}
+    graph.outputs = {"w": made.weight.node, **new}
+    return graph
+
+
+def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:
+    def array(name: str) -> Symbol:
+        return Symbol(graph, graph.add("array", value=name))
+
+    w, g = array("w"), array("g")
+    slots = {slot: array(f"state.{slot}") for slot in rule.starts(hyper)}
+    t = Symbol(graph, graph.add("scalar", value="t"))
+    return update(rule, w, g, slots, t, _symbols(graph, hyper))
+
+
+def _symbols(graph: Graph, hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a symbol for each hyperparameter that is a number; switches and None stay what they are."""
+    return {
+        name: value
+        if value is None or isinstance(value, bool)
+        else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
+        for name, value in hyper.items()
+    }
+
+
+def _node(graph: Graph, value: Any) -> Node:
+    return value.node if isinstance(value, Symbol) else graph.add("const", value=float(value))

@@ -1,0 +1,101 @@
+"""The generated JavaScript equals the rule on NumPy: bit for bit but for the power, which JavaScript may round."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from settings import SETTINGS, run
+from surefoot.compiler.emit.targets import emit
+
+STEPS = 200
+WEIGHTS = 4
+
+RUNNER = """
+const jobs = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const native = Math.pow;
+const run = ({ text, start, gradients, state, hyper }) => {
+  const step = new Function(`"use strict"; ${text}; return step;`)();
+  return start.map((first, i) => {
+    let now = { w: first, state: Object.fromEntries(state.map(([slot, value]) => [slot, value])) };
+    const path = gradients.map((row, k) => {
+      now = step(now.w, row[i] === null ? NaN : row[i], now.state, k + 1, hyper);
+      return [now.w, now.rate];
+    });
+    return { path, state: now.state };
+  });
+};
+const table = new Map(jobs.powers.map(([base, exponent, value]) => [`${base} ${exponent}`, value]));
+const exact = (base, exponent) => {
+  if (!table.has(`${base} ${exponent}`)) throw new Error(`no power ${base} ${exponent}`);
+  return table.get(`${base} ${exponent}`);
+};
+const results = [exact, native].map((power) => { Math.pow = power; return jobs.settings.map(run); });
+process.stdout.write(JSON.stringify(results));
+"""
+"""Runs every setting twice: with Python's powers in place of `Math.pow`, and with its own."""
+
+
+def gradients():
+    """Return gradients of four weights: of three sizes, one half of the time zero, and one NaN late in the last."""
+    rng = np.random.default_rng(7)
+    made = (rng.standard_normal((STEPS, WEIGHTS)) + 0.5) * [1.0, 1e-4, 1e-8, 1.0]
+    made[::2, 1] = 0.0
+    made[150, 3] = np.nan
+    return made
+
+
+START = np.array([1.0, -0.5, 0.0, 2.0])
+
+
+def job(setting):
+    hyper = {k: v for k, v in setting.hyper.items() if isinstance(v, float)}
+    rows = [[None if np.isnan(g) else g for g in row] for row in gradients().tolist()]
+    return {
+        "text": emit(setting.rule, setting.hyper, "js").text,
+        "start": START.tolist(),
+        "gradients": rows,
+        "state": list(setting.rule.starts(setting.hyper).items()),
+        "hyper": hyper,
+    }
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Weights, rates and last state of each setting: with Python's powers, and with JavaScript's."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed: the generated JavaScript has nothing to run in")
+    bases = {s.hyper.get(name) for s in SETTINGS for name in ("beta1", "beta2")} - {None}
+    powers = [[base, t, base**t] for base in bases for t in range(1, STEPS + 1)]
+    given = json.dumps({"settings": [job(setting) for setting in SETTINGS], "powers": powers})
+    done = subprocess.run([node, "-e", RUNNER], input=given, capture_output=True, text=True, check=True)
+    exact, native = json.loads(done.stdout)
+    return {str(s): (a, b) for s, a, b in zip(SETTINGS, exact, native, strict=True)}
+
+
+def numbers(values):
+    """Return JSON's numbers as an array, null as NaN."""
+    return np.array(values, dtype=object).astype(float)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_javascript_gives_the_rules_own_bits(setting, results):
+    weights, rates, state = run(setting, START, gradients())
+    theirs = results[str(setting)][0]
+    for i, weight in enumerate(theirs):
+        path = numbers(weight["path"])
+        np.testing.assert_array_equal(path[:, 0], np.array(weights)[:, i])
+        np.testing.assert_array_equal(path[:, 1], np.array(rates)[:, i])
+        assert list(weight["state"]) == list(state)
+        np.testing.assert_array_equal(numbers(list(weight["state"].values())), [value[i] for value in state.values()])
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_javascripts_own_power_costs_no_more_than_its_last_digit(setting, results):
+    """A power that is one unit off changes 1 - beta^t by 2^-53 / (1 - beta), which is 1e-13 for 0.999."""
+    weights, _, _ = run(setting, START, gradients())
+    theirs = np.array([numbers(weight["path"])[:, 0] for weight in results[str(setting)][1]]).T
+    np.testing.assert_allclose(theirs, weights, rtol=1e-12, atol=1e-13)

@@ -1,0 +1,110 @@
+"""The formulas say what the rule computes, in the paper's letters, and are LaTeX."""
+
+import re
+
+import numpy as np
+import pytest
+
+from settings import SETTINGS
+from surefoot.compiler.emit.latex import emit, formulas, symbol
+from surefoot.compiler.emit.tidy import tidy
+from surefoot.compiler.graph import Graph
+from surefoot.compiler.plan import HOST
+from surefoot.compiler.trace import trace
+from surefoot.conventions import resolve
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rules import RULES
+
+
+def formula(name, framework="torch", **options):
+    hyper = resolve(name, framework, {"lr": 0.01, **options})
+    return dict(formulas(trace(RULES[name], hyper), hyper))
+
+
+def test_adam_is_the_papers():
+    assert formula("adam") == {
+        "m_t": r"\beta_1 \, m_{t-1} + (1 - \beta_1) \, g_t",
+        "v_t": r"\beta_2 \, v_{t-1} + (1 - \beta_2) \, g_t^{2}",
+        "r_t": r"\frac{\alpha}{(1 - \beta_1^{t}) \, \left( \sqrt{\frac{v_t}{1 - \beta_2^{t}}} + \varepsilon \right)}",
+        "w_t": r"w_{t-1} - r_t \, m_t",
+    }
+
+
+def test_adabound_clips_its_rate():
+    rate = formula("adabound", "paper")["r_t"]
+    assert rate == (
+        r"\frac{\min\left( \max\left( \frac{\alpha}{\sqrt{v_t} + \varepsilon}, "
+        r"{\alpha^*} \, \left( 1 - \frac{1}{\gamma \, t + 1} \right) \right), "
+        r"{\alpha^*} \, \left( 1 + \frac{1}{\gamma \, t} \right) \right)}{\sqrt{t}}"
+    )
+
+
+def test_adadelta_has_one_name_for_its_ratio():
+    assert formula("adadelta")["d_t"] == r"\frac{u_{t-1} + \varepsilon}{v_t + \varepsilon}"
+    assert formula("adadelta")["r_t"] == r"\alpha \, \sqrt{d_t}"
+
+
+def test_what_surrounds_the_gradient_has_a_line_of_its_own():
+    made = formula("adam", weight_decay=0.1, maximize=True)
+    assert made[r"\tilde{g}_t"] == r"-g_t + \lambda \, w_{t-1}"
+    assert made["v_t"].endswith(r"\tilde{g}_t^{2}")
+
+
+def test_what_is_zero_is_left_out():
+    assert formula("momentum")["b_t"] == r"\mu \, b_{t-1} + g_t"
+    damped = formula("momentum", dampening=0.5)["b_t"]
+    assert r"\begin{cases} g_t & \text{if } t = 1 \\ (1 - \tau) \, g_t & \text{otherwise} \end{cases}" in damped
+    assert r"\eta" not in formula("adagrad")["r_t"]
+    assert r"1 + (t - 1) \, \eta" in formula("adagrad", lr_decay=0.1)["r_t"]
+
+
+def test_a_maximum_has_its_own_letter():
+    assert formula("amsgrad")[r"{v^{\mathrm{max}}_t}"] == r"\max\left( {v^{\mathrm{max}}_{t-1}}, v_t \right)"
+
+
+def test_every_hyperparameter_has_a_symbol_in_latex():
+    for name, described in HYPERPARAMETERS.items():
+        assert symbol(name).isascii()
+        assert bool(symbol(name)) is not described.switch
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_the_text_is_latex_with_a_line_for_each_slot_and_the_weight_last(setting):
+    graph = trace(setting.rule, setting.hyper)
+    text = emit(graph, setting.hyper)
+    assert text.startswith("\\begin{aligned}\n")
+    assert text.count("{") == text.count("}")
+    assert text.count(r"\left(") == text.count(r"\right)")
+    assert not re.search(r"\^\{[^{}]*\}\^|\^\*\^|None|nan|\b1\.0\b", text)
+    left = [name for name, _ in formulas(graph, setting.hyper)]
+    assert len(left) == len(set(left)) >= len(graph.outputs)
+    assert left[-1] == "w_t"
+
+
+def evaluate(graph: Graph, values: dict) -> dict:
+    known: dict = {}
+    for node in graph.nodes:
+        if node.op in ("array", "scalar"):
+            known[node] = values[node.value]
+        else:
+            known[node] = node.value if node.op == "const" else HOST[node.op](*(known[arg] for arg in node.args))
+    return {name: known[node] for name, node in graph.outputs.items()}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_the_tidy_formula_has_the_same_value(setting):
+    graph = trace(setting.rule, setting.hyper)
+    numbers = {name: float(value) for name, value in setting.hyper.items() if isinstance(value, float)}
+    values = {node.value: np.array([0.3, 0.9]) for node in graph.nodes if node.op == "array"}
+    values |= {"g": np.array([0.5, -2.0]), "w": np.array([1.5, -0.5]), **numbers}
+    short = tidy(graph, {name for name, value in numbers.items() if value == 0})
+    for t in (1, 7):
+        ours, theirs = evaluate(short, {**values, "t": t}), evaluate(graph, {**values, "t": t})
+        for name, value in theirs.items():
+            np.testing.assert_allclose(ours[name], value, rtol=1e-13, err_msg=name)
+
+
+def test_tidying_leaves_the_rate_whole():
+    hyper = resolve("adadelta", "torch", {})
+    graph = tidy(trace(RULES["adadelta"], hyper), ())
+    assert graph.rate in graph.outputs["w"].args[1].args
