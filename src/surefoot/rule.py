@@ -74,7 +74,7 @@ class Slot:
     start: float | str = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """An update rule: the function and what is known about it. Made by `@rule` and by `Rule.variant`.
 

@@ -14,8 +14,8 @@ import vl_convert
 
 from surefoot.analysis import group, plain, summarize
 from surefoot.errors import unknown
-from surefoot.report.figures import figures
 from surefoot.files import write_whole
+from surefoot.report.figures import figures
 from surefoot.store.records import Epoch, Outcome, Record
 
 FORMATS = ("svg", "png")

@@ -22,9 +22,9 @@ from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis import Arm, Summary, group, pair_table, summarize, table
+from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.figures import figures
-from surefoot.files import write_whole
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.store.records import Record
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from surefoot.engines import eager
+from surefoot.engines import cpu, eager
 from surefoot.rule import Rule
 from surefoot.torch.lookup import find, reference, values
 from surefoot.torch.state import count, filled, like, loaded, number, real, scalar, steps_so_far
@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     starts: dict[str, float]
     differentiable: bool
     capturable: bool
+    compiled: bool
 
 
 class RuleOptimizer(torch.optim.Optimizer):
@@ -52,6 +53,9 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     sparse_error: ClassVar[str] = "a gradient is sparse; only surefoot.torch.SGD and Adagrad take sparse gradients"
+    engine: str = "auto"
+    """`auto` steps CPU tensors by the rule's compiled kernel where it can; `eager` steps all by the rule itself."""
+
     fixed: ClassVar[Mapping[str, Any]] = {}
     """Options that make the class what it is: a checkpoint of a sibling does not change them."""
 
@@ -73,12 +77,14 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        batch = cpu.Batch()
         for group in self.param_groups:
             settings = self._settings(group)
             with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
                 for p in group["params"]:
                     if p.grad is not None:
-                        self._step_parameter(p, p.grad, settings)
+                        self._step_parameter(p, p.grad, settings, batch)
+        batch.run()
         return loss
 
     @torch.no_grad()
@@ -150,13 +156,21 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _settings(self, group: Group) -> Settings:
         hyper = {name: scalar(value) for name, value in self.rule.complete(self._hyper(group)).items()}
         starts = self.rule.starts(hyper)
-        return Settings(hyper, starts, group.get("differentiable", False), group.get("capturable", False))
+        differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
+        plain = not (differentiable or capturable or any(isinstance(value, Tensor) for value in hyper.values()))
+        wanted = plain and self.engine == "auto" and not torch.compiler.is_compiling()
+        compiled = wanted and cpu.compiles(self.rule, hyper)
+        return Settings(hyper, starts, differentiable, capturable, compiled)
 
-    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings) -> None:
+    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, batch: cpu.Batch) -> None:
+        """Step a parameter at once, or leave it to the kernel that steps the whole batch."""
         grad = self._usable(grad, settings)
         own = self._ensure_state(p, settings)
         own["step"] += 1
         slots = self._slots(p, own, settings)
+        if settings.compiled and cpu.supports(real(p), real(grad), slots):
+            batch.add(self.rule, real(p), real(grad), slots, float(own["step"]), settings.hyper)
+            return
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
         t = own["step"].to(torch.float64, copy=True) if settings.capturable else float(own["step"])
         eager.step(self.rule, real(p), real(grad), slots, t, settings.hyper, differentiable=settings.differentiable)

@@ -1,0 +1,117 @@
+"""From a kernel's text to a function: compiled once for a machine, and kept on disk for the next process.
+
+The text is the key: its file is named by the hash of the text and of the versions of what compiles it, and Numba itself
+keeps the machine code beside it, for each kind of processor; a checksum tells if that is damaged. Where the cache
+cannot be written (no space, a read-only home) the kernel is compiled in memory, once in each process, and a warning
+says so once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+
+from surefoot.engines import pointers
+from surefoot.errors import SurefootError, SurefootWarning
+from surefoot.files import write_whole
+
+SIGNATURE = "void(int64[:,::1], int64[:,::1], float64[:,::1], int64, int64)"
+
+# LLVM vectorizes a loop over many arrays only if it may check that they do not overlap: at most 8 pairs, unless told.
+llvm.set_option("surefoot", "-runtime-memory-check-threshold=128")
+
+
+def cache_folder() -> Path:
+    """Return the folder of this user's compiled kernels; it may not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "surefoot" / "kernels"
+
+
+@functools.lru_cache(maxsize=1024)
+def compiled(text: str) -> Any:
+    """Return the kernel `step` of a module's text as a compiled function."""
+    name = "kernel_" + _fingerprint(text)
+    try:
+        return _from_disk(text, name)
+    except (OSError, SurefootError, RuntimeError) as error:  # the last is Numba's word for a folder it cannot use
+        _say_once(str(error))
+        kernel = _dispatcher(text, name, f"<{name}>", cache=False)
+        kernel.compile(SIGNATURE)
+        return kernel
+
+
+def _fingerprint(text: str) -> str:
+    """Return a hash of everything that decides the machine code, but for the processor, which Numba looks after."""
+    versions = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, SIGNATURE
+    imported = Path(pointers.__file__).read_text(encoding="utf-8")
+    return hashlib.sha256(repr((text, imported, versions)).encode()).hexdigest()[:24]
+
+
+def _from_disk(text: str, name: str) -> Any:
+    """Return the kernel, from the cache if it is there, else compiled and kept there."""
+    path = cache_folder() / f"{name}.py"
+    _keep(path, text.encode())
+    kernel = _dispatcher(text, name, str(path), cache=True)
+    seal = Path(kernel.stats.cache_path) / f"{name}.sha256"
+    if not seal.exists() or seal.read_bytes() != _digest(seal):
+        for damaged in _code(seal):
+            damaged.unlink(missing_ok=True)
+    kernel.compile(SIGNATURE)
+    _keep(seal, _digest(seal))
+    return kernel
+
+
+def _dispatcher(text: str, name: str, file: str, *, cache: bool) -> Any:
+    """Return the kernel as Numba's function, not yet compiled."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module  # Numba imports it by name when it loads the machine code
+    exec(compile(text, file, "exec"), module.__dict__)
+    # error_model: a division by zero is inf or NaN, as in NumPy. No fastmath: nothing is reordered or contracted.
+    return numba.njit(nogil=True, error_model="numpy", cache=cache)(module.step)
+
+
+def _code(seal: Path) -> list[Path]:
+    """Return the files in which Numba keeps the machine code that a seal is for."""
+    return sorted(seal.parent.glob(f"{seal.stem}.step-*.nb[ic]"))
+
+
+def _digest(seal: Path) -> bytes:
+    """Return the checksum of the machine code: Numba runs what it finds, and damaged code may do anything."""
+    digest = hashlib.sha256()
+    for path in _code(seal):
+        with contextlib.suppress(FileNotFoundError):  # another process has just taken it for damaged
+            digest.update(path.read_bytes())
+    return digest.hexdigest().encode()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file, unless it says that already: Numba may take machine code for older than its source."""
+    if not path.exists() or path.read_bytes() != content:
+        write_whole(path, content)
+
+
+_said: list[str] = []
+
+
+def _say_once(reason: str) -> None:
+    """Warn of the first kernel that cannot be kept; for the others it is the same news, whatever each one's reason."""
+    if _said:
+        return
+    _said.append(reason)
+    warnings.warn(
+        f"compiled kernels cannot be kept on disk ({reason}); they are compiled anew in each process, which takes "
+        "about a second. Set XDG_CACHE_HOME to a folder that can be written.",
+        SurefootWarning,
+        stacklevel=4,
+    )
