@@ -323,13 +323,3 @@ def test_the_compiler_needs_no_compiler():
         "print(sorted({'torch', 'numba', 'llvmlite'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_the_optimizers_load_numba_only_when_they_step():
-    code = (
-        "import sys, surefoot.torch, torch\n"
-        "p = torch.nn.Parameter(torch.ones(2)); o = surefoot.torch.SGD([p]); o.step()\n"
-        "print('numba' in sys.modules); p.grad = torch.ones(2); o.step(); print('numba' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\nTrue\n"

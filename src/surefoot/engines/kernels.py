@@ -53,9 +53,9 @@ def compiled(text: str) -> Any:
 
 def _fingerprint(text: str) -> str:
     """Return a hash of everything that decides the machine code, but for the processor, which Numba looks after."""
-    versions = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, SIGNATURE
-    imported = Path(pointers.__file__).read_text(encoding="utf-8")
-    return hashlib.sha256(repr((text, imported, versions)).encode()).hexdigest()[:24]
+    versions = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__
+    sources = [Path(file).read_text(encoding="utf-8") for file in (pointers.__file__, __file__)]
+    return hashlib.sha256(repr((text, sources, versions)).encode()).hexdigest()[:24]
 
 
 def _from_disk(text: str, name: str) -> Any:
