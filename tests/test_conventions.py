@@ -137,7 +137,7 @@ def test_resolve_makes_a_float_of_an_int_and_keeps_the_given_mapping():
     [
         ("adam", "torch", {"epsilom": 1e-8}, r"unknown option of adam 'epsilom'. Did you mean 'eps"),
         ("adam", "keras", {"epsilom": 1e-8}, r"Did you mean 'epsilon'"),
-        ("adam", "torch", {"zzz": 1}, r"Known: amsgrad, .*betas\[0\]"),
+        ("adam", "torch", {"zzz": 1}, r"Known: amsgrad, amsgrad_corrected, beta1, beta2, .*weight_decay\.$"),
         ("amsgrad", "torch", {"amsgrad": False}, r"unknown option of amsgrad 'amsgrad'"),
         ("adam", "keras", {"eps": 1e-8, "epsilon": 1e-8}, r"eps is given twice"),
         ("adam", "torch", {"beta1": 0.9, "betas[0]": 0.9}, r"beta1 is given twice"),

@@ -78,13 +78,11 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         batch = cpu.Batch()
-        for group in self.param_groups:
-            settings = self._settings(group)
-            with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step_parameter(p, p.grad, settings, batch)
-        batch.run()
+        try:
+            for group in self.param_groups:
+                self._step_group(group, batch)
+        finally:  # if a parameter cannot be stepped, those before it have been, as on the eager engine
+            batch.run()
         return loss
 
     @torch.no_grad()
@@ -161,6 +159,13 @@ class RuleOptimizer(torch.optim.Optimizer):
         wanted = plain and self.engine == "auto" and not torch.compiler.is_compiling()
         compiled = wanted and cpu.compiles(self.rule, hyper)
         return Settings(hyper, starts, differentiable, capturable, compiled)
+
+    def _step_group(self, group: Group, batch: cpu.Batch) -> None:
+        settings = self._settings(group)
+        with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._step_parameter(p, p.grad, settings, batch)
 
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, batch: cpu.Batch) -> None:
         """Step a parameter at once, or leave it to the kernel that steps the whole batch."""
