@@ -4,10 +4,13 @@ Oracles must compute in float64: jax does so only if told before its import, and
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -20,3 +23,21 @@ def kernel_cache(request: pytest.FixtureRequest) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder / "surefoot" / "kernels"
+
+
+@pytest.fixture
+def surefoot_command(monkeypatch, capsys, tmp_path):
+    """Run the command `surefoot` in an empty folder; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["surefoot", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return command

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from samples import article, diverged
-from surefoot.cli.__main__ import main
 from surefoot.cli.progress import Lines
 from surefoot.cli.result import print_result
 from surefoot.compare import events
@@ -19,22 +18,10 @@ from surefoot.store import Store
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+def run(monkeypatch, surefoot_command):
+    """Run `surefoot` with data from the package only."""
     monkeypatch.setenv("SUREFOOT_DATA", "")
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["surefoot", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return command
+    return surefoot_command
 
 
 def stored(records, path):
@@ -107,6 +94,16 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_trained(r
     assert "cannot write" in err
     assert "epoch" not in err + out
     assert not (tmp_path / "surefoot-results").exists()
+
+
+@pytest.mark.parametrize(("package", "arguments"), [("typer", ["list"]), ("rich.console", ["compare"])])
+def test_a_package_of_the_extra_that_is_missing_is_named_with_the_way_to_get_it(run, monkeypatch, package, arguments):
+    for module in [name for name in sys.modules if name.startswith("surefoot.cli.") and "__main__" not in name]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err == f"surefoot: {package} is not installed; run: pip install 'surefoot[compare]'\n"
 
 
 def test_the_version_is_told(run):

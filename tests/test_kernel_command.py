@@ -3,10 +3,9 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
-
-from surefoot.cli.__main__ import main
 
 BEGINS = {
     "numba": '"""One step of adabound in float32: 4 arrays read and 3 written, 28 bytes a weight."""',
@@ -17,19 +16,9 @@ BEGINS = {
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run `surefoot kernel`; returns exit code, standard output and standard error."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["surefoot", "kernel", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return command
+def run(surefoot_command):
+    """Run `surefoot kernel`."""
+    return partial(surefoot_command, "kernel")
 
 
 @pytest.mark.parametrize("target", BEGINS)

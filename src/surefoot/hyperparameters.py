@@ -2,7 +2,7 @@
 
 One entry serves every rule, because a name means one thing in all of them. A *switch* is a hyperparameter that
 changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False, and
-`conventions.py` sets it. `surefoot list`, the checks of `surefoot compare` and the docs read this table.
+`conventions.py` sets it. The checks of options and the generated formulas read this table.
 """
 
 from __future__ import annotations

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from surefoot.cli.compare import RESULTS, Json, StorePath
-
-if TYPE_CHECKING:
-    from surefoot.store import Record
 
 
 def report(
@@ -30,7 +24,7 @@ def report(
     """
     from surefoot.cli.result import conclude
     from surefoot.report import write_csv, write_figures
-    from surefoot.store import Store, newest_run
+    from surefoot.store import Store, newest_run, one_name_each
 
     with Store(store, readonly=True) as results:
         records = one_name_each(newest_run(results.records(study), study))
@@ -39,25 +33,3 @@ def report(
     if csv:
         write_csv(records, csv)
     conclude(records, store, out, as_json=as_json)
-
-
-def one_name_each(records: Sequence[Record]) -> list[Record]:
-    """Return the records with one name for each setting: the newest that the user gave it.
-
-    Runs at different times may have named one setting twice, or given one name to two settings: then the older setting
-    gets a number after it.
-    """
-    names: dict[str, str] = {}
-    for record in reversed(records):
-        if _setting(record) not in names:
-            names[_setting(record)] = _free(record.label, names.values())
-    return [replace(record, label=names[_setting(record)]) for record in records]
-
-
-def _free(label: str, taken: Collection[str]) -> str:
-    numbered = (f"{label} ({number})" for number in count(2))
-    return next(name for name in chain([label], numbered) if name not in taken)
-
-
-def _setting(record: Record) -> str:
-    return f"{record.rule} {sorted(record.hyper.items())}"

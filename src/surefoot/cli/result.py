@@ -55,15 +55,19 @@ def _lines(row: Row) -> list[str]:
 
 
 def _tables(summary: Summary, width: int) -> list[Table]:
-    """Return the result as one table, or as two with half the columns each where one would be too wide."""
+    """Return the result as one table, or as several below each other that all begin with the optimizer."""
     cells = table(summary)
-    columns = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
-    whole = sum(max(map(len, column)) + 3 for column in columns)
-    first, rest = columns[0], columns[1:]
-    if whole <= width:
-        return [_table([first, *rest])]
-    half = -(-len(rest) // 2)
-    return [_table([first, *rest[:half]]), _table([first, *rest[half:]])]
+    first, *rest = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
+    for count in range(1, len(rest) + 1):
+        size = -(-len(rest) // count)
+        parts = [[first, *rest[start : start + size]] for start in range(0, len(rest), size)]
+        if all(_width(part) <= width for part in parts):
+            break
+    return [_table(part) for part in parts]
+
+
+def _width(columns: list[list[str]]) -> int:
+    return sum(max(map(len, column)) for column in columns) + 2 * (len(columns) - 1)
 
 
 def _table(columns: list[list[str]]) -> Table:

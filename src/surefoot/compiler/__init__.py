@@ -5,5 +5,5 @@
 | `graph.py` | the operations that a rule does, each once |
 | `trace.py` | symbols: call the rule on them and read off the graph |
 | `plan.py` | what is computed once a step on the host, and what for each weight |
-| `emit/` | the plan as text, one table for each target |
+| `emit/` | graph and plan as text: a file for each target, `targets.py` chooses |
 """

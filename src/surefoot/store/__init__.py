@@ -12,7 +12,7 @@
 """
 
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record, Status
-from surefoot.store.runs import newest_run
+from surefoot.store.runs import newest_run, one_name_each
 from surefoot.store.sqlite import Store
 
-__all__ = ["RATE_QUANTILES", "Epoch", "Outcome", "Rates", "Record", "Status", "Store", "newest_run"]
+__all__ = ["RATE_QUANTILES", "Epoch", "Outcome", "Rates", "Record", "Status", "Store", "newest_run", "one_name_each"]
