@@ -45,8 +45,8 @@ def run(
     for i, gradient in enumerate(gradients):
         if rates is not None:
             hyper["lr"] = float(rates[i])
-        weight, step = update(rule, weight, gradient, state, i + 1, hyper)
-        state, path[i] = step.state, weight
+        weight, state, step = update(rule, weight, gradient, state, i + 1, hyper)
+        path[i] = weight
         if watch is not None:
             watch(i + 1, step)
     return path

@@ -55,8 +55,7 @@ def run(setting: Setting, start: np.ndarray, gradients: np.ndarray) -> tuple[lis
     state = {slot: np.full_like(start, value) for slot, value in setting.rule.starts(setting.hyper).items()}
     with np.errstate(invalid="ignore"):
         for t, gradient in enumerate(gradients, start=1):
-            weight, step = update(setting.rule, weight, gradient, state, t, setting.hyper)
-            state = step.state
+            weight, state, step = update(setting.rule, weight, gradient, state, t, setting.hyper)
             weights.append(weight)
             rates.append(np.broadcast_to(step.rate, weight.shape))
     return weights, rates, state

@@ -110,7 +110,7 @@ def test_resolve_gives_every_hyperparameter_a_value(rule, framework):
 
     assert hyper.keys() == RULES[rule].defaults.keys() | RULES[rule].pinned.keys()
     assert hyper["lr"] == 0.25
-    assert [name for name, value in hyper.items() if value is None] == ["base_lr"]
+    assert [name for name, value in hyper.items() if value is None] == ["base_lr", "gradient_factor", "max_grad_value"]
 
 
 def test_resolve_takes_the_user_s_value_over_the_convention_s_over_the_rule_s():

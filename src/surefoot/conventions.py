@@ -14,6 +14,7 @@ from typing import Any
 
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
 
 
@@ -317,7 +318,7 @@ def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict
     options: dict[str, Any] = {}
     for name, value in given.items():
         own = ours.get(name, name)
-        if own not in RULES[rule].defaults:
+        if own not in RULES[rule].defaults or own in GIVEN_BY_MACHINE:
             raise unknown(f"option of {rule}", name, _writable(rule, ours))
         if own in options:
             raise UsageError(f"{rule}: {own} is given twice, under two names; give it once.")
@@ -326,5 +327,5 @@ def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict
 
 
 def _writable(rule: str, ours: Mapping[str, str]) -> list[str]:
-    """Return every option that a user can write, for messages: `betas[0]` cannot be, `base_lr` need not be."""
-    return [name for name in {*RULES[rule].defaults, *ours} if "[" not in name and name != "base_lr"]
+    """Return every option that a user can write, for messages: `betas[0]` cannot be."""
+    return [name for name in {*RULES[rule].defaults, *ours} if "[" not in name and name not in GIVEN_BY_MACHINE]

@@ -29,8 +29,17 @@ AROUND: dict[str, Any] = {
     "decay_by_lr": True,
     "base_lr": None,
     "maximize": False,
+    "gradient_factor": None,
+    "max_grad_value": None,
+    "ema": 0.0,
 }
-"""Hyperparameters that surround every rule; `update.py` applies them. `base_lr` None: the learning rate stays."""
+"""Hyperparameters that surround every rule; `update.py` applies them. None: not in use (`base_lr`: the rate stays)."""
+
+GIVEN_BY_MACHINE = ("base_lr", "gradient_factor", "ema")
+"""Those of them that an optimizer sets by itself, or offers as an argument of its own."""
+
+WEIGHT = "weight"
+"""The start of a slot that begins as a copy of the weight."""
 
 
 class Step:
@@ -66,12 +75,16 @@ class Slot:
     """One state array per weight, of the weight's shape.
 
     `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
-    the first step: a number or the name of the hyperparameter that holds it.
+    the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`.
     """
 
     name: str
     when: str | None = None
     start: float | str = 0.0
+
+
+SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT),)
+"""What may be kept beside a rule's own slots."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +123,12 @@ class Rule:
     def active(self, hyper: Mapping[str, Any]) -> tuple[Slot, ...]:
         """Return the slots in use under these hyperparameters."""
         values = self.complete(hyper)
-        return tuple(slot for slot in self.slots if slot.when is None or values[slot.when])
+        return tuple(slot for slot in (*self.slots, *SLOTS_AROUND) if slot.when is None or values[slot.when])
 
-    def starts(self, hyper: Mapping[str, Any]) -> dict[str, float]:
-        """Return the value of each slot in use before the first step."""
+    def starts(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the value of each slot in use before the first step: a number, or `WEIGHT`."""
         values = self.complete(hyper)
-        return {s.name: values[s.start] if isinstance(s.start, str) else s.start for s in self.active(hyper)}
+        return {slot.name: values.get(str(slot.start), slot.start) for slot in self.active(hyper)}
 
     def variant(self, name: str, doc: str, *, pin: Mapping[str, Any], source: str, **defaults: Any) -> Rule:
         """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed."""
@@ -129,7 +142,7 @@ class Rule:
                 raise unknown(f"option of {self.name}", name, self.defaults)
             if value is not None or self.defaults[name] is not None:
                 HYPERPARAMETERS[name].check(self.name, name, value)
-        state = {slot: np.full(1, start) for slot, start in self.starts(hyper).items()}
+        state = {slot: np.full(1, 1.0 if start is WEIGHT else start) for slot, start in self.starts(hyper).items()}
         self(np.ones(1), SimpleNamespace(**state), 1, **hyper)
 
 

@@ -1,7 +1,8 @@
 """One whole update of a weight: what stands around a rule, written once for every rule and engine.
 
-Order: the gradient's sign (`maximize`), coupled weight decay into the gradient, the rule, decoupled weight decay of
-the weight, the move. Decoupled decay uses the weight before the move, as torch, Keras and optax all do.
+Order: the gradient's factor (unscaling, clipping by norm), its limit (clipping by value), its sign (`maximize`),
+coupled weight decay into it, the rule, decoupled weight decay of the weight, the move, the moving average of the
+weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from surefoot.mathops import Array
+from surefoot.mathops import Array, clip
 from surefoot.rule import Rule, Step, schedule
 
 
 class Update(NamedTuple):
-    """The weight after an update and the step that led there."""
+    """The weight and the state after an update, and the step that led there."""
 
     weight: Array
+    state: dict[str, Array]
     step: Step
 
 
 def take_step(
     rule: Rule, weight: Array, gradient: Array, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
 ) -> Step:
-    """Run the rule on the gradient as `maximize` and coupled weight decay leave it."""
-    g = -gradient if hyper["maximize"] else gradient
+    """Run the rule on the gradient as all that comes before it leaves it."""
+    g = _bounded(gradient, hyper)
+    g = -g if hyper["maximize"] else g
     if hyper["weight_decay"] and not hyper["decoupled"]:
         g = g + hyper["weight_decay"] * weight
     return rule(g, SimpleNamespace(**state), t, **hyper)
@@ -47,7 +50,19 @@ def update(
     step = take_step(rule, weight, gradient, state, t, hyper)
     if hyper["weight_decay"] and hyper["decoupled"]:
         weight = weight * (1 - _decay(hyper))
-    return Update(weight - step.move, step)
+    weight = weight - step.move
+    if not hyper["ema"]:
+        return Update(weight, step.state, step)
+    ema = state["ema"] + (1 - hyper["ema"]) * (weight - state["ema"])
+    return Update(weight, {**step.state, "ema": ema}, step)
+
+
+def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
+    """Return the gradient times its factor, and within its limit."""
+    if hyper["gradient_factor"] is not None:
+        g = g * hyper["gradient_factor"]
+    limit = hyper["max_grad_value"]
+    return g if limit is None else clip(g, -limit, limit)
 
 
 def _decay(hyper: Mapping[str, Any]) -> Array:

@@ -102,7 +102,7 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
     except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
     graph.rate = _node(graph, made.step.rate)
-    new = {f"state.{slot}": _node(graph, value) for slot, value in made.step.state.items()}
+    new = {f"state.{slot}": _node(graph, value) for slot, value in made.state.items()}
     graph.outputs = {"w": made.weight.node, **new}
     return graph
 
