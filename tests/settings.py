@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.conventions import FRAMEWORKS, resolve
-from surefoot.rule import Rule
+from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.rules import RULES
 from surefoot.update import update
 
@@ -22,6 +22,9 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 }
 """Options of each rule beyond none, weight decay, and climbing."""
 
+SURROUNDED = {"gradient_factor": 0.5, "max_grad_value": 0.3, "maximize": True, "weight_decay": 0.1, "ema": 0.9}
+"""Everything that can stand around a rule."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -33,7 +36,13 @@ class Setting:
 
     @property
     def hyper(self) -> dict[str, Any]:
-        return resolve(self.rule.name, self.framework, {"lr": 0.01, **self.options})
+        asked = {name: value for name, value in self.options.items() if name not in GIVEN_BY_MACHINE}
+        return {**resolve(self.rule.name, self.framework, {"lr": 0.01, **asked}), **self.options}
+
+    def begin(self, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the state before the first step."""
+        starts = self.rule.starts(self.hyper)
+        return {slot: weight.copy() if at is WEIGHT else np.full_like(weight, at) for slot, at in starts.items()}
 
     def __str__(self) -> str:
         return "-".join((self.rule.name, self.framework, *(f"{k}={v}" for k, v in self.options.items())))
@@ -44,6 +53,7 @@ def _settings() -> Iterator[Setting]:
         for framework in FRAMEWORKS:
             for options in ({}, {"weight_decay": 0.1}, {"maximize": True}, *OPTIONS.get(name, [])):
                 yield Setting(rule, framework, options)
+        yield Setting(rule, "torch", SURROUNDED)
 
 
 SETTINGS = tuple(_settings())
@@ -52,7 +62,7 @@ SETTINGS = tuple(_settings())
 def run(setting: Setting, start: np.ndarray, gradients: np.ndarray) -> tuple[list[Any], list[Any], dict[str, Any]]:
     """Return the weights and rates after each step of the rule on NumPy, and its last state."""
     weight, weights, rates = start, [], []
-    state = {slot: np.full_like(start, value) for slot, value in setting.rule.starts(setting.hyper).items()}
+    state = setting.begin(start)
     with np.errstate(invalid="ignore"):
         for t, gradient in enumerate(gradients, start=1):
             weight, state, step = update(setting.rule, weight, gradient, state, t, setting.hyper)

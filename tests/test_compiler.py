@@ -11,7 +11,7 @@ import pytest
 
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.graph import Graph
-from surefoot.compiler.plan import Plan, plan
+from surefoot.compiler.plan import COMPUTE, HALF, SIZES, Plan, plan
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
@@ -126,8 +126,8 @@ def test_arguments_come_before_what_uses_them(name):
 
 def test_zero_or_not_is_specialised_and_noted():
     without, some = traced("sgd"), traced("sgd", momentum=0.9, weight_decay=0.1)
-    assert without.assumed == {"weight_decay": False, "momentum": False}
-    assert some.assumed == {"weight_decay": True, "momentum": True}
+    assert without.assumed == {"weight_decay": False, "momentum": False, "ema": False}
+    assert some.assumed == {"weight_decay": True, "momentum": True, "ema": False}
     assert without.outputs.keys() == {"w"}
     assert some.outputs.keys() == {"w", "state.b"}
     assert written(without.outputs["w"]) == "sub(w, mul(lr, g))"
@@ -223,7 +223,39 @@ def test_bytes_per_weight(case, expected):
     """Read weight, gradient and each slot; write weight and each slot."""
     made = planned(case[0], **dict.fromkeys(case[1], True))
     assert made.bytes_per_weight() == expected
-    assert made.bytes_per_weight(8) == 2 * expected
+    assert made.bytes_per_weight("float64") == 2 * expected
+    assert made.bytes_per_weight("bfloat16") == made.bytes_per_weight("float16") == expected // 2
+
+
+def test_arrays_may_be_of_different_kinds():
+    kinds = {"w": "float32", "g": "float64", "state.m": "bfloat16", "state.v": "float16", "state.other": "float32"}
+    assert planned("adam").bytes_per_weight(kinds) == 2 * 4 + 8 + 2 * 2 + 2 * 2
+    assert list(planned("adam").kinds(kinds)) == ["w", "g", "state.m", "state.v"]
+    text = emit(planned("adam"), "adam", kinds)
+    assert text.startswith('"""One step of adam in float32 (g: float64, state_m: bfloat16, state_v: float16): 4 arrays')
+
+
+def test_the_order_of_outputs_is_that_of_the_rule():
+    """The random bits of an array follow from its place."""
+    assert list(planned("amsgrad").outputs) == ["w", "state.m", "state.v", "state.vmax"]
+    around = {**hyper_of("adam"), "ema": 0.9}
+    assert list(plan(trace(RULES["adam"], around)).outputs) == ["w", "state.m", "state.v", "state.ema"]
+
+
+def test_half_precision_is_computed_in_single():
+    assert all(COMPUTE[kind] == ("float64" if kind == "float64" else "float32") for kind in SIZES)
+    assert set(HALF) == {kind for kind, size in SIZES.items() if size == 2}
+
+
+def test_what_stands_around_a_rule_is_absent_where_it_is_none():
+    plain = plan(traced("adam"))
+    assert not {"gradient_factor", "max_grad_value", "ema"} & {node.value for node in (*plain.scalars, *plain.loop)}
+    assert plain.arrays == ("w", "g", "state.m", "state.v")
+    around = {**hyper_of("adam"), "gradient_factor": 0.0, "max_grad_value": 0.5, "ema": 0.9}
+    made = trace(RULES["adam"], around)
+    assert "mul(g, gradient_factor)" in written(made.outputs["state.m"])  # a factor of zero is in use: None is not
+    assert "minimum(maximum(" in written(made.outputs["state.m"])
+    assert written(made.outputs["state.ema"]).startswith("add(state.ema, mul(sub(1.0, ema), sub(sub(w,")
 
 
 def test_every_array_is_listed_once_and_weight_and_gradient_come_first():
@@ -238,7 +270,8 @@ def test_a_slot_that_is_only_read_is_an_array_too():
     made = plan(trace(reads, reads.defaults))
     assert made.arrays == ("w", "g", "state.s")
     assert made.bytes_per_weight() == 16
-    assert "state_s = array(" in text_of(reads)
+    assert "at_state_s = array_float32(" in text_of(reads)
+    assert "at_state_s[i] = " not in text_of(reads)
 
 
 @pytest.mark.parametrize(("a", "b"), [(1.0, 2.0), (float("nan"), 1.0), (1.0, float("nan"))])
@@ -256,31 +289,59 @@ def test_nan_wins_on_the_host(a, b):
 # Text
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", SIZES)
 @pytest.mark.parametrize(("name", "framework"), BOTH)
-def test_text_of_every_rule_is_python(name, framework, dtype):
+def test_text_of_every_rule_is_python(name, framework, kind):
     made = planned(name, framework, weight_decay=0.1)
-    text = emit(made, name, dtype)
-    compile(text, name, "exec")
-    assert max(map(len, text.splitlines())) <= 120
-    for array in made.arrays:
-        assert text.count(f"{array.replace('.', '_')} = array(") == 1
+    for how in ({}, {"stochastic": True, "strided": True}):
+        text = emit(made, name, kind, **how)
+        compile(text, name, "exec")
+        assert max(map(len, text.splitlines())) <= 120
+        for array in made.arrays:
+            assert text.count(f" at_{array.replace('.', '_')} = array_") == 1
+            assert text.count(f" {array.replace('.', '_')} = ") == 1
+        assert ("strides[" in text) is ("strided" in how)
+        assert ("keys[" in text) is ("stochastic" in how)
+        assert ("random_bits(" in text) is ("stochastic" in how and kind == "bfloat16")
 
 
 def test_text_of_adabound():
     """Golden: read it when it changes, then write it anew from `emit`."""
-    assert emit(planned("adabound"), "adabound", "float32") == (GOLDEN / "adabound_numba.txt").read_text("utf-8")
+    made = planned("adabound")
+    assert emit(made, "adabound", "float32") == (GOLDEN / "adabound_numba.txt").read_text("utf-8")
+    half = dict.fromkeys(made.arrays, "bfloat16") | {"state.v": "float32"}
+    text = emit(made, "adabound", half, stochastic=True, strided=True)
+    assert text == (GOLDEN / "adabound_numba_bfloat16.txt").read_text("utf-8")
 
 
 def test_each_array_is_written_once_and_after_every_calculation():
     lines = [line.strip() for line in emit(planned("amsbound"), "amsbound", "float64").splitlines()]
     body = lines[lines.index("for i in range(count):") + 1 :]
-    writes = [line.split("[")[0] for line in body if not line.startswith("x")]
-    assert writes == ["w", "state_m", "state_v", "state_vmax"]
-    assert body[-len(writes) :] == [line for line in body if not line.startswith("x")]
+    reads = [line.split(" = ")[0] for line in body if " = at_" in line]
+    writes = [line.split("[")[0] for line in body if line.startswith("at_")]
+    assert reads == ["w", "g", "state_m", "state_v", "state_vmax"]
+    assert writes == ["at_w", "at_state_m", "at_state_v", "at_state_vmax"]
+    assert body[: len(reads)] == [line for line in body if " = at_" in line]
+    assert body[-len(writes) :] == [line for line in body if line.startswith("at_")]
 
 
-AWKWARD = ("w", "g", "x1", "c0", "i", "c", "row", "start", "count", "sqrt", "array", "float32", "scalars", "state_w")
+AWKWARD = (
+    "w",
+    "g",
+    "x1",
+    "c0",
+    "i",
+    "c",
+    "row",
+    "start",
+    "key",
+    "sqrt",
+    "array",
+    "float32",
+    "scalars",
+    "state_w",
+    "at_w",
+)
 
 
 def test_names_do_not_collide_with_slots():
@@ -293,9 +354,22 @@ def test_names_do_not_collide_with_slots():
 
     made = plan(trace(awkward, awkward.defaults))
     assert len(made.arrays) == len(set(made.arrays)) == 2 + len(AWKWARD)
-    targets = [line.split(" = ")[0].strip() for line in text_of(awkward).splitlines() if " = array(" in line]
-    assert len(set(targets)) == len(made.arrays)
-    assert not set(targets) & {"i", "c", "row", "start", "count", "tensor", "sqrt", "array", "float32", "scalars"}
+    text = emit(made, "awkward", "bfloat16", stochastic=True, strided=True)
+    names = [line.split(" = ")[0].strip() for line in text.splitlines() if " = " in line]
+    given = [name for name in names if "[" not in name]
+    assert len(set(given)) == len(given) > 4 * len(made.arrays)
+    assert not set(given) & {"i", "c", "row", "start", "count", "tensor", "sqrt", "array_half", "float32", "scalars"}
+
+
+def test_only_what_is_called_is_imported():
+    @rule(source="this test")
+    def rooted(g, _state, t, *, lr=0.1):
+        return Step(rate=lr / sqrt(t), direction=g)
+
+    text = text_of(rooted)
+    assert "# lr / sqrt(t)" in text
+    assert "from math" not in text
+    assert "from surefoot.engines.pointers import array_float32\n" in text
 
 
 def test_a_title_is_only_a_title():

@@ -19,7 +19,7 @@ const native = Math.pow;
 const run = ({ text, start, gradients, state, hyper }) => {
   const step = new Function(`"use strict"; ${text}; return step;`)();
   return start.map((first, i) => {
-    let now = { w: first, state: Object.fromEntries(state.map(([slot, value]) => [slot, value])) };
+    let now = { w: first, state: Object.fromEntries(state.map(([slot, values]) => [slot, values[i]])) };
     const path = gradients.map((row, k) => {
       now = step(now.w, row[i] === null ? NaN : row[i], now.state, k + 1, hyper);
       return [now.w, now.rate];
@@ -57,7 +57,7 @@ def job(setting):
         "text": emit(setting.rule, setting.hyper, "js").text,
         "start": START.tolist(),
         "gradients": rows,
-        "state": list(setting.rule.starts(setting.hyper).items()),
+        "state": [(slot, values.tolist()) for slot, values in setting.begin(START).items()],
         "hyper": hyper,
     }
 

@@ -50,6 +50,26 @@ def test_what_surrounds_the_gradient_has_a_line_of_its_own():
     assert made["v_t"].endswith(r"\tilde{g}_t^{2}")
 
 
+def test_a_limit_by_value_and_a_factor_surround_the_gradient():
+    hyper = {**resolve("adam", "torch", {"max_grad_value": 0.5}), "gradient_factor": 0.1}
+    made = dict(formulas(trace(RULES["adam"], hyper), hyper))
+    assert made[r"\tilde{g}_t"] == r"\min\left( \max\left( g_t \, \kappa, -c \right), c \right)"
+    assert made["m_t"].endswith(r"\tilde{g}_t")
+
+
+def test_the_average_of_the_weights_follows_the_weights():
+    hyper = {**resolve("sgd", "torch", {}), "ema": 0.9}
+    assert formulas(trace(RULES["sgd"], hyper), hyper) == [
+        ("w_t", r"w_{t-1} - \alpha \, g_t"),
+        (r"\bar{w}_t", r"\bar{w}_{t-1} + (1 - \delta) \, (w_t - \bar{w}_{t-1})"),
+    ]
+
+
+def test_what_is_not_in_use_is_absent():
+    text = "".join(formula("adam").values())
+    assert not any(symbol(name) in text.split() for name in ("gradient_factor", "max_grad_value", "ema"))
+
+
 def test_what_is_zero_is_left_out():
     assert formula("momentum")["b_t"] == r"\mu \, b_{t-1} + g_t"
     damped = formula("momentum", dampening=0.5)["b_t"]
@@ -78,7 +98,7 @@ def test_the_text_is_latex_with_a_line_for_each_slot_and_the_weight_last(setting
     assert not re.search(r"\^\{[^{}]*\}\^|\^\*\^|None|nan|\b1\.0\b", text)
     left = [name for name, _ in formulas(graph, setting.hyper)]
     assert len(left) == len(set(left)) >= len(graph.outputs)
-    assert left[-1] == "w_t"
+    assert left[left.index("w_t") + 1 :] == ([r"\bar{w}_t"] if setting.hyper["ema"] else [])
 
 
 def evaluate(graph: Graph, values: dict) -> dict:

@@ -63,7 +63,8 @@ def check_works(kernel) -> None:
     """One step of gradient descent at rate 0.5."""
     w, g = np.ones(3), np.arange(3.0)
     addresses = np.array([[w.ctypes.data, g.ctypes.data]])
-    kernel(np.array([[0, 0, 3, 0]]), addresses, np.array([[0.5]]), 0, 1)
+    strides, keys = np.ones_like(addresses), np.zeros(1, np.int64)
+    kernel(np.array([[0, 0, 3, 0, 0]]), addresses, strides, np.array([[0.5]]), keys, 0, 1)
     assert w.tolist() == [1.0, 0.5, 0.0]
 
 

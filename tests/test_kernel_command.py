@@ -35,7 +35,16 @@ def test_options_and_convention_change_the_text(run):
     assert "state_a" in centred
     assert "state_a" not in plain
     assert run("adam", "-t", "latex")[1] != run("adam", "-t", "latex", "--convention", "keras")[1]
-    assert "float64" in run("adam", "--dtype", "float64")[1]
+
+
+@pytest.mark.parametrize("target", ["numba", "triton"])
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 28), ("float64", 56), ("bfloat16", 14), ("float16", 14)])
+def test_kernels_for_every_kind_of_number(run, target, dtype, size):
+    code, out, err = run("adam", "--target", target, "--dtype", dtype)
+    assert (code, err) == (0, "")
+    assert f"in {dtype}: 4 arrays read and 3 written, {size} bytes a weight" in out
+    assert (f"to_{dtype}(new_w)" in out) is (dtype == "bfloat16" or (dtype, target) == ("float16", "numba"))
+    assert json.loads(run("adam", "-t", target, "--dtype", dtype, "--json")[1])["bytes_per_weight"] == size
 
 
 def test_json_is_one_object(run):

@@ -1,7 +1,7 @@
-"""Run every setting's Triton kernel in Triton's interpreter, in its own process: `python triton_interpreter.py OUT`.
+"""Check every Triton kernel in Triton's interpreter, in its own process: `python triton_interpreter.py OUT`.
 
 The interpreter is chosen by an environment variable when `triton` is first imported, for the whole process. OUT gets
-a pickle: for each dtype and setting the arrays after each step, with the memory around them.
+a pickle: for each case what went wrong, if anything.
 """
 
 from __future__ import annotations
@@ -10,84 +10,64 @@ import importlib.util
 import os
 import pickle
 import sys
+import traceback
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from settings import SETTINGS, Setting
+from kernel_cases import Case
+from settings import SETTINGS
 
 BLOCK = 32
-SIZES = (1, 37, 32)
-"""Weights in each tensor: less than a block, more, and exactly one."""
+"""Weights in a chunk: some tensors have fewer, one has more."""
 
-AROUND = 5
-"""Numbers before and after each tensor, which no kernel may touch."""
+PLAIN = [setting for setting in SETTINGS if setting.framework == "torch" and not setting.options]
+ADAMW = next(setting for setting in PLAIN if setting.rule.name == "adamw")
 
-STEPS = 3
-LATE = 2
-"""Steps that the last tensor has made before the others begin: it has a row of scalars of its own."""
-
-LAST = len(SIZES) - 1
-
-JOBS = [("float32", setting) for setting in SETTINGS] + [
-    (dtype, setting)
-    for dtype in ("float64", "bfloat16", "float16")
-    for setting in SETTINGS
-    if setting.framework == "torch" and not setting.options
+CASES = [
+    *(Case(setting, "float32") for setting in SETTINGS),
+    *(Case(setting, kind) for kind in ("float64", "bfloat16", "float16") for setting in PLAIN),
+    *(Case(setting, "bfloat16", stochastic=True) for setting in PLAIN),
+    Case(ADAMW, {"w": "float32", "g": "float32", "state.m": "bfloat16", "state.v": "float16"}, stochastic=True),
+    Case(ADAMW, {"w": "bfloat16", "g": "float32", "state.m": "bfloat16", "state.v": "float32"}, stochastic=True),
+    Case(ADAMW, {"w": "float64", "g": "float32", "state.m": "bfloat16", "state.v": "float16"}),
+    Case(ADAMW, {"w": "float16", "g": "float64", "state.m": "float64", "state.v": "bfloat16"}, stochastic=True),
+    Case(ADAMW, "float32", strides={"w": 2, "g": 0, "state.m": 1, "state.v": 3}),
+    Case(ADAMW, "bfloat16", stochastic=True, strides={"w": 3, "g": 2, "state.m": 1, "state.v": 2}),
 ]
-"""Every setting in float32, and every rule in the other kinds of numbers."""
+"""Every setting in float32, every rule in the other kinds of numbers, arrays of different kinds, neighbours apart."""
 
 
-def inputs(slots: dict[str, float]) -> tuple[dict[str, list[np.ndarray]], list[np.ndarray]]:
-    """Return weight and slots of each tensor before the first step, and each step's gradients of all tensors."""
-    rng = np.random.default_rng(11)
-    sizes = [size + 2 * AROUND for size in SIZES]
-    start = {"w": [rng.standard_normal(n) for n in sizes]}
-    start.update({f"state.{slot}": [np.full(n, value) for n in sizes] for slot, value in slots.items()})
-    gradients = [rng.standard_normal(sum(sizes)) * rng.choice([0, 1e-4, 1], sum(sizes)) for _ in range(STEPS)]
-    gradients[1][AROUND + 8 :: 17] = np.nan
-    return start, [np.split(row, np.cumsum(sizes)[:-1]) for row in gradients]
-
-
-def run(setting: Setting, dtype: str, folder: Path) -> list[dict[str, list[Any]]]:
-    """Return the arrays of all tensors after each step, as float64."""
+def check(case: Case, path: Path) -> None:
+    """Compare a case's kernel with the rule."""
     import torch
 
     from surefoot.compiler.emit.triton import emit
-    from surefoot.compiler.plan import plan
-    from surefoot.compiler.trace import trace
 
-    made = plan(trace(setting.rule, setting.hyper))
-    path = folder / f"kernel_{SETTINGS.index(setting)}_{dtype}.py"
-    path.write_text(emit(made, setting.rule.name, dtype), encoding="utf-8")
+    path.write_text(case.text(emit), encoding="utf-8")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    start, gradients = inputs(setting.rule.starts(setting.hyper))
-    kind = getattr(torch, dtype)
-    arrays = {name: [torch.tensor(a, dtype=kind) for a in values] for name, values in start.items()}
-    chunks = torch.tensor(
-        [(k, i, min(BLOCK, n - i), k == LAST) for k, n in enumerate(SIZES) for i in range(0, n, BLOCK)]
-    )
-    results = []
-    for t, row in enumerate(gradients, start=1):
-        arrays["g"] = [torch.tensor(g, dtype=kind) for g in row]
-        tensors = [[arrays[name][k] for name in made.arrays] for k in range(len(SIZES))]
-        pointers = torch.tensor([[a[AROUND:].data_ptr() for a in each] for each in tensors])
-        scalars = [made.host({**setting.hyper, "t": t + late}) for late in (0, LATE)]
-        module.step[(len(chunks),)](chunks, pointers, torch.tensor(scalars, dtype=torch.float64), BLOCK=BLOCK)
-        results.append({name: [a.double().numpy().copy() for a in values] for name, values in arrays.items()})
-    return results
+
+    def step(*tables: np.ndarray) -> None:
+        module.step[(len(tables[0]),)](*map(torch.tensor, tables), BLOCK=BLOCK)
+
+    case.check(step, BLOCK)
 
 
 def main() -> None:
     out = Path(sys.argv[1])
     assert os.environ["TRITON_INTERPRET"] == "1"
     warnings.simplefilter("error")
-    np.seterr(all="ignore")
-    results = {(dtype, str(setting)): run(setting, dtype, out.parent) for dtype, setting in JOBS}
+    np.seterr(all="ignore")  # the interpreter computes in NumPy, which warns of what a GPU just does
+    results = {}
+    for k, case in enumerate(CASES):
+        results[str(case)] = ""
+        try:
+            check(case, out.parent / f"kernel_{k}.py")
+        except Exception:
+            results[str(case)] = traceback.format_exc()
     out.write_bytes(pickle.dumps(results))
 
 

@@ -13,7 +13,7 @@ def kernel(
     rule: Annotated[str, typer.Argument(help='Which rule, options included: adam, "sgd(lr=0.1, momentum=0.9)".')],
     target: Annotated[str, typer.Option("--target", "-t", help="numba, triton, latex or js.")] = "numba",
     convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
-    dtype: Annotated[str, typer.Option(help="Numbers of a kernel: float32 or float64.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Numbers of a kernel: float32, float64, bfloat16 or float16.")] = "float32",
     as_json: Json = False,
 ) -> None:
     """Print a rule as a kernel (CPU or GPU), a formula or a function in JavaScript.
@@ -28,11 +28,12 @@ def kernel(
     arms = parse_arms([rule], convention)
     if len(arms) != 1:
         raise UsageError(f"{rule!r} names {len(arms)} rules; give one at a time.")
-    made = emit(RULES[arms[0].rule], arms[0].hyper, target, dtype)
+    (arm,) = arms
+    made = emit(RULES[arm.rule], RULES[arm.rule].complete(arm.hyper), target, dtype)
     if not as_json:
         typer.echo(made.text, nl=False)
         return
     import json
 
-    result = {"rule": arms[0].rule, "target": target, "convention": convention}
+    result = {"rule": arm.rule, "target": target, "convention": convention}
     typer.echo(json.dumps({**result, "bytes_per_weight": made.bytes_per_weight, "text": made.text}, ensure_ascii=False))

@@ -1,8 +1,8 @@
 """What a kernel computes where: once a step on the host, or for each weight in one pass over memory.
 
 A value that depends only on hyperparameters and the step count is computed on the host in float64, once for all
-weights with that count, and then rounded to the kernel's precision. Weights and state are computed in float64 if
-they are kept in it, else in float32.
+weights with that count, and then rounded to the kernel's precision. Each array has a kind of number of its own; the
+weight's decides in which precision all of them are computed, and results are rounded only where they are written.
 """
 
 from __future__ import annotations
@@ -15,6 +15,18 @@ from typing import Any
 from surefoot import mathops
 from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.errors import UsageError
+
+SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
+"""The kinds of numbers that an array may have, and the bytes of each."""
+
+COMPUTE = {"float32": "float32", "float64": "float64", "bfloat16": "float32", "float16": "float32"}
+"""The precision policy: in which kind an update is computed, by the kind of its weights."""
+
+HALF = ("bfloat16", "float16")
+"""The kinds that nothing is computed in."""
+
+Kinds = str | Mapping[str, str]
+"""One kind of number for all arrays, or the kind of each by the array's name: `w`, `g`, `state.m`."""
 
 HOST: dict[str, Callable[..., Any]] = {
     **{
@@ -52,9 +64,14 @@ class Plan:
         """Every array that the kernel touches: the weight, the gradient and the slots."""
         return tuple(dict.fromkeys((*self.reads, *self.outputs)))
 
-    def bytes_per_weight(self, size: int = 4) -> int:
-        """Bytes that one update moves per weight whose numbers take `size` bytes: the floor of what a step costs."""
-        return size * (len(self.reads) + len(self.outputs))
+    def kinds(self, kinds: Kinds) -> dict[str, str]:
+        """Return the kind of each array, in their order."""
+        return {name: kinds if isinstance(kinds, str) else kinds[name] for name in self.arrays}
+
+    def bytes_per_weight(self, kinds: Kinds = "float32") -> int:
+        """Bytes that one update moves per weight, its arrays of these kinds: the floor of what a step costs."""
+        size = {name: SIZES[kind] for name, kind in self.kinds(kinds).items()}
+        return sum(size[name] for name in (*self.reads, *self.outputs))
 
     def host(self, values: Mapping[str, float]) -> list[float]:
         """Return the kernel's scalar arguments for these hyperparameters and this `t`, computed in float64."""

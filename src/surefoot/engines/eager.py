@@ -1,7 +1,8 @@
 """The eager engine: the rule's own function, called on the framework's arrays, its results written in place.
 
 It runs wherever torch runs and lets autograd see through the step. It passes over memory once per operation, so
-it is the engine to trust, not the one to be fast.
+it is the engine to trust, not the one to be fast. Arrays are computed in the precision that the plan of a kernel would
+choose, and rounded when they are written.
 """
 
 from __future__ import annotations
@@ -9,11 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from surefoot.compiler.plan import COMPUTE
+from surefoot.engines.rounding import memory_numbers, stochastic
 from surefoot.mathops import Array
 from surefoot.rule import Rule
 from surefoot.update import update
+
+Random = tuple[int, Tensor]
+"""A key of random rounding, and the number of each weight."""
+
+_COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
 def step(
@@ -25,6 +34,7 @@ def step(
     hyper: Mapping[str, Any],
     *,
     differentiable: bool = False,
+    key: int | None = None,
 ) -> None:
     """Move `weight` and `state` one step of `rule`, in place; the gradient is only read.
 
@@ -32,17 +42,22 @@ def step(
         rule: which rule.
         weight: real, dense, of any shape, dtype and device.
         gradient: of the weight's shape; sparse only for a rule that leaves weight and state alone where it is zero.
-        state: for each slot of the rule a tensor of the weight's shape.
+        state: for each slot of the rule a tensor of the weight's shape, of any dtype.
         t: the number of this weight's step, from 1; a tensor to keep it on the device.
         hyper: a value for every hyperparameter.
         differentiable: replace the old state instead of writing into it, which autograd needs.
+        key: round what is bfloat16 at random, with this key (`rounding.py`); to nearest if None.
     """
+    random = None
+    if key is not None and any(x.dtype == torch.bfloat16 for x in (weight, *state.values())):
+        random = key, memory_numbers(weight)
     if gradient.is_sparse:
-        _step_touched(rule, weight, gradient, state, t, hyper)
+        _step_touched(rule, weight, gradient, state, t, hyper, random)
         return
-    new, made = update(rule, weight.clone() if differentiable else weight, gradient, state, t, hyper)
+    old = weight.clone() if differentiable else weight
+    new, made = _update(rule, old, gradient, state, t, hyper, random)
     weight.copy_(new)
-    for slot, value in made.state.items():
+    for slot, value in made.items():
         if differentiable:
             state[slot] = value
         else:
@@ -50,12 +65,43 @@ def step(
 
 
 def _step_touched(
-    rule: Rule, weight: Tensor, gradient: Tensor, state: Mapping[str, Tensor], t: Array, hyper: Mapping[str, Any]
+    rule: Rule,
+    weight: Tensor,
+    gradient: Tensor,
+    state: Mapping[str, Tensor],
+    t: Array,
+    hyper: Mapping[str, Any],
+    random: Random | None,
 ) -> None:
     """Step only the weights that a sparse gradient has entries for."""
     gradient = gradient.coalesce()
     touched = tuple(gradient.indices())
     rows = {slot: value[touched] for slot, value in state.items()}
-    weight[touched], made = update(rule, weight[touched], gradient.values(), rows, t, hyper)
-    for slot, value in made.state.items():
+    random = random and (random[0], random[1][touched])
+    weight[touched], made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
+    for slot, value in made.items():
         state[slot][touched] = value
+
+
+def _update(
+    rule: Rule,
+    weight: Tensor,
+    gradient: Tensor,
+    state: Mapping[str, Tensor],
+    t: Array,
+    hyper: Mapping[str, Any],
+    random: Random | None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the new weight and state: computed in one precision, each rounded to that of the old one."""
+    dtype = _COMPUTE.get(weight.dtype, weight.dtype)
+    given = {slot: value.to(dtype) for slot, value in state.items()}
+    made = update(rule, weight.to(dtype), gradient.to(dtype), given, t, hyper)
+
+    def rounded(value: Tensor, old: Tensor, k: int) -> Tensor:
+        if random is not None and old.dtype == torch.bfloat16:
+            return stochastic(value.to(torch.float32), random[0], k, random[1])
+        value = value.to(old.dtype)
+        return value.clone() if any(value is x for x in (gradient, *state.values())) else value
+
+    new = {slot: rounded(value, state[slot], k) for k, (slot, value) in enumerate(made.state.items(), start=1)}
+    return rounded(made.weight, weight, 0), new

@@ -26,7 +26,7 @@ from surefoot.engines import pointers
 from surefoot.errors import SurefootError, SurefootWarning
 from surefoot.files import write_whole
 
-SIGNATURE = "void(int64[:,::1], int64[:,::1], float64[:,::1], int64, int64)"
+SIGNATURE = "void(int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1], int64[::1], int64, int64)"
 
 # LLVM vectorizes a loop over many arrays only if it may check that they do not overlap: at most 8 pairs, unless told.
 llvm.set_option("surefoot", "-runtime-memory-check-threshold=128")

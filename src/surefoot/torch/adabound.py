@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from torch import Tensor
 
 from surefoot.torch.arguments import conventional
+from surefoot.torch.options import Extras
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 
@@ -65,6 +66,7 @@ class AdaBound(TorchOptimizer):
         differentiable: bool = False,
         decoupled_weight_decay: bool = False,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -81,7 +83,7 @@ class AdaBound(TorchOptimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
 
 class AMSBound(AdaBound):

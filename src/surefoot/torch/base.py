@@ -8,29 +8,23 @@ the drop-in replacements for torch.optim's classes stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from surefoot.engines import cpu, eager
+from surefoot.engines import choice, dispatch, eager
+from surefoot.engines.rounding import key
+from surefoot.errors import UsageError
 from surefoot.rule import Rule
+from surefoot.torch import gradients
 from surefoot.torch.lookup import find, reference, values
-from surefoot.torch.state import count, filled, like, loaded, number, real, scalar, steps_so_far
+from surefoot.torch.options import Options, split
+from surefoot.torch.program import Group, Program, Settings
+from surefoot.torch.state import count, filled, like, loaded, number, real, scalar, slot_dtype, steps_so_far
 from surefoot.update import take_step
-
-Group = dict[str, Any]
-
-
-class Settings(NamedTuple):
-    """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts."""
-
-    hyper: dict[str, Any]
-    starts: dict[str, float]
-    differentiable: bool
-    capturable: bool
-    compiled: bool
 
 
 class RuleOptimizer(torch.optim.Optimizer):
@@ -43,7 +37,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         params: parameters, or param groups, whose keys are the rule's hyperparameters.
         rule: a `Rule`, or the name of a built-in one.
         convention: whose defaults and form of a built-in rule to use: `torch`, `keras`, `optax` or `paper`.
-        hyper: hyperparameters in the rule's spelling or the convention's.
+        hyper: hyperparameters in the rule's spelling or the convention's, and what every optimizer takes (`Extras`).
 
     Raises:
         UsageError: unknown rule, convention or option, or a value out of range.
@@ -53,19 +47,36 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     sparse_error: ClassVar[str] = "a gradient is sparse; only surefoot.torch.SGD and Adagrad take sparse gradients"
-    engine: str = "auto"
-    """`auto` steps CPU tensors by the rule's compiled kernel where it can; `eager` steps all by the rule itself."""
+    options = Options()
+    _step_supports_amp_scaling = True  # torch's GradScaler then leaves unscaling to the step
+    _program: Program | None = None
+    _ran: str = ""
 
     fixed: ClassVar[Mapping[str, Any]] = {}
     """Options that make the class what it is: a checkpoint of a sibling does not change them."""
 
     def __init__(self, params: Any, rule: Rule | str, *, convention: str = "torch", **hyper: Any) -> None:
         self.rule = find(rule)
-        defaults = values(self.rule, convention, hyper)
+        self.options, around, own = split(hyper)
+        defaults = {**values(self.rule, convention, own), **around}
         super().__init__(params, {**defaults, "differentiable": False, "capturable": False})
+
+    @property
+    def engine(self) -> str:
+        """What runs the steps: `cpu` or `gpu`, the rule's compiled kernel there; `eager`, the rule itself; or several.
+
+        After a step it is what ran; before the first, what will as far as can be told.
+        """
+        expected = {self._engine(group, p) for group in self.param_groups for p in group["params"]}
+        return self._ran or "+".join(sorted(expected))
+
+    def _engine(self, group: Group, p: Tensor) -> str:
+        return (self._settings(group).form and dispatch.engine(self.options.engine, p.device)) or "eager"
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; parameters without a gradient stay as they are, and gradients are only read.
+
+        Under torch's GradScaler the step unscales by itself, and is left out where a gradient is not finite.
 
         Args:
             closure: clears the gradients, computes the loss, calls `backward()` and returns the loss.
@@ -77,13 +88,39 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        batch = cpu.Batch()
+        if not gradients.found_inf(self):
+            factor = gradients.factor(self, self.options.max_grad_norm)
+            if self._program is None or not self._program.repeat(self, factor, self._settings):
+                self._step_anew(factor)
+        return loss
+
+    def _step_anew(self, factor: float | None) -> None:
+        """Take a step as if it were the first."""
+        self._program, program = None, Program(self.rule, self.options, factor)
         try:
             for group in self.param_groups:
-                self._step_group(group, batch)
+                self._step_group(group, program)
         finally:  # if a parameter cannot be stepped, those before it have been, as on the eager engine
-            batch.run()
-        return loss
+            program.run()
+        self._ran = "+".join(sorted(program.ran))
+        self._program = program if program.whole else None
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the moving average (`ema=`) in the weights' place for as long as the context lasts, for evaluation.
+
+        Raises:
+            UsageError: no parameter has an average yet.
+        """
+        pairs = [(p, own["ema"]) for p, own in self.state.items() if "ema" in own]
+        if not pairs:
+            raise UsageError("there is no moving average yet; make the optimizer with ema=0.999, say, and take a step.")
+        kept = [p.detach().clone() for p, _ in pairs]
+        _overwrite((p, ema) for p, ema in pairs)
+        try:
+            yield
+        finally:
+            _overwrite((p, x) for (p, _), x in zip(pairs, kept, strict=True))
 
     @torch.no_grad()
     def effective_lr(self) -> dict[Tensor, Tensor]:
@@ -117,7 +154,7 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the rule with the optimizer: by its name, as functions are."""
-        return {**super().__getstate__(), "rule": reference(self.rule)}
+        return {**super().__getstate__(), "rule": reference(self.rule), "options": self.options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint: this optimizer's, or torch's of the same name.
@@ -126,6 +163,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         that is the learning rate at construction.
         """
         made = self.__dict__.get("param_groups", [])
+        self._program = None
         super().__setstate__({**state, "rule": find(state["rule"])} if "rule" in state else state)
         for group, before in zip(self.param_groups, made, strict=False):
             self._complete(group, before)
@@ -133,6 +171,27 @@ class RuleOptimizer(torch.optim.Optimizer):
             for p in group["params"]:
                 if p in self.state:
                     self.state[p] = loaded(self.state[p], p, capturable=group.get("capturable", False))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a checkpoint: this optimizer's, or torch's of the same name. See `torch.optim.Optimizer`."""
+        found: dict[str, Any] = {}
+        last = self.register_load_state_dict_pre_hook(lambda _, given: found.update(given))  # as other hooks leave it
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+        for group, given in zip(self.param_groups, found["param_groups"], strict=True):
+            settings = self._settings(group)
+            for p, index in zip(group["params"], given["params"], strict=True):
+                self._restore_kinds(p, settings, found["state"].get(index, {}))
+
+    def _restore_kinds(self, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
+        """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
+        for slot in settings.starts:
+            name = self._state_name(slot)
+            wanted = slot_dtype(p, slot, self.options.state_dtype)
+            if isinstance(given.get(name), Tensor) and wanted != self.state[p][name].dtype:
+                self.state[p][name] = given[name].to(device=p.device, dtype=wanted, copy=True)
 
     def _complete(self, group: Group, made: Group) -> None:
         """Complete a loaded group by the options that it lacks."""
@@ -153,49 +212,61 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _settings(self, group: Group) -> Settings:
         hyper = {name: scalar(value) for name, value in self.rule.complete(self._hyper(group)).items()}
+        if self.options.max_grad_norm is not None or getattr(self, "grad_scale", None) is not None:
+            hyper["gradient_factor"] = 1.0  # there is one; the step says which
         starts = self.rule.starts(hyper)
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not (differentiable or capturable or any(isinstance(value, Tensor) for value in hyper.values()))
-        wanted = plain and self.engine == "auto" and not torch.compiler.is_compiling()
-        compiled = wanted and cpu.compiles(self.rule, hyper)
-        return Settings(hyper, starts, differentiable, capturable, compiled)
+        plain &= self.options.engine != "eager" and group.get("fused") is not False
+        form = choice.form(hyper) if plain else None
+        if form is not None and (torch.compiler.is_compiling() or not choice.compiles(self.rule, form)):
+            form = None
+        return Settings(hyper, starts, differentiable, capturable, form)
 
-    def _step_group(self, group: Group, batch: cpu.Batch) -> None:
+    def _step_group(self, group: Group, program: Program) -> None:
         settings = self._settings(group)
+        program.begin(group, settings, (*self.defaults, *self.rule.defaults))
         with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
             for p in group["params"]:
-                if p.grad is not None:
-                    self._step_parameter(p, p.grad, settings, batch)
+                if p.grad is None:
+                    program.skip(p)
+                else:
+                    self._step_parameter(p, p.grad, settings, program)
 
-    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, batch: cpu.Batch) -> None:
-        """Step a parameter at once, or leave it to the kernel that steps the whole batch."""
-        grad = self._usable(grad, settings)
+    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
+        """Step a parameter at once, or leave it to the kernel that steps the whole program."""
+        usable = self._usable(p, grad, settings)
         own = self._ensure_state(p, settings)
         own["step"] += 1
-        slots = self._slots(p, own, settings)
-        if settings.compiled and cpu.supports(real(p), real(grad), slots):
-            batch.add(self.rule, real(p), real(grad), slots, float(own["step"]), settings.hyper)
+        number = program.number()
+        names = {slot: self._state_name(slot) for slot in settings.starts}
+        if settings.form is not None and program.add(p, usable, own, names, number):
             return
+        program.eager()
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
         t = own["step"].to(torch.float64, copy=True) if settings.capturable else float(own["step"])
-        eager.step(self.rule, real(p), real(grad), slots, t, settings.hyper, differentiable=settings.differentiable)
+        slots, rounding = self._slots(p, own, settings), None
+        if self.options.stochastic_rounding and not settings.capturable:
+            rounding = key(self.options.seed, number, int(t))
+        hyper = program.values(settings)
+        eager.step(
+            self.rule, real(p), real(usable), slots, t, hyper, differentiable=settings.differentiable, key=rounding
+        )
         if settings.differentiable:
-            own.update(self._stored(p, slots))
+            own.update({names[slot]: like(p, value) for slot, value in slots.items()})
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
         """Return the parameter's state, with the step count and every slot in use."""
         own: Group = self.state[p]
         if "step" not in own:
             own["step"] = count(steps_so_far(own), p, capturable=settings.capturable)
-        if any(own.get(self._state_name(slot)) is None for slot in settings.starts):
-            own.update(self._stored(p, self._slots(p, own, settings)))
+        for slot in settings.starts:
+            if own.get(self._state_name(slot)) is None:
+                own[self._state_name(slot)] = self._new_slot(p, slot, settings)
         return own
 
-    def _stored(self, p: Tensor, slots: Mapping[str, Tensor]) -> Group:
-        return {self._state_name(slot): like(p, value) for slot, value in slots.items()}
-
     def _rate(self, p: Tensor, settings: Settings) -> Tensor:
-        grad = torch.zeros_like(p) if p.grad is None else self._usable(p.grad, settings).to_dense()
+        grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
         rate = take_step(self.rule, real(p), real(grad), self._slots(p, own, settings), t, settings.hyper).rate
@@ -206,15 +277,24 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Return the tensor of each slot in use; those that the parameter's state lacks are new."""
         found = {slot: own.get(self._state_name(slot)) for slot in settings.starts}
         return {
-            slot: real(filled(p, settings.starts[slot]) if value is None else value) for slot, value in found.items()
+            slot: real(self._new_slot(p, slot, settings) if value is None else value) for slot, value in found.items()
         }
 
-    def _usable(self, grad: Tensor, settings: Settings) -> Tensor:
+    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Tensor:
+        return filled(p, settings.starts[slot], slot_dtype(p, slot, self.options.state_dtype))
+
+    def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
         if not grad.is_sparse:
-            return grad
+            return gradients.shared_like(p, grad.resolve_conj())
         if self.sparse_error:
             raise RuntimeError(self.sparse_error)
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
+
+
+@torch.no_grad()
+def _overwrite(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+    for p, x in pairs:
+        p.copy_(x)

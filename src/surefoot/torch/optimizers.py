@@ -1,21 +1,22 @@
 """Drop-in replacements for torch.optim's optimizers.
 
 Each class has torch's arguments in torch's order, with torch's defaults, checks and messages, keeps its state under
-torch's names, and so exchanges checkpoints with torch.optim. `foreach` and `fused` choose among torch's
-implementations; here one engine does it all, so they are accepted and checked, and change nothing. `convention=`
+torch's names, and so exchanges checkpoints with torch.optim. `foreach` chooses among torch's
+implementations and changes nothing here; `fused=False` asks for the eager engine. `convention=`
 computes another framework's form of the rule and takes its defaults for what is not given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
 from surefoot.torch.arguments import conventional
-from surefoot.torch.base import Group, Settings
+from surefoot.torch.options import Extras
+from surefoot.torch.program import Group, Settings
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 Number = float | Tensor
@@ -43,6 +44,7 @@ class SGD(TorchOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -56,7 +58,7 @@ class SGD(TorchOptimizer):
             "fused": fused,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
         """Return the hyperparameters; torch lets a group without momentum keep the others' `nesterov`."""
@@ -92,6 +94,7 @@ class Adagrad(TorchOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -105,7 +108,7 @@ class Adagrad(TorchOptimizer):
             "fused": fused,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters and make their sums at once, as torch does, so that they can be shared."""
@@ -140,6 +143,7 @@ class Adadelta(TorchOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -152,7 +156,7 @@ class Adadelta(TorchOptimizer):
             "differentiable": differentiable,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
 
 class RMSprop(TorchOptimizer):
@@ -178,6 +182,7 @@ class RMSprop(TorchOptimizer):
         differentiable: bool = False,
         *,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -192,7 +197,7 @@ class RMSprop(TorchOptimizer):
             "differentiable": differentiable,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
 
 class Adam(TorchOptimizer):
@@ -220,6 +225,7 @@ class Adam(TorchOptimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -235,7 +241,7 @@ class Adam(TorchOptimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
             "convention": convention,
         }
-        self._start(params, defaults)
+        self._start(params, defaults, extras)
 
     def _form(self, group: Group) -> Mapping[str, bool]:
         """Return the switches that the convention sets; AMSGrad has its own in some."""
@@ -265,6 +271,7 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
         convention: str = "torch",
+        **extras: Unpack[Extras],
     ) -> None:
         super().__init__(
             params,
@@ -280,4 +287,5 @@ class AdamW(Adam):
             fused=fused,
             decoupled_weight_decay=True,
             convention=convention,
+            **extras,
         )

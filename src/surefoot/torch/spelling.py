@@ -10,7 +10,9 @@ import torch
 from surefoot.conventions import convention as find_convention
 from surefoot.rules import RULES
 from surefoot.torch.arguments import check
-from surefoot.torch.base import Group, RuleOptimizer
+from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.options import split
+from surefoot.torch.program import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""
@@ -29,13 +31,16 @@ class TorchOptimizer(RuleOptimizer):
     state_names: ClassVar[Mapping[str, str]]
     switch_names: ClassVar[Mapping[str, str]] = {}
 
-    def _start(self, params: Any, defaults: Group) -> None:
+    def _start(self, params: Any, defaults: Group, extras: Mapping[str, Any]) -> None:
         """Check the arguments and make the param groups."""
+        self.options, around, unknown = split(extras)
+        for name in unknown:
+            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
         check(defaults)
         if "betas" in defaults:
             defaults["betas"] = tuple(defaults["betas"])
         self.rule = RULES[self.name]
-        torch.optim.Optimizer.__init__(self, params, defaults)
+        torch.optim.Optimizer.__init__(self, params, {**defaults, **around})
 
     def _hyper(self, group: Group) -> dict[str, Any]:
         names = {**find_convention(self.name, "torch").names, **self.switch_names}
@@ -47,7 +52,7 @@ class TorchOptimizer(RuleOptimizer):
         return find_convention(self.name, group["convention"]).switches
 
     def _state_name(self, slot: str) -> str:
-        return self.state_names[slot]
+        return self.state_names.get(slot, slot)
 
 
 def _read(group: Group, name: str) -> Any:

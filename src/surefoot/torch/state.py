@@ -23,14 +23,34 @@ def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
     return torch.tensor(float(value), dtype=dtype, device=p.device if capturable else "cpu")
 
 
-def filled(p: Tensor, start: float) -> Tensor:
-    """Return a new slot for `p`, with `start` everywhere."""
+def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
+    """Return a new slot for `p`, with `start` everywhere, or with the weights themselves if it is `WEIGHT`."""
+    if isinstance(start, str):
+        return p.detach().to(dtype, copy=True)
     value = complex(start, start) if p.is_complex() else start
-    return torch.full_like(p, value, memory_format=torch.preserve_format, requires_grad=False)
+    return torch.full_like(p, value, dtype=dtype, memory_format=torch.preserve_format, requires_grad=False)
+
+
+def slot_dtype(p: Tensor, slot: str, wanted: torch.dtype | None) -> torch.dtype:
+    """Return the kind of numbers of a slot: the parameter's, unless another is wanted.
+
+    The moving average of weights in half precision is kept in float32: its steps are too small for theirs.
+    """
+    if p.is_complex():
+        return p.dtype
+    if slot == "ema":
+        return torch.promote_types(p.dtype, torch.float32)
+    return wanted or p.dtype
 
 
 def real(x: Tensor) -> Tensor:
-    """Return a complex tensor as pairs of real numbers, which move independently, as torch has it."""
+    """Return the tensor that a rule works on, in the same memory.
+
+    Of a sharded tensor (DTensor, as FSDP2 makes them) that is the local shard: weights do not depend on each other.
+    Where autograd looks on, which follows the whole tensor, it stays whole. A complex tensor becomes pairs of real
+    numbers, which move independently, as torch has it.
+    """
+    x = x.to_local() if hasattr(x, "to_local") and not torch.is_grad_enabled() else x
     return torch.view_as_real(x) if x.is_complex() else x
 
 

@@ -70,6 +70,9 @@ def _parentheses(text: str) -> str:
     return rf"\left( {text} \right)" if tall else f"({text})"
 
 
+_SLOTS = {"ema": r"\bar{w}"}
+"""Slots that have a symbol of their own."""
+
 _CASES = r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}"
 
 LANGUAGE = Language(
@@ -100,9 +103,11 @@ LANGUAGE = Language(
 
 
 def _letter(name: str, when: str) -> str:
-    """Return a slot or weight at a step: its first letter, the rest above it."""
+    """Return a slot or weight at a step: by its symbol, or by its first letter with the rest above it."""
     name = name.removeprefix("state.")
     at = when if len(when) == 1 else f"{{{when}}}"
+    if name in _SLOTS:
+        return f"{_SLOTS[name]}_{at}"
     return f"{name}_{at}" if len(name) == 1 else rf"{{{name[0]}^{{\mathrm{{{name[1:]}}}}}_{at}}}"
 
 
@@ -131,7 +136,7 @@ def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
         if names.get(node) != _letter(name, "t")
     ]
     weight = _letter("w", "t")
-    return sorted(lines, key=lambda line: line[0] == weight)
+    return sorted(lines, key=lambda line: 1 if line[0] == weight else 2 if weight in line[1] else 0)
 
 
 def _names(graph: Graph, order: list[Node]) -> dict[Node, str]:
@@ -145,7 +150,7 @@ def _names(graph: Graph, order: list[Node]) -> dict[Node, str]:
             names[node] = results[node]
         elif node is graph.rate and node.per_weight and node.op not in LEAVES:
             names[node] = "r_t"
-        elif uses[node] > 1 and node.op in ("neg", "add") and _arrays(node) in ({"g"}, {"g", "w"}):
+        elif uses[node] > 1 and node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
             names[node] = r"\tilde{g}_t"
         elif uses[node] > 1 and node.per_weight and _size(node, names) > LONG:
             names[node] = next(free)

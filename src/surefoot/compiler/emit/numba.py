@@ -1,108 +1,128 @@
 """A plan as the text of a Numba kernel: one loop over memory that reads each array once and writes each once.
 
-The kernel goes through chunks of tensors, all tensors of a step in one call. Of a tensor it needs the address of each
-array; of a chunk its tensor, its first weight, how many weights it has, and the row of its scalars. Numba contracts
-nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the last bit.
+The kernel goes through chunks of tensors, all tensors of a step in one call. Arrays in half precision are 16-bit
+integers to it, and conversions of `engines/pointers.py` at their borders. Numba contracts nothing into fused
+multiply-adds unless told to, so the kernel equals NumPy to the last bit.
 """
 
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
-from surefoot.compiler.graph import Node
-from surefoot.compiler.plan import Plan
+from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
+from surefoot.compiler.plan import COMPUTE, HALF, Kinds, Plan
 
-SPELLING = {
-    "add": "{} + {}",
-    "sub": "{} - {}",
-    "mul": "{} * {}",
-    "truediv": "{} / {}",
-    "neg": "-{}",
-    "sqrt": "sqrt({})",
-    "maximum": "maximum({}, {})",
-    "minimum": "minimum({}, {})",
-    "where": "{1} if {0} else {2}",
-    "eq": "{} == {}",
-    "ne": "{} != {}",
-    "lt": "{} < {}",
-    "gt": "{} > {}",
-    "le": "{} <= {}",
-    "ge": "{} >= {}",
-}
+LANGUAGE = Language(
+    "Numba",
+    {
+        **INFIX,
+        "sqrt": Spelling("sqrt({})"),
+        "maximum": Spelling("maximum({}, {})"),
+        "minimum": Spelling("minimum({}, {})"),
+        "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
+    },
+    array=spelled,
+)
 """Each operation in Python as Numba compiles it; `maximum` and `minimum` let NaN win, as NumPy's do."""
 
+IMPORTS = {
+    "math": ("sqrt",),
+    "numba": ("float32", "float64"),
+    "surefoot.engines.pointers": (
+        "array_float32",
+        "array_float64",
+        "array_half",
+        "from_bfloat16",
+        "from_float16",
+        "maximum",
+        "minimum",
+        "random_bits",
+        "to_bfloat16",
+        "to_bfloat16_at_random",
+        "to_float16",
+    ),
+}
+"""What a kernel may call, and where it is."""
+
+WIDTH = 100
+
 _TEXT = '''\
-"""One step of {title} in {dtype}: {reads} arrays read and {writes} written, {bytes} bytes a weight."""
+"""{doc}"""
 
-from math import sqrt
-
-from numba import {dtype}
-from surefoot.engines.pointers import array_{dtype} as array
-from surefoot.engines.pointers import maximum, minimum
+{imports}
 
 
-def step(chunks, pointers, scalars, first, last):
+def step(chunks, pointers, strides, scalars, keys, first, last):
     for c in range(first, last):
-        tensor, start, count, row = chunks[c]
-{arrays}
-{scalars}
+        tensor, start, count, row, number = chunks[c]
+{before}
         for i in range(count):
 {loop}
 '''
 
 
-def emit(plan: Plan, title: str, dtype: str) -> str:
+def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, strided: bool = False) -> str:
     """Return the text of a Python module whose function `step` Numba can compile.
+
+    Its arguments: `chunks`, int64, five numbers a chunk (tensor, first weight, number of weights, row of scalars, and
+    the first weight's number for random rounding); `pointers`, int64, the address of each array of each tensor, in the
+    order of `plan.arrays`; `strides`, int64, how many numbers apart neighbours are in each of them; `scalars`, float64,
+    one row of `plan.host` for each setting; `keys`, int64, each tensor's key of random rounding, 32 bits; `first` and
+    `last`, the chunks to go through.
 
     Args:
         plan: what to compute.
         title: the rule's name, for the docstring; any text.
-        dtype: `float32` or `float64`: of weights, gradients, state and the computation.
+        kinds: of the arrays.
+        stochastic: round every bfloat16 array that is written at random, in proportion; else `keys` is not read.
+        strided: neighbours may be apart; else `strides` is not read.
     """
-    names = _names(plan)
-    inner = [f"{names[node]} = {_expression(node, names)}" for node in (*_kept(plan), *plan.loop)]
-    inner += [f"{_array(name)}[i] = {names[node]}" for name, node in plan.outputs.items() if node.value != name]
-    return _TEXT.format(
-        title=re.sub(r"\W", "_", title),
-        dtype=dtype,
-        reads=len(plan.reads),
-        writes=len(plan.outputs),
-        bytes=plan.bytes_per_weight(4 if dtype == "float32" else 8),
-        arrays=_lines(
-            8, [f"{_array(name)} = array(pointers[tensor, {k}], start, count)" for k, name in enumerate(plan.arrays)]
-        ),
-        scalars=_lines(8, [f"{names[node]} = {dtype}(scalars[row, {k}])" for k, node in enumerate(plan.hoisted)]),
-        loop=_lines(12, inner),
-    )
+    made, each = parts(plan, title, kinds, LANGUAGE), plan.kinds(kinds)
+    compute = COMPUTE[each["w"]]
+    at = {name: f"at_{spelled(name)}[i{_stride(name, strided)}]" for name in each}
+    random = "random_bits(number, i, key, {})" if stochastic else ""
+    before = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]
+    before += [f"c{k} = {compute}(scalars[row, {k}])  # {comment}" for k, comment in enumerate(made.scalars)]
+    before += ["key = keys[tensor]"] if stochastic else []
+    loop = [f"{spelled(name)} = {converted(at[name], each[name], compute, _spell)}" for name in plan.reads]
+    loop += made.loop
+    loop += [
+        f"{at[name]} = {rounded(value, compute, each[name], _spell, random.format(k))}"
+        for k, (name, value) in enumerate(made.results.items())
+    ]
+    imports = _imports("\n".join(before + loop))
+    return _TEXT.format(doc=made.doc, imports=imports, before=indent(8, before), loop=indent(12, loop))
 
 
-def _array(name: str) -> str:
-    """Return what an array is called: no slot's name can be that of something else in the text."""
-    return name.replace(".", "_")
+def _found(column: int, name: str, kind: str, strided: bool) -> list[str]:
+    """Return the lines that find an array in memory."""
+    stride = [f"stride_{spelled(name)} = strides[tensor, {column}]"] if strided else []
+    array = "array_half" if kind in HALF else f"array_{kind}"
+    return [*stride, f"at_{spelled(name)} = {array}(pointers[tensor, {column}], start{_stride(name, strided)}, count)"]
 
 
-def _kept(plan: Plan) -> tuple[Node, ...]:
-    """Return the inputs that become another array's new value: read before anything is written."""
-    return tuple(
-        dict.fromkeys(node for name, node in plan.outputs.items() if node.op == "array" and node.value != name)
-    )
+def _stride(name: str, strided: bool) -> str:
+    return f" * stride_{spelled(name)}" if strided else ""
 
 
-def _names(plan: Plan) -> dict[Node, str]:
-    """Return what each node is called in the text."""
-    inputs = {arg for node in plan.loop for arg in node.args if arg.op == "array"}
-    return {
-        **{node: f"c{k}" for k, node in enumerate(plan.hoisted)},
-        **{node: f"{_array(node.value)}[i]" for node in inputs},
-        **{node: f"x{k}" for k, node in enumerate((*_kept(plan), *plan.loop))},
-    }
+def _spell(text: str, old: str, new: str) -> str:
+    if old in HALF:
+        return f"from_{old}({text})"
+    return f"to_{new}({text})" if new in HALF else f"{new}({text})"
 
 
-def _expression(node: Node, names: dict[Node, str]) -> str:
-    if node.op == "array":
-        return f"{_array(node.value)}[i]"
-    return SPELLING[node.op].format(*(names[arg] for arg in node.args))
+def _imports(text: str) -> str:
+    """Return the imports that the text needs."""
+    called = set(re.findall(r"(\w+)\(", re.sub("#.*", "", text)))  # comments tell of the host's functions
+    used = {module: [name for name in names if name in called] for module, names in IMPORTS.items()}
+    return "\n".join(_wrapped(f"from {module} import {', '.join(names)}") for module, names in used.items() if names)
 
 
-def _lines(indent: int, lines: list[str]) -> str:
-    return "\n".join(" " * indent + line for line in lines)
+def _wrapped(line: str) -> str:
+    """Break an import that is too long for a line."""
+    if len(line) <= WIDTH:
+        return line
+    start, _, names = line.partition("import ")
+    return f"{start}import (\n{indent(4, wrap(names, WIDTH - 4))}\n)"

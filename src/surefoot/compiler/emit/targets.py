@@ -8,7 +8,7 @@ from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import needed
-from surefoot.compiler.plan import plan
+from surefoot.compiler.plan import SIZES, plan
 from surefoot.compiler.trace import trace
 from surefoot.errors import unknown
 from surefoot.rule import Rule
@@ -21,8 +21,6 @@ _EMIT: dict[str, Callable[..., str]] = {
 }
 
 TARGETS = tuple(_EMIT)
-DTYPES = {"float32": 4, "float64": 8}
-"""The kinds of numbers that both kernels know, and the bytes of each."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,16 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
         rule: which rule.
         hyper: a value for every hyperparameter, as `conventions.resolve` returns them.
         target: `numba`, `triton`, `latex` or `js`.
-        dtype: `float32` or `float64`, of weights, gradients and state. Formulas have none, JavaScript is float64.
+        dtype: the kind of a kernel's numbers, one of `plan.SIZES`. Formulas have none, JavaScript is float64.
 
     Raises:
         UsageError: no such target or dtype, or the rule cannot be written for it.
     """
     if target not in TARGETS:
         raise unknown("target", target, TARGETS)
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
+    if dtype not in SIZES:
+        raise unknown("dtype", dtype, SIZES)
     graph = trace(rule, hyper)
     reads = sum(node.op == "array" for node in needed(graph.outputs.values()))
-    moved = DTYPES[dtype] * (reads + len(graph.outputs))
+    moved = SIZES[dtype] * (reads + len(graph.outputs))
     return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved)

@@ -1,28 +1,18 @@
 """A plan as the text of a Triton kernel: one launch for all tensors, which reads each array once and writes each once.
 
-Each program takes one chunk: the tables say of a chunk its tensor, its first weight, how many weights it has, and the
-row of its scalars; of a tensor the address of each array. So a step is one launch, however many tensors there are, and
-a captured CUDA graph stays valid while the tables stay where they are. Arrays in half precision are computed in
-float32. Division and square root are the correctly rounded ones; launched with `enable_fp_fusion=False` the kernel
-contracts nothing into fused multiply-adds.
+Each program takes one chunk, so a step is one launch, however many tensors there are, and a captured CUDA graph stays
+valid while the tables stay where they are. bfloat16 numbers are integers to it, converted as `engines/pointers.py`
+does: the same bits on every GPU, on the CPU and in Triton's interpreter. Division and square root are the correctly
+rounded ones; launched with `enable_fp_fusion=False` the kernel contracts nothing into fused multiply-adds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from surefoot.compiler.emit.walk import CHOICE, INFIX, PYTHON, SUM, Language, Spelling, lines, write
-from surefoot.compiler.plan import Plan
-
-SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
-"""Bytes of a number of each kind that weights may have."""
-
-
-def _name(array: str) -> str:
-    """Return what an array is called: no slot's name can be that of something else in the text."""
-    return array.replace(".", "_")
-
+from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
+from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
+from surefoot.compiler.plan import COMPUTE, Kinds, Plan
 
 FLOAT64 = Language(
     "Triton",
@@ -33,7 +23,7 @@ FLOAT64 = Language(
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
     },
-    array=_name,
+    array=spelled,
 )
 """`maximum` and `minimum` let NaN win, as NumPy's do; a condition may be a number from the host."""
 
@@ -44,74 +34,115 @@ FLOAT32 = Language(
         "truediv": Spelling("tl.div_rn({}, {})", needs=(CHOICE, CHOICE)),
         "sqrt": Spelling("tl.sqrt_rn({})"),
     },
-    array=_name,
+    array=spelled,
 )
 """In float32 Triton's own `/` and `sqrt` are approximate."""
 
+CONVERSIONS = {
+    "from_bfloat16": """
+@triton.jit
+def from_bfloat16(bits):
+    return (bits.to(tl.uint32) << 16).to(tl.float32, bitcast=True)
+""",
+    "to_bfloat16": """
+@triton.jit
+def to_bfloat16(x):
+    bits = x.to(tl.uint32, bitcast=True)
+    nearest = bits + 0x7FFF + ((bits >> 16) & 1)
+    return (tl.where(x == x, nearest, bits | 0x400000) >> 16).to(tl.uint16)
+""",
+    "to_bfloat16_at_random": """
+@triton.jit
+def to_bfloat16_at_random(x, random):
+    bits = x.to(tl.uint32, bitcast=True)
+    return (tl.where(x == x, bits + (random & 0xFFFF), bits | 0x400000) >> 16).to(tl.uint16)
+""",
+    "random_bits": """
+@triton.jit
+def random_bits(number, key, k: tl.constexpr):
+    h = number * 0x9E3779B1 + key + (k * 0x85EBCA77 & 0xFFFFFFFF)
+    h = (h ^ (h >> 16)) * 0x85EBCA6B
+    h = (h ^ (h >> 13)) * 0xC2B2AE35
+    return h ^ (h >> 16)
+""",
+}
+"""What a kernel may call: a NaN stays one, with the bit that keeps it so when its lower half goes."""
+
 _TEXT = '''\
-"""One step of {title} in {dtype}: {reads} arrays read and {writes} written, {bytes} bytes a weight."""
+"""{doc}"""
 
 import triton
 import triton.language as tl
-
+{conversions}
 
 @triton.jit
-def step(chunks, pointers, scalars, BLOCK: tl.constexpr):
-    chunk = chunks + 4 * tl.program_id(0).to(tl.int64)
+def step(chunks, pointers, strides, scalars, keys, BLOCK: tl.constexpr):
+    chunk = chunks + 5 * tl.program_id(0).to(tl.int64)
     tensor, start, count, row = tl.load(chunk), tl.load(chunk + 1), tl.load(chunk + 2), tl.load(chunk + 3)
     inside = tl.arange(0, BLOCK)
     mask = inside < count
-{scalars}
-{addresses}
-{loads}
-{loop}
-{stores}
+{body}
 '''
 
 
-def emit(plan: Plan, title: str, dtype: str) -> str:
+def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, strided: bool = False) -> str:
     """Return the text of a Python module whose kernel `step` takes one program for each chunk.
 
-    Its arguments: `chunks`, int64, four numbers a chunk (tensor, first weight, number of weights up to `BLOCK`, row);
-    `pointers`, int64, the address of each array of each tensor, in the order of `plan.arrays`; `scalars`, float64,
-    one row of `plan.host` for each setting; `BLOCK`, a power of two.
+    Its arguments: `chunks`, int64, five numbers a chunk (tensor, first weight, number of weights up to `BLOCK`, row of
+    scalars, and the first weight's number for random rounding); `pointers`, int64, the address of each array of each
+    tensor, in the order of `plan.arrays`; `strides`, int64, how many numbers apart neighbours are in each of them;
+    `scalars`, float64, one row of `plan.host` for each setting; `keys`, int64, each tensor's key of random rounding, 32
+    bits; `BLOCK`, a power of two.
 
     Args:
         plan: what to compute.
         title: the rule's name, for the docstring; any text.
-        dtype: `float32`, `float64`, `bfloat16` or `float16`: of weights, gradients and state.
+        kinds: of the arrays.
+        stochastic: round every bfloat16 array that is written at random, in proportion; else `keys` is not read.
+        strided: neighbours may be apart; else `strides` is not read.
     """
-    compute = "float64" if dtype == "float64" else "float32"
-    language = FLOAT64 if compute == "float64" else FLOAT32
-    arrays, columns = plan.arrays, len(plan.hoisted)
-    names = {node: f"c{k}" for k, node in enumerate(plan.hoisted)}
-    inner, names = lines(
-        plan.loop, {f"new_{_name(name)}": node for name, node in plan.outputs.items()}, names, language
-    )
-    comments = [write(node, {}, PYTHON) for node in plan.hoisted]
-    return _TEXT.format(
-        title=re.sub(r"\W", "_", title),
-        dtype=dtype,
-        reads=len(plan.reads),
-        writes=len(plan.outputs),
-        bytes=plan.bytes_per_weight(SIZES[dtype]),
-        scalars=_indent(
-            f"c{k} = tl.load(scalars + {columns} * row + {k}).to(tl.{compute})  # {comment}"
-            for k, comment in enumerate(comments)
-        ),
-        addresses=_indent(
-            f"at_{_name(name)} = tl.load(pointers + {len(arrays)} * tensor + {k}).to(tl.pointer_type(tl.{dtype}))"
-            " + start + inside"
-            for k, name in enumerate(arrays)
-        ),
-        loads=_indent(f"{_name(name)} = tl.load(at_{_name(name)}, mask).to(tl.{compute})" for name in plan.reads),
-        loop=_indent(f"{name} = {text}" for name, text in inner),
-        stores=_indent(
-            f"tl.store(at_{_name(name)}, {write(node, names, language)}.to(tl.{dtype}), mask)"
-            for name, node in plan.outputs.items()
-        ),
-    )
+    each = plan.kinds(kinds)
+    compute = COMPUTE[each["w"]]
+    made = parts(plan, title, kinds, FLOAT64 if compute == "float64" else FLOAT32)
+    body = [
+        f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})  # {comment}"
+        for k, comment in enumerate(made.scalars)
+    ]
+    random = "random_bits(number, key, {})" if stochastic else ""
+    if stochastic:
+        body.append("number = (tl.load(chunk + 4) + inside).to(tl.uint32)")
+        body.append("key = tl.load(keys + tensor).to(tl.uint32)")
+    columns = len(each)
+    body += [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, columns, name, kind, strided)]
+    body += [
+        f"{spelled(name)} = {converted(f'tl.load(at_{spelled(name)}, mask)', each[name], compute, _spell)}"
+        for name in plan.reads
+    ]
+    body += made.loop
+    body += [
+        f"tl.store(at_{spelled(name)}, {rounded(value, compute, each[name], _spell, random.format(k))}, mask)"
+        for k, (name, value) in enumerate(made.results.items())
+    ]
+    text = indent(4, body)
+    return _TEXT.format(doc=made.doc, conversions=_conversions(text), body=text)
 
 
-def _indent(made: Iterable[str]) -> str:
-    return "\n".join("    " + line for line in made)
+def _found(column: int, columns: int, name: str, kind: str, strided: bool) -> list[str]:
+    """Return the lines that find an array in memory."""
+    name, number, cell = spelled(name), "uint16" if kind == "bfloat16" else kind, f"{columns} * tensor + {column}"
+    start = f"at_{name} = tl.load(pointers + {cell}).to(tl.pointer_type(tl.{number}))"
+    if not strided:
+        return [f"{start} + start + inside"]
+    return [f"stride_{name} = tl.load(strides + {cell})", f"{start} + (start + inside) * stride_{name}"]
+
+
+def _spell(text: str, old: str, new: str) -> str:
+    if old == "bfloat16":
+        return f"from_bfloat16({text})"
+    return f"to_bfloat16({text})" if new == "bfloat16" else f"{text}.to(tl.{new})"
+
+
+def _conversions(text: str) -> str:
+    """Return the functions that the text calls."""
+    called = set(re.findall(r"(\w+)\(", text))
+    return "".join(f"\n{function}" for name, function in CONVERSIONS.items() if name in called)

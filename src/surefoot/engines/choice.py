@@ -1,0 +1,81 @@
+"""Which kernel steps a parameter: one for each rule, form of its formula, kinds of numbers and layout in memory."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot.compiler.emit import numba, triton
+from surefoot.compiler.plan import Plan, plan
+from surefoot.compiler.trace import trace
+from surefoot.errors import SurefootWarning, UsageError
+from surefoot.rule import Rule
+
+Form = tuple[tuple[str, Any], ...]
+"""What of the hyperparameters can change a kernel."""
+
+EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for."""
+
+    plan: Plan
+    text: str
+    stochastic: bool
+    strided: bool
+
+
+def form(hyper: Mapping[str, Any]) -> Form:
+    """Return the switches, and which numbers are zero."""
+    return tuple(
+        (name, value if value is None or isinstance(value, bool) else float(bool(value)))
+        for name, value in hyper.items()
+    )
+
+
+def compiles(rule: Rule, of: Form) -> bool:
+    """Tell whether there is a kernel for a rule; if not, a warning says why, once."""
+    return _plan(rule, of) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, strided: bool) -> Kernel:
+    """Return a kernel.
+
+    Args:
+        engine: `cpu` or `gpu`.
+        rule: one that `compiles`.
+        of: the form of its hyperparameters.
+        kinds: name and kind of number of each array.
+        stochastic: round bfloat16 at random.
+        strided: neighbours may lie apart.
+
+    Raises:
+        UsageError: the rule cannot be compiled.
+    """
+    made = _plan(rule, of)
+    if made is None:
+        raise UsageError(f"there is no kernel for the rule {rule.name}; ask `compiles` first.")
+    text = EMIT[engine](made, rule.name, dict(kinds), stochastic=stochastic, strided=strided)
+    return Kernel(made, text, stochastic, strided)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(rule: Rule, of: Form) -> Plan | None:
+    try:
+        return plan(trace(rule, dict(of)))
+    except UsageError as error:
+        _say_once(rule, str(error))
+        return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _say_once(rule: Rule, reason: str) -> None:
+    warnings.warn(
+        f"the rule {rule.name} runs on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=2
+    )

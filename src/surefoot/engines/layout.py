@@ -1,0 +1,85 @@
+"""Where the arrays of one parameter lie in memory, as runs of neighbours that a kernel goes through.
+
+Weight, gradient and state have one shape and maybe different strides. Axes that all of them step through alike become
+one; the innermost that remains is a run. A parameter that lies densely, in whatever order of its axes, is one run.
+Weights are numbered in the order of memory: axis by axis, the one with the widest stride first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MOST_RUNS = 1 << 16
+"""A parameter in more pieces than this costs more in tables than a kernel saves."""
+
+
+class Runs(NamedTuple):
+    """Runs of equal length.
+
+    Attributes:
+        addresses: of the first number of each run, by run and array; bytes.
+        strides: from a number of a run to the next, by array; in numbers.
+        length: numbers in a run.
+    """
+
+    addresses: list[list[int]]
+    strides: tuple[int, ...]
+    length: int
+
+
+def is_plain(x: Tensor) -> bool:
+    """Tell whether a tensor is the memory at its address: no subclass, not sparse, no sign yet to flip."""
+    return type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided and not x.is_neg()
+
+
+def lies_like(a: Tensor, b: Tensor) -> bool:
+    """Tell whether equal indices are equally far from the start; an axis of length one has no say."""
+    return a.shape == b.shape and all(n == 1 or i == j for n, i, j in zip(a.shape, a.stride(), b.stride(), strict=True))
+
+
+def is_quick(x: Tensor, like: Tensor) -> bool:
+    """Tell whether an array is quick to read in the order of another: by neighbours, or all from one place."""
+    return lies_like(x, like) or _axes([like, x])[-1][1][1] in (0, 1)
+
+
+def is_apart(x: Tensor) -> bool:
+    """Tell whether every number of an array has memory of its own, as far as its strides tell."""
+    reach = 0
+    for n, (stride,) in reversed(_axes([x])):
+        if n > 1 and stride <= reach:
+            return False
+        reach += (n - 1) * stride
+    return True
+
+
+def find_runs(arrays: Sequence[Tensor]) -> Runs | None:
+    """Return the runs of arrays of one shape, of which the first is the weight; None if there are too many."""
+    if not arrays[0].numel():
+        return Runs([], (1,) * len(arrays), 0)
+    *outer, (length, strides) = _axes(arrays)
+    if np.prod([n for n, _ in outer]) > MOST_RUNS:
+        return None
+    offsets = np.zeros((1, len(arrays)), np.int64)
+    for n, steps in outer:
+        offsets = (offsets[:, None] + np.arange(n)[:, None] * np.array(steps)).reshape(-1, len(arrays))
+    start, size = [x.data_ptr() for x in arrays], [x.element_size() for x in arrays]
+    return Runs((np.array(start) + offsets * np.array(size)).tolist(), tuple(strides), length)
+
+
+def _axes(arrays: Sequence[Tensor]) -> list[tuple[int, list[int]]]:
+    """Return length, and stride in each array, of the axes that remain when those that can be are one; widest first."""
+    shape, strides = arrays[0].shape, [x.stride() for x in arrays]
+    axes = sorted((axis for axis, n in enumerate(shape) if n != 1), key=lambda axis: -strides[0][axis])
+    found: list[tuple[int, list[int]]] = []
+    for axis in axes:
+        n, steps = shape[axis], [stride[axis] for stride in strides]
+        if found and all(wide == n * step for wide, step in zip(found[-1][1], steps, strict=True)):
+            found[-1] = (found[-1][0] * n, steps)
+        else:
+            found.append((n, steps))
+    return found or [(1, [1] * len(arrays))]

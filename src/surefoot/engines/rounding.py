@@ -1,0 +1,94 @@
+"""Stochastic rounding to bfloat16: up or down at random, so that small steps are not lost but taken on average.
+
+Next to 1 lie 1 - 2^-8 and 1 + 2^-7 in bfloat16: rounded to nearest, a step of 1e-3 is no step. The random bits are
+counted, not drawn: a hash of the tensor's key and the weight's number, so that every engine, device and number of
+threads gives the same weights. Weights are numbered as they follow each other in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_MASK32, _MASK64 = (1 << 32) - 1, (1 << 64) - 1
+
+QUIET = 0x400000
+"""The bit that keeps a NaN a NaN when its lower half goes."""
+
+
+def key(seed: int, parameter: int, t: int) -> int:
+    """Return the key of one parameter's rounding in one step: 32 bits, by SplitMix64.
+
+    Args:
+        seed: of the whole run.
+        parameter: which parameter of the optimizer.
+        t: the number of this parameter's step.
+    """
+    mixed = 0
+    for part in (seed, parameter, t):
+        mixed = _splitmix64(mixed ^ (part & _MASK64))
+    return mixed >> 32
+
+
+def _splitmix64(z: int) -> int:
+    z = (z + 0x9E3779B97F4A7C15) & _MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
+    return z ^ (z >> 31)
+
+
+def memory_numbers(x: Tensor) -> Tensor:
+    """Return the number of each element in memory order, int64, of the shape of `x`.
+
+    Axes are counted from the smallest stride up; of equal strides the last axis is the innermost. Where `x` fills its
+    memory, the number is the distance from its start.
+    """
+    strides = x.stride()
+    order = sorted(range(x.dim()), key=lambda axis: -strides[axis])
+    numbers = torch.arange(x.numel(), device=x.device).view([x.shape[axis] for axis in order])
+    return numbers.permute([order.index(axis) for axis in range(x.dim())])
+
+
+def stochastic(x: Tensor, key: int, k: int, numbers: Tensor | None = None) -> Tensor:
+    """Return `x` in bfloat16, each element one of its two neighbours with the odds of its distance to the other.
+
+    What bfloat16 holds exactly stays; NaN stays NaN, infinities stay. Autograd sees a conversion.
+
+    Args:
+        x: float32.
+        key: 32 bits, another for each tensor and step.
+        k: which of the arrays that a step writes: 0 for the weight.
+        numbers: the number of each element, int64; as `memory_numbers` gives them if None.
+    """
+    random = _random_bits(memory_numbers(x) if numbers is None else numbers, key, k)
+    rounded: Tensor = _Stochastic.apply(x, random)  # type: ignore[no-untyped-call]
+    return rounded
+
+
+class _Stochastic(torch.autograd.Function):
+    """Rounding, whose derivative is that of a conversion: one."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor, random: Tensor) -> Tensor:
+        bits = x.detach().view(torch.int32)
+        rounded = torch.where(x.isnan(), bits | QUIET, bits + random)
+        return (rounded >> 16).to(torch.int16).view(torch.bfloat16)
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient.to(torch.float32), None
+
+
+def _random_bits(numbers: Tensor, key: int, k: int) -> Tensor:
+    """Return 16 random bits for each number, as int32: Murmur3's finalizer, whose 32-bit arithmetic wraps around."""
+    h = numbers.to(torch.int32) * _signed(0x9E3779B1) + _signed(key + k * 0x85EBCA77)
+    h = (h ^ ((h >> 16) & 0xFFFF)) * _signed(0x85EBCA6B)  # `>>` copies the sign, which a hash has not
+    h = (h ^ ((h >> 13) & 0x7FFFF)) * _signed(0xC2B2AE35)
+    return (h ^ (h >> 16)) & 0xFFFF
+
+
+def _signed(number: int) -> int:
+    """Return the lower 32 bits of a number as an int32 has them."""
+    return ((number + (1 << 31)) & _MASK32) - (1 << 31)

@@ -1,0 +1,79 @@
+"""What every Surefoot optimizer takes beside torch's own arguments: how it runs, not what it computes.
+
+These belong to the optimizer, not to a param group or a checkpoint: a run that is resumed elsewhere chooses anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import torch
+
+from surefoot.engines.dispatch import ENGINES
+from surefoot.errors import UsageError, unknown
+from surefoot.hyperparameters import HYPERPARAMETERS
+
+AROUND = ("max_grad_value", "ema")
+
+
+class Extras(TypedDict, total=False):
+    """Keyword arguments of every optimizer; `Options` says what the first five mean.
+
+    `max_grad_value` cuts off every gradient's entries at this size; `ema` keeps a moving average of the weights, and is
+    the share of it that each step keeps. Both can differ between param groups.
+    """
+
+    engine: str
+    max_grad_norm: float | None
+    state_dtype: torch.dtype | None
+    stochastic_rounding: bool
+    seed: int
+    max_grad_value: float | None
+    ema: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an optimizer runs.
+
+    Attributes:
+        engine: `auto` takes the compiled kernel for the parameter's device where there is one; `cpu` and `gpu` are
+            these kernels, `eager` is the rule itself on torch's arrays.
+        max_grad_norm: scale all gradients down together where their joint norm is larger; None does not.
+        state_dtype: kind of the state's numbers, such as `torch.bfloat16` for float32 weights; None is the weight's.
+        stochastic_rounding: round bfloat16 weights and state at random, in proportion, so that small steps count.
+        seed: of this rounding.
+    """
+
+    engine: str = "auto"
+    max_grad_norm: float | None = None
+    state_dtype: torch.dtype | None = None
+    stochastic_rounding: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise for a value that means nothing."""
+        if self.engine not in ENGINES:
+            raise unknown("engine", self.engine, ENGINES)
+        if self.max_grad_norm is not None and not self.max_grad_norm > 0:
+            raise UsageError(f"max_grad_norm={self.max_grad_norm!r} is not allowed: give a number above 0, or None.")
+        if self.state_dtype not in (None, torch.float32, torch.float64, torch.bfloat16, torch.float16):
+            raise UsageError(
+                f"state_dtype={self.state_dtype!r} is not allowed: give torch.bfloat16, float16, float32 or float64."
+            )
+
+
+def split(given: Mapping[str, Any]) -> tuple[Options, dict[str, Any], dict[str, Any]]:
+    """Return the options among keyword arguments, what stands around every rule, and the others.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+    own = {name: given[name] for name in Options.__dataclass_fields__ if name in given}
+    around = {name: given[name] for name in AROUND if given.get(name) is not None}
+    for name, value in around.items():
+        HYPERPARAMETERS[name].check("optimizer", name, value)
+    others = {name: value for name, value in given.items() if name not in (*own, *AROUND)}
+    return Options(**own), around, others
