@@ -28,7 +28,6 @@ ENVIRONMENT: dict[str, Any] = {
     "python": "3.12.4",
     "surefoot": "0.1.0",
     "torch": "2.13.0",
-    "engine": "eager",
 }
 
 
@@ -102,6 +101,7 @@ def trial(label: str = "Adam", *, seed: int = 0, epochs: int = 5, salt: int = 0)
             step_seconds=0.131 + 0.002 * setting.slots + float(rng.normal()) * 0.001,
             optimizer_bytes=4 * parameters * setting.slots,
             parameters=parameters,
+            engine="cpu",
         ),
     )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -402,6 +403,22 @@ def test_making_the_tables_is_all_or_nothing(path, monkeypatch):
             Store(path)
     with Store(path) as store:
         store.begin(trial())
+
+
+def test_a_store_of_the_first_version_is_read_and_then_goes_on(path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (schema.VERSION_1,))
+        patch.setattr(schema, "VERSION", 1)
+        with Store(path) as store:
+            store.begin(trial())
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("INSERT INTO outcomes VALUES (1, 0.085, 0.98, 0.01, 0.99, 0.14, 3464272, 432266)")
+    with Store(path, readonly=True) as reader:
+        assert reader.records()[0].outcome == OUTCOME
+    with Store(path) as store:
+        store.begin(trial("k2"))
+        store.finish("k2", dataclasses.replace(OUTCOME, engine="cpu"))
+        assert [record.outcome.engine for record in store.records()] == ["", "cpu"]
 
 
 def test_the_folder_is_made_or_the_error_says_why_not(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError, unknown
+from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
@@ -82,7 +83,8 @@ def _arm(call: ast.expr, text: str, name: str, convention: str) -> Arm:
     if rule not in RULES:
         raise unknown("optimizer", function.id, RULES)
     given = _options(call, text) if isinstance(call, ast.Call) else {}
-    hyper = resolve(rule, convention, given)
+    resolved = resolve(rule, convention, given)
+    hyper = {option: value for option, value in resolved.items() if option not in GIVEN_BY_MACHINE}
     return Arm(name or _label(rule, given), rule, convention, hyper)
 
 

@@ -14,7 +14,7 @@ import surefoot
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Return what a reader needs to judge or repeat a result: versions, processor, device, threads, engine."""
+    """Return what a reader needs to judge or repeat a result: versions, processor, device, threads."""
     return {
         "surefoot": surefoot.__version__,
         "python": platform.python_version(),
@@ -25,7 +25,6 @@ def environment(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "threads": torch.get_num_threads(),
-        "engine": "cpu" if device == "cpu" else "eager",
     }
 
 

@@ -174,6 +174,7 @@ class Training:
             step_seconds=statistics.median(self.step_seconds),
             optimizer_bytes=_state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),
+            engine=self.optimizer.engine,
         )
 
     def _checkpoint(self) -> bytes:

@@ -39,10 +39,11 @@ def settings(arm: Arm) -> list[str]:
 
 
 def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Each fact about machine and versions, with all the values that the trials have."""
+    """Each fact about machine, versions and engine, with all the values that the trials have."""
     facts: dict[str, dict[str, None]] = {}
     for record in records:
-        for name, value in record.environment.items():
+        engine = {"engine": record.outcome.engine} if record.outcome and record.outcome.engine else {}
+        for name, value in {**record.environment, **engine}.items():
             facts.setdefault(str(name), {})[str(value)] = None
     return [(name.replace("_", " "), "; ".join(values)) for name, values in facts.items()]
 

@@ -52,7 +52,8 @@ class Outcome:
 
     `train_loss` and `train_accuracy` are of the first images of the training part, as many as the validation part
     has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
-    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights.
+    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights. `engine` is
+    what ran the optimizer's steps, as it tells itself: `cpu`, `gpu`, `eager`; empty where that was not recorded.
     """
 
     test_loss: float
@@ -62,6 +63,7 @@ class Outcome:
     step_seconds: float
     optimizer_bytes: int
     parameters: int
+    engine: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ class Store:
         """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
         with self._writing() as connection:
             trial = self._end(key, "finished", "")
-            connection.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows.outcome_row(trial, outcome))
+            row = rows.outcome_row(trial, outcome)
+            connection.execute(f"INSERT INTO outcomes VALUES ({', '.join('?' * len(row))})", row)
 
     def diverge(self, key: str, reason: str) -> None:
         """End a trial whose numbers ran away, which is a result; the epochs before stay."""
