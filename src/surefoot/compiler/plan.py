@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from surefoot import mathops
@@ -73,20 +74,29 @@ class Plan:
         size = {name: SIZES[kind] for name, kind in self.kinds(kinds).items()}
         return sum(size[name] for name in (*self.reads, *self.outputs))
 
+    @cached_property
+    def _steps(self) -> list[tuple[Callable[..., Any] | None, Any]]:
+        """What the host does for each of `scalars`: an operation on earlier ones by number, or an input or constant."""
+        return [
+            (HOST[node.op], [self._place[arg] for arg in node.args]) if node.op in HOST else (None, node)
+            for node in self.scalars
+        ]
+
+    @cached_property
+    def _place(self) -> dict[Node, int]:
+        return {node: k for k, node in enumerate(self.scalars)}
+
     def host(self, values: Mapping[str, float]) -> list[float]:
         """Return the kernel's scalar arguments for these hyperparameters and this `t`, computed in float64."""
-        known: dict[Node, Any] = {}
-        for node in self.scalars:
-            known[node] = _evaluate(node, known, values)
-        return [float(known[node]) for node in self.hoisted]
+        known: list[Any] = []
+        for operation, of in self._steps:
+            known.append(operation(*[known[k] for k in of]) if operation else _input(of, values))
+        return [float(known[self._place[node]]) for node in self.hoisted]
 
 
-def _evaluate(node: Node, known: Mapping[Node, Any], values: Mapping[str, float]) -> Any:
-    if node.op == "const":
-        return node.value
-    if node.op == "scalar":
-        return float(values[node.value])  # whatever number the user gave: hyperparameters are float64
-    return HOST[node.op](*(known[arg] for arg in node.args))
+def _input(node: Node, values: Mapping[str, float]) -> float:
+    """Return a constant or a hyperparameter: whatever number the user gave, they are float64."""
+    return float(node.value if node.op == "const" else values[node.value])
 
 
 def plan(graph: Graph) -> Plan:

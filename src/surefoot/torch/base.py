@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch._compile import _disable_dynamo
 
 from surefoot.engines import choice, dispatch, eager
 from surefoot.engines.rounding import key
@@ -88,11 +89,18 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if torch.compiler.is_compiling():
+            _advance_uncompiled(self)
+        else:
+            self._advance()
+        return loss
+
+    def _advance(self) -> None:
+        """Take a step with the gradients as they are, unless one is known not to be finite."""
         if not gradients.found_inf(self):
             factor = gradients.factor(self, self.options.max_grad_norm)
             if self._program is None or not self._program.repeat(self, factor, self._settings):
                 self._step_anew(factor)
-        return loss
 
     def _step_anew(self, factor: float | None) -> None:
         """Take a step as if it were the first."""
@@ -103,7 +111,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         finally:  # if a parameter cannot be stepped, those before it have been, as on the eager engine
             program.run()
         self._ran = "+".join(sorted(program.ran))
-        self._program = program if program.whole else None
+        self._program = program.keep(self.state)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -219,7 +227,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         plain = not (differentiable or capturable or any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False
         form = choice.form(hyper) if plain else None
-        if form is not None and (torch.compiler.is_compiling() or not choice.compiles(self.rule, form)):
+        if form is not None and not choice.compiles(self.rule, form):
             form = None
         return Settings(hyper, starts, differentiable, capturable, form)
 
@@ -281,7 +289,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         }
 
     def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Tensor:
-        return filled(p, settings.starts[slot], slot_dtype(p, slot, self.options.state_dtype))
+        start = p if settings.differentiable else p.detach()
+        return filled(start, settings.starts[slot], slot_dtype(p, slot, self.options.state_dtype))
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
@@ -292,6 +301,10 @@ class RuleOptimizer(torch.optim.Optimizer):
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
+
+
+# torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.
+_advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)
 
 
 @torch.no_grad()

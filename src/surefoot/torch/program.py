@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.engines import choice, dispatch
@@ -25,6 +24,7 @@ from surefoot.errors import SurefootWarning
 from surefoot.rule import Rule
 from surefoot.torch.options import Options
 from surefoot.torch.state import real
+from surefoot.torch.watch import Watch
 
 Group = dict[str, Any]
 
@@ -43,52 +43,6 @@ class Settings(NamedTuple):
 
 
 SettingsOf = Callable[[Group], Settings]
-
-
-Seen = tuple[type, torch.dtype, int, tuple[int, ...], bool]
-"""What the tables know of a tensor; its memory is compared apart."""
-
-
-def look(x: Tensor) -> Seen:
-    """Look at a tensor that is not sparse: it is done for each in each step, so it is brief."""
-    return type(x), x.dtype, x.numel(), x.stride(), x.is_neg() or x.is_conj()
-
-
-@dataclass(slots=True)
-class Entry:
-    """A parameter in the tables, and what they were made from."""
-
-    p: Tensor
-    own: Group
-    slots: tuple[tuple[str, Tensor, int], ...]
-    launch: Launch
-    runs: slice
-    seen: tuple[Seen, Seen]
-    at: tuple[int, int]
-    step: Tensor
-    version: int
-    counter: NDArray[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the step count's memory an array of NumPy."""
-        self.counter = self.step.numpy()
-
-    def follow(self, own: Group | None, steps: int) -> bool:
-        """Follow the gradient to where it lies now; False if anything else is not as it was."""
-        p, g = self.p, self.p.grad
-        if g is None or g.layout is not torch.strided or own is not self.own or p.data_ptr() != self.at[0]:
-            return False
-        if (look(p), look(g)) != self.seen:
-            return False
-        if own.get("step") is not self.step or self.step._version != self.version + steps:
-            return False
-        for name, x, at in self.slots:
-            if own.get(name) is not x or x.data_ptr() != at:
-                return False
-        if g.data_ptr() != self.at[1]:
-            self.launch.move(self.runs, g.data_ptr() - self.at[1])
-            self.at = (self.at[0], g.data_ptr())
-        return True
 
 
 @dataclass
@@ -138,9 +92,10 @@ class Program:
         """Whether kernels step everything, so that the program can serve again."""
         self._launches: dict[choice.Kernel, tuple[str, Launch]] = {}
         self._groups: list[GroupSeen] = []
-        self._entries: list[Entry] = []
+        self._watch = Watch()
+        self._runs: list[tuple[Launch, slice]] = []
         self._idle: list[Tensor] = []
-        self._steps = self._parameters = 0
+        self._parameters = 0
 
     def begin(self, group: Group, settings: Settings, keys: tuple[str, ...]) -> None:
         """Go to the next param group; `keys` are those that settings are made from."""
@@ -181,19 +136,9 @@ class Program:
         # of inference tensors nobody knows whether they were written to, of a sharded one the shard is a tensor apart
         counted = not own["step"].is_inference() and is_plain(p)
         self.whole &= counted and grad is p.grad and not shown.copied
-        self._entries.append(
-            Entry(
-                p=p,
-                own=own,
-                slots=tuple((name, slots[slot], slots[slot].data_ptr()) for slot, name in names.items()),
-                launch=launch,
-                runs=runs,
-                seen=(look(p), look(grad)),
-                at=(p.data_ptr(), grad.data_ptr()),
-                step=own["step"],
-                version=own["step"]._version if counted else 0,
-            )
-        )
+        self._runs.append((launch, runs))
+        if self.whole:
+            self._watch.add(p, grad, own, names)
         return True
 
     def _launch(self, engine: str, shown: Fitted) -> Launch:
@@ -221,6 +166,11 @@ class Program:
         """Return the hyperparameters of a group in this step."""
         return settings.hyper if self.factor is None else {**settings.hyper, "gradient_factor": self.factor}
 
+    def keep(self, state: Mapping[Tensor, Any]) -> Program | None:
+        """Return the program if it can serve the next step; `state` is the optimizer's."""
+        self._watch.start(state)
+        return self if self.whole else None
+
     def repeat(self, optimizer: torch.optim.Optimizer, factor: float | None, settings: SettingsOf) -> bool:
         """Take the next step, if the tables still hold; else do nothing and return False.
 
@@ -232,18 +182,11 @@ class Program:
         if (factor is None) is not (self.factor is None) or not self._holds(optimizer, settings):
             return False
         self.factor = factor
-        self._steps += 1
-        self._count()
+        self._watch.count()
         for _, launch in self._launches.values():
             launch.next()
         self.run()
         return True
-
-    def _count(self) -> None:
-        """Add one to every step count; torch takes a microsecond for each number, NumPy a fifth of it."""
-        for entry in self._entries:
-            entry.counter += 1
-        torch.autograd.graph.increment_version([entry.step for entry in self._entries])
 
     def _holds(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
         """Tell whether only numbers and the gradients' places have changed, and note the places."""
@@ -252,7 +195,18 @@ class Program:
             return False
         if not all(seen.still(group, settings) for seen, group in zip(self._groups, groups, strict=True)):
             return False
-        return all(entry.follow(optimizer.state.get(entry.p), self._steps) for entry in self._entries)
+        found = self._watch.gradients_now(optimizer.state)
+        if found is not None and found != self._watch.gradients:
+            self._move(found)
+        return found is not None
+
+    def _move(self, addresses: list[int]) -> None:
+        """Follow the gradients to where they lie now."""
+        places = zip(self._runs, addresses, self._watch.gradients, strict=True)
+        for (launch, runs), now, before in places:
+            if now != before:
+                launch.move(runs, now - before)
+        self._watch.gradients = addresses
 
 
 @functools.lru_cache(maxsize=64)

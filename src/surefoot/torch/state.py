@@ -26,7 +26,7 @@ def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
     """Return a new slot for `p`, with `start` everywhere, or with the weights themselves if it is `WEIGHT`."""
     if isinstance(start, str):
-        return p.detach().to(dtype, copy=True)
+        return p.to(dtype, copy=True)
     value = complex(start, start) if p.is_complex() else start
     return torch.full_like(p, value, dtype=dtype, memory_format=torch.preserve_format, requires_grad=False)
 
