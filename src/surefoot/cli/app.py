@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import surefoot
+from surefoot.cli.bench import bench
 from surefoot.cli.compare import compare
 from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
@@ -27,6 +28,7 @@ app.command("compare")(compare)
 app.command("report")(report)
 app.command("list")(list_all)
 app.command("kernel")(kernel)
+app.command("bench")(bench)
 
 
 def _version(asked: bool) -> None:

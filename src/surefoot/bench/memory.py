@@ -1,0 +1,68 @@
+"""Whether a parameter set fits into memory, decided before the system has to.
+
+A case takes its arena, what jax keeps for itself, and what torch's ways make on their way: lists of tensors
+as large as all weights together (foreach), or arrays as large as the largest tensor (its loop, the eager engine).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+
+from surefoot.bench.cases import Case
+from surefoot.bench.shapes import ParameterSet
+from surefoot.errors import UsageError
+
+LISTS = 3
+"""Lists of tensors that foreach holds at most at a time beside weights, gradients and state (AMSGrad, Adadelta)."""
+
+BESIDE_LISTS = 10
+"""Arrays as large as the largest tensor that the eager engine holds at most at a time."""
+
+MARGIN = 1.1
+
+
+def needed(parameters: ParameterSet, case: Case, size: int, *, jax: bool) -> int:
+    """Return about how many bytes a case takes, its numbers of `size` bytes each."""
+    largest = max(map(prod, parameters.shapes))
+    copies = 2 if jax else 1
+    numbers = parameters.weights * case.arrays * copies + max(LISTS * parameters.weights, BESIDE_LISTS * largest)
+    return int(MARGIN * size * numbers)
+
+
+def check(sets: Sequence[ParameterSet], cases: Sequence[Case], size: int, *, jax: bool) -> None:
+    """Raise `UsageError` if some case of some set does not fit into the memory that is free."""
+    free = available()
+    for parameters in sets:
+        most = max(needed(parameters, case, size, jax=jax) for case in cases)
+        if free is not None and most > free:
+            raise UsageError(
+                f"the set {parameters.name} needs about {most / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
+                "free; choose a smaller one with --set, or fewer rules with -r."
+            )
+
+
+def available() -> int | None:
+    """Return how many bytes this process may still take; None where the system does not tell."""
+    limits = [limit for limit in (_of_machine(), _of_container()) if limit is not None]
+    return min(limits, default=None)
+
+
+def _of_machine() -> int | None:
+    with suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    with suppress(ValueError, OSError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return what the control group of a container leaves; None without a limit."""
+    with suppress(OSError, ValueError):  # the limit may be the word "max"
+        return int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
+    return None

@@ -1,0 +1,71 @@
+"""`surefoot bench`: what a step costs, against other libraries and against the memory itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surefoot.cli.compare import Json
+
+
+def bench(
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="Parameter set: cnn, resnet50, gpt2. Default: the first two.")
+    ] = None,
+    rule: Annotated[list[str] | None, typer.Option("--rule", "-r", help="Only this rule: -r adam -r adabound.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of each contender; default: torch's.")] = None,
+    rounds: Annotated[int, typer.Option(help="How often each is timed, unless its time is up before.")] = 20,
+    dtype: Annotated[str, typer.Option(help="Weights, gradients and state: float32 or bfloat16.")] = "float32",
+    compiled: Annotated[bool, typer.Option("--compile", help="Time torch.compile too, which starts slowly.")] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="Time first steps in fresh processes too.")] = False,
+    chart: Annotated[Path | None, typer.Option(help="Also draw a bar chart to this .svg or .png.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="Show the sets, rules and contenders, and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Time one step of each rule on each engine, in turns with torch.optim, pytorch_optimizer and optax.
+
+    The last row of a set moves the same bytes and computes nothing. Ctrl-C shows what was measured until then.
+
+    Example: surefoot bench --set resnet50 -r adam -r adabound --chart steps.png
+    """
+    from surefoot.bench.run import Options, plan, run
+    from surefoot.cli.bench_table import print_json, print_list, print_result
+
+    if show_list:
+        print_list(as_json=as_json)
+        return
+    chosen = {"sets": tuple(sets)} if sets else {}
+    planned = plan(
+        Options(
+            **chosen,
+            cases=tuple(rule or ()),
+            threads=threads,
+            rounds=rounds,
+            dtype=dtype,
+            compiled=compiled,
+            cold=cold,
+        )
+    )
+    if chart:
+        _check(chart)
+    start = time.monotonic()
+    result = run(planned, lambda words: typer.echo(f"[{time.monotonic() - start:6.0f} s] {words}", err=True))
+    (print_json if as_json else print_result)(result)
+    if chart and any(entry.rows for entry in result.sets):
+        from surefoot.bench.chart import write_chart
+
+        typer.echo(f"Chart: {write_chart(result, chart)}", err=True)
+    if result.interrupted:
+        raise typer.Exit(130)
+
+
+def _check(chart: Path) -> None:
+    """Refuse a chart that cannot be written before minutes are spent on what it is to show."""
+    from surefoot.bench.chart import check_chart
+    from surefoot.files import check_writable
+
+    check_chart(chart)
+    check_writable(chart)
