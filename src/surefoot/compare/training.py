@@ -164,7 +164,8 @@ class Training:
         return losses / size, correct / size
 
     def _outcome(self) -> Outcome:
-        test_loss, test_accuracy = self._evaluate(self.test)
+        unseen = math.nan, math.nan
+        test_loss, test_accuracy = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
         train_loss, train_accuracy = self._evaluate(self.train, limit=len(self.validation))
         return Outcome(
             test_loss=test_loss,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.compare.arm import Arm
-from surefoot.store.records import Record
+from surefoot.store.records import Purpose, Record
 
 PROTOCOL = 1
 """Raised when the training loop changes in a way that changes its numbers."""
@@ -25,6 +25,7 @@ class Trial:
     """One arm, one seed, one protocol.
 
     `train_size` and `validation_size` are numbers of images; training images come first, validation images after them.
+    A trial that is there to `tune` does not see the test images.
     """
 
     study: str
@@ -38,6 +39,7 @@ class Trial:
     validation_size: int
     test_size: int
     device: str
+    purpose: Purpose = "measure"
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class Trial:
     def key(self) -> str:
         """Sixteen hexadecimal digits that tell this trial from any other."""
         decides = [self.arm.rule, dict(self.arm.hyper), self.seed, self.protocol]
+        decides += [self.purpose] if self.purpose != "measure" else []
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -76,5 +79,6 @@ class Trial:
             hyper=self.arm.hyper,
             seed=self.seed,
             protocol=self.protocol,
+            purpose=self.purpose,
             environment=environment,
         )

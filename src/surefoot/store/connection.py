@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from surefoot.errors import StoreError
@@ -23,7 +23,7 @@ LOG_BYTES = 16 * 2**20  # what the write-ahead log is cut back to: room for two 
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write to the store at `path`.
+    """A connection that cannot write to the store at `path`; of an older version it is to a copy in memory.
 
     Raises:
         StoreError: there is no store of a known version.
@@ -32,9 +32,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"there is no results store {path}. Run `surefoot compare` first, or {ELSEWHERE}.")
     with _closed_on_error(_connect(f"{path.as_uri()}?{_reading_mode(path)}", uri=True)) as connection:
-        if recognise(connection, path) == 0:
+        version = recognise(connection, path)
+        if version == 0:
             raise StoreError(f"the results store {path} is empty. Run `surefoot compare` first, or {ELSEWHERE}.")
-        return connection
+        return connection if version == VERSION else _newer_copy(connection, version)
 
 
 def open_writer(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
@@ -96,6 +97,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version < VERSION:
         with transaction(connection, "IMMEDIATE"):
             migrate(connection, version)
+
+
+def _newer_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """Return a copy in memory with the tables of today."""
+    copy = _connect(":memory:")
+    with closing(connection):
+        connection.backup(copy)
+    migrate(copy, version)
+    return copy
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 Status = Literal["running", "finished", "diverged", "failed"]
 
+Purpose = Literal["measure", "tune"]
+
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -74,6 +76,9 @@ class Record:
     hyperparameters; `protocol` everything else that decides the numbers (task, dataset, epochs, batch_size,
     train_size, device ...); `environment` the machine and versions that ran it. A trial that diverged has
     status `diverged`, the `reason`, the epochs before it, and no outcome.
+
+    `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
+    its test figures are NaN.
     """
 
     key: str
@@ -85,6 +90,7 @@ class Record:
     seed: int
     protocol: Mapping[str, Any]
     environment: Mapping[str, Any] = field(default_factory=dict)
+    purpose: Purpose = "measure"
     status: Status = "running"
     reason: str = ""
     epochs: tuple[Epoch, ...] = ()

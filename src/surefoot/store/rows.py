@@ -18,7 +18,7 @@ from surefoot.store.records import Epoch, Outcome, Rates, Record
 
 Row = Sequence[Any]
 
-PLAIN = ("key", "study", "label", "rule", "convention", "seed")
+PLAIN = ("key", "study", "label", "rule", "convention", "seed", "purpose")
 MAPPINGS = ("hyper", "protocol", "environment")
 STATE = ("status", "reason")
 TRIAL = ", ".join(("id", *PLAIN, *MAPPINGS, *STATE))

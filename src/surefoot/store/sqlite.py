@@ -21,8 +21,8 @@ from surefoot.store.failures import told
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
-INSERT INTO trials (key, study, label, rule, convention, hyper, seed, protocol, environment, status, reason)
-VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :protocol, :environment, 'running', '')
+INSERT INTO trials (key, study, label, rule, convention, hyper, seed, purpose, protocol, environment, status, reason)
+VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :purpose, :protocol, :environment, 'running', '')
 ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = excluded.environment
 """
 
