@@ -169,14 +169,14 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
 def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     study = plan("article", Options(optimizers=("mine=sgd(lr=0.1)",), only=True))
     trial = study.trials[0]
-    lines = Lines(study.trials)
+    lines = Lines(many=False)
     for event in (
         events.Started(trial.key, 2),
         events.Progress(trial.key, 3, 400, 960, 0.5),
         events.EpochDone(trial.key, article(seeds=1, epochs=3)[0].epochs[2], (), b""),
         events.Diverged(trial.key, "training loss became nan"),
     ):
-        lines.observe(event)
+        lines.observe(trial, event)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 3
     assert told[0].endswith("mine: goes on after epoch 2")

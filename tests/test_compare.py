@@ -31,9 +31,9 @@ def numbers(records):
     }
 
 
-def ignore(event):
+def ignore(trial, event):
     """An observer that looks away."""
-    del event
+    del trial, event
 
 
 def run(path, observe=ignore, **options):
@@ -79,7 +79,7 @@ def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finis
 def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path, undisturbed):
     killed, heard = [], []
 
-    def kill_once(event):
+    def kill_once(_trial, event):
         heard.append(event)
         if isinstance(event, EpochDone) and not killed:
             killed.append(event.key)
@@ -94,7 +94,7 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, mo
     monkeypatch.setattr(pool, "RESTARTS", 1)
     victim = []
 
-    def kill_always(event):
+    def kill_always(_trial, event):
         if isinstance(event, Started) and (not victim or event.key == victim[0]):
             victim[:] = [event.key]
             for pid in children(os.getpid()):

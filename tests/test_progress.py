@@ -22,18 +22,18 @@ def trial():
 def bars(trial, width=80):
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     drawn = progress._bars(console)
-    return drawn, progress.Bars(drawn, [trial, replace(trial, seed=1)])
+    return drawn, progress.Bars(drawn, many=True)
 
 
 def test_epochs_done_before_are_no_part_of_the_speed(trial):
     drawn, shown = bars(trial)
-    shown.observe(events.Started(trial.key, 4))
+    shown.observe(trial, events.Started(trial.key, 4))
     (task,) = drawn.tasks
     assert task.completed == 4 * trial.steps_per_epoch
     assert task.fields["epoch"] == "5/5"
     time.sleep(0.02)
     for step in (1, 2, 3):
-        shown.observe(events.Progress(trial.key, 5, 4 * trial.steps_per_epoch + step, task.total, 0.5))
+        shown.observe(trial, events.Progress(trial.key, 5, 4 * trial.steps_per_epoch + step, task.total, 0.5))
         time.sleep(0.02)
     assert task.speed < 200  # two steps in 0.04 s; with the four epochs before it would be tens of thousands
 
@@ -42,9 +42,9 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
 def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     drawn, shown = bars(trial, width)
     with drawn:
-        shown.observe(events.Started(trial.key, 0))
+        shown.observe(trial, events.Started(trial.key, 0))
         for step in (1, 2):
-            shown.observe(events.Progress(trial.key, 1, step, 960, 0.5))
+            shown.observe(trial, events.Progress(trial.key, 1, step, 960, 0.5))
             time.sleep(0.01)
     console = Console(file=io.StringIO(), width=width)
     console.print(drawn.get_renderable())

@@ -49,15 +49,20 @@ class Arm:
 
 
 def group(records: Sequence[Record]) -> tuple[Arm, ...]:
-    """The arms of the records, in the order in which their labels first appear.
+    """The arms of the records, in the order in which their labels first appear; trials that tuned are none.
 
     Raises UsageError when the records cannot be compared: other protocols, one label for two settings, a seed twice.
     """
     _same_protocol(records)
     by_label: dict[str, list[Record]] = {}
-    for record in records:
+    for record in measured(records):
         by_label.setdefault(record.label, []).append(record)
     return tuple(_arm(label, trials) for label, trials in by_label.items())
+
+
+def measured(records: Sequence[Record]) -> list[Record]:
+    """The trials that count: those that chose a configuration must not be the ones that praise it."""
+    return [record for record in records if record.purpose == "measure"]
 
 
 def _arm(label: str, trials: list[Record]) -> Arm:

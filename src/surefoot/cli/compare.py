@@ -21,7 +21,8 @@ def compare(
     ] = None,
     only: Annotated[bool, typer.Option("--only", help="Compare only those given with -o.")] = False,
     epochs: Annotated[int | None, typer.Option(help="How often each training image is seen.")] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds for each optimizer.")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds measure each optimizer.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Tune each optimizer in so many trials; 0: not.")] = None,
     train_size: Annotated[
         int | None, typer.Option(help="Use only so many training images, validation included.")
     ] = None,
@@ -42,12 +43,16 @@ def compare(
     from surefoot.files import check_writable
     from surefoot.store import Store
 
-    options = Options(tuple(optimizer or ()), only, epochs, seeds, train_size, workers, device, dataset, data_dir)
+    options = Options(
+        tuple(optimizer or ()), only, epochs, seeds, trials, train_size, workers, device, dataset, data_dir
+    )
     planned = plan(study, options)
     check_writable(report)
     try:
-        with Store(store) as results, progress(planned, planned.unfinished(results)) as observe:
-            records = planned.run(results, observe)
+        with Store(store) as results:
+            known, todo = planned.known(results), planned.unfinished(results)
+            with progress(planned, len(known), todo) as observe:
+                records = planned.run(results, observe)
     except KeyboardInterrupt:
         typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
         raise typer.Exit(130) from None

@@ -5,6 +5,7 @@ All of it goes to standard error, so that a result on standard output stays clea
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,36 +17,38 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from surefoot.compare import events
 from surefoot.compare.study import Observer, Study
 from surefoot.compare.trial import Trial
+from surefoot.store import Outcome
 
 BESIDE_THE_NAME = 54
 """Columns that the number of the seed, the bar, epoch, loss and time left take."""
 
 
 @contextmanager
-def progress(study: Study, todo: Sequence[Trial]) -> Iterator[Observer]:
-    """Show the trials that are to run, and give the function to call with each of their events."""
+def progress(study: Study, known: int, todo: Sequence[Trial]) -> Iterator[Observer]:
+    """Say what is to run, and give the function to call with each trial's events.
+
+    Args:
+        study: what is run.
+        known: how many trials it has, as far as can be told now.
+        todo: those of them that are to run.
+    """
     console = Console(stderr=True)
-    done = len(study.trials) - len(todo)
-    console.print(_opening(study, len(todo), done), markup=False, highlight=False)
-    if not todo:
-        yield _ignore
-    elif console.is_terminal:
+    console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
+    many = len({trial.seed for trial in study.trials}) > 1
+    if console.is_terminal:
         with _bars(console) as bars:
-            yield Bars(bars, todo).observe
+            yield Bars(bars, many=many).observe
     else:
-        yield Lines(todo).observe
+        yield Lines(many=many).observe
 
 
-def _ignore(event: events.Event) -> None:
-    pass
-
-
-def _opening(study: Study, todo: int, done: int) -> str:
+def _opening(study: Study, known: int, todo: int) -> str:
     first = study.trials[0]
-    finished = f"{done} already finished, " if done else ""
+    finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)
     running = f"{todo} to run, {workers} at a time on {first.device}" if todo else "nothing to run"
-    return f"Study {study.name} on {first.dataset}: {len(study.trials)} trials, {finished}{running}."
+    later = " What tuning chooses is measured after it." if study.tuning and todo else ""
+    return f"Study {study.name} on {first.dataset}: {known} trials, {finished}{running}.{later}"
 
 
 def _bars(console: Console) -> Progress:
@@ -61,34 +64,45 @@ def _bars(console: Console) -> Progress:
 
 
 def _name(trial: Trial, many: bool, longest: int = 26) -> str:
-    name = trial.arm.label if len(trial.arm.label) <= longest else trial.arm.label[: longest - 1] + "…"
-    return f"{name} #{trial.seed}" if many else name
+    """Return what a trial is called: a tuning one by what it tries, else by its seed if there are several."""
+    label = trial.arm.label
+    if trial.purpose == "tune":
+        label += f" ({', '.join(f'{name}={value:.3g}' for name, value in trial.arm.given.items())})"
+    name = label if len(label) <= longest else label[: longest - 1] + "…"
+    return f"{name} #{trial.seed}" if many and trial.purpose == "measure" else name
+
+
+def _result(trial: Trial, outcome: Outcome, last: float) -> str:
+    """Return how a trial ended, in words; `last` is its last validation accuracy."""
+    if trial.purpose == "tune":
+        return f"validation accuracy {100 * last:.2f} %"
+    return f"test loss {outcome.test_loss:.4f}, accuracy {100 * outcome.test_accuracy:.2f} %"
 
 
 class Bars:
     """One bar for each trial, in the order in which they start."""
 
-    def __init__(self, bars: Progress, todo: Sequence[Trial]) -> None:
-        self._bars = bars
-        self._trials = {trial.key: trial for trial in todo}
-        self._many = len({trial.seed for trial in todo}) > 1
+    def __init__(self, bars: Progress, *, many: bool) -> None:
+        self._bars, self._many = bars, many
         self._ids: dict[str, TaskID] = {}
+        self._last: dict[str, float] = {}
 
-    def observe(self, event: events.Event) -> None:
+    def observe(self, trial: Trial, event: events.Event) -> None:
         """Show an event."""
-        trial = self._trials[event.key]
         match event:
             case events.Started(key, epoch):
                 self._start(key, trial, epoch)
             case events.Progress(key, epoch, step, _, loss):
                 self._move(key, step, f"{epoch}/{trial.epochs}", loss)
             case events.EpochDone(key, epoch):
+                self._last[key] = epoch.validation_accuracy
                 step = epoch.epoch * trial.steps_per_epoch
                 self._move(key, step, f"{epoch.epoch}/{trial.epochs}", epoch.train_loss)
             case events.Finished(key, outcome):
-                self._end(key, f"{_name(trial, self._many)}: test accuracy {100 * outcome.test_accuracy:.2f} %")
+                words = _result(trial, outcome, self._last.get(key, math.nan))
+                self._end(key, f"{_name(trial, self._many, 60)}: {words}")
             case events.Diverged(key, reason) | events.Failed(key, reason):
-                self._end(key, f"{_name(trial, self._many)}: {reason}")
+                self._end(key, f"{_name(trial, self._many, 60)}: {reason}")
 
     def _start(self, key: str, trial: Trial, epoch: int) -> None:
         done, total = epoch * trial.steps_per_epoch, trial.epochs * trial.steps_per_epoch
@@ -110,32 +124,33 @@ class Bars:
 
 
 class Lines:
-    """One line for each epoch and each end, for logs."""
+    """One line for each epoch and each end, for logs; of a trial that tunes, one for its end."""
 
-    def __init__(self, todo: Sequence[Trial]) -> None:
-        self._trials = {trial.key: trial for trial in todo}
-        self._many = len({trial.seed for trial in todo}) > 1
+    def __init__(self, *, many: bool) -> None:
+        self._many = many
         self._start = time.monotonic()
+        self._last: dict[str, float] = {}
 
-    def observe(self, event: events.Event) -> None:
+    def observe(self, trial: Trial, event: events.Event) -> None:
         """Print an event, unless it is mere progress."""
-        words = self._words(event)
+        if isinstance(event, events.EpochDone):
+            self._last[event.key] = event.epoch.validation_accuracy
+        words = self._words(trial, event)
         if words:
-            trial = self._trials[event.key]
             passed = time.monotonic() - self._start
-            print(f"[{passed:6.0f} s] {_name(trial, self._many)}: {words}", file=sys.stderr, flush=True)
+            print(f"[{passed:6.0f} s] {_name(trial, self._many, 60)}: {words}", file=sys.stderr, flush=True)
 
-    def _words(self, event: events.Event) -> str:
+    def _words(self, trial: Trial, event: events.Event) -> str:
         match event:
             case events.Started(_, epoch) if epoch:
                 return f"goes on after epoch {epoch}"
-            case events.EpochDone(key, epoch):
+            case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
-                    f"epoch {epoch.epoch}/{self._trials[key].epochs}, loss {epoch.train_loss:.4f}, "
+                    f"epoch {epoch.epoch}/{trial.epochs}, loss {epoch.train_loss:.4f}, "
                     f"validation loss {epoch.validation_loss:.4f}, accuracy {100 * epoch.validation_accuracy:.2f} %"
                 )
-            case events.Finished(_, outcome):
-                return f"test loss {outcome.test_loss:.4f}, accuracy {100 * outcome.test_accuracy:.2f} %"
+            case events.Finished(key, outcome):
+                return _result(trial, outcome, self._last.get(key, math.nan))
             case events.Diverged(_, reason):
                 return f"diverged: {reason}"
             case events.Failed(_, reason):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot.conventions import resolve
@@ -36,12 +36,21 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Arm:
-    """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded."""
+    """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
+
+    `given` are the options that are not the convention's, as they were written.
+    """
 
     label: str
     rule: str
     convention: str
     hyper: Mapping[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_options(self, options: Mapping[str, Any]) -> Arm:
+        """Return the same optimizer with some options more."""
+        given = {**self.given, **options}
+        return replace(self, hyper=_decoded(self.rule, self.convention, given), given=given)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -83,9 +92,13 @@ def _arm(call: ast.expr, text: str, name: str, convention: str) -> Arm:
     if rule not in RULES:
         raise unknown("optimizer", function.id, RULES)
     given = _options(call, text) if isinstance(call, ast.Call) else {}
+    return Arm(name or _label(rule, given), rule, convention, _decoded(rule, convention, given), given)
+
+
+def _decoded(rule: str, convention: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for every hyperparameter that a user can set."""
     resolved = resolve(rule, convention, given)
-    hyper = {option: value for option, value in resolved.items() if option not in GIVEN_BY_MACHINE}
-    return Arm(name or _label(rule, given), rule, convention, hyper)
+    return {option: value for option, value in resolved.items() if option not in GIVEN_BY_MACHINE}
 
 
 def _options(call: ast.Call, text: str) -> dict[str, Any]:

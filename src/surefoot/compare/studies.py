@@ -12,7 +12,7 @@ class StudyPlan:
     """A study as it is before anybody changes an option.
 
     `optimizers` are texts for `parse_arms` in the study's `convention`; `validation` is the share of the training
-    images, at their end, that is kept for validation.
+    images, at their end, that is kept for validation. With `trials` every optimizer is also tuned, in so many trials.
     """
 
     name: str
@@ -24,6 +24,8 @@ class StudyPlan:
     epochs: int
     batch_size: int
     validation: float
+    seeds: int = 1
+    trials: int = 0
 
 
 STUDIES = {
@@ -37,7 +39,20 @@ STUDIES = {
         epochs=5,
         batch_size=250,
         validation=0.2,
-    )
+    ),
+    "article-tuned": StudyPlan(
+        name="article-tuned",
+        summary="the same CNN, each optimizer with its defaults and tuned: equal trials, separate seeds, a verdict",
+        task="article",
+        dataset="mnist",
+        convention="keras",
+        optimizers=("adagrad", "adadelta", "adam", "adabound", "momentum"),
+        epochs=5,
+        batch_size=250,
+        validation=0.2,
+        seeds=6,
+        trials=8,
+    ),
 }
 """Every built-in study by its name."""
 

@@ -11,18 +11,22 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from surefoot.compare.arm import parse_arms
+from surefoot.compare.arm import Arm, parse_arms
 from surefoot.compare.device import resolve_device, workers_for
 from surefoot.compare.events import Diverged, EpochDone, Event, Failed, Finished, Started
 from surefoot.compare.pool import Pool
+from surefoot.compare.search import seeds
 from surefoot.compare.sharing import shared
 from surefoot.compare.studies import find_study
 from surefoot.compare.trial import Trial
+from surefoot.compare.tuned import TunedArms
 from surefoot.datasets import Dataset, load
 from surefoot.errors import UsageError
 from surefoot.store import Record, Store
+from surefoot.store.records import Purpose
 
-Observer = Callable[[Event], None]
+Observer = Callable[[Trial, Event], None]
+"""Called with each event and its trial, after the event was stored."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Options:
         optimizers: texts for `parse_arms`, added to the study's own (or instead of them, with `only`).
         epochs: how often each training image is seen.
         seeds: how many seeds, from 0.
+        trials: how many configurations tune each optimizer; 0 does not tune.
         train_size: use only so many of the training images, the validation part included.
         workers: worker processes; as many as cores, if None.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -43,7 +48,8 @@ class Options:
     optimizers: tuple[str, ...] = ()
     only: bool = False
     epochs: int | None = None
-    seeds: int = 1
+    seeds: int | None = None
+    trials: int | None = None
     train_size: int | None = None
     workers: int | None = None
     device: str = "auto"
@@ -53,12 +59,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Study:
-    """A planned study: its trials in the order in which they start, and the data that they train on."""
+    """A planned study: its trials in the order in which they start, the data that they train on, and its tuning.
+
+    `trials` are those that are known from the start; what `tuning` adds follows from results.
+    """
 
     name: str
     trials: tuple[Trial, ...]
     data: Dataset
     workers: int
+    tuning: TunedArms | None = None
 
     def run(self, store: Store, observe: Observer) -> list[Record]:
         """Run what is not finished yet, writing to the store as it happens; returns this study's records.
@@ -67,26 +77,39 @@ class Study:
             store: open for writing.
             observe: called with each event after it was stored.
         """
-        todo = self.unfinished(store)
-        if todo:
-            with shared(self.data) as parts:
-                pool = Pool(min(self.workers, len(todo)), parts, todo[0].device)
-                by_key = {trial.key: trial for trial in todo}
-                with closing(pool.run(todo, lambda key: _checkpoint(store, key))) as told:
-                    for event in told:
-                        _save(store, event, by_key, pool)
-                        observe(event)
+        tried: set[str] = set()
+        while todo := [trial for trial in self.unfinished(store) if trial.key not in tried]:
+            tried |= {trial.key for trial in todo}
+            self._run(todo, store, observe)
         return self.records(store)
+
+    def _run(self, todo: list[Trial], store: Store, observe: Observer) -> None:
+        with shared(self.data) as parts:
+            pool = Pool(min(self.workers, len(todo)), parts, todo[0].device)
+            by_key = {trial.key: trial for trial in todo}
+            with closing(pool.run(todo, lambda key: _checkpoint(store, key))) as told:
+                for event in told:
+                    _save(store, event, by_key, pool)
+                    observe(by_key[event.key], event)
+
+    def known(self, store: Store) -> list[Trial]:
+        """Return every trial that the results so far ask for, in the order in which they start."""
+        if self.tuning is None:
+            return list(self.trials)
+        stored = {record.key: record for record in store.records()}
+        return [*self.trials, *self.tuning.known(stored)]
 
     def unfinished(self, store: Store) -> list[Trial]:
         """Return the trials that still have to run; one that failed is tried again."""
-        statuses = store.statuses([trial.key for trial in self.trials])
-        return [trial for trial in self.trials if statuses.get(trial.key) not in ("finished", "diverged")]
+        known = self.known(store)
+        statuses = store.statuses([trial.key for trial in known])
+        return [trial for trial in known if statuses.get(trial.key) not in ("finished", "diverged")]
 
     def records(self, store: Store) -> list[Record]:
         """Return the stored records of this study's trials, in its order and under its labels."""
         stored = {record.key: record for record in store.records()}
-        return [replace(stored[trial.key], label=trial.arm.label) for trial in self.trials if trial.key in stored]
+        known = self.known(store)
+        return [replace(stored[trial.key], label=trial.arm.label) for trial in known if trial.key in stored]
 
 
 def plan(name: str, options: Options) -> Study:
@@ -105,8 +128,9 @@ def plan(name: str, options: Options) -> Study:
     device = resolve_device(options.device)
     data = load(options.dataset or study.dataset, options.data_dir)
     train, validation = _split(options.train_size, len(data.train_labels), study.validation)
-    trials = tuple(
-        Trial(
+
+    def make(arm: Arm, seed: int, purpose: Purpose = "measure") -> Trial:
+        return Trial(
             study=name,
             task=study.task,
             dataset=data.name,
@@ -118,18 +142,21 @@ def plan(name: str, options: Options) -> Study:
             validation_size=validation,
             test_size=len(data.test_labels),
             device=device,
+            purpose=purpose,
         )
-        for seed in range(options.seeds)
-        for arm in arms
-    )
-    return Study(name, trials, data, options.workers or workers_for(device))
+
+    measure, tune = seeds(options.seeds or study.seeds, 1)
+    trials = tuple(make(arm, seed) for seed in measure for arm in arms)
+    count = study.trials if options.trials is None else options.trials
+    tuning = TunedArms(arms, count, measure, tune, make) if count else None
+    return Study(name, trials, data, options.workers or workers_for(device), tuning)
 
 
 def _check_counts(options: Options) -> None:
-    for name in ("epochs", "seeds", "workers"):
+    for name, least in (("epochs", 1), ("seeds", 1), ("workers", 1), ("trials", 0)):
         value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}; give a whole number from 1.")
+        if value is not None and value < least:
+            raise UsageError(f"--{name} is {value}; give a whole number from {least}.")
 
 
 def _split(asked: int | None, available: int, share: float) -> tuple[int, int]:

@@ -30,9 +30,9 @@ def one_name_each(records: Sequence[Record]) -> list[Record]:
     """
     names: dict[str, str] = {}
     for record in reversed(records):
-        if _setting(record) not in names:
+        if record.purpose == "measure" and _setting(record) not in names:
             names[_setting(record)] = _free(record.label, names.values())
-    return [replace(record, label=names[_setting(record)]) for record in records]
+    return [replace(record, label=names.get(_setting(record), record.label)) for record in records]
 
 
 def _free(label: str, taken: Collection[str]) -> str:

@@ -1,0 +1,281 @@
+"""What is tuned, and between which values: the informed search space of every rule, as data.
+
+Two numbers decide whether tuning is fair: how many dimensions an optimizer is searched in, and how wide. Both are the
+same for all. Dimensions are taken from one list (`ORDER`), as many as the trials allow, and every learning rate has a
+window of `WIDTH` decades. Only its centre differs: an Adam at 0.1 says nothing about Adam. Centres are the means of
+the log-normal priors that Sivaprasad et al. 2020 (arXiv:1910.11758) fitted over nine problems; where they have none,
+a relative's, marked [assumed].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, Literal
+
+from surefoot.conventions import convention, resolve
+from surefoot.errors import UsageError, unknown
+from surefoot.rule import GIVEN_BY_MACHINE
+from surefoot.rules import RULES
+
+Side = Literal["below", "above"]
+
+
+def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
+    numbers = all(isinstance(x, Real) and math.isfinite(x) for x in (low, high))
+    if not numbers or not low < high:
+        raise UsageError(f"{kind}({low!r}, {high!r}): expected two finite numbers with {expected}.")
+
+
+@dataclass(frozen=True)
+class Log:
+    """A range whose every decade is searched as densely as any other; 0 < low < high."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, "Log", "0 < low < high")
+        if self.low <= 0:
+            raise UsageError(f"Log({self.low}, {self.high}): low must be above 0; give a small number such as 1e-5.")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: low at 0, high at 1; beyond, the axis goes on."""
+        return float(self.low ** (1 - u) * self.high**u)
+
+    def position(self, value: float) -> float:
+        """Return where a value above 0 stands: 0 at low, 1 at high, less or more beyond them."""
+        if not value > 0:
+            raise UsageError(f"{value} has no place on a logarithmic axis ({self.text}); give a number above 0.")
+        return math.log(value / self.low) / math.log(self.high / self.low)
+
+    def beyond(self, side: Side, times: int = 1) -> Log:
+        """Return the window of half this width that follows beyond one edge; `times` counts such windows from 1."""
+        far, near = times / 2, (times - 1) / 2
+        return Log(self.at(1 + near), self.at(1 + far)) if side == "above" else Log(self.at(-far), self.at(-near))
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `log 0.0001..0.1`."""
+        return f"log {self.low:.3g}..{self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A range that is searched evenly; low < high."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, "Uniform", "low < high")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: low at 0, high at 1."""
+        return float(self.low * (1 - u) + self.high * u)
+
+    def position(self, value: float) -> float:
+        """Return where a value stands: 0 at low, 1 at high, less or more beyond them."""
+        return (value - self.low) / (self.high - self.low)
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `uniform 0..1`."""
+        return f"uniform {self.low:.3g}..{self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class OneMinus:
+    """For a share that is kept each step (momentum, beta1): what is *not* kept is searched logarithmically.
+
+    0.9, 0.99 and 0.999 are then equally far apart. Position 0 is the largest share.
+    """
+
+    rest: Log
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rest, Log) or self.rest.high > 1:
+            raise UsageError(f"OneMinus({self.rest}): expected a Log within 0 to 1; write OneMinus(Log(0.005, 0.5)).")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: 1 - rest.low at 0, 1 - rest.high at 1."""
+        return 1 - self.rest.at(u)
+
+    def position(self, value: float) -> float:
+        """Return where a value below 1 stands."""
+        return self.rest.position(1 - value)
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `1 - log 0.005..0.5`."""
+        return f"1 - {self.rest.text}"
+
+
+Dimension = Log | Uniform | OneMinus
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched for one optimizer: a range for each name, the learning rate first, and whence each range."""
+
+    dimensions: Mapping[str, Dimension]
+    sources: Mapping[str, str]
+
+    def at(self, point: Sequence[float]) -> dict[str, float]:
+        """Return the configuration at a point, one position in [0, 1] for each dimension."""
+        return {name: d.at(u) for (name, d), u in zip(self.dimensions.items(), point, strict=True)}
+
+    @property
+    def text(self) -> str:
+        """The space as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
+        return ", ".join(f"{name} {d.text}" for name, d in self.dimensions.items()) or "nothing is searched"
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The centre of a learning-rate window: the mean of log10 lr, another one if `partner` is searched as well."""
+
+    mean: float
+    source: str
+    partner: str = ""
+    mean_with_partner: float = 0.0
+
+    def centre(self, names: Sequence[str]) -> float:
+        """Return the learning rate in the middle of the window when these hyperparameters are searched."""
+        return float(10 ** (self.mean_with_partner if self.partner in names else self.mean))
+
+
+def _like(relative: Prior, name: str) -> Prior:
+    return replace(relative, source=f"as {name} [assumed]")
+
+
+_SGD = Prior(-2.10, "Sivaprasad et al. 2020: SGD")
+_MOMENTUM = Prior(-2.34, "Sivaprasad et al. 2020: SGD with momentum 0.9; searched, U(0, 1)", "momentum", -2.38)
+_ADAGRAD = Prior(-2.00, "Sivaprasad et al. 2020: Adagrad")
+_ADAM = Prior(-3.02, "Sivaprasad et al. 2020: Adam, lr only; with eps, all of Adam", "eps", -2.70)
+_ADADELTA = Prior(0.0, "the paper has no lr, which is lr 1, torch's default [assumed]")
+
+PRIORS: dict[str, Prior] = {
+    "sgd": _SGD,
+    "momentum": _MOMENTUM,
+    "nesterov": _like(_MOMENTUM, "momentum"),
+    "adagrad": _ADAGRAD,
+    "adadelta": _ADADELTA,
+    "rmsprop": _like(_ADAM, "Adam"),
+    "adam": _ADAM,
+    "amsgrad": _like(_ADAM, "Adam"),
+    "adamw": _like(_ADAM, "Adam"),
+    "adabound": _like(_ADAM, "Adam"),
+    "amsbound": _like(_ADAM, "Adam"),
+}
+"""Where each rule's learning-rate window is centred."""
+
+WIDTH = 3.0
+"""Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""
+
+ORDER = ("lr", "beta1", "momentum", "eps", "alpha", "rho")
+"""What is searched first; a rule that lacks one takes the next (Google's tuning playbook: lr, beta1, eps, beta2)."""
+
+STEPS = ((10, 1), (25, 2), (math.inf, 3))
+"""Under 10 trials one dimension is searched, under 25 two, else three (Google's tuning playbook)."""
+
+_SHARE = OneMinus(Log(0.005, 0.5))
+_SHARE_SOURCE = "AlgoPerf: momentum's 0.005..0.3 and AdamW's 0.02..0.5 together, the same for all"
+_EPS = Log(1e-8, 1.0)
+_EPS_UNDER_ROOT = Log(1e-16, 1.0)
+_EPS_SOURCE = "Sivaprasad et al. 2020: Adam's 10^U(-8, 0); other rules the same, squared under the root [assumed]"
+
+
+def space(
+    rule: str,
+    trials: int,
+    framework: str,
+    fixed: Mapping[str, Any] | None = None,
+    given: Mapping[str, Dimension] | None = None,
+) -> Space:
+    """Return what is searched for a rule. A range that is `given` is always searched, an option that is `fixed` never.
+
+    What the convention leaves at zero is a part that this optimizer does not have: plain SGD's momentum is not
+    searched, so SGD stays SGD.
+
+    Args:
+        rule: the rule's name.
+        trials: configurations that every optimizer of the study gets, from 1.
+        framework: the convention: `torch`, `keras`, `optax` or `paper`.
+        fixed: options with values, in our spelling or the convention's.
+        given: ranges, in our spelling or the convention's; they stand instead of ours.
+
+    Raises:
+        UsageError: no such rule, convention or option; a range that reaches illegal values; a name fixed and given;
+            trials below 1.
+    """
+    check_count("trials", trials)
+    fixed, given = _our_names(rule, framework, fixed or {}), _our_names(rule, framework, given or {})
+    _check_given(rule, fixed, given)
+    middles = {name: dimension.at(0.5) for name, dimension in given.items()}
+    hyper = resolve(rule, framework, {"lr": 1.0, **fixed, **middles})
+    names = _names(trials, hyper, fixed, given)
+    found = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
+    found |= {name: (dimension, "given by the user") for name, dimension in given.items()}
+    made = Space({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
+    _check_legal(rule, hyper, made)
+    return made
+
+
+def lr_window(centre: float) -> Log:
+    """Return the learning-rate window about any centre, `WIDTH` decades as for every rule: for optimizers not ours."""
+    return Log(centre * 10 ** (-WIDTH / 2), centre * 10 ** (WIDTH / 2))
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise `UsageError` unless `value` is a whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{name} is {value!r}; give a whole number from 1.")
+
+
+def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return what is searched: the first of `ORDER` that this optimizer has, less the fixed, and all that is given."""
+    has = [name for name in ORDER if name in hyper and (name != "momentum" or hyper[name])]
+    count = next(count for below, count in STEPS if trials < below)
+    names = [name for name in has[:count] if name not in fixed]
+    return names + [name for name in given if name not in names]
+
+
+def _informed(rule: str, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Dimension, str]:
+    """Return our own range for one dimension, and where it comes from."""
+    if name == "lr":
+        prior = PRIORS["momentum" if rule == "sgd" and hyper["momentum"] else rule]
+        return lr_window(prior.centre(names)), prior.source
+    if name == "eps":
+        under_root = rule == "adadelta" or hyper.get("eps_inside")
+        return (_EPS_UNDER_ROOT if under_root else _EPS), _EPS_SOURCE
+    return _SHARE, _SHARE_SOURCE if name in ("beta1", "momentum") else "as beta1 and momentum [assumed]"
+
+
+def _our_names(rule: str, framework: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    ours = {theirs: name for name, theirs in convention(rule, framework).names.items()}
+    named = {ours.get(name, name): value for name, value in options.items()}
+    if len(named) < len(options):
+        raise UsageError(f"{rule}: one option is given under two names ({', '.join(options)}); give it once.")
+    return named
+
+
+def _check_given(rule: str, fixed: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    searchable = RULES[rule].defaults.keys() - GIVEN_BY_MACHINE
+    for name, dimension in given.items():
+        if name not in searchable:
+            raise unknown(f"option of {rule}", name, searchable)
+        if name in fixed:
+            raise UsageError(f"{rule}: {name} has a value ({fixed[name]}) and a range; give one of them.")
+        if not isinstance(dimension, Log | Uniform | OneMinus):
+            raise UsageError(f"{rule}: {name}={dimension!r} is no range; give Log(low, high), Uniform or OneMinus.")
+
+
+def _check_legal(rule: str, hyper: Mapping[str, Any], made: Space) -> None:
+    """Raise `UsageError` if an end of a range is not a value that the rule takes."""
+    ours = RULES[rule]
+    options = {name: value for name, value in hyper.items() if name in ours.defaults}
+    for u in (0.0, 1.0):
+        ours.check({**options, **made.at([u] * len(made.dimensions))})
