@@ -62,7 +62,7 @@ def test_the_numbers_do_not_depend_on_how_many_workers_there_are(tmp_path, undis
 def test_the_same_command_again_trains_nothing(finished):
     path, records = finished
     heard = []
-    assert run(path, heard.append) == records
+    assert run(path, lambda _, event: heard.append(event)) == records
     assert heard == []
 
 
@@ -70,7 +70,7 @@ def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finis
     path, records = finished
     more = shutil.copy(path, tmp_path / "results.sqlite")
     heard = []
-    *same, new = run(more, heard.append, optimizers=(*SMALL["optimizers"], "mine=adagrad"))
+    *same, new = run(more, lambda _, event: heard.append(event), optimizers=(*SMALL["optimizers"], "mine=adagrad"))
     assert same == records
     assert {event.key for event in heard} == {new.key}
     assert (new.label, new.status, len(new.epochs)) == ("mine", "finished", 2)
@@ -189,6 +189,6 @@ def test_a_diverged_trial_is_kept_as_a_result(tmp_path):
     assert record.status == "diverged"
     assert "loss became" in record.reason
     heard = []
-    run(tmp_path / "results.sqlite", heard.append, optimizers=("sgd(lr=1e30)",))
+    run(tmp_path / "results.sqlite", lambda _, event: heard.append(event), optimizers=("sgd(lr=1e30)",))
     assert not any(isinstance(event, Finished) for event in heard)
     assert heard == []
