@@ -75,12 +75,15 @@ class Slot:
     """One state array per weight, of the weight's shape.
 
     `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
-    the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`.
+    the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`. `positive` promises that no
+    value is ever negative, as of a mean of squares: 8-bit state then spends the sign on a wider range, and never
+    makes zero of what is not, by whose root a rule may divide.
     """
 
     name: str
     when: str | None = None
     start: float | str = 0.0
+    positive: bool = False
 
 
 SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT),)
@@ -129,6 +132,11 @@ class Rule:
         """Return the value of each slot in use before the first step: a number, or `WEIGHT`."""
         values = self.complete(hyper)
         return {slot.name: values.get(str(slot.start), slot.start) for slot in self.active(hyper)}
+
+    @property
+    def positive(self) -> frozenset[str]:
+        """The slots whose values are never negative."""
+        return frozenset(slot.name for slot in self.slots if slot.positive)
 
     def variant(self, name: str, doc: str, *, pin: Mapping[str, Any], source: str, **defaults: Any) -> Rule:
         """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed."""

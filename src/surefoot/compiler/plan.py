@@ -26,6 +26,17 @@ COMPUTE = {"float32": "float32", "float64": "float64", "bfloat16": "float32", "f
 HALF = ("bfloat16", "float16")
 """The kinds that nothing is computed in."""
 
+BLOCK = 256
+"""Neighbours in memory that share a scale: their largest absolute value, a float32 number."""
+
+BLOCKWISE = ("signed8", "positive8")
+"""The kinds of state that takes a byte a weight, relative to the scale of its block: see `engines/blocks.py`."""
+
+RANDOM = ("bfloat16", *BLOCKWISE)
+"""The kinds that may be rounded at random."""
+
+_BYTES = {**SIZES, **dict.fromkeys(BLOCKWISE, 1 + 4 / BLOCK)}
+
 Kinds = str | Mapping[str, str]
 """One kind of number for all arrays, or the kind of each by the array's name: `w`, `g`, `state.m`."""
 
@@ -69,9 +80,9 @@ class Plan:
         """Return the kind of each array, in their order."""
         return {name: kinds if isinstance(kinds, str) else kinds[name] for name in self.arrays}
 
-    def bytes_per_weight(self, kinds: Kinds = "float32") -> int:
+    def bytes_per_weight(self, kinds: Kinds = "float32") -> float:
         """Bytes that one update moves per weight, its arrays of these kinds: the floor of what a step costs."""
-        size = {name: SIZES[kind] for name, kind in self.kinds(kinds).items()}
+        size = {name: _BYTES[kind] for name, kind in self.kinds(kinds).items()}
         return sum(size[name] for name in (*self.reads, *self.outputs))
 
     @cached_property
@@ -92,6 +103,11 @@ class Plan:
         for operation, of in self._steps:
             known.append(operation(*[known[k] for k in of]) if operation else _input(of, values))
         return [float(known[self._place[node]]) for node in self.hoisted]
+
+
+def scales(array: str) -> str:
+    """Return what the scales of an array's blocks are called."""
+    return f"{array}.scales"
 
 
 def _input(node: Node, values: Mapping[str, float]) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from surefoot.compiler.emit import numba, triton
 from surefoot.compiler.plan import Plan, plan
 from surefoot.compiler.trace import trace
@@ -16,6 +18,9 @@ from surefoot.rule import Rule
 
 Form = tuple[tuple[str, Any], ...]
 """What of the hyperparameters can change a kernel."""
+
+UNREAD = "a tensor"
+"""Stands for a number that only the device reads, where step counts stay there."""
 
 EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 
@@ -32,10 +37,13 @@ class Kernel:
 
 def form(hyper: Mapping[str, Any]) -> Form:
     """Return the switches, and which numbers are zero."""
-    return tuple(
-        (name, value if value is None or isinstance(value, bool) else float(bool(value)))
-        for name, value in hyper.items()
-    )
+    return tuple((name, _form(value)) for name, value in hyper.items())
+
+
+def _form(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return UNREAD
+    return value if value is None or isinstance(value, bool) else float(bool(value))
 
 
 def compiles(rule: Rule, of: Form) -> bool:
@@ -68,7 +76,11 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
 @functools.lru_cache(maxsize=1024)
 def _plan(rule: Rule, of: Form) -> Plan | None:
     try:
-        return plan(trace(rule, dict(of)))
+        graph = trace(rule, dict(of))
+        for name, value in of:
+            if value == UNREAD and name in graph.assumed:
+                raise UsageError(f"it asks whether {name} is zero, and that is a tensor; give a number.")
+        return plan(graph)
     except UsageError as error:
         _say_once(rule, str(error))
         return None

@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from surefoot.engines import cpu
-from surefoot.engines.launch import Launch
+from surefoot.engines import cpu, gpu
+from surefoot.engines.choice import Kernel
+from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.triton_setup import unusable
+from surefoot.errors import SurefootWarning
 
-ENGINES = ("auto", "cpu", "eager")
+ENGINES = ("auto", "cpu", "gpu", "eager")
 """What a user can ask for: the best there is, or one of them."""
 
-_RUN = {"cpu": cpu.run}
+_RUN = {"cpu": cpu.run, "gpu": gpu.run}
+_CHUNK = {"cpu": CHUNK, "gpu": gpu.BLOCK}
+_BEST = {"cpu": "cpu", "cuda": "gpu"}
+"""Of each type of device; to torch an AMD GPU is a device of type `cuda` too."""
 
 
-def engine(wanted: str, device: torch.device) -> str:
+def engine(wanted: str, device: torch.device, *, counted: bool = False) -> str:
     """Return which engine's kernels step tensors on a device; empty if the eager engine does.
+
+    Where another one was to be expected, a warning says why not, once.
 
     Args:
         wanted: one of `ENGINES`.
         device: of the tensors.
+        counted: step counts are tensors, which the host must not read.
     """
-    own = {"cpu": "cpu"}.get(device.type, "")
-    return own if wanted in ("auto", own) else ""
+    chosen = _BEST.get(device.type, "") if wanted == "auto" else wanted
+    if chosen == "cpu":
+        return "" if counted or not _usable("cpu", device.type) else "cpu"
+    return "gpu" if chosen == "gpu" and _usable("gpu", device.type) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _usable(engine: str, device_type: str) -> bool:
+    """Tell whether an engine can step tensors on a type of device; if not, warn."""
+    if engine == "gpu":
+        reason = unusable(device_type)
+    else:
+        reason = "" if device_type == "cpu" else "engine='cpu' steps tensors on the CPU only"
+    if reason:
+        warnings.warn(
+            f"tensors on {device_type} run on the eager engine, which is slower: {reason}",
+            SurefootWarning,
+            stacklevel=3,
+        )
+    return not reason
+
+
+def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> Launch:
+    """Return an empty launch of a kernel for an engine; `seed` is that of random rounding."""
+    return Launch(kernel, seed, _CHUNK[engine], counted=counted)
 
 
 def run(engine: str, launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 It runs wherever torch runs and lets autograd see through the step. It passes over memory once per operation, so
 it is the engine to trust, not the one to be fast. Arrays are computed in the precision that the plan of a kernel would
-choose, and rounded when they are written.
+choose, and rounded when they are written. State in 8 bits is decoded before and encoded after a step.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from surefoot.compiler.plan import COMPUTE
+from surefoot.engines.blocks import Blocks
 from surefoot.engines.rounding import memory_numbers, stochastic
 from surefoot.mathops import Array
 from surefoot.rule import Rule
@@ -22,6 +23,9 @@ from surefoot.update import update
 Random = tuple[int, Tensor]
 """A key of random rounding, and the number of each weight."""
 
+Kept = Tensor | Blocks
+"""A slot: numbers of their own, or in 8 bits."""
+
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
@@ -29,7 +33,7 @@ def step(
     rule: Rule,
     weight: Tensor,
     gradient: Tensor,
-    state: MutableMapping[str, Tensor],
+    state: MutableMapping[str, Kept],
     t: Array,
     hyper: Mapping[str, Any],
     *,
@@ -42,26 +46,31 @@ def step(
         rule: which rule.
         weight: real, dense, of any shape, dtype and device.
         gradient: of the weight's shape; sparse only for a rule that leaves weight and state alone where it is zero.
-        state: for each slot of the rule a tensor of the weight's shape, of any dtype.
+        state: for each slot of the rule a tensor of the weight's shape, of any dtype; or `Blocks`, unless autograd is
+            to see through the step, or the gradient is sparse.
         t: the number of this weight's step, from 1; a tensor to keep it on the device.
         hyper: a value for every hyperparameter.
         differentiable: replace the old state instead of writing into it, which autograd needs.
-        key: round what is bfloat16 at random, with this key (`rounding.py`); to nearest if None.
+        key: round what is bfloat16 or 8 bits at random, with this key (`rounding.py`); to nearest if None.
     """
     random = None
-    if key is not None and any(x.dtype == torch.bfloat16 for x in (weight, *state.values())):
+    if key is not None and any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in (weight, *state.values())):
         random = key, memory_numbers(weight)
+    numbers = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in state.items()}
     if gradient.is_sparse:
-        _step_touched(rule, weight, gradient, state, t, hyper, random)
+        _step_touched(rule, weight, gradient, numbers, t, hyper, random)
         return
     old = weight.clone() if differentiable else weight
-    new, made = _update(rule, old, gradient, state, t, hyper, random)
+    new, made = _update(rule, old, gradient, numbers, t, hyper, random)
     weight.copy_(new)
-    for slot, value in made.items():
-        if differentiable:
+    for k, (slot, value) in enumerate(made.items(), start=1):
+        kept = state[slot]
+        if isinstance(kept, Blocks):
+            kept.write(value, random and random[0], k, random and random[1])
+        elif differentiable:
             state[slot] = value
         else:
-            state[slot].copy_(value)
+            kept.copy_(value)
 
 
 def _step_touched(

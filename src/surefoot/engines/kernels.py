@@ -22,9 +22,12 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 
-from surefoot.engines import pointers
+from surefoot.engines import float8, pointers
 from surefoot.errors import SurefootError, SurefootWarning
 from surefoot.files import write_whole
+
+_CALLED = (pointers, float8)
+"""What machine code is made of besides a kernel's text."""
 
 SIGNATURE = "void(int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1], int64[::1], int64, int64)"
 
@@ -54,7 +57,8 @@ def compiled(text: str) -> Any:
 def _fingerprint(text: str) -> str:
     """Return a hash of everything that decides the machine code, but for the processor, which Numba looks after."""
     versions = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__
-    sources = [Path(file).read_text(encoding="utf-8") for file in (pointers.__file__, __file__)]
+    files = [*(str(module.__file__) for module in _CALLED), __file__]
+    sources = [Path(file).read_text(encoding="utf-8") for file in files]
     return hashlib.sha256(repr((text, sources, versions)).encode()).hexdigest()[:24]
 
 

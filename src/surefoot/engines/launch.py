@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surefoot.compiler.plan import scales
 from surefoot.engines.choice import Kernel
 from surefoot.engines.layout import Runs
-from surefoot.engines.rounding import key
+from surefoot.engines.rounding import key, key_before_steps
 
 CHUNK = 1 << 14
-"""Weights in a chunk: its arrays fit a core's first cache together with the next chunk's."""
+"""Weights in a chunk for the CPU: its arrays fit a core's first cache together with the next chunk's."""
 
 
 class Tables(NamedTuple):
@@ -39,11 +40,18 @@ class Launch:
     Args:
         kernel: which.
         seed: of random rounding.
+        chunk: weights in a chunk.
+        counted: step counts are tensors, which the device keeps and the host never reads.
     """
 
-    def __init__(self, kernel: Kernel, seed: int) -> None:
-        self.kernel, self.seed = kernel, seed
-        self.rows: list[tuple[int, float]] = []
+    def __init__(self, kernel: Kernel, seed: int, chunk: int = CHUNK, *, counted: bool = False) -> None:
+        self.kernel, self.seed, self.chunk, self.counted = kernel, seed, chunk, counted
+        self.rows: list[tuple[int, Any]] = []
+        """Group and step count of each row of scalars."""
+        self.skip: Tensor | None = None
+        """Whether nothing may move in this step: a number on the device, for a launch that is counted there."""
+        self.mirror: Any = None
+        """What the GPU engine keeps of the tables on the device."""
         self.written: list[Tensor] = []
         self._read: list[Tensor] = []  # gradients live until the kernel is done with them
         self._pointers: list[list[int]] = []
@@ -54,23 +62,24 @@ class Launch:
         self.size = 0
         """Weights that the kernel steps."""
 
-    def add(self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: float, parameter: int) -> slice:
+    def add(self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int) -> slice:
         """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
 
         Args:
             arrays: its arrays by the kernel's names.
             runs: where they lie, in the same order.
             group: the number of its setting.
-            t: how many steps it has made, this one included.
+            t: how many steps it has made, this one included; a number, or if they are counted a tensor of one.
             parameter: its number, from which its random numbers follow.
 
         Returns:
             its runs.
         """
-        if (group, t) not in self.rows[-1:]:
+        if self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
         first, row, names = len(self._runs), len(self.rows) - 1, [*arrays]
-        columns = [names.index(name) for name in self.kernel.plan.arrays]
+        own = self.kernel.plan.arrays
+        columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
         for k, addresses in enumerate(runs.addresses):
             self._pointers.append([addresses[column] for column in columns])
             self._strides.append(tuple(runs.strides[column] for column in columns))
@@ -78,29 +87,52 @@ class Launch:
             self._parameters.append(parameter)
         self.size += arrays["w"].numel()
         self._read.append(arrays["g"])
-        self.written += [arrays[name] for name in self.kernel.plan.outputs]
+        outputs = [*self.kernel.plan.outputs]
+        self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
         return slice(first, len(self._runs))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.written[0].device
 
     def tables(self, values: Sequence[Mapping[str, Any]]) -> Tables:
         """Return the tables of this step; `values` are the hyperparameters of each group."""
-        if self._fixed is None:
-            shape = len(self._runs), len(self.kernel.plan.arrays)
-            pointers, strides = (np.array(x, np.int64).reshape(shape) for x in (self._pointers, self._strides))
-            self._fixed = _chunks(self._runs), pointers, strides
-        scalars = [self.kernel.plan.host({**values[group], "t": t}) for group, t in self.rows]
-        shape = len(scalars), len(self.kernel.plan.hoisted)
-        return Tables(*self._fixed, np.array(scalars, np.float64).reshape(shape), self._keys())
+        return Tables(*self.places(), self.scalars(values), self.keys())
 
-    def _keys(self) -> NDArray[np.int64]:
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return chunks, pointers and strides; of these `move` changes the pointers, in place."""
+        if self._fixed is None:
+            shape = len(self._runs), len(self._pointers[0]) if self._pointers else 0
+            pointers, strides = (np.array(x, np.int64).reshape(shape) for x in (self._pointers, self._strides))
+            self._fixed = _chunks(self._runs, self.chunk), pointers, strides
+        return self._fixed
+
+    def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """Return a row of scalars for each group and step count."""
+        scalars = [self.kernel.plan.host({**values[group], "t": t}) for group, t in self.rows]
+        return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))
+
+    def keys(self) -> NDArray[np.int64]:
+        """Return each run's key of random rounding; if steps are counted, what `keys_at` makes it of."""
         keys = np.zeros(len(self._runs), np.int64)
-        if self.kernel.stochastic:
-            steps = [self.rows[row][1] for _, row, _ in self._runs]
+        if not self.kernel.stochastic:
+            return keys
+        if self.counted:
+            keys[:] = [key_before_steps(self.seed, k) for k in self._parameters]
+        else:
+            steps = [self.rows[row][1] for row in self.rows_of_runs()]
             keys[:] = [key(self.seed, k, int(t)) for k, t in zip(self._parameters, steps, strict=True)]
         return keys
 
+    def rows_of_runs(self) -> NDArray[np.int64]:
+        """Return the row of scalars of each run."""
+        return np.array([row for _, row, _ in self._runs], np.int64)
+
     def next(self) -> None:
-        """Go to the next step of every tensor."""
-        self.rows = [(group, t + 1) for group, t in self.rows]
+        """Go to the next step of every tensor; where the device counts, whoever owns the counts has done so."""
+        if not self.counted:
+            self.rows = [(group, t + 1) for group, t in self.rows]
 
     def move(self, runs: slice, distance: int) -> None:
         """Tell that the gradient of a parameter, in these runs, lies so many bytes from where it lay."""
@@ -124,11 +156,15 @@ class Launch:
         torch.autograd.graph.increment_version(self.written)
 
 
-def _chunks(runs: Sequence[tuple[int, int, int]]) -> NDArray[np.int64]:
+def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:
+    """Return the scales of those of these arrays that are in 8 bits."""
+    return [name for name in map(scales, names) if name in arrays]
+
+
+def _chunks(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
     """Return tensor, first weight, number of weights, row of scalars and number of the first weight of each chunk."""
-    chunks = [
-        (run, start, min(CHUNK, length - start), row, number + start)
-        for run, (length, row, number) in enumerate(runs)
-        for start in range(0, length, CHUNK)
-    ]
-    return np.array(chunks, np.int64).reshape(-1, 5)
+    length, row, number = np.array(runs, np.int64).reshape(-1, 3).T
+    pieces = -(-length // chunk)
+    run = np.repeat(np.arange(len(length)), pieces)
+    start = (np.arange(len(run)) - (np.cumsum(pieces) - pieces)[run]) * chunk
+    return np.stack([run, start, np.minimum(chunk, length[run] - start), row[run], number[run] + start], axis=1)

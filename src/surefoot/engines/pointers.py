@@ -1,9 +1,10 @@
-"""What generated kernels import: arrays at an address, half precision, and a maximum and minimum that let NaN win.
+"""What generated kernels import: arrays at an address, numbers in 16 and 8 bits, maximum and minimum that let NaN win.
 
 Half precision lies in memory as 16-bit integers, since Numba has no such numbers on the CPU; it becomes float32 when
 read and is rounded when written. bfloat16 is the upper half of a float32, so integer arithmetic converts it, to nearest
-or at random (`rounding.py` says how); float16 takes an instruction that not every processor has. All of it is 32 bits
-wide, so that as many weights go through at once as in float32.
+or at random (`rounding.py` says how); float16 takes an instruction that not every processor has. 8-bit numbers are
+shares of a scale (`float8.py` says which). All of it is 32 bits wide and without branches but for choices, so that as
+many weights go through at once as in float32.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import carray, float32, float64, njit, types, uint16, uint32
+from numba import carray, float32, float64, int32, njit, types, uint8, uint16, uint32
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
 
 QUIET = uint32(0x400000)
 """The bit that keeps a NaN a NaN when its lower half goes."""
@@ -40,6 +44,12 @@ def array_float32(address: int, start: int, count: int) -> Any:
 def array_float64(address: int, start: int, count: int) -> Any:
     """Return `count` float64 numbers, from number `start` after an address on, as an array."""
     return carray(_pointer(address + 8 * start, float64(0)), (count,))
+
+
+@njit(inline="always")
+def array_codes(address: int, start: int, count: int) -> Any:
+    """Return `count` codes of a byte each, from number `start` after an address on, as an array."""
+    return carray(_pointer(address + start, uint8(0)), (count,))
 
 
 @njit(inline="always")
@@ -106,6 +116,58 @@ def random_bits(typing_context: Any, first: Any, i: Any, key: Any, k: Any) -> An
         return mixed(mixed(mixed(h, 16, 0x85EBCA6B), 13, 0xC2B2AE35), 16, 1)
 
     return types.uint32(types.int64, types.int64, types.int64, types.int64), generate
+
+
+_SIGNED, _POSITIVE = uint32(SIGNED.below), uint32(POSITIVE.below)
+_LEAST, _LOW = float32(SIGNED.least), float32(LOW)
+_SIGN, _SIZE, _INFINITE = uint32(SIGN), uint32(0x7FFFFFFF), uint32(0x7F800000)
+_NEAREST = uint32(1 << 31)
+
+
+@njit
+def largest(values: Any, count: int) -> Any:
+    """Return the largest absolute value of the first `count` numbers, float32; NaN if any is not finite."""
+    top = uint32(0)
+    for i in range(count):
+        bits = uint32(bits_of(values[i]) & _SIZE)
+        top = bits if bits > top else top
+    return number_of(top) if top < _INFINITE else float32(np.nan)
+
+
+@njit(inline="always")
+def from_signed8(code: Any, scale: Any) -> Any:
+    """Return the number of a code with a sign."""
+    size = uint32(code) & uint32(SIGN - 1)
+    bits = uint32(uint32(size + _SIGNED) << SHIFT) if size else uint32(0)
+    return number_of(uint32(bits | uint32(uint32(uint32(code) & _SIGN) << 24))) * scale
+
+
+@njit(inline="always")
+def from_positive8(code: Any, scale: Any) -> Any:
+    """Return the number of a code without a sign."""
+    bits = uint32(uint32(uint32(code) + _POSITIVE) << SHIFT) if code else uint32(0)
+    return number_of(bits) * scale
+
+
+@njit(inline="always")
+def to_signed8(x: Any, scale: Any, random: Any = _NEAREST) -> Any:
+    """Return the code of a float32, up or down by the upper 20 of 32 random bits in proportion; 0 if `scale` is NaN."""
+    bits = bits_of(x / scale)
+    size = uint32(bits & _SIZE)
+    share, dither = number_of(size), uint32(uint32(random) >> (32 - SHIFT))
+    usual = uint32(uint32(uint32(size + dither) >> SHIFT) - _SIGNED)
+    small = uint32(uint32(uint32(int32(share * _LOW)) + dither) >> SHIFT)
+    code = uint32(small if share < _LEAST else usual) | uint32(uint32(bits >> 24) & _SIGN)
+    return uint8(code if share <= float32(1) else uint32(0))
+
+
+@njit(inline="always")
+def to_positive8(x: Any, scale: Any, random: Any = _NEAREST) -> Any:
+    """Return the code of a float32, as above; anything above zero stays so, anything below it becomes zero."""
+    share = x / scale
+    usual = int32(uint32(bits_of(share) + uint32(uint32(random) >> (32 - SHIFT))) >> SHIFT) - int32(_POSITIVE)
+    code = usual if usual > int32(1) else int32(1)
+    return uint8(code if x > float32(0) and share <= float32(1) else int32(0))
 
 
 def has_float16() -> bool:

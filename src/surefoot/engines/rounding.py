@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_MASK32, _MASK64 = (1 << 32) - 1, (1 << 64) - 1
+_MASK64 = (1 << 64) - 1
+
+_WEYL, _MIX = 0x9E3779B97F4A7C15, ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+"""SplitMix64's constants."""
 
 QUIET = 0x400000
 """The bit that keeps a NaN a NaN when its lower half goes."""
@@ -26,17 +29,43 @@ def key(seed: int, parameter: int, t: int) -> int:
         parameter: which parameter of the optimizer.
         t: the number of this parameter's step.
     """
-    mixed = 0
-    for part in (seed, parameter, t):
-        mixed = _splitmix64(mixed ^ (part & _MASK64))
-    return mixed >> 32
+    return _splitmix64((key_before_steps(seed, parameter) ^ t) & _MASK64) >> 32
+
+
+def key_before_steps(seed: int, parameter: int) -> int:
+    """Return what is the same in all steps of the keys of one parameter: 64 bits, as an int64 has them."""
+    return _signed(_splitmix64(_splitmix64(seed & _MASK64) ^ (parameter & _MASK64)), 64)
+
+
+def keys_at(before: Tensor, t: Tensor) -> Tensor:
+    """Return the keys of several parameters where step counts are tensors, which nobody reads: int64, 32 bits each.
+
+    Args:
+        before: `key_before_steps` of each parameter, int64.
+        t: the number of each one's step.
+    """
+    z = (before ^ t.to(torch.int64)) + _signed(_WEYL, 64)
+    for shift, factor in _MIX:
+        z = (z ^ _shifted(z, shift)) * _signed(factor, 64)
+    return _shifted(z ^ _shifted(z, 31), 32)
+
+
+def _shifted(z: Tensor, bits: int) -> Tensor:
+    """Shift int64 to the right, zeros moving in: `>>` copies the sign."""
+    return (z >> bits) & (_MASK64 >> bits)
 
 
 def _splitmix64(z: int) -> int:
-    z = (z + 0x9E3779B97F4A7C15) & _MASK64
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
+    z = (z + _WEYL) & _MASK64
+    for shift, factor in _MIX:
+        z = ((z ^ (z >> shift)) * factor) & _MASK64
     return z ^ (z >> 31)
+
+
+def memory_order(x: Tensor) -> list[int]:
+    """Return the axes as they follow each other in memory, the one with the widest stride first."""
+    strides = x.stride()
+    return sorted(range(x.dim()), key=lambda axis: -strides[axis])
 
 
 def memory_numbers(x: Tensor) -> Tensor:
@@ -45,8 +74,7 @@ def memory_numbers(x: Tensor) -> Tensor:
     Axes are counted from the smallest stride up; of equal strides the last axis is the innermost. Where `x` fills its
     memory, the number is the distance from its start.
     """
-    strides = x.stride()
-    order = sorted(range(x.dim()), key=lambda axis: -strides[axis])
+    order = memory_order(x)
     numbers = torch.arange(x.numel(), device=x.device).view([x.shape[axis] for axis in order])
     return numbers.permute([order.index(axis) for axis in range(x.dim())])
 
@@ -62,8 +90,8 @@ def stochastic(x: Tensor, key: int, k: int, numbers: Tensor | None = None) -> Te
         k: which of the arrays that a step writes: 0 for the weight.
         numbers: the number of each element, int64; as `memory_numbers` gives them if None.
     """
-    random = _random_bits(memory_numbers(x) if numbers is None else numbers, key, k)
-    rounded: Tensor = _Stochastic.apply(x, random)  # type: ignore[no-untyped-call]
+    random = random_bits(memory_numbers(x) if numbers is None else numbers, key, k)
+    rounded: Tensor = _Stochastic.apply(x, random & 0xFFFF)  # type: ignore[no-untyped-call]
     return rounded
 
 
@@ -81,14 +109,15 @@ class _Stochastic(torch.autograd.Function):
         return gradient.to(torch.float32), None
 
 
-def _random_bits(numbers: Tensor, key: int, k: int) -> Tensor:
-    """Return 16 random bits for each number, as int32: Murmur3's finalizer, whose 32-bit arithmetic wraps around."""
+def random_bits(numbers: Tensor, key: int, k: int) -> Tensor:
+    """Return 32 random bits for each number, as int32: Murmur3's finalizer, whose 32-bit arithmetic wraps around."""
     h = numbers.to(torch.int32) * _signed(0x9E3779B1) + _signed(key + k * 0x85EBCA77)
     h = (h ^ ((h >> 16) & 0xFFFF)) * _signed(0x85EBCA6B)  # `>>` copies the sign, which a hash has not
     h = (h ^ ((h >> 13) & 0x7FFFF)) * _signed(0xC2B2AE35)
-    return (h ^ (h >> 16)) & 0xFFFF
+    return h ^ ((h >> 16) & 0xFFFF)
 
 
-def _signed(number: int) -> int:
-    """Return the lower 32 bits of a number as an int32 has them."""
-    return ((number + (1 << 31)) & _MASK32) - (1 << 31)
+def _signed(number: int, bits: int = 32) -> int:
+    """Return the lower bits of a number as a signed integer of that width has them."""
+    half = 1 << (bits - 1)
+    return ((number + half) & (2 * half - 1)) - half

@@ -8,7 +8,10 @@ from surefoot.mathops import Array, sqrt
 from surefoot.rule import Slot, Step, rule
 
 
-@rule(slots=(Slot("s", start="initial_accumulator"),), source="Duchi, Hazan & Singer, JMLR 12, 2011")
+@rule(
+    slots=(Slot("s", start="initial_accumulator", positive=True),),
+    source="Duchi, Hazan & Singer, JMLR 12, 2011",
+)
 def adagrad(
     g: Array,
     state: Any,

@@ -13,7 +13,10 @@ from surefoot.mathops import Array, maximum, sqrt
 from surefoot.rule import Slot, Step, rule
 
 
-@rule(slots=("m", "v", Slot("vmax", when="amsgrad")), source="Kingma & Ba, ICLR 2015, arXiv:1412.6980")
+@rule(
+    slots=("m", Slot("v", positive=True), Slot("vmax", when="amsgrad", positive=True)),
+    source="Kingma & Ba, ICLR 2015, arXiv:1412.6980",
+)
 def adam(
     g: Array,
     state: Any,

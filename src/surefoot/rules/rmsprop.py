@@ -14,7 +14,7 @@ from surefoot.rule import Slot, Step, rule
 
 
 @rule(
-    slots=("v", Slot("a", when="centered"), Slot("b", when="momentum")),
+    slots=(Slot("v", positive=True), Slot("a", when="centered"), Slot("b", when="momentum")),
     source="Tieleman & Hinton, Coursera lecture 6.5, 2012; Graves 2013, arXiv:1308.0850",
 )
 def rmsprop(

@@ -17,10 +17,14 @@ from torch import Tensor
 from torch._compile import _disable_dynamo
 
 from surefoot.engines import choice, dispatch, eager
+from surefoot.engines.blocks import Blocks
+from surefoot.engines.eager import Kept
 from surefoot.engines.rounding import key
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import gradients
+from surefoot.torch.kept import keep, kept, restored
+from surefoot.torch.kept import numbers as numbers_of
 from surefoot.torch.lookup import find, reference, values
 from surefoot.torch.options import Options, split
 from surefoot.torch.program import Group, Program, Settings
@@ -72,7 +76,9 @@ class RuleOptimizer(torch.optim.Optimizer):
         return self._ran or "+".join(sorted(expected))
 
     def _engine(self, group: Group, p: Tensor) -> str:
-        return (self._settings(group).form and dispatch.engine(self.options.engine, p.device)) or "eager"
+        settings = self._settings(group)
+        found = settings.form and dispatch.engine(self.options.engine, p.device, counted=settings.capturable)
+        return found or "eager"
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; parameters without a gradient stay as they are, and gradients are only read.
@@ -97,14 +103,21 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def _advance(self) -> None:
         """Take a step with the gradients as they are, unless one is known not to be finite."""
-        if not gradients.found_inf(self):
-            factor = gradients.factor(self, self.options.max_grad_norm)
-            if self._program is None or not self._program.repeat(self, factor, self._settings):
-                self._step_anew(factor)
+        scaling = gradients.scaling(self, self.options.max_grad_norm, self._counting_device())
+        if scaling is not None and not (self._program and self._program.repeat(self, scaling, self._settings)):
+            self._step_anew(scaling)
 
-    def _step_anew(self, factor: float | None) -> None:
+    def _counting_device(self) -> torch.device | None:
+        """Return the device that counts all steps, so that nothing is read from it; None if the host counts some."""
+        if not all(group.get("capturable") for group in self.param_groups):
+            return None
+        devices = {p.device for group in self.param_groups for p in group["params"]}
+        kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
+        return devices.pop() if len(kernels) == 1 and kernels[0] else None
+
+    def _step_anew(self, scaling: gradients.Scaling) -> None:
         """Take a step as if it were the first."""
-        self._program, program = None, Program(self.rule, self.options, factor)
+        self._program, program = None, Program(self.rule, self.options, scaling)
         try:
             for group in self.param_groups:
                 self._step_group(group, program)
@@ -196,9 +209,13 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _restore_kinds(self, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
         """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
         for slot in settings.starts:
-            name = self._state_name(slot)
-            wanted = slot_dtype(p, slot, self.options.state_dtype)
-            if isinstance(given.get(name), Tensor) and wanted != self.state[p][name].dtype:
+            name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
+            if not isinstance(given.get(name), Tensor):
+                continue
+            if torch.uint8 in (wanted, given[name].dtype):
+                x = restored(given, name, p, wanted, positive=slot in self.rule.positive)
+                keep(self.state[p], name, x)
+            elif wanted != self.state[p][name].dtype:
                 self.state[p][name] = given[name].to(device=p.device, dtype=wanted, copy=True)
 
     def _complete(self, group: Group, made: Group) -> None:
@@ -224,7 +241,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             hyper["gradient_factor"] = 1.0  # there is one; the step says which
         starts = self.rule.starts(hyper)
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
-        plain = not (differentiable or capturable or any(isinstance(value, Tensor) for value in hyper.values()))
+        plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False
         form = choice.form(hyper) if plain else None
         if form is not None and not choice.compiles(self.rule, form):
@@ -245,12 +262,16 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Step a parameter at once, or leave it to the kernel that steps the whole program."""
         usable = self._usable(p, grad, settings)
         own = self._ensure_state(p, settings)
-        own["step"] += 1
+        own["step"] += program.scaling.advance
         number = program.number()
         names = {slot: self._state_name(slot) for slot in settings.starts}
+        if usable.is_sparse or settings.differentiable or settings.capturable:
+            self._decode(p, own, settings)
         if settings.form is not None and program.add(p, usable, own, names, number):
             return
         program.eager()
+        if program.scaling.skip is not None and program.scaling.skip:
+            return
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
         t = own["step"].to(torch.float64, copy=True) if settings.capturable else float(own["step"])
         slots, rounding = self._slots(p, own, settings), None
@@ -261,36 +282,56 @@ class RuleOptimizer(torch.optim.Optimizer):
             self.rule, real(p), real(usable), slots, t, hyper, differentiable=settings.differentiable, key=rounding
         )
         if settings.differentiable:
-            own.update({names[slot]: like(p, value) for slot, value in slots.items()})
+            own.update({names[slot]: like(p, numbers_of(value)) for slot, value in slots.items()})
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
         """Return the parameter's state, with the step count and every slot in use."""
         own: Group = self.state[p]
         if "step" not in own:
             own["step"] = count(steps_so_far(own), p, capturable=settings.capturable)
-        for slot in settings.starts:
-            if own.get(self._state_name(slot)) is None:
-                own[self._state_name(slot)] = self._new_slot(p, slot, settings)
-        return own
+        return self._with_slots(own, p, settings)
+
+    def _decode(self, p: Tensor, own: Group, settings: Settings) -> None:
+        """Replace state in 8 bits by its numbers, for good."""
+        for slot, x in self._slots(p, own, settings).items():
+            if isinstance(x, Blocks):
+                wanted = slot_dtype(p, slot, torch.uint8, encode=False)
+                keep(own, self._state_name(slot), x.read().to(wanted))
 
     def _rate(self, p: Tensor, settings: Settings) -> Tensor:
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
-        rate = take_step(self.rule, real(p), real(grad), self._slots(p, own, settings), t, settings.hyper).rate
+        state = {slot: numbers_of(x) for slot, x in self._slots(p, own, settings).items()}
+        rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
         # The clone is the caller's own: a rule may return a tensor that lives on, such as a tensor learning rate.
         return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))
 
-    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Tensor]:
-        """Return the tensor of each slot in use; those that the parameter's state lacks are new."""
-        found = {slot: own.get(self._state_name(slot)) for slot in settings.starts}
-        return {
-            slot: real(self._new_slot(p, slot, settings) if value is None else value) for slot, value in found.items()
-        }
+    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
+        """Return each slot in use; those that the parameter's state lacks are new."""
+        own = self._with_slots({**own}, p, settings)
+        positive = self.rule.positive
+        return {slot: kept(own, self._state_name(slot), positive=slot in positive) for slot in settings.starts}
 
-    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Tensor:
-        start = p if settings.differentiable else p.detach()
-        return filled(start, settings.starts[slot], slot_dtype(p, slot, self.options.state_dtype))
+    def _with_slots(self, own: Group, p: Tensor, settings: Settings) -> Group:
+        """Return a parameter's state, to which the slots in use that it lacked have been added."""
+        for slot in settings.starts:
+            if own.get(self._state_name(slot)) is None:
+                keep(own, self._state_name(slot), self._new_slot(p, slot, settings))
+        return own
+
+    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
+        start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
+        if dtype == torch.uint8:
+            positive = slot in self.rule.positive
+            return (
+                Blocks.of(p, positive=positive) if isinstance(start, str) else Blocks.full(p, start, positive=positive)
+            )
+        return filled(p if settings.differentiable else p.detach(), start, dtype)
+
+    def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
+        encode = not (settings.differentiable or settings.capturable)
+        return slot_dtype(p, slot, self.options.state_dtype, encode=encode)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""

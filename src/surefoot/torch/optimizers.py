@@ -15,6 +15,7 @@ from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
 from surefoot.torch.arguments import conventional
+from surefoot.torch.kept import tensors
 from surefoot.torch.options import Extras
 from surefoot.torch.program import Group, Settings
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
@@ -119,7 +120,8 @@ class Adagrad(TorchOptimizer):
     def share_memory(self) -> None:
         """Move the sums of squared gradients into shared memory, for training by several processes."""
         for state in self.state.values():
-            state["sum"].share_memory_()
+            for name in tensors(state, {"s": "sum"}).values():
+                state[name].share_memory_()
 
 
 class Adadelta(TorchOptimizer):

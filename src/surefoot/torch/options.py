@@ -43,7 +43,13 @@ class Options:
             these kernels, `eager` is the rule itself on torch's arrays.
         max_grad_norm: scale all gradients down together where their joint norm is larger; None does not.
         state_dtype: kind of the state's numbers, such as `torch.bfloat16` for float32 weights; None is the weight's.
-        stochastic_rounding: round bfloat16 weights and state at random, in proportion, so that small steps count.
+            `torch.uint8` keeps a byte a weight and slot, relative to the largest of each 256 neighbours: a slot
+            `exp_avg` has codes, and scales in `exp_avg_scale`. It costs accuracy, which `benchmarks/state8.py`
+            measures. State stays float32 of parameters of fewer than 4096 weights, or not in one dense piece of plain
+            memory (sharded ones too), and under `differentiable`, `capturable` and sparse gradients; moving averages
+            (`ema`) and complex numbers stay as they are. There is a kernel for the CPU.
+        stochastic_rounding: round weights in bfloat16, and state in bfloat16 or 8 bits, at random, in proportion, so
+            that small steps count.
         seed: of this rounding.
     """
 
@@ -59,9 +65,11 @@ class Options:
             raise unknown("engine", self.engine, ENGINES)
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:
             raise UsageError(f"max_grad_norm={self.max_grad_norm!r} is not allowed: give a number above 0, or None.")
-        if self.state_dtype not in (None, torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        allowed = (None, torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.uint8)
+        if self.state_dtype not in allowed:
             raise UsageError(
-                f"state_dtype={self.state_dtype!r} is not allowed: give torch.bfloat16, float16, float32 or float64."
+                f"state_dtype={self.state_dtype!r} is not allowed: give torch.bfloat16, float16, float32, float64, or "
+                "uint8 for a byte a weight."
             )
 
 

@@ -16,12 +16,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from surefoot.compiler.plan import RANDOM
 from surefoot.engines import choice, dispatch
 from surefoot.engines.fit import Fitted, fit
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.errors import SurefootWarning
 from surefoot.rule import Rule
+from surefoot.torch.gradients import Scaling
+from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import Options
 from surefoot.torch.state import real
 from surefoot.torch.watch import Watch
@@ -82,15 +85,15 @@ class Program:
     Args:
         rule: which rule.
         options: how it runs.
-        factor: what the gradients of this step are multiplied by; None for nothing.
+        scaling: what the gradients of this step are multiplied by, and whether it counts.
     """
 
-    def __init__(self, rule: Rule, options: Options, factor: float | None) -> None:
-        self.rule, self.options, self.factor = rule, options, factor
+    def __init__(self, rule: Rule, options: Options, scaling: Scaling) -> None:
+        self.rule, self.options, self.scaling = rule, options, scaling
         self.ran: set[str] = set()
         self.whole = True
         """Whether kernels step everything, so that the program can serve again."""
-        self._launches: dict[choice.Kernel, tuple[str, Launch]] = {}
+        self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
         self._groups: list[GroupSeen] = []
         self._watch = Watch()
         self._runs: list[tuple[Launch, slice]] = []
@@ -121,34 +124,39 @@ class Program:
             names: for each slot in use, its name in the state.
             number: the parameter's.
         """
-        engine = "" if grad.is_sparse else dispatch.engine(self.options.engine, p.device)
-        slots = {slot: own[name] for slot, name in names.items()}
-        weight, gradient, state = real(p), real(grad), {slot: real(x) for slot, x in slots.items()}
-        if any(x.shape != weight.shape for x in (gradient, *state.values())):
+        counted, step = self._groups[-1].settings.capturable, own["step"]
+        engine = "" if grad.is_sparse else dispatch.engine(self.options.engine, p.device, counted=counted)
+        state = {slot: kept(own, name, positive=slot in self.rule.positive) for slot, name in names.items()}
+        weight, gradient = real(p), real(grad)
+        if any(x.shape != weight.shape for x in (gradient, *state.values())) or (counted and step.device != p.device):
             engine = ""  # a checkpoint of another model: the eager engine raises torch's error
         shown = fit(weight, gradient, state) if engine else ""
         if isinstance(shown, str):
             if shown:
                 _say_once(shown)
             return False
-        launch = self._launch(engine, shown)
-        runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, float(own["step"]), number)
+        t = step if counted else float(step)
+        launch = self._launch(engine, shown, counted)
+        runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number)
         # of inference tensors nobody knows whether they were written to, of a sharded one the shard is a tensor apart
-        counted = not own["step"].is_inference() and is_plain(p)
-        self.whole &= counted and grad is p.grad and not shown.copied
+        watched = not step.is_inference() and is_plain(p) and (counted or step.device.type == "cpu")
+        self.whole &= watched and grad is p.grad and not shown.copied
         self._runs.append((launch, runs))
         if self.whole:
-            self._watch.add(p, grad, own, names)
+            self._watch.add(p, grad, own, tensors(own, names), counted=counted)
         return True
 
-    def _launch(self, engine: str, shown: Fitted) -> Launch:
-        """Return the launch that the parameter belongs to."""
+    def _launch(self, engine: str, shown: Fitted, counted: bool) -> Launch:
+        """Return the launch that the parameter belongs to: of its kernel, on its device."""
         form = self._groups[-1].settings.form or ()
-        halves = any(kind == "bfloat16" for name, kind in shown.kinds if name != "g")
-        rounded = self.options.stochastic_rounding and halves
+        short = any(kind in RANDOM for name, kind in shown.kinds if name != "g")
+        rounded = self.options.stochastic_rounding and short
         kernel = choice.kernel(engine, self.rule, form, shown.kinds, stochastic=rounded, strided=shown.strided)
         self.ran.add(engine)
-        return self._launches.setdefault(kernel, (engine, Launch(kernel, self.options.seed)))[1]
+        key = kernel, shown.arrays["w"].device, counted
+        if key not in self._launches:
+            self._launches[key] = engine, dispatch.launch(engine, kernel, self.options.seed, counted=counted)
+        return self._launches[key][1]
 
     def eager(self) -> None:
         """Note that the eager engine steps a parameter."""
@@ -159,30 +167,32 @@ class Program:
         """Step everything that was added."""
         values = [self.values(seen.settings) for seen in self._groups]
         for engine, launch in self._launches.values():
+            launch.skip = self.scaling.skip
             dispatch.run(engine, launch, values)
             launch.done()
 
     def values(self, settings: Settings) -> Mapping[str, Any]:
         """Return the hyperparameters of a group in this step."""
-        return settings.hyper if self.factor is None else {**settings.hyper, "gradient_factor": self.factor}
+        factor = self.scaling.factor
+        return settings.hyper if factor is None else {**settings.hyper, "gradient_factor": factor}
 
     def keep(self, state: Mapping[Tensor, Any]) -> Program | None:
         """Return the program if it can serve the next step; `state` is the optimizer's."""
         self._watch.start(state)
         return self if self.whole else None
 
-    def repeat(self, optimizer: torch.optim.Optimizer, factor: float | None, settings: SettingsOf) -> bool:
+    def repeat(self, optimizer: torch.optim.Optimizer, scaling: Scaling, settings: SettingsOf) -> bool:
         """Take the next step, if the tables still hold; else do nothing and return False.
 
         Args:
             optimizer: whose step it is.
-            factor: what the gradients of this step are multiplied by.
+            scaling: what the gradients of this step are multiplied by, and whether it counts.
             settings: returns a group's settings.
         """
-        if (factor is None) is not (self.factor is None) or not self._holds(optimizer, settings):
+        if (scaling.factor is None) is not (self.scaling.factor is None) or not self._holds(optimizer, settings):
             return False
-        self.factor = factor
-        self._watch.count()
+        self.scaling = scaling
+        self._watch.count(scaling.advance)
         for _, launch in self._launches.values():
             launch.next()
         self.run()

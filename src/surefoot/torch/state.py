@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from surefoot.engines.blocks import fits
+
 
 def steps_so_far(own: dict[str, Any]) -> Any:
     """Return the step count; torch's SGD keeps none, but a momentum buffer there tells that there was a step."""
@@ -31,14 +33,15 @@ def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
     return torch.full_like(p, value, dtype=dtype, memory_format=torch.preserve_format, requires_grad=False)
 
 
-def slot_dtype(p: Tensor, slot: str, wanted: torch.dtype | None) -> torch.dtype:
+def slot_dtype(p: Tensor, slot: str, wanted: torch.dtype | None, *, encode: bool = True) -> torch.dtype:
     """Return the kind of numbers of a slot: the parameter's, unless another is wanted.
 
-    The moving average of weights in half precision is kept in float32: its steps are too small for theirs.
+    The moving average of weights in half precision is kept in float32: its steps are too small for theirs. So is what
+    cannot be kept in 8 bits, or must not, without `encode`.
     """
     if p.is_complex():
         return p.dtype
-    if slot == "ema":
+    if slot == "ema" or (wanted == torch.uint8 and not (encode and fits(p))):
         return torch.promote_types(p.dtype, torch.float32)
     return wanted or p.dtype
 
@@ -72,9 +75,12 @@ def scalar(value: Any) -> Any:
 def loaded(own: dict[str, Any], p: Tensor, *, capturable: bool) -> dict[str, Any]:
     """Return the loaded state of `p` as this optimizer keeps it.
 
-    A step count that is a plain number becomes a tensor, as in torch; torch's SGD leaves sparse momentum buffers.
+    A step count that is a plain number becomes a tensor, as in torch; one on a GPU comes to the CPU, unless it is to be
+    captured. torch's SGD leaves sparse momentum buffers.
     """
     dense = {key: x.to_dense() if isinstance(x, Tensor) and x.is_sparse else x for key, x in own.items()}
     if "step" in dense and not isinstance(dense["step"], Tensor):
         dense["step"] = count(dense["step"], p, capturable=capturable)
+    elif "step" in dense and not capturable:
+        dense["step"] = dense["step"].cpu()
     return dense

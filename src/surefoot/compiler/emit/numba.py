@@ -1,18 +1,20 @@
 """A plan as the text of a Numba kernel: one loop over memory that reads each array once and writes each once.
 
 The kernel goes through chunks of tensors, all tensors of a step in one call. Arrays in half precision are 16-bit
-integers to it, and conversions of `engines/pointers.py` at their borders. Numba contracts nothing into fused
-multiply-adds unless told to, so the kernel equals NumPy to the last bit.
+integers to it, and conversions of `engines/pointers.py` at their borders. State in 8 bits can be written only when the
+largest value of its block is known: such a kernel goes block by block and keeps new state in between, in the first
+cache. Numba contracts nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the last bit.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
-from surefoot.compiler.plan import COMPUTE, HALF, Kinds, Plan
+from surefoot.compiler.plan import BLOCK, BLOCKWISE, COMPUTE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",
@@ -30,21 +32,28 @@ LANGUAGE = Language(
 IMPORTS = {
     "math": ("sqrt",),
     "numba": ("float32", "float64"),
+    "numpy": ("empty",),
     "surefoot.engines.pointers": (
+        "array_codes",
         "array_float32",
         "array_float64",
         "array_half",
         "from_bfloat16",
         "from_float16",
+        "from_positive8",
+        "from_signed8",
+        "largest",
         "maximum",
         "minimum",
         "random_bits",
         "to_bfloat16",
         "to_bfloat16_at_random",
         "to_float16",
+        "to_positive8",
+        "to_signed8",
     ),
 }
-"""What a kernel may call, and where it is."""
+"""What a kernel may use, and where it is."""
 
 WIDTH = 100
 
@@ -55,11 +64,7 @@ _TEXT = '''\
 
 
 def step(chunks, pointers, strides, scalars, keys, first, last):
-    for c in range(first, last):
-        tensor, start, count, row, number = chunks[c]
-{before}
-        for i in range(count):
-{loop}
+{body}
 '''
 
 
@@ -68,38 +73,112 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
 
     Its arguments: `chunks`, int64, five numbers a chunk (tensor, first weight, number of weights, row of scalars, and
     the first weight's number for random rounding); `pointers`, int64, the address of each array of each tensor, in the
-    order of `plan.arrays`; `strides`, int64, how many numbers apart neighbours are in each of them; `scalars`, float64,
-    one row of `plan.host` for each setting; `keys`, int64, each tensor's key of random rounding, 32 bits; `first` and
-    `last`, the chunks to go through.
+    order of `plan.arrays`, then of the scales of those in 8 bits; `strides`, int64, how many numbers apart neighbours
+    are in each of them; `scalars`, float64, one row of `plan.host` for each setting; `keys`, int64, each tensor's key
+    of random rounding, 32 bits; `first` and `last`, the chunks to go through. A tensor with state in 8 bits is a dense
+    run, and its chunks start at blocks.
 
     Args:
         plan: what to compute.
         title: the rule's name, for the docstring; any text.
         kinds: of the arrays.
-        stochastic: round every bfloat16 array that is written at random, in proportion; else `keys` is not read.
+        stochastic: round what is written in bfloat16 or 8 bits at random, in proportion; else `keys` is not read.
         strided: neighbours may be apart; else `strides` is not read.
     """
     made, each = parts(plan, title, kinds, LANGUAGE), plan.kinds(kinds)
     compute = COMPUTE[each["w"]]
     at = {name: f"at_{spelled(name)}[i{_stride(name, strided)}]" for name in each}
     random = "random_bits(number, i, key, {})" if stochastic else ""
-    before = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]
-    before += [f"c{k} = {compute}(scalars[row, {k}])  # {comment}" for k, comment in enumerate(made.scalars)]
-    before += ["key = keys[tensor]"] if stochastic else []
-    loop = [f"{spelled(name)} = {converted(at[name], each[name], compute, _spell)}" for name in plan.reads]
+    found = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]
+    once = [f"c{k} = {compute}(scalars[row, {k}])  # {comment}" for k, comment in enumerate(made.scalars)]
+    once += ["key = keys[tensor]"] if stochastic else []
+    loop = [f"{spelled(name)} = {_read(at[name], name, each[name], compute)}" for name in plan.reads]
     loop += made.loop
-    loop += [
-        f"{at[name]} = {rounded(value, compute, each[name], _spell, random.format(k))}"
-        for k, (name, value) in enumerate(made.results.items())
+    encoded: dict[str, str] = {}
+    for k, (name, value) in enumerate(made.results.items()):
+        if each[name] in BLOCKWISE:
+            loop.append(f"kept_{spelled(name)}[i] = {converted(value, compute, 'float32', _spell)}")
+            encoded[name] = f"{at[name]} = {_encoded(name, each[name], random.format(k))}"
+        else:
+            loop.append(f"{at[name]} = {rounded(value, compute, each[name], _spell, random.format(k))}")
+    blockwise = [name for name, kind in each.items() if kind in BLOCKWISE]
+    body = _by_block(found, once, loop, blockwise, encoded, len(each)) if blockwise else _whole(found, once, loop)
+    return _TEXT.format(doc=made.doc, imports=_imports("\n".join(body)), body=indent(4, body))
+
+
+def _whole(found: Sequence[str], once: Sequence[str], loop: Sequence[str]) -> list[str]:
+    """Return the lines that go through each chunk in one loop."""
+    return [
+        "for c in range(first, last):",
+        "    tensor, start, count, row, number = chunks[c]",
+        *_inside(1, [*found, *once]),
+        "    for i in range(count):",
+        *_inside(2, loop),
     ]
-    imports = _imports("\n".join(before + loop))
-    return _TEXT.format(doc=made.doc, imports=imports, before=indent(8, before), loop=indent(12, loop))
+
+
+def _by_block(
+    found: Sequence[str],
+    once: Sequence[str],
+    loop: Sequence[str],
+    blockwise: Sequence[str],
+    encoded: Mapping[str, str],
+    columns: int,
+) -> list[str]:
+    """Return the lines that go through each chunk block by block: compute, find the scales, encode.
+
+    Args:
+        found: the lines that find the arrays.
+        once: those that are the same for the whole chunk.
+        loop: those that compute.
+        blockwise: which arrays are in 8 bits.
+        encoded: for each of them that is written, the line that does it.
+        columns: of the table of pointers before the scales.
+    """
+    names = {name: spelled(name) for name in blockwise}
+    return [
+        *(f"kept_{names[name]} = empty({BLOCK}, float32)" for name in encoded),
+        "for c in range(first, last):",
+        "    tensor, begin, weights, row, number_of_first = chunks[c]",
+        *_inside(1, once),
+        f"    for start in range(begin, begin + weights, {BLOCK}):",
+        f"        count, number = min({BLOCK}, begin + weights - start), number_of_first + start - begin",
+        *_inside(2, found),
+        *(
+            f"        scales_{name} = array_float32(pointers[tensor, {columns + k}], start // {BLOCK}, 1)"
+            for k, name in enumerate(names.values())
+        ),
+        *(f"        scale_{name} = scales_{name}[0]" for name in names.values()),
+        "        for i in range(count):",
+        *_inside(3, loop),
+        *(f"        scale_{names[name]} = largest(kept_{names[name]}, count)" for name in encoded),
+        *(f"        scales_{names[name]}[0] = scale_{names[name]}" for name in encoded),
+        "        for i in range(count):",
+        *_inside(3, encoded.values()),
+    ]
+
+
+def _inside(depth: int, made: Iterable[str]) -> list[str]:
+    """Return lines inside of so many loops."""
+    return ["    " * depth + line for line in made]
+
+
+def _read(text: str, name: str, kind: str, compute: str) -> str:
+    """Return the number that an array has at a place."""
+    if kind in BLOCKWISE:
+        text, kind = f"from_{kind}({text}, scale_{spelled(name)})", "float32"
+    return converted(text, kind, compute, _spell)
+
+
+def _encoded(name: str, kind: str, random: str) -> str:
+    """Return the code of a number that is kept."""
+    return f"to_{kind}(kept_{spelled(name)}[i], scale_{spelled(name)}{random and ', '}{random})"
 
 
 def _found(column: int, name: str, kind: str, strided: bool) -> list[str]:
     """Return the lines that find an array in memory."""
     stride = [f"stride_{spelled(name)} = strides[tensor, {column}]"] if strided else []
-    array = "array_half" if kind in HALF else f"array_{kind}"
+    array = "array_half" if kind in HALF else "array_codes" if kind in BLOCKWISE else f"array_{kind}"
     return [*stride, f"at_{spelled(name)} = {array}(pointers[tensor, {column}], start{_stride(name, strided)}, count)"]
 
 
@@ -115,8 +194,8 @@ def _spell(text: str, old: str, new: str) -> str:
 
 def _imports(text: str) -> str:
     """Return the imports that the text needs."""
-    called = set(re.findall(r"(\w+)\(", re.sub("#.*", "", text)))  # comments tell of the host's functions
-    used = {module: [name for name in names if name in called] for module, names in IMPORTS.items()}
+    words = set(re.findall(r"\w+", re.sub("#.*", "", text)))  # comments tell of the host's functions
+    used = {module: [name for name in names if name in words] for module, names in IMPORTS.items()}
     return "\n".join(_wrapped(f"from {module} import {', '.join(names)}") for module, names in used.items() if names)
 
 

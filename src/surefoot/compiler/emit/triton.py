@@ -12,7 +12,8 @@ import re
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
-from surefoot.compiler.plan import COMPUTE, Kinds, Plan
+from surefoot.compiler.plan import BLOCKWISE, COMPUTE, Kinds, Plan
+from surefoot.errors import UsageError
 
 FLOAT64 = Language(
     "Triton",
@@ -100,8 +101,13 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         kinds: of the arrays.
         stochastic: round every bfloat16 array that is written at random, in proportion; else `keys` is not read.
         strided: neighbours may be apart; else `strides` is not read.
+
+    Raises:
+        UsageError: an array is in 8 bits.
     """
     each = plan.kinds(kinds)
+    if any(kind in BLOCKWISE for kind in each.values()):
+        raise UsageError("there is no Triton kernel yet for state in 8 bits; take engine='eager', or other state.")
     compute = COMPUTE[each["w"]]
     made = parts(plan, title, kinds, FLOAT64 if compute == "float64" else FLOAT32)
     body = [

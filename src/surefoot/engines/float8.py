@@ -1,0 +1,47 @@
+"""The numbers of 8-bit state: which share of its block's scale each code of a byte stands for.
+
+A code is a float that counts downwards from 1: three bits of mantissa, as many of exponent as are left. It is the upper
+bits of a float32, but for a constant, so that integer arithmetic converts it. With a sign it spans 16 binades, and what
+is smaller is rounded to zero or to the least number. What is never negative needs no sign and spans 32, as its root
+spans 16; of it nothing becomes zero, by whose root a rule may divide.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+SHIFT = 20
+"""Bits of a float32 that its code has not: they decide, together with as many random ones, between two codes."""
+
+ONE = 0x3F800000 >> SHIFT
+
+
+class Format(NamedTuple):
+    """Which codes there are.
+
+    Attributes:
+        most: the code of 1.
+    """
+
+    most: int
+
+    @property
+    def below(self) -> int:
+        """What is added to a code to have the upper bits of its number."""
+        return ONE - self.most
+
+    @property
+    def least(self) -> float:
+        """The number of code 1; that of code 0 is zero."""
+        (number,) = struct.unpack("<f", struct.pack("<I", (self.below + 1) << SHIFT))
+        return float(number)
+
+
+SIGNED, POSITIVE = Format(127), Format(255)
+
+SIGN = 0x80
+"""The bit of a code that is negative."""
+
+LOW = (1 << SHIFT) / SIGNED.least
+"""What makes random bits comparable with a number below the least one."""

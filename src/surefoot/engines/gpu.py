@@ -1,0 +1,106 @@
+"""The GPU engine: the rule's generated kernel, all tensors of a step in one launch of Triton.
+
+The kernel goes by tables on the device (`mirror.py`). Work is put on torch's current stream, and the host waits for
+none of it. Where the device counts the steps (`capturable`), their scalars are computed there (`device_rows.py`), so a
+captured CUDA graph is a whole step. On CPU tensors the same code runs in Triton's interpreter, which shows everything
+but speed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import linecache
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surefoot.engines import device_rows
+from surefoot.engines.launch import Launch
+from surefoot.engines.mirror import Mirror, capturing
+from surefoot.engines.rounding import keys_at
+from surefoot.engines.triton_setup import with_cache
+from surefoot.errors import UsageError
+
+BLOCK = 1 << 10
+"""Weights in a chunk: eight for each thread."""
+
+WARPS = 4
+
+
+def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
+    """Step every tensor of a launch; `values` are the hyperparameters of each group.
+
+    Raises:
+        UsageError: a CUDA graph is being captured, and the host counts the steps.
+    """
+    if capturing(launch.device) and not launch.counted:
+        raise UsageError(
+            "a CUDA graph is being captured of a step whose number the host counts: every replay would be that step "
+            "again. Make the optimizer with capturable=True, or set it in its param_groups, before the first step."
+        )
+    with _current(launch.device):
+        chunks, *others = _tables(launch, values)
+        if launch.skip is not None:
+            chunks = chunks * (launch.skip == 0)  # chunks of no weights
+        for part in _parts(launch, chunks):
+            if len(part):
+                _start(launch, part, others)
+
+
+def _start(launch: Launch, chunks: Tensor, others: Sequence[Tensor]) -> None:
+    """Launch the kernel: one program for each chunk."""
+    kernel = compiled(launch.kernel.text)[(len(chunks),)]
+    how = {"BLOCK": launch.chunk, "num_warps": WARPS, "enable_fp_fusion": False}
+    with_cache(lambda: kernel(chunks, *others, **how))
+
+
+def _parts(launch: Launch, chunks: Tensor) -> list[Tensor]:
+    """Return the chunks of each launch: all in one, but weights that share memory move one after the other."""
+    if not launch.overlaps:
+        return [chunks]
+    tensor = launch.places()[0][:, 0]
+    ends = [0, *(np.flatnonzero(np.diff(tensor)) + 1).tolist(), len(tensor)]
+    return [chunks[first:last] for first, last in pairwise(ends)]
+
+
+def _tables(launch: Launch, values: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+    """Return chunks, pointers, strides, scalars and keys on the device."""
+    if launch.mirror is None:
+        launch.mirror = Mirror(launch.device, counted=launch.counted)
+    mirror: Mirror = launch.mirror
+    chunks, pointers, strides = launch.places()
+    places = mirror.fixed("chunks", chunks), mirror.changing("pointers", pointers), mirror.fixed("strides", strides)
+    if not launch.counted:
+        return *places, mirror.changing("scalars", launch.scalars(values)), mirror.changing("keys", launch.keys())
+    steps, keys = device_rows.step_counts(launch), mirror.fixed("keys", launch.keys())
+    if launch.kernel.stochastic:
+        keys = keys_at(keys, steps[mirror.fixed("rows", launch.rows_of_runs())])
+    return *places, device_rows.scalars(launch, values, steps), keys
+
+
+@functools.lru_cache(maxsize=1024)
+def compiled(text: str) -> Any:
+    """Return the kernel `step` of a module's text; Triton compiles it when it is first called, and keeps that on disk.
+
+    Triton reads a function's source where tracebacks find it, in `linecache`: no file is needed.
+    """
+    name = "surefoot_kernel_" + hashlib.sha256(text.encode()).hexdigest()[:24]
+    file = f"<{name}>"
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    module = types.ModuleType(name)
+    exec(compile(text, file, "exec"), module.__dict__)
+    return module.step
+
+
+@contextlib.contextmanager
+def _current(device: torch.device) -> Iterator[None]:
+    """Make a device the current one, on which Triton launches."""
+    with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+        yield
