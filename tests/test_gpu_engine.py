@@ -215,7 +215,7 @@ def test_tensors_on_two_devices_are_torchs_to_refuse():
 
 
 def test_chunks_are_the_engines():
-    kernel = SimpleNamespace()
+    kernel = SimpleNamespace(before=())
     assert dispatch.launch("gpu", kernel, 0).chunk == gpu.BLOCK
     assert dispatch.launch("cpu", kernel, 0).chunk > gpu.BLOCK
 
@@ -241,7 +241,7 @@ def test_keys_on_the_device_are_the_hosts():
 def rows_on(settings, counts):
     """The rows of scalars as the device computes them, of groups with some step counts each."""
     made = plan(trace(settings[0].rule, settings[0].hyper))
-    launch = Launch(SimpleNamespace(plan=made), 0, counted=True)
+    launch = Launch(SimpleNamespace(before=(), plan=made), 0, counted=True)
     launch.rows = [(group, torch.tensor(t)) for group, ts in enumerate(counts) for t in ts]
     found = device_rows.scalars(launch, [s.hyper for s in settings], device_rows.step_counts(launch))
     expected = [made.host({**settings[group].hyper, "t": float(t)}) for group, t in launch.rows]

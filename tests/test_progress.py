@@ -2,7 +2,6 @@
 
 import io
 import time
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -19,14 +18,14 @@ def trial():
     return plan("article", options).trials[0]
 
 
-def bars(trial, width=80):
+def bars(width=80):
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     drawn = progress._bars(console)
     return drawn, progress.Bars(drawn, many=True)
 
 
 def test_epochs_done_before_are_no_part_of_the_speed(trial):
-    drawn, shown = bars(trial)
+    drawn, shown = bars()
     shown.observe(trial, events.Started(trial.key, 4))
     (task,) = drawn.tasks
     assert task.completed == 4 * trial.steps_per_epoch
@@ -40,7 +39,7 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
-    drawn, shown = bars(trial, width)
+    drawn, shown = bars(width)
     with drawn:
         shown.observe(trial, events.Started(trial.key, 0))
         for step in (1, 2):

@@ -266,7 +266,8 @@ def test_ten_thousand_trials_load_with_few_queries(store):
     with store._writing() as connection:
         for number in range(10_000):
             connection.execute(
-                "INSERT INTO trials SELECT ?, ?, 's', 'l', 'r', 'c', '{\"lr\": 0.1}', 0, '{}', '{}', 'running', '', 'measure'",
+                "INSERT INTO trials SELECT ?, ?, 's', 'l', 'r', 'c', '{\"lr\": 0.1}', 0, '{}', '{}', 'running', '',"
+                " 'measure'",
                 (number, f"k{number}"),
             )
         connection.execute(f"INSERT INTO epochs SELECT id, e.* FROM trials, ({finished}) e")
@@ -412,7 +413,7 @@ def test_a_store_of_the_first_version_is_read_and_then_goes_on(path, monkeypatch
         Store(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.execute(
-            "INSERT INTO trials VALUES (1, 'k1', 'article', 'Adam', 'adam', 'keras', '{}', 0, '{}', '{}', 'finished', '')"
+            "INSERT INTO trials VALUES (1, 'k1', 'article', 'A', 'adam', 'keras', '{}', 0, '{}', '{}', 'finished', '')"
         )
         old.execute("INSERT INTO outcomes VALUES (1, 0.085, 0.98, 0.01, 0.99, 0.14, 3464272, 432266)")
     with Store(path, readonly=True) as reader:

@@ -1,9 +1,9 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `clip` and `where` from here and nothing from a framework, so the same text runs on
-Python floats, NumPy arrays, torch tensors and the compiler's symbols. No framework is imported: the argument's type
-tells which one is in use, and that one has been imported already by whoever made the array. On Python floats (values
-that depend only on hyperparameters and the step count) the arithmetic is float64.
+A rule imports `sqrt`, `maximum`, `clip`, `where` and `total` from here and nothing from a framework, so the same text
+runs on Python floats, NumPy arrays, torch tensors and the compiler's symbols. No framework is imported: the argument's
+type tells which one is in use, and that one has been imported already by whoever made the array. On Python floats
+(values that depend only on hyperparameters and the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -38,6 +38,20 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     if isinstance(condition, bool):
         return a if condition else b
     return _namespace(condition, a, b).where(condition, a, b)
+
+
+def total(x: Array) -> Array:
+    """Return the sum over a whole tensor, added in float64: what a rule that looks at norms is made of.
+
+    All weights of one parameter then depend on each other; a rule that can do without should.
+    """
+    if isinstance(x, int | float):
+        return x
+    namespace = _namespace(x)
+    if hasattr(x, "__mathops__"):
+        return namespace.total(x)
+    summed = namespace.sum(x, dtype=namespace.float64)
+    return summed.to(x.dtype) if hasattr(summed, "to") else x.dtype.type(summed)
 
 
 def _namespace(*arrays: Array) -> Any:

@@ -1,8 +1,8 @@
 """The operations of one update as a graph, in which equal operations are one node.
 
 A node is *per weight* if it depends on the weight, its gradient or its state; everything else depends only on
-hyperparameters and the step count. No operation is ever moved, split or merged with another: floating-point numbers are
-added in the order in which the rule's author wrote them.
+hyperparameters, the step count, and sums over a whole tensor (`total`). No operation is ever moved, split or merged
+with another: floating-point numbers are added in the order in which the rule's author wrote them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Graph:
         """Return the node of this operation on these arguments, made if it is new."""
         key = (op, tuple(map(id, args)), repr(value))
         if key not in self._known:
-            per_weight = op == "array" or any(arg.per_weight for arg in args)
+            per_weight = op == "array" or (op != "total" and any(arg.per_weight for arg in args))
             self._known[key] = Node(op, args, value, per_weight)
             self.nodes.append(self._known[key])
         return self._known[key]

@@ -85,6 +85,10 @@ class Plan:
         size = {name: _BYTES[kind] for name, kind in self.kinds(kinds).items()}
         return sum(size[name] for name in (*self.reads, *self.outputs))
 
+    def compute(self, kinds: Kinds) -> str:
+        """Return the kind of number that the kernel computes in."""
+        return COMPUTE[kinds if isinstance(kinds, str) else kinds["w"]]
+
     @cached_property
     def _steps(self) -> list[tuple[Callable[..., Any] | None, Any]]:
         """What the host does for each of `scalars`: an operation on earlier ones by number, or an input or constant."""

@@ -78,6 +78,11 @@ class SymbolOps:
         """Choose by a condition."""
         return _apply("where", condition, a, b)
 
+    @staticmethod
+    def total(x: Any) -> Symbol:
+        """Sum over the whole tensor."""
+        return _apply("total", x)
+
 
 def _apply(op: str, *args: Any) -> Symbol:
     graph = next(arg.graph for arg in args if isinstance(arg, Symbol))

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import Plan, plan
+from surefoot.compiler.plan import COMPUTE, Plan
+from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
@@ -27,12 +28,16 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for."""
+    """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
+
+    `before` are the kernels of the sums over whole tensors that this one needs: see `compiler/stages.py`.
+    """
 
     plan: Plan
     text: str
     stochastic: bool
     strided: bool
+    before: tuple[Kernel, ...] = ()
 
 
 def form(hyper: Mapping[str, Any]) -> Form:
@@ -48,7 +53,12 @@ def _form(value: Any) -> Any:
 
 def compiles(rule: Rule, of: Form) -> bool:
     """Tell whether there is a kernel for a rule; if not, a warning says why, once."""
-    return _plan(rule, of) is not None
+    return _stages(rule, of) is not None
+
+
+def sums(rule: Rule, of: Form) -> bool:
+    """Tell whether a rule that `compiles` adds up whole tensors."""
+    return len(_stages(rule, of) or ()) > 1
 
 
 @functools.lru_cache(maxsize=1024)
@@ -66,21 +76,27 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
     Raises:
         UsageError: the rule cannot be compiled.
     """
-    made = _plan(rule, of)
+    made = _stages(rule, of)
     if made is None:
         raise UsageError(f"there is no kernel for the rule {rule.name}; ask `compiles` first.")
-    text = EMIT[engine](made, rule.name, dict(kinds), stochastic=stochastic, strided=strided)
-    return Kernel(made, text, stochastic, strided)
+    *before, last = made
+    kept = dict(kinds) | {f"total{k}": COMPUTE[dict(kinds)["w"]] for k in range(len(before))}
+
+    def emit(part: Plan, *, stochastic: bool) -> str:
+        return EMIT[engine](part, rule.name, kept, stochastic=stochastic, strided=strided)
+
+    earlier = tuple(Kernel(part, emit(part, stochastic=False), False, strided) for part in before)
+    return Kernel(last, emit(last, stochastic=stochastic), stochastic, strided, earlier)
 
 
 @functools.lru_cache(maxsize=1024)
-def _plan(rule: Rule, of: Form) -> Plan | None:
+def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
     try:
         graph = trace(rule, dict(of))
         for name, value in of:
             if value == UNREAD and name in graph.assumed:
                 raise UsageError(f"it asks whether {name} is zero, and that is a tensor; give a number.")
-        return plan(graph)
+        return stages(graph)
     except UsageError as error:
         _say_once(rule, str(error))
         return None

@@ -63,4 +63,7 @@ def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> 
 
 def run(engine: str, launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
     """Step every tensor of a launch; `values` are the hyperparameters of each group."""
+    for k, sum_of in enumerate(launch.before):
+        _RUN[engine](sum_of, values)
+        launch.sum_up(k)
     _RUN[engine](launch, values)

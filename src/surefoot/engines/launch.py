@@ -17,7 +17,7 @@ from torch import Tensor
 
 from surefoot.compiler.plan import scales
 from surefoot.engines.choice import Kernel
-from surefoot.engines.layout import Runs
+from surefoot.engines.layout import Runs, find_runs
 from surefoot.engines.rounding import key, key_before_steps
 
 CHUNK = 1 << 14
@@ -61,6 +61,10 @@ class Launch:
         self._fixed: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
         self.size = 0
         """Weights that the kernel steps."""
+        self.before = [Launch(one, seed, chunk, counted=counted) for one in kernel.before]
+        """The launches of the sums over whole tensors that this one needs, each with a row for each tensor."""
+        self._summed: list[list[Tensor]] = []
+        self._totals: list[dict[str, float]] = []
 
     def add(self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int) -> slice:
         """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
@@ -75,8 +79,10 @@ class Launch:
         Returns:
             its runs.
         """
-        if self.counted or (group, t) not in self.rows[-1:]:
+        if self.before or self.summing or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
+        if self.before:
+            arrays = self._add_before(arrays, group, t, parameter)
         first, row, names = len(self._runs), len(self.rows) - 1, [*arrays]
         own = self.kernel.plan.arrays
         columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
@@ -90,6 +96,31 @@ class Launch:
         outputs = [*self.kernel.plan.outputs]
         self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
         return slice(first, len(self._runs))
+
+    def _add_before(self, arrays: Mapping[str, Tensor], group: int, t: Any, parameter: int) -> Mapping[str, Tensor]:
+        """Add a parameter to the launches of the sums, with memory for what they sum up."""
+        weight = arrays["w"]
+        dtype = torch.promote_types(weight.dtype, torch.float32)
+        summed = [torch.empty_like(weight, dtype=dtype) for _ in self.before]
+        self._summed.append(summed)
+        for k, launch in enumerate(self.before):
+            given = {**arrays, f"total{k}": summed[k]}
+            found = find_runs([*given.values()])
+            launch.add(given, found or Runs([], (), 0), group, t, parameter)
+        return arrays
+
+    def sum_up(self, k: int) -> None:
+        """Add up what the launch of sum `k` has written, for it and those that follow."""
+        self._totals = self._totals if k else [{} for _ in self.rows]
+        for row, summed in zip(self._totals, self._summed, strict=True):
+            row[f"total{k}"] = float(summed[k].sum(dtype=torch.float64))
+        for launch in self.before:
+            launch._totals = self._totals
+
+    @property
+    def summing(self) -> bool:
+        """Whether this launch writes what is to be summed."""
+        return any(name.startswith("total") for name in self.kernel.plan.outputs)
 
     @property
     def device(self) -> torch.device:
@@ -110,7 +141,9 @@ class Launch:
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return a row of scalars for each group and step count."""
-        scalars = [self.kernel.plan.host({**values[group], "t": t}) for group, t in self.rows]
+        totals = self._totals or [{}] * len(self.rows)
+        rows = zip(self.rows, totals, strict=True)
+        scalars = [self.kernel.plan.host({**values[group], **own, "t": t}) for (group, t), own in rows]
         return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))
 
     def keys(self) -> NDArray[np.int64]:
@@ -133,16 +166,22 @@ class Launch:
         """Go to the next step of every tensor; where the device counts, whoever owns the counts has done so."""
         if not self.counted:
             self.rows = [(group, t + 1) for group, t in self.rows]
+        for launch in self.before:
+            launch.next()
 
     def move(self, runs: slice, distance: int) -> None:
         """Tell that the gradient of a parameter, in these runs, lies so many bytes from where it lay."""
         arrays = self.kernel.plan.arrays
         if "g" in arrays and self._fixed is not None:
             self._fixed[1][runs, arrays.index("g")] += distance
+        for launch in self.before:
+            launch.move(runs, distance)
 
     @functools.cached_property
     def overlaps(self) -> bool:
         """Whether weights of two parameters share memory, or lie between each other's."""
+        if self.summing:
+            return False
         column = self.kernel.plan.arrays.index("w")
         order = sorted(range(len(self._runs)), key=lambda run: self._pointers[run][column])
         starts = [self._pointers[run][column] for run in order]
@@ -153,6 +192,8 @@ class Launch:
     def done(self) -> None:
         """Tell autograd what was written, and let go of the gradients, which whoever steps again looks up anew."""
         self._read.clear()
+        for launch in self.before:
+            launch.done()
         torch.autograd.graph.increment_version(self.written)
 
 

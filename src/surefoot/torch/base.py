@@ -261,6 +261,8 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
         """Step a parameter at once, or leave it to the kernel that steps the whole program."""
         usable = self._usable(p, grad, settings)
+        if hasattr(p, "to_local") and choice.sums(self.rule, choice.form(settings.hyper)):
+            raise UsageError(f"{self.rule.name} sums over whole tensors, and of a sharded one only its shard is here.")
         own = self._ensure_state(p, settings)
         own["step"] += program.scaling.advance
         number = program.number()

@@ -135,8 +135,12 @@ class Program:
             if shown:
                 _say_once(shown)
             return False
+        kernel = self._kernel(engine, shown)
+        if kernel.before and (counted or len(shown.runs.addresses) > 1 or self.options.state_dtype == torch.uint8):
+            _say_once("its rule sums over whole tensors; give it dense ones, not capturable, and no 8-bit state")
+            return False
         t = step if counted else float(step)
-        launch = self._launch(engine, shown, counted)
+        launch = self._launch(engine, kernel, shown, counted)
         runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number)
         # of inference tensors nobody knows whether they were written to, of a sharded one the shard is a tensor apart
         watched = not step.is_inference() and is_plain(p) and (counted or step.device.type == "cpu")
@@ -146,12 +150,15 @@ class Program:
             self._watch.add(p, grad, own, tensors(own, names), counted=counted)
         return True
 
-    def _launch(self, engine: str, shown: Fitted, counted: bool) -> Launch:
-        """Return the launch that the parameter belongs to: of its kernel, on its device."""
+    def _kernel(self, engine: str, shown: Fitted) -> choice.Kernel:
+        """Return the kernel that steps the parameter."""
         form = self._groups[-1].settings.form or ()
         short = any(kind in RANDOM for name, kind in shown.kinds if name != "g")
         rounded = self.options.stochastic_rounding and short
-        kernel = choice.kernel(engine, self.rule, form, shown.kinds, stochastic=rounded, strided=shown.strided)
+        return choice.kernel(engine, self.rule, form, shown.kinds, stochastic=rounded, strided=shown.strided)
+
+    def _launch(self, engine: str, kernel: choice.Kernel, shown: Fitted, counted: bool) -> Launch:
+        """Return the launch that the parameter belongs to: of its kernel, on its device."""
         self.ran.add(engine)
         key = kernel, shown.arrays["w"].device, counted
         if key not in self._launches:

@@ -60,9 +60,10 @@ def parts(plan: Plan, title: str, kinds: Kinds, language: Language) -> Parts:
 
 def _doc(plan: Plan, title: str, kinds: Kinds) -> str:
     each, name = plan.kinds(kinds), re.sub(r"\W", "_", title)
-    others = ", ".join(f"{spelled(array)}: {kind}" for array, kind in each.items() if kind != each["w"])
+    main = kinds if isinstance(kinds, str) else kinds["w"]
+    others = ", ".join(f"{spelled(array)}: {kind}" for array, kind in each.items() if kind != main)
     return (
-        f"One step of {name} in {each['w']}{f' ({others})' if others else ''}: {len(plan.reads)} arrays read and "
+        f"One step of {name} in {main}{f' ({others})' if others else ''}: {len(plan.reads)} arrays read and "
         f"{len(plan.outputs)} written, {plan.bytes_per_weight(kinds)} bytes a weight."
     )
 

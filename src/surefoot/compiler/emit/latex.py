@@ -79,6 +79,7 @@ LANGUAGE = Language(
     "LaTeX",
     {
         "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
+        "total": Spelling(r"\sum {}", PRODUCT, (PRODUCT,)),
         "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
         "mul": Spelling(r"{} \, {}", PRODUCT, (PRODUCT, PRODUCT)),
         "truediv": Spelling(r"\frac{{{}}}{{{}}}", SIGN, (CHOICE, CHOICE)),

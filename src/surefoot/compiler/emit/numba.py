@@ -14,7 +14,7 @@ from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
-from surefoot.compiler.plan import BLOCK, BLOCKWISE, COMPUTE, HALF, Kinds, Plan
+from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",
@@ -86,7 +86,7 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         strided: neighbours may be apart; else `strides` is not read.
     """
     made, each = parts(plan, title, kinds, LANGUAGE), plan.kinds(kinds)
-    compute = COMPUTE[each["w"]]
+    compute = plan.compute(kinds)
     at = {name: f"at_{spelled(name)}[i{_stride(name, strided)}]" for name in each}
     random = "random_bits(number, i, key, {})" if stochastic else ""
     found = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]

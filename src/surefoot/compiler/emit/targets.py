@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
-from surefoot.compiler.graph import needed
-from surefoot.compiler.plan import SIZES, plan
+from surefoot.compiler.graph import Graph, needed
+from surefoot.compiler.plan import SIZES
+from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import unknown
 from surefoot.rule import Rule
 
 _EMIT: dict[str, Callable[..., str]] = {
-    "numba": lambda graph, title, _, dtype: numba.emit(plan(graph), title, dtype),
-    "triton": lambda graph, title, _, dtype: triton.emit(plan(graph), title, dtype),
+    "numba": lambda graph, title, _, dtype: _kernels(numba.emit, graph, title, dtype),
+    "triton": lambda graph, title, _, dtype: _kernels(triton.emit, graph, title, dtype),
     "latex": lambda graph, _, hyper, __: latex.emit(graph, hyper),
     "js": lambda graph, title, _, __: javascript.emit(graph, title),
 }
@@ -51,3 +52,8 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
     reads = sum(node.op == "array" for node in needed(graph.outputs.values()))
     moved = SIZES[dtype] * (reads + len(graph.outputs))
     return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved)
+
+
+def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:
+    """Return the kernel of each stage, in the order in which they run."""
+    return "\n\n".join(write(stage, title, dtype) for stage in stages(graph))

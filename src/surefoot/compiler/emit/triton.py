@@ -12,7 +12,7 @@ import re
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
-from surefoot.compiler.plan import BLOCKWISE, COMPUTE, Kinds, Plan
+from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
 
 FLOAT64 = Language(
@@ -108,7 +108,7 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     each = plan.kinds(kinds)
     if any(kind in BLOCKWISE for kind in each.values()):
         raise UsageError("there is no Triton kernel yet for state in 8 bits; take engine='eager', or other state.")
-    compute = COMPUTE[each["w"]]
+    compute = plan.compute(kinds)
     made = parts(plan, title, kinds, FLOAT64 if compute == "float64" else FLOAT32)
     body = [
         f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})  # {comment}"

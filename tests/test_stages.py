@@ -1,0 +1,125 @@
+"""Rules that sum over whole tensors: planned as stages, equal to the rule on NumPy, on each engine."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import Parameter
+
+from surefoot.compiler.emit.targets import emit
+from surefoot.compiler.stages import stages
+from surefoot.compiler.trace import trace
+from surefoot.errors import SurefootWarning, UsageError
+from surefoot.mathops import sqrt, total
+from surefoot.rule import Rule, Step, rule
+from surefoot.rules import RULES
+from surefoot.torch import RuleOptimizer
+from surefoot.update import update
+
+pytestmark = pytest.mark.usefixtures("kernel_cache")
+
+
+@rule(slots=("m",), source="this test")
+def normalized(g, state, _t, *, lr=0.1, beta1=0.9, eps=1e-8):
+    """Momentum of gradients, each divided by the norm of its tensor; the mean divided by its own."""
+    m = beta1 * state.m + (1 - beta1) * (g / (sqrt(total(g * g)) + eps))
+    return Step(rate=lr / (sqrt(total(m * m)) + eps), direction=m, m=m)
+
+
+SHAPES = [(5, 3), (7,), (), (2, 3, 4, 4), (0,)]
+
+
+def params(dtype=torch.float64) -> list[Parameter]:
+    torch.manual_seed(0)
+    return [Parameter(torch.randn(shape, dtype=torch.float64).to(dtype)) for shape in SHAPES]
+
+
+def train(optimizer, steps: int = 5) -> list[np.ndarray]:
+    ps = optimizer.param_groups[0]["params"]
+    for k in range(steps):
+        torch.manual_seed(k)
+        for p in ps:
+            p.grad = torch.randn(p.shape, dtype=torch.float64).to(p.dtype)
+        optimizer.step()
+    return [p.detach().double().numpy() for p in ps]
+
+
+def on_numpy(own: Rule, steps: int = 5) -> list[np.ndarray]:
+    weights = [p.detach().numpy() for p in params()]
+    states = [{"m": np.zeros_like(w)} for w in weights]
+    hyper = own.complete({})
+    for k in range(steps):
+        torch.manual_seed(k)
+        gradients = [torch.randn(shape, dtype=torch.float64).numpy() for shape in SHAPES]
+        for i, g in enumerate(gradients):
+            weights[i], states[i], _ = update(own, weights[i], g, states[i], k + 1, hyper)
+    return weights
+
+
+def test_each_sum_is_a_stage():
+    first, second, last = stages(trace(normalized, normalized.complete({})))
+    assert [list(stage.outputs) for stage in (first, second, last)] == [["total0"], ["total1"], ["w", "state.m"]]
+    assert first.reads == ("g",)
+    assert second.reads == ("g", "state.m")
+
+
+def test_a_rule_without_sums_is_one_stage():
+    assert len(stages(trace(RULES["adam"], RULES["adam"].complete({})))) == 1
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_equals_the_rule_on_numpy(engine):
+    optimizer = RuleOptimizer(params(), normalized, engine=engine)
+    for ours, theirs in zip(train(optimizer), on_numpy(normalized), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+    assert optimizer.engine == ("cpu" if engine == "auto" else "eager")
+
+
+def test_the_norm_is_that_of_each_tensor():
+    """One step of unit length for each tensor, whatever its gradient."""
+    before = [p.detach().numpy() for p in params()]
+    after = train(RuleOptimizer(params(), normalized), steps=1)
+    lengths = [np.linalg.norm(b - a) for b, a in zip(before, after, strict=True) if a.size]
+    np.testing.assert_allclose(lengths, 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_other_numbers(dtype):
+    ours = train(RuleOptimizer(params(dtype), normalized))
+    for a, b in zip(ours, on_numpy(normalized), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=20 * torch.finfo(dtype).eps)
+
+
+def test_steps_are_laid_out_once_and_copies_go_on():
+    optimizer = RuleOptimizer(params(), normalized)
+    train(optimizer, steps=2)
+    assert optimizer._program is not None
+    twin = copy.deepcopy(optimizer)
+    for a, b in zip(train(optimizer), train(twin), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_channels_last_is_one_run():
+    ps = [Parameter(torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last))]
+    optimizer = RuleOptimizer(ps, normalized)
+    train(optimizer, steps=1)
+    assert optimizer.engine == "cpu"
+
+
+def test_a_parameter_in_pieces_is_eager_and_says_so():
+    ps = [Parameter(torch.randn(4, 6)[:, :3])]
+    optimizer = RuleOptimizer(ps, normalized)
+    with pytest.warns(SurefootWarning, match="sums over whole tensors"):
+        train(optimizer, steps=1)
+    assert optimizer.engine == "eager"
+
+
+def test_printed_as_kernels_and_formulas():
+    hyper = normalized.complete({})
+    assert emit(normalized, hyper, "numba").text.count("def step(") == 3
+    assert r"\sum" in emit(normalized, hyper, "latex").text
+    with pytest.raises(UsageError, match="total"):
+        emit(normalized, hyper, "js")
