@@ -19,6 +19,8 @@ lint: $(READY)  ## style, formatting and types
 bench: $(READY)  ## the benchmarks that need no other framework
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/state8.py
+	$(BIN)/surefoot bench
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surefoot needs Python 3.11 or newer: make PYTHON=python3.12")'

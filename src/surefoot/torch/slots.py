@@ -1,0 +1,134 @@
+"""What an optimizer keeps for its parameters, and how it is restored from a checkpoint.
+
+Slots of the rule lie in torch's `state`, under torch's names and in the kind of numbers asked for. A slot is made when
+it is first needed, starts where the rule says, and lies in memory as its parameter does. State in 8 bits is kept where
+kernels and the eager engine can use it; where autograd follows the state it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from surefoot.engines.blocks import Blocks
+from surefoot.engines.eager import Kept
+from surefoot.rule import Rule
+from surefoot.torch.kept import keep, kept, restored
+from surefoot.torch.lookup import find, reference
+from surefoot.torch.options import Options
+from surefoot.torch.program import Group, Settings
+from surefoot.torch.state import count, filled, loaded, number, slot_dtype, steps_so_far
+
+
+class SlotKeeper(torch.optim.Optimizer):
+    """An optimizer's slots and checkpoints; `RuleOptimizer` steps with them."""
+
+    rule: Rule
+    options = Options()
+
+    fixed: ClassVar[Mapping[str, Any]] = {}
+    """Options that make the class what it is: a checkpoint of a sibling does not change them."""
+
+    def _settings(self, group: Group) -> Settings:
+        """Return what a group says in the rule's words; `RuleOptimizer` knows."""
+        raise NotImplementedError
+
+    def _state_name(self, slot: str) -> str:
+        """Return the name of a slot in `state`."""
+        return slot
+
+    def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
+        """Return the parameter's state, with the step count and every slot in use."""
+        own: Group = self.state[p]
+        if "step" not in own:
+            own["step"] = count(steps_so_far(own), p, capturable=settings.capturable)
+        return self._with_slots(own, p, settings)
+
+    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
+        """Return each slot in use; those that the parameter's state lacks are new."""
+        own = self._with_slots({**own}, p, settings)
+        positive = self.rule.positive
+        return {slot: kept(own, self._state_name(slot), positive=slot in positive) for slot in settings.starts}
+
+    def _with_slots(self, own: Group, p: Tensor, settings: Settings) -> Group:
+        """Return a parameter's state, to which the slots in use that it lacked have been added."""
+        for slot in settings.starts:
+            if own.get(self._state_name(slot)) is None:
+                keep(own, self._state_name(slot), self._new_slot(p, slot, settings))
+        return own
+
+    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
+        start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
+        if dtype == torch.uint8:
+            positive = slot in self.rule.positive
+            return (
+                Blocks.of(p, positive=positive) if isinstance(start, str) else Blocks.full(p, start, positive=positive)
+            )
+        return filled(p if settings.differentiable else p.detach(), start, dtype)
+
+    def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
+        encode = not (settings.differentiable or settings.capturable)
+        return slot_dtype(p, slot, self.options.state_dtype, encode=encode)
+
+    def _decode(self, p: Tensor, own: Group, settings: Settings) -> None:
+        """Replace state in 8 bits by its numbers, for good."""
+        for slot, x in self._slots(p, own, settings).items():
+            if isinstance(x, Blocks):
+                wanted = slot_dtype(p, slot, torch.uint8, encode=False)
+                keep(own, self._state_name(slot), x.read().to(wanted))
+
+    def _restore_kinds(self, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
+        """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
+        for slot in settings.starts:
+            name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
+            if not isinstance(given.get(name), Tensor):
+                continue
+            if torch.uint8 in (wanted, given[name].dtype):
+                x = restored(given, name, p, wanted, positive=slot in self.rule.positive)
+                keep(self.state[p], name, x)
+            elif wanted != self.state[p][name].dtype:
+                self.state[p][name] = given[name].to(device=p.device, dtype=wanted, copy=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the rule with the optimizer: by its name, as functions are."""
+        return {**super().__getstate__(), "rule": reference(self.rule), "options": self.options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled state, or load a checkpoint: this optimizer's, or torch's of the same name.
+
+        What torch's checkpoint lacks stays as this optimizer was made; where it has a scheduler's `initial_lr`,
+        that is the learning rate at construction.
+        """
+        made = self.__dict__.get("param_groups", [])
+        super().__setstate__({**state, "rule": find(state["rule"])} if "rule" in state else state)
+        for group, before in zip(self.param_groups, made, strict=False):
+            self._complete(group, before)
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p in self.state:
+                    self.state[p] = loaded(self.state[p], p, capturable=group.get("capturable", False))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a checkpoint: this optimizer's, or torch's of the same name. See `torch.optim.Optimizer`."""
+        found: dict[str, Any] = {}
+        last = self.register_load_state_dict_pre_hook(lambda _, given: found.update(given))  # as other hooks leave it
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+        for group, given in zip(self.param_groups, found["param_groups"], strict=True):
+            settings = self._settings(group)
+            for p, index in zip(group["params"], given["params"], strict=True):
+                self._restore_kinds(p, settings, found["state"].get(index, {}))
+
+    def _complete(self, group: Group, made: Group) -> None:
+        """Complete a loaded group by the options that it lacks."""
+        if "initial_lr" in group:
+            group.setdefault("base_lr", number(group["initial_lr"]))
+        for name in (*self.defaults, "base_lr"):
+            if name in made:
+                group.setdefault(name, made[name])
+        group.update(self.fixed)
