@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -626,6 +627,19 @@ def test_after_fork():
     """
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=180)
     assert done.stdout == "True 0\n", done.stderr
+
+
+def test_where_numba_is_switched_off_the_eager_engine_steps():
+    code = "import torch, surefoot.torch as st; o = st.SGD([torch.nn.Parameter(torch.ones(3))]); print(o.engine)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+    )
+    assert done.stdout == "eager\n"
+    assert "NUMBA_DISABLE_JIT is set; unset it" in done.stderr
 
 
 SCRIPT = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,10 +44,7 @@ def engine(wanted: str, device: torch.device, *, counted: bool = False) -> str:
 @functools.lru_cache(maxsize=64)
 def _usable(engine: str, device_type: str) -> bool:
     """Tell whether an engine can step tensors on a type of device; if not, warn."""
-    if engine == "gpu":
-        reason = unusable(device_type)
-    else:
-        reason = "" if device_type == "cpu" else "engine='cpu' steps tensors on the CPU only"
+    reason = unusable(device_type) if engine == "gpu" else _without_numba(device_type)
     if reason:
         warnings.warn(
             f"tensors on {device_type} run on the eager engine, which is slower: {reason}",
@@ -54,6 +52,15 @@ def _usable(engine: str, device_type: str) -> bool:
             stacklevel=3,
         )
     return not reason
+
+
+def _without_numba(device_type: str) -> str:
+    """Return why Numba's kernels cannot step tensors on a type of device; nothing if they can."""
+    if device_type != "cpu":
+        return "engine='cpu' steps tensors on the CPU only"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set; unset it"
+    return ""
 
 
 def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> Launch:
