@@ -16,11 +16,12 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its 95 % t interval; `low` and `high` are None when one seed gives no interval."""
+    """A mean over `n` seeds and its t interval, 95 % unless told; one seed gives none: `low` and `high` are None."""
 
     mean: float
     low: float | None
@@ -39,8 +40,8 @@ class Difference:
     n: int
 
 
-def t_interval(values: Sequence[float]) -> Interval | None:
-    """The mean of the values with its 95 % t interval; None when there are no values.
+def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
+    """The mean of the values with its t interval (95 % unless told); None when there are no values.
 
     Use it for one figure of one optimizer over seeds. Do not compare two optimizers by looking whether their
     intervals overlap: use `paired_difference`.
@@ -50,7 +51,7 @@ def t_interval(values: Sequence[float]) -> Interval | None:
     mean = fmean(values)
     if len(values) == 1:
         return Interval(mean, None, None, 1)
-    half = _t_quantile(len(values)) * stdev(values) / sqrt(len(values))
+    half = _t_quantile(len(values), level) * stdev(values) / sqrt(len(values))
     return Interval(mean, mean - half, mean + half, len(values))
 
 
@@ -82,5 +83,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _t_quantile(n: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+def _t_quantile(n: int, level: float = LEVEL) -> float:
+    return float(stats.t.ppf((1 + level) / 2, n - 1))

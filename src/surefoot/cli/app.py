@@ -11,6 +11,7 @@ import typer
 
 import surefoot
 from surefoot.cli.bench import bench
+from surefoot.cli.check import check
 from surefoot.cli.compare import compare
 from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
@@ -29,6 +30,7 @@ app.command("report")(report)
 app.command("list")(list_all)
 app.command("kernel")(kernel)
 app.command("bench")(bench)
+app.command("check")(check)
 
 
 def _version(asked: bool) -> None:

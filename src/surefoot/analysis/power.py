@@ -1,0 +1,154 @@
+"""What a number of seeds can see: the smallest difference that is found four times out of five, and its inverse.
+
+Differences between two optimizers are taken seed by seed, so what counts is their own spread `sd` over seeds, not the
+spread of either score. With several comparisons every figure here is for the strictest step of Holm's correction
+(alpha / comparisons): the real power is at least that. "Found" means found in the right direction.
+
+The paired t-test has its power in closed form (noncentral t). The permutation test has none: each of a number of
+simulated studies with normal differences is solved for the true difference from which on it is significant.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor, inf
+
+import numpy as np
+from scipy import optimize, stats
+
+from surefoot.analysis.checks import Numbers, count, positive, share
+from surefoot.analysis.intervals import ALPHA
+from surefoot.analysis.permutation import DRAWS, EXACT, signs
+from surefoot.errors import UsageError
+
+POWER = 0.8
+STUDIES = 1000
+MOST_SEEDS = 100_000
+BLOCK = 2_000_000
+"""Numbers held at a time while simulating: 16 MB."""
+
+
+def power(difference: float, sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA) -> float:
+    """The chance that the paired t-test finds a true mean `difference`, after Holm's correction.
+
+    Args:
+        difference: the true mean difference, above 0, in the unit of `sd` (0.002 is 0.2 pp of accuracy).
+        sd: standard deviation of the paired differences over seeds.
+        seeds: pairs, at least 2.
+        comparisons: how many pairs of optimizers are tested together: m (m - 1) / 2 for m optimizers.
+        alpha: the two-sided level of all comparisons together.
+    """
+    return _t_power(positive(difference, "difference") / positive(sd, "sd"), *_design(seeds, comparisons, alpha))
+
+
+def detectable(sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA, wanted: float = POWER) -> float:
+    """The smallest true difference that the paired t-test finds with probability `wanted`, in the unit of `sd`.
+
+    Print it before a study: a smaller difference will most likely end as "not distinguishable".
+    """
+    design, aim = _design(seeds, comparisons, alpha), _aim(wanted)
+    top = 1.0
+    while _t_power(top, *design) < aim:
+        top *= 2
+    return positive(sd, "sd") * float(optimize.brentq(lambda effect: _t_power(effect, *design) - aim, 0, top))
+
+
+def seeds_needed(
+    difference: float, sd: float, *, comparisons: int = 1, alpha: float = ALPHA, wanted: float = POWER
+) -> int:
+    """The fewest seeds with which the paired t-test finds `difference` with probability `wanted`.
+
+    Raises UsageError when that would be more than 100,000.
+    """
+    low, high = 1, 2
+    while power(difference, sd, high, comparisons=comparisons, alpha=alpha) < _aim(wanted):
+        low, high = high, 2 * high
+        if high > MOST_SEEDS:
+            raise UsageError(
+                f"a difference of {difference:g} at a spread of {sd:g} would need more than {MOST_SEEDS:,} seeds. "
+                "Ask for a larger difference."
+            )
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = power(difference, sd, middle, comparisons=comparisons, alpha=alpha) >= wanted
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def permutation_power(
+    difference: float,
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+    studies: int = STUDIES,
+    seed: int = 0,
+) -> float:
+    """As `power`, for the paired permutation test: the share of `studies` simulated ones that find the difference.
+
+    It is 0 with fewer seeds than `permutation.fewest_pairs`, however large the difference.
+    """
+    effect = positive(difference, "difference") / positive(sd, "sd")
+    return float(np.mean(_turning_points(*_design(seeds, comparisons, alpha), studies, seed) <= effect))
+
+
+def permutation_detectable(
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+    wanted: float = POWER,
+    studies: int = STUDIES,
+    seed: int = 0,
+) -> float:
+    """As `detectable`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
+    found = np.sort(_turning_points(*_design(seeds, comparisons, alpha), studies, seed))
+    return positive(sd, "sd") * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
+
+
+def _design(seeds: int, comparisons: int, alpha: float) -> tuple[int, float]:
+    """The number of pairs and the level of the strictest of the comparisons."""
+    return count(seeds, "seeds", 2), share(alpha, "alpha") / count(comparisons, "comparisons")
+
+
+def _aim(wanted: float) -> float:
+    if not 0.05 < wanted < 1:  # below, the chance of a false finding is in the way
+        raise UsageError(f"wanted is {wanted}; expected a power between 0.05 and 1, such as 0.8.")
+    return wanted
+
+
+def _t_power(effect: float, seeds: int, level: float) -> float:
+    critical = stats.t.isf(level / 2, seeds - 1)
+    return float(stats.nct.sf(critical, seeds - 1, effect * np.sqrt(seeds)))
+
+
+def _turning_points(seeds: int, level: float, studies: int, seed: int) -> Numbers:
+    """For each simulated study of unit spread, the true difference from which on the test finds it."""
+    allowed = _allowed(seeds, level)
+    if allowed < 0:
+        return np.full(count(studies, "studies"), inf)
+    noise = np.random.default_rng([seed, seeds]).standard_normal((count(studies, "studies"), seeds))
+    patterns = signs(seeds, seed=seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
+    parts = np.array_split(noise, ceil(noise.shape[0] * len(patterns) / BLOCK))
+    return np.concatenate([_crossings(part, patterns, allowed) for part in parts])
+
+
+def _allowed(seeds: int, level: float) -> int:
+    """How many patterns besides the one seen may be as far from zero in a finding; -1 when none is possible."""
+    tried = 2 ** (seeds - 1) if seeds <= EXACT else DRAWS + 1
+    return floor(level * tried * (1 + 1e-12)) - 1
+
+
+def _crossings(noise: Numbers, patterns: Numbers, allowed: int) -> Numbers:
+    """Solve each row z of the noise for d: with d added to all pairs, all but `allowed` patterns s are nearer to zero.
+
+    The sum under s is s.z + d sum(s), and the sum seen is sum(z) + d n. The first is as far from zero as the second
+    until d has passed two crossings, one for each sign of the first.
+    """
+    under, seen = noise @ patterns.T, noise.sum(axis=1, keepdims=True)
+    size, n = patterns.sum(axis=1), noise.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a sampled pattern can be the one seen, or its opposite
+        last = np.maximum((under - seen) / (n - size), (-under - seen) / (n + size))
+    last[:, np.abs(size) == n] = inf
+    return np.partition(last, -allowed - 1, axis=1)[:, -allowed - 1]

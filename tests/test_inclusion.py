@@ -1,0 +1,118 @@
+"""Warnings of tuning that fell short: who contains whom, who lost, and who never got anywhere."""
+
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+
+from samples import trial
+from surefoot.analysis import group
+from surefoot.analysis.inclusion import INCLUDES, family, guessing_margin, inclusion_warnings, no_progress_warning
+
+
+def arm(label, rule, losses, **hyper):
+    records = [replace(trial(seed=seed), label=label, rule=rule, hyper=hyper) for seed in range(len(losses))]
+    (made,) = group(
+        [
+            replace(one, outcome=replace(one.outcome, train_loss=loss, test_accuracy=0.5 + 0.01 * seed))
+            for seed, (one, loss) in enumerate(zip(records, losses, strict=True))
+        ]
+    )
+    return made
+
+
+MOMENTUM = arm("momentum", "sgd", [0.10, 0.11, 0.09, 0.10, 0.11], momentum=0.9)
+
+
+def test_adam_that_lost_to_momentum_is_warned_of():
+    adam = arm("Adam (tuned)", "adam", [0.20, 0.22, 0.19, 0.21, 0.20], lr=0.001)
+    (warning,) = inclusion_warnings([adam, MOMENTUM])
+    assert warning.startswith("Adam (tuned) lost to momentum on training loss (0.204 against 0.102)")
+    assert "the tuning of Adam (tuned) looks insufficient" in warning
+    assert "eps" in warning
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [0.05, 0.04, 0.06, 0.05, 0.05],  # it won
+        [0.11, 0.10, 0.10, 0.11, 0.10],  # they tie
+        [0.9, 0.01, 0.3, 0.02, 0.4],  # behind, but by luck for all that can be seen
+        [0.20],  # one seed settles nothing
+        [nan, inf, 0.2],
+    ],
+)
+def test_no_warning_without_a_significant_loss(losses):
+    assert inclusion_warnings([arm("adam", "adam", losses), MOMENTUM]) == ()
+
+
+def test_only_a_special_case_is_compared():
+    better = [0.05, 0.05, 0.06, 0.05, 0.05]
+    adagrad = arm("adagrad", "adagrad", [0.4, 0.41, 0.39, 0.4, 0.4])
+    sgd = arm("sgd", "sgd", better)
+    assert inclusion_warnings([adagrad, sgd]) == ()  # Adagrad does not contain it
+    worse = arm("sgd", "sgd", [0.4, 0.41, 0.39, 0.4, 0.4])
+    assert inclusion_warnings([worse, MOMENTUM]) == ()  # the special one may lose
+    (warning,) = inclusion_warnings([sgd, MOMENTUM])
+    assert warning.startswith("momentum lost to sgd")
+    assert warning.endswith("a wider search space with momentum in it.")
+
+
+def test_only_seeds_of_both_count():
+    adam = arm("adam", "adam", [0.2, 0.2, 0.21, 0.2, 0.2, 99.0, 99.0])
+    assert "(0.202 against 0.102)" in inclusion_warnings([adam, MOMENTUM])[0]
+    late = group([replace(one, seed=one.seed + 50) for one in adam.trials])
+    assert inclusion_warnings([*late, MOMENTUM]) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "hyper", "name"),
+    [
+        ("sgd", {"lr": 0.1}, "sgd"),
+        ("sgd", {"momentum": 0.0}, "sgd"),
+        ("sgd", {"momentum": 0.9}, "momentum"),
+        ("sgd", {"momentum": 0.9, "nesterov": True}, "nesterov"),
+        ("momentum", {"momentum": 0.9}, "momentum"),
+        ("nesterov", {"momentum": 0.9}, "nesterov"),
+        ("rmsprop", {"momentum": 0.9}, "rmsprop with momentum"),
+        ("rmsprop", {}, "rmsprop"),
+        ("adam", {}, "adam"),
+    ],
+)
+def test_a_rule_may_be_another_one_by_its_options(rule, hyper, name):
+    assert family(rule, hyper) == name
+
+
+def test_the_table_is_choi_s_hierarchy_and_is_transitive():
+    assert {"momentum", "sgd"} <= set(INCLUDES["adam"])
+    assert {"nesterov", "sgd"} <= set(INCLUDES["nadam"])
+    for special in INCLUDES.values():
+        for name in special:
+            assert set(INCLUDES.get(name, ())) <= set(special)
+
+
+def test_fob_s_sgd_at_chance_is_warned_of():
+    """FOB's documented example shows SGD at 0.1135 on MNIST: the share of ones among the test images."""
+    margin = guessing_margin(0.1135, 10_000)
+    warning = no_progress_warning("SGD", [0.1135, 0.098, nan], 0.1135, margin=margin)
+    assert warning.startswith("No configuration of SGD beat the 0.1135 of guessing (the best reached 0.1135)")
+    assert no_progress_warning("SGD", [0.1135, 0.62], 0.1135, margin=margin) is None
+
+
+def test_luck_does_not_pass_for_progress():
+    assert guessing_margin(0.1, 10_000) == pytest.approx(0.009)
+    assert no_progress_warning("a", [0.104], 0.1, margin=0.009) is not None
+    assert no_progress_warning("a", [0.104], 0.1) is None
+
+
+def test_a_loss_must_fall_below_where_it_began():
+    assert no_progress_warning("a", [2.31, 2.302], 2.303, higher=False) is None
+    assert "0.1 of" not in no_progress_warning("a", [2.31, inf], 2.303, higher=False)
+    assert "2.303 of the untrained model (the best reached 2.31)" in no_progress_warning(
+        "a", [2.31, inf], 2.303, higher=False
+    )
+
+
+def test_where_all_diverged_it_says_so():
+    assert "(all diverged)" in no_progress_warning("a", [nan, nan], 0.1)
+    assert "(all diverged)" in no_progress_warning("a", [inf], 2.3, higher=False)
