@@ -411,7 +411,8 @@ def test_ten_thousand_tensors():
 
 
 @pytest.fixture
-def two_threads():
+def two_threads(monkeypatch):
+    monkeypatch.setattr(cpu, "SPLIT", CHUNK)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -605,7 +606,7 @@ def step_in_child(pipe, optimizer, p):
     optimizer.step()
     pipe.send(p.detach().numpy())
 
-p = torch.nn.Parameter(torch.zeros(cpu.SPLIT + 1))
+p = torch.nn.Parameter(torch.zeros(2 * cpu.SPLIT))
 optimizer = surefoot.torch.Adam([p])
 p.grad = torch.linspace(-1, 1, p.numel())
 optimizer.step()
@@ -645,7 +646,7 @@ def test_where_numba_is_switched_off_the_eager_engine_steps():
 SCRIPT = """
 import sys, threading, time, torch, surefoot.torch
 torch.set_num_threads(2)
-p = torch.nn.Parameter(torch.zeros(200_000))
+p = torch.nn.Parameter(torch.zeros(1_200_000))
 optimizer = surefoot.torch.SGD([p], lr=1.0)
 optimizer.step()
 print("numba" in sys.modules)
