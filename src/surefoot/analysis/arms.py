@@ -6,13 +6,16 @@ two settings, one seed twice, or trials of two protocols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 
 from surefoot.errors import UsageError
 from surefoot.store.records import Record, Status
+
+TUNED = " tuned"
+"""The end of a tuned optimizer's name; what stands before it is the name of the same optimizer with its defaults."""
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
@@ -63,6 +66,12 @@ def group(records: Sequence[Record]) -> tuple[Arm, ...]:
 def measured(records: Sequence[Record]) -> list[Record]:
     """The trials that count: those that chose a configuration must not be the ones that praise it."""
     return [record for record in records if record.purpose == "measure"]
+
+
+def defaults_of(label: str, labels: Collection[str]) -> str | None:
+    """The name of the same optimizer untuned, if it is one of the labels."""
+    name = label.removesuffix(TUNED)
+    return name if name != label and name in labels else None
 
 
 def _arm(label: str, trials: list[Record]) -> Arm:

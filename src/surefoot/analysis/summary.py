@@ -16,6 +16,8 @@ from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.intervals import Interval, t_interval
 from surefoot.analysis.plain import plain
 from surefoot.analysis.target import Reach, choose_target, reach
+from surefoot.analysis.tuning import TuningRow, tunings
+from surefoot.analysis.tuning_words import how_tuned
 from surefoot.analysis.verdict import Verdict, judge
 from surefoot.errors import UsageError
 from surefoot.store.records import Outcome, Record
@@ -53,7 +55,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """A study in numbers: rows in the order of the records, the target (a validation accuracy), verdict and notes."""
+    """A study in numbers: rows in the order of the records, the target (a validation accuracy), verdict and notes.
+
+    `tuning` has a row for each optimizer that was tuned.
+    """
 
     study: str
     protocol: Mapping[str, Any]
@@ -61,6 +66,7 @@ class Summary:
     target: float | None
     verdict: Verdict
     notes: tuple[str, ...]
+    tuning: tuple[TuningRow, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
@@ -77,13 +83,15 @@ def summarize(records: Sequence[Record]) -> Summary:
     arms = group(records)
     target = choose_target(arms)
     first = records[0]
+    tuning = tunings(records)
     return Summary(
         study=first.study,
         protocol=dict(first.protocol),
         rows=tuple(_row(arm, target) for arm in arms),
         target=target,
         verdict=judge(arms, int(first.protocol.get("test_size", 10_000))),
-        notes=tuple(_notes(records, arms, target)),
+        notes=tuple(_notes(records, arms, tuning, target)),
+        tuning=tuning,
     )
 
 
@@ -123,8 +131,12 @@ def _median(values: Iterable[float]) -> float | None:
     return median(known) if (known := list(values)) else None
 
 
-def _notes(records: Sequence[Record], arms: Sequence[Arm], target: float | None) -> Iterable[str]:
-    if records[0].study == "article":
+def _notes(
+    records: Sequence[Record], arms: Sequence[Arm], tuning: Sequence[TuningRow], target: float | None
+) -> Iterable[str]:
+    if tuning:
+        yield how_tuned(tuning)
+    elif records[0].study == "article":
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(len(arm.finished) >= 2 for arm in arms):
         yield (

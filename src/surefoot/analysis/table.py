@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from surefoot.analysis.intervals import Interval
 from surefoot.analysis.summary import Row, Summary
+from surefoot.analysis.tuning import Searched, TuningRow
 from surefoot.analysis.wording import (
     MISSING,
     duration,
@@ -68,6 +69,31 @@ def pair_table(summary: Summary) -> Table | None:
         for pair in summary.verdict.pairs
     )
     return Table(("Optimizer", "Difference", "Adjusted p", "Seeds"), rows) if rows else None
+
+
+def tuning_table(summary: Summary) -> Table | None:
+    """What tuning tried, chose and gained, a row per tuned optimizer; None where nothing was tuned.
+
+    A cell has a line for each hyperparameter that was searched.
+    """
+    cells = [_tuning_cells(row, summary) for row in summary.tuning]
+    return Table(tuple(cells[0]), tuple(tuple(row.values()) for row in cells)) if cells else None
+
+
+def _tuning_cells(row: TuningRow, summary: Summary) -> dict[str, str]:
+    counts = {"Diverged": row.diverged, "Failed": row.failed, "Unfinished": row.unfinished}
+    shown = {name for name in counts if any(getattr(other, name.lower()) for other in summary.tuning)} | {"Diverged"}
+    cells = {"Optimizer": row.defaults or row.label, "Trials": str(row.trials)}
+    cells |= {name: str(count) for name, count in counts.items() if name in shown}
+    cells["Chosen"] = "\n".join(_chosen(one) for one in row.searched) or MISSING
+    cells["Tried"] = "\n".join(f"{one.low:.3g}..{one.high:.3g}" for one in row.searched) or MISSING
+    if any(other.gain for other in summary.tuning):
+        cells["Gain, pp"] = with_bounds(row.gain, lambda value: signed_points(value).removesuffix(" pp"))
+    return cells
+
+
+def _chosen(one: Searched) -> str:
+    return f"{one.name} {MISSING if one.chosen is None else f'{one.chosen:.3g}'}"
 
 
 def _reach_cells(row: Row, target: str, many: bool) -> dict[str, str]:

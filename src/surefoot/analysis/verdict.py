@@ -10,7 +10,7 @@ pairs, although only those with the best are told: the best was picked by lookin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import sqrt
@@ -18,7 +18,7 @@ from statistics import fmean
 
 from surefoot.analysis.arms import Arm
 from surefoot.analysis.intervals import Difference, holm, paired_difference
-from surefoot.analysis.wording import join, minus, percent, points, seeds, signed_points
+from surefoot.analysis.wording import capitalized, in_words, join, minus, percent, points, seeds, signed_points
 
 ALPHA = 0.05
 
@@ -66,13 +66,33 @@ class Verdict:
 
 
 def judge(arms: Sequence[Arm], test_size: int) -> Verdict:
-    """The verdict on arms that were tested on `test_size` images; unfinished and failed trials are left out."""
+    """The verdict on arms that were tested on `test_size` images; unfinished and failed trials are left out.
+
+    Its sentences say "tuned Adam" for the label "Adam tuned", and "untuned Adam" for "Adam" beside it.
+    """
+    spoken = in_words([arm.label for arm in arms])
+    verdict = _judge([replace(arm, label=spoken[arm.label]) for arm in arms], test_size)
+    return _written(verdict, {words: label for label, words in spoken.items()})
+
+
+def _judge(arms: Sequence[Arm], test_size: int) -> Verdict:
     able = [arm for arm in arms if arm.finished]
     if len(able) < 2:
         return Verdict((*_nothing_to_compare(able), *_casualties(arms)))
     repeated = [arm for arm in able if len(arm.finished) >= 2]
     verdict = _judge_seeds(able, repeated, test_size) if len(repeated) >= 2 else _judge_once(able, test_size)
     return replace(verdict, sentences=(*verdict.sentences, *_casualties(arms)))
+
+
+def _written(verdict: Verdict, labels: Mapping[str, str]) -> Verdict:
+    """The verdict with the labels themselves, but for its sentences."""
+    best = None if verdict.best is None else labels[verdict.best]
+    ties, behind, rest = (
+        tuple(labels[words] for words in group) for group in (verdict.ties, verdict.behind, verdict.open)
+    )
+    pairs = tuple(replace(pair, best=labels[pair.best], other=labels[pair.other]) for pair in verdict.pairs)
+    sentences = tuple(capitalized(sentence) for sentence in verdict.sentences)
+    return replace(verdict, sentences=sentences, best=best, ties=ties, behind=behind, open=rest, pairs=pairs)
 
 
 def noise(accuracy: float, test_size: int) -> float:
@@ -130,7 +150,7 @@ def _judge_seeds(arms: Sequence[Arm], repeated: Sequence[Arm], test_size: int) -
 def _pairs_with(best: Arm, arms: Sequence[Arm], test_size: int) -> tuple[Pair, ...]:
     """All pairs are tested and adjusted together; those with the best are returned, as "other minus best"."""
     ordered = [best, *(arm for arm in arms if arm is not best)]
-    tested = [(a, b, gap) for a, b in combinations(ordered, 2) if (gap := _difference(b, a, test_size))]
+    tested = [(a, b, gap) for a, b in combinations(ordered, 2) if (gap := accuracy_difference(b, a, test_size))]
     adjusted = holm([gap.p for _, _, gap in tested])
     return tuple(
         Pair(best.label, other.label, gap.mean, gap.low, gap.high, p, gap.n)
@@ -139,8 +159,8 @@ def _pairs_with(best: Arm, arms: Sequence[Arm], test_size: int) -> tuple[Pair, .
     )
 
 
-def _difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
-    """Paired over the seeds that both finished; None with fewer than two."""
+def accuracy_difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
+    """Test accuracy of `a` minus that of `b`, paired over the seeds that both finished; None with fewer than two."""
     left, right = a.accuracies(), b.accuracies()
     common = [seed for seed in left if seed in right]
     if len(common) < 2:

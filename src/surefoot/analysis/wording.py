@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from surefoot.analysis.arms import defaults_of
 from surefoot.analysis.intervals import Interval
 
 MISSING = "–"
@@ -14,7 +15,7 @@ MISSING = "–"
 
 def percent(fraction: float) -> str:
     """An accuracy: 0.98024 is "98.02 %"."""
-    return f"{100 * fraction:.2f} %"
+    return f"{minus(f'{100 * fraction:.2f}')} %"
 
 
 def points(fraction: float) -> str:
@@ -71,6 +72,23 @@ def memory(size: float) -> str:
 def seeds(count: int) -> str:
     """ "1 seed", "10 seeds"."""
     return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def in_words(labels: Sequence[str]) -> dict[str, str]:
+    """Each label as a sentence says it: "tuned Adam" for "Adam tuned" and "untuned Adam" for "Adam", if both are there.
+
+    Where that would give two of them one name, all stay as they are.
+    """
+    pairs = {label: name for label in labels if (name := defaults_of(label, labels))}
+    words = {label: f"untuned {label}" if label in pairs.values() else label for label in labels}
+    words |= {label: f"tuned {name}" for label, name in pairs.items()}
+    return words if len(set(words.values())) == len(words) else {label: label for label in labels}
+
+
+def capitalized(sentence: str) -> str:
+    """The sentence with a capital, if it begins with one of our own words; a user's name stays as it is."""
+    ours = sentence.startswith(("tuned ", "untuned "))
+    return sentence[0].upper() + sentence[1:] if ours else sentence
 
 
 def join(names: Sequence[str]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from surefoot.compare.study import Options, Study
 
 RESULTS = Path("surefoot-results")
 
@@ -32,6 +36,7 @@ def compare(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     store: StorePath = RESULTS / "results.sqlite",
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and train nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train every optimizer of a study and compare them. The same command again goes on where it stopped.
@@ -47,6 +52,11 @@ def compare(
         tuple(optimizer or ()), only, epochs, seeds, trials, train_size, workers, device, dataset, data_dir
     )
     planned = plan(study, options)
+    if dry_run:
+        from surefoot.cli.dry_run import tell
+
+        tell(planned, store, as_json=as_json)
+        return
     check_writable(report)
     try:
         with Store(store) as results:
@@ -58,6 +68,25 @@ def compare(
         raise typer.Exit(130) from None
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    conclude(records, store, report, as_json=as_json)
+    conclude(records, store, report, as_json=as_json, command=_command(planned, options))
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
+
+
+def _command(planned: Study, options: Options) -> str | None:
+    """Return the command of a tuned study: how many trials were planned, its records cannot tell."""
+    if planned.tuning is None:
+        return None
+    words = ["surefoot", "compare", planned.name, *(["--only"] if options.only else [])]
+    for text in options.optimizers:
+        words += ["-o", text]
+    first = planned.trials[0]
+    given = {
+        "epochs": first.epochs,
+        "seeds": len(planned.tuning.measure),
+        "trials": planned.tuning.trials,
+        "train-size": first.train_size + first.validation_size,
+        "dataset": first.dataset,
+        "device": first.device,
+    }
+    return shlex.join([*words, *(word for name, value in given.items() for word in (f"--{name}", str(value)))])

@@ -12,14 +12,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.analysis import Row, Summary, summarize, table
+from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
+from surefoot.analysis import Table as Cells
 from surefoot.report import write_report
 from surefoot.store import Record
 
+TUNING = "Tried: range of what was tried. Gain: test accuracy tuned minus untuned, paired by seed."
 
-def conclude(records: Sequence[Record], store: Path, report: Path, *, as_json: bool) -> None:
-    """Write the report of some records and print their result, for people or as JSON."""
-    write_report(records, report)
+
+def conclude(
+    records: Sequence[Record], store: Path, report: Path, *, as_json: bool, command: str | None = None
+) -> None:
+    """Write the report of some records and print their result, for people or as JSON.
+
+    `command` repeats the study; without one it is put together from the records.
+    """
+    write_report(records, report, command=command)
     (print_json if as_json else print_result)(summarize(records), store, report)
 
 
@@ -34,9 +42,13 @@ def print_result(summary: Summary, store: Path, report: Path) -> None:
     for row in summary.rows:
         for line in _lines(row):
             console.print(line, soft_wrap=True)
-    for part in _tables(summary, console.width):
-        console.print()
-        console.print(part)
+    _print_tables(console, table(summary))
+    if tuning := tuning_table(summary):
+        console.print("\nTuning", style="bold", end="")
+        _print_tables(console, tuning)
+        console.print(TUNING, style="dim")
+        for text in tuning_warnings(summary.tuning):
+            console.print(text)
     console.print()
     for text in (summary.verdict.text, *summary.notes):
         console.print(text)
@@ -54,9 +66,14 @@ def _lines(row: Row) -> list[str]:
     ]
 
 
-def _tables(summary: Summary, width: int) -> list[Table]:
-    """Return the result as one table, or as several below each other that all begin with the optimizer."""
-    cells = table(summary)
+def _print_tables(console: Console, cells: Cells) -> None:
+    for part in _tables(cells, console.width):
+        console.print()
+        console.print(part)
+
+
+def _tables(cells: Cells, width: int) -> list[Table]:
+    """Return the cells as one table, or as several below each other that all begin with the optimizer."""
     first, *rest = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
     for count in range(1, len(rest) + 1):
         size = -(-len(rest) // count)
@@ -67,7 +84,8 @@ def _tables(summary: Summary, width: int) -> list[Table]:
 
 
 def _width(columns: list[list[str]]) -> int:
-    return sum(max(map(len, column)) for column in columns) + 2 * (len(columns) - 1)
+    lines = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
+    return sum(lines) + 2 * (len(columns) - 1)
 
 
 def _table(columns: list[list[str]]) -> Table:

@@ -106,10 +106,11 @@ class Study:
         return [trial for trial in known if statuses.get(trial.key) not in ("finished", "diverged")]
 
     def records(self, store: Store) -> list[Record]:
-        """Return the stored records of this study's trials, in its order and under its labels."""
+        """Return the stored records of this study's trials, in its order and under its name and labels."""
         stored = {record.key: record for record in store.records()}
         known = self.known(store)
-        return [replace(stored[trial.key], label=trial.arm.label) for trial in known if trial.key in stored]
+        found = [trial for trial in known if trial.key in stored]
+        return [replace(stored[trial.key], study=self.name, label=trial.arm.label) for trial in found]
 
 
 def plan(name: str, options: Options) -> Study:

@@ -18,7 +18,7 @@ import altair as alt
 from surefoot.analysis import Arm
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
 from surefoot.report.scales import SMALLEST_LOSS, accuracy_axis, log_axis, log_domain
-from surefoot.report.theme import Style
+from surefoot.report.theme import CROSS, Style
 from surefoot.store.records import Epoch, Record
 
 MEASURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
@@ -130,11 +130,10 @@ def _panel(measure: str, clock: Clock, averaged: Rows, single: Rows, looks: Sequ
 def _dotted(looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
     base = chart_of("single").encode(x, y, colour(looks), detail="seed:N", tooltip=tooltip)
     ends = base.transform_filter("datum.end")
-    cross = "M-1,-1L1,1M-1,1L1,-1"
     return [
         base.mark_line(strokeWidth=1.2, strokeDash=[2, 3], clip=True),
         base.mark_circle(size=14, clip=True),
-        ends.mark_point(shape=cross, size=70, strokeWidth=2, clip=True),
+        ends.mark_point(shape=CROSS, size=70, strokeWidth=2, clip=True),
     ]
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import vl_convert
 
-from surefoot.analysis import group, plain, summarize
+from surefoot.analysis import group, plain, summarize, tunings
 from surefoot.errors import unknown
 from surefoot.files import write_whole
-from surefoot.report.figures import figures
+from surefoot.report.figures import figures, tuning_figures, tuning_looks
 from surefoot.store.records import Epoch, Outcome, Record
 
 FORMATS = ("svg", "png")
-IDENTITY = ("study", "label", "rule", "convention", "seed", "status", "reason", "hyper")
+IDENTITY = ("study", "label", "rule", "convention", "seed", "purpose", "status", "reason", "hyper")
 CURVE = tuple(field.name for field in fields(Epoch))
 FINAL = {f"final_{field.name}": field.name for field in fields(Outcome)}
 
@@ -33,7 +33,9 @@ def write_figures(records: Sequence[Record], folder: str | Path, formats: Sequen
     for name in formats:
         if name not in FORMATS:
             raise unknown("figure format", name, FORMATS)
-    specs = {figure.name: figure.spec() for figure in figures(group(records))}
+    arms, tuning = group(records), tunings(records)
+    every = figures(arms) + tuning_figures(tuning, tuning_looks(arms, tuning))
+    specs = {figure.name: figure.spec() for figure in every}
     return tuple(
         write_whole(Path(folder) / f"{name}.{kind}", _picture(spec, kind))
         for name, spec in specs.items()

@@ -21,10 +21,13 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import Arm, Summary, group, pair_table, summarize, table
+from surefoot.analysis import Summary, group, pair_table, summarize, table, tuning_warnings
+from surefoot.analysis.tuning_words import how_tuned
 from surefoot.files import write_whole
 from surefoot.report import provenance
-from surefoot.report.figures import figures
+from surefoot.report.figure import Figure
+from surefoot.report.figures import figures, tuning_figures, tuning_looks
+from surefoot.report.ledger import HEADER, ledger
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.store.records import Record
 
@@ -47,14 +50,18 @@ def write_report(records: Sequence[Record], path: str | Path, *, command: str | 
 def render(records: Sequence[Record], *, command: str | None = None) -> str:
     """The text of the report page."""
     summary, arms = summarize(records), group(records)
-    looks = styles(arm.label for arm in arms)
+    looks, tuned = styles(arm.label for arm in arms), tuning_looks(arms, summary.tuning)
     return _template().render(
         summary=summary,
         header=table(summary).header,
         pairs=pair_table(summary),
         rows=_rows(summary, looks),
-        looks=looks,
-        figures=_figures(arms),
+        figures=_figures(figures(arms), looks),
+        ledger_header=HEADER,
+        ledger=ledger(summary.tuning, tuned),
+        how_tuned=how_tuned(summary.tuning) if summary.tuning else "",
+        tuning_warnings=tuning_warnings(summary.tuning),
+        tuning_figures=_figures(tuning_figures(summary.tuning, tuned), tuned),
         dark=dark_partners(),
         protocol=provenance.protocol_in_words(summary.protocol),
         other_protocol=provenance.other_protocol(summary.protocol),
@@ -81,8 +88,8 @@ def _stacked(cell: str) -> tuple[str, str]:
     return value, below
 
 
-def _figures(arms: Sequence[Arm]) -> list[dict[str, Any]]:
-    return [{"figure": figure, "spec": _script_json(figure.spec())} for figure in figures(arms)]
+def _figures(every: Sequence[Figure], looks: Sequence[Style]) -> list[dict[str, Any]]:
+    return [{"figure": figure, "spec": _script_json(figure.spec()), "looks": looks} for figure in every]
 
 
 def _script_json(value: Any) -> Markup:

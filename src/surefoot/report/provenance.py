@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
+from surefoot.analysis.arms import defaults_of
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.store.records import Record
@@ -49,18 +50,23 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def command(arms: Sequence[Arm]) -> str:
-    """A command line that trains the same arms again, made from what the records hold."""
+    """A command line that trains the same arms again, made from what the records hold.
+
+    They hold every trial of a search, but not how many were planned before it was extended.
+    """
+    labels = [arm.label for arm in arms]
+    tuned = {arm.label for arm in arms if defaults_of(arm.label, labels)}
     first = arms[0].trials[0]
     protocol = first.protocol
     words = ["surefoot", "compare", first.study, "--only"]
     for arm in arms:
-        words += ["-o", _optimizer(arm.trials[0])]
+        words += [] if arm.label in tuned else ["-o", _optimizer(arm.trials[0])]
     words += ["--seeds", str(max(len(arm.trials) for arm in arms))]
     for name in ("epochs", "dataset", "device"):
         words += [f"--{name}", str(protocol[name])] if name in protocol else []
     if "train_size" in protocol and "validation_size" in protocol:
         words += ["--train-size", str(protocol["train_size"] + protocol["validation_size"])]
-    return shlex.join(words)
+    return shlex.join(words) + (" --trials ...  # as many as were planned" if tuned else "")
 
 
 def _optimizer(record: Record) -> str:

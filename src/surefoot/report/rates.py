@@ -143,7 +143,7 @@ def _bound_name(table: Rows, name: str) -> alt.Chart:
 def _references(trial: Record, axes: Axes) -> list[alt.Chart]:
     """A dotted line at each learning rate that was set, with its name."""
     rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
-    shown = [{"rate": value, "name": f"{name} {value:g}"} for name, value in rates.items() if _is_rate(value)]
+    shown = [{"rate": value, "name": f"{name} {value:.3g}"} for name, value in rates.items() if _is_rate(value)]
     base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y("rate"))
     text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=10)
     rule = base.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3, clip=True)

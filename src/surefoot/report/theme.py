@@ -4,7 +4,7 @@ Charts are drawn once, in the light colours. In dark mode the page's style sheet
 below (`svg [stroke="#0072B2"] {stroke: ...}`), so switching needs no redrawing, printing is light, and a saved figure
 has the light colours that a paper wants. The palette is Okabe and Ito's, with a darker purple, and brown for the yellow
 that white paper swallows; the strongest come first. Shapes repeat what colours say; from the ninth optimizer on lines
-are dashed.
+are dashed. An optimizer and its tuned self share a colour; the untuned one is dashed and has another shape.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from surefoot.analysis.arms import defaults_of
 
 PALETTE = (
     ("#0072B2", "#4F9FE0"),
@@ -25,7 +27,10 @@ PALETTE = (
 )
 
 TEXT, MUTED, GRID, PAPER = "#2A2D34", "#5B616E", "#E1E4EA", "#FFFFFF"
-INK = ((TEXT, "#E6E8EC"), (MUTED, "#A3A9B6"), (GRID, "#353A45"), (PAPER, "#1C1F26"))
+LOST = "#C62828"
+"""The red of a cross where a trial diverged."""
+
+INK = ((TEXT, "#E6E8EC"), (MUTED, "#A3A9B6"), (GRID, "#353A45"), (PAPER, "#1C1F26"), (LOST, "#FF6B6B"))
 
 # Paths within -1..1, as Vega scales them and as the page's legend draws them.
 SHAPES = (
@@ -38,6 +43,8 @@ SHAPES = (
     "M-1,-1L1,1V-1L-1,1Z",
     "M0,-1.1L1.1,-.2L.7,1H-.7L-1.1,-.2Z",
 )
+CROSS = "M-1,-1L1,1M-1,1L1,-1"
+"""Where a trial diverged."""
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2))
 
 
@@ -53,7 +60,11 @@ class Style:
 
 def styles(labels: Iterable[str]) -> tuple[Style, ...]:
     """A style for each label, by its place in the study."""
-    return tuple(_style(label, place) for place, label in enumerate(labels))
+    names = list(labels)
+    partner = {untuned: name for name in names if (untuned := defaults_of(name, names))}
+    places = {name: place for place, name in enumerate(name for name in names if name not in partner)}
+    turn = len(PALETTE) * -(-len(places) // len(PALETTE))
+    return tuple(_style(name, turn + places[partner[name]] if name in partner else places[name]) for name in names)
 
 
 def dark_partners() -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
 
@@ -26,13 +26,29 @@ def one_name_each(records: Sequence[Record]) -> list[Record]:
     """Return the records with one name for each setting: the newest that the user gave it.
 
     Runs at different times may have named one setting twice, or given one name to two settings: then the older setting
-    gets a number after it.
+    gets a number after it. Trials that tuned stay together, under the newest name of what they chose.
     """
     names: dict[str, str] = {}
     for record in reversed(records):
         if record.purpose == "measure" and _setting(record) not in names:
             names[_setting(record)] = _free(record.label, names.values())
-    return [replace(record, label=names.get(_setting(record), record.label)) for record in records]
+    searches = _searches(records, names)
+    return [
+        replace(record, label=searches[record.label] if record.purpose == "tune" else names[_setting(record)])
+        for record in records
+    ]
+
+
+def _searches(records: Sequence[Record], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the new name of each label of tuning trials; `names` has the settings, the newest first."""
+    tried: dict[str, set[str]] = {}
+    for record in records:
+        if record.purpose == "tune":
+            tried.setdefault(record.label, set()).add(_setting(record))
+    return {
+        label: next((name for setting, name in names.items() if setting in settings), label)
+        for label, settings in tried.items()
+    }
 
 
 def _free(label: str, taken: Collection[str]) -> str:

@@ -1,0 +1,99 @@
+"""What earlier trials tell about a study that has not run: how long it trains, and what its seeds can tell apart.
+
+Both are read from records of the past. Where there are none, a time is not guessed, while the spread of paired
+differences is assumed: without a spread nobody could choose a number of seeds. An assumption is marked as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median, stdev
+from typing import Any
+
+from surefoot.analysis.arms import group
+from surefoot.analysis.power import detectable
+from surefoot.store.records import Record
+
+ASSUMED_SPREAD = (0.0023, 0.0032)
+"""Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
+
+SAME_STEP = ("task", "batch_size", "device")
+
+LEAST_SEEDS = 3
+"""Pairs below which a standard deviation says next to nothing."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The standard deviation of paired differences in test accuracy, from `low` to `high` (fractions).
+
+    `pairs` counts the pairs of optimizers whose median it is; 0 if it is assumed.
+    """
+
+    low: float
+    high: float
+    pairs: int
+
+    @property
+    def assumed(self) -> bool:
+        """Whether no earlier trial stands behind it."""
+        return self.pairs == 0
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest true difference that is found four times out of five, for each end of the spread (fractions).
+
+    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs.
+    """
+
+    seeds: int
+    comparisons: int
+    alone: tuple[float, float]
+    corrected: tuple[float, float]
+
+
+def step_times(records: Iterable[Record], protocol: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
+    times: dict[str, list[float]] = {}
+    for record in records:
+        if record.outcome and all(record.protocol.get(name) == protocol[name] for name in SAME_STEP):
+            times.setdefault(record.rule, []).append(record.outcome.step_seconds)
+    return times
+
+
+def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, Sequence[float]]) -> float | None:
+    """Seconds that so many trials of each rule train, one after the other; None without any step time.
+
+    Args:
+        trials: how many of each rule.
+        steps: of each trial.
+        times: from `step_times`; a rule that is not in it takes the median of all.
+    """
+    every = [time for found in times.values() for time in found]
+    if not every:
+        return None
+    return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
+
+
+def spread(records: Sequence[Record]) -> Spread:
+    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds."""
+    scores = [arm.accuracies() for arm in group(records)]
+    gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
+    found = [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
+    middle = median(found) if found else 0.0
+    return Spread(middle, middle, len(found)) if middle > 0 else Spread(*ASSUMED_SPREAD, 0)
+
+
+def smallest_difference(found: Spread, seeds: int, optimizers: int) -> Detectable | None:
+    """What so many seeds find with 80 % power among so many optimizers; None for one seed or one optimizer."""
+    comparisons = optimizers * (optimizers - 1) // 2
+    if seeds < 2 or not comparisons:
+        return None
+    alone, corrected = (
+        (detectable(found.low, seeds, comparisons=number), detectable(found.high, seeds, comparisons=number))
+        for number in (1, comparisons)
+    )
+    return Detectable(seeds, comparisons, alone, corrected)

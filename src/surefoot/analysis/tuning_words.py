@@ -1,0 +1,82 @@
+"""Tuning in sentences: how it was done, and what makes its result doubtful.
+
+A sentence that claims something (that seeds were kept apart, that effort was equal) is made from the rows, so that it
+is not said where it is not so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from surefoot.analysis.tuning import TuningRow
+from surefoot.analysis.wording import join
+
+
+def how_tuned(rows: Sequence[TuningRow]) -> str:
+    """How the rows were tuned and measured, in two or three sentences; at least one row."""
+    return " ".join([_search(rows), *_waiting(rows), *_separation(rows)])
+
+
+def tuning_warnings(rows: Sequence[TuningRow]) -> tuple[str, ...]:
+    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result."""
+    return tuple(warning for row in rows for warning in _doubts(row))
+
+
+def numbers_in_words(numbers: Sequence[int]) -> str:
+    """Sorted numbers: "1000", "0 and 1", "0 to 9"; nothing if there are none."""
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return join([str(number) for number in numbers])
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {numbers_in_words(seeds)}"
+
+
+def _search(rows: Sequence[TuningRow]) -> str:
+    trials = sorted({row.trials for row in rows})
+    effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else _configurations(trials[0])
+    seeds, measuring = (_union(row.seeds for row in rows), _union(row.measuring_seeds for row in rows))
+    then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
+    return (
+        f"Each tuned optimizer was tried in {effort} on {_seeds(seeds)}; "
+        f"the one with the best validation accuracy {then}."
+    )
+
+
+def _waiting(rows: Sequence[TuningRow]) -> Iterator[str]:
+    labels = [row.label for row in rows if not row.measuring_seeds]
+    if 0 < len(labels) < len(rows):
+        yield f"Not measured yet: {join(labels)}."
+
+
+def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
+    mixed = [row.label for row in rows if not row.apart]
+    if mixed:
+        yield f"Tuning and measuring share seeds or test images, which flatters the result: {join(mixed)}."
+    else:
+        yield "Tuning saw neither the measuring seeds nor the test images."
+
+
+def _doubts(row: TuningRow) -> Iterator[str]:
+    chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
+    if row.edge and chosen is not None:
+        beyond = "higher" if row.edge == "highest" else "lower"
+        yield (
+            f"{row.label}: the chosen learning rate, {chosen:.3g}, is the {row.edge} of the {_tried(row)} that were "
+            f"tried; a {beyond} one may be better."
+        )
+    if row.best is None and not row.unfinished:
+        yield f"{row.label}: none of its {_configurations(row.trials)} ended with a result, so nothing was tuned."
+
+
+def _tried(row: TuningRow) -> int:
+    return row.lr_place[1] if row.lr_place else row.trials
+
+
+def _configurations(count: int) -> str:
+    return f"{count} configuration{'' if count == 1 else 's'}"
+
+
+def _union(groups: Iterator[Sequence[int]]) -> list[int]:
+    return sorted({seed for group in groups for seed in group})

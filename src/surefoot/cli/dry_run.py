@@ -1,0 +1,195 @@
+"""`surefoot compare --dry-run`: what a study would run, how long, where it searches, and what its seeds can tell.
+
+Nothing is trained or written. What is known from earlier trials in the store is used and said to be; what is assumed
+is said to be assumed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from surefoot.analysis import plain
+from surefoot.analysis.forecast import (
+    Detectable,
+    Spread,
+    smallest_difference,
+    spread,
+    step_times,
+    training_seconds,
+)
+from surefoot.analysis.wording import duration, milliseconds, seeds
+from surefoot.compare.outlook import Outlook, outlook
+from surefoot.compare.space import Space
+from surefoot.compare.study import Study
+from surefoot.store import Record, Store, one_name_each
+
+NAMES = {
+    "defaults": "Each optimizer as given",
+    "tuning": "Tuning",
+    "measuring": "Measuring what tuning chooses",
+    "extension": "Tuning beyond an edge, at most",
+}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """All that is told: trials, training time at least and at most (None: unknown), searched spaces, and power."""
+
+    study: Study
+    trials: Outlook
+    step_times: Mapping[str, Sequence[float]]
+    seconds: tuple[float, float] | None
+    spaces: Mapping[str, Space]
+    spread: Spread
+    detectable: Detectable | None
+
+
+def tell(study: Study, store: Path, *, as_json: bool) -> None:
+    """Print the forecast of a study; a store that is not there yet is not made."""
+    records: list[Record] = []
+    if store.exists():
+        with Store(store, readonly=True) as results:
+            records = results.records()
+    forecast = _forecast(study, records)
+    if as_json:
+        print(json.dumps(_json(forecast), ensure_ascii=False), flush=True)
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    for part in _parts(forecast):
+        console.print(part)
+
+
+def _forecast(study: Study, records: Sequence[Record]) -> Forecast:
+    first = study.trials[0]
+    trials = outlook(study, {record.key: record for record in records})
+    times = step_times(records, first.protocol)
+    seconds = [training_seconds(left, first.epochs * first.steps_per_epoch, times) for left in trials.left]
+    walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
+    spaces = study.tuning.spaces if study.tuning else {}
+    found = spread(one_name_each([record for record in records if dict(record.protocol) == first.protocol]))
+    arms = {trial.arm.label for trial in study.trials}
+    count = len(arms) + sum(bool(space.dimensions) for space in spaces.values())
+    return Forecast(
+        study=study,
+        trials=trials,
+        step_times=times,
+        seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
+        spaces=spaces,
+        spread=found,
+        detectable=smallest_difference(found, len({trial.seed for trial in study.trials}), count),
+    )
+
+
+def _wall(seconds: float | None, trials: int, workers: int) -> float | None:
+    return None if seconds is None else seconds / max(1, min(workers, trials))
+
+
+def _json(forecast: Forecast) -> dict[str, Any]:
+    trials, (least, most) = forecast.trials, forecast.trials.left
+    first = forecast.study.trials[0]
+    times = [time for found in forecast.step_times.values() for time in found]
+    found: dict[str, Any] = {
+        "study": forecast.study.name,
+        "protocol": first.protocol,
+        "workers": forecast.study.workers,
+        "trials": {
+            "least": trials.trials[0],
+            "most": trials.trials[1],
+            "left": [sum(least.values()), sum(most.values())],
+            "phases": trials.certain,
+            "extension": trials.extension,
+        },
+        "time": {"seconds": forecast.seconds, "from_trials": len(times)},
+        "spaces": {
+            label: {"text": space.text, "dimensions": space.dimensions, "sources": space.sources}
+            for label, space in forecast.spaces.items()
+        },
+        "spread": {"low": forecast.spread.low, "high": forecast.spread.high, "assumed": forecast.spread.assumed},
+        "detectable": forecast.detectable,
+    }
+    flat: dict[str, Any] = plain(found)
+    return flat
+
+
+def _parts(forecast: Forecast) -> Iterator[Any]:
+    study, first = forecast.study, forecast.study.trials[0]
+    yield f"Study {study.name} on {first.dataset}, {first.device}: nothing is trained by --dry-run.\n"
+    yield _phases(forecast.trials)
+    yield f"\n{_time(forecast)}\n"
+    if forecast.spaces:
+        yield f"Search space of each optimizer, {study.tuning.trials if study.tuning else 0} trials each:"
+        yield from _spaces(forecast.spaces)
+    yield "\n".join(_power(forecast))
+
+
+def _phases(trials: Outlook) -> Table:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn.add_column("Trials")
+    drawn.add_column("Planned", justify="right")
+    drawn.add_column("Done", justify="right")
+    for phase in (*trials.certain, *([trials.extension] if trials.extension else [])):
+        drawn.add_row(NAMES[phase.name], str(phase.trials), str(phase.done))
+    done = sum(phase.done for phase in trials.certain)
+    drawn.add_row("Together", _range(*map(str, trials.trials)), str(done), style="bold")
+    return drawn
+
+
+def _time(forecast: Forecast) -> str:
+    times = [time for found in forecast.step_times.values() for time in found]
+    most = sum(forecast.trials.left[1].values())
+    if not most:
+        return "Training time: none, every trial has ended."
+    if forecast.seconds is None:
+        return "Training time: not known until a trial of this task has run."
+    workers = min(forecast.study.workers, most)
+    return (
+        f"Training time: about {_range(*map(duration, forecast.seconds))} with {workers} at a time, by the step times "
+        f"of {len(times)} earlier trials in the store (median {milliseconds(median(times))}); start-up and evaluation "
+        "come on top."
+    )
+
+
+def _spaces(spaces: Mapping[str, Space]) -> Iterator[Any]:
+    for label, space in spaces.items():
+        yield f"  {label}: {space.text if space.dimensions else 'nothing is left to search'}"
+        for name, source in space.sources.items():
+            yield Padding(f"{name}: {source}", (0, 0, 0, 4))
+    yield ""
+
+
+def _power(forecast: Forecast) -> Iterator[str]:
+    found, numbers = forecast.detectable, forecast.spread
+    if found is None:
+        yield "What the seeds can tell: no difference; at least two optimizers and --seeds 2 are needed."
+        return
+    yield (
+        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test accuracy of "
+        f"{_points(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of "
+        f"{_points(*found.alone)} in a single pair decided on beforehand."
+    )
+    yield (
+        f"Assumed: differences spread by {_points(numbers.low, numbers.high)} over seeds, as in published runs of a "
+        "small CNN on Fashion-MNIST (DeepOBS fmnist_2c2d); the store has no trials of this protocol on 3 or more seeds."
+        if numbers.assumed
+        else f"By the store's trials of this protocol, differences spread by {_points(numbers.low, numbers.high)} over "
+        f"seeds (median of {numbers.pairs} pairs of optimizers)."
+    )
+
+
+def _points(low: float, high: float) -> str:
+    if low >= 1:
+        return "more than 100 pp, which is none"
+    return f"{_range(f'{100 * low:.2f}', f'{100 * high:.2f}')} pp"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
