@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -451,7 +452,8 @@ def test_threads_share_the_work(monkeypatch):
     stepper("SGD", [p], lr=1.0).step()
     assert (p == -1).all()
     assert len({thread for thread, *_ in seen}) == 2
-    assert sorted(part for _, *part in seen) == [[0, 10], [10, 20]]
+    ends = [20 * k // (2 * cpu.PARTS) for k in range(2 * cpu.PARTS + 1)]
+    assert sorted(part for _, *part in seen) == [list(part) for part in pairwise(ends)]
 
 
 @pytest.mark.usefixtures("two_threads")

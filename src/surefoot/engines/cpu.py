@@ -23,6 +23,9 @@ from surefoot.engines.launch import Launch
 SPLIT = 1 << 19
 """Weights in a step for each thread: to wake one takes as long as to step a quarter of them."""
 
+PARTS = 8
+"""Parts of a step for each thread: whoever is done first takes the next."""
+
 
 def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
     """Step every tensor of a launch; `values` are the hyperparameters of each group."""
@@ -30,7 +33,8 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
 
     tables = launch.tables(values)
     threads = _threads(launch, len(tables.chunks))
-    ends = [len(tables.chunks) * k // threads for k in range(threads + 1)]
+    count = threads * PARTS if threads > 1 else 1
+    ends = [len(tables.chunks) * k // count for k in range(count + 1)]
     parts, kernel = iter([*pairwise(ends)]), compiled(launch.kernel.text)
     _share(threads, functools.partial(_work, launch, kernel, parts, *tables))
 
