@@ -39,6 +39,7 @@ def step(
     *,
     differentiable: bool = False,
     key: int | None = None,
+    offset: int = 0,
 ) -> None:
     """Move `weight` and `state` one step of `rule`, in place; the gradient is only read.
 
@@ -52,10 +53,11 @@ def step(
         hyper: a value for every hyperparameter.
         differentiable: replace the old state instead of writing into it, which autograd needs.
         key: round what is bfloat16 or 8 bits at random, with this key (`rounding.py`); to nearest if None.
+        offset: how many weights lie in the shards before this one, which counts for random rounding.
     """
     random = None
     if key is not None and any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in (weight, *state.values())):
-        random = key, memory_numbers(weight)
+        random = key, memory_numbers(weight) + offset
     numbers = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in state.items()}
     if gradient.is_sparse:
         _step_touched(rule, weight, gradient, numbers, t, hyper, random)

@@ -66,7 +66,9 @@ class Launch:
         self._summed: list[list[Tensor]] = []
         self._totals: list[dict[str, float]] = []
 
-    def add(self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int) -> slice:
+    def add(
+        self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int, offset: int = 0
+    ) -> slice:
         """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
 
         Args:
@@ -75,6 +77,7 @@ class Launch:
             group: the number of its setting.
             t: how many steps it has made, this one included; a number, or if they are counted a tensor of one.
             parameter: its number, from which its random numbers follow.
+            offset: how many weights of it lie in the shards before this one.
 
         Returns:
             its runs.
@@ -89,7 +92,7 @@ class Launch:
         for k, addresses in enumerate(runs.addresses):
             self._pointers.append([addresses[column] for column in columns])
             self._strides.append(tuple(runs.strides[column] for column in columns))
-            self._runs.append((runs.length, row, k * runs.length))
+            self._runs.append((runs.length, row, offset + k * runs.length))
             self._parameters.append(parameter)
         self.size += arrays["w"].numel()
         self._read.append(arrays["g"])

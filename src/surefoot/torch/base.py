@@ -26,7 +26,7 @@ from surefoot.torch.lookup import find, values
 from surefoot.torch.options import split
 from surefoot.torch.program import Group, Program, Settings
 from surefoot.torch.slots import SlotKeeper
-from surefoot.torch.state import like, number, real, scalar, steps_so_far
+from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
 
 
@@ -222,7 +222,15 @@ class RuleOptimizer(SlotKeeper):
             rounding = key(self.options.seed, number, int(t))
         hyper = program.values(settings)
         eager.step(
-            self.rule, real(p), real(usable), slots, t, hyper, differentiable=settings.differentiable, key=rounding
+            self.rule,
+            real(p),
+            real(usable),
+            slots,
+            t,
+            hyper,
+            differentiable=settings.differentiable,
+            key=rounding,
+            offset=weights_before(p),
         )
         if settings.differentiable:
             own.update({names[slot]: like(p, numbers_of(value)) for slot, value in slots.items()})

@@ -26,7 +26,7 @@ from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling
 from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import Options
-from surefoot.torch.state import real
+from surefoot.torch.state import real, weights_before
 from surefoot.torch.watch import Watch
 
 Group = dict[str, Any]
@@ -141,7 +141,7 @@ class Program:
             return False
         t = step if counted else float(step)
         launch = self._launch(engine, kernel, shown, counted)
-        runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number)
+        runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number, weights_before(p))
         # of inference tensors nobody knows whether they were written to, of a sharded one the shard is a tensor apart
         watched = not step.is_inference() and is_plain(p) and (counted or step.device.type == "cpu")
         self.whole &= watched and grad is p.grad and not shown.copied

@@ -57,6 +57,20 @@ def real(x: Tensor) -> Tensor:
     return torch.view_as_real(x) if x.is_complex() else x
 
 
+def weights_before(p: Tensor) -> int:
+    """Return how many weights of the whole tensor lie before the local shard; 0 if `p` is not sharded.
+
+    The rows of a shard, as FSDP2 splits tensors, are numbered as in the whole, so that random rounding is the same
+    however many processes share the work. Of a shard across rows only the first weight is.
+    """
+    if not hasattr(p, "placements"):
+        return 0
+    from torch.distributed.tensor._utils import compute_local_shape_and_global_offset  # who has shards has loaded it
+
+    _, offset = compute_local_shape_and_global_offset(p.shape, p.device_mesh, p.placements)  # type: ignore[attr-defined]
+    return sum(n * stride for n, stride in zip(offset, p.stride(), strict=True))
+
+
 def like(p: Tensor, value: Tensor) -> Tensor:
     """Return a slot in the parameter's own dtype: the inverse of `real`."""
     return torch.view_as_complex(value) if p.is_complex() else value
