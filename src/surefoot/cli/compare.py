@@ -60,7 +60,7 @@ def compare(
     check_writable(report)
     try:
         with Store(store) as results:
-            known, todo = planned.known(results), planned.unfinished(results)
+            known, todo = planned.standing(results)
             with progress(planned, len(known), todo) as observe:
                 records = planned.run(results, observe)
     except KeyboardInterrupt:

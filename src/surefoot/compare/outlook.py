@@ -15,9 +15,7 @@ from surefoot.compare.search import MOST_EXTENSIONS, extra
 from surefoot.compare.study import Study
 from surefoot.compare.trial import Trial
 from surefoot.compare.tuned import TunedArms
-from surefoot.store.records import Record
-
-ENDED = ("finished", "diverged")
+from surefoot.store.records import ENDED, Record
 
 
 @dataclass(frozen=True)

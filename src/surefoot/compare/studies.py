@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from surefoot.errors import unknown
 
@@ -28,32 +28,28 @@ class StudyPlan:
     trials: int = 0
 
 
-STUDIES = {
-    "article": StudyPlan(
-        name="article",
-        summary="the tutorial's CNN on MNIST: Adagrad, Adadelta, Adam and AdaBound, one untuned learning rate each",
-        task="article",
-        dataset="mnist",
-        convention="keras",
-        optimizers=("adagrad", "adadelta", "adam(lr=0.01)", "adabound"),
-        epochs=5,
-        batch_size=250,
-        validation=0.2,
-    ),
-    "article-tuned": StudyPlan(
-        name="article-tuned",
-        summary="the same CNN, each optimizer with its defaults and tuned: equal trials, separate seeds, a verdict",
-        task="article",
-        dataset="mnist",
-        convention="keras",
-        optimizers=("adagrad", "adadelta", "adam", "adabound", "momentum"),
-        epochs=5,
-        batch_size=250,
-        validation=0.2,
-        seeds=6,
-        trials=8,
-    ),
-}
+_ARTICLE = StudyPlan(
+    name="article",
+    summary="the tutorial's CNN on MNIST: Adagrad, Adadelta, Adam and AdaBound, one untuned learning rate each",
+    task="article",
+    dataset="mnist",
+    convention="keras",
+    optimizers=("adagrad", "adadelta", "adam(lr=0.01)", "adabound"),
+    epochs=5,
+    batch_size=250,
+    validation=0.2,
+)
+
+_ARTICLE_TUNED = replace(
+    _ARTICLE,
+    name="article-tuned",
+    summary="the same CNN, each optimizer with its defaults and tuned: equal trials, separate seeds, a verdict",
+    optimizers=("adagrad", "adadelta", "adam", "adabound", "momentum"),
+    seeds=6,
+    trials=8,
+)
+
+STUDIES = {study.name: study for study in (_ARTICLE, _ARTICLE_TUNED)}
 """Every built-in study by its name."""
 
 

@@ -6,7 +6,7 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from surefoot.compare.tuned import TunedArms
 from surefoot.datasets import Dataset, load
 from surefoot.errors import UsageError
 from surefoot.store import Record, Store
-from surefoot.store.records import Purpose
+from surefoot.store.records import ENDED, Purpose
 
 Observer = Callable[[Trial, Event], None]
 """Called with each event and its trial, after the event was stored."""
@@ -92,25 +92,27 @@ class Study:
                     _save(store, event, by_key, pool)
                     observe(by_key[event.key], event)
 
-    def known(self, store: Store) -> list[Trial]:
-        """Return every trial that the results so far ask for, in the order in which they start."""
-        if self.tuning is None:
-            return list(self.trials)
-        stored = {record.key: record for record in store.records()}
-        return [*self.trials, *self.tuning.known(stored)]
+    def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
+        """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
+
+        One that failed is tried again.
+        """
+        known = list(self.trials) if self.tuning is None else self._known(_by_key(store))
+        statuses = store.statuses([trial.key for trial in known])
+        return known, [trial for trial in known if statuses.get(trial.key) not in ENDED]
 
     def unfinished(self, store: Store) -> list[Trial]:
-        """Return the trials that still have to run; one that failed is tried again."""
-        known = self.known(store)
-        statuses = store.statuses([trial.key for trial in known])
-        return [trial for trial in known if statuses.get(trial.key) not in ("finished", "diverged")]
+        """Return the trials that still have to run."""
+        return self.standing(store)[1]
 
     def records(self, store: Store) -> list[Record]:
         """Return the stored records of this study's trials, in its order and under its name and labels."""
-        stored = {record.key: record for record in store.records()}
-        known = self.known(store)
-        found = [trial for trial in known if trial.key in stored]
+        stored = _by_key(store)
+        found = [trial for trial in self._known(stored) if trial.key in stored]
         return [replace(stored[trial.key], study=self.name, label=trial.arm.label) for trial in found]
+
+    def _known(self, stored: Mapping[str, Record]) -> list[Trial]:
+        return [*self.trials, *(self.tuning.known(stored) if self.tuning else [])]
 
 
 def plan(name: str, options: Options) -> Study:
@@ -167,6 +169,10 @@ def _split(asked: int | None, available: int, share: float) -> tuple[int, int]:
     if not 0 < train < size <= available:
         raise UsageError(f"--train-size is {size}; give a number from 2 to {available}, the training images there are.")
     return train, size - train
+
+
+def _by_key(store: Store) -> dict[str, Record]:
+    return {record.key: record for record in store.records()}
 
 
 def _checkpoint(store: Store, key: str) -> bytes | None:

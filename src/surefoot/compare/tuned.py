@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
 from math import nan
 from statistics import fmean
 
 from surefoot.compare.arm import Arm
-from surefoot.compare.search import Config, LedgerRow, Tuning, chosen, ledger, plan_extension, propose
+from surefoot.compare.search import Config, Tuning, chosen, plan_extension, propose
 from surefoot.compare.space import Space, space
 from surefoot.compare.trial import Trial
 from surefoot.store.records import Purpose, Record
@@ -22,7 +24,8 @@ from surefoot.store.records import Purpose, Record
 Make = Callable[[Arm, int, Purpose], Trial]
 """Makes the trial of an arm and a seed."""
 
-ENDED = ("finished", "diverged", "failed")
+Round = Mapping[str, Sequence[Sequence[Trial]]]
+"""Trials by the optimizer's label, the configuration that they try, and the seed."""
 
 
 @dataclass(frozen=True)
@@ -45,76 +48,55 @@ class TunedArms:
     make: Make
     seed: int = 0
 
-    def known(self, records: Mapping[str, Record]) -> list[Trial]:
-        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
-        tunings, trials, over = self._tunings(records)
-        if not over:
-            return trials
-        winners = [
-            tuned(arm, chosen(tunings[arm.label], "max")) for arm in self.arms if self.spaces[arm.label].dimensions
-        ]
-        return trials + [self.make(arm, seed, "measure") for seed in self.measure for arm in winners]
-
-    def ledger(self, records: Mapping[str, Record]) -> tuple[LedgerRow, ...]:
-        """Return what each optimizer's tuning has cost so far."""
-        return ledger(self._tunings(records)[0], "max")
-
-    @property
+    @cached_property
     def spaces(self) -> dict[str, Space]:
         """What is searched for each optimizer, by its label."""
         return {arm.label: space(arm.rule, self.trials, arm.convention, fixed=arm.given) for arm in self.arms}
 
-    def _tunings(self, records: Mapping[str, Record]) -> tuple[dict[str, Tuning], list[Trial], bool]:
-        """Return the finished rounds of tuning, every trial of those that have begun, and whether it is over."""
-        tunings = {label: Tuning(found) for label, found in self.spaces.items()}
-        asked: dict[str, Sequence[Config]] = {
-            label: propose(found, self.trials, self.seed) for label, found in self.spaces.items()
-        }
-        trials = self._round(asked)
-        values = self._values(asked, records)
+    def known(self, records: Mapping[str, Record]) -> list[Trial]:
+        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
+        asked = {label: propose(found, self.trials, self.seed) for label, found in self.spaces.items()}
+        trials = self._trials(asked)
+        every, values = _in_turn(trials), _values(trials, records)
         if values is None:
-            return tunings, trials, False
-        tunings = {
-            label: replace(tuning, configs=tuple(asked[label]), values=values[label])
-            for label, tuning in tunings.items()
-        }
+            return every
+        tunings = {label: Tuning(self.spaces[label], tuple(asked[label]), values[label]) for label in asked}
         while extensions := plan_extension(tunings, self.trials, "max", self.seed):
-            asked = {label: extension.configs for label, extension in extensions.items()}
-            trials += self._round(asked)
-            values = self._values(asked, records)
+            trials = self._trials({label: one.configs for label, one in extensions.items()})
+            every, values = every + _in_turn(trials), _values(trials, records)
             if values is None:
-                return tunings, trials, False
+                return every
             tunings |= {label: tunings[label].after(one, values[label]) for label, one in extensions.items()}
-        return tunings, trials, True
+        return every + self._measuring(tunings)
 
-    def _round(self, asked: Mapping[str, Sequence[Config]]) -> list[Trial]:
-        """Return a round's trials, the optimizers in turn, so that they advance together."""
+    def _trials(self, asked: Mapping[str, Sequence[Config]]) -> Round:
         arms = {arm.label: arm for arm in self.arms}
-        most = max(map(len, asked.values()), default=0)
-        return [
-            self.make(tuned(arms[label], configs[k]), seed, "tune")
-            for k in range(most)
-            for label, configs in asked.items()
-            if k < len(configs)
-            for seed in self.tune
-        ]
-
-    def _values(
-        self, asked: Mapping[str, Sequence[Config]], records: Mapping[str, Record]
-    ) -> dict[str, tuple[float, ...]] | None:
-        """Return the validation accuracy of each configuration; None if one has not ended."""
-        arms = {arm.label: arm for arm in self.arms}
-        found = {
-            label: [
-                [records.get(self.make(tuned(arms[label], config), seed, "tune").key) for seed in self.tune]
-                for config in configs
-            ]
+        return {
+            label: [[self.make(tuned(arms[label], config), seed, "tune") for seed in self.tune] for config in configs]
             for label, configs in asked.items()
         }
-        ended = [one is not None and one.status in ENDED for of in found.values() for seeds in of for one in seeds]
-        if not all(ended):
-            return None
-        return {label: tuple(fmean(map(_score, seeds)) for seeds in of) for label, of in found.items()}
+
+    def _measuring(self, tunings: Mapping[str, Tuning]) -> list[Trial]:
+        """Return the trials that measure what tuning chose; an optimizer with nothing to tune is measured already."""
+        searched = [arm for arm in self.arms if self.spaces[arm.label].dimensions]
+        winners = [tuned(arm, chosen(tunings[arm.label], "max")) for arm in searched]
+        return [self.make(arm, seed, "measure") for seed in self.measure for arm in winners]
+
+
+def _in_turn(trials: Round) -> list[Trial]:
+    """Return a round's trials, the optimizers in turn, so that they advance together."""
+    turns = zip_longest(*trials.values(), fillvalue=[])
+    return [trial for turn in turns for seeds in turn for trial in seeds]
+
+
+def _values(trials: Round, records: Mapping[str, Record]) -> dict[str, tuple[float, ...]] | None:
+    """Return the validation accuracy of each configuration; None if a trial has not ended."""
+    if any(trial.key not in records or records[trial.key].status == "running" for trial in _in_turn(trials)):
+        return None
+    return {
+        label: tuple(fmean(_score(records[trial.key]) for trial in seeds) for seeds in configs)
+        for label, configs in trials.items()
+    }
 
 
 def tuned(arm: Arm, config: Config) -> Arm:
@@ -123,8 +105,6 @@ def tuned(arm: Arm, config: Config) -> Arm:
     return replace(made, label=f"{arm.label} tuned")
 
 
-def _score(record: Record | None) -> float:
-    """Return a trial's last validation accuracy; what did not finish has none."""
-    if record is None or record.status != "finished":
-        return nan
-    return record.epochs[-1].validation_accuracy
+def _score(record: Record) -> float:
+    """Return a trial's last validation accuracy; what diverged or failed has none."""
+    return record.epochs[-1].validation_accuracy if record.status == "finished" else nan

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 Status = Literal["running", "finished", "diverged", "failed"]
 
+ENDED: tuple[Status, ...] = ("finished", "diverged")
+"""How a trial ends with a result; one that failed is tried again."""
+
 Purpose = Literal["measure", "tune"]
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
