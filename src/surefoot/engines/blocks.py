@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from surefoot.compiler.plan import BLOCK
 from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
-from surefoot.engines.layout import is_plain
-from surefoot.engines.rounding import memory_numbers, memory_order, random_bits
+from surefoot.engines.layout import is_plain, memory_numbers, memory_order
+from surefoot.engines.rounding import random_bits
 from surefoot.errors import UsageError
 
 SMALLEST = 4096

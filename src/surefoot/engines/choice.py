@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,8 @@ from surefoot.compiler.emit import numba, triton
 from surefoot.compiler.plan import COMPUTE, Plan
 from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
-from surefoot.errors import SurefootWarning, UsageError
+from surefoot.engines.fallback import eager_instead
+from surefoot.errors import UsageError
 from surefoot.rule import Rule
 
 Form = tuple[tuple[str, Any], ...]
@@ -104,6 +104,4 @@ def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
 
 @functools.lru_cache(maxsize=1024)
 def _say_once(rule: Rule, reason: str) -> None:
-    warnings.warn(
-        f"the rule {rule.name} runs on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=2
-    )
+    eager_instead(f"the rule {rule.name} runs", reason)

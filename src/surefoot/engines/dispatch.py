@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,9 @@ import torch
 
 from surefoot.engines import cpu, gpu
 from surefoot.engines.choice import Kernel
+from surefoot.engines.fallback import eager_instead
 from surefoot.engines.launch import CHUNK, Launch
 from surefoot.engines.triton_setup import unusable
-from surefoot.errors import SurefootWarning
 
 ENGINES = ("auto", "cpu", "gpu", "eager")
 """What a user can ask for: the best there is, or one of them."""
@@ -46,11 +45,7 @@ def _usable(engine: str, device_type: str) -> bool:
     """Tell whether an engine can step tensors on a type of device; if not, warn."""
     reason = unusable(device_type) if engine == "gpu" else _without_numba(device_type)
     if reason:
-        warnings.warn(
-            f"tensors on {device_type} run on the eager engine, which is slower: {reason}",
-            SurefootWarning,
-            stacklevel=3,
-        )
+        eager_instead(f"tensors on {device_type} run", reason)
     return not reason
 
 

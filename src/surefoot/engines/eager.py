@@ -15,7 +15,8 @@ from torch import Tensor
 
 from surefoot.compiler.plan import COMPUTE
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.rounding import memory_numbers, stochastic
+from surefoot.engines.layout import memory_numbers
+from surefoot.engines.rounding import stochastic
 from surefoot.mathops import Array
 from surefoot.rule import Rule
 from surefoot.update import update

@@ -64,7 +64,8 @@ class Launch:
         self.before = [Launch(one, seed, chunk, counted=counted) for one in kernel.before]
         """The launches of the sums over whole tensors that this one needs, each with a row for each tensor."""
         self._summed: list[list[Tensor]] = []
-        self._totals: list[dict[str, float]] = []
+        self.totals: list[dict[str, float]] = []
+        """The sums over the tensor of each row, by name, as far as they are known."""
 
     def add(
         self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int, offset: int = 0
@@ -85,7 +86,7 @@ class Launch:
         if self.before or self.summing or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
         if self.before:
-            arrays = self._add_before(arrays, group, t, parameter)
+            self._add_before(arrays, group, t, parameter)
         first, row, names = len(self._runs), len(self.rows) - 1, [*arrays]
         own = self.kernel.plan.arrays
         columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
@@ -100,7 +101,7 @@ class Launch:
         self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
         return slice(first, len(self._runs))
 
-    def _add_before(self, arrays: Mapping[str, Tensor], group: int, t: Any, parameter: int) -> Mapping[str, Tensor]:
+    def _add_before(self, arrays: Mapping[str, Tensor], group: int, t: Any, parameter: int) -> None:
         """Add a parameter to the launches of the sums, with memory for what they sum up."""
         weight = arrays["w"]
         dtype = torch.promote_types(weight.dtype, torch.float32)
@@ -110,15 +111,14 @@ class Launch:
             given = {**arrays, f"total{k}": summed[k]}
             found = find_runs([*given.values()])
             launch.add(given, found or Runs([], (), 0), group, t, parameter)
-        return arrays
 
     def sum_up(self, k: int) -> None:
         """Add up what the launch of sum `k` has written, for it and those that follow."""
-        self._totals = self._totals if k else [{} for _ in self.rows]
-        for row, summed in zip(self._totals, self._summed, strict=True):
+        self.totals = self.totals if k else [{} for _ in self.rows]
+        for row, summed in zip(self.totals, self._summed, strict=True):
             row[f"total{k}"] = float(summed[k].sum(dtype=torch.float64))
         for launch in self.before:
-            launch._totals = self._totals
+            launch.totals = self.totals
 
     @property
     def summing(self) -> bool:
@@ -144,7 +144,7 @@ class Launch:
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return a row of scalars for each group and step count."""
-        totals = self._totals or [{}] * len(self.rows)
+        totals = self.totals or [{}] * len(self.rows)
         rows = zip(self.rows, totals, strict=True)
         scalars = [self.kernel.plan.host({**values[group], **own, "t": t}) for (group, t), own in rows]
         return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))

@@ -71,12 +71,28 @@ def find_runs(arrays: Sequence[Tensor]) -> Runs | None:
     return Runs((np.array(start) + offsets * np.array(size)).tolist(), tuple(strides), length)
 
 
+def memory_order(x: Tensor) -> list[int]:
+    """Return the axes as they follow each other in memory, the one with the widest stride first."""
+    strides = x.stride()
+    return sorted(range(x.dim()), key=lambda axis: -strides[axis])
+
+
+def memory_numbers(x: Tensor) -> Tensor:
+    """Return the number of each element in memory order, int64, of the shape of `x`.
+
+    Axes are counted from the smallest stride up; of equal strides the last axis is the innermost. Where `x` fills its
+    memory, the number is the distance from its start.
+    """
+    order = memory_order(x)
+    numbers = torch.arange(x.numel(), device=x.device).view([x.shape[axis] for axis in order])
+    return numbers.permute([order.index(axis) for axis in range(x.dim())])
+
+
 def _axes(arrays: Sequence[Tensor]) -> list[tuple[int, list[int]]]:
     """Return length, and stride in each array, of the axes that remain when those that can be are one; widest first."""
     shape, strides = arrays[0].shape, [x.stride() for x in arrays]
-    axes = sorted((axis for axis, n in enumerate(shape) if n != 1), key=lambda axis: -strides[0][axis])
     found: list[tuple[int, list[int]]] = []
-    for axis in axes:
+    for axis in (axis for axis in memory_order(arrays[0]) if shape[axis] != 1):
         n, steps = shape[axis], [stride[axis] for stride in strides]
         if found and all(wide == n * step for wide, step in zip(found[-1][1], steps, strict=True)):
             found[-1] = (found[-1][0] * n, steps)

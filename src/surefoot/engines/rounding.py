@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from surefoot.engines.layout import memory_numbers
+
 _MASK64 = (1 << 64) - 1
 
 _WEYL, _MIX = 0x9E3779B97F4A7C15, ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -60,23 +62,6 @@ def _splitmix64(z: int) -> int:
     for shift, factor in _MIX:
         z = ((z ^ (z >> shift)) * factor) & _MASK64
     return z ^ (z >> 31)
-
-
-def memory_order(x: Tensor) -> list[int]:
-    """Return the axes as they follow each other in memory, the one with the widest stride first."""
-    strides = x.stride()
-    return sorted(range(x.dim()), key=lambda axis: -strides[axis])
-
-
-def memory_numbers(x: Tensor) -> Tensor:
-    """Return the number of each element in memory order, int64, of the shape of `x`.
-
-    Axes are counted from the smallest stride up; of equal strides the last axis is the innermost. Where `x` fills its
-    memory, the number is the distance from its start.
-    """
-    order = memory_order(x)
-    numbers = torch.arange(x.numel(), device=x.device).view([x.shape[axis] for axis in order])
-    return numbers.permute([order.index(axis) for axis in range(x.dim())])
 
 
 def stochastic(x: Tensor, key: int, k: int, numbers: Tensor | None = None) -> Tensor:

@@ -8,7 +8,6 @@ group more, a parameter moved or frozen) is noticed by comparing what the tables
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,10 +17,10 @@ from torch import Tensor
 
 from surefoot.compiler.plan import RANDOM
 from surefoot.engines import choice, dispatch
+from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fit import Fitted, fit
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
-from surefoot.errors import SurefootWarning
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling
 from surefoot.torch.kept import kept, tensors
@@ -185,8 +184,10 @@ class Program:
 
     def keep(self, state: Mapping[Tensor, Any]) -> Program | None:
         """Return the program if it can serve the next step; `state` is the optimizer's."""
+        if not self.whole:
+            return None
         self._watch.start(state)
-        return self if self.whole else None
+        return self
 
     def repeat(self, optimizer: torch.optim.Optimizer, scaling: Scaling, settings: SettingsOf) -> bool:
         """Take the next step, if the tables still hold; else do nothing and return False.
@@ -228,4 +229,4 @@ class Program:
 
 @functools.lru_cache(maxsize=64)
 def _say_once(reason: str) -> None:
-    warnings.warn(f"a parameter runs on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=2)
+    eager_instead("a parameter runs", reason)
