@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from surefoot.compare.space import Log, Side, Space, check_count
+from surefoot.compare.ranges import Log, Side
+from surefoot.compare.space import Space, check_count
 from surefoot.errors import UsageError
 
 Better = Literal["max", "min"]

@@ -1,0 +1,109 @@
+"""The kinds of ranges that are searched: where a value stands on an axis, and which value stands where.
+
+A position is 0 at one end of a range and 1 at the other, so that the same points can be asked of every optimizer,
+whatever it calls its hyperparameters and however large they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+from surefoot.errors import UsageError
+
+Side = Literal["below", "above"]
+
+
+def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
+    numbers = all(isinstance(x, Real) and math.isfinite(x) for x in (low, high))
+    if not numbers or not low < high:
+        raise UsageError(f"{kind}({low!r}, {high!r}): expected two finite numbers with {expected}.")
+
+
+@dataclass(frozen=True)
+class Log:
+    """A range whose every decade is searched as densely as any other; 0 < low < high."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, "Log", "0 < low < high")
+        if self.low <= 0:
+            raise UsageError(f"Log({self.low}, {self.high}): low must be above 0; give a small number such as 1e-5.")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: low at 0, high at 1; beyond, the axis goes on."""
+        return float(self.low ** (1 - u) * self.high**u)
+
+    def position(self, value: float) -> float:
+        """Return where a value above 0 stands: 0 at low, 1 at high, less or more beyond them."""
+        if not value > 0:
+            raise UsageError(f"{value} has no place on a logarithmic axis ({self.text}); give a number above 0.")
+        return math.log(value / self.low) / math.log(self.high / self.low)
+
+    def beyond(self, side: Side, times: int = 1) -> Log:
+        """Return the window of half this width that follows beyond one edge; `times` counts such windows from 1."""
+        far, near = times / 2, (times - 1) / 2
+        return Log(self.at(1 + near), self.at(1 + far)) if side == "above" else Log(self.at(-far), self.at(-near))
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `log 0.0001..0.1`."""
+        return f"log {self.low:.3g}..{self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A range that is searched evenly; low < high."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high, "Uniform", "low < high")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: low at 0, high at 1."""
+        return float(self.low * (1 - u) + self.high * u)
+
+    def position(self, value: float) -> float:
+        """Return where a value stands: 0 at low, 1 at high, less or more beyond them."""
+        return (value - self.low) / (self.high - self.low)
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `uniform 0..1`."""
+        return f"uniform {self.low:.3g}..{self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class OneMinus:
+    """For a share that is kept each step (momentum, beta1): what is *not* kept is searched logarithmically.
+
+    0.9, 0.99 and 0.999 are then equally far apart. Position 0 is the largest share.
+    """
+
+    rest: Log
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rest, Log) or self.rest.high > 1:
+            raise UsageError(f"OneMinus({self.rest}): expected a Log within 0 to 1; write OneMinus(Log(0.005, 0.5)).")
+
+    def at(self, u: float) -> float:
+        """Return the value at position `u`: 1 - rest.low at 0, 1 - rest.high at 1."""
+        return 1 - self.rest.at(u)
+
+    def position(self, value: float) -> float:
+        """Return where a value below 1 stands."""
+        return self.rest.position(1 - value)
+
+    @property
+    def text(self) -> str:
+        """The range as people read it: `1 - log 0.005..0.5`."""
+        return f"1 - {self.rest.text}"
+
+
+Dimension = Log | Uniform | OneMinus
