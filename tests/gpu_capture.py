@@ -104,6 +104,25 @@ def twins(name: str, dtype: torch.dtype = torch.float32, **options: Any) -> tupl
     return make(name, parameters(dtype), capturable=True, **options), make(name, parameters(dtype), **options)
 
 
+def step_both(ours: Any, twin: Any, steps: int, captured: int, change: Callable[[int], None] = lambda _: None) -> None:
+    """Step both on equal gradients; of ours one step is captured, and those after it are its replays.
+
+    `change` is called before each step with its number.
+    """
+    graph = Graph()
+    for k in range(steps):
+        for optimizer in (ours, twin):
+            renew(params_of(optimizer), k)
+        change(k)
+        twin.step()
+        if k < captured:
+            ours.step()
+        elif k == captured:
+            graph.capture(ours)
+        else:
+            graph.replay(ours)
+
+
 def check_close(one: Any, other: Any, rtol: float = 0.0) -> None:
     for p, q in zip(params_of(one), params_of(other), strict=True):
         torch.testing.assert_close(p, q, rtol=rtol, atol=rtol)
@@ -117,17 +136,7 @@ for _class, _options in [*RULES, ("AdaBound", {"gamma": 0.1}), ("AMSBound", {})]
     def _captured(name: str = _class, options: dict[str, Any] = _options) -> None:
         """Powers may differ in float64's last digit, which a few steps carry on."""
         ours, twin = twins(name, torch.float64, **options)
-        graph = Graph()
-        for k in range(7):
-            for optimizer in (ours, twin):
-                renew(params_of(optimizer), k)
-            twin.step()
-            if k < 2:
-                ours.step()
-            elif k == 2:
-                graph.capture(ours)
-            else:
-                graph.replay(ours)
+        step_both(ours, twin, steps=7, captured=2)
         assert ours.engine == "gpu"
         check_close(ours, twin, rtol=1e-12)
 
@@ -138,17 +147,7 @@ for _class, _options in [*RULES, ("AdaBound", {"gamma": 0.1}), ("AMSBound", {})]
 def captured_steps_round_at_random_anew() -> None:
     """Powers of two are exact on both: keys are the same, so all bits are."""
     ours, twin = twins("Adam", torch.bfloat16, betas=(0.5, 0.75), seed=3, lr=0.01)
-    graph = Graph()
-    for k in range(5):
-        for optimizer in (ours, twin):
-            renew(params_of(optimizer), k)
-        twin.step()
-        if k < 1:
-            ours.step()
-        elif k == 1:
-            graph.capture(ours)
-        else:
-            graph.replay(ours)
+    step_both(ours, twin, steps=5, captured=1)
     check_close(ours, twin)
 
 
@@ -181,19 +180,12 @@ def a_learning_rate_in_a_tensor_is_read_by_each_replay() -> None:
     ours, twin = twins("AdaBound", torch.float64)
     rate = torch.tensor(1e-3, dtype=torch.float64)
     ours.param_groups[0]["lr"] = rate
-    graph = Graph()
-    for k in range(6):
-        for optimizer in (ours, twin):
-            renew(params_of(optimizer), k)
+
+    def change(k: int) -> None:
         rate.fill_(1e-3 / (k + 1))
         twin.param_groups[0]["lr"] = 1e-3 / (k + 1)
-        twin.step()
-        if k < 1:
-            ours.step()
-        elif k == 1:
-            graph.capture(ours)
-        else:
-            graph.replay(ours)
+
+    step_both(ours, twin, steps=6, captured=1, change=change)
     assert ours.engine == "gpu"
     check_close(ours, twin, rtol=1e-12)
 
@@ -204,20 +196,13 @@ def scaling_and_clipping_are_captured() -> None:
     ours, twin = twins("Adam", torch.float64, max_grad_norm=0.5)
     found, scale = torch.zeros(()), torch.tensor(4.0)
     ours.found_inf, ours.grad_scale = found, scale
-    graph = Graph()
-    for k in range(8):
-        for optimizer in (ours, twin):
-            renew(params_of(optimizer), k)
+
+    def change(k: int) -> None:
         found.fill_(float(k in (0, 3, 5)))
         scale.fill_(2.0**k)
         twin.found_inf, twin.grad_scale = found.clone(), scale.clone()
-        twin.step()
-        if k < 2:
-            ours.step()
-        elif k == 2:
-            graph.capture(ours)
-        else:
-            graph.replay(ours)
+
+    step_both(ours, twin, steps=8, captured=2, change=change)
     assert {int(own["step"]) for own in ours.state.values()} == {5}
     check_close(ours, twin, rtol=1e-12)
 

@@ -7,7 +7,6 @@ for one that is not there. What that cannot show: speed, memory that is pinned, 
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import pytest
 import torch
 from torch.nn import Parameter
 
+import interpreter
 import surefoot.torch
 from gpu_interpreter import CASES
 from settings import SETTINGS
@@ -60,13 +60,7 @@ def installed(name):
 def results(tmp_path_factory):
     """What went wrong in each case."""
     installed("triton")
-    out = tmp_path_factory.mktemp("gpu") / "results.pickle"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(
-        [sys.executable, TESTS / "gpu_interpreter.py", out], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return pickle.loads(out.read_bytes())
+    return interpreter.results("gpu_interpreter.py", tmp_path_factory.mktemp("gpu"))
 
 
 @pytest.mark.parametrize("name", CASES)

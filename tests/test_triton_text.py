@@ -5,7 +5,6 @@ What the interpreter cannot show: speed, and what a GPU's own compiler makes of 
 
 import importlib.util
 import os
-import pickle
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import interpreter
 from kernel_cases import Case
 from settings import SETTINGS
 from surefoot.compiler.emit.triton import emit
@@ -34,13 +34,7 @@ def _installed():
 @pytest.fixture(scope="module")
 def results(_installed, tmp_path_factory):
     """What went wrong in each case."""
-    out = tmp_path_factory.mktemp("triton") / "results.pickle"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(
-        [sys.executable, TESTS / "triton_interpreter.py", out], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return pickle.loads(out.read_bytes())
+    return interpreter.results("triton_interpreter.py", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -7,15 +7,13 @@ a pickle: for each case what went wrong, if anything.
 from __future__ import annotations
 
 import importlib.util
-import os
-import pickle
 import sys
-import traceback
-import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+import interpreter
 from kernel_cases import Case
 from settings import SETTINGS
 
@@ -56,20 +54,6 @@ def check(case: Case, path: Path) -> None:
     case.check(step, BLOCK)
 
 
-def main() -> None:
-    out = Path(sys.argv[1])
-    assert os.environ["TRITON_INTERPRET"] == "1"
-    warnings.simplefilter("error")
-    np.seterr(all="ignore")  # the interpreter computes in NumPy, which warns of what a GPU just does
-    results = {}
-    for k, case in enumerate(CASES):
-        results[str(case)] = ""
-        try:
-            check(case, out.parent / f"kernel_{k}.py")
-        except Exception:
-            results[str(case)] = traceback.format_exc()
-    out.write_bytes(pickle.dumps(results))
-
-
 if __name__ == "__main__":
-    main()
+    folder = Path(sys.argv[1]).parent
+    interpreter.main({str(case): partial(check, case, folder / f"kernel_{k}.py") for k, case in enumerate(CASES)})
