@@ -61,7 +61,7 @@ def spec(result: Result) -> dict[str, Any]:
         subtitle=[
             f"{result.dtype}, {result.threads} threads, {result.environment.get('processor', '')}",
             "Median of interleaved turns. Black line: moving the same",
-            "bytes and computing nothing.",
+            "bytes and computing nothing. \u2192: longer than the axis.",
         ],
         fontSize=16,
         subtitleColor=MUTED,
