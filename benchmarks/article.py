@@ -56,7 +56,7 @@ def ours(summary: dict[str, Any]) -> dict[str, dict[str, float]]:
     return {
         row["rule"]: {
             "test_loss": row["test_loss"]["mean"],
-            "test_accuracy": row["test_accuracy"]["mean"],
+            "test_metric": row["test_metric"]["mean"],
             "train_seconds": row["train_seconds"],
             "step_milliseconds": 1000 * row["step_seconds"],
         }
@@ -139,7 +139,7 @@ def print_sides(mine: dict[str, Any], theirs: dict[str, Any] | None, floor_milli
 
 
 def cells(row: dict[str, float]) -> str:
-    result = f"{row['test_loss']:7.4f} {row['test_accuracy']:9.4f}"
+    result = f"{row['test_loss']:7.4f} {row['test_metric']:9.4f}"
     return f"{result} {row['step_milliseconds']:8.1f} {row['train_seconds']:7.1f}"
 
 

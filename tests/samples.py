@@ -95,9 +95,9 @@ def trial(label: str = "Adam", *, seed: int = 0, epochs: int = 5, salt: int = 0)
         rates=tuple(_rates(setting, step, rng) for step in _steps(192 * epochs)),
         outcome=Outcome(
             test_loss=setting.loss * (1 - 20 * luck),
-            test_accuracy=round(setting.accuracy + luck, 4),
+            test_metric=round(setting.accuracy + luck, 4),
             train_loss=curve[-1].validation_loss * 0.6,
-            train_accuracy=1 - (1 - curve[-1].validation_accuracy) * 0.5,
+            train_metric=1 - (1 - curve[-1].validation_metric) * 0.5,
             step_seconds=0.131 + 0.002 * setting.slots + float(rng.normal()) * 0.001,
             optimizer_bytes=4 * parameters * setting.slots,
             parameters=parameters,
@@ -127,9 +127,9 @@ def _epoch(setting: Setting, number: int, luck: float, rng: np.random.Generator)
         epoch=number,
         seconds=number * (26.0 + setting.slots) + float(rng.normal()) * 0.3,
         train_loss=loss * (0.7 + 0.9 * left),
-        train_accuracy=1 - min(0.9, error * (0.6 + 1.2 * left)),
+        train_metric=1 - min(0.9, error * (0.6 + 1.2 * left)),
         validation_loss=loss,
-        validation_accuracy=1 - error,
+        validation_metric=1 - error,
     )
 
 
@@ -162,7 +162,7 @@ def tuned(seeds: int = 3, trials: int = 8, labels: tuple[str, ...] = ("Adagrad",
     records = [trial(label, seed=seed) for label in labels for seed in range(seeds)]
     for label in labels:
         search = [tuning(label, lr) for lr in SETTINGS[label].hyper["lr"] * np.logspace(-2, 2, trials)]
-        best = max(search, key=lambda record: record.epochs[-1].validation_accuracy)
+        best = max(search, key=lambda record: record.epochs[-1].validation_metric)
         records += [*search, *(chosen(best, trial(label, seed=seed)) for seed in range(seeds))]
     return [replace(record, study="article-tuned") for record in records]
 
@@ -172,8 +172,8 @@ def tuning(label: str, lr: float, **hyper: float) -> Record:
     setting = SETTINGS[label]
     off = abs(float(np.log10(lr / setting.hyper["lr"])) - 1 / 3)
     base = trial(label, seed=1000)
-    last = replace(base.epochs[-1], validation_accuracy=setting.accuracy - 0.01 * off)
-    outcome = replace(base.outcome, test_loss=float("nan"), test_accuracy=float("nan"))
+    last = replace(base.epochs[-1], validation_metric=setting.accuracy - 0.01 * off)
+    outcome = replace(base.outcome, test_loss=float("nan"), test_metric=float("nan"))
     changed = {"hyper": {**setting.hyper, "lr": float(lr), **hyper}, "epochs": (*base.epochs[:-1], last)}
     key = f"{label}-tune-{lr:.6g}-{sorted(hyper.items())}"
     return replace(base, key=key, label=f"{label} tuned", purpose="tune", outcome=outcome, rates=(), **changed)
@@ -181,6 +181,6 @@ def tuning(label: str, lr: float, **hyper: float) -> Record:
 
 def chosen(winner: Record, measured: Record) -> Record:
     """The measuring trial of a winner: as the default one of this seed, and half a point better."""
-    outcome = replace(measured.outcome, test_accuracy=round(measured.outcome.test_accuracy + 0.005, 4))
+    outcome = replace(measured.outcome, test_metric=round(measured.outcome.test_metric + 0.005, 4))
     key = f"{winner.label}-{measured.seed}"
     return replace(measured, key=key, label=winner.label, hyper=winner.hyper, outcome=outcome)

@@ -20,7 +20,7 @@ def scored(accuracies, label="Adam"):
     """Finished trials of one optimizer, with these test accuracies at seeds 0, 1, 2 ..."""
     records = [replace(trial("Adam", seed=seed), label=label) for seed in range(len(accuracies))]
     return [
-        replace(record, outcome=replace(record.outcome, test_accuracy=accuracy))
+        replace(record, outcome=replace(record.outcome, test_metric=accuracy))
         for record, accuracy in zip(records, accuracies, strict=True)
     ]
 
@@ -29,7 +29,7 @@ def learning(label, accuracies, seed=0):
     """A trial whose validation accuracy goes through these values, one epoch of ten seconds each."""
     template = trial("Adam", seed=seed)
     epochs = tuple(
-        replace(template.epochs[0], epoch=i + 1, seconds=10.0 * (i + 1), validation_accuracy=accuracy)
+        replace(template.epochs[0], epoch=i + 1, seconds=10.0 * (i + 1), validation_metric=accuracy)
         for i, accuracy in enumerate(accuracies)
     )
     return replace(template, label=label, epochs=epochs)
@@ -81,7 +81,7 @@ def test_equal_optimizers_are_seldom_told_apart():
     claims = 0
     for _ in range(200):
         arms = [
-            [replace(r, outcome=replace(r.outcome, test_accuracy=float(rng.normal(0.98, 0.002)))) for r in records]
+            [replace(r, outcome=replace(r.outcome, test_metric=float(rng.normal(0.98, 0.002)))) for r in records]
             for records in templates.values()
         ]
         claims += bool(verdict(*arms).behind)
@@ -173,7 +173,7 @@ def test_gap_is_validation_minus_training_in_evaluation_mode():
     record = trial()
     row = summarize([record]).rows[0]
     assert row.loss_gap.mean == pytest.approx(record.epochs[-1].validation_loss - record.outcome.train_loss)
-    assert row.accuracy_gap.mean == pytest.approx(record.epochs[-1].validation_accuracy - record.outcome.train_accuracy)
+    assert row.metric_gap.mean == pytest.approx(record.epochs[-1].validation_metric - record.outcome.train_metric)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_table_has_a_cell_for_each_heading_and_the_summary_s_numbers():
     summary = summarize(article(3))
     cells = table(summary)
     assert all(len(row) == len(cells.header) for row in cells.rows)
-    mean = summary.rows[2].test_accuracy.mean
+    mean = summary.rows[2].test_metric.mean
     assert dict(zip(cells.header, cells.rows[2], strict=True))["Test accuracy"].startswith(f"{100 * mean:.2f} % [")
     assert "Trials" not in cells.header
     assert "Trials" in table(summarize([*article()[:3], running(article()[3])])).header

@@ -50,8 +50,8 @@ def test_scores_become_the_arms_that_the_verdict_reads():
     scores = NORMAL.draw(rng(4), 1, 3, 5)[0]
     arms = as_arms(scores)
     assert [arm.label for arm in arms] == ["arm 0", "arm 1", "arm 2"]
-    assert [list(arm.accuracies().values()) for arm in arms] == scores.tolist()
-    assert list(arms[0].accuracies()) == [0, 1, 2, 3, 4]
+    assert [list(arm.metrics().values()) for arm in arms] == scores.tolist()
+    assert list(arms[0].metrics()) == [0, 1, 2, 3, 4]
 
 
 def real_arms(seeds=6):
@@ -60,7 +60,7 @@ def real_arms(seeds=6):
 
 def test_the_stored_world_draws_real_scores_of_one_optimizer_a_study():
     arms = real_arms()
-    pools = [set(arm.accuracies().values()) for arm in arms]
+    pools = [set(arm.metrics().values()) for arm in arms]
     drawn = stored(arms, 10_000).draw(rng(5), 60, 3, 4)
     assert drawn.shape == (60, 3, 4)
     which = [[set(study.ravel().tolist()) <= pool for pool in pools] for study in drawn]
@@ -123,7 +123,7 @@ def test_a_difference_between_whole_images_is_not_rounded_up(monkeypatch):
     monkeypatch.setattr(calibration, "judge", lambda arms, _: seen.append(arms) or verdict.Verdict(()))
     monkeypatch.setattr(calibration, "normal", lambda _, *shape: np.zeros(shape))
     found(0.00186, 2, 10, 200, rng(14))
-    scores = np.array([[list(arm.accuracies().values()) for arm in arms] for arms in seen])
+    scores = np.array([[list(arm.metrics().values()) for arm in arms] for arms in seen])
     assert (scores[:, 0] - scores[:, 1]).mean() == pytest.approx(0.00186, abs=1e-5)
 
 

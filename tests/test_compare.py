@@ -23,9 +23,9 @@ SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "trai
 def numbers(records):
     return {
         (r.label, r.seed): (
-            [(e.epoch, e.train_loss, e.validation_loss, e.validation_accuracy) for e in r.epochs],
+            [(e.epoch, e.train_loss, e.validation_loss, e.validation_metric) for e in r.epochs],
             r.rates,
-            r.outcome and (r.outcome.test_loss, r.outcome.test_accuracy, r.outcome.train_loss),
+            r.outcome and (r.outcome.test_loss, r.outcome.test_metric, r.outcome.train_loss),
         )
         for r in records
     }

@@ -20,7 +20,7 @@ def planned(**options):
 
 def as_ended(one, accuracy=0.9):
     sample = trial("Adam")
-    epochs = (*sample.epochs[:-1], replace(sample.epochs[-1], validation_accuracy=accuracy))
+    epochs = (*sample.epochs[:-1], replace(sample.epochs[-1], validation_metric=accuracy))
     return replace(one.record({}), status="finished", epochs=epochs, outcome=sample.outcome)
 
 
@@ -132,7 +132,7 @@ def test_dry_run_reads_the_store(run, tmp_path):
             record = as_ended(one)
             store.begin(record)
             luck = {0: 0.001, 1: -0.002, 2: 0.0015}.get(one.seed, 0.0) if one.arm.rule == "adam" else 0.0
-            store.finish(one.key, replace(record.outcome, step_seconds=0.1, test_accuracy=0.98 + luck))
+            store.finish(one.key, replace(record.outcome, step_seconds=0.1, test_metric=0.98 + luck))
     before = (tmp_path / "results.sqlite").read_bytes()
     code, out, _ = run(*ASK, "--store", "results.sqlite", "--json")
     result = json.loads(out)

@@ -14,7 +14,7 @@ def arm(label, rule, losses, **hyper):
     records = [replace(trial(seed=seed), label=label, rule=rule, hyper=hyper) for seed in range(len(losses))]
     (made,) = group(
         [
-            replace(one, outcome=replace(one.outcome, train_loss=loss, test_accuracy=0.5 + 0.01 * seed))
+            replace(one, outcome=replace(one.outcome, train_loss=loss, test_metric=0.5 + 0.01 * seed))
             for seed, (one, loss) in enumerate(zip(records, losses, strict=True))
         ]
     )

@@ -153,7 +153,7 @@ def test_nan_and_infinity_stay_apart_from_nothing(store):
     found = store.record("k1")
     assert found.hyper == {"clip": math.inf, "none": None}
     assert math.isnan(found.epochs[0].train_loss)
-    assert (found.epochs[0].validation_loss, found.epochs[0].validation_accuracy) == (math.inf, -math.inf)
+    assert (found.epochs[0].validation_loss, found.epochs[0].validation_metric) == (math.inf, -math.inf)
     assert math.isnan(found.rates[0].quantiles[0])
     assert math.isnan(found.rates[0].lower)
     assert found.rates[0].upper is None

@@ -162,7 +162,7 @@ def test_traces_of_an_arm_on_three_clocks():
     by_epoch = traces(arm)
     assert [one.diverged for one in by_epoch] == [False, True]
     assert (by_epoch[0].clock, by_epoch[1].clock) == ((1, 2, 3), (1, 2))
-    assert by_epoch[0].values == tuple(epoch.validation_accuracy for epoch in record.epochs)
+    assert by_epoch[0].values == tuple(epoch.validation_metric for epoch in record.epochs)
     assert traces(arm, clock="steps")[0].clock == (192, 384, 576)
     losses = traces(arm, "train_loss", "seconds")[0]
     assert losses.clock == tuple(epoch.seconds for epoch in record.epochs)

@@ -62,10 +62,10 @@ def numbers(events):
     for event in events:
         if isinstance(event, EpochDone):
             e = event.epoch
-            found.append((e.epoch, e.train_loss, e.train_accuracy, e.validation_loss, e.validation_accuracy))
+            found.append((e.epoch, e.train_loss, e.train_metric, e.validation_loss, e.validation_metric))
             found.append(event.rates)
         if isinstance(event, Finished):
-            found.append((event.outcome.test_loss, event.outcome.test_accuracy, event.outcome.train_loss))
+            found.append((event.outcome.test_loss, event.outcome.test_metric, event.outcome.train_loss))
     return found
 
 
@@ -120,7 +120,7 @@ def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(monkeypat
 
 def test_a_last_batch_of_one_image_counts_as_one():
     (done,) = [event for event in run(trial(epochs=1, train_size=33)) if isinstance(event, EpochDone)]
-    assert done.epoch.train_accuracy * 33 == pytest.approx(round(done.epoch.train_accuracy * 33))
+    assert done.epoch.train_metric * 33 == pytest.approx(round(done.epoch.train_metric * 33))
     assert math.isfinite(done.epoch.train_loss)
 
 

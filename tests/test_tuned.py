@@ -48,7 +48,7 @@ def test_defaults_and_tuning_first_then_what_tuning_chose():
     assert {t.arm.label for t in last} == {"Adam tuned", "Momentum tuned"}, "slow has nothing left to tune"
     assert {t.purpose for t in last} == {"measure"}
     tried = {
-        r.hyper["lr"]: r.epochs[-1].validation_accuracy
+        r.hyper["lr"]: r.epochs[-1].validation_metric
         for r in records.values()
         if r.purpose == "tune" and r.rule == "adam"
     }
@@ -118,7 +118,7 @@ def test_a_whole_tuned_study(tmp_path):
     assert again == records
     tuning = [r for r in records if r.purpose == "tune"]
     assert tuning
-    assert all(math.isnan(r.outcome.test_accuracy) for r in tuning)
+    assert all(math.isnan(r.outcome.test_metric) for r in tuning)
     rows = summarize(records).rows
     assert {row.label for row in rows} == {"Adam", "Momentum", "Adam tuned", "Momentum tuned"}
     assert all(row.n == 2 for row in rows)

@@ -39,7 +39,7 @@ def search(*points, label="Adam", status=diverged):
 
 def at(record, accuracy):
     """The last epoch with this validation accuracy."""
-    return replace(record.epochs[-1], validation_accuracy=accuracy)
+    return replace(record.epochs[-1], validation_metric=accuracy)
 
 
 def study(*points, pick=None, label="Adam", seeds=3):
@@ -49,7 +49,7 @@ def study(*points, pick=None, label="Adam", seeds=3):
     able = [r for r in found if r.status == "finished"]
     winner = next(
         (r for r in found if r.hyper["lr"] == pick),
-        max(able, key=lambda r: r.epochs[-1].validation_accuracy) if able else found[0],
+        max(able, key=lambda r: r.epochs[-1].validation_metric) if able else found[0],
     )
     return [*defaults, *found, *(chosen(winner, record) for record in defaults)]
 

@@ -46,9 +46,9 @@ class Arm:
         """The trials that the store has under this status."""
         return tuple(trial for trial in self.trials if trial.status == status)
 
-    def accuracies(self) -> dict[int, float]:
+    def metrics(self) -> dict[int, float]:
         """Test accuracy by seed, of the finished trials."""
-        return {trial.seed: trial.outcome.test_accuracy for trial in self.finished if trial.outcome}
+        return {trial.seed: trial.outcome.test_metric for trial in self.finished if trial.outcome}
 
 
 def group(records: Sequence[Record]) -> tuple[Arm, ...]:

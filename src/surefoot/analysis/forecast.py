@@ -80,7 +80,7 @@ def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, 
 
 def spread(records: Sequence[Record]) -> Spread:
     """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds."""
-    scores = [arm.accuracies() for arm in group(records)]
+    scores = [arm.metrics() for arm in group(records)]
     gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
     found = [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
     middle = median(found) if found else 0.0

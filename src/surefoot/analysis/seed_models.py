@@ -73,7 +73,7 @@ def stored(arms: Sequence[Arm], test_size: int) -> SeedModel:
 
     Raises UsageError when no arm has at least 5 finished seeds.
     """
-    pools = [np.array(list(arm.accuracies().values())) for arm in arms if len(arm.finished) >= FEWEST_STORED]
+    pools = [np.array(list(arm.metrics().values())) for arm in arms if len(arm.finished) >= FEWEST_STORED]
     if not pools:
         raise UsageError(
             f"no optimizer in the store has {FEWEST_STORED} finished seeds to resample; "
@@ -103,9 +103,9 @@ def as_arms(scores: Scores) -> list[Arm]:
 def _trial(arm: int, seed: int, score: float) -> Record:
     measured = Outcome(
         test_loss=0.0,
-        test_accuracy=score,
+        test_metric=score,
         train_loss=0.0,
-        train_accuracy=score,
+        train_metric=score,
         step_seconds=0.0,
         optimizer_bytes=0,
         parameters=0,

@@ -43,9 +43,9 @@ class Row:
     unfinished: int
     reasons: tuple[str, ...]
     test_loss: Interval | None
-    test_accuracy: Interval | None
+    test_metric: Interval | None
     loss_gap: Interval | None
-    accuracy_gap: Interval | None
+    metric_gap: Interval | None
     reach: Reach | None
     step_seconds: float | None
     train_seconds: float | None
@@ -111,9 +111,9 @@ def _row(arm: Arm, target: float | None) -> Row:
         unfinished=len(arm.with_status("running")),
         reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
         test_loss=t_interval([outcome.test_loss for outcome in outcomes]),
-        test_accuracy=t_interval([outcome.test_accuracy for outcome in outcomes]),
+        test_metric=t_interval([outcome.test_metric for outcome in outcomes]),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
-        accuracy_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_accuracy - o.train_accuracy),
+        metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
         reach=None if target is None else reach(arm, target),
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),

@@ -45,9 +45,9 @@ def _cells(row: Row, summary: Summary) -> dict[str, str]:
         cells["Trials"] = state(row)
     cells |= {
         "Test loss": with_bounds(row.test_loss, loss),
-        "Test accuracy": with_bounds(row.test_accuracy, percent),
+        "Test accuracy": with_bounds(row.test_metric, percent),
         "Loss gap": with_bounds(row.loss_gap, signed_loss),
-        "Accuracy gap": with_bounds(row.accuracy_gap, signed_points),
+        "Accuracy gap": with_bounds(row.metric_gap, signed_points),
     }
     if summary.target is not None:
         cells |= _reach_cells(row, f"{100 * summary.target:g} %", many=_many(summary))

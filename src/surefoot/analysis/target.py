@@ -61,7 +61,7 @@ def _first_crossing(trial: Record, target: float) -> tuple[float, float]:
     """Epoch and seconds of the first evaluation at or above the target; infinite when there is none."""
     if trial.status == "diverged":
         return inf, inf
-    return next(((e.epoch, e.seconds) for e in trial.epochs if e.validation_accuracy >= target), (inf, inf))
+    return next(((e.epoch, e.seconds) for e in trial.epochs if e.validation_metric >= target), (inf, inf))
 
 
 def _arms_that_reach(arms: Sequence[Arm], target: float) -> int:

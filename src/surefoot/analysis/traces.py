@@ -39,7 +39,7 @@ class Trace:
             raise UsageError("a trace has no values, but its trial did not diverge. Leave unfinished trials out.")
 
 
-def traces(arm: Arm, figure: str = "validation_accuracy", clock: Clock = "epochs") -> tuple[Trace, ...]:
+def traces(arm: Arm, figure: str = "validation_metric", clock: Clock = "epochs") -> tuple[Trace, ...]:
     """The traces of an arm's finished and diverged trials, by seed order within each.
 
     Args:

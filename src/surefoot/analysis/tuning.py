@@ -19,7 +19,7 @@ from typing import Any, Literal
 from surefoot.analysis.arms import Arm, defaults_of, group
 from surefoot.analysis.budget_curve import BudgetCurve, budget_curve
 from surefoot.analysis.intervals import Interval
-from surefoot.analysis.verdict import accuracy_difference
+from surefoot.analysis.verdict import metric_difference
 from surefoot.store.records import Record, Status
 
 Scale = Literal["log", "log of 1 - x", "linear"]
@@ -160,7 +160,7 @@ def _result(trials: Sequence[Record]) -> tuple[float | None, Status]:
     """The mean validation accuracy of a configuration, and how its worst trial ended."""
     order: tuple[Status, ...] = ("failed", "diverged", "running")
     status: Status = next((one for one in order if any(trial.status == one for trial in trials)), "finished")
-    values = [trial.epochs[-1].validation_accuracy if trial.epochs else nan for trial in trials]
+    values = [trial.epochs[-1].validation_metric if trial.epochs else nan for trial in trials]
     if status != "finished":
         return None, status
     return (fmean(values), "finished") if all(map(isfinite, values)) else (None, "diverged")
@@ -213,16 +213,16 @@ def _gain(winner: Arm | None, untuned: Arm | None) -> Interval | None:
     """Tuned minus untuned over the seeds that both finished; one seed gives no interval."""
     if winner is None or untuned is None:
         return None
-    gap = accuracy_difference(winner, untuned, int(winner.trials[0].protocol.get("test_size", 10_000)))
+    gap = metric_difference(winner, untuned, int(winner.trials[0].protocol.get("test_size", 10_000)))
     if gap:
         return Interval(gap.mean, gap.low, gap.high, gap.n)
-    ours, theirs = winner.accuracies(), untuned.accuracies()
+    ours, theirs = winner.metrics(), untuned.metrics()
     alone = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     return Interval(alone[0], None, None, 1) if alone else None
 
 
 def _apart(tuning: Sequence[Record], measuring: Sequence[Record]) -> bool:
-    seen = any(trial.outcome and isfinite(trial.outcome.test_accuracy) for trial in tuning)
+    seen = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in tuning)
     return not seen and not {trial.seed for trial in tuning} & {trial.seed for trial in measuring}
 
 

@@ -106,7 +106,7 @@ def noise(accuracy: float, test_size: int) -> float:
 
 def _judge_once(arms: Sequence[Arm], test_size: int) -> Verdict:
     """The verdict when at most one arm has more than one seed: each arm counts with its first finished seed."""
-    scores = {arm.label: next(iter(arm.accuracies().values())) for arm in arms}
+    scores = {arm.label: next(iter(arm.metrics().values())) for arm in arms}
     best = max(scores, key=scores.__getitem__)
     yardstick = noise(scores[best], test_size)
     gaps = {label: score - scores[best] for label, score in scores.items() if label != best}
@@ -138,7 +138,7 @@ def _one_run_order(
 
 
 def _judge_seeds(arms: Sequence[Arm], repeated: Sequence[Arm], test_size: int) -> Verdict:
-    best = max(repeated, key=lambda arm: fmean(arm.accuracies().values()))
+    best = max(repeated, key=lambda arm: fmean(arm.metrics().values()))
     pairs = _pairs_with(best, repeated, test_size)
     ties = tuple(pair.other for pair in pairs if not pair.distinguishable)
     behind = tuple(pair.other for pair in pairs if pair.distinguishable and pair.difference < 0)
@@ -150,7 +150,7 @@ def _judge_seeds(arms: Sequence[Arm], repeated: Sequence[Arm], test_size: int) -
 def _pairs_with(best: Arm, arms: Sequence[Arm], test_size: int) -> tuple[Pair, ...]:
     """All pairs are tested and adjusted together; those with the best are returned, as "other minus best"."""
     ordered = [best, *(arm for arm in arms if arm is not best)]
-    tested = [(a, b, gap) for a, b in combinations(ordered, 2) if (gap := accuracy_difference(b, a, test_size))]
+    tested = [(a, b, gap) for a, b in combinations(ordered, 2) if (gap := metric_difference(b, a, test_size))]
     adjusted = holm([gap.p for _, _, gap in tested])
     return tuple(
         Pair(best.label, other.label, gap.mean, gap.low, gap.high, p, gap.n)
@@ -159,9 +159,9 @@ def _pairs_with(best: Arm, arms: Sequence[Arm], test_size: int) -> tuple[Pair, .
     )
 
 
-def accuracy_difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
+def metric_difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
     """Test accuracy of `a` minus that of `b`, paired over the seeds that both finished; None with fewer than two."""
-    left, right = a.accuracies(), b.accuracies()
+    left, right = a.metrics(), b.metrics()
     common = [seed for seed in left if seed in right]
     if len(common) < 2:
         return None
@@ -169,7 +169,7 @@ def accuracy_difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
 
 
 def _seed_sentences(best: Arm, pairs: Sequence[Pair], rest: Sequence[str]) -> tuple[str, ...]:
-    scores = list(best.accuracies().values())
+    scores = list(best.metrics().values())
     short = len(pairs) > 4  # a sentence with more numbers is not read; `pairs` has them
     lead = f"{best.label} has the highest mean test accuracy ({percent(fmean(scores))}, {seeds(len(scores))})"
     behind = [_ahead_of(pair, short) for pair in pairs if pair.distinguishable and pair.difference < 0]
@@ -199,7 +199,7 @@ def _bounds(low: float, high: float) -> str:
 def _nothing_to_compare(able: Sequence[Arm]) -> tuple[str, ...]:
     if not able:
         return ("No trial has finished: there is no verdict.",)
-    scores = list(able[0].accuracies().values())
+    scores = list(able[0].metrics().values())
     result = f"{percent(fmean(scores))} test accuracy, {seeds(len(scores))}"
     return (f"Only {able[0].label} has finished ({result}): there is nothing to compare it with.",)
 

@@ -76,7 +76,7 @@ def _result(trial: Trial, outcome: Outcome, last: float) -> str:
     """Return how a trial ended, in words; `last` is its last validation accuracy."""
     if trial.purpose == "tune":
         return f"validation accuracy {100 * last:.2f} %"
-    return f"test loss {outcome.test_loss:.4f}, accuracy {100 * outcome.test_accuracy:.2f} %"
+    return f"test loss {outcome.test_loss:.4f}, accuracy {100 * outcome.test_metric:.2f} %"
 
 
 class Bars:
@@ -95,7 +95,7 @@ class Bars:
             case events.Progress(key, epoch, step, _, loss):
                 self._move(key, step, f"{epoch}/{trial.epochs}", loss)
             case events.EpochDone(key, epoch):
-                self._last[key] = epoch.validation_accuracy
+                self._last[key] = epoch.validation_metric
                 step = epoch.epoch * trial.steps_per_epoch
                 self._move(key, step, f"{epoch.epoch}/{trial.epochs}", epoch.train_loss)
             case events.Finished(key, outcome):
@@ -134,7 +134,7 @@ class Lines:
     def observe(self, trial: Trial, event: events.Event) -> None:
         """Print an event, unless it is mere progress."""
         if isinstance(event, events.EpochDone):
-            self._last[event.key] = event.epoch.validation_accuracy
+            self._last[event.key] = event.epoch.validation_metric
         words = self._words(trial, event)
         if words:
             passed = time.monotonic() - self._start
@@ -147,7 +147,7 @@ class Lines:
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
                     f"epoch {epoch.epoch}/{trial.epochs}, loss {epoch.train_loss:.4f}, "
-                    f"validation loss {epoch.validation_loss:.4f}, accuracy {100 * epoch.validation_accuracy:.2f} %"
+                    f"validation loss {epoch.validation_loss:.4f}, accuracy {100 * epoch.validation_metric:.2f} %"
                 )
             case events.Finished(key, outcome):
                 return _result(trial, outcome, self._last.get(key, math.nan))

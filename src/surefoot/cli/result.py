@@ -57,12 +57,12 @@ def print_result(summary: Summary, store: Path, report: Path) -> None:
 
 def _lines(row: Row) -> list[str]:
     """Return the tutorial's own two lines; the mean, where there are several seeds."""
-    if row.test_loss is None or row.test_accuracy is None:
+    if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
     return [
         f"Test loss using {row.label}: {row.test_loss.mean:.6f}{mean}",
-        f"Test accuracy using {row.label}: {row.test_accuracy.mean:.6f}{mean}",
+        f"Test accuracy using {row.label}: {row.test_metric.mean:.6f}{mean}",
     ]
 
 

@@ -103,11 +103,11 @@ class Training:
     def _run_epoch(self) -> None:
         self.epoch += 1
         torch.manual_seed(_mixed_seed(self.trial.seed, self.epoch))
-        train_loss, train_accuracy, rates = self._train_epoch()
-        validation_loss, validation_accuracy = self._evaluate(self.validation)
+        train_loss, train_metric, rates = self._train_epoch()
+        validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
             raise DivergedError(f"validation loss became {validation_loss} after epoch {self.epoch}")
-        done = Epoch(self.epoch, self.seconds, train_loss, train_accuracy, validation_loss, validation_accuracy)
+        done = Epoch(self.epoch, self.seconds, train_loss, train_metric, validation_loss, validation_metric)
         self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
 
     def _train_epoch(self) -> tuple[float, float, list[Rates]]:
@@ -165,13 +165,13 @@ class Training:
 
     def _outcome(self) -> Outcome:
         unseen = math.nan, math.nan
-        test_loss, test_accuracy = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
-        train_loss, train_accuracy = self._evaluate(self.train, limit=len(self.validation))
+        test_loss, test_metric = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
+        train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
         return Outcome(
             test_loss=test_loss,
-            test_accuracy=test_accuracy,
+            test_metric=test_metric,
             train_loss=train_loss,
-            train_accuracy=train_accuracy,
+            train_metric=train_metric,
             step_seconds=statistics.median(self.step_seconds),
             optimizer_bytes=_state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),

@@ -107,4 +107,4 @@ def tuned(arm: Arm, config: Config) -> Arm:
 
 def _score(record: Record) -> float:
     """Return a trial's last validation accuracy; what diverged or failed has none."""
-    return record.epochs[-1].validation_accuracy if record.status == "finished" else nan
+    return record.epochs[-1].validation_metric if record.status == "finished" else nan

@@ -21,13 +21,13 @@ from surefoot.report.scales import SMALLEST_LOSS, accuracy_axis, log_axis, log_d
 from surefoot.report.theme import CROSS, Style
 from surefoot.store.records import Epoch, Record
 
-MEASURES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+MEASURES = ("train_loss", "validation_loss", "train_metric", "validation_metric")
 ENDS = ("y", "low", "high")
 TITLES = {
     "train_loss": "Training loss",
     "validation_loss": "Validation loss",
-    "train_accuracy": "Training accuracy",
-    "validation_accuracy": "Validation accuracy",
+    "train_metric": "Training accuracy",
+    "validation_metric": "Validation accuracy",
 }
 CAPTION = (
     "Training figures are means over an epoch's batches while the weights were moving, so they lag behind; validation "
@@ -110,7 +110,7 @@ def _single(trial: Record, arm: Arm) -> Iterator[dict[str, Any]]:
 def _height(epoch: Epoch, measure: str) -> float:
     """What is drawn: the loss, or the error 1 - accuracy; above zero, so that it has a logarithm."""
     value: float = getattr(epoch, measure)
-    return max(1e-5, 1 - value) if measure.endswith("accuracy") else max(SMALLEST_LOSS, value)
+    return max(1e-5, 1 - value) if measure.endswith("metric") else max(SMALLEST_LOSS, value)
 
 
 def _panel(measure: str, clock: Clock, averaged: Rows, single: Rows, looks: Sequence[Style]) -> Panel:
@@ -159,7 +159,7 @@ def _y_axis(measure: str, values: Rows) -> tuple[alt.Scale, alt.Axis]:
 
 
 def _tooltip(measure: str, seed: str) -> list[alt.Tooltip]:
-    number = ".2%" if measure.endswith("accuracy") else ".4f"
+    number = ".2%" if measure.endswith("metric") else ".4f"
     return [
         alt.Tooltip("optimizer:N"),
         alt.Tooltip("epoch:Q"),

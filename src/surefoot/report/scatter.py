@@ -35,9 +35,9 @@ def _point(trial: Record) -> dict[str, Any]:
         "optimizer": trial.label,
         "seed": trial.seed,
         "train_loss": outcome.train_loss,
-        "test_accuracy": outcome.test_accuracy,
+        "test_metric": outcome.test_metric,
         "x": max(outcome.train_loss, 1e-7),
-        "y": max(1 - outcome.test_accuracy, 1e-5),
+        "y": max(1 - outcome.test_metric, 1e-5),
     }
 
 
@@ -54,7 +54,7 @@ def _panel(points: Rows, looks: Sequence[Style]) -> Panel:
             alt.Tooltip("optimizer:N"),
             alt.Tooltip("seed:Q"),
             alt.Tooltip("train_loss:Q", title="training loss", format=".4f"),
-            alt.Tooltip("test_accuracy:Q", title="test accuracy", format=".2%"),
+            alt.Tooltip("test_metric:Q", title="test accuracy", format=".2%"),
         ],
     )
     return Panel("Training loss against test error", alt.LayerChart(layer=[chart]))

@@ -16,6 +16,26 @@ ENDED: tuple[Status, ...] = ("finished", "diverged")
 
 Purpose = Literal["measure", "tune"]
 
+Better = Literal["max", "min"]
+"""Whether the larger or the smaller value of a metric is the better one."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
+
+    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy.
+    """
+
+    name: str = "accuracy"
+    better: Better = "max"
+    share: bool = True
+
+    @property
+    def sign(self) -> int:
+        """1 if larger is better, else -1: a value times its sign is better when it is larger."""
+        return 1 if self.better == "max" else -1
+
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -25,16 +45,16 @@ class Epoch:
 
     `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
     evaluation is not in it. The training figures are means over the epoch's batches while the weights were moving
-    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch.
-    Accuracies are fractions.
+    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch. The
+    metric is the task's (`Record.metric`); a share, such as an accuracy, is a fraction.
     """
 
     epoch: int
     seconds: float
     train_loss: float
-    train_accuracy: float
+    train_metric: float
     validation_loss: float
-    validation_accuracy: float
+    validation_metric: float
 
 
 @dataclass(frozen=True)
@@ -55,16 +75,16 @@ class Rates:
 class Outcome:
     """What is measured once, at the end of a trial, in evaluation mode.
 
-    `train_loss` and `train_accuracy` are of the first images of the training part, as many as the validation part
+    `train_loss` and `train_metric` are of the first images of the training part, as many as the validation part
     has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
     `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights. `engine` is
     what ran the optimizer's steps, as it tells itself: `cpu`, `gpu`, `eager`; empty where that was not recorded.
     """
 
     test_loss: float
-    test_accuracy: float
+    test_metric: float
     train_loss: float
-    train_accuracy: float
+    train_metric: float
     step_seconds: float
     optimizer_bytes: int
     parameters: int
@@ -99,3 +119,8 @@ class Record:
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """The task's metric; accuracy, unless the protocol names another."""
+        return Metric(**self.protocol.get("metric", {}))

@@ -72,7 +72,22 @@ ALTER TABLE outcomes ADD COLUMN engine TEXT NOT NULL DEFAULT '';
 ALTER TABLE trials ADD COLUMN purpose TEXT NOT NULL DEFAULT 'measure'
 """
 
-MIGRATIONS = (VERSION_1, VERSION_2)
+VERSION_3 = """
+ALTER TABLE epochs RENAME COLUMN train_accuracy TO train_metric;
+ALTER TABLE epochs RENAME COLUMN validation_accuracy TO validation_metric;
+ALTER TABLE outcomes RENAME COLUMN test_accuracy TO test_metric;
+ALTER TABLE outcomes RENAME COLUMN train_accuracy TO train_metric;
+CREATE TABLE designs (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,
+    study TEXT NOT NULL,
+    content TEXT NOT NULL,
+    frozen TEXT NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0
+)
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3)
 VERSION = len(MIGRATIONS)
 
 
