@@ -15,48 +15,42 @@ import time
 import numpy as np
 import torch
 
-from surefoot.compare.study import Options, plan
-from surefoot.compare.training import EVALUATION_BATCH, Training
+from surefoot.comparison.planning import Options, plan
+from surefoot.comparison.training import EVALUATION_BATCH, Training
 from surefoot.rules import RULES
-from surefoot.tasks import find_task
 from surefoot.tasks.process import tune_worker
 from surefoot.torch import RuleOptimizer
 
 ROUNDS = 3
 
 
-def whole(trial, data):
+def whole(trial, task):
     """Surefoot's trial, its events thrown away."""
-    Training(trial, data, emit=[].append).run(None)
+    Training(trial, task, emit=[].append).run(None)
 
 
-def bare(trial, data, make_optimizer):
+def bare(trial, task, make_optimizer):
     """The same training as a plain loop."""
-    task = find_task(trial.task)
+    train, validation, test = (part.to("cpu") for part in (task.data.train, task.data.validation, task.data.test))
     model = task.make_model(trial.seed)
     optimizer = make_optimizer(model.parameters())
-    end = trial.train_size + trial.validation_size
-    images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels).long()
-    for epoch in range(1, trial.epochs + 1):
+    for epoch in range(1, trial.protocol.epochs + 1):
         model.train()
-        order = torch.from_numpy(np.random.default_rng([trial.seed, epoch]).permutation(trial.train_size))
-        for index in order.split(trial.batch_size):
+        order = torch.from_numpy(np.random.default_rng([trial.seed, epoch]).permutation(len(train)))
+        for index in order.split(trial.protocol.batch_size):
             optimizer.zero_grad()
-            loss = task.loss(model(task.prepare(images[index])), labels[index])
+            loss, _ = task.measure(model, train.batch(index))
             loss.backward()
             optimizer.step()
-        evaluate(task, model, images[trial.train_size : end], labels[trial.train_size : end])
-    evaluate(task, model, torch.from_numpy(data.test_images), torch.from_numpy(data.test_labels).long())
+        evaluate(task, model, validation)
+    evaluate(task, model, test)
 
 
 @torch.no_grad()
-def evaluate(task, model, images, labels):
+def evaluate(task, model, split):
     model.eval()
-    hits = 0
-    for i in range(0, len(labels), EVALUATION_BATCH):
-        outputs = model(task.prepare(images[i : i + EVALUATION_BATCH]))
-        hits += int((outputs.argmax(1) == labels[i : i + EVALUATION_BATCH]).sum())
-    return hits / len(labels)
+    for i in range(0, len(split), EVALUATION_BATCH):
+        task.measure(model, split.batch(slice(i, i + EVALUATION_BATCH)))
 
 
 def main() -> None:
@@ -65,7 +59,7 @@ def main() -> None:
     epochs = parser.parse_args().epochs
     tune_worker()
     study = plan("article", Options(optimizers=("adam(lr=0.01)",), only=True, epochs=epochs, device="cpu"))
-    trial, data = study.trials[0], study.data
+    trial, data = study.trials[0], study.task
     rule = RULES[trial.arm.rule]
     hyper = {name: value for name, value in trial.arm.hyper.items() if name in rule.defaults}
     kinds = {

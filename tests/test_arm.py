@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.compare.arm import TITLES, parse_arms
+from surefoot.comparison.arm import TITLES, parse_arms
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 
@@ -53,7 +53,8 @@ def test_every_rule_has_a_title():
         ("adam(0.1)", "cannot be read"),
         ("adam(lr=0.1)(lr=0.2)", "cannot be read"),
         ("", "cannot be read"),
-        ("a.b(lr=1)", "cannot be read"),
+        ("a.b(lr=1)", "cannot be imported"),
+        ("a[0](lr=1)", "cannot be read"),
         ("adam(lr=__import__('os').getcwd())", "not a plain value"),
         ("adam(**{'lr': 1})", "given twice or as"),
         ("adam(lr=1, learning_rate=1)", "given twice, under two names"),

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.compare import pool
-from surefoot.compare.events import EpochDone, Finished, Started
-from surefoot.compare.study import Options, plan
+from surefoot.comparison import pool
+from surefoot.comparison.events import EpochDone, Finished, Started
+from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
 
 SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "train_size": 500, "device": "cpu"}
@@ -38,9 +38,12 @@ def ignore(trial, event):
 
 def run(path, observe=ignore, **options):
     planned = plan("article", Options(**{**SMALL, **options}))
-    quick = tuple(replace(trial, test_size=250) for trial in planned.trials)
+    data = planned.task.data
+    task = replace(planned.task, data=replace(data, test=data.test[:250]))
+    protocol = replace(planned.protocol, test_size=250)
+    quick = tuple(replace(trial, protocol=protocol) for trial in planned.trials)
     with Store(path) as store:
-        return replace(planned, trials=quick).run(store, observe)
+        return replace(planned, trials=quick, task=task).run(store, observe)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from samples import SETTINGS, trial
 from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
-from surefoot.compare.outlook import outlook
-from surefoot.compare.study import Options, plan
+from surefoot.comparison.outlook import outlook
+from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
 
 

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from surefoot.cli import progress
-from surefoot.compare import events
-from surefoot.compare.study import Options, plan
+from surefoot.comparison import events
+from surefoot.comparison.planning import Options, plan
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
     drawn, shown = bars()
     shown.observe(trial, events.Started(trial.key, 4))
     (task,) = drawn.tasks
-    assert task.completed == 4 * trial.steps_per_epoch
+    assert task.completed == 4 * trial.protocol.steps_per_epoch
     assert task.fields["epoch"] == "5/5"
     time.sleep(0.02)
     for step in (1, 2, 3):
-        shown.observe(trial, events.Progress(trial.key, 5, 4 * trial.steps_per_epoch + step, task.total, 0.5))
+        shown.observe(trial, events.Progress(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))
         time.sleep(0.02)
     assert task.speed < 200  # two steps in 0.04 s; with the four epochs before it would be tens of thousands
 

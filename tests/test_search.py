@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from surefoot.compare.search import (
+from surefoot.comparison.search import (
     COLUMNS,
     Tuning,
     best,
@@ -18,7 +18,7 @@ from surefoot.compare.search import (
     propose,
     seeds,
 )
-from surefoot.compare.space import PRIORS, WIDTH, Log, OneMinus, Space, Uniform, lr_window, space
+from surefoot.comparison.space import PRIORS, WIDTH, Log, OneMinus, Space, Uniform, lr_window, space
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.rules import RULES

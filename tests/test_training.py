@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from surefoot.compare.arm import parse_arms
-from surefoot.compare.events import Diverged, EpochDone, Finished, Progress, Started
-from surefoot.compare.rates import recording_steps
-from surefoot.compare.training import Training
-from surefoot.compare.trial import Trial
+from surefoot.comparison.arm import parse_arms
+from surefoot.comparison.events import Diverged, EpochDone, Finished, Progress, Started
+from surefoot.comparison.protocol import Protocol
+from surefoot.comparison.rates import recording_steps
+from surefoot.comparison.training import Training
+from surefoot.comparison.trial import Trial
 from surefoot.datasets import Dataset
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.builtin import BuiltIn
+from surefoot.tasks.task import Splits
 from surefoot.torch import RuleOptimizer
 
 
@@ -32,14 +36,19 @@ def data(size=60):
     return Dataset("noise", images, labels, images[:20], labels[:20], tuple("0123456789"), "none", "made here")
 
 
-def trial(text="adam", **changes):
+def task(given=None, train_size=40):
+    """The article's network on noise."""
+    images, labels = (given or data()).train_images, (given or data()).train_labels
+    every = Arrays(images, labels)
+    splits = Splits(every[:train_size], every[train_size : train_size + 20], every[:20])
+    return BuiltIn("article", "surefoot.tasks.article", "noise", splits)
+
+
+def trial(text="adam", seed=0, **changes):
     (arm,) = parse_arms([text], "keras")
     settings = {
-        "study": "article",
         "task": "article",
         "dataset": "noise",
-        "arm": arm,
-        "seed": 0,
         "epochs": 3,
         "batch_size": 16,
         "train_size": 40,
@@ -47,12 +56,12 @@ def trial(text="adam", **changes):
         "test_size": 20,
         "device": "cpu",
     }
-    return Trial(**{**settings, **changes})
+    return Trial("article", arm, seed, Protocol(**{**settings, **changes}))
 
 
 def run(planned, checkpoint=None):
     heard = []
-    Training(planned, data(), heard.append).run(checkpoint)
+    Training(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
     return [event for event in heard if not isinstance(event, Progress)]
 
 
@@ -163,6 +172,6 @@ def test_training_does_not_touch_the_data():
     before = data()
     events = []
     given = data()
-    Training(trial(epochs=1), given, events.append).run(None)
+    Training(trial(epochs=1), task(given), events.append).run(None)
     assert np.array_equal(before.train_images, given.train_images)
     assert math.isfinite(events[-1].outcome.test_loss)

@@ -8,17 +8,17 @@ import time
 
 import pytest
 
-from surefoot.compare import pool
+from surefoot.comparison import pool
 from surefoot.errors import TrialError
 
 INTERRUPTED_WHILE_PLANNING = """
-import surefoot.compare.study
+import surefoot.comparison.planning
 from surefoot.cli.__main__ import main
 
 def plan(*_):
     exec("raise KeyboardInterrupt")
 
-surefoot.compare.study.plan = plan
+surefoot.comparison.planning.plan = plan
 main()
 """
 

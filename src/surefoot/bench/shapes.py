@@ -30,9 +30,9 @@ class ParameterSet:
 
 
 def _cnn() -> Iterator[Shape]:
-    from surefoot.tasks import find_task  # imports torch
+    from surefoot.tasks.article import make_model  # imports torch
 
-    for parameter in find_task("article").make_model(0).parameters():
+    for parameter in make_model(0).parameters():
         yield tuple(parameter.shape)
 
 

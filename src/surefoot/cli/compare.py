@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from surefoot.compare.study import Options, Study
+    from surefoot.comparison.plan import Plan
+    from surefoot.comparison.planning import Options
 
 RESULTS = Path("surefoot-results")
+STUDY = "article"
 
 StorePath = Annotated[Path, typer.Option("--store", help="Where the results are kept (SQLite).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
 def compare(
-    study: Annotated[str, typer.Argument(help="Which study; `surefoot list` shows them.")] = "article",
+    study: Annotated[
+        str, typer.Argument(help="Which study (`surefoot list`), or your own task: FILE.py:NAME.")
+    ] = "article",
     optimizer: Annotated[
         list[str] | None,
         typer.Option("--optimizer", "-o", help='Add an optimizer: -o rmsprop, -o "fast=sgd(lr=0.1, momentum=0.9)".'),
@@ -29,6 +33,10 @@ def compare(
     trials: Annotated[int | None, typer.Option(help="Tune each optimizer in so many trials; 0: not.")] = None,
     train_size: Annotated[
         int | None, typer.Option(help="Use only so many training images, validation included.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a training step.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Learning-rate schedule of all: constant, cosine or warmup-cosine.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Another data set: kmnist or fashion-mnist.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for data files.")] = None,
@@ -44,12 +52,23 @@ def compare(
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
     from surefoot.cli.progress import progress
-    from surefoot.compare.study import Options, plan
+    from surefoot.comparison.planning import Options, plan
     from surefoot.files import check_writable
     from surefoot.store import Store
 
     options = Options(
-        tuple(optimizer or ()), only, epochs, seeds, trials, train_size, workers, device, dataset, data_dir
+        optimizers=tuple(optimizer or ()),
+        only=only,
+        epochs=epochs,
+        seeds=seeds,
+        trials=trials,
+        train_size=train_size,
+        batch_size=batch_size,
+        schedule=schedule,
+        workers=workers,
+        device=device,
+        dataset=dataset,
+        data_dir=data_dir,
     )
     planned = plan(study, options)
     if dry_run:
@@ -68,25 +87,26 @@ def compare(
         raise typer.Exit(130) from None
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    conclude(records, store, report, as_json=as_json, command=_command(planned, options))
+    conclude(records, store, report, as_json=as_json, command=_command(study, planned, options))
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
 
 
-def _command(planned: Study, options: Options) -> str | None:
+def _command(study: str, planned: Plan, options: Options) -> str | None:
     """Return the command of a tuned study: how many trials were planned, its records cannot tell."""
     if planned.tuning is None:
         return None
-    words = ["surefoot", "compare", planned.name, *(["--only"] if options.only else [])]
-    for text in options.optimizers:
-        words += ["-o", text]
+    words = ["surefoot", "compare", study, *(["--only"] if options.only else [])]
+    for optimizer in options.optimizers:
+        words += ["-o", str(optimizer)]
     first = planned.trials[0]
     given = {
-        "epochs": first.epochs,
+        "epochs": first.protocol.epochs,
         "seeds": len(planned.tuning.measure),
         "trials": planned.tuning.trials,
-        "train-size": first.train_size + first.validation_size,
-        "dataset": first.dataset,
-        "device": first.device,
+        "device": first.protocol.device,
     }
+    if ".py:" not in study:
+        given["train-size"] = first.protocol.train_size + first.protocol.validation_size
+        given["dataset"] = first.protocol.dataset
     return shlex.join([*words, *(word for name, value in given.items() for word in (f"--{name}", str(value)))])

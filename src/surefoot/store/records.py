@@ -36,6 +36,7 @@ class Metric:
         """1 if larger is better, else -1: a value times its sign is better when it is larger."""
         return 1 if self.better == "max" else -1
 
+
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
+from typing import Any
 
 from surefoot.errors import StoreError
 from surefoot.store.records import Record
+
+NOTED = frozenset({"chance"})
+"""What a protocol notes for readers and what decides no number: the metric of guessing."""
 
 
 def newest_run(records: Sequence[Record], study: str) -> list[Record]:
@@ -18,8 +22,13 @@ def newest_run(records: Sequence[Record], study: str) -> list[Record]:
     """
     if not records:
         raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
-    protocol = dict(records[-1].protocol)
-    return [record for record in records if dict(record.protocol) == protocol]
+    protocol = decides(records[-1].protocol)
+    return [record for record in records if decides(record.protocol) == protocol]
+
+
+def decides(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides the numbers of a trial: all but what is noted for readers."""
+    return {name: value for name, value in protocol.items() if name not in NOTED}
 
 
 def one_name_each(records: Sequence[Record]) -> list[Record]:

@@ -9,21 +9,18 @@ are slow in plain PyTorch take a faster way to the same values; `plain` layers a
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from surefoot.tasks.layers import uninitialized
+from surefoot.tasks.metrics import accuracy
 from surefoot.tasks.norm_pool import NormPool, infer
-from surefoot.tasks.task import Task
+from surefoot.tasks.pixels import pixels
 
 EPSILON = 1e-3
 MOMENTUM = 0.01  # in torch's sense: the share of the new batch; Keras calls its complement 0.99 momentum
-PIXEL_MAX = 255
 ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-
-Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class BatchNorm(nn.Module):
@@ -56,11 +53,6 @@ class BatchNorm(nn.Module):
         """Move the moving statistics towards those of a batch."""
         self.running_mean.lerp_(mean, MOMENTUM)
         self.running_var.lerp_(variance, MOMENTUM)
-
-
-def uninitialized(layer: Layer) -> Layer:
-    """A layer made on torch's device "meta", in memory: its constructor drew no random numbers."""
-    return layer.to_empty(device="cpu")
 
 
 class ConvBlock(nn.Module):
@@ -150,7 +142,11 @@ def make_model(seed: int) -> nn.Module:
 
 def prepare(images: Tensor) -> Tensor:
     """Bytes, N x 28 x 28, to pixels in 0..1 with a channel axis."""
-    return images.unsqueeze(1).float() / PIXEL_MAX
+    return pixels(images.unsqueeze(1))
 
 
-TASK = Task("article", make_model, prepare, functional.cross_entropy)
+def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The cross-entropy and the accuracy of a batch of raw images and labels."""
+    images, labels = batch[0], batch[1].long()
+    outputs = model(prepare(images))
+    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)

@@ -1,25 +1,77 @@
-"""What a task is: a model to train, how raw data becomes its input, and the loss."""
+"""What a task is: what a comparison has to know about the thing that is trained, and no more.
+
+Everything else, the loop, the seeds, the clock and the checkpoints, is the same for every task. A task travels to
+worker processes as a pickle, its arrays through shared memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor, nn
+from surefoot.store.records import Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Split(Protocol):
+    """Examples of one part of the data, in a fixed order."""
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        ...
+
+    def to(self, device: str) -> Split:
+        """The same examples, whose batches lie on a device."""
+        ...
+
+    def batch(self, index: Tensor | slice) -> Any:
+        """The examples at these places as one batch."""
+        ...
 
 
 @dataclass(frozen=True)
-class Task:
-    """A classification task.
+class Splits:
+    """The data of a task: what trains, what chooses configurations, and what is looked at once, at the end."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+class Task(Protocol):
+    """A model to train, its data, its loss and its metric. `surefoot.Task` makes one from a model and data.
+
+    Write one of your own where that does not fit: any object with these attributes and methods will do.
 
     Attributes:
         name: its name.
-        make_model: makes the model with the initial weights of a seed; the same seed gives the same weights.
-        prepare: turns a batch of raw images (uint8, N x height x width) into the model's input.
-        loss: mean loss of a batch from the model's outputs (N x classes) and labels (int64, N).
+        dataset: the name of its data; empty if it has none.
+        metric: what it is judged by.
+        data: its examples.
+        fingerprint: a few characters that change when the task changes, so that old results are not taken for new
+            ones; may be empty where the name says all.
+        chance: the metric of guessing, None if unknown: a configuration that does not beat it has learned nothing.
     """
 
-    name: str
-    make_model: Callable[[int], nn.Module]
-    prepare: Callable[[Tensor], Tensor]
-    loss: Callable[[Tensor, Tensor], Tensor]
+    @property
+    def name(self) -> str: ...  # noqa: D102  see above
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def metric(self) -> Metric: ...  # noqa: D102
+    @property
+    def data(self) -> Splits: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def chance(self) -> float | None: ...  # noqa: D102
+
+    def make_model(self, seed: int) -> nn.Module:
+        """Make the model with the initial weights of a seed: the same seed, the same weights."""
+        ...
+
+    def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a batch, with its graph, and the mean of its metric, from one forward pass."""
+        ...

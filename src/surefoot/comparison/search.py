@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
 
 import numpy as np
 
-from surefoot.compare.ranges import Log, Side
-from surefoot.compare.space import Space, check_count
+from surefoot.comparison.ranges import Log, Side
+from surefoot.comparison.space import Space, check_count
 from surefoot.errors import UsageError
+from surefoot.store.records import Better
 
-Better = Literal["max", "min"]
 Config = Mapping[str, float]
 
 COLUMNS = 32

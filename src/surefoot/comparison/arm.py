@@ -1,16 +1,21 @@
 """An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
 
-The text is Python's own call syntax, parsed and never run. A name may stand before it: `mine=sgd(lr=0.1)`. Options are
+The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
+other library. A name may stand before it: `mine=sgd(lr=0.1)`. Options are
 taken in our spelling or in the convention's, and what is not given takes the convention's default.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from surefoot.comparison import foreign
+from surefoot.comparison.ranges import Dimension
+from surefoot.comparison.space import Space, space
+from surefoot.comparison.user_code import imported
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE
@@ -38,7 +43,8 @@ TITLES = {
 class Arm:
     """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
 
-    `given` are the options that are not the convention's, as they were written.
+    `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
+    An optimizer that is not ours has what makes it in `make`, its full name for a rule, and no convention.
     """
 
     label: str
@@ -46,11 +52,67 @@ class Arm:
     convention: str
     hyper: Mapping[str, Any]
     given: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Dimension] = field(default_factory=dict)
+    make: foreign.Make | None = None
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
-        return replace(self, hyper=_decoded(self.rule, self.convention, given), given=given)
+        ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
+        hyper = _hyper(self.make or self.rule, self.convention, given, ranges)
+        return replace(self, hyper=hyper, given=given, ranges=ranges)
+
+    def space(self, trials: int) -> Space:
+        """Return what is searched for it in so many trials."""
+        if self.make is not None:
+            return foreign.space(self.make, trials, self.given, self.ranges)
+        return space(self.rule, trials, self.convention, fixed=self.given, given=self.ranges)
+
+    def build(self, parameters: Any) -> Any:
+        """Make the optimizer, a `torch.optim.Optimizer`.
+
+        Raises:
+            TrialError: a class that is not ours refuses its options.
+        """
+        if self.make is not None:
+            return foreign.build(self.make, parameters, self.label, self.given)
+        from surefoot.torch import RuleOptimizer
+
+        rule = RULES[self.rule]
+        return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
+
+
+def make_arm(
+    optimizer: Any,
+    convention: str,
+    given: Mapping[str, Any],
+    *,
+    ranges: Mapping[str, Dimension] | None = None,
+    name: str = "",
+) -> Arm:
+    """Return the arm of a rule, by its name, or of any class that makes a torch optimizer.
+
+    Args:
+        optimizer: `adam`, or a class such as `torch.optim.NAdam`.
+        convention: of a rule of ours.
+        given: options with values.
+        ranges: options that are searched instead of ours; the rest of the space stays as it is.
+        name: the user's name for it.
+
+    Raises:
+        UsageError: no such rule or option, a bad value, or something that is no optimizer.
+    """
+    ranges = ranges or {}
+    if isinstance(optimizer, str):
+        rule = optimizer.lower()
+        if rule not in RULES:
+            raise unknown("optimizer", optimizer, RULES)
+        title, made = TITLES[rule], None
+    else:
+        made = foreign.check(optimizer)
+        rule, title, convention = foreign.name_of(made), made.__qualname__, ""
+    hyper = _hyper(made or rule, convention, given, ranges)
+    return Arm(name or _label(title, given), rule, convention, hyper, given, ranges, made)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -60,8 +122,7 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
         UsageError: text that is no such call, an unknown optimizer or option, a bad value, an arm given twice.
     """
     arms = [arm for text in texts for arm in _parse(text, convention)]
-    _refuse_twins(arms)
-    return tuple(arms)
+    return without_twins(arms)
 
 
 def _parse(text: str, convention: str) -> list[Arm]:
@@ -86,18 +147,20 @@ def _split_name(text: str) -> tuple[str, str]:
 
 def _arm(call: ast.expr, text: str, name: str, convention: str) -> Arm:
     function = call.func if isinstance(call, ast.Call) else call
-    if not isinstance(function, ast.Name) or (isinstance(call, ast.Call) and call.args):
+    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
         raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    rule = function.id.lower()
-    if rule not in RULES:
-        raise unknown("optimizer", function.id, RULES)
     given = _options(call, text) if isinstance(call, ast.Call) else {}
-    return Arm(name or _label(rule, given), rule, convention, _decoded(rule, convention, given), given)
+    optimizer = function.id if isinstance(function, ast.Name) else imported(ast.unparse(function))
+    return make_arm(optimizer, convention, given, name=name)
 
 
-def _decoded(rule: str, convention: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _hyper(
+    optimizer: str | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]
+) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set."""
-    resolved = resolve(rule, convention, given)
+    if not isinstance(optimizer, str):
+        return foreign.hyper(optimizer, given, ranges)
+    resolved = resolve(optimizer, convention, given)
     return {option: value for option, value in resolved.items() if option not in GIVEN_BY_MACHINE}
 
 
@@ -116,12 +179,13 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
     return options
 
 
-def _label(rule: str, given: Mapping[str, Any]) -> str:
+def _label(title: str, given: Mapping[str, Any]) -> str:
     options = ", ".join(f"{name}={value}" for name, value in given.items())
-    return f"{TITLES[rule]}({options})" if options else TITLES[rule]
+    return f"{title}({options})" if options else title
 
 
-def _refuse_twins(arms: list[Arm]) -> None:
+def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Return the arms; `UsageError` if two have one name or are the same optimizer with the same settings."""
     labels: set[str] = set()
     settings: list[tuple[str, Mapping[str, Any]]] = []
     for arm in arms:
@@ -129,3 +193,4 @@ def _refuse_twins(arms: list[Arm]) -> None:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or change its options or name.")
         labels.add(arm.label)
         settings.append((arm.rule, arm.hyper))
+    return tuple(arms)

@@ -1,7 +1,7 @@
 """The tuned arms of a study: which trials the results so far ask for, decided by results alone.
 
 Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
-never see the test images; the configuration with the best validation accuracy is then measured on the measuring seeds
+never see the test images; the configuration with the best validation metric is then measured on the measuring seeds
 like everybody else, and only these trials are compared. What comes next follows from the stored results, so a study
 that was stopped goes on where it was, and the order in which trials finish does not show.
 """
@@ -15,11 +15,11 @@ from itertools import zip_longest
 from math import nan
 from statistics import fmean
 
-from surefoot.compare.arm import Arm
-from surefoot.compare.search import Config, Tuning, chosen, plan_extension, propose
-from surefoot.compare.space import Space, space
-from surefoot.compare.trial import Trial
-from surefoot.store.records import Purpose, Record
+from surefoot.comparison.arm import Arm
+from surefoot.comparison.search import Config, Tuning, chosen, plan_extension, propose
+from surefoot.comparison.space import Space
+from surefoot.comparison.trial import Trial
+from surefoot.store.records import Better, Purpose, Record
 
 Make = Callable[[Arm, int, Purpose], Trial]
 """Makes the trial of an arm and a seed."""
@@ -38,6 +38,7 @@ class TunedArms:
         measure: the seeds that measure.
         tune: the seeds that tune.
         make: makes a trial.
+        better: whether the larger or the smaller validation metric is the better one.
         seed: of the search.
     """
 
@@ -46,12 +47,13 @@ class TunedArms:
     measure: tuple[int, ...]
     tune: tuple[int, ...]
     make: Make
+    better: Better = "max"
     seed: int = 0
 
     @cached_property
     def spaces(self) -> dict[str, Space]:
         """What is searched for each optimizer, by its label."""
-        return {arm.label: space(arm.rule, self.trials, arm.convention, fixed=arm.given) for arm in self.arms}
+        return {arm.label: arm.space(self.trials) for arm in self.arms}
 
     def known(self, records: Mapping[str, Record]) -> list[Trial]:
         """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
@@ -61,7 +63,7 @@ class TunedArms:
         if values is None:
             return every
         tunings = {label: Tuning(self.spaces[label], tuple(asked[label]), values[label]) for label in asked}
-        while extensions := plan_extension(tunings, self.trials, "max", self.seed):
+        while extensions := plan_extension(tunings, self.trials, self.better, self.seed):
             trials = self._trials({label: one.configs for label, one in extensions.items()})
             every, values = every + _in_turn(trials), _values(trials, records)
             if values is None:
@@ -79,7 +81,7 @@ class TunedArms:
     def _measuring(self, tunings: Mapping[str, Tuning]) -> list[Trial]:
         """Return the trials that measure what tuning chose; an optimizer with nothing to tune is measured already."""
         searched = [arm for arm in self.arms if self.spaces[arm.label].dimensions]
-        winners = [tuned(arm, chosen(tunings[arm.label], "max")) for arm in searched]
+        winners = [tuned(arm, chosen(tunings[arm.label], self.better)) for arm in searched]
         return [self.make(arm, seed, "measure") for seed in self.measure for arm in winners]
 
 
@@ -90,7 +92,7 @@ def _in_turn(trials: Round) -> list[Trial]:
 
 
 def _values(trials: Round, records: Mapping[str, Record]) -> dict[str, tuple[float, ...]] | None:
-    """Return the validation accuracy of each configuration; None if a trial has not ended."""
+    """Return the validation metric of each configuration; None if a trial has not ended."""
     if any(trial.key not in records or records[trial.key].status == "running" for trial in _in_turn(trials)):
         return None
     return {
@@ -106,5 +108,5 @@ def tuned(arm: Arm, config: Config) -> Arm:
 
 
 def _score(record: Record) -> float:
-    """Return a trial's last validation accuracy; what diverged or failed has none."""
+    """Return a trial's last validation metric; what diverged or failed has none."""
     return record.epochs[-1].validation_metric if record.status == "finished" else nan

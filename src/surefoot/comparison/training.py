@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -17,35 +18,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from surefoot.compare.events import Diverged, EpochDone, Event, Finished, Progress, Started
-from surefoot.compare.rates import record_rates, recording_steps
-from surefoot.compare.trial import Trial
-from surefoot.datasets import Dataset
-from surefoot.rules import RULES
+from surefoot.comparison.events import Diverged, EpochDone, Event, Finished, Progress, Started
+from surefoot.comparison.rates import record_rates, recording_steps
+from surefoot.comparison.schedule import factor
+from surefoot.comparison.trial import Trial
 from surefoot.store.records import Epoch, Outcome, Rates
-from surefoot.tasks import find_task
+from surefoot.tasks.task import Split, Task
 from surefoot.torch import RuleOptimizer
 
 PROGRESS_SECONDS = 0.2
 EVALUATION_BATCH = 500
-
-
-class Split:
-    """Images with their labels on the device that trains."""
-
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.uint8], device: str) -> None:
-        self.images = torch.from_numpy(images).to(device)
-        self.labels = torch.from_numpy(labels).to(device)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, index: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Return the images as stored and the labels as int64."""
-        return self.images[index], self.labels[index].long()
 
 
 class DivergedError(Exception):
@@ -56,28 +40,24 @@ class Training:
     """The state of one trial while it trains.
 
     Args:
-        trial: what to train.
-        data: the data set's arrays; shared memory is fine, they are only read.
+        trial: which arm, seed and protocol.
+        task: what to train; its data is only read.
         emit: called with each event.
     """
 
-    def __init__(self, trial: Trial, data: Dataset, emit: Callable[[Event], None]) -> None:
-        self.trial, self.emit = trial, emit
-        end = trial.train_size + trial.validation_size
-        self.train = Split(data.train_images[: trial.train_size], data.train_labels[: trial.train_size], trial.device)
-        held_out = slice(trial.train_size, end)
-        self.validation = Split(data.train_images[held_out], data.train_labels[held_out], trial.device)
-        self.test = Split(data.test_images[: trial.test_size], data.test_labels[: trial.test_size], trial.device)
-        self.task = find_task(trial.task)
-        self.recording = recording_steps(trial.epochs * trial.steps_per_epoch)
+    def __init__(self, trial: Trial, task: Task, emit: Callable[[Event], None]) -> None:
+        self.trial, self.task, self.emit = trial, task, emit
+        self.protocol = trial.protocol
+        data, device = task.data, self.protocol.device
+        self.train, self.validation, self.test = (part.to(device) for part in (data.train, data.validation, data.test))
+        self.recording = recording_steps(self.protocol.steps)
         self._start()
 
     def _start(self) -> None:
         """Make the model with its initial weights, its optimizer, and a clock at zero."""
-        self.model = self.task.make_model(self.trial.seed).to(self.trial.device)
-        rule = RULES[self.trial.arm.rule]
-        hyper = {name: value for name, value in self.trial.arm.hyper.items() if name in rule.defaults}
-        self.optimizer = RuleOptimizer(self.model.parameters(), rule, **hyper)
+        self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
+        self.optimizer = self.trial.arm.build(self.model.parameters())
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.epoch, self.seconds = 0, 0.0
         self.step_seconds: list[float] = []
 
@@ -88,7 +68,7 @@ class Training:
             self._restore(checkpoint)
         self.emit(Started(self.trial.key, self.epoch))
         try:
-            while self.epoch < self.trial.epochs:
+            while self.epoch < self.protocol.epochs:
                 self._run_epoch()
             self.emit(Finished(self.trial.key, self._outcome()))
         except DivergedError as reason:
@@ -97,12 +77,12 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(torch.arange(min(self.trial.batch_size, len(self.train)), device=self.trial.device), 0, [])
+            self._step(self._order()[: self.protocol.batch_size], 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
         self.epoch += 1
-        torch.manual_seed(_mixed_seed(self.trial.seed, self.epoch))
+        _seed_everything(self.trial.seed, self.epoch)
         train_loss, train_metric, rates = self._train_epoch()
         validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
@@ -111,57 +91,72 @@ class Training:
         self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
 
     def _train_epoch(self) -> tuple[float, float, list[Rates]]:
-        self.model.train()
+        self._mode(training=True)
         rates: list[Rates] = []
-        losses, correct, seen = 0.0, 0, 0
-        order = torch.from_numpy(np.random.default_rng([self.trial.seed, self.epoch]).permutation(len(self.train)))
-        first = (self.epoch - 1) * self.trial.steps_per_epoch
+        losses, metrics, seen = 0.0, 0.0, 0
+        batches = torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+        first = (self.epoch - 1) * self.protocol.steps_per_epoch
         told = time.perf_counter()
-        for step, index in enumerate(torch.split(order.to(self.trial.device), self.trial.batch_size), first + 1):
-            loss, hits = self._step(index, step, rates)
-            losses, correct, seen = losses + loss * len(index), correct + hits, seen + len(index)
+        for step, index in enumerate(batches, first + 1):
+            loss, metric = self._step(index, step, rates)
+            losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
             if time.perf_counter() - told > PROGRESS_SECONDS:
                 told = time.perf_counter()
-                self._tell(step, losses / seen)
-        return losses / seen, correct / seen, rates
+                self.emit(Progress(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
+        return losses / seen, metrics / seen, rates
 
-    def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, int]:
-        """Take one training step; returns the batch's mean loss and the number of its images that were right."""
+    def _order(self) -> Tensor:
+        """The order of the training examples in this epoch."""
+        epoch = self.epoch if self.protocol.order == "shuffled" else 1
+        order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
+        return torch.from_numpy(order).to(self.protocol.device)
+
+    def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
+        """Take one training step; returns the batch's mean loss and mean metric."""
         start = time.perf_counter()
-        images, labels = self.train.batch(index)
+        self._schedule(step)
+        batch = self.train.batch(index)
         self.optimizer.zero_grad()
-        outputs = self.model(self.task.prepare(images))
-        loss = self.task.loss(outputs, labels)
+        loss, metric = self.task.measure(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         paused = time.perf_counter()
-        if step in self.recording:
+        if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
             rates.append(record_rates(self.optimizer, step))
         resumed = time.perf_counter()
         self.optimizer.step()
-        value, hits = loss.item(), int((outputs.argmax(1) == labels).sum())
+        value, measured = loss.item(), metric.item()
         spent = time.perf_counter() - start - (resumed - paused)
         self.seconds += spent
         self.step_seconds.append(spent)
         if not math.isfinite(value):
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
-        return value, hits
+        return value, measured
 
-    def _tell(self, step: int, loss: float) -> None:
-        steps = self.trial.epochs * self.trial.steps_per_epoch
-        self.emit(Progress(self.trial.key, self.epoch, step, steps, loss))
+    def _schedule(self, step: int) -> None:
+        """Set the learning rate of a step; a constant one is left alone."""
+        if self.protocol.schedule == "constant":
+            return
+        for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = lr * factor(self.protocol.schedule, max(1, step), self.protocol.steps)
+
+    def _mode(self, *, training: bool) -> None:
+        """Turn the model to training or evaluation, and an optimizer that keeps two sets of weights with it."""
+        self.model.train(training)
+        turn = getattr(self.optimizer, "train" if training else "eval", None)
+        if turn is not None:
+            turn()
 
     @torch.no_grad()
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
-        """Return mean loss and accuracy in evaluation mode over the split, or over its first `limit` images."""
-        self.model.eval()
+        """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
+        self._mode(training=False)
         size = min(limit or len(split), len(split))
-        losses, correct = 0.0, 0
+        losses, metrics = 0.0, 0.0
         for start in range(0, size, EVALUATION_BATCH):
-            images, labels = split.batch(slice(start, min(start + EVALUATION_BATCH, size)))
-            outputs = self.model(self.task.prepare(images))
-            losses += self.task.loss(outputs, labels).item() * len(labels)
-            correct += int((outputs.argmax(1) == labels).sum())
-        return losses / size, correct / size
+            end = min(start + EVALUATION_BATCH, size)
+            loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
+            losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
+        return losses / size, metrics / size
 
     def _outcome(self) -> Outcome:
         unseen = math.nan, math.nan
@@ -175,7 +170,7 @@ class Training:
             step_seconds=statistics.median(self.step_seconds),
             optimizer_bytes=_state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),
-            engine=self.optimizer.engine,
+            engine=getattr(self.optimizer, "engine", "torch"),
         )
 
     def _checkpoint(self) -> bytes:
@@ -193,14 +188,18 @@ class Training:
         return buffer.getvalue()
 
     def _restore(self, checkpoint: bytes) -> None:
-        saved: dict[str, Any] = torch.load(io.BytesIO(checkpoint), map_location=self.trial.device, weights_only=True)
+        saved: dict[str, Any] = torch.load(io.BytesIO(checkpoint), map_location=self.protocol.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
 
 
-def _mixed_seed(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+def _seed_everything(seed: int, epoch: int) -> None:
+    """Seed the random numbers that a model or a data set may draw: torch's, NumPy's and Python's global ones."""
+    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(mixed)
+    np.random.seed(mixed)
+    random.seed(mixed)
 
 
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:

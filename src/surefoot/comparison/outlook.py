@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from surefoot.compare.arm import Arm
-from surefoot.compare.search import MOST_EXTENSIONS, extra
-from surefoot.compare.study import Study
-from surefoot.compare.trial import Trial
-from surefoot.compare.tuned import TunedArms
+from surefoot.comparison.arm import Arm
+from surefoot.comparison.plan import Plan
+from surefoot.comparison.search import MOST_EXTENSIONS, extra
+from surefoot.comparison.trial import Trial
+from surefoot.comparison.tuned import TunedArms
 from surefoot.store.records import ENDED, Record
 
 
@@ -50,7 +50,7 @@ class Outlook:
         return least, least + Counter(self.extension.left if self.extension else {})
 
 
-def outlook(study: Study, records: Mapping[str, Record]) -> Outlook:
+def outlook(study: Plan, records: Mapping[str, Record]) -> Outlook:
     """Return what the study will run, given the records there are, by key; nothing is run."""
     defaults = _phase("defaults", study.trials, records)
     if study.tuning is None:

@@ -15,16 +15,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from surefoot.compare.events import Failed
+from surefoot.comparison.events import Failed
+from surefoot.comparison.sharing import Shared
 from surefoot.errors import TrialError
 
 
-def work(connection: Connection, parts: dict[str, Any], device: str) -> None:
-    """Run trials until the driver closes the connection. `parts` is the shared data set."""
+def work(connection: Connection, task: Shared, device: str) -> None:
+    """Run trials until the driver closes the connection. `task` is what is trained."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
     try:
-        environment, train = _prepare(parts, device)
+        environment, train = _prepare(task, device)
     except Exception as error:  # a library that does not load, say: no other worker would fare better
         connection.send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
         return
@@ -40,18 +41,18 @@ def work(connection: Connection, parts: dict[str, Any], device: str) -> None:
             connection.send(Failed(trial.key, _reason(error)))
 
 
-def _prepare(parts: dict[str, Any], device: str) -> Any:
-    """Load torch, set the process up for one-thread training, and attach the data."""
-    from surefoot.compare.environment import environment
-    from surefoot.compare.sharing import Attached
-    from surefoot.compare.training import Training
+def _prepare(task: Shared, device: str) -> Any:
+    """Load torch, set the process up for one-thread training, and attach the task."""
+    from surefoot.comparison.environment import environment
+    from surefoot.comparison.sharing import Attached
+    from surefoot.comparison.training import Training
     from surefoot.tasks.process import tune_worker
 
     tune_worker()
-    attached = Attached(parts)
+    attached = Attached(task)
 
     def train(trial: Any, checkpoint: bytes | None, emit: Any) -> None:
-        Training(trial, attached.data, emit).run(checkpoint)
+        Training(trial, attached.thing, emit).run(checkpoint)
 
     return environment(device), train
 

@@ -10,11 +10,11 @@ a relative's, marked [assumed].
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from surefoot.compare.ranges import Dimension, Log, OneMinus, Uniform
+from surefoot.comparison.ranges import Dimension, Log, OneMinus, Uniform
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE
@@ -86,9 +86,13 @@ ORDER = ("lr", "beta1", "momentum", "eps", "alpha", "rho")
 STEPS = ((10, 1), (25, 2), (math.inf, 3))
 """Under 10 trials one dimension is searched, under 25 two, else three (Google's tuning playbook)."""
 
-_SHARE = OneMinus(Log(0.005, 0.5))
+SHARE = OneMinus(Log(0.005, 0.5))
+"""The range of a share that is kept each step: beta1, momentum, alpha, rho."""
+
 _SHARE_SOURCE = "AlgoPerf: momentum's 0.005..0.3 and AdamW's 0.02..0.5 together, the same for all"
-_EPS = Log(1e-8, 1.0)
+EPS = Log(1e-8, 1.0)
+"""The range of eps where it is added to a root."""
+
 _EPS_UNDER_ROOT = Log(1e-16, 1.0)
 _EPS_SOURCE = "Sivaprasad et al. 2020: Adam's 10^U(-8, 0); other rules the same, squared under the root [assumed]"
 
@@ -129,6 +133,12 @@ def space(
     return made
 
 
+def dimensions_for(has: Collection[str], trials: int) -> list[str]:
+    """Return what so many trials search of an optimizer that has these hyperparameters, the learning rate first."""
+    count = next(count for below, count in STEPS if trials < below)
+    return [name for name in ORDER if name in has][:count]
+
+
 def lr_window(centre: float) -> Log:
     """Return the learning-rate window about any centre, `WIDTH` decades as for every rule: for optimizers not ours."""
     return Log(centre * 10 ** (-WIDTH / 2), centre * 10 ** (WIDTH / 2))
@@ -142,9 +152,8 @@ def check_count(name: str, value: int) -> None:
 
 def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Return what is searched: the first of `ORDER` that this optimizer has, less the fixed, and all that is given."""
-    has = [name for name in ORDER if name in hyper and (name != "momentum" or hyper[name])]
-    count = next(count for below, count in STEPS if trials < below)
-    names = [name for name in has[:count] if name not in fixed]
+    has = {name for name in hyper if name != "momentum" or hyper[name]}
+    names = [name for name in dimensions_for(has, trials) if name not in fixed]
     return names + [name for name in given if name not in names]
 
 
@@ -155,8 +164,8 @@ def _informed(rule: str, name: str, hyper: Mapping[str, Any], names: Sequence[st
         return lr_window(prior.centre(names)), prior.source
     if name == "eps":
         under_root = rule == "adadelta" or hyper.get("eps_inside")
-        return (_EPS_UNDER_ROOT if under_root else _EPS), _EPS_SOURCE
-    return _SHARE, _SHARE_SOURCE if name in ("beta1", "momentum") else "as beta1 and momentum [assumed]"
+        return (_EPS_UNDER_ROOT if under_root else EPS), _EPS_SOURCE
+    return SHARE, _SHARE_SOURCE if name in ("beta1", "momentum") else "as beta1 and momentum [assumed]"
 
 
 def _our_names(rule: str, framework: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,12 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
-from surefoot.compare.events import Diverged, Event, Failed, Finished
-from surefoot.compare.trial import Trial
-from surefoot.compare.worker import work
+import cloudpickle
+
+from surefoot.comparison.events import Diverged, Event, Failed, Finished
+from surefoot.comparison.sharing import Shared
+from surefoot.comparison.trial import Trial
+from surefoot.comparison.worker import work
 from surefoot.errors import TrialError
 
 RESTARTS = 2
@@ -30,10 +33,10 @@ Resume = Callable[[str], bytes | None]
 class Worker:
     """One worker process and the trial that it has."""
 
-    def __init__(self, parts: dict[str, Any], device: str) -> None:
+    def __init__(self, task: Shared, device: str) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, parts, device), daemon=True)
+        self.process = context.Process(target=work, args=(theirs, task, device), daemon=True)
         with _deaf_to_ctrl_c():
             self.process.start()
         theirs.close()
@@ -43,7 +46,7 @@ class Worker:
         """Hand over a trial; a worker that is gone is noticed when it is next heard."""
         self.trial = trial
         with contextlib.suppress(OSError):
-            self.connection.send((trial, checkpoint))
+            self.connection.send_bytes(cloudpickle.dumps((trial, checkpoint)))
 
     def stop(self) -> None:
         """End the process at once."""
@@ -53,16 +56,16 @@ class Worker:
 
 
 class Pool:
-    """A fixed number of workers over one data set.
+    """A fixed number of workers over one task.
 
     Args:
         size: how many workers.
-        parts: the shared data set.
+        task: what is trained.
         device: `cpu`, `cuda` or `mps`.
     """
 
-    def __init__(self, size: int, parts: dict[str, Any], device: str) -> None:
-        self._size, self._parts, self._device = size, parts, device
+    def __init__(self, size: int, task: Shared, device: str) -> None:
+        self._size, self._task, self._device = size, task, device
         self._workers: list[Worker] = []
         self.environment: dict[str, Any] = {}
 
@@ -75,7 +78,7 @@ class Pool:
         waiting, deaths = deque(trials), Counter[str]()
         try:
             for _ in range(self._size):
-                self._workers.append(Worker(self._parts, self._device))
+                self._workers.append(Worker(self._task, self._device))
             unfinished = len(trials)
             while unfinished:
                 for worker in self._heard():
@@ -127,7 +130,7 @@ class Pool:
                 "-9 often means too little memory: try --workers 1."
             )
         self._workers.remove(worker)
-        self._workers.append(Worker(self._parts, self._device))
+        self._workers.append(Worker(self._task, self._device))
         if trial is not None and deaths[name] > RESTARTS:
             yield Failed(trial.key, f"its worker process died {deaths[name]} times (exit code {code})")
         elif trial is not None:

@@ -1,0 +1,52 @@
+"""A trial: everything that decides the numbers of one training run, and the key that says so.
+
+Two trials with the same key give the same numbers on the same machine, so a finished one need not run again. The
+user's name for the optimizer is not in the key; the form of the protocol is, so that a changed training loop never
+passes for the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot.comparison.arm import Arm
+from surefoot.comparison.protocol import Protocol
+from surefoot.store.records import Purpose, Record
+from surefoot.store.runs import decides
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm, one seed, one protocol. A trial that is there to `tune` does not see the test examples."""
+
+    study: str
+    arm: Arm
+    seed: int
+    protocol: Protocol
+    purpose: Purpose = "measure"
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that tell this trial from any other."""
+        parts = [self.arm.rule, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]
+        parts += [self.purpose] if self.purpose != "measure" else []
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def record(self, environment: Mapping[str, Any]) -> Record:
+        """Return the trial as the store begins it."""
+        return Record(
+            key=self.key,
+            study=self.study,
+            label=self.arm.label,
+            rule=self.arm.rule,
+            convention=self.arm.convention,
+            hyper=self.arm.hyper,
+            seed=self.seed,
+            protocol=self.protocol.content,
+            purpose=self.purpose,
+            environment=environment,
+        )

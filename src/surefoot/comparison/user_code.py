@@ -1,0 +1,63 @@
+"""Names of the user's own code: `my.py:task` in a file, `torch.optim.NAdam` in an installed library."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from surefoot.errors import UsageError, unknown
+
+
+def in_file(text: str) -> Any:
+    """Return what `FILE.py:NAME` names; the file is run, and its folder is searched for what it imports.
+
+    Worker processes get its functions whole, so they need not find the file.
+
+    Raises:
+        UsageError: no such file or name, or the file raises an error.
+    """
+    path, _, name = text.rpartition(":")
+    if not path.endswith(".py") or not name:
+        raise UsageError(f"{text!r} names no object in a file; write it as my.py:task.")
+    module = _module(Path(path))
+    if not hasattr(module, name):
+        raise unknown(f"name in {path}", name, [public for public in vars(module) if not public.startswith("_")])
+    return getattr(module, name)
+
+
+def imported(dotted: str) -> Any:
+    """Return what a full name such as `torch.optim.NAdam` stands for; `UsageError` if there is no such thing."""
+    parent, _, name = dotted.rpartition(".")
+    try:
+        return getattr(importlib.import_module(parent), name)
+    except ImportError as error:
+        raise UsageError(f"{dotted!r} cannot be imported: {error}; is the library installed?") from error
+    except AttributeError:
+        raise unknown(f"name in {parent}", name, dir(importlib.import_module(parent))) from None
+
+
+def _module(path: Path) -> ModuleType:
+    import cloudpickle
+
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; give the path of a Python file, as in my.py:task.")
+    found = sys.modules.get(path.stem)
+    if found is not None and Path(found.__file__ or "").resolve() == path.resolve():
+        return found
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[path.stem]
+        raise UsageError(f"{path} raises {type(error).__name__}: {error}; see that `python {path}` runs.") from error
+    cloudpickle.register_pickle_by_value(module)
+    return module
