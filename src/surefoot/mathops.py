@@ -1,9 +1,9 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
 A rule imports `sqrt`, `maximum`, `clip`, `where` and `total` from here and nothing from a framework, so the same text
-runs on Python floats, NumPy arrays, torch tensors and the compiler's symbols. No framework is imported: the argument's
-type tells which one is in use, and that one has been imported already by whoever made the array. On Python floats
-(values that depend only on hyperparameters and the step count) the arithmetic is float64.
+runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's symbols. No
+framework is imported: the argument's type tells which one is in use, and that one has been imported already by whoever
+made the array. On Python floats (values that depend only on hyperparameters and the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 Array = Any
-"""A Python float, a NumPy array, a torch tensor or a symbol of the compiler."""
+"""A Python float, a NumPy array, a tensor of torch or TensorFlow, a jax array or a symbol of the compiler."""
 
 
 def sqrt(x: Array) -> Array:
@@ -48,18 +48,42 @@ def total(x: Array) -> Array:
     if isinstance(x, int | float):
         return x
     namespace = _namespace(x)
-    if hasattr(x, "__mathops__"):
+    if hasattr(namespace, "total"):
         return namespace.total(x)
+    if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
+        return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed = namespace.sum(x, dtype=namespace.float64)
     return summed.to(x.dtype) if hasattr(summed, "to") else x.dtype.type(summed)
 
 
 def _namespace(*arrays: Array) -> Any:
-    """Return what has these functions for the arguments: a symbol's own, torch for a tensor, else NumPy."""
+    """Return what has these functions for the arguments: a symbol's own, its framework's, or NumPy."""
     for array in arrays:
         if hasattr(array, "__mathops__"):
             return array.__mathops__()
     torch = sys.modules.get("torch")
     if torch is not None and any(isinstance(array, torch.Tensor) for array in arrays):
         return torch
+    jax = sys.modules.get("jax")
+    if jax is not None and any(isinstance(array, jax.Array) for array in arrays):
+        return jax.numpy
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and any(tensorflow.is_tensor(array) for array in arrays):
+        return _TensorFlow(tensorflow)
     return sys.modules["numpy"]
+
+
+class _TensorFlow:
+    """These functions in TensorFlow, which names them otherwise."""
+
+    def __init__(self, tensorflow: Any) -> None:
+        self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
+        self._tensorflow = tensorflow
+
+    def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
+        x = x if low is None else self.maximum(x, low)
+        return x if high is None else self._tensorflow.minimum(x, high)
+
+    def total(self, x: Array) -> Array:
+        tf = self._tensorflow
+        return tf.cast(tf.reduce_sum(tf.cast(x, tf.float64)), x.dtype)

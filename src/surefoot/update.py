@@ -57,6 +57,21 @@ def update(
     return Update(weight, {**step.state, "ema": ema}, step)
 
 
+def change(
+    rule: Rule, weight: Array, gradient: Array, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
+) -> Update:
+    """As `update`, with what is to be added to the weight in the weight's place, for frameworks that add it themselves.
+
+    The difference of the new weight and the old would lose the digits of a small change. The weight is used for its
+    decay only, and may be None without; the moving average is not kept.
+    """
+    step = take_step(rule, weight, gradient, state, t, hyper)
+    move = step.move
+    if hyper["weight_decay"] and hyper["decoupled"]:
+        move = move + _decay(hyper) * weight
+    return Update(-move, step.state, step)
+
+
 def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
     """Return the gradient times its factor, and within its limit."""
     if hyper["gradient_factor"] is not None:

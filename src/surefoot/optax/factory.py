@@ -1,0 +1,109 @@
+"""A factory for each rule: called with hyperparameters, it makes an optax transformation.
+
+Factories are functions made from the rule and the table of conventions, so that a rule has its optax form the moment
+it exists. `inject_hyperparams` reads a factory's signature and passes all of it; a factory that has another
+convention's defaults in its signature, `adam.by("keras")`, is how both go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import BoundArguments, Signature
+from typing import Any, Protocol, cast
+
+import jax
+import optax
+
+from surefoot.conventions import FRAMEWORKS
+from surefoot.errors import UsageError, unknown
+from surefoot.optax.hyper import decide
+from surefoot.optax.spelling import AROUND, BUILT_IN, document, is_built_in, names, signature
+from surefoot.optax.transformation import transformation
+from surefoot.rule import Rule
+
+
+class Factory(Protocol):
+    """What makes optax transformations of one rule."""
+
+    rule: Rule
+    __signature__: Signature
+
+    def __call__(self, *args: Any, **kwargs: Any) -> optax.GradientTransformationExtraArgs:
+        """Return a transformation; `help` of the factory tells the arguments."""
+
+    def by(self, convention: str) -> Factory:
+        """Return the factory with another convention's defaults and form of the rule."""
+
+
+def factory(rule: Rule, convention: str | None = None) -> Factory:
+    """Return the factory of a rule, one of Surefoot's or your own.
+
+    Args:
+        rule: any rule; `surefoot.rule.rule` makes one of a function.
+        convention: whose defaults and form of a built-in rule to use: `optax` unless given. Arguments are spelled as
+            in optax in any case.
+
+    Raises:
+        UsageError: not a rule, an unknown convention, or one for a rule of your own.
+
+    Example:
+        >>> optimizer = factory(surefoot.rules.adabound)(1e-3)
+    """
+    if not isinstance(rule, Rule):
+        raise UsageError(f"{rule!r} is not a rule; give a function decorated with @surefoot.rule.rule.")
+    framework = _framework(rule, convention)
+    spelled = signature(rule, framework)
+
+    def make(*args: Any, **kwargs: Any) -> optax.GradientTransformationExtraArgs:
+        bound = _bind(rule, spelled, args, kwargs)
+        asked = bound.arguments.get("convention", framework)
+        if asked != framework:
+            _refuse_injected(rule, spelled, bound, asked)
+        return _make(rule, _framework(rule, asked), bound.arguments)
+
+    made = cast(Any, make)
+    made.rule, made.__signature__, made.by = rule, spelled, lambda convention: factory(rule, convention)
+    made.__name__ = made.__qualname__ = rule.name
+    made.__doc__ = document(rule, framework)
+    return cast(Factory, made)
+
+
+def _framework(rule: Rule, asked: str | None) -> str:
+    if asked is not None and asked not in FRAMEWORKS:
+        raise unknown("convention", asked, FRAMEWORKS)
+    if not is_built_in(rule) and asked not in (None, BUILT_IN):
+        raise UsageError(f"{rule.name}: convention={asked!r} says nothing about a rule of your own; leave it out.")
+    return asked or BUILT_IN
+
+
+def _bind(rule: Rule, spelled: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments:
+    """Return the arguments under optax's names; our own names are understood."""
+    theirs = names(rule)
+    for name in kwargs:
+        if name not in spelled.parameters and name not in theirs:
+            raise unknown(f"option of {rule.name}", name, spelled.parameters)
+    renamed = {theirs.get(name, name): value for name, value in kwargs.items()}
+    if len(renamed) < len(kwargs):
+        raise UsageError(f"{rule.name}: {sorted(kwargs)} has one hyperparameter under two names; give it once.")
+    return spelled.bind(*args, **renamed)
+
+
+def _refuse_injected(rule: Rule, spelled: Signature, bound: BoundArguments, asked: str) -> None:
+    """Raise if optax has passed the defaults of this factory as the user's own."""
+    numbers = [name for name, p in spelled.parameters.items() if isinstance(p.default, float)]
+    if numbers and all(isinstance(bound.arguments.get(name), jax.Array) for name in numbers):
+        raise UsageError(
+            f"{rule.name}: inject_hyperparams passes the defaults of its signature, which are not those of the "
+            f"convention {asked!r}; write inject_hyperparams({rule.name}.by({asked!r}))(...)."
+        )
+
+
+def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
+    ours = {theirs: name for name, theirs in names(rule).items()}
+    given = {
+        ours.get(name, name): value
+        for name, value in arguments.items()
+        if value is not None and (name == "base_lr" or name not in AROUND)
+    }
+    hyper = decide(rule, framework, given)
+    return transformation(rule, hyper, mask=arguments.get("mask"), key=arguments.get("key"))

@@ -1,0 +1,113 @@
+"""The hyperparameters of a transformation: those known now, and those that are known only while training.
+
+The first are checked as everywhere. The others, schedules and arrays, enter each update as a `Number`, in the precision
+that the weights are computed in; a value that is out of range there is not noticed. Never in less: in bfloat16, 0.999
+is 1, and Adam divides by zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from surefoot.conventions import resolve
+from surefoot.errors import UsageError
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.optax.number import Number
+from surefoot.optax.spelling import is_built_in
+from surefoot.rule import Rule
+
+_LEGAL = 0.5
+"""Stands for a value to come while the others are checked: in the range of every hyperparameter, and in use."""
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """The hyperparameters of a rule.
+
+    Attributes:
+        fixed: a value for every hyperparameter; of those in `moving`, one that stands for it.
+        moving: scalar arrays, and functions of the count of steps so far.
+    """
+
+    fixed: Mapping[str, Any]
+    moving: Mapping[str, Any]
+
+    @property
+    def follows(self) -> bool:
+        """Whether a schedule of the learning rate must be measured against the rate that it began with."""
+        return "lr" in self.moving and "base_lr" not in self.moving and self.fixed["base_lr"] is None
+
+    def at(self, count: Any, dtype: Any, base_lr: Any = None) -> dict[str, Any]:
+        """Return all values for the step after `count` others, for weights that are computed in `dtype`."""
+        made = {name: jnp.asarray(self._value(name, count), dtype) for name in self.moving}
+        base = self.moving.get("base_lr", base_lr)
+        if base is not None:
+            made["base_lr"] = _base(made["lr"] if "lr" in made else self.fixed["lr"], jnp.asarray(base, dtype))
+        return {**self.fixed, **{name: Number(value) for name, value in made.items()}}
+
+    def lr(self, count: Any) -> Any:
+        """Return the learning rate at a count."""
+        return jnp.asarray(self._value("lr", count), jnp.result_type(float))
+
+    def _value(self, name: str, count: Any) -> Any:
+        value = self.moving[name]
+        return value(count) if callable(value) else value
+
+
+def _base(lr: Any, base: Any) -> Any:
+    """Return the rate to divide by: where a schedule begins at zero, the rate itself, so that none is scaled."""
+    return jnp.where(base == 0, jnp.where(lr == 0, 1.0, lr), base)
+
+
+def decide(rule: Rule, framework: str, given: Mapping[str, Any]) -> Hyper:
+    """Return the hyperparameters that a user's options, in our spelling, ask for.
+
+    Raises:
+        UsageError: an unknown convention, a value of the wrong kind or out of range, or no learning rate.
+    """
+    given = dict(given)
+    moving = {name: _moving(rule, name, value) for name, value in given.items() if _is_moving(value)}
+    settled = {name: _LEGAL if name in moving else value for name, value in given.items()}
+    base = settled.pop("base_lr", None)
+    if base is not None:
+        HYPERPARAMETERS["base_lr"].check(rule.name, "base_lr", base)
+        moving["base_lr"] = given["base_lr"]
+    return Hyper({**_values(rule, framework, settled), "base_lr": None}, moving)
+
+
+def _is_moving(value: Any) -> bool:
+    return callable(value) or isinstance(value, jax.Array | np.ndarray)
+
+
+def _moving(rule: Rule, name: str, value: Any) -> Any:
+    """Return a schedule, or an array that can be a hyperparameter."""
+    if HYPERPARAMETERS[name].switch:
+        HYPERPARAMETERS[name].check(rule.name, name, value)
+    if callable(value):
+        return value
+    if value.ndim:
+        raise UsageError(f"{rule.name}: {name} has shape {value.shape}; give a number, a scalar array or a schedule.")
+    if jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4:
+        raise UsageError(
+            f"{rule.name}: {name} is {value.dtype}, which holds two or three digits; give float32. "
+            "inject_hyperparams takes the kind of the weights unless told: hyperparam_dtype=jnp.float32."
+        )
+    return value
+
+
+def _values(rule: Rule, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for every hyperparameter: the user's, else the convention's, else the rule's own."""
+    if is_built_in(rule):
+        return resolve(rule.name, framework, given)
+    rule.check(given)
+    return rule.complete(given)
+
+
+Schedule = Callable[[Any], Any]
+"""A function of the count of steps so far."""

@@ -1,0 +1,105 @@
+"""`surefoot.optax` against optax itself, and against the rule on NumPy: float64, relative error below 1e-12."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax")
+optax = pytest.importorskip("optax")
+
+import surefoot.optax  # noqa: E402
+from cases import CASES, LONG, TOLERANCE, Case, make_gradients, make_start, relative_error  # noqa: E402
+from optax_runs import run, schedule  # noqa: E402
+from reference import run as run_numpy  # noqa: E402
+from settings import OPTIONS  # noqa: E402
+from surefoot.conventions import FRAMEWORKS  # noqa: E402
+from surefoot.rules import RULES  # noqa: E402
+
+THEIRS = [case for case in CASES if case.framework == "optax" and case.oracle.startswith("optax.")]
+COUPLED = [case for case in THEIRS if case.decay is None and not case.scheduled and case.steps < LONG]
+
+
+def _key(case: Case) -> tuple[str, int]:
+    return case.rule, case.steps
+
+
+GROUPS = [list(group) for _, group in groupby(sorted(THEIRS, key=_key), _key)]
+DECAYING = [list(group) for _, group in groupby(sorted(COUPLED, key=_key), _key)]
+
+
+def _ours(case: Case, **more: Any) -> Any:
+    return _make(getattr(surefoot.optax, case.rule), case, {}, more)
+
+
+def _theirs(case: Case, **more: Any) -> Any:
+    return _make(getattr(optax, case.oracle.removeprefix("optax.")), case, case.extra, more)
+
+
+def _make(factory: Any, case: Case, extra: Any, more: Any) -> Any:
+    options = {**case.options, **extra, **more}
+    if case.decay is not None:
+        options["weight_decay"] = case.decay
+    if case.scheduled:
+        options["learning_rate"] = schedule(case._rates())
+    return factory(**options)
+
+
+@pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].rule}-{cases[0].steps}")
+def test_equal_to_optax(cases):
+    """Options, weight decay where optax has it, schedules; gradients from 1 to 1e-8; up to 10,000 steps."""
+    starts = [make_start(case.decay) for case in cases]
+    jobs = [(make(case), start) for case, start in zip(cases, starts, strict=True) for make in (_ours, _theirs)]
+    paths = run(jobs, make_gradients(cases[0].steps, cases[0].zeros))
+    for case, start, ours, theirs in zip(cases, starts, paths[::2], paths[1::2], strict=True):
+        assert relative_error(ours, theirs, start, 100 if case.decay else 1) < TOLERANCE, str(case)
+
+
+@pytest.mark.parametrize("cases", DECAYING, ids=lambda cases: cases[0].rule)
+def test_weight_decay_is_what_optax_adds_to_the_gradient(cases):
+    """At a rate at which no weight comes near zero, where a divided gradient is a sign and any rounding a new path."""
+    start, jobs = make_start(0.1), []
+    for case in cases:
+        theirs = optax.chain(optax.add_decayed_weights(0.1), _theirs(case, learning_rate=1e-4))
+        jobs += [(_ours(case, learning_rate=1e-4, weight_decay=0.1), start), (theirs, start)]
+    paths = run(jobs, make_gradients(300, True))
+    for case, ours, theirs in zip(cases, paths[::2], paths[1::2], strict=True):
+        assert relative_error(ours, theirs, start, 100) < TOLERANCE, str(case)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_equal_to_the_rule_on_numpy(rule):
+    """In every convention, with the options that change the rule's form, decay, and climbing."""
+    gradients = make_gradients(300, True)
+    around = {"weight_decay": 0.1, "maximize": True, "max_grad_value": 0.5}
+    forms = [{}, around, *OPTIONS.get(rule, [])]
+    told = [(framework, {"lr": 0.01, **form}) for framework in FRAMEWORKS for form in forms]
+    starts = [make_start(form.get("weight_decay")) for _, form in told]
+    made = [getattr(surefoot.optax, rule)(**form, convention=framework) for framework, form in told]
+    paths = run(list(zip(made, starts, strict=True)), gradients)
+    for (framework, form), start, path in zip(told, starts, paths, strict=True):
+        expected = run_numpy(rule, framework, form, gradients, start)
+        first = 100 if "weight_decay" in form else 1
+        assert relative_error(path, expected, start, first) < TOLERANCE, (framework, form)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_ten_thousand_steps_equal_the_rule_on_numpy(rule):
+    gradients, start = make_gradients(LONG, True), make_start(None)
+    expected = run_numpy(rule, "optax", {"lr": 0.01}, gradients, start)
+    (made,) = run([(getattr(surefoot.optax, rule)(0.01), start)], gradients)
+    assert relative_error(made, expected, start, 1) < TOLERANCE
+
+
+@pytest.mark.parametrize("rule", ["adabound", "amsbound"])
+@pytest.mark.parametrize("first", [0.0, 1e-3], ids=["from zero", "from the base"])
+def test_a_schedule_moves_the_bounds(rule, first):
+    """The learning rate that the bounds are measured against is the first one, or no scaling where that is zero."""
+    gradients, start = make_gradients(300, True), make_start(None)
+    rates = 1e-3 * np.linspace(1, 0, 300) if first else np.minimum(np.arange(300) / 100, 1) * 1e-3
+    expected = run_numpy(rule, "optax", {"lr": first}, gradients, start, rates)
+    (made,) = run([(getattr(surefoot.optax, rule)(schedule(rates)), start)], gradients)
+    assert relative_error(made, expected, start, 1) < TOLERANCE

@@ -1,0 +1,130 @@
+"""Arguments of `surefoot.optax`: optax's names, order and defaults, other conventions, and errors that help."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("jax")
+optax = pytest.importorskip("optax")
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+import surefoot.optax as ours  # noqa: E402
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS  # noqa: E402
+from surefoot.errors import UsageError  # noqa: E402
+from surefoot.rules import RULES  # noqa: E402
+
+MADE_BY_OPTAX = [name for name in RULES if hasattr(optax, name)]
+GRADIENT = jnp.asarray([0.3, -0.2])
+
+
+def first_move(optimizer):
+    return np.asarray(optimizer.update(GRADIENT, optimizer.init(jnp.ones(2)), jnp.ones(2))[0])
+
+
+@pytest.mark.parametrize("name", MADE_BY_OPTAX)
+def test_what_may_stand_by_position_is_as_in_optax(name):
+    """Ours by position are optax's first, with its defaults; others only by name."""
+    mine = inspect.signature(getattr(ours, name)).parameters.values()
+    theirs = list(inspect.signature(getattr(optax, name)).parameters.values())
+    positional = [p for p in mine if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for p, other in zip(positional, theirs, strict=False):
+        assert p.name == other.name
+        assert p.default == other.default or (name == "adadelta" and p.name == "learning_rate")
+    known = {p.name: p.default for p in theirs}
+    for p in mine:
+        if p.kind is p.KEYWORD_ONLY and p.name in known and p.default is not None:
+            assert p.default == known[p.name]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_has_a_factory_with_help(name):
+    factory = getattr(ours, name)
+    assert factory.rule is RULES[name]
+    assert name in ours.__all__
+    for parameter in inspect.signature(factory).parameters:
+        assert f"\n    {parameter}: " in inspect.getdoc(factory)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", RULES)
+def test_by_and_convention_are_one(name, framework):
+    factory = getattr(ours, name)
+    move = first_move(factory.by(framework)(0.01))
+    np.testing.assert_array_equal(move, first_move(factory(0.01, convention=framework)))
+    lr = CONVENTIONS[name][framework].defaults.get("lr", inspect.Parameter.empty)
+    assert inspect.signature(factory.by(framework)).parameters["learning_rate"].default == lr
+
+
+def test_conventions_differ():
+    optax_like, keras_like = (
+        first_move(ours.adam(0.01, eps=1e-3)),
+        first_move(ours.adam(0.01, eps=1e-3, convention="keras")),
+    )
+    assert abs(keras_like[0] / optax_like[0] - 1) > 0.05
+
+
+def test_eps_in_sqrt_is_optax_own_switch():
+    def pair(library):
+        return first_move(library.rmsprop(0.01, eps=1e-2, eps_in_sqrt=False))
+
+    np.testing.assert_allclose(pair(ours), pair(optax), rtol=1e-12)
+    assert abs(pair(ours)[0] / first_move(ours.rmsprop(0.01, eps=1e-2))[0] - 1) > 1e-3
+
+
+def test_our_own_names_are_understood():
+    np.testing.assert_array_equal(first_move(ours.adam(lr=0.01, beta1=0.5)), first_move(ours.adam(0.01, b1=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ours.adam(), "learning rate|learning_rate"),
+        (lambda: ours.adam(1e-2, beta_1=0.9), "unknown option of adam 'beta_1'"),
+        (lambda: ours.adam(1e-2, b1=0.9, beta1=0.9), "under two names"),
+        (lambda: ours.adam(-1.0), r"lr=-1.0 is not allowed"),
+        (lambda: ours.adam(1e-2, b2=1.0), r"beta2=1.0 is not allowed"),
+        (lambda: ours.adam(1e-2, b2=jnp.ones(2)), r"beta2 has shape \(2,\)"),
+        (lambda: ours.adam(1e-2, amsgrad=jnp.asarray(1.0)), "True or False"),
+        (lambda: ours.adam(1e-2, convention="optx"), "Did you mean 'optax'"),
+        (lambda: ours.adam.by("jax"), "unknown convention 'jax'"),
+        (lambda: ours.adam(1e-2, key=0), "jax.random.key"),
+        (lambda: ours.adabound(1e-2, base_lr=-1.0), "base_lr=-1.0 is not allowed"),
+        (lambda: ours.sgd(1e-2, nesterov=True), "needs momentum above 0"),
+        (lambda: ours.factory(ours.adam), "is not a rule"),
+    ],
+)
+def test_mistakes_are_named(call, message):
+    with pytest.raises((UsageError, TypeError), match=message):
+        call()
+
+
+@pytest.mark.parametrize("missing", ["jax", "optax"])
+def test_a_missing_framework_gives_the_install_line(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None\nimport surefoot\nsurefoot.optax"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"{missing} is not installed: pip install 'surefoot[optax]'" in done.stderr.splitlines()[-1]
+    assert "ModuleNotFoundError" in done.stderr.splitlines()[-1]
+
+
+def test_surefoot_itself_loads_neither():
+    code = (
+        "import sys, surefoot; print({'jax', 'optax', 'torch'} & set(sys.modules))\n"
+        "surefoot.optax.adam(1e-3); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "False"]
+
+
+def test_a_factory_of_a_key_under_inject_hyperparams():
+    injected = optax.inject_hyperparams(ours.adam, hyperparam_dtype=jnp.float32)(1e-2, key=jax.random.key(3))
+    state = injected.init(jnp.ones(2, jnp.bfloat16))
+    moves, after = jax.jit(injected.update)(jnp.ones(2, jnp.bfloat16), state, jnp.ones(2, jnp.bfloat16))
+    assert moves.dtype == jnp.bfloat16
+    assert jax.tree.structure(after) == jax.tree.structure(state)
