@@ -1,20 +1,43 @@
 """Surefoot: adaptive optimizers for deep learning, explained, verified and compared fairly.
 
-`surefoot.torch` has the optimizers, `surefoot.rules` the maths, `surefoot.datasets` the data; each is loaded when it is
-first used, and so is the framework that it needs.
+`surefoot.compare` trains your model with each of several optimizers and says what the results support;
+`surefoot.torch` has the optimizers, `surefoot.optax` and `surefoot.keras` have them for JAX and Keras,
+`surefoot.rules` the maths, `surefoot.datasets` the data. Each is loaded when it is first used, and so is the framework
+that it needs.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surefoot.comparison.opt import Opt, log, one_minus, uniform
+    from surefoot.study import Study, compare
+    from surefoot.tasks import Task
+    from surefoot.tasks.custom import task
 
 __version__ = "0.1.0"
 
-_ROOMS = ("analysis", "conventions", "datasets", "errors", "report", "rules", "store", "torch")
+__all__ = ["Opt", "Study", "Task", "compare", "log", "one_minus", "task", "uniform"]
+
+_ROOMS = ("analysis", "conventions", "datasets", "errors", "keras", "optax", "report", "rules", "store", "torch")
+_DOORS = {
+    "Opt": "surefoot.comparison.opt",
+    "Study": "surefoot.study",
+    "Task": "surefoot.tasks",
+    "compare": "surefoot.study",
+    "log": "surefoot.comparison.opt",
+    "one_minus": "surefoot.comparison.opt",
+    "task": "surefoot.tasks.custom",
+    "uniform": "surefoot.comparison.opt",
+}
+"""Where each public name of the package is."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"surefoot.{name}")
+    if name in _DOORS:
+        return getattr(import_module(_DOORS[name]), name)
     raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
 
 

@@ -35,6 +35,9 @@ def compare(
         int | None, typer.Option(help="Use only so many training images, validation included.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a training step.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="How much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
+    ] = None,
     schedule: Annotated[
         str | None, typer.Option(help="Learning-rate schedule of all: constant, cosine or warmup-cosine.")
     ] = None,
@@ -52,7 +55,7 @@ def compare(
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
     from surefoot.cli.progress import progress
-    from surefoot.comparison.planning import Options, plan
+    from surefoot.comparison.planning import Options, ask
     from surefoot.files import check_writable
     from surefoot.store import Store
 
@@ -64,21 +67,23 @@ def compare(
         trials=trials,
         train_size=train_size,
         batch_size=batch_size,
+        budget=budget,
         schedule=schedule,
         workers=workers,
         device=device,
         dataset=dataset,
         data_dir=data_dir,
     )
-    planned = plan(study, options)
+    request = ask(study, options)
     if dry_run:
         from surefoot.cli.dry_run import tell
 
-        tell(planned, store, as_json=as_json)
+        tell(request.plan(request.wanted), store, as_json=as_json)
         return
     check_writable(report)
     try:
         with Store(store) as results:
+            planned = request.prepare(results)
             known, todo = planned.standing(results)
             with progress(planned, len(known), todo) as observe:
                 records = planned.run(results, observe)

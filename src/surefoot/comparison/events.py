@@ -60,5 +60,18 @@ class Failed:
     reason: str
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Failed
+@dataclass(frozen=True)
+class Timed:
+    """The trial was not to be trained, only timed: seconds to begin it, of a training step, to evaluate an example."""
+
+    key: str
+    setup: float
+    step: float
+    example: float
+
+
+Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed
 """Anything that a running trial tells."""
+
+End = Finished | Diverged | Failed | Timed
+"""What a trial tells last."""

@@ -6,17 +6,21 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import inf
 
-from surefoot.comparison.events import Diverged, EpochDone, Event, Failed, Finished, Started
-from surefoot.comparison.pool import Pool
+from surefoot.comparison.arm import Arm
+from surefoot.comparison.budget import Timing
+from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
+from surefoot.comparison.executor import Engine, Executor, open_executor
 from surefoot.comparison.protocol import Protocol
-from surefoot.comparison.sharing import shared
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TunedArms
-from surefoot.store import Record, Store
+from surefoot.comparison.tuned import TUNED, TunedArms
+from surefoot.errors import unknown
+from surefoot.store import Design, Record, Store
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 
@@ -28,7 +32,9 @@ Observer = Callable[[Trial, Event], None]
 class Plan:
     """A planned study: its trials in the order in which they start, the task that they train, and its tuning.
 
-    `trials` are those that are known from the start; what `tuning` adds follows from results.
+    `trials` are those that are known from the start; what `tuning` adds follows from results. `design` is what was
+    decided, to be stored before the first trial. With `timings`, which come with a budget of `seconds`, all optimizers
+    go from seed to seed together for as long as there is time.
     """
 
     name: str
@@ -36,11 +42,24 @@ class Plan:
     task: Task
     workers: int
     tuning: TunedArms | None = None
+    design: Design | None = None
+    seconds: float | None = None
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def protocol(self) -> Protocol:
         """How every trial is trained."""
         return self.trials[0].protocol
+
+    def freeze(self, store: Store) -> Plan:
+        """Store the design, and return the plan as it was decided when this design was first stored."""
+        if self.design is None:
+            return self
+        kept = store.freeze(self.design)
+        frozen = {label: found["configurations"] for label, found in kept.content["search"].items()}
+        tuning = replace(self.tuning, frozen=frozen) if self.tuning else None
+        return replace(self, design=kept, tuning=tuning)
 
     def run(self, store: Store, observe: Observer) -> list[Record]:
         """Run what is not finished yet, writing to the store as it happens; returns this study's records.
@@ -49,20 +68,51 @@ class Plan:
             store: open for writing.
             observe: called with each event after it was stored.
         """
+        clock = Clock(store, self.design, self.seconds)
         tried: set[str] = set()
-        while todo := [trial for trial in self.unfinished(store) if trial.key not in tried]:
+        while todo := self._next(store, tried, clock):
             tried |= {trial.key for trial in todo}
-            self._run(todo, store, observe)
+            self._run(todo, store, observe, clock)
         return self.records(store)
 
-    def _run(self, todo: list[Trial], store: Store, observe: Observer) -> None:
-        with shared(self.task) as task:
-            pool = Pool(min(self.workers, len(todo)), task, self.protocol.device)
+    def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
+        """Return what is run next; with a budget, only as much measuring as there is time for."""
+        todo = [trial for trial in self.unfinished(store) if trial.key not in tried]
+        if clock.deadline is None:
+            return todo
+        tuning = [trial for trial in todo if trial.purpose == "tune"]
+        return tuning if tuning and clock.left > 0 else self._in_time(todo, clock.left)
+
+    def _in_time(self, todo: list[Trial], seconds: float) -> list[Trial]:
+        """Return the trials of as many seeds as can be done in so many seconds."""
+        found: list[Trial] = []
+        seeds = sorted({trial.seed for trial in todo})
+        for seed in seeds:
+            more = [*found, *(trial for trial in todo if trial.seed == seed)]
+            if self._wall(more) > seconds:
+                break
+            found = more
+        return found
+
+    def _wall(self, trials: list[Trial]) -> float:
+        """Return the seconds that trials take, side by side."""
+        costs = [self._timing(trial).trial(self.protocol, self.protocol.epochs) for trial in trials]
+        return max(sum(costs) / self.workers, max(costs, default=0.0))
+
+    def _timing(self, trial: Trial) -> Timing:
+        return self.timings.get(trial.arm.label.removesuffix(TUNED)) or next(iter(self.timings.values()))
+
+    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock) -> None:
+        size = min(self.workers, len(todo))
+        with open_executor(self.engine, self.task, self.protocol.device, size) as executor:
             by_key = {trial.key: trial for trial in todo}
-            with closing(pool.run(todo, lambda key: _checkpoint(store, key))) as told:
+            with closing(executor.run(todo, lambda key: _checkpoint(store, key), deadline=clock.deadline)) as told:
                 for event in told:
-                    _save(store, event, by_key, pool)
+                    _save(store, event, by_key, executor)
+                    if isinstance(event, End):
+                        clock.save()
                     observe(by_key[event.key], event)
+            clock.save()
 
     def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
@@ -83,8 +133,34 @@ class Plan:
         found = [trial for trial in self._known(stored) if trial.key in stored]
         return [replace(stored[trial.key], study=self.name, label=trial.arm.label) for trial in found]
 
+    def arm(self, store: Store, label: str) -> Arm:
+        """Return the optimizer of a label, `UsageError` with the close matches if there is none."""
+        arms = {trial.arm.label: trial.arm for trial in self._known(_by_key(store)) if trial.purpose == "measure"}
+        if label not in arms:
+            raise unknown("optimizer of this study", label, arms)
+        return arms[label]
+
     def _known(self, stored: Mapping[str, Record]) -> list[Trial]:
         return [*self.trials, *(self.tuning.known(stored) if self.tuning else [])]
+
+
+class Clock:
+    """The time that running a design has taken, over all the times that it was run, and the instant when it is up."""
+
+    def __init__(self, store: Store, design: Design | None, seconds: float | None) -> None:
+        self._store, self._design, self._start = store, design, time.monotonic()
+        self._before = design.seconds if design else 0.0
+        self.deadline = None if seconds is None else self._start + seconds - self._before
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; without one there is no end."""
+        return inf if self.deadline is None else self.deadline - time.monotonic()
+
+    def save(self) -> None:
+        """Store the time taken so far."""
+        if self._design is not None:
+            self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
 
 
 def _by_key(store: Store) -> dict[str, Record]:
@@ -96,11 +172,11 @@ def _checkpoint(store: Store, key: str) -> bytes | None:
     return None if saved is None else saved[1]
 
 
-def _save(store: Store, event: Event, trials: dict[str, Trial], pool: Pool) -> None:
+def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Executor) -> None:
     """Write what an event says; progress within an epoch is not kept."""
     match event:
         case Started(key):
-            store.begin(trials[key].record(pool.environment))
+            store.begin(trials[key].record(executor.environment))
         case EpochDone(key, epoch, rates, checkpoint):
             store.save_epoch(key, epoch, rates, checkpoint)
         case Finished(key, outcome):
@@ -109,5 +185,5 @@ def _save(store: Store, event: Event, trials: dict[str, Trial], pool: Pool) -> N
             store.diverge(key, reason)
         case Failed(key, reason):
             if store.record(key) is None:
-                store.begin(trials[key].record(pool.environment))
+                store.begin(trials[key].record(executor.environment))
             store.fail(key, reason)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from surefoot.comparison.arm import Arm, parse_arms, without_twins
-from surefoot.comparison.device import resolve_device, workers_for
+from surefoot.comparison.budget import Budget, Sizing, Timing, parse_budget, size
+from surefoot.comparison.design import design, optimizer, search
+from surefoot.comparison.executor import Engine, capacity, device_for
+from surefoot.comparison.pilot import time_arms
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.protocol import Protocol
+from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.schedule import check_schedule
 from surefoot.comparison.search import seeds
 from surefoot.comparison.studies import StudyPlan, find_study, study_of
@@ -17,7 +24,9 @@ from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.user_code import in_file
 from surefoot.errors import UsageError
+from surefoot.store import Design, Store
 from surefoot.store.records import Purpose
+from surefoot.store.runs import decides
 from surefoot.tasks import Task, make_task
 
 
@@ -32,11 +41,13 @@ class Options:
         trials: how many configurations tune each optimizer; 0 does not tune.
         train_size: use only so many of the training images, the validation part included.
         batch_size: examples in a training step.
+        budget: how much may be run, as text: `20min`, `16 trials`, `5 epochs`.
         schedule: of the learning rate: `constant`, `cosine` or `warmup-cosine`.
         workers: worker processes; as many as cores, if None.
         device: `auto`, `cpu`, `cuda` or `mps`.
         dataset: another data set for the same task.
         data_dir: folder that is searched for data first.
+        engine: where trials run, and what each may use.
     """
 
     optimizers: tuple[str | Arm, ...] = ()
@@ -46,15 +57,89 @@ class Options:
     trials: int | None = None
     train_size: int | None = None
     batch_size: int | None = None
+    budget: str | None = None
     schedule: str | None = None
     workers: int | None = None
     device: str = "auto"
     dataset: str | None = None
     data_dir: Path | None = None
+    engine: Engine = field(default_factory=Engine)
 
 
-def plan(study: str | Task, options: Options) -> Plan:
-    """Decide every trial of a study and load its data; nothing is trained yet.
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
+
+    name: str
+    task: Task
+    arms: tuple[Arm, ...]
+    protocol: Protocol
+    workers: int
+    engine: Engine
+    wanted: Sizing
+    budget: Budget
+
+    def prepare(self, store: Store) -> Plan:
+        """Plan, store the design, and return the plan as it was when this design was first stored.
+
+        With a budget in minutes the optimizers are timed first, for a second or two each.
+
+        Raises:
+            UsageError: the budget is too small.
+            TrialError: no optimizer can be run.
+        """
+        if self.budget.seconds is None:
+            return self.plan(self.wanted).freeze(store)
+        kept = store.design(self.design({}).hash)
+        if kept is not None:
+            timings = {label: Timing(**times) for label, times in kept.content["timings"].items()}
+            return self.plan(Sizing(**kept.content["sizing"]), timings).freeze(store)
+        begun = time.monotonic()
+        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine)
+        spent = time.monotonic() - begun
+        sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
+        return self.plan(sizing, timings, spent).freeze(store)
+
+    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Plan:
+        """Return the plan of so much; `spent` are seconds that timing took."""
+        protocol = replace(self.protocol, epochs=sizing.epochs)
+        make = partial(_trial, self.name, protocol)
+        measure, tune = seeds(sizing.seeds, 1)
+        better = self.task.metric.better
+        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        content = {
+            "protocol": protocol.content,
+            "optimizers": [optimizer(arm) for arm in self.arms],
+            "seeds": {"measure": list(measure), "tune": list(tune) if tuning else []},
+            "sizing": asdict(sizing),
+            "budget": asdict(self.budget),
+            "search": search(tuning) if tuning else {},
+            "timings": {label: asdict(timing) for label, timing in (timings or {}).items()},
+        }
+        return Plan(
+            name=self.name,
+            trials=tuple(make(arm, seed) for seed in measure for arm in self.arms),
+            task=self.task,
+            workers=self.workers,
+            tuning=tuning,
+            design=self.design(content, spent),
+            seconds=self.budget.seconds,
+            timings=timings or {},
+            engine=self.engine,
+        )
+
+    def design(self, content: Mapping[str, Any], spent: float = 0.0) -> Design:
+        """Return the design with this content; its hash is of what is asked for."""
+        asked: dict[str, Any] = {
+            "protocol": decides(self.protocol.content),
+            "optimizers": [{**optimizer(arm), "ranges": _texts(arm.ranges)} for arm in self.arms],
+            "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
+        }
+        return design(self.name, content, asked, spent)
+
+
+def ask(study: str | Task, options: Options) -> Request:
+    """Read every option of a study and load its data.
 
     Args:
         study: the name of a built-in study, `FILE.py:NAME` of a task in a file, or a task.
@@ -65,15 +150,38 @@ def plan(study: str | Task, options: Options) -> Plan:
         DataError: the data is missing or damaged.
     """
     described, task = _task(study, options)
-    arms = _arms(described, options)
-    _check_counts(options)
-    protocol = _protocol(described, task, options)
-    make = partial(_trial, described.name, protocol)
-    measure, tune = seeds(options.seeds or described.seeds, 1)
-    trials = tuple(make(arm, seed) for seed in measure for arm in arms)
-    count = described.trials if options.trials is None else options.trials
-    tuning = TunedArms(arms, count, measure, tune, make, task.metric.better) if count else None
-    return Plan(described.name, trials, task, options.workers or workers_for(protocol.device), tuning)
+    budget = _budget(options)
+    _check_counts(options, budget)
+    wanted = Sizing(
+        epochs=budget.epochs or described.epochs,
+        trials=described.trials if budget.trials is None else budget.trials,
+        seeds=budget.seeds or described.seeds,
+    )
+    protocol = _protocol(described, task, options, wanted.epochs)
+    engine = options.engine
+    workers = options.workers or capacity(engine, protocol.device)
+    return Request(described.name, task, _arms(described, options), protocol, workers, engine, wanted, budget)
+
+
+def plan(study: str | Task, options: Options) -> Plan:
+    """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
+    request = ask(study, options)
+    return request.plan(request.wanted)
+
+
+def _budget(options: Options) -> Budget:
+    """Return what the user decided about how much is run, in whichever way they said it."""
+    said = parse_budget(options.budget) if options.budget else Budget()
+    for name in ("epochs", "trials", "seeds"):
+        if getattr(options, name) is not None:
+            if getattr(said, name) is not None:
+                raise UsageError(f"{name} are given twice, by the budget {options.budget!r} and by themselves.")
+            said = replace(said, **{name: getattr(options, name)})
+    return said
+
+
+def _texts(ranges: Mapping[str, Dimension]) -> dict[str, str]:
+    return {name: dimension.text for name, dimension in ranges.items()}
 
 
 def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
@@ -90,24 +198,24 @@ def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
 
 def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
     arms: list[Arm] = [] if options.only else list(parse_arms(described.optimizers, described.convention))
-    for optimizer in options.optimizers:
-        arms += [optimizer] if isinstance(optimizer, Arm) else parse_arms([optimizer], described.convention)
+    for one in options.optimizers:
+        arms += [one] if isinstance(one, Arm) else parse_arms([one], described.convention)
     if not arms:
         raise UsageError("no optimizer to compare: --only needs at least one -o.")
     return without_twins(arms)
 
 
-def _protocol(described: StudyPlan, task: Task, options: Options) -> Protocol:
+def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -> Protocol:
     data = task.data
     return Protocol(
         task=task.name,
         dataset=task.dataset,
-        epochs=options.epochs or described.epochs,
+        epochs=epochs,
         batch_size=options.batch_size or described.batch_size,
         train_size=len(data.train),
         validation_size=len(data.validation),
         test_size=len(data.test),
-        device=resolve_device(options.device),
+        device=device_for(options.engine, options.device),
         schedule=check_schedule(options.schedule or described.schedule),
         drop_last=described.drop_last,
         order=described.order,
@@ -121,8 +229,9 @@ def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, purpose: Purpose
     return Trial(study, arm, seed, protocol, purpose)
 
 
-def _check_counts(options: Options) -> None:
-    least = {"epochs": 1, "seeds": 1, "workers": 1, "trials": 0, "batch_size": 1}
-    for name, value in ((name, getattr(options, name)) for name in least):
-        if value is not None and value < least[name]:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; give a whole number from {least[name]}.")
+def _check_counts(options: Options, budget: Budget) -> None:
+    least = {"epochs": 1, "seeds": 1, "trials": 0, "workers": 1, "batch_size": 1}
+    for name, fewest in least.items():
+        value = getattr(budget if hasattr(budget, name) else options, name)
+        if value is not None and value < fewest:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; give a whole number from {fewest}.")

@@ -1,151 +1,207 @@
-"""The local executor: worker processes that each run one trial at a time, and what they tell as one stream.
+"""The pool: workers that each run one trial at a time, and what they tell as one stream of events.
 
-A worker that dies (killed, out of memory) is replaced and its trial goes on from its last epoch, twice at the most;
-then the trial has failed and the others go on. One trial has one thread: on two cores two trials side by side finish
-sooner than one after the other with two threads each, and the numbers do not depend on how many workers there are.
+A worker that dies (killed, out of memory, its machine gone) is replaced and its trial goes on from its last epoch; a
+trial that loses three workers within one epoch has failed and the others go on. One trial has one thread: on two cores
+two trials side by side finish sooner than one after the other with two threads each, and the numbers do not depend on
+how many workers there are. Where the workers live is the host's business.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import signal
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import cloudpickle
 
-from surefoot.comparison.events import Diverged, Event, Failed, Finished
-from surefoot.comparison.sharing import Shared
+from surefoot.comparison.events import End, EpochDone, Event, Failed, Started
+from surefoot.comparison.executor import Resume
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.worker import work
+from surefoot.comparison.worker import LastWords, Message, Order, Ready, WorkerDied
 from surefoot.errors import TrialError
 
 RESTARTS = 2
+START_SECONDS = 300.0
+"""How long the workers may take until the first of them is ready."""
 
-Resume = Callable[[str], bytes | None]
-"""Returns the last checkpoint of a trial's key."""
+LOOK_SECONDS = 0.5
+"""How often the pool looks at the clock while no worker tells anything."""
 
 
-class Worker:
-    """One worker process and the trial that it has."""
+class Worker(Protocol):
+    """One worker, wherever it runs."""
 
-    def __init__(self, task: Shared, device: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, task, device), daemon=True)
-        with _deaf_to_ctrl_c():
-            self.process.start()
-        theirs.close()
-        self.trial: Trial | None = None
-
-    def give(self, trial: Trial, checkpoint: bytes | None) -> None:
+    def give(self, order: Order) -> None:
         """Hand over a trial; a worker that is gone is noticed when it is next heard."""
-        self.trial = trial
-        with contextlib.suppress(OSError):
-            self.connection.send_bytes(cloudpickle.dumps((trial, checkpoint)))
+        ...
+
+    def listen(self) -> Message:
+        """Return what it tells next; `WorkerDied` if it does no more."""
+        ...
 
     def stop(self) -> None:
-        """End the process at once."""
-        self.process.kill()
-        self.process.join()
-        self.connection.close()
+        """End it at once."""
+        ...
+
+
+class Host(Protocol):
+    """A place where workers run. `room` is what to do where there is no room for them."""
+
+    @property
+    def room(self) -> str: ...  # noqa: D102
+
+    def start(self) -> Worker:
+        """Start a worker, and do not wait until it is ready."""
+        ...
+
+    def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Worker]:
+        """Wait until some of the workers have something to tell or are gone; return these."""
+        ...
+
+
+@dataclass(eq=False)
+class Post:
+    """A worker as the pool sees it: what it runs in, once it is ready, and the trial that it has, since when."""
+
+    worker: Worker
+    environment: Mapping[str, Any] | None = None
+    trial: Trial | None = None
+    since: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can take a trial."""
+        return self.environment is not None and self.trial is None
+
+
+@dataclass
+class Queue:
+    """The trials of one run: those that wait, how many have not ended, and the workers that each has lost."""
+
+    waiting: deque[Trial]
+    left: int
+    deaths: Counter[str] = field(default_factory=Counter)
 
 
 class Pool:
-    """A fixed number of workers over one task.
+    """The executor of both engines.
 
     Args:
-        size: how many workers.
-        task: what is trained.
-        device: `cpu`, `cuda` or `mps`.
+        host: where the workers run.
+        size: how many there are, at the most.
+        seconds: how long a trial may take.
     """
 
-    def __init__(self, size: int, task: Shared, device: str) -> None:
-        self._size, self._task, self._device = size, task, device
-        self._workers: list[Worker] = []
-        self.environment: dict[str, Any] = {}
+    def __init__(self, host: Host, size: int, seconds: float | None = None) -> None:
+        self._host, self._size, self._seconds = host, size, seconds
+        self._posts: list[Post] = []
+        self._early_deaths = 0
+        self.environment: Mapping[str, Any] = {}
 
-    def run(self, trials: Sequence[Trial], resume: Resume) -> Generator[Event, None, None]:
-        """Start the workers, run every trial, give their events as they come, stop the workers whatever ends it.
-
-        Raises:
-            TrialError: the workers cannot start.
-        """
-        waiting, deaths = deque(trials), Counter[str]()
+    def run(
+        self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
+    ) -> Generator[Event, None, None]:
+        """See `Executor.run`; the workers stay for the next run, unless they are busy when this one ends."""
+        queue = Queue(deque(trials), len(trials))
+        self._ready_at = time.monotonic()
         try:
-            for _ in range(self._size):
-                self._workers.append(Worker(self._task, self._device))
-            unfinished = len(trials)
-            while unfinished:
-                for worker in self._heard():
-                    for event in self._listen(worker, waiting, deaths, resume):
-                        unfinished -= isinstance(event, Finished | Diverged | Failed)
-                        yield event
+            while queue.left and (deadline is None or time.monotonic() < deadline):
+                self._staff(queue, resume)
+                for event in self._events(queue, deadline):
+                    queue.left -= isinstance(event, End)
+                    yield event
         finally:
-            self.stop()
+            if queue.left:
+                self.stop()
 
     def stop(self) -> None:
         """End all workers."""
-        for worker in self._workers:
-            worker.stop()
-        self._workers = []
+        for post in self._posts:
+            post.worker.stop()
+        self._posts = []
 
-    def _heard(self) -> list[Worker]:
-        by_connection: dict[Any, Worker] = {worker.connection: worker for worker in self._workers}
-        return [by_connection[connection] for connection in wait(list(by_connection))]
+    def _staff(self, queue: Queue, resume: Resume) -> None:
+        """Start the workers that are missing and give trials to those that are idle."""
+        while len(self._posts) < min(self._size, queue.left):
+            self._posts.append(Post(self._host.start()))
+        for post in self._posts:
+            if post.idle and queue.waiting:
+                post.trial, post.since = queue.waiting.popleft(), time.monotonic()
+                content = cloudpickle.dumps((post.trial, resume(post.trial.key)))
+                post.worker.give(Order(post.trial.key, content))
 
-    def _listen(self, worker: Worker, waiting: deque[Trial], deaths: Counter[str], resume: Resume) -> Iterator[Event]:
+    def _events(self, queue: Queue, deadline: float | None) -> Iterator[Event]:
+        """Wait a moment, and give what has happened in it."""
+        patience = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
+        by_worker = {post.worker: post for post in self._posts}
+        for worker in self._host.wait(list(by_worker), patience):
+            yield from self._listen(by_worker[worker], queue)
+        yield from self._late()
+        self._check_start()
+
+    def _listen(self, post: Post, queue: Queue) -> Iterator[Event]:
         """Take one message of a worker: it is ready, or cannot be, or its trial has an event, or it died."""
         try:
-            message = worker.connection.recv()
-        except (EOFError, OSError):
-            yield from self._bury(worker, waiting, deaths)
+            message = post.worker.listen()
+        except WorkerDied as death:
+            yield from self._bury(post, queue, str(death))
             return
-        if isinstance(message, TrialError):
-            raise message
-        if isinstance(message, dict):
-            self.environment = message
+        match message:
+            case TrialError():
+                raise message
+            case Ready(environment):
+                post.environment, self._early_deaths = environment, 0
+            case LastWords(event):
+                self._dismiss(post)
+                yield event
+            case _:
+                self._note(post, queue, message)
+                yield message
+
+    def _note(self, post: Post, queue: Queue, event: Event) -> None:
+        """Draw the consequences of an event."""
+        if isinstance(event, Started):
+            self.environment = post.environment or {}
+        elif isinstance(event, EpochDone):
+            queue.deaths.pop(event.key, None)
+        elif isinstance(event, End):
+            post.trial = None
+
+    def _bury(self, post: Post, queue: Queue, how: str) -> Iterator[Event]:
+        """Let the trial of a worker that died wait again, or fail if it took too many workers with it."""
+        self._dismiss(post)
+        if post.trial is None:
+            self._early_deaths += post.environment is None
+            if self._early_deaths > RESTARTS:
+                raise TrialError(
+                    f"the worker processes die at their start ({how}); see the message above, if any. "
+                    "-9 often means too little memory: try --workers 1."
+                )
+            return
+        key = post.trial.key
+        queue.deaths[key] += 1
+        if queue.deaths[key] > RESTARTS:
+            yield Failed(key, f"its worker process died {queue.deaths[key]} times ({how})")
         else:
-            yield message
-            if not isinstance(message, Finished | Diverged | Failed):
-                return
-        worker.trial = None
-        if waiting:
-            trial = waiting.popleft()
-            worker.give(trial, resume(trial.key))
+            queue.waiting.appendleft(post.trial)
 
-    def _bury(self, worker: Worker, waiting: deque[Trial], deaths: Counter[str]) -> Iterator[Event]:
-        """Replace a worker that died; its trial waits again, or has failed if it took too many workers with it."""
-        worker.stop()
-        trial, code = worker.trial, worker.process.exitcode
-        name = trial.key if trial else ""
-        deaths[name] += 1
-        if trial is None and deaths[name] > RESTARTS:
-            raise TrialError(
-                f"the worker processes die at their start (exit code {code}); see the message above, if any. "
-                "-9 often means too little memory: try --workers 1."
-            )
-        self._workers.remove(worker)
-        self._workers.append(Worker(self._task, self._device))
-        if trial is not None and deaths[name] > RESTARTS:
-            yield Failed(trial.key, f"its worker process died {deaths[name]} times (exit code {code})")
-        elif trial is not None:
-            waiting.appendleft(trial)
+    def _late(self) -> Iterator[Event]:
+        """Stop the trials that have had their time."""
+        now = time.monotonic()
+        for post in list(self._posts):
+            if self._seconds is not None and post.trial is not None and now - post.since > self._seconds:
+                self._dismiss(post)
+                yield Failed(post.trial.key, f"took longer than {self._seconds:g} s")
 
+    def _dismiss(self, post: Post) -> None:
+        self._posts.remove(post)
+        post.worker.stop()
 
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Hold Ctrl-C back: a process started here inherits that, and so never hears what is the driver's to handle."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # which, if it has to start now, ends by letting Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def _check_start(self) -> None:
+        """Raise `TrialError` if no worker has become ready in a long time."""
+        if any(post.environment is not None for post in self._posts):
+            self._ready_at = time.monotonic()
+        elif time.monotonic() - self._ready_at > START_SECONDS:
+            raise TrialError(f"no worker was ready to train within {START_SECONDS:g} s. {self._host.room}")

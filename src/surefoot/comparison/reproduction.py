@@ -24,7 +24,7 @@ from surefoot.datasets import load
 from surefoot.store import Record, Store
 from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
-from surefoot.tasks.images import image_task
+from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.quadratic import quadratic_task
 
 TESTED = 9984
@@ -37,9 +37,8 @@ def published_task(name: str, data_dir: str | os.PathLike[str] | None = None) ->
         quadratic = quadratic_task()
         return replace(quadratic, data=Splits(quadratic.data.train, quadratic.data.test, quadratic.data.test))
     data = load("fashion-mnist", data_dir)
-    test = Arrays(data.test_images, data.test_labels)[:TESTED]
-    task = image_task(name, "surefoot.tasks.fmnist_2c2d", data.name, size=None, validation=0.5, data_dir=data_dir)
-    return replace(task, data=Splits(Arrays(data.train_images, data.train_labels), test, test))
+    train, test = Arrays(data.train_images, data.train_labels), Arrays(data.test_images, data.test_labels)[:TESTED]
+    return BuiltIn(name, "surefoot.tasks.fmnist_2c2d", data.name, Splits(train, test, test))
 
 
 def reproduction(

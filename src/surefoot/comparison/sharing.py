@@ -1,31 +1,40 @@
-"""One copy of the data for all workers: a thing is pickled with its arrays in shared memory.
+"""One copy of the data for all workers of a machine: a thing is pickled with its arrays in a file that has no name.
 
 Whatever the thing is, pickle hands over the memory of each NumPy array in it apart from the rest (protocol 5). The
-driver puts these into blocks and removes them at the end; should it be killed, Python's resource tracker, a process of
-its own, removes them. Functions that no worker could import by name travel whole, by cloudpickle, which exists for
-that: a model made in a notebook or in the script that is run.
+driver writes all of it into a file in memory; its workers inherit the file open and map it, so that what one of them
+changes no other sees. The system frees it with the last process that has it open: however the driver ends, nothing is
+left behind. Functions that no worker could import by name travel whole, by cloudpickle, which exists for that: a model
+made in a notebook or in the script that is run.
 """
 
 from __future__ import annotations
 
+import mmap
+import os
 import pickle
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 
 from surefoot.errors import UsageError
 
+ALIGNMENT = 64
+"""Bytes at whose multiples arrays start: what vector instructions like best."""
+
+Places = tuple[tuple[int, int], ...]
+"""Where the parts of a pickle lie in a file: start and size in bytes, first the pickle's own."""
+
 
 @dataclass(frozen=True)
 class Shared:
-    """A pickled thing: what is left of it without its arrays, and where these lie, by name and bytes."""
+    """A pickled thing in an open file, and where its parts lie."""
 
-    rest: bytes
-    blocks: tuple[tuple[str, int], ...]
+    file: IO[bytes]
+    places: Places
 
 
 @contextmanager
@@ -35,41 +44,46 @@ def shared(thing: Any) -> Iterator[Shared]:
     Raises:
         UsageError: something in it cannot be pickled.
     """
-    blocks: list[SharedMemory] = []
-    try:
-        rest, buffers = _pickled(thing)
+    parts = pickled(thing)
+    with _nameless() as file:
         places = []
-        for raw in (buffer.raw() for buffer in buffers):
-            blocks.append(SharedMemory(create=True, size=max(raw.nbytes, 1)))
-            _memory(blocks[-1])[: raw.nbytes] = raw
-            places.append((blocks[-1].name, raw.nbytes))
-        yield Shared(rest, tuple(places))
-    finally:
-        for block in blocks:
-            block.close()
-            block.unlink()
+        for part in parts:
+            start = file.seek(-(-file.tell() // ALIGNMENT) * ALIGNMENT)
+            places.append((start, file.write(part)))
+        file.flush()
+        yield Shared(file, tuple(places))
 
 
-class Attached:
-    """A worker's view of a shared thing; the blocks stay open as long as this object lives."""
-
-    def __init__(self, given: Shared) -> None:
-        self._blocks = [SharedMemory(name=name) for name, _ in given.blocks]
-        views = [_memory(block)[:size] for block, (_, size) in zip(self._blocks, given.blocks, strict=True)]
-        self.thing = pickle.loads(given.rest, buffers=views)
+def attached(descriptor: int, places: Places) -> Any:
+    """Return the thing that lies in an open file; its arrays are views of the file until they are written to."""
+    memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
+    return unpickled([memory[start : start + size] for start, size in places])
 
 
-def _pickled(thing: Any) -> tuple[bytes, list[pickle.PickleBuffer]]:
+def pickled(thing: Any) -> list[memoryview[int]]:
+    """Return the pickle of a thing without its arrays, and the memory of each of these.
+
+    Raises:
+        UsageError: something in it cannot be pickled.
+    """
     buffers: list[pickle.PickleBuffer] = []
     try:
-        return cloudpickle.dumps(thing, protocol=5, buffer_callback=buffers.append), buffers
+        rest = cloudpickle.dumps(thing, protocol=5, buffer_callback=buffers.append)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise UsageError(
             f"the task cannot be sent to a worker process: {error}. Make the model in a plain function, and open "
             "files, locks and connections inside it or inside the data set's __getitem__."
         ) from error
+    return [memoryview(rest), *(buffer.raw() for buffer in buffers)]
 
 
-def _memory(block: SharedMemory) -> memoryview[int]:
-    assert block.buf is not None  # it is None in a closed block only
-    return block.buf
+def unpickled(parts: list[memoryview[int]]) -> Any:
+    """Return the thing again; its arrays lie where the parts do."""
+    return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def _nameless() -> IO[bytes]:
+    """Return a new file that vanishes with the last process that has it open; in memory, where the system can."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("surefoot"), "w+b")  # noqa: PTH123  it has no path
+    return tempfile.TemporaryFile()

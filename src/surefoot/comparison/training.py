@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import random
 import statistics
 import time
 from collections.abc import Callable
@@ -20,16 +19,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.comparison.events import Diverged, EpochDone, Event, Finished, Progress, Started
+from surefoot.comparison.events import Diverged, EpochDone, Event, Finished, Progress, Started, Timed
 from surefoot.comparison.rates import record_rates, recording_steps
 from surefoot.comparison.schedule import factor
 from surefoot.comparison.trial import Trial
 from surefoot.store.records import Epoch, Outcome, Rates
+from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Split, Task
 from surefoot.torch import RuleOptimizer
 
 PROGRESS_SECONDS = 0.2
 EVALUATION_BATCH = 500
+PILOT_SECONDS = 1.0
 
 
 class DivergedError(Exception):
@@ -62,7 +63,10 @@ class Training:
         self.step_seconds: list[float] = []
 
     def run(self, checkpoint: bytes | None) -> None:
-        """Train to the end, from a checkpoint if there is one, and emit what happens."""
+        """Train to the end, from a checkpoint if there is one, and emit what happens; a pilot is only timed."""
+        if self.trial.purpose == "pilot":
+            self._pilot()
+            return
         self._warm_up()
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -80,9 +84,28 @@ class Training:
             self._step(self._order()[: self.protocol.batch_size], 0, [])
         self._start()
 
+    def _pilot(self) -> None:
+        """Time the beginning, some steps and some evaluation, for about a second each, and emit the times."""
+        self.emit(Started(self.trial.key, 0))
+        begun = time.perf_counter()
+        self._warm_up()
+        setup, start = time.perf_counter() - begun, time.perf_counter()
+        with contextlib.suppress(DivergedError):
+            for index in torch.split(self._order(), self.protocol.batch_size):
+                self._step(index, 0, [])
+                if time.perf_counter() - start > PILOT_SECONDS:
+                    break
+        start, examples = time.perf_counter(), 0
+        while time.perf_counter() - start < PILOT_SECONDS and examples < len(self.validation):
+            examples += min(EVALUATION_BATCH, len(self.validation))
+            self._evaluate(self.validation, limit=EVALUATION_BATCH)
+        evaluating = (time.perf_counter() - start) / examples
+        step = statistics.median(self.step_seconds)
+        self.emit(Timed(self.trial.key, setup, step, evaluating))
+
     def _run_epoch(self) -> None:
         self.epoch += 1
-        _seed_everything(self.trial.seed, self.epoch)
+        seed_everything(self.trial.seed, self.epoch)
         train_loss, train_metric, rates = self._train_epoch()
         validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
@@ -192,14 +215,6 @@ class Training:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
-
-
-def _seed_everything(seed: int, epoch: int) -> None:
-    """Seed the random numbers that a model or a data set may draw: torch's, NumPy's and Python's global ones."""
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(mixed)
-    np.random.seed(mixed)
-    random.seed(mixed)
 
 
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:

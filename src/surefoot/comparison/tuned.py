@@ -24,6 +24,9 @@ from surefoot.store.records import Better, Purpose, Record
 Make = Callable[[Arm, int, Purpose], Trial]
 """Makes the trial of an arm and a seed."""
 
+TUNED = " tuned"
+"""The end of the name of an optimizer's tuned results."""
+
 Round = Mapping[str, Sequence[Sequence[Trial]]]
 """Trials by the optimizer's label, the configuration that they try, and the seed."""
 
@@ -40,6 +43,7 @@ class TunedArms:
         make: makes a trial.
         better: whether the larger or the smaller validation metric is the better one.
         seed: of the search.
+        frozen: the configurations to try first, by label, if they were decided before.
     """
 
     arms: tuple[Arm, ...]
@@ -49,15 +53,21 @@ class TunedArms:
     make: Make
     better: Better = "max"
     seed: int = 0
+    frozen: Mapping[str, Sequence[Config]] | None = None
 
     @cached_property
     def spaces(self) -> dict[str, Space]:
         """What is searched for each optimizer, by its label."""
         return {arm.label: arm.space(self.trials) for arm in self.arms}
 
+    @cached_property
+    def configurations(self) -> Mapping[str, Sequence[Config]]:
+        """What each optimizer tries before any result is known, by its label."""
+        return self.frozen or {label: propose(found, self.trials, self.seed) for label, found in self.spaces.items()}
+
     def known(self, records: Mapping[str, Record]) -> list[Trial]:
         """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
-        asked = {label: propose(found, self.trials, self.seed) for label, found in self.spaces.items()}
+        asked = self.configurations
         trials = self._trials(asked)
         every, values = _in_turn(trials), _values(trials, records)
         if values is None:
@@ -104,7 +114,7 @@ def _values(trials: Round, records: Mapping[str, Record]) -> dict[str, tuple[flo
 def tuned(arm: Arm, config: Config) -> Arm:
     """Return an arm at a configuration that was searched, under the name that its tuned results have."""
     made = arm.with_options(config)
-    return replace(made, label=f"{arm.label} tuned")
+    return replace(made, label=arm.label + TUNED)
 
 
 def _score(record: Record) -> float:

@@ -1,67 +1,166 @@
-"""A worker process: takes one trial after another from the driver and tells it what happens.
+"""A worker: takes one trial after another from the driver and tells it what happens.
 
-It ends with the driver, however the driver ends: a thread waits for that. Ctrl-C is the driver's to handle. Nothing
-here writes to the store.
+The same worker runs as a process of its own on this machine (`main`, which `local.py` starts) and in an actor of Ray's.
+It ends with the driver, however the driver ends: a thread that does nothing but listen to the driver sees to that.
+Ctrl-C is the driver's to handle. Nothing here writes to the store.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
+import time
 import traceback
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NoReturn
 
-from surefoot.comparison.events import Failed
-from surefoot.comparison.sharing import Shared
+from surefoot.comparison.events import End, Event, Failed
 from surefoot.errors import TrialError
 
+LAST_WORDS_SECONDS = 1.0
+"""How long a worker that has to end leaves its last message to reach the driver."""
 
-def work(connection: Connection, task: Shared, device: str) -> None:
-    """Run trials until the driver closes the connection. `task` is what is trained."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker waits for its first trial; `environment` is what it runs in."""
+
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """The end of a trial that is the end of its worker too."""
+
+    event: Failed
+
+
+@dataclass(frozen=True)
+class Order:
+    """A trial to run: its key, and the pickle of the trial and its checkpoint, which may need the user's code."""
+
+    key: str
+    content: bytes
+
+
+Message = Ready | Event | LastWords | TrialError
+"""Anything that a worker tells."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is there for: how to get the task, the device, and the memory that a trial may use."""
+
+    attach: Callable[[], Any]
+    device: str
+    memory: int | None
+
+
+class WorkerDied(Exception):  # noqa: N818  it is what happened, and nobody's error
+    """A worker is gone; its text says how."""
+
+
+class Teller:
+    """Sends what the running trial tells, from whichever thread; after its last words nothing more."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send, self._lock, self._key = send, threading.Lock(), ""
+
+    def begin(self, key: str) -> None:
+        """From now on it is this trial that runs."""
+        with self._lock:
+            self._key = key
+
+    def tell(self, event: Event) -> None:
+        """Send an event of the running trial."""
+        with self._lock:
+            if isinstance(event, End):
+                self._key = ""
+            self._send(event)
+
+    def end(self, reason: str) -> None:
+        """End the process; the trial that it runs, if any, has failed for this reason."""
+        with self._lock:
+            if self._key:
+                self._send(LastWords(Failed(self._key, reason)))
+            time.sleep(LAST_WORDS_SECONDS)
+            os._exit(1)
+
+
+def work(job: Job, receive: Callable[[], Order], send: Callable[[Message], None]) -> None:
+    """Run the trials that are received, for ever.
+
+    Args:
+        job: what is trained, and on what.
+        receive: waits for the next trial.
+        send: tells the driver; called by one thread at a time.
+    """
     try:
-        environment, train = _prepare(task, device)
+        environment, train = _prepare(job)
     except Exception as error:  # a library that does not load, say: no other worker would fare better
-        connection.send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
+        send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
         return
-    connection.send(environment)
+    teller = Teller(send)
+    if job.memory is not None:
+        from surefoot.comparison.limits import watch_memory
+
+        watch_memory(job.memory, teller.end)
+    send(Ready(environment))
     while True:
+        order = receive()
+        teller.begin(order.key)
         try:
-            trial, checkpoint = connection.recv()
-        except (EOFError, OSError):  # the driver is gone
-            return
-        try:
-            train(trial, checkpoint, connection.send)
+            train(*pickle.loads(order.content), teller.tell)
         except Exception as error:  # whatever it is, the other trials go on and the user reads it
-            connection.send(Failed(trial.key, _reason(error)))
+            teller.tell(Failed(order.key, _reason(error)))
 
 
-def _prepare(task: Shared, device: str) -> Any:
+def main(handle: int) -> NoReturn:
+    """Work in this process for the driver at the other end of an inherited connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr  # what a user's model prints is no part of the driver's result
+    from surefoot.comparison.local import inherited
+
+    connection = inherited(handle)
+    received: SimpleQueue[Any] = SimpleQueue()
+
+    def listen() -> None:
+        while True:
+            try:
+                received.put(connection.recv())
+            except (EOFError, OSError):  # the driver is gone
+                os._exit(1)
+
+    def send(message: Message) -> None:
+        try:
+            connection.send(message)
+        except OSError:
+            os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    work(received.get(), received.get, send)
+    sys.exit()
+
+
+def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
     from surefoot.comparison.environment import environment
-    from surefoot.comparison.sharing import Attached
     from surefoot.comparison.training import Training
     from surefoot.tasks.process import tune_worker
 
     tune_worker()
-    attached = Attached(task)
+    task = job.attach()
 
-    def train(trial: Any, checkpoint: bytes | None, emit: Any) -> None:
-        Training(trial, attached.thing, emit).run(checkpoint)
+    def train(trial: Any, checkpoint: bytes | None, tell: Callable[[Event], None]) -> None:
+        Training(trial, task, tell).run(checkpoint)
 
-    return environment(device), train
-
-
-def _end_with_driver() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    return environment(job.device), train
 
 
 def _reason(error: Exception) -> str:

@@ -11,8 +11,8 @@
 | `failures.py` | what SQLite reports, turned into a `StoreError` with advice |
 """
 
-from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record, Status
+from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates, Record, Status
 from surefoot.store.runs import newest_run, one_name_each
 from surefoot.store.sqlite import Store
 
-__all__ = ["RATE_QUANTILES", "Epoch", "Outcome", "Rates", "Record", "Status", "Store", "newest_run", "one_name_each"]
+__all__ = ["RATE_QUANTILES", "Design", "Epoch", "Outcome", "Rates", "Record", "Status", "Store", "newest_run", "one_name_each"]

@@ -14,7 +14,8 @@ Status = Literal["running", "finished", "diverged", "failed"]
 ENDED: tuple[Status, ...] = ("finished", "diverged")
 """How a trial ends with a result; one that failed is tried again."""
 
-Purpose = Literal["measure", "tune"]
+Purpose = Literal["measure", "tune", "pilot"]
+"""Why a trial is run; a pilot is only timed, and leaves no record."""
 
 Better = Literal["max", "min"]
 """Whether the larger or the smaller value of a metric is the better one."""
@@ -125,3 +126,18 @@ class Record:
     def metric(self) -> Metric:
         """The task's metric; accuracy, unless the protocol names another."""
         return Metric(**self.protocol.get("metric", {}))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a study decided before its first trial: the protocol, the optimizers, the seeds, what tuning tries.
+
+    `hash` tells it from any other design; `content` is all of it, as JSON has it; `frozen` is when it was stored (UTC,
+    ISO 8601). `seconds` is the time that running it has taken so far.
+    """
+
+    hash: str
+    study: str
+    content: Mapping[str, Any]
+    frozen: str
+    seconds: float = 0.0

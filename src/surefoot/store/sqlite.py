@@ -7,6 +7,7 @@ replaces the one before, and the space is used again.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +19,16 @@ from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import open_reader, open_writer, transaction
 from surefoot.store.failures import told
-from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
+from surefoot.store.records import Design, Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
 INSERT INTO trials (key, study, label, rule, convention, hyper, seed, purpose, protocol, environment, status, reason)
 VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :purpose, :protocol, :environment, 'running', '')
 ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = excluded.environment
+"""
+
+FREEZE = """
+INSERT INTO designs (hash, study, content, frozen, seconds) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
 """
 
 
@@ -110,6 +115,35 @@ class Store:
         """End a trial that could not be run; `begin` starts it anew."""
         with self._writing():
             self._end(key, "failed", reason)
+
+    def freeze(self, design: Design) -> Design:
+        """Enter a design if it is new, and return the stored one of its hash: what was decided first stays."""
+        with self._writing() as connection:
+            row = (design.hash, design.study, json.dumps(dict(design.content)), design.frozen, design.seconds)
+            connection.execute(FREEZE, row)
+        stored = self.design(design.hash)
+        assert stored is not None  # it was entered just now
+        return stored
+
+    def design(self, hash_: str) -> Design | None:
+        """The design of this hash, or None."""
+        found = self._designs("WHERE hash = ?", hash_)
+        return found[0] if found else None
+
+    def designs(self, study: str) -> list[Design]:
+        """The designs of a study in the order in which they were frozen."""
+        return self._designs("WHERE study = ? ORDER BY id", study)
+
+    def spend(self, hash_: str, seconds: float) -> None:
+        """Set the time that running a design has taken so far."""
+        with self._writing() as connection:
+            connection.execute("UPDATE designs SET seconds = ? WHERE hash = ?", (seconds, hash_))
+
+    def _designs(self, where: str, *values: str) -> list[Design]:
+        with told("read the results store", self.path):
+            columns = "hash, study, content, frozen, seconds"
+            found = self._connection.execute(f"SELECT {columns} FROM designs {where}", values).fetchall()
+        return [Design(key, study, json.loads(text), frozen, spent) for key, study, text, frozen, spent in found]
 
     def checkpoint(self, key: str) -> tuple[int, bytes] | None:
         """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""

@@ -1,0 +1,65 @@
+"""What a trial may use: time, which the driver watches, and memory, which its worker watches itself.
+
+Memory is what the process has for itself alone, as the system counts it: arrays that all workers share are not in it,
+the libraries' own (about 0.3 GB with torch) are. A limit on address space would be simpler and wrong: torch and CUDA
+reserve far more than they use.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from surefoot.errors import UsageError
+
+LOOKS_SECONDS = 0.1
+STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one trial may use, None for as much as it likes: `seconds` of wall clock, `memory` in bytes."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("trial_timeout", self.seconds), ("trial_memory", self.memory)):
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} is {value}; give a number above 0.")
+        if self.memory and not sys.platform.startswith("linux") and importlib.util.find_spec("psutil") is None:
+            raise UsageError("trial_memory needs the package psutil on this system: pip install psutil.")
+
+
+def watch_memory(limit: int, over: Callable[[str], None]) -> None:
+    """Look at this process's memory from now on, and call `over` with the reason when it is above the limit."""
+
+    def look() -> None:
+        while private_memory() <= limit:
+            time.sleep(LOOKS_SECONDS)
+        over(f"used more than {in_words(limit)} of memory")
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def private_memory() -> int:
+    """Return the bytes that this process has for itself alone."""
+    if sys.platform.startswith("linux"):
+        fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+        return int(fields["RssAnon"].split()[0]) * 1024
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def in_words(size: int) -> str:
+    """Return a number of bytes as people say it: 1.5 GB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size} bytes"

@@ -1,0 +1,195 @@
+"""`surefoot.compare` and the `Study` that it returns: a comparison as its user holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surefoot.analysis import Summary, Table, summarize, table
+from surefoot.comparison.arm import Arm
+from surefoot.comparison.opt import arms_of
+from surefoot.comparison.plan import Plan
+from surefoot.comparison.planning import Options, ask
+from surefoot.errors import TrialError, UsageError
+from surefoot.cli.progress import progress
+from surefoot.report import write_report
+from surefoot.store import Record, Store
+from surefoot.store.records import Better
+from surefoot.tasks import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STORE = Path("surefoot-results/results.sqlite")
+OPTIMIZERS = ("momentum", "adam", "adabound")
+
+
+def compare(
+    task: str | Task | None = None,
+    *,
+    model: Callable[[], nn.Module] | None = None,
+    data: Any = None,
+    optimizers: Sequence[Any] = OPTIMIZERS,
+    loss: Callable[[Any, Any], Any] | None = None,
+    metric: Callable[[Any, Any], Any] | str | None = None,
+    better: Better | None = None,
+    budget: str | None = None,
+    epochs: int | None = None,
+    trials: int | None = None,
+    seeds: int | None = None,
+    batch_size: int | None = None,
+    schedule: str | None = None,
+    name: str = "",
+    workers: int | None = None,
+    device: str = "auto",
+    store: str | PathLike[str] = STORE,
+) -> Study:
+    """Compare optimizers fairly on your model: each with its defaults and tuned, on seeds that tuning has not seen.
+
+    Every optimizer gets equally many tuning trials in spaces equally wide, the same initial weights and the same
+    batches for a seed; the test data is looked at once, for what tuning chose. Everything is stored as it happens, so
+    the same call again goes on where it stopped, and returns at once when all is done.
+
+    Args:
+        task: a task that `surefoot.task` or you made, the name of a built-in study, or `FILE.py:NAME`; or leave it out
+            and give `model` and `data`.
+        model: makes the model: a function without arguments.
+        data: `(train, test)` or `(train, validation, test)`; each a pair of tensors, a Dataset or a DataLoader.
+        optimizers: rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), classes of any library that are made as
+            torch's are, and `surefoot.Opt`.
+        loss: of outputs and targets; cross-entropy by default.
+        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
+        better: "max" or "min", for a metric of yours.
+        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs". Minutes are kept within a few per cent.
+        epochs: passes over the training data in a trial.
+        trials: configurations that tune each optimizer; 0 does not tune.
+        seeds: how many measure each optimizer.
+        batch_size: examples in a training step.
+        schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".
+        name: of the task.
+        workers: trials at a time; as many as cores by default.
+        device: "auto", "cpu", "cuda" or "mps".
+        store: the file that keeps the results.
+
+    Raises:
+        UsageError: something that cannot be compared; the message says what to change.
+        TrialError: no trial could be run.
+
+    Example:
+        >>> study = surefoot.compare(model=make_net, data=(train, test), optimizers=["sgd", "adam"], budget="20min")
+        >>> print(study.table())
+        >>> optimizer = study.best().build(model.parameters())
+    """
+    request = ask(
+        _task(task, model, data, loss=loss, metric=metric, better=better, name=name, batch_size=batch_size),
+        Options(
+            optimizers=arms_of(optimizers),
+            only=True,
+            epochs=epochs,
+            trials=trials,
+            seeds=seeds,
+            batch_size=batch_size,
+            budget=budget,
+            schedule=schedule,
+            workers=workers,
+            device=device,
+        ),
+    )
+    with Store(store) as results:
+        planned = request.prepare(results)
+        known, todo = planned.standing(results)
+        with progress(planned, len(known), todo) as observe:
+            records = planned.run(results, observe)
+    _check_any(records)
+    return Study(planned, tuple(records), Path(store))
+
+
+def _task(task: str | Task | None, model: Any, data: Any, **parts: Any) -> str | Task:
+    if task is not None:
+        given = [name for name, value in {"model": model, "data": data, **parts}.items() if value]
+        given = [name for name in given if name != "batch_size"]
+        if given:
+            raise UsageError(f"a task and {', '.join(given)} are given; a task brings its own: give one or the other.")
+        return task
+    if model is None or data is None:
+        raise UsageError("nothing to train is given; give model= and data=, or a task.")
+    from surefoot.tasks.custom import task as make_task  # imports torch
+
+    return make_task(model=model, data=data, **parts)
+
+
+def _check_any(records: Sequence[Record]) -> None:
+    failed = [record for record in records if record.status == "failed"]
+    if failed and len(failed) == len(records):
+        reasons = dict.fromkeys(f"{record.label}: {record.reason}" for record in failed)
+        raise TrialError(f"no trial could be run. {'; '.join(reasons)}.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished comparison: its results, what they allow to say, and the optimizer that did best.
+
+    Attributes:
+        plan: what was planned.
+        records: every trial.
+        store: the file that keeps them.
+    """
+
+    plan: Plan
+    records: tuple[Record, ...]
+    store: Path
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All numbers: a row for each optimizer, every pair, the verdict, the tuning."""
+        return summarize(self.records)
+
+    @property
+    def verdict(self) -> str:
+        """What the seeds allow to say, in a few sentences; ties are called ties."""
+        return self.summary.verdict.text
+
+    def table(self) -> Table:
+        """The result table, a row for each optimizer; print it."""
+        return table(self.summary)
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write the report, one page that needs no network, and return its path."""
+        return write_report(self.records, Path(path))
+
+    def best(self) -> Best:
+        """Return the optimizer with the best mean on the test data; `verdict` tells what it is tied with.
+
+        Raises:
+            UsageError: no trial has finished.
+        """
+        label = self.summary.verdict.best
+        if label is None:
+            raise UsageError(f"no optimizer is best: {self.verdict}")
+        with Store(self.store, readonly=True) as results:
+            return Best(self.plan.arm(results, label))
+
+
+@dataclass(frozen=True)
+class Best:
+    """An optimizer as the comparison chose it."""
+
+    arm: Arm
+
+    @property
+    def label(self) -> str:
+        """Its name in the results."""
+        return self.arm.label
+
+    @property
+    def hyper(self) -> dict[str, Any]:
+        """Every hyperparameter."""
+        return dict(self.arm.hyper)
+
+    def build(self, parameters: Any) -> Any:
+        """Make it for the parameters of a model, as a `torch.optim.Optimizer`."""
+        return self.arm.build(parameters)

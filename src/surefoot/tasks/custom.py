@@ -1,0 +1,170 @@
+"""A task from a user's own model, data, loss and metric: what `surefoot.compare` makes of its arguments.
+
+It is tried out once before anything is trained, on one batch, so that a mistake is one clear message and not a failed
+trial of every optimizer. What the try-out saw is also the task's fingerprint: the initial weights, the data, the first
+loss. So a changed model is never taken for the old one, and one whose file was merely reformatted is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from surefoot.errors import UsageError, unknown
+from surefoot.store.records import Better, Metric
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.examples import batch_size_of, cut, split_of
+from surefoot.tasks.metrics import accuracy
+from surefoot.tasks.seeds import seeded
+from surefoot.tasks.task import Splits
+from surefoot.tasks.trial_run import examine
+
+Measure = Callable[[Any, Any], Tensor]
+"""A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
+
+VALIDATION = 0.1
+BATCH_SIZE = 64
+
+LOSS = Metric("loss", "min", share=False)
+
+
+@dataclass(frozen=True)
+class CustomTask:
+    """A task of a user's; see `task` for its parts and `Task` for what a comparison makes of it."""
+
+    name: str
+    model: Callable[[], nn.Module]
+    data: Splits
+    loss: Measure | None
+    score: Measure | None
+    metric: Metric
+    batch_size: int
+    chance: float | None = None
+    fingerprint: str = ""
+    dataset: str = ""
+
+    def make_model(self, seed: int) -> nn.Module:
+        """The model that the factory makes when every random number comes from the seed."""
+        with seeded(seed):
+            return self.model()
+
+    def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+        """The loss and the metric of a batch."""
+        outputs, targets = _forward(model, batch)
+        loss = _own_loss(outputs) if self.loss is None and hasattr(outputs, "loss") else self._loss(outputs, targets)
+        if self.score is None:
+            return loss, loss
+        with torch.no_grad():
+            return loss, torch.as_tensor(self.score(outputs, targets))
+
+    def _loss(self, outputs: Any, targets: Any) -> Tensor:
+        return (self.loss or _cross_entropy)(outputs, targets)
+
+
+def task(
+    *,
+    model: Callable[[], nn.Module],
+    data: Any,
+    loss: Measure | None = None,
+    metric: Measure | str | None = None,
+    better: Better | None = None,
+    name: str = "",
+    batch_size: int | None = None,
+) -> CustomTask:
+    """Make a task of your own model and data, and try it out on one batch.
+
+    Args:
+        model: makes the model: a function without arguments, called once for each seed. It need not set a seed.
+        data: `(train, test)` or `(train, validation, test)`; each a pair of tensors (inputs, targets), a map-style
+            Dataset or a DataLoader. Without a validation part a tenth of the training examples is kept for it, at
+            random, the same ones each time.
+        loss: the mean loss of a batch from outputs and targets; cross-entropy by default, or the model's own where its
+            outputs have a `loss`. Where a batch has more than two parts the model gets all but the last; where it is a
+            dict the model gets it by keywords, and the loss gets it as targets.
+        metric: the mean of what the optimizers are judged by, from outputs and targets; or `accuracy`, the default
+            with cross-entropy, or `loss`, the default with any other.
+        better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better.
+        name: the task's name; the factory's by default.
+        batch_size: examples in a step; a DataLoader's own, or 64.
+
+    Raises:
+        UsageError: a factory that raises or returns no module or the same weights twice, data that cannot be used, a
+            loss that is no finite number with a graph, a metric without direction.
+    """
+    if not callable(model) or isinstance(model, nn.Module):
+        raise UsageError(
+            f"model is {type(model).__name__}; give a function that makes the model, such as `lambda: Net()`: every "
+            "trial starts from weights of its own."
+        )
+    score, judged = _metric(metric, better, loss)
+    size = batch_size or batch_size_of(data[0] if isinstance(data, tuple | list) and data else None) or BATCH_SIZE
+    splits = _splits(data)
+    chance = _chance(splits.test) if score is accuracy else None
+    made = CustomTask(name or _name(model), model, splits, loss, score, judged, size, chance)
+    return replace(made, fingerprint=examine(made))
+
+
+def _metric(metric: Measure | str | None, better: Better | None, loss: Measure | None) -> tuple[Measure | None, Metric]:
+    """Return what computes the metric, None where it is the loss, and what it is."""
+    if metric is None:
+        metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
+    if metric == "loss":
+        return None, LOSS
+    if metric == "accuracy":
+        return accuracy, Metric()
+    if not callable(metric):
+        raise unknown("metric", str(metric), ("accuracy", "loss"))
+    if better not in ("max", "min"):
+        raise UsageError(
+            f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
+            "better='min' if smaller."
+        )
+    return metric, Metric(_name(metric).replace("_", " "), better, share=False)
+
+
+def _splits(data: Any) -> Splits:
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        parts = f" of {len(data)} parts" if isinstance(data, tuple | list) else ""
+        raise UsageError(f"data is a {type(data).__name__}{parts}; give (train, test) or (train, validation, test).")
+    names = ("training", "test") if len(data) == 2 else ("training", "validation", "test")
+    parts_ = [split_of(part, name) for part, name in zip(data, names, strict=True)]
+    if len(parts_) == 3:
+        return Splits(*parts_)
+    return Splits(*cut(parts_[0], VALIDATION), parts_[1])
+
+
+def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
+    """Return the model's outputs and the targets of a batch."""
+    if isinstance(batch, Mapping):
+        return model(**batch), batch
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise UsageError(f"a batch is a {type(batch).__name__}; expected (inputs, targets), or a dict.")
+    return model(*batch[:-1]), batch[-1]
+
+
+def _own_loss(outputs: Any) -> Tensor:
+    loss: Tensor = outputs.loss
+    return loss
+
+
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy that takes class numbers of any integer type."""
+    return functional.cross_entropy(outputs, targets if targets.is_floating_point() else targets.long())
+
+
+def _chance(test: Any) -> float | None:
+    """The accuracy of always guessing the most frequent class; None where targets are not one class each."""
+    targets = test.arrays[-1] if isinstance(test, Arrays) else np.empty((0, 0))
+    if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0:
+        return None
+    return float(np.bincount(targets).max() / len(targets))
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")

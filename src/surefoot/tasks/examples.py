@@ -1,0 +1,126 @@
+"""Examples of a user's own data: tensors, arrays, torch's Datasets and DataLoaders, all in an order that we choose.
+
+Every optimizer has to see the same batches for a seed, so of a DataLoader its data set, its batch size and its way of
+putting examples together are used; its own order and its workers are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, default_collate
+
+from surefoot.errors import UsageError
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.task import Split
+
+Collate = Callable[[list[Any]], Any]
+
+EXPECTED = "give a pair of tensors (inputs, targets), a torch Dataset or a DataLoader"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of a map-style Dataset, taken one by one and put together as a DataLoader does."""
+
+    dataset: Any
+    collate: Collate = default_collate
+    device: str = "cpu"
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def to(self, device: str) -> Examples:
+        """The same examples, whose batches are moved to a device."""
+        return Examples(self.dataset, self.collate, device)
+
+    def batch(self, index: Tensor | slice) -> Any:
+        """The examples at these places."""
+        places = range(len(self))[index] if isinstance(index, slice) else index.tolist()
+        return _moved(self.collate([self.dataset[place] for place in places]), self.device)
+
+
+def split_of(given: Any, name: str) -> Split:
+    """The examples of one part of the data.
+
+    Args:
+        given: a pair (or more) of tensors or arrays, a map-style Dataset, or a DataLoader of one.
+        name: of the part, for errors.
+
+    Raises:
+        UsageError: something else, nothing, or inputs and targets of different lengths.
+    """
+    if isinstance(given, DataLoader):
+        usual = given.collate_fn is default_collate
+        return split_of(given.dataset, name) if usual else _examples(given.dataset, name, given.collate_fn)
+    if isinstance(given, TensorDataset):
+        return split_of(given.tensors, name)
+    if isinstance(given, Sequence) and given and all(isinstance(part, Tensor | np.ndarray) for part in given):
+        return _arrays(given, name)
+    return _examples(given, name, default_collate)
+
+
+def batch_size_of(given: Any) -> int | None:
+    """The batch size that a DataLoader was given; None for anything else."""
+    return given.batch_size if isinstance(given, DataLoader) else None
+
+
+def cut(split: Split, share: float) -> tuple[Split, Split]:
+    """Take a share of the examples away at random, the same ones each time: what is left, and what was taken.
+
+    Raises:
+        UsageError: too few examples to take any away.
+    """
+    taken = round(share * len(split))
+    if not 0 < taken < len(split):
+        raise UsageError(
+            f"the training data has {len(split)} examples, too few to keep {share:.0%} of them for validation; "
+            "give data=(train, validation, test)."
+        )
+    order = np.random.default_rng(0).permutation(len(split))
+    return _some(split, np.sort(order[taken:])), _some(split, np.sort(order[:taken]))
+
+
+def _some(split: Split, places: Any) -> Split:
+    if isinstance(split, Arrays):
+        return split[places]
+    if isinstance(split, Examples):
+        return Examples(Subset(split.dataset, places.tolist()), split.collate)
+    raise UsageError(f"a {type(split).__name__} cannot be cut for validation; give data=(train, validation, test).")
+
+
+def _arrays(parts: Sequence[Tensor | np.ndarray[Any, Any]], name: str) -> Split:
+    if any(isinstance(part, Tensor) and part.dtype == torch.bfloat16 for part in parts):
+        return _examples(TensorDataset(*map(torch.as_tensor, parts)), name, default_collate)
+    try:
+        return Arrays(*(part.detach().cpu().numpy() if isinstance(part, Tensor) else part for part in parts))
+    except UsageError as error:
+        raise UsageError(f"{name} data: {error}") from None
+
+
+def _examples(dataset: Any, name: str, collate: Collate) -> Split:
+    if isinstance(dataset, IterableDataset):
+        raise UsageError(
+            f"{name} data: {type(dataset).__name__} can only be read from its start, so optimizers could not be shown "
+            "the same batches; give a Dataset with __getitem__ and __len__."
+        )
+    if not (isinstance(dataset, Dataset) or hasattr(dataset, "__getitem__")) or not hasattr(dataset, "__len__"):
+        raise UsageError(f"{name} data is a {type(dataset).__name__}; {EXPECTED}.")
+    if len(dataset) == 0:
+        raise UsageError(f"{name} data is empty; give at least one example.")
+    return Examples(dataset, collate)
+
+
+def _moved(batch: Any, device: str) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, Mapping):
+        return {name: _moved(part, device) for name, part in batch.items()}
+    if isinstance(batch, tuple | list):
+        return [_moved(part, device) for part in batch]
+    return batch

@@ -1,0 +1,31 @@
+"""Random numbers that come from a seed and leave no trace: the process's own go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's, NumPy's and Python's global random numbers inside the block."""
+    pythons, numpys = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        seed_everything(seed)
+        try:
+            yield
+        finally:
+            random.setstate(pythons)
+            np.random.set_state(numpys)
+
+
+def seed_everything(*seeds: int) -> None:
+    """Seed torch's, NumPy's and Python's global random numbers from numbers of at least 0."""
+    mixed = int(np.random.SeedSequence(list(seeds)).generate_state(1)[0])
+    torch.manual_seed(mixed)
+    np.random.seed(mixed)
+    random.seed(mixed)

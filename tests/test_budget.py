@@ -1,0 +1,88 @@
+"""Budgets: what their text means, and what so many seconds buy."""
+
+import pytest
+
+from surefoot.comparison.budget import (
+    FEWEST_SEEDS,
+    FEWEST_TRIALS,
+    MARGIN,
+    Budget,
+    Sizing,
+    Timing,
+    parse_budget,
+    size,
+)
+from surefoot.comparison.protocol import Protocol
+from surefoot.comparison.search import MOST_EXTENSIONS, extra
+from surefoot.errors import UsageError
+
+PROTOCOL = Protocol("t", "", 5, 10, train_size=1000, validation_size=100, test_size=200, device="cpu")
+TIMINGS = {"a": Timing(setup=0.5, step=0.01, example=0.001), "b": Timing(setup=0.5, step=0.02, example=0.001)}
+COST = {"a": 0.5 + 5 * 100 * 0.01 + 5 * 0.1 + 0.3, "b": 0.5 + 5 * 100 * 0.02 + 5 * 0.1 + 0.3}
+
+
+def sized(seconds, workers=2, **fixed):
+    return size(seconds, workers, TIMINGS, PROTOCOL, Sizing(5, 8, 5), Budget(seconds=seconds, **fixed))
+
+
+def cost(sizing, extended):
+    """Seconds that a study of this size takes on two workers."""
+    trials = sizing.trials + (MOST_EXTENSIONS * extra(sizing.trials) if extended else 0) + 2 * sizing.seeds
+    return trials * sum(timing.trial(PROTOCOL, sizing.epochs) for timing in TIMINGS.values()) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("20min", Budget(seconds=1200)),
+        ("1.5h", Budget(seconds=5400)),
+        ("90 s", Budget(seconds=90)),
+        ("2 hours", Budget(seconds=7200)),
+        ("16 trials", Budget(trials=16)),
+        ("5 epochs", Budget(epochs=5)),
+        ("1 epoch", Budget(epochs=1)),
+        ("10 seeds", Budget(seeds=10)),
+    ],
+)
+def test_budgets_are_read(text, budget):
+    assert parse_budget(text) == budget
+
+
+@pytest.mark.parametrize("text", ["", "20", "min", "-5min", "0min", "2.5 trials", "20 parsecs", "twenty minutes"])
+def test_what_is_no_budget_is_refused_with_examples(text):
+    with pytest.raises(UsageError, match="write it as '20min'"):
+        parse_budget(text)
+
+
+def test_a_trial_costs_its_beginning_its_steps_and_its_evaluations():
+    assert {label: timing.trial(PROTOCOL, 5) for label, timing in TIMINGS.items()} == pytest.approx(COST)
+
+
+@pytest.mark.parametrize("seconds", [150, 300, 1000, 5000])
+def test_what_is_planned_fits_even_if_tuning_goes_on_and_seeds_are_few(seconds):
+    planned = sized(seconds)
+    fewest = Sizing(planned.epochs, planned.trials, FEWEST_SEEDS)
+    assert cost(fewest, extended=True) <= MARGIN * seconds * (1 + 1e-9)
+    assert cost(planned, extended=False) <= MARGIN * seconds * (1 + 1e-9)
+
+
+def test_more_time_buys_epochs_first_then_trials_and_seeds():
+    sizes = [sized(seconds) for seconds in (60, 150, 1000, 5000)]
+    assert [one.epochs for one in sizes] == sorted(one.epochs for one in sizes)
+    assert sizes[0].epochs < 5
+    assert sizes[-1].epochs == 5
+    assert [one.trials for one in sizes] == sorted(one.trials for one in sizes)
+    assert sizes[-1].seeds > sizes[-2].seeds > FEWEST_SEEDS
+    assert min(one.trials for one in sizes) >= FEWEST_TRIALS
+
+
+def test_what_the_user_fixed_stays():
+    assert sized(5000, trials=10, epochs=3, seeds=7) == Sizing(3, 10, 7)
+    assert sized(5000, trials=0).trials == 0
+
+
+def test_a_budget_that_is_too_small_says_what_would_do():
+    with pytest.raises(UsageError, match=r"a budget of 5 s is too small: .* take about (\d+) s") as refused:
+        sized(5)
+    needed = float(str(refused.value).split("about ")[1].split(" s")[0])
+    assert sized(needed + 1).epochs == 1

@@ -1,0 +1,202 @@
+"""A user's own task: what is taken, what is refused with which words, and when two tasks are the same."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+import surefoot
+from surefoot.errors import UsageError
+from surefoot.store.records import Metric
+from surefoot.tasks.custom import task
+from surefoot.tasks.seeds import seeded
+
+
+def pair(size=40, seed=0):
+    random = np.random.default_rng(seed)
+    x = random.standard_normal((size, 3)).astype(np.float32)
+    return torch.from_numpy(x), torch.from_numpy((x[:, 0] > 0).astype(np.int64))
+
+
+def net():
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+def made(**changes):
+    return task(**{"model": net, "data": (pair(), pair(20, 1)), **changes})
+
+
+class Squares(Dataset):
+    """Examples that are made when they are asked for."""
+
+    def __len__(self):
+        return 30
+
+    def __getitem__(self, i):
+        return torch.full((3,), float(i)), i % 2
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(())
+
+
+def test_a_pair_of_tensors_is_cut_for_validation_the_same_way_each_time():
+    first, second = made(), made()
+    assert [len(part) for part in (first.data.train, first.data.validation, first.data.test)] == [36, 4, 20]
+    rows = [np.concatenate([t.data.train.arrays[0], t.data.validation.arrays[0]]) for t in (first, second)]
+    assert np.array_equal(*rows)
+    assert {tuple(row) for row in rows[0]} == {tuple(row) for row in pair()[0].numpy()}
+
+
+def test_a_validation_part_of_the_users_is_taken_as_it_is():
+    parts = made(data=(pair(), pair(7, 2), pair(20, 1))).data
+    assert [len(parts.train), len(parts.validation)] == [40, 7]
+
+
+@pytest.mark.parametrize("wrap", [lambda pair: TensorDataset(*pair), lambda pair: DataLoader(TensorDataset(*pair))])
+def test_tensor_datasets_are_the_tensors_in_them(wrap):
+    assert made(data=(wrap(pair()), wrap(pair(20, 1)))).fingerprint == made(batch_size=64).fingerprint
+
+
+def test_a_data_loader_brings_its_batch_size_and_its_way_of_putting_examples_together():
+    doubled = DataLoader(
+        Squares(),
+        batch_size=6,
+        collate_fn=lambda rows: (2 * torch.stack([r[0] for r in rows]), torch.tensor([r[1] for r in rows])),
+    )
+    found = made(data=(doubled, doubled))
+    assert found.batch_size == 6
+    inputs, targets = found.data.test.batch(torch.tensor([3, 5]))
+    assert inputs[:, 0].tolist() == [6.0, 10.0]
+    assert targets.tolist() == [1, 1]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    found = made()
+    weights = [found.make_model(seed)[0].weight for seed in (0, 0, 1)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_making_a_model_leaves_the_users_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    made().make_model(1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_seeded_blocks_draw_the_same_numbers_of_every_kind():
+    drawn = []
+    for _ in range(2):
+        with seeded(3):
+            drawn.append((torch.rand(1).item(), np.random.rand()))
+    assert drawn[0] == drawn[1]
+
+
+def test_cross_entropy_and_accuracy_are_the_default_and_chance_is_the_largest_class():
+    found = made()
+    assert found.metric == Metric()
+    labels = pair(20, 1)[1].numpy()
+    assert found.chance == max(labels.mean(), 1 - labels.mean())
+    model, batch = found.make_model(0), found.data.test.batch(slice(0, 20))
+    loss, metric = found.measure(model, batch)
+    assert loss.item() == pytest.approx(functional.cross_entropy(model(batch[0]), batch[1]).item())
+    assert metric.item() == pytest.approx((model(batch[0]).argmax(1) == batch[1]).double().mean().item())
+
+
+def test_a_loss_of_ones_own_is_the_metric_too_and_smaller_is_better():
+    regression = made(model=lambda: nn.Linear(3, 1), loss=lambda out, y: ((out[:, 0] - y) ** 2).mean())
+    assert regression.metric == Metric("loss", "min", share=False)
+    loss, metric = regression.measure(regression.make_model(0), regression.data.test.batch(slice(0, 5)))
+    assert metric.item() == loss.item()
+
+
+def test_a_metric_of_ones_own_has_its_name_and_direction():
+    def mean_error(outputs, targets):
+        return (outputs[:, 0] - targets).abs().mean()
+
+    assert made(metric=mean_error, better="min").metric == Metric("mean error", "min", share=False)
+
+
+def test_a_model_that_computes_its_own_loss_from_a_dict_is_taken():
+    class Output:
+        def __init__(self, loss, logits):
+            self.loss, self.logits = loss, logits
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, inputs, labels):
+            logits = self.linear(inputs)
+            return Output(functional.cross_entropy(logits, labels), logits)
+
+    class Dicts(Dataset):
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, i):
+            return {"inputs": torch.full((3,), float(i)), "labels": i % 2}
+
+    found = made(model=Model, data=(Dicts(), Dicts()), metric="loss")
+    loss, _ = found.measure(found.make_model(0), found.data.test.batch(slice(0, 4)))
+    assert loss.requires_grad
+
+
+def test_a_changed_model_loss_or_data_changes_the_fingerprint_and_nothing_else_does():
+    first = made().fingerprint
+    assert made(name="other").fingerprint == first
+    assert made(model=lambda: net()).fingerprint == first
+    others = [
+        made(model=lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))),
+        made(data=(pair(seed=3), pair(20, 1))),
+        made(data=(pair(), pair(20, 3))),
+        made(loss=lambda out, y: 2 * functional.cross_entropy(out, y)),
+    ]
+    assert len({first, *(other.fingerprint for other in others)}) == 5
+
+
+SHARED = net()
+
+
+def broken():
+    raise RuntimeError("no such file: weights.pt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": SHARED}, "give a function that makes the model"),
+        ({"model": lambda: SHARED}, "returns the same weights twice"),
+        ({"model": broken}, "raises RuntimeError: no such file: weights.pt"),
+        ({"model": lambda: 3}, "returns int; expected a torch module"),
+        ({"model": nn.Flatten}, "no parameter that is trained"),
+        ({"data": (pair(),)}, "tuple of 1 parts; give (train, test)"),
+        ({"data": pair()[0]}, "data is a Tensor"),
+        ({"data": ((pair()[0], pair(39)[1]), pair())}, "training data: the arrays have [40, 39] rows"),
+        ({"data": ((pair()[0][:0], pair()[1][:0]), pair())}, "training data: the arrays are empty"),
+        ({"data": (Stream(), pair())}, "can only be read from its start"),
+        ({"data": (pair(), 7)}, "test data is a int"),
+        ({"data": (pair(2), pair())}, "too few to keep 10% of them"),
+        ({"loss": lambda out, y: functional.cross_entropy(out, y) * float("nan")}, "nan before any training"),
+        ({"loss": lambda out, y: functional.cross_entropy(out, y, reduction="none")}, "a tensor of shape (36,)"),
+        ({"loss": lambda out, y: functional.cross_entropy(out.detach(), y)}, "has no graph"),
+        ({"loss": lambda *_: 0.5}, "its loss is a float"),
+        ({"metric": lambda out, _: out.mean()}, "has no direction"),
+        ({"metric": "accurracy"}, "Did you mean 'accuracy'"),
+        ({"model": lambda: nn.Linear(4, 2)}, "on its first batch"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_what_to_do(changes, words):
+    with pytest.raises(UsageError) as refused:
+        made(**changes)
+    assert words in str(refused.value)
+
+
+def test_the_door_is_the_function():
+    assert surefoot.task is task
