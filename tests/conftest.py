@@ -25,6 +25,19 @@ def kernel_cache(request: pytest.FixtureRequest) -> Iterator[Path]:
         yield folder / "surefoot" / "kernels"
 
 
+@pytest.fixture(scope="module")
+def mnist_read_once():
+    """The built-in tasks' data sets are read and verified once for all tests of a file, and not by each."""
+    from functools import lru_cache
+
+    from surefoot.tasks import images
+
+    with pytest.MonkeyPatch.context() as patch:
+        read = lru_cache(images.load)
+        patch.setattr(images, "load", read)
+        yield read
+
+
 @pytest.fixture
 def surefoot_command(monkeypatch, capsys, tmp_path):
     """Run the command `surefoot` in an empty folder; returns exit code, standard output and standard error."""

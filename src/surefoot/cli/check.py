@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from surefoot.cli.compare import Json
+from surefoot.errors import UsageError
 
 if TYPE_CHECKING:
     from surefoot.analysis.seed_models import SeedModel
@@ -18,21 +19,37 @@ def check(
     calibration: Annotated[
         bool, typer.Option("--calibration", help="How often the verdict is wrong, and what it finds, in simulation.")
     ] = False,
-    studies: Annotated[int, typer.Option(help="Simulated studies for each row.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn; the same seed gives the same numbers.")] = 0,
+    studies: Annotated[int, typer.Option(help="Simulated studies for each row of the calibration.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of all that the calibration draws; the same gives the same numbers.")] = 0,
     store: Annotated[
         Path | None, typer.Option("--store", help="Also resample the seeds of the optimizers in this store.")
     ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="Repeat published runs on Fashion-MNIST too: minutes a run.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="With --long: how many runs of each optimizer, from 2.")] = 3,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for Fashion-MNIST.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate studies whose truth is known, and count what the verdict makes of them. Exit code 1: a promise fails.
+    """Repeat published runs and compare; with --calibration, simulate studies whose truth is known and count what the
+    verdict makes of them. Exit code 1: a promise fails.
 
     Example: surefoot check --calibration --studies 5000
     """
-    from surefoot.errors import UsageError
+    if calibration and long:
+        raise UsageError("--calibration repeats no runs; give --long in a command of its own.")
+    if calibration:
+        holds = _calibrate(studies, seed, store, as_json=as_json)
+    else:
+        from surefoot.cli.check_published import check_published
 
-    if not calibration:
-        raise UsageError("name what to check: `surefoot check --calibration`.")
+        holds = check_published(long=long, seeds=seeds, data_dir=data_dir, as_json=as_json)
+    if not holds:
+        raise typer.Exit(1)
+
+
+def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) -> bool:
+    """Simulate, print the result, and return whether every promise holds."""
     from surefoot.analysis.calibration import calibrate
     from surefoot.cli.check_table import print_json, print_result
 
@@ -45,8 +62,7 @@ def check(
         observe=lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True),
     )
     (print_json if as_json else print_result)(result)
-    if not result.holds:
-        raise typer.Exit(1)
+    return result.holds
 
 
 def _stored(store: Path) -> SeedModel:

@@ -34,7 +34,7 @@ def _text(what: Any) -> str:
 
 
 def _contents() -> dict[str, dict[str, Any]]:
-    from surefoot.compare.studies import STUDIES
+    from surefoot.comparison.studies import STUDIES
     from surefoot.datasets import NAMES
     from surefoot.rules import RULES
 

@@ -5,6 +5,7 @@
 | `catalog.py` | what is known of each set: classes, licence, source, checksums |
 | `idx.py` | the idx file format |
 | `load.py` | `load`: find the files, verify them, read them |
+| `text.py` | the one text, inside the package too |
 
 Images stay the bytes that the authors published; scaling them is the task's part. No framework is imported here.
 """

@@ -1,0 +1,131 @@
+"""`surefoot check` beside published figures: the runs are repeated here and now, and each figure is marked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from surefoot.analysis.plain import plain
+from surefoot.analysis.published import (
+    FMNIST_2C2D,
+    INITIAL_LOSS,
+    LEVEL,
+    QUADRATIC_DEEP,
+    SEEDS,
+    Agreement,
+    Reference,
+    agreements,
+)
+from surefoot.analysis.wording import minus
+from surefoot.comparison.events import Diverged, Event, Failed, Finished
+from surefoot.comparison.reproduction import initial_loss, published_task, reproduction, run_apart
+from surefoot.comparison.trial import Trial
+from surefoot.errors import UsageError
+
+AGREES = {True: "agrees", False: "DIFFERS"}
+
+Result = tuple[Reference, tuple[Agreement, ...]]
+
+
+def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: bool) -> bool:
+    """Repeat the published runs and print ours beside them; returns whether all agree.
+
+    Args:
+        long: repeat fmnist-2c2d too.
+        seeds: runs of each optimizer of fmnist-2c2d, from 2.
+        data_dir: folder that is searched for Fashion-MNIST first.
+        as_json: print one JSON object.
+    """
+    if seeds < 2:
+        raise UsageError(f"--seeds is {seeds}; give at least 2: one run has no spread to judge a difference by.")
+    start = initial_loss(published_task("quadratic-deep"))
+    results = [_repeat(QUADRATIC_DEEP, SEEDS, data_dir)]
+    if long:
+        results.append(_repeat(FMNIST_2C2D, seeds, data_dir))
+    holds = _starts_equal(start) and all(row.holds for _, rows in results for row in rows)
+    (_print_json if as_json else _print_result)(start, results, holds)
+    return holds
+
+
+def _repeat(reference: Reference, seeds: int, data_dir: Path | None) -> Result:
+    plan = reproduction(reference.study, reference.optimizers, seeds=seeds, epochs=reference.epochs, data_dir=data_dir)
+    started, ended = time.monotonic(), 0
+
+    def observe(trial: Trial, event: Event) -> None:
+        nonlocal ended
+        if isinstance(event, Finished | Diverged | Failed):
+            ended += 1
+            words = f"{reference.study}: {ended} of {len(plan.trials)} runs ({trial.arm.label}, seed {trial.seed})"
+            typer.echo(f"[{time.monotonic() - started:4.0f} s] {words}", err=True)
+
+    return reference, agreements(reference, run_apart(plan, observe))
+
+
+def _starts_equal(loss: float) -> bool:
+    return f"{loss:.3f}" == f"{INITIAL_LOSS:.3f}"
+
+
+def _print_json(start: float, results: Sequence[Result], holds: bool) -> None:
+    figures: list[dict[str, Any]] = [
+        {"study": reference.study, **plain(row), "difference": row.difference, "holds": row.holds}
+        for reference, rows in results
+        for row in rows
+    ]
+    initial = {"published": INITIAL_LOSS, "ours": start, "holds": _starts_equal(start)}
+    print(json.dumps({"holds": holds, "initial_loss": initial, "figures": figures}), flush=True)
+
+
+def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
+    console = Console(highlight=False, markup=False, emoji=False)
+    for reference, rows in results:
+        console.print(f"{reference.study}: {SEEDS} published runs, {rows[0].n} of ours", style="bold")
+        if reference is QUADRATIC_DEEP:
+            console.print(f"Loss before the first step: published {INITIAL_LOSS}, ours {start:.3f}, ", end="")
+            console.print("equal." if _starts_equal(start) else "NOT EQUAL.")
+        console.print(_table(reference, rows), "")
+    for text in _notes(holds):
+        console.print(text)
+
+
+def _table(reference: Reference, rows: Sequence[Agreement]) -> Table:
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in ("Optimizer", "Figure", "Epoch", "Published", "Ours", "Difference", ""):
+        drawn.add_column(name, justify="left" if name in ("Optimizer", "Figure", "") else "right", no_wrap=True)
+    for row in rows:
+        figure, digits = row.figure, reference.digits
+        drawn.add_row(
+            figure.optimizer,
+            _quantity(reference, row),
+            str(figure.epoch),
+            _value(figure.mean, figure.deviation, digits),
+            _value(row.mean, row.deviation, digits),
+            minus(f"{row.difference:+.{digits}f}"),
+            AGREES[row.holds],
+        )
+    return drawn
+
+
+def _quantity(reference: Reference, row: Agreement) -> str:
+    metric = "test loss" if reference is QUADRATIC_DEEP else "test accuracy"
+    return metric if row.figure.quantity == "test metric" else row.figure.quantity
+
+
+def _value(mean: float, deviation: float | None, digits: int) -> str:
+    return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+
+
+def _notes(holds: bool) -> Sequence[str]:
+    return (
+        f"Mean ± standard deviation over seeds. A figure agrees if the means differ by no more than their Welch "
+        f"{100 * LEVEL:.0f} % interval allows; a published spread that is not known is taken to be ours.",
+        "Published: the raw logs of DeepOBS's baselines (Schneider et al., ICLR 2019). Ours: batches in the same order "
+        "every epoch, as theirs were.",
+        "Every figure agrees." if holds else "A figure differs: see the rows that say so.",
+    )

@@ -1,0 +1,192 @@
+"""`surefoot.compare`: three lines from a user's model to a verdict, a table, a report and the best optimizer."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+from torch import nn
+
+import surefoot
+from surefoot.errors import TrialError, UsageError
+from surefoot.store import Store
+
+
+class Refuser(torch.optim.SGD):
+    """A class that takes an option and then refuses to be made with it."""
+
+    def __init__(self, params, lr=0.1):
+        del params, lr
+        raise ValueError("needs a licence")
+
+
+def pair(size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(size, 6, generator=generator)
+    return x, (x[:, 0] + 0.3 * torch.randn(size, generator=generator) > 0).long()
+
+
+def net():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+def compared(store, **changes):
+    settings = {
+        "model": net,
+        "data": (pair(300, 0), pair(200, 1)),
+        "optimizers": ["sgd", surefoot.Opt(torch.optim.NAdam, lr=surefoot.log(1e-3, 1), name="mine"), Refuser],
+        "trials": 4,
+        "seeds": 2,
+        "epochs": 2,
+        "workers": 1,
+        "device": "cpu",
+        "store": store,
+    }
+    return surefoot.compare(**{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("study") / "results.sqlite"
+
+
+@pytest.fixture(scope="module")
+def study(store):
+    return compared(store)
+
+
+def test_every_optimizer_is_compared_with_its_defaults_and_tuned_and_one_that_fails_stops_no_other(study):
+    ends = {(record.label, record.purpose, record.status) for record in study.records}
+    for label in ("SGD", "mine"):
+        assert {(label, "measure", "finished"), (f"{label} tuned", "tune", "finished")} <= ends
+        assert (f"{label} tuned", "measure", "finished") in ends
+    assert ("Refuser", "measure", "failed") in ends
+    (reason,) = {record.reason for record in study.records if record.label == "Refuser"}
+    assert "needs a licence" in reason
+    assert "It takes lr" in reason
+
+
+def test_the_verdict_and_the_table_name_all(study):
+    assert "SGD" in study.verdict
+    text = str(study.table())
+    assert all(label in text for label in ("SGD tuned", "mine tuned", "Refuser"))
+    assert max(map(len, text.splitlines())) <= 160
+
+
+def test_the_best_can_be_built_for_another_model(study):
+    best = study.best()
+    assert best.label in study.verdict or "tuned" in best.label
+    made = best.build(net().parameters())
+    assert made.param_groups[0]["lr"] == best.hyper["lr"]
+
+
+def test_the_report_is_a_page(study, tmp_path):
+    assert "<html" in study.report(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_same_call_again_trains_nothing_but_what_failed(study, store):
+    def ends():
+        with Store(store, readonly=True) as results:
+            return [(record.key, record.epochs) for record in results.records() if record.status == "finished"]
+
+    before = ends()
+    again = compared(store)
+    assert ends() == before
+    assert again.verdict == study.verdict
+
+
+def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
+    with pytest.raises(TrialError, match="needs a licence"):
+        compared(tmp_path / "r.sqlite", optimizers=[Refuser], trials=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": None}, "nothing to train is given"),
+        ({"data": None}, "nothing to train is given"),
+        ({"task": "article"}, "a task and model, data are given"),
+        ({"optimizers": ["adam", "adam"]}, "is given twice"),
+        ({"budget": "soon"}, "cannot be read"),
+        ({"budget": "3 epochs"}, "epochs are given twice"),
+        ({"schedule": "cosin"}, "Did you mean 'cosine'"),
+        ({"seeds": 0}, "--seeds is 0"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
+    with pytest.raises(UsageError) as refused:
+        compared(tmp_path / "r.sqlite", **changes)
+    assert words in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+SCRIPT = """
+    import torch
+    import surefoot
+    from torch import nn
+
+    print("read")
+    x = torch.linspace(-1, 1, 200).reshape(-1, 2)
+    y = (x[:, 0] > 0).long()
+    study = surefoot.compare(
+        model=lambda: nn.Linear(2, 2), data=((x, y), (x, y)), optimizers=["sgd", "adam"],
+        trials=0, seeds=2, epochs=1, workers=2, device="cpu", store="r.sqlite", name="mine",
+    )
+    print(study.verdict)
+"""
+
+
+@pytest.mark.slow
+def test_a_plain_script_needs_no_guard_and_no_importable_functions(tmp_path):
+    (tmp_path / "train.py").write_text(textwrap.dedent(SCRIPT))
+    ended = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("read") == 1
+    assert "test accuracy" in ended.stdout
+
+
+TASK_FILE = """
+    import torch
+    import surefoot
+    from torch import nn
+
+    x = torch.linspace(-1, 1, 200).reshape(-1, 2)
+
+
+    def net():
+        return nn.Linear(2, 1)
+
+
+    def squared_error(outputs, targets):
+        return ((outputs - targets) ** 2).mean()
+
+
+    task = surefoot.task(model=net, data=((x, x[:, :1]), (x, x[:, :1])), loss=squared_error, name="line")
+"""
+
+
+@pytest.mark.slow
+def test_a_task_in_a_file_is_compared_by_the_command(tmp_path):
+    (tmp_path / "my.py").write_text(textwrap.dedent(TASK_FILE))
+    options = [
+        "--only",
+        "-o",
+        "sgd",
+        "-o",
+        "torch.optim.NAdam",
+        "--trials",
+        "0",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "--json",
+    ]
+    command = [sys.executable, "-m", "surefoot.cli", "compare", "my.py:task", *options, "--device", "cpu"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert [row["label"] for row in found["rows"]] == ["SGD", "NAdam"]
+    assert found["metric"] == {"name": "loss", "better": "min", "share": False}
