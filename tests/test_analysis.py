@@ -11,7 +11,8 @@ from scipy import stats
 from samples import article, diverged, running, study, trial
 from surefoot.analysis import group, pair_table, summarize, table
 from surefoot.analysis.intervals import holm, paired_difference, t_interval
-from surefoot.analysis.target import choose_target, reach
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
 from surefoot.errors import UsageError
 
@@ -35,8 +36,16 @@ def learning(label, accuracies, seed=0):
     return replace(template, label=label, epochs=epochs)
 
 
+def reach(arm, target=0.9):
+    return arrivals(traces_by_clock([arm]), target, Scale()).reach(arm.label)
+
+
+def choose(arms):
+    return choose_target(traces_by_clock(arms), Scale())
+
+
 def verdict(*arms):
-    return judge(group([record for arm in arms for record in arm]), 10_000)
+    return judge(group([record for arm in arms for record in arm]), Scale())
 
 
 def test_interval_is_student_s():
@@ -113,7 +122,7 @@ def test_one_seed_states_the_sampling_noise_and_claims_no_more():
     assert (result.ties, result.open, result.behind) == (("near",), ("between",), ("far",))
     assert "not separated" in result.text
     assert "far (−8.50 pp) is behind in this one run" in result.text
-    assert "10,000 test images alone is 0.34 pp" in result.text
+    assert "10,000 test examples alone is 0.34 pp" in result.text
 
 
 def test_a_perfect_score_still_has_noise():
@@ -146,27 +155,27 @@ def test_target_is_the_highest_that_half_of_the_arms_reach():
     arms = group(
         [learning("a", [0.85, 0.96, 0.981]), learning("b", [0.7, 0.91, 0.982]), learning("c", [0.5, 0.6, 0.7])]
     )
-    assert choose_target(arms) == 0.98
+    assert choose(arms) == 0.98
 
 
 def test_target_that_all_meet_at_once_or_none_meets_is_refused():
-    assert choose_target(group([learning("a", [0.81, 0.82]), learning("b", [0.85, 0.86])])) is None
-    assert choose_target(group([learning("a", [0.1, 0.2]), learning("b", [0.3, 0.4])])) is None
-    assert summarize([learning("a", [0.1, 0.2])]).target is None
+    assert choose(group([learning("a", [0.81, 0.82]), learning("b", [0.85, 0.86])])) is None
+    assert choose(group([learning("a", [0.1, 0.12]), learning("b", [0.11, 0.19])])) is None
+    assert summarize([learning("a", [0.1, 0.19])]).target is None
 
 
 def test_a_target_that_only_a_minority_reaches_is_better_than_none():
-    arms = group([learning("a", [0.7, 0.91]), learning("b", [0.5, 0.6]), learning("c", [0.5, 0.6])])
-    assert choose_target(arms) == 0.8
+    arms = group([learning("a", [0.7, 0.91]), learning("b", [0.5, 0.59]), learning("c", [0.5, 0.59])])
+    assert choose(arms) == 0.6
 
 
 def test_misses_stay_in_the_median():
     hits = [learning("a", [0.5, 0.9, 0.9], 0), learning("a", [0.5, 0.5, 0.9], 1), learning("a", [0.1, 0.1, 0.1], 2)]
     (arm,) = group(hits)
-    assert reach(arm, 0.9).epochs == 3  # a mean of the two that reached it would be 2.5
-    assert (reach(arm, 0.9).reached, reach(arm, 0.9).of, reach(arm, 0.9).seconds) == (2, 3, 30.0)
+    assert reach(arm).epochs == 3  # a mean of the two that reached it would be 2.5
+    assert (reach(arm).reached, reach(arm, 0.9).of, reach(arm, 0.9).seconds) == (2, 3, 30.0)
     (arm,) = group([hits[0], replace(diverged(hits[1], 2)), hits[2]])
-    assert reach(arm, 0.9).epochs is None
+    assert reach(arm).epochs is None
 
 
 def test_gap_is_validation_minus_training_in_evaluation_mode():

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from samples import PROTOCOL, article, trial
-from surefoot.analysis import calibration, group, verdict, winners_curse
+from surefoot.analysis import calibration, group, pairwise, verdict, winners_curse
 from surefoot.analysis.calibration import calibrate, false_verdicts, found
 from surefoot.analysis.intervals import Difference
-from surefoot.analysis.power import detectable
+from surefoot.analysis.power import promised
 from surefoot.analysis.seed_models import NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, as_arms, stored
 from surefoot.errors import UsageError
 from surefoot.store import Store
@@ -90,7 +90,7 @@ def test_equal_optimizers_are_called_different_in_at_most_5_percent(world, arms,
 
 
 def test_calibration_catches_a_verdict_without_holm(monkeypatch):
-    monkeypatch.setattr(verdict, "holm", list)
+    monkeypatch.setattr(pairwise, "holm", list)
     assert not false_verdicts(NORMAL, 4, 10, 800, rng(7)).holds
 
 
@@ -102,7 +102,7 @@ def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
         z = gaps.mean() / (max(gaps.std(ddof=1), resolution) / sqrt(len(gaps)))
         return Difference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
 
-    monkeypatch.setattr(verdict, "paired_difference", with_z)
+    monkeypatch.setattr(pairwise, "paired_difference", with_z)
     assert not false_verdicts(NORMAL, 2, 5, 800, rng(8)).holds
 
 
@@ -112,7 +112,7 @@ def test_three_seeds_of_two_basins_are_the_known_limit():
 
 @pytest.mark.parametrize("wanted", [0.5, 0.8])
 def test_power_is_what_was_promised(wanted):
-    difference = detectable(sqrt(2) * OWN, 10, wanted=wanted)
+    difference = promised(sqrt(2) * OWN, 10, wanted=wanted, resolution=1e-4, studies=20_000)
     seen = found(difference, 2, 10, 1000, rng(10, int(10 * wanted)))
     assert seen.low <= wanted <= seen.high
 
@@ -128,7 +128,7 @@ def test_a_difference_between_whole_images_is_not_rounded_up(monkeypatch):
 
 
 def test_more_arms_keep_the_promise_as_a_lower_limit():
-    difference = detectable(sqrt(2) * OWN, 10, comparisons=6)
+    difference = promised(sqrt(2) * OWN, 10, comparisons=6)
     assert found(difference, 4, 10, 600, rng(11)).high >= 0.8
 
 
@@ -212,7 +212,7 @@ def test_json_is_one_object_with_every_row(run):
 
 
 def test_a_broken_promise_is_exit_code_1(run, monkeypatch):
-    monkeypatch.setattr(verdict, "holm", lambda values: [0.0 for _ in values])
+    monkeypatch.setattr(pairwise, "holm", lambda values: [0.0 for _ in values])
     code, out, _ = run("--calibration", "--studies", "100")
     assert code == 1
     assert "A promise does not hold" in out

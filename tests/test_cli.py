@@ -12,8 +12,8 @@ import pytest
 from samples import article, diverged
 from surefoot.cli.progress import Lines
 from surefoot.cli.result import print_result
-from surefoot.compare import events
-from surefoot.compare.study import Options, plan
+from surefoot.comparison import events
+from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from samples import SETTINGS, trial
 from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
+from surefoot.analysis.power import detectable, permutation_detectable
 from surefoot.comparison.outlook import outlook
 from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
+from surefoot.store.records import Metric
 
 
 def planned(**options):
@@ -93,8 +95,11 @@ def test_more_seeds_see_smaller_differences():
     assert few.comparisons == 6
     assert many.alone[0] < few.alone[0]
     assert few.alone[0] < few.corrected[0]
-    assert many.alone == pytest.approx((0.00152, 0.00212), abs=2e-5)  # facts: 0.2 pp needs 12 to 22 seeds
+    assert few.alone == tuple(detectable(sd, 3) for sd in ASSUMED_SPREAD)  # 3 seeds have the t-test
+    assert many.alone == tuple(permutation_detectable(sd, 20) for sd in ASSUMED_SPREAD)
+    assert many.alone == pytest.approx((0.00155, 0.00216), abs=2e-5)  # facts: 0.2 pp needs 12 to 22 seeds
     assert smallest_difference(spread([]), 1, 4) is None
+    assert spread([], Metric("perplexity", "min", share=False)) is None
     assert smallest_difference(spread([]), 5, 1) is None
 
 

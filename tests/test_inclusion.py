@@ -109,7 +109,7 @@ def test_a_loss_must_fall_below_where_it_began():
     assert no_progress_warning("a", [2.31, 2.302], 2.303, higher=False) is None
     assert "0.1 of" not in no_progress_warning("a", [2.31, inf], 2.303, higher=False)
     assert "2.303 of the untrained model (the best reached 2.31)" in no_progress_warning(
-        "a", [2.31, inf], 2.303, higher=False
+        "a", [2.31, inf], 2.303, higher=False, without="the untrained model"
     )
 
 

@@ -21,6 +21,7 @@ LAYERS = [
     "compiler",
     "engines",
     "torch",
+    "optax",
     "keras",
     "store",
     "datasets",
@@ -75,6 +76,10 @@ def test_imports_point_down(path):
 def test_frameworks_are_imported_only_where_they_belong(path):
     used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
     allowed = {"torch"} if layer(path) in ("engines", "torch", "tasks", "comparison", "bench") else set()
+    if layer(path) == "optax":
+        allowed = {"jax", "optax"}
+    if layer(path) == "keras":
+        allowed = {"keras"}
     assert used <= allowed
 
 

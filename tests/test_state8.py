@@ -19,7 +19,7 @@ from eight_bits import decode, encode
 from half import check_bits
 from kernel_cases import numbers
 from settings import Setting
-from surefoot.compare.training import _state_bytes
+from surefoot.comparison.training import _state_bytes
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.launch import CHUNK

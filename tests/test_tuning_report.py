@@ -14,8 +14,8 @@ from surefoot.analysis import group, summarize, table, tuning_table, tuning_warn
 from surefoot.analysis.budget_curve import expected_best
 from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
 from surefoot.cli.result import print_result
-from surefoot.compare.arm import parse_arms
-from surefoot.compare.tuned import tuned as tuned_arm
+from surefoot.comparison.arm import parse_arms
+from surefoot.comparison.tuned import tuned as tuned_arm
 from surefoot.report import write_csv, write_figures
 from surefoot.report.figures import tuning_figures, tuning_looks
 from surefoot.report.ledger import ledger
@@ -133,7 +133,7 @@ def test_several_tuning_seeds_make_one_configuration():
     records[1] = replace(records[1], epochs=(*records[1].epochs[:-1], at(records[1], 0.7)))
     (row,) = tunings(records)
     assert row.trials == 2
-    assert [one.accuracy for one in row.tried] == pytest.approx([0.8, 0.8])
+    assert [one.metric for one in row.tried] == pytest.approx([0.8, 0.8])
     assert row.train_seconds == pytest.approx(sum(r.epochs[-1].seconds for r in records))
 
 
@@ -173,7 +173,7 @@ def test_the_notes_say_how_tuning_was_done_and_not_that_nothing_was_tuned():
         assert "untuned learning rate" not in notes
         assert "tried in 8 configurations on seed 1000" in notes
         assert "on seeds 0 to 2" in notes
-        assert "neither the measuring seeds nor the test images" in notes
+        assert "neither the measuring seeds nor the test data" in notes
 
 
 def test_the_verdict_speaks_of_tuned_and_untuned():
@@ -261,14 +261,14 @@ def test_the_page_tells_how_each_optimizer_was_tuned():
     records = tuned(3, 8)
     page = without_bundle(render(records))
     text = text_of(page)
-    assert page.index('id="step-sizes"') < page.index('id="tuning"') < page.index('id="tuning-learning-rate"')
+    assert page.index('id="tuning-learning-rate"') < page.index('id="generalization"') < page.index('id="tuning"')
     summary = summarize(records)
     for entry in ledger(summary.tuning, tuning_looks(group(records), summary.tuning)):
         for cell in entry.cells:
             assert all(line in text for line in (*cell.lines, *cell.below))
     assert "1 dimension, log" in text
     assert "surefoot compare article-tuned --dry-run" in text
-    assert "because tuning never sees the test images" in text
+    assert "because tuning never sees the test data" in text
     for row in table(summary).rows:
         assert row[0] in text
 
@@ -285,13 +285,13 @@ def test_every_tuning_trial_is_a_point():
     figure, best = tuning_figures(rows, tuning_looks(group(records), rows))
     spec = figure.spec()
     points = spec["datasets"]["tried 0"]
-    assert [(p["lr"], p["accuracy"], p["ended"], p["chosen"]) for p in points] == [
+    assert [(p["lr"], p["metric"], p["ended"], p["chosen"]) for p in points] == [
         (1e-3, 0.9, "finished", False),
         (1e-2, 0.95, "finished", True),
         (1e-1, None, "diverged", False),
     ]
     bottom = spec["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"][1]
-    assert points[2]["error"] == bottom > max(p["error"] for p in points[:2])
+    assert points[2]["y"] == bottom > max(p["y"] for p in points[:2])
     assert "Red crosses" in figure.caption
     assert [p["mean"] for p in best.spec()["datasets"]["expected"]] == pytest.approx(list(rows[0].curve.mean))
 
@@ -349,7 +349,7 @@ def test_a_user_s_name_cannot_become_markup():
     records = [replace(r, label=labels[r.label]) for r in study((1e-3, 0.9), (1e-2, 0.95), (0.1, 0.99))]
     tags = Tags(render(records))
     assert not any(tag == "img" or "onerror" in attributes for tag, attributes in tags.found)
-    assert sum(tag == "script" for tag, _ in tags.found) == len(tags.specs) + 2
+    assert sum(tag == "script" for tag, _ in tags.found) == len(tags.specs) + 3
 
 
 def test_tuning_figures_are_exported_and_csv_tells_tuning_from_measuring(tmp_path):

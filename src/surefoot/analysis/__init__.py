@@ -2,20 +2,29 @@
 
 from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.intervals import Interval
+from surefoot.analysis.pairwise import Comparison
 from surefoot.analysis.plain import plain
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.seed_profiles import SeedProfiles
+from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
 from surefoot.analysis.summary import Row, Summary, summarize
 from surefoot.analysis.table import Table, pair_table, table, tuning_table
-from surefoot.analysis.target import Reach
+from surefoot.analysis.target import Arrivals, Reach
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.tuning_words import tuning_warnings
 from surefoot.analysis.verdict import Pair, Verdict
 
 __all__ = [
     "Arm",
+    "Arrivals",
+    "Comparison",
     "Interval",
     "Pair",
     "Reach",
     "Row",
+    "Scale",
+    "SeedProfiles",
+    "SuiteSummary",
     "Summary",
     "Table",
     "TuningRow",
@@ -24,6 +33,7 @@ __all__ = [
     "pair_table",
     "plain",
     "summarize",
+    "summarize_suite",
     "table",
     "tuning_table",
     "tuning_warnings",

@@ -19,6 +19,9 @@ TUNED = " tuned"
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
+OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint")
+"""What also must be the same; a protocol leaves it out where it is as it always was."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -47,7 +50,7 @@ class Arm:
         return tuple(trial for trial in self.trials if trial.status == status)
 
     def metrics(self) -> dict[int, float]:
-        """Test accuracy by seed, of the finished trials."""
+        """The test metric by seed, of the finished trials."""
         return {trial.seed: trial.outcome.test_metric for trial in self.finished if trial.outcome}
 
 
@@ -93,8 +96,10 @@ def _setting(record: Record) -> tuple[str, str, Mapping[str, object]]:
 
 
 def _same_protocol(records: Sequence[Record]) -> None:
-    for name in COMPARABLE:
-        values = {str(record.protocol[name]) for record in records if name in record.protocol}
+    for name in COMPARABLE + OPTIONS:
+        values = {str(record.protocol.get(name, "the default")) for record in records}
+        if name in COMPARABLE:
+            values.discard("the default")  # older stores did not tell
         if len(values) > 1:
             raise UsageError(
                 f"these trials cannot be compared: {name} is {' in some and '.join(sorted(values))} in others. "
@@ -108,4 +113,6 @@ def _ended(record: Record) -> bool:
 
 def _is_finished(record: Record) -> bool:
     outcome = record.outcome
-    return record.status == "finished" and outcome is not None and isfinite(outcome.test_loss)
+    if record.status != "finished" or outcome is None:
+        return False
+    return isfinite(outcome.test_loss) and isfinite(outcome.test_metric)

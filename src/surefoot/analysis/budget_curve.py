@@ -9,7 +9,7 @@ Sources: Dodge et al., EMNLP 2019; Tang et al., ACL 2020 (the bias); Sivaprasad 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Literal, get_args
@@ -22,6 +22,10 @@ from surefoot.errors import UsageError, unknown
 
 Emphasis = Literal["early", "uniform", "late"]
 Ranks = NDArray[np.intp]
+
+BLOCK = 256
+
+TINY = 1e-250
 
 
 @dataclass(frozen=True)
@@ -126,13 +130,28 @@ def _expected(drawn: Numbers, rank: Ranks, values: Numbers) -> Numbers:
     The best of k falls into a rank with the chance that all k are at or below it, less the chance that all are below.
     Within a rank, where validation cannot choose, the test values count with their mean.
     """
-    member = (rank[:, None] == np.arange(rank.max() + 1)).astype(np.float64)
-    size, total = drawn @ member, (drawn * values) @ member
+    size, total = np.zeros((2, len(drawn), rank.max() + 1))
+    row = np.arange(len(drawn))[:, None]
+    np.add.at(size, (row, rank), drawn)
+    np.add.at(total, (row, rank), drawn * values)
     mean = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
-    below = np.concatenate([np.zeros((len(drawn), 1)), size.cumsum(axis=1)], axis=1)
-    n = len(values)
-    all_below, curves = np.ones_like(below), np.empty((len(drawn), n))
-    for k in range(n):
-        all_below = all_below * np.maximum(below - k, 0) / (n - k)
-        curves[:, k] = (np.diff(all_below, axis=1) * mean).sum(axis=1)
-    return curves
+    below = np.concatenate([np.zeros((len(drawn), 1)), size.cumsum(axis=1)], axis=1).astype(np.intp)
+    weights = np.zeros((len(drawn), len(values) + 1))
+    np.add.at(weights, (row, below[:, 1:]), mean)
+    np.subtract.at(weights, (row, below[:, :-1]), mean)
+    return np.concatenate([weights @ chances.T for chances in _all_below(len(values))], axis=1)
+
+
+def _all_below(n: int) -> Iterator[Numbers]:
+    """The chance that k of n trials, drawn without replacement, are all among b given ones: a row for each k from 1.
+
+    A column for each b from 0 to n, and the rows in blocks, as all together could take much memory.
+    """
+    b, chance = np.arange(n + 1.0), np.ones(n + 1)
+    for start in range(0, n, BLOCK):
+        rows = np.empty((min(BLOCK, n - start), n + 1))
+        for i in range(len(rows)):
+            chance = chance * np.maximum(b - start - i, 0) / (n - start - i)
+            chance[chance < TINY] = 0  # numbers near the smallest a float knows are very slow to multiply
+            rows[i] = chance
+        yield rows

@@ -1,7 +1,8 @@
 """What earlier trials tell about a study that has not run: how long it trains, and what its seeds can tell apart.
 
 Both are read from records of the past. Where there are none, a time is not guessed, while the spread of paired
-differences is assumed: without a spread nobody could choose a number of seeds. An assumption is marked as one.
+differences of a share such as accuracy is assumed: without a spread nobody could choose a number of seeds. An
+assumption is marked as one. Of other metrics nothing is known beforehand, not even the unit, and nothing is assumed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from statistics import median, stdev
 from typing import Any
 
 from surefoot.analysis.arms import group
-from surefoot.analysis.power import detectable
-from surefoot.store.records import Record
+from surefoot.analysis.power import promised
+from surefoot.analysis.scale import ACCURACY
+from surefoot.store.records import Metric, Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)
 """Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
@@ -27,7 +29,7 @@ LEAST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Spread:
-    """The standard deviation of paired differences in test accuracy, from `low` to `high` (fractions).
+    """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions of a share).
 
     `pairs` counts the pairs of optimizers whose median it is; 0 if it is assumed.
     """
@@ -44,7 +46,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest true difference that is found four times out of five, for each end of the spread (fractions).
+    """The smallest true difference that is found four times out of five, for each end of the spread, in its unit.
 
     `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs.
     """
@@ -78,22 +80,31 @@ def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, 
     return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
 
 
-def spread(records: Sequence[Record]) -> Spread:
-    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds."""
+def spread(records: Sequence[Record], metric: Metric = ACCURACY) -> Spread | None:
+    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds.
+
+    Where too few seeds tell it, it is assumed for a share, and None for any other `metric`.
+    """
     scores = [arm.metrics() for arm in group(records)]
     gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
     found = [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
     middle = median(found) if found else 0.0
-    return Spread(middle, middle, len(found)) if middle > 0 else Spread(*ASSUMED_SPREAD, 0)
+    if middle > 0:
+        return Spread(middle, middle, len(found))
+    return Spread(*ASSUMED_SPREAD, 0) if metric.share else None
 
 
-def smallest_difference(found: Spread, seeds: int, optimizers: int) -> Detectable | None:
-    """What so many seeds find with 80 % power among so many optimizers; None for one seed or one optimizer."""
+def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:
+    """What so many seeds find with 80 % power among so many optimizers, by the test that the verdict will use.
+
+    `resolution` is the smallest step of a score (`scale.Scale`). None for one seed or one optimizer.
+    """
     comparisons = optimizers * (optimizers - 1) // 2
     if seeds < 2 or not comparisons:
         return None
-    alone, corrected = (
-        (detectable(found.low, seeds, comparisons=number), detectable(found.high, seeds, comparisons=number))
-        for number in (1, comparisons)
-    )
-    return Detectable(seeds, comparisons, alone, corrected)
+
+    def seen(number: int) -> tuple[float, float]:
+        low, high = (promised(sd, seeds, comparisons=number, resolution=resolution) for sd in (found.low, found.high))
+        return low, high
+
+    return Detectable(seeds, comparisons, seen(1), seen(comparisons))

@@ -8,7 +8,7 @@ Source: Choi et al., On Empirical Comparisons of Optimizers for Deep Learning, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, sqrt
 from statistics import fmean
 
@@ -38,24 +38,35 @@ def inclusion_warnings(arms: Sequence[Arm]) -> tuple[str, ...]:
 
 
 def no_progress_warning(
-    label: str, values: Iterable[float], start: float, *, higher: bool = True, margin: float = 0.0
+    label: str,
+    values: Iterable[float],
+    start: float,
+    *,
+    higher: bool = True,
+    margin: float = 0.0,
+    without: str = "guessing",
+    write: Callable[[float], str] = "{:.4g}".format,
 ) -> str | None:
     """A warning when no configuration of an optimizer got anywhere; None when one did.
 
     Args:
         label: the optimizer's name.
         values: the best figure of each configuration that was tried; not finite where it diverged.
-        start: what needs no training: the accuracy of guessing (the share of the largest class), or the initial loss.
+        start: what needs no training: the metric of guessing (the share of the largest class), or the initial loss.
         higher: whether higher is better; False for a loss.
-        margin: by how much `start` must be beaten to count; `guessing_margin` for an accuracy.
+        margin: by how much `start` must be beaten to count; `guessing_margin` for a share.
+        without: what reaches `start` without training: "guessing", or "the untrained model".
+        write: how a figure is written.
     """
     known = [value for value in values if isfinite(value)]
     best = max(known, default=None) if higher else min(known, default=None)
     if best is not None and (best > start + margin if higher else best < start - margin):
         return None
-    floor = f"the {start:.4g} of {'guessing' if higher else 'the untrained model'}"
-    reached = "all diverged" if best is None else f"the best reached {best:.4g}"
-    return f"No configuration of {label} beat {floor} ({reached}): it was not tuned, and its rank means nothing."
+    reached = "all diverged" if best is None else f"the best reached {write(best)}"
+    return (
+        f"No configuration of {label} beat the {write(start)} of {without} ({reached}): it was not tuned, "
+        "and its rank means nothing."
+    )
 
 
 def guessing_margin(chance: float, size: int) -> float:

@@ -13,7 +13,7 @@ from math import inf, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
-from scipy import stats
+from scipy import special  # much quicker than the same in scipy.stats
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -67,7 +67,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float 
     error = spread / sqrt(n)
     half = _t_quantile(n) * error
     t = abs(mean) / error if error > 0 else (inf if mean else 0.0)
-    return Difference(mean, mean - half, mean + half, float(2 * stats.t.sf(t, n - 1)), n)
+    return Difference(mean, mean - half, mean + half, float(2 * special.stdtr(n - 1, -t)), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -84,4 +84,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _t_quantile(n: int, level: float = LEVEL) -> float:
-    return float(stats.t.ppf((1 + level) / 2, n - 1))
+    return float(special.stdtrit(n - 1, (1 + level) / 2))

@@ -28,7 +28,7 @@ class Comparison:
     """Optimizer `a` against `b` on the seeds that both have.
 
     `difference` is a minus b with its 95 % t interval (unadjusted); its p is that of `test`, unadjusted, and `p` the
-    one after Holm's correction. `wins` is the share of seeds with which `a` is higher, ties half.
+    one after Holm's correction. `wins` is the share of seeds with which `a` is better, ties half.
     """
 
     a: str
@@ -44,27 +44,32 @@ class Comparison:
         return self.p <= ALPHA
 
 
-def compare_all(scores: Mapping[str, Scores], resolution: float = 0.0) -> tuple[Comparison, ...]:
+def compare_all(
+    scores: Mapping[str, Scores], resolution: float = 0.0, *, higher: bool = True
+) -> tuple[Comparison, ...]:
     """Compare every two optimizers that share at least two seeds.
 
     Args:
         scores: for each optimizer its score by seed.
         resolution: the smallest step that a score can take (see `intervals.paired_difference`).
+        higher: whether higher scores are better; it decides who wins, the differences keep their sign.
     """
     shared = [(a, b, sorted(scores[a].keys() & scores[b].keys())) for a, b in combinations(scores, 2)]
     shared = [(a, b, seeds) for a, b, seeds in shared if len(seeds) >= 2]
     enough = fewest_pairs(ALPHA, max(1, len(shared)))
-    rows = [_compare(a, b, scores, seeds, resolution, len(seeds) >= enough) for a, b, seeds in shared]
+    rows = [_compare(a, b, scores, seeds, resolution, len(seeds) >= enough, higher) for a, b, seeds in shared]
     return tuple(replace(row, p=p) for row, p in zip(rows, holm([row.p for row in rows]), strict=True))
 
 
-def tie_groups(scores: Mapping[str, Scores], comparisons: Sequence[Comparison]) -> tuple[tuple[str, ...], ...]:
+def tie_groups(
+    scores: Mapping[str, Scores], comparisons: Sequence[Comparison], *, higher: bool = True
+) -> tuple[tuple[str, ...], ...]:
     """The largest groups of optimizers of which no two can be told apart, the best mean first.
 
     An optimizer can be in several: A and B tie, B and C tie, and A still beats C. Optimizers that share no seeds were
     not told apart.
     """
-    order = sorted(scores, key=lambda name: -fmean(scores[name].values()))
+    order = sorted(scores, key=lambda name: fmean(scores[name].values()), reverse=higher)
     apart = {frozenset((row.a, row.b)) for row in comparisons if row.distinguishable}
     groups: list[list[str]] = [[]]
     for name in order:
@@ -74,13 +79,13 @@ def tie_groups(scores: Mapping[str, Scores], comparisons: Sequence[Comparison]) 
 
 
 def _compare(
-    a: str, b: str, scores: Mapping[str, Scores], seeds: list[int], resolution: float, exact: bool
+    a: str, b: str, scores: Mapping[str, Scores], seeds: list[int], resolution: float, exact: bool, higher: bool
 ) -> Comparison:
     left, right = ([scores[name][seed] for seed in seeds] for name in (a, b))
     difference = paired_difference(left, right, resolution)
     if exact:
         difference = replace(difference, p=paired_permutation(left, right).p)
-    wins = paired_superiority(left, right)
+    wins = paired_superiority(*((left, right) if higher else (right, left)))
     return Comparison(a, b, difference, "permutation" if exact else "t", difference.p, wins)
 
 

@@ -25,6 +25,10 @@ EXACT = 16
 """With more pairs than these the sign patterns are sampled."""
 
 DRAWS = 50_000
+"""How many are sampled; fewer with more than 400 pairs, where they would take too much memory."""
+
+FEWEST_DRAWS = 10_000
+MOST_SIGNS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Permutation:
     exact: bool
 
 
-def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int = DRAWS, seed: int = 0) -> Permutation:
+def paired_permutation(
+    a: Sequence[float], b: Sequence[float], *, draws: int | None = None, seed: int = 0
+) -> Permutation:
     """Test whether `a` and `b` differ, pair by pair, without assuming a distribution.
 
     Use it for two optimizers that ran with the same seeds; with fewer pairs than `fewest_pairs` it cannot come to a
@@ -46,14 +52,14 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int = D
     Args:
         a: scores of one optimizer; `a[i]` and `b[i]` share a seed.
         b: scores of the other, as many.
-        draws: how many random sign patterns are tried with more than 16 pairs.
+        draws: how many random sign patterns are tried beyond 16 pairs; 50,000 unless they take too much memory.
         seed: of these patterns.
 
     Raises UsageError when the rows differ in length, are empty, or hold a number that is not finite.
     """
     left, right = pairs(a, b)
     gaps = left - right
-    tried = signs(len(gaps), draws, seed)
+    tried = signs(len(gaps), draws or max(FEWEST_DRAWS, min(DRAWS, MOST_SIGNS // len(gaps))), seed)
     sums = np.abs(tried @ gaps)
     reached = int(np.count_nonzero(sums >= abs(gaps.sum()) - _rounding(left, right)))
     exact = len(gaps) <= EXACT
@@ -71,8 +77,8 @@ def signs(n: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
     if n <= EXACT:
         bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1
     else:
-        bits = np.random.default_rng(seed).integers(0, 2, (count(draws, "draws"), n))
-    patterns = (1 - 2 * bits).astype(np.float64)
+        bits = np.random.default_rng(seed).integers(0, 2, (count(draws, "draws"), n), dtype=np.int8)
+    patterns = 1 - 2 * bits.astype(np.float64)
     patterns.flags.writeable = False  # it is handed to every caller
     return patterns
 

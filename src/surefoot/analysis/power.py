@@ -5,11 +5,13 @@ spread of either score. With several comparisons every figure here is for the st
 (alpha / comparisons): the real power is at least that. "Found" means found in the right direction.
 
 The paired t-test has its power in closed form (noncentral t). The permutation test has none: each of a number of
-simulated studies with normal differences is solved for the true difference from which on it is significant.
+simulated studies with normal differences is solved for the true difference from which on it is significant. Scores
+that are counted in whole examples tie, and the test counts ties in full, which costs power on a small test set.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, floor, inf
 
 import numpy as np
@@ -17,11 +19,14 @@ from scipy import optimize, stats
 
 from surefoot.analysis.checks import Numbers, count, positive, share
 from surefoot.analysis.intervals import ALPHA
-from surefoot.analysis.permutation import DRAWS, EXACT, signs
+from surefoot.analysis.permutation import EXACT, fewest_pairs, signs
 from surefoot.errors import UsageError
 
 POWER = 0.8
 STUDIES = 1000
+PATTERNS = 10_000
+"""Sign patterns beyond 16 seeds: fewer than the test tries, which its power does not notice."""
+
 MOST_SEEDS = 100_000
 BLOCK = 2_000_000
 """Numbers held at a time while simulating: 16 MB."""
@@ -81,15 +86,18 @@ def permutation_power(
     *,
     comparisons: int = 1,
     alpha: float = ALPHA,
+    resolution: float = 0.0,
     studies: int = STUDIES,
     seed: int = 0,
 ) -> float:
     """As `power`, for the paired permutation test: the share of `studies` simulated ones that find the difference.
 
-    It is 0 with fewer seeds than `permutation.fewest_pairs`, however large the difference.
+    It is 0 with fewer seeds than `permutation.fewest_pairs`, however large the difference. `resolution` is the
+    smallest step of a score, in the unit of `sd`.
     """
     effect = positive(difference, "difference") / positive(sd, "sd")
-    return float(np.mean(_turning_points(*_design(seeds, comparisons, alpha), studies, seed) <= effect))
+    design = _design(seeds, comparisons, alpha)
+    return float(np.mean(_turning_points(*design, studies, seed, resolution / sd) <= effect))
 
 
 def permutation_detectable(
@@ -99,12 +107,33 @@ def permutation_detectable(
     comparisons: int = 1,
     alpha: float = ALPHA,
     wanted: float = POWER,
+    resolution: float = 0.0,
     studies: int = STUDIES,
     seed: int = 0,
 ) -> float:
     """As `detectable`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
-    found = np.sort(_turning_points(*_design(seeds, comparisons, alpha), studies, seed))
-    return positive(sd, "sd") * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
+    design = _design(seeds, comparisons, alpha)
+    found = np.sort(_turning_points(*design, studies, seed, resolution / positive(sd, "sd")))
+    return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
+
+
+def promised(
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    wanted: float = POWER,
+    resolution: float = 0.0,
+    studies: int = STUDIES,
+) -> float:
+    """As `detectable`, for the test that the verdict will use with so many seeds and comparisons (see `pairwise`).
+
+    `resolution` is the smallest step of a score, and `studies` are those simulated, where it is the permutation test.
+    """
+    if seeds < fewest_pairs(ALPHA, comparisons):
+        return detectable(sd, seeds, comparisons=comparisons, wanted=wanted)
+    options = {"comparisons": comparisons, "studies": studies}
+    return permutation_detectable(sd, seeds, wanted=wanted, resolution=resolution, **options)
 
 
 def _design(seeds: int, comparisons: int, alpha: float) -> tuple[int, float]:
@@ -123,32 +152,37 @@ def _t_power(effect: float, seeds: int, level: float) -> float:
     return float(stats.nct.sf(critical, seeds - 1, effect * np.sqrt(seeds)))
 
 
-def _turning_points(seeds: int, level: float, studies: int, seed: int) -> Numbers:
-    """For each simulated study of unit spread, the true difference from which on the test finds it."""
+@lru_cache(maxsize=8)
+def _turning_points(seeds: int, level: float, studies: int, seed: int, step: float) -> Numbers:
+    """For each simulated study of unit spread, the true difference from which on the test finds it.
+
+    Scores are whole multiples of `step`, or any number if it is 0.
+    """
     allowed = _allowed(seeds, level)
     if allowed < 0:
         return np.full(count(studies, "studies"), inf)
     noise = np.random.default_rng([seed, seeds]).standard_normal((count(studies, "studies"), seeds))
-    patterns = signs(seeds, seed=seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
+    patterns = signs(seeds, PATTERNS, seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
     parts = np.array_split(noise, ceil(noise.shape[0] * len(patterns) / BLOCK))
-    return np.concatenate([_crossings(part, patterns, allowed) for part in parts])
+    return np.concatenate([_crossings(part, patterns, allowed, step) for part in parts])
 
 
 def _allowed(seeds: int, level: float) -> int:
     """How many patterns besides the one seen may be as far from zero in a finding; -1 when none is possible."""
-    tried = 2 ** (seeds - 1) if seeds <= EXACT else DRAWS + 1
+    tried = 2 ** (seeds - 1) if seeds <= EXACT else PATTERNS + 1
     return floor(level * tried * (1 + 1e-12)) - 1
 
 
-def _crossings(noise: Numbers, patterns: Numbers, allowed: int) -> Numbers:
+def _crossings(noise: Numbers, patterns: Numbers, allowed: int, step: float) -> Numbers:
     """Solve each row z of the noise for d: with d added to all pairs, all but `allowed` patterns s are nearer to zero.
 
     The sum under s is s.z + d sum(s), and the sum seen is sum(z) + d n. The first is as far from zero as the second
-    until d has passed two crossings, one for each sign of the first.
+    until d has passed two crossings, one for each sign of the first. Two sums differ by twice the sum of some of the
+    differences; where these are counted in steps, both are equal as long as that sum is below half a step.
     """
     under, seen = noise @ patterns.T, noise.sum(axis=1, keepdims=True)
     size, n = patterns.sum(axis=1), noise.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):  # a sampled pattern can be the one seen, or its opposite
-        last = np.maximum((under - seen) / (n - size), (-under - seen) / (n + size))
+        last = np.maximum((under - seen + step) / (n - size), (-under - seen + step) / (n + size))
     last[:, np.abs(size) == n] = inf
     return np.partition(last, -allowed - 1, axis=1)[:, -allowed - 1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy import stats
+from scipy import special, stats
 
 from surefoot.analysis.checks import count, share
 from surefoot.errors import UsageError
@@ -30,7 +30,7 @@ class Proportion:
 def wilson(hits: float, of: int, level: float = 0.95) -> Proportion:
     """The proportion with Wilson's score interval, which holds its level on average even for 0 of 5."""
     _check(hits, of)
-    z = float(stats.norm.ppf((1 + share(level, "level")) / 2))
+    z = float(special.ndtri((1 + share(level, "level")) / 2))
     middle = (hits + z * z / 2) / (of + z * z)
     half = z * sqrt(hits * (of - hits) / of + z * z / 4) / (of + z * z)
     low, high = (0.0 if hits == 0 else middle - half), (1.0 if hits == of else middle + half)

@@ -1,7 +1,7 @@
 """The summary: everything that the terminal, the page and `--json` say about a study, computed once.
 
-A row per optimizer, the target, the verdict and the notes that keep it honest. Frozen, JSON-able, and free of
-text for people except the verdict and the notes; `analysis.table` writes the numbers.
+A row per optimizer, every pair of them, the targets, the verdict, and the notes and warnings that keep it honest.
+Frozen, JSON-able, and free of text for people except in the last three; `analysis.table` writes the numbers.
 """
 
 from __future__ import annotations
@@ -13,14 +13,25 @@ from statistics import median
 from typing import Any
 
 from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.curve_area import curve_area
+from surefoot.analysis.doubts import warnings
 from surefoot.analysis.intervals import Interval, t_interval
+from surefoot.analysis.pairwise import Comparison, tie_groups
 from surefoot.analysis.plain import plain
-from surefoot.analysis.target import Reach, choose_target, reach
+from surefoot.analysis.proportions import Proportion
+from surefoot.analysis.robustness import divergence_rate
+from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, Scale, scale_of
+from surefoot.analysis.seed_profiles import SeedProfiles, seed_profiles
+from surefoot.analysis.target import Arrivals, Reach, arrivals, choose_targets, traces_by_clock
+from surefoot.analysis.traces import Trace
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.tuning_words import how_tuned
-from surefoot.analysis.verdict import Verdict, judge
+from surefoot.analysis.verdict import Verdict, compare_arms, judge
+from surefoot.analysis.wording import join
 from surefoot.errors import UsageError
-from surefoot.store.records import Outcome, Record
+from surefoot.store.records import Metric, Outcome, Record
+
+TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,8 @@ class Row:
 
     `n` counts finished trials, the ones in the means; `reasons` tells why others diverged or failed. The gaps are
     validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
-    over seeds, `optimizer_bytes` the state of one trial.
+    over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
+    over epochs, `divergence` the share of the trials that ended which diverged.
     """
 
     label: str
@@ -47,6 +59,8 @@ class Row:
     loss_gap: Interval | None
     metric_gap: Interval | None
     reach: Reach | None
+    area: Interval | None
+    divergence: Proportion | None
     step_seconds: float | None
     train_seconds: float | None
     optimizer_bytes: int | None
@@ -55,18 +69,33 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """A study in numbers: rows in the order of the records, the target (a validation accuracy), verdict and notes.
+    """A study in numbers: rows in the order of the records, the verdict, and what else can be said of them.
 
-    `tuning` has a row for each optimizer that was tuned.
+    `metric` is what the study is judged by. `comparisons` has every pair of optimizers that share two seeds, `groups`
+    the largest sets of which no two can be told apart, the best first. `target` is of the validation metric, None
+    where none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached,
+    and `profiles` how often each optimizer was among the quickest. `notes` say how to read the numbers, `warnings` why
+    to doubt them. `tuning` has a row for each optimizer that was tuned.
     """
 
     study: str
     protocol: Mapping[str, Any]
+    metric: Metric
     rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+    groups: tuple[tuple[str, ...], ...]
     target: float | None
+    arrivals: tuple[Arrivals, ...]
+    profiles: SeedProfiles | None
     verdict: Verdict
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     tuning: tuple[TuningRow, ...] = ()
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the metric: how it is written, and which way is better."""
+        return Scale(self.metric, int(self.protocol.get("test_size", UNKNOWN_TEST_SIZE)))
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
@@ -80,22 +109,32 @@ def summarize(records: Sequence[Record]) -> Summary:
     """
     if not records:
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
-    arms = group(records)
-    target = choose_target(arms)
-    first = records[0]
+    arms, first, scale = group(records), records[0], scale_of(records[0])
+    comparisons = compare_arms(arms, scale)
+    scores = {arm.label: arm.metrics() for arm in arms if arm.finished}
     tuning = tunings(records)
+    timed = traces_by_clock(arms)
+    target, targets = choose_targets(timed, scale)
+    reached = tuple(arrivals(timed, each, scale) for each in targets)
+    main = next((each for each in reached if each.target == target), None)
     return Summary(
         study=first.study,
         protocol=dict(first.protocol),
-        rows=tuple(_row(arm, target) for arm in arms),
+        metric=scale.metric,
+        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ())) for arm in arms),
+        comparisons=comparisons,
+        groups=tie_groups(scores, comparisons, higher=scale.sign > 0),
         target=target,
-        verdict=judge(arms, int(first.protocol.get("test_size", 10_000))),
-        notes=tuple(_notes(records, arms, tuning, target)),
+        arrivals=reached,
+        profiles=None if target is None else seed_profiles(arms, timed, target, scale),
+        verdict=judge(arms, scale, comparisons),
+        notes=tuple(_notes(records, arms, tuning, comparisons, target, scale)),
+        warnings=warnings(arms, tuning, first.protocol, scale),
         tuning=tuning,
     )
 
 
-def _row(arm: Arm, target: float | None) -> Row:
+def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace]) -> Row:
     first = arm.trials[0]
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
     failed = arm.with_status("failed")
@@ -114,7 +153,9 @@ def _row(arm: Arm, target: float | None) -> Row:
         test_metric=t_interval([outcome.test_metric for outcome in outcomes]),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
-        reach=None if target is None else reach(arm, target),
+        reach=arrived.reach(arm.label) if arrived else None,
+        area=curve_area([trace for trace in curves if all(map(isfinite, trace.values))]),
+        divergence=divergence_rate(arm),
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),
         optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
@@ -132,19 +173,27 @@ def _median(values: Iterable[float]) -> float | None:
 
 
 def _notes(
-    records: Sequence[Record], arms: Sequence[Arm], tuning: Sequence[TuningRow], target: float | None
+    records: Sequence[Record],
+    arms: Sequence[Arm],
+    tuning: Sequence[TuningRow],
+    comparisons: Sequence[Comparison],
+    target: float | None,
+    scale: Scale,
 ) -> Iterable[str]:
     if tuning:
         yield how_tuned(tuning)
     elif records[0].study == "article":
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(len(arm.finished) >= 2 for arm in arms):
-        yield (
-            "Brackets are 95 % t intervals over seeds, each for itself. Differences are paired by seed; p-values are "
-            "adjusted for all pairs (Holm), and only an adjusted p of at most 0.05 counts as a difference."
+        tests = join(sorted({TESTS[row.test] for row in comparisons}))
+        yield "Brackets are 95 % t intervals over seeds, each for itself." + (
+            f" Differences are paired by seed; p-values are those of {tests}, adjusted for all pairs (Holm), and only "
+            "an adjusted p of at most 0.05 counts as a difference."
+            if comparisons
+            else ""
         )
     if target is None:
-        yield "No target accuracy tells these trials apart, so time to target is not shown."
+        yield f"No target of validation {scale.name} tells these trials apart, so time to target is not shown."
     if len({record.convention for record in records}) > 1:
         yield "The optimizers follow more than one convention; see their settings."
     if len({str(record.protocol.get("device")) for record in records}) > 1:

@@ -15,7 +15,7 @@ from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from surefoot.analysis.checks import Numbers, share
 from surefoot.analysis.traces import Trace
@@ -79,8 +79,10 @@ def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float
     """The time of the first evaluation at the target or better; infinite if there is none or the trial diverged."""
     if trace.diverged:
         return inf
-    met = (value >= target if higher else value <= target for value in trace.values)
-    return next((time for time, there in zip(trace.clock, met, strict=True) if there), inf)
+    for time, value in zip(trace.clock, trace.values, strict=True):
+        if value >= target if higher else value <= target:
+            return time
+    return inf
 
 
 def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: float = 0.95) -> Survival:
@@ -99,7 +101,7 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: floa
     moments, arrivals = np.unique(ends[hits], return_counts=True)
     at_risk = (ends[None, :] >= moments[:, None]).sum(axis=1)
     waiting = np.cumprod(1 - arrivals / at_risk)
-    low, high = _bands(waiting, arrivals, at_risk, float(stats.norm.ppf((1 + share(level, "level")) / 2)))
+    low, high = _bands(waiting, arrivals, at_risk, float(special.ndtri((1 + share(level, "level")) / 2)))
     return Survival(
         times=tuple(moments.tolist()),
         waiting=tuple(waiting.tolist()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from surefoot.analysis.intervals import Interval
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.summary import Row, Summary
 from surefoot.analysis.tuning import Searched, TuningRow
 from surefoot.analysis.wording import (
@@ -17,9 +18,7 @@ from surefoot.analysis.wording import (
     loss,
     memory,
     milliseconds,
-    percent,
     signed_loss,
-    signed_points,
     with_bounds,
 )
 
@@ -43,26 +42,34 @@ def _cells(row: Row, summary: Summary) -> dict[str, str]:
     cells = {"Optimizer": row.label}
     if any(other.n < len(other.seeds) or other.n != row.n for other in summary.rows):
         cells["Trials"] = state(row)
-    cells |= {
-        "Test loss": with_bounds(row.test_loss, loss),
-        "Test accuracy": with_bounds(row.test_metric, percent),
-        "Loss gap": with_bounds(row.loss_gap, signed_loss),
-        "Accuracy gap": with_bounds(row.metric_gap, signed_points),
-    }
+    cells |= _result_cells(row, summary.scale)
     if summary.target is not None:
-        cells |= _reach_cells(row, f"{100 * summary.target:g} %", many=_many(summary))
+        cells |= _reach_cells(row, summary.scale.target(summary.target), many=_many(summary))
     cells["Time per step"] = MISSING if row.step_seconds is None else milliseconds(row.step_seconds)
     cells["Training"] = MISSING if row.train_seconds is None else duration(row.train_seconds)
     cells["State memory"] = MISSING if row.optimizer_bytes is None else memory(row.optimizer_bytes)
     return cells
 
 
+def _result_cells(row: Row, scale: Scale) -> dict[str, str]:
+    """Loss and metric on the test data, and by how much each is worse in validation than in training."""
+    loss_cells = (with_bounds(row.test_loss, loss), with_bounds(row.loss_gap, signed_loss))
+    if scale.name == "loss":  # a task that is judged by its loss has nothing to add
+        return dict(zip(("Test loss", "Loss gap"), loss_cells, strict=True))
+    return {
+        "Test loss": loss_cells[0],
+        f"Test {scale.name}": with_bounds(row.test_metric, scale.value),
+        "Loss gap": loss_cells[1],
+        f"{scale.name.capitalize()} gap": with_bounds(row.metric_gap, scale.signed),
+    }
+
+
 def pair_table(summary: Summary) -> Table | None:
-    """Test accuracy minus the best's (`verdict.best`), paired by seed; None when the study has too few seeds."""
+    """Test metric minus the best's (`verdict.best`), paired by seed; None when the study has too few seeds."""
     rows = tuple(
         (
             pair.other,
-            with_bounds(Interval(pair.difference, pair.low, pair.high, pair.n), signed_points),
+            with_bounds(Interval(pair.difference, pair.low, pair.high, pair.n), summary.scale.signed),
             f"{pair.p:.3f}" if pair.p >= 0.001 else "< 0.001",
             str(pair.n),
         )
@@ -88,7 +95,9 @@ def _tuning_cells(row: TuningRow, summary: Summary) -> dict[str, str]:
     cells["Chosen"] = "\n".join(_chosen(one) for one in row.searched) or MISSING
     cells["Tried"] = "\n".join(f"{one.low:.3g}..{one.high:.3g}" for one in row.searched) or MISSING
     if any(other.gain for other in summary.tuning):
-        cells["Gain, pp"] = with_bounds(row.gain, lambda value: signed_points(value).removesuffix(" pp"))
+        scale = summary.scale
+        heading = f"Gain, {scale.unit}" if scale.unit else "Gain"
+        cells[heading] = with_bounds(row.gain, lambda value: scale.signed(value).removesuffix(" pp"))
     return cells
 
 

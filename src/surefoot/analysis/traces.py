@@ -54,7 +54,12 @@ def traces(arm: Arm, figure: str = "validation_metric", clock: Clock = "epochs")
     if clock not in get_args(Clock):
         raise unknown("clock", clock, get_args(Clock))
     diverged = {trial.key for trial in arm.diverged}
-    return tuple(_trace(trial, figure, clock, trial.key in diverged) for trial in arm.judged)
+    return tuple(_trace(trial, figure, clock, trial.key in diverged) for trial in traced(arm))
+
+
+def traced(arm: Arm) -> tuple[Record, ...]:
+    """The trials behind `traces`, in the same order: finished and diverged ones, but a finished one without epochs."""
+    return tuple(trial for trial in arm.finished if trial.epochs) + arm.diverged
 
 
 def _trace(trial: Record, figure: str, clock: Clock, diverged: bool) -> Trace:
@@ -63,8 +68,13 @@ def _trace(trial: Record, figure: str, clock: Clock, diverged: bool) -> Trace:
     return Trace(times, tuple(getattr(epoch, figure) for epoch in trial.epochs), diverged)
 
 
+def tells_steps(trial: Record) -> bool:
+    """Whether the protocol tells how many steps an epoch has."""
+    return all(isinstance(trial.protocol.get(name), int) for name in ("train_size", "batch_size"))
+
+
 def _steps_per_epoch(trial: Record) -> int:
-    size, batch = (trial.protocol.get(name) for name in ("train_size", "batch_size"))
-    if not (isinstance(size, int) and isinstance(batch, int)):
+    if not tells_steps(trial):
         raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
-    return -(-size // batch)
+    whole, rest = divmod(trial.protocol["train_size"], trial.protocol["batch_size"])
+    return max(1, int(whole) + (bool(rest) and not trial.protocol.get("drop_last", False)))

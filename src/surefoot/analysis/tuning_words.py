@@ -38,10 +38,7 @@ def _search(rows: Sequence[TuningRow]) -> str:
     effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else _configurations(trials[0])
     seeds, measuring = (_union(row.seeds for row in rows), _union(row.measuring_seeds for row in rows))
     then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
-    return (
-        f"Each tuned optimizer was tried in {effort} on {_seeds(seeds)}; "
-        f"the one with the best validation accuracy {then}."
-    )
+    return f"Each tuned optimizer was tried in {effort} on {_seeds(seeds)}; the one that did best in validation {then}."
 
 
 def _waiting(rows: Sequence[TuningRow]) -> Iterator[str]:
@@ -53,9 +50,9 @@ def _waiting(rows: Sequence[TuningRow]) -> Iterator[str]:
 def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
     mixed = [row.label for row in rows if not row.apart]
     if mixed:
-        yield f"Tuning and measuring share seeds or test images, which flatters the result: {join(mixed)}."
+        yield f"Tuning and measuring share seeds or test data, which flatters the result: {join(mixed)}."
     else:
-        yield "Tuning saw neither the measuring seeds nor the test images."
+        yield "Tuning saw neither the measuring seeds nor the test data."
 
 
 def _doubts(row: TuningRow) -> Iterator[str]:

@@ -1,32 +1,34 @@
 """The verdict: a few sentences that claim no more than the seeds allow.
 
-With one seed the only yardstick at hand is the sampling noise of the test set, 1.96 sqrt(2 p (1 - p) / n). It is a
-lower limit, because the seed adds its own, so it can keep rows together but never prove them apart: rows beyond twice
-the yardstick are called behind "in this one run", and rows between are left open.
+With one seed the only yardstick at hand is the sampling noise of the test set, 1.96 sqrt(2 p (1 - p) / n), and only a
+share such as accuracy has one. It is a lower limit, because the seed adds its own, so it can keep rows together but
+never prove them apart: rows beyond twice the yardstick are called behind "in this one run", and rows between are left
+open, as are all where there is no yardstick.
 
-With two or more seeds every pair of arms is compared by paired differences, and Holm's correction runs over all
-pairs, although only those with the best are told: the best was picked by looking at the same numbers.
+With two or more seeds every pair of arms is compared (`pairwise`), and Holm's correction runs over all pairs, although
+only those with the best are told: the best was picked by looking at the same numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import sqrt
 from statistics import fmean
 
 from surefoot.analysis.arms import Arm
-from surefoot.analysis.intervals import Difference, holm, paired_difference
-from surefoot.analysis.wording import capitalized, in_words, join, minus, percent, points, seeds, signed_points
-
-ALPHA = 0.05
+from surefoot.analysis.intervals import ALPHA, Difference, paired_difference
+from surefoot.analysis.pairwise import Comparison, compare_all
+from surefoot.analysis.permutation import fewest_pairs
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.verdict_words import casualties, nothing_to_compare, one_run_limit, one_run_order
+from surefoot.analysis.wording import capitalized, in_words, join, seeds
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The best arm against another: mean paired difference in test accuracy (`other` minus `best`, a fraction), its
-    95 % t interval (unadjusted), the Holm-adjusted p-value, and the number of seeds that both finished.
+    """The best arm against another: mean paired difference in the test metric (`other` minus `best`), its 95 % t
+    interval (unadjusted), the Holm-adjusted p-value, and the number of seeds that both finished.
     """
 
     best: str
@@ -45,10 +47,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said about test accuracy: the sentences, and the labels they rest on.
+    """What can be said about the test metric: the sentences, and the labels they rest on.
 
     `best` is None when nothing was compared. `ties` are not separated from the best, `behind` are worse, `open` are
-    neither. `yardstick` (a fraction) is set for one seed, `pairs` for several.
+    neither. `yardstick` (a fraction) is set for one seed of a share, `pairs` for several seeds.
     """
 
     sentences: tuple[str, ...]
@@ -65,23 +67,37 @@ class Verdict:
         return " ".join(self.sentences)
 
 
-def judge(arms: Sequence[Arm], test_size: int) -> Verdict:
-    """The verdict on arms that were tested on `test_size` images; unfinished and failed trials are left out.
+def compare_arms(arms: Sequence[Arm], scale: Scale) -> tuple[Comparison, ...]:
+    """Every arm against every other on their test metrics, in the order of the arms."""
+    scores = {arm.label: arm.metrics() for arm in arms if arm.finished}
+    return compare_all(scores, scale.resolution, higher=scale.sign > 0)
+
+
+def judge(arms: Sequence[Arm], scale: Scale, comparisons: Sequence[Comparison] | None = None) -> Verdict:
+    """The verdict on arms whose test metrics are on this scale; unfinished and failed trials are left out.
 
     Its sentences say "tuned Adam" for the label "Adam tuned", and "untuned Adam" for "Adam" beside it.
+
+    Args:
+        arms: the arms to be judged, with their own labels.
+        scale: of their metric.
+        comparisons: what `compare_arms` made of them, if that is known already.
     """
+    known = compare_arms(arms, scale) if comparisons is None else comparisons
     spoken = in_words([arm.label for arm in arms])
-    verdict = _judge([replace(arm, label=spoken[arm.label]) for arm in arms], test_size)
+    said = [replace(row, a=spoken[row.a], b=spoken[row.b]) for row in known]
+    verdict = _judge([replace(arm, label=spoken[arm.label]) for arm in arms], scale, said)
     return _written(verdict, {words: label for label, words in spoken.items()})
 
 
-def _judge(arms: Sequence[Arm], test_size: int) -> Verdict:
+def _judge(arms: Sequence[Arm], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
     able = [arm for arm in arms if arm.finished]
     if len(able) < 2:
-        return Verdict((*_nothing_to_compare(able), *_casualties(arms)))
+        return Verdict((*nothing_to_compare(able, scale), *casualties(arms)))
     repeated = [arm for arm in able if len(arm.finished) >= 2]
-    verdict = _judge_seeds(able, repeated, test_size) if len(repeated) >= 2 else _judge_once(able, test_size)
-    return replace(verdict, sentences=(*verdict.sentences, *_casualties(arms)))
+    several = len(repeated) >= 2
+    verdict = _judge_seeds(able, repeated, scale, comparisons) if several else _judge_once(able, scale)
+    return replace(verdict, sentences=(*verdict.sentences, *casualties(arms)))
 
 
 def _written(verdict: Verdict, labels: Mapping[str, str]) -> Verdict:
@@ -95,85 +111,78 @@ def _written(verdict: Verdict, labels: Mapping[str, str]) -> Verdict:
     return replace(verdict, sentences=sentences, best=best, ties=ties, behind=behind, open=rest, pairs=pairs)
 
 
-def noise(accuracy: float, test_size: int) -> float:
-    """The 95 % yardstick for the difference of two accuracies measured on `test_size` images each, as a fraction.
+def noise(share: float, test_size: int) -> float:
+    """The 95 % yardstick for the difference of two shares, such as accuracies, of `test_size` examples each.
 
-    An accuracy of 1 is taken as one error, since no errors seen does not mean that none are possible.
+    A share of 1 is taken as one error, and of 0 as one hit: none seen does not mean that none are possible.
     """
-    p = min(accuracy, 1 - 1 / test_size)
+    p = min(max(share, 1 / test_size), 1 - 1 / test_size)
     return 1.96 * sqrt(2 * p * (1 - p) / test_size)
 
 
-def _judge_once(arms: Sequence[Arm], test_size: int) -> Verdict:
+def _judge_once(arms: Sequence[Arm], scale: Scale) -> Verdict:
     """The verdict when at most one arm has more than one seed: each arm counts with its first finished seed."""
     scores = {arm.label: next(iter(arm.metrics().values())) for arm in arms}
-    best = max(scores, key=scores.__getitem__)
-    yardstick = noise(scores[best], test_size)
+    best = max(scores, key=lambda label: scale.gain(scores[label]))
     gaps = {label: score - scores[best] for label, score in scores.items() if label != best}
-    ties = tuple(label for label, gap in gaps.items() if -gap <= yardstick)
-    behind = tuple(label for label, gap in gaps.items() if -gap > 2 * yardstick)
+    yardstick = noise(scores[best], scale.test_size) if scale.metric.share else None
+    lost = {label: -scale.gain(gap) for label, gap in gaps.items()}
+    ties = tuple(label for label in gaps if yardstick is not None and lost[label] <= yardstick)
+    behind = tuple(label for label in gaps if yardstick is not None and lost[label] > 2 * yardstick)
     rest = tuple(label for label in gaps if label not in ties + behind)
-    sentences = (
-        _one_run_order(best, scores[best], gaps, ties, rest, behind),
-        f"One seed cannot separate close rows: the sampling noise of {test_size:,} test images alone is "
-        f"{points(yardstick)}, and the seed adds its own.",
-    )
-    return Verdict(sentences, best, ties, behind, rest, yardstick)
+    order = one_run_order(best, scores[best], gaps, (ties, rest, behind), scale)
+    return Verdict((order, one_run_limit(yardstick, scale)), best, ties, behind, rest, yardstick)
 
 
-def _one_run_order(
-    best: str, score: float, gaps: dict[str, float], ties: Sequence[str], rest: Sequence[str], behind: Sequence[str]
-) -> str:
-    def named(labels: Sequence[str]) -> str:
-        return join([f"{label} ({signed_points(gaps[label])})" for label in labels])
-
-    clauses = [f"{best} has the highest test accuracy in this one run ({percent(score)})"]
-    if ties:
-        clauses.append(f"{named(ties)} {_are(ties)} not separated from it")
-    if rest:
-        clauses.append(f"{named(rest)} {_are(rest)} below it by too little for one run to settle")
-    if behind:
-        clauses.append(f"{named(behind)} {_are(behind)} behind in this one run")
-    return "; ".join(clauses) + "."
-
-
-def _judge_seeds(arms: Sequence[Arm], repeated: Sequence[Arm], test_size: int) -> Verdict:
-    best = max(repeated, key=lambda arm: fmean(arm.metrics().values()))
-    pairs = _pairs_with(best, repeated, test_size)
+def _judge_seeds(
+    arms: Sequence[Arm], repeated: Sequence[Arm], scale: Scale, comparisons: Sequence[Comparison]
+) -> Verdict:
+    best = max(repeated, key=lambda arm: scale.gain(fmean(arm.metrics().values())))
+    pairs = tuple(_pair(best.label, row) for row in comparisons if best.label in (row.a, row.b))
     ties = tuple(pair.other for pair in pairs if not pair.distinguishable)
-    behind = tuple(pair.other for pair in pairs if pair.distinguishable and pair.difference < 0)
+    behind = tuple(pair.other for pair in pairs if pair.distinguishable and scale.gain(pair.difference) < 0)
     settled = {best.label, *ties, *behind}
     rest = tuple(arm.label for arm in arms if arm.label not in settled)
-    return Verdict(_seed_sentences(best, pairs, rest), best.label, ties, behind, rest, None, pairs)
+    sentences = (*_seed_sentences(best, pairs, rest, scale), *_assumption(comparisons))
+    return Verdict(sentences, best.label, ties, behind, rest, None, pairs)
 
 
-def _pairs_with(best: Arm, arms: Sequence[Arm], test_size: int) -> tuple[Pair, ...]:
-    """All pairs are tested and adjusted together; those with the best are returned, as "other minus best"."""
-    ordered = [best, *(arm for arm in arms if arm is not best)]
-    tested = [(a, b, gap) for a, b in combinations(ordered, 2) if (gap := metric_difference(b, a, test_size))]
-    adjusted = holm([gap.p for _, _, gap in tested])
-    return tuple(
-        Pair(best.label, other.label, gap.mean, gap.low, gap.high, p, gap.n)
-        for (first, other, gap), p in zip(tested, adjusted, strict=True)
-        if first is best
-    )
+def _pair(best: str, row: Comparison) -> Pair:
+    """The comparison as "other minus best"."""
+    gap = row.difference
+    if row.b == best:
+        return Pair(best, row.a, gap.mean, gap.low, gap.high, row.p, gap.n)
+    return Pair(best, row.b, -gap.mean, -gap.high, -gap.low, row.p, gap.n)
 
 
-def metric_difference(a: Arm, b: Arm, test_size: int) -> Difference | None:
-    """Test accuracy of `a` minus that of `b`, paired over the seeds that both finished; None with fewer than two."""
+def _assumption(comparisons: Sequence[Comparison]) -> list[str]:
+    """What is taken on trust where there are too few seeds for the permutation test."""
+    if all(row.test == "permutation" for row in comparisons):
+        return []
+    enough = fewest_pairs(comparisons=len(comparisons))
+    return [f"With fewer than {seeds(enough)} this assumes that differences scatter normally (t-test)."]
+
+
+def metric_difference(a: Arm, b: Arm, scale: Scale) -> Difference | None:
+    """Test metric of `a` minus that of `b`, paired over the seeds that both finished; None with fewer than two."""
     left, right = a.metrics(), b.metrics()
     common = [seed for seed in left if seed in right]
     if len(common) < 2:
         return None
-    return paired_difference([left[s] for s in common], [right[s] for s in common], resolution=1 / test_size)
+    return paired_difference([left[s] for s in common], [right[s] for s in common], scale.resolution)
 
 
-def _seed_sentences(best: Arm, pairs: Sequence[Pair], rest: Sequence[str]) -> tuple[str, ...]:
+def _seed_sentences(best: Arm, pairs: Sequence[Pair], rest: Sequence[str], scale: Scale) -> tuple[str, ...]:
     scores = list(best.metrics().values())
     short = len(pairs) > 4  # a sentence with more numbers is not read; `pairs` has them
-    lead = f"{best.label} has the highest mean test accuracy ({percent(fmean(scores))}, {seeds(len(scores))})"
-    behind = [_ahead_of(pair, short) for pair in pairs if pair.distinguishable and pair.difference < 0]
-    ties = [_tied_with(pair, short) for pair in pairs if not pair.distinguishable]
+    lead = (
+        f"{best.label} has the {scale.superlative} mean test {scale.name} "
+        f"({scale.value(fmean(scores))}, {seeds(len(scores))})"
+    )
+    behind = [
+        _ahead_of(pair, short, scale) for pair in pairs if pair.distinguishable and scale.gain(pair.difference) < 0
+    ]
+    ties = [_tied_with(pair, short, scale) for pair in pairs if not pair.distinguishable]
     sentences = [f"{lead}, ahead of {join(behind)}." if behind else f"{lead}."]
     if ties:
         sentences.append(f"Not distinguishable from {best.label}: {join(ties)}.")
@@ -182,42 +191,15 @@ def _seed_sentences(best: Arm, pairs: Sequence[Pair], rest: Sequence[str]) -> tu
     return tuple(sentences)
 
 
-def _ahead_of(pair: Pair, short: bool) -> str:
-    bounds = _bounds(-pair.high, -pair.low)
-    return pair.other if short else f"{pair.other} by {points(-pair.difference)} {bounds}"
+def _ahead_of(pair: Pair, short: bool, scale: Scale) -> str:
+    low, high = sorted(-scale.gain(bound) for bound in (pair.low, pair.high))
+    return pair.other if short else f"{pair.other} by {scale.size(abs(pair.difference))} {_bounds(low, high, scale)}"
 
 
-def _tied_with(pair: Pair, short: bool) -> str:
-    difference = f"{signed_points(pair.difference)} {_bounds(pair.low, pair.high)}"
+def _tied_with(pair: Pair, short: bool, scale: Scale) -> str:
+    difference = f"{scale.signed(pair.difference)} {_bounds(pair.low, pair.high, scale)}"
     return pair.other if short else f"{pair.other} ({difference}, {seeds(pair.n)}, adjusted p = {pair.p:.2f})"
 
 
-def _bounds(low: float, high: float) -> str:
-    return f"[{minus(f'{100 * low:.2f}')}, {minus(f'{100 * high:.2f}')}]"
-
-
-def _nothing_to_compare(able: Sequence[Arm]) -> tuple[str, ...]:
-    if not able:
-        return ("No trial has finished: there is no verdict.",)
-    scores = list(able[0].metrics().values())
-    result = f"{percent(fmean(scores))} test accuracy, {seeds(len(scores))}"
-    return (f"Only {able[0].label} has finished ({result}): there is nothing to compare it with.",)
-
-
-def _casualties(arms: Sequence[Arm]) -> list[str]:
-    """One sentence for each way in which trials did not finish."""
-    ways = {
-        "diverged": [(arm, len(arm.diverged)) for arm in arms],
-        "failed": [(arm, len(arm.with_status("failed"))) for arm in arms],
-        "unfinished and left out": [(arm, len(arm.with_status("running"))) for arm in arms],
-    }
-    named = {way: [_counted(arm, count) for arm, count in counts if count] for way, counts in ways.items()}
-    return [f"{way.capitalize()}: {join(labels)}." for way, labels in named.items() if labels]
-
-
-def _counted(arm: Arm, count: int) -> str:
-    return arm.label if len(arm.trials) == 1 else f"{arm.label} ({count} of {seeds(len(arm.trials))})"
-
-
-def _are(labels: Sequence[str]) -> str:
-    return "is" if len(labels) == 1 else "are"
+def _bounds(low: float, high: float, scale: Scale) -> str:
+    return f"[{scale.bare(low)}, {scale.bare(high)}]"

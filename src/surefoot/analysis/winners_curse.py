@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.intervals import Interval, t_interval
+from surefoot.analysis.intervals import ALPHA, Interval, t_interval
 from surefoot.analysis.proportions import Proportion, clopper_pearson
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.seed_models import NORMAL, Scores, as_arms
-from surefoot.analysis.verdict import ALPHA, judge
+from surefoot.analysis.verdict import judge
 
 RATES = 16
 LEVEL = 0.99
@@ -66,7 +67,7 @@ def _play(name: str, choose: Chooser, studies: int, seeds: int, rng: np.random.G
     scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
     tuned = scores[np.arange(studies), 1 + choose(rng, scores[:, 1:])]
     pairs = np.stack([scores[:, 0], tuned], axis=1)
-    verdicts = [judge(as_arms(pair), NORMAL.test_size) for pair in pairs]
+    verdicts = [judge(as_arms(pair), Scale(test_size=NORMAL.test_size)) for pair in pairs]
     called = sum(verdict.best == "arm 1" and bool(verdict.behind) for verdict in verdicts)
     return _practice(name, (pairs[:, 1] - pairs[:, 0]).mean(axis=1), called)
 

@@ -6,6 +6,7 @@ Text for people: a true minus sign, a space before the unit, "–" for what is n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 from surefoot.analysis.arms import defaults_of
 from surefoot.analysis.intervals import Interval
@@ -48,9 +49,18 @@ def with_bounds(interval: Interval | None, write: Callable[[float], str]) -> str
     return f"{write(interval.mean)} [{low}, {high}]"
 
 
+def significant(value: float, digits: int = 3, *, plus: bool = False) -> str:
+    """A number with so many significant digits, zeros at the end among them: "40.0", "0.0123", "1,235", "1.23e-06"."""
+    sign = "+" if plus else ""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2]) if isfinite(value) else 0
+    if -5 < exponent < 7:
+        return minus(f"{value:{sign},.{max(0, digits - 1 - exponent)}f}")
+    return minus(f"{value:{sign}.{digits - 1}e}")
+
+
 def milliseconds(seconds: float) -> str:
-    """The time of one step: "131 ms", "0.42 ms"."""
-    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{1000 * seconds:,.0f} ms"
+    """The time of one step: "131 ms", "40.0 ms", "0.420 ms"."""
+    return f"{significant(1000 * seconds)} ms"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,10 +27,11 @@ from surefoot.analysis.forecast import (
     step_times,
     training_seconds,
 )
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration, milliseconds, seeds
-from surefoot.compare.outlook import Outlook, outlook
-from surefoot.compare.space import Space
-from surefoot.compare.study import Study
+from surefoot.comparison.outlook import Outlook, outlook
+from surefoot.comparison.plan import Plan
+from surefoot.comparison.space import Space
 from surefoot.store import Record, Store, one_name_each
 
 NAMES = {
@@ -44,16 +46,16 @@ NAMES = {
 class Forecast:
     """All that is told: trials, training time at least and at most (None: unknown), searched spaces, and power."""
 
-    study: Study
+    study: Plan
     trials: Outlook
     step_times: Mapping[str, Sequence[float]]
     seconds: tuple[float, float] | None
     spaces: Mapping[str, Space]
-    spread: Spread
+    spread: Spread | None
     detectable: Detectable | None
 
 
-def tell(study: Study, store: Path, *, as_json: bool) -> None:
+def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     """Print the forecast of a study; a store that is not there yet is not made."""
     records: list[Record] = []
     if store.exists():
@@ -68,14 +70,15 @@ def tell(study: Study, store: Path, *, as_json: bool) -> None:
         console.print(part)
 
 
-def _forecast(study: Study, records: Sequence[Record]) -> Forecast:
+def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
     first = study.trials[0]
     trials = outlook(study, {record.key: record for record in records})
-    times = step_times(records, first.protocol)
-    seconds = [training_seconds(left, first.epochs * first.steps_per_epoch, times) for left in trials.left]
+    times = step_times(records, first.protocol.content)
+    seconds = [training_seconds(left, first.protocol.steps, times) for left in trials.left]
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
-    found = spread(one_name_each([record for record in records if dict(record.protocol) == first.protocol]))
+    same = [record for record in records if dict(record.protocol) == first.protocol.content]
+    found = spread(one_name_each(same), first.protocol.metric)
     arms = {trial.arm.label for trial in study.trials}
     count = len(arms) + sum(bool(space.dimensions) for space in spaces.values())
     return Forecast(
@@ -85,8 +88,16 @@ def _forecast(study: Study, records: Sequence[Record]) -> Forecast:
         seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
         spaces=spaces,
         spread=found,
-        detectable=smallest_difference(found, len({trial.seed for trial in study.trials}), count),
+        detectable=_detectable(study, found, count),
     )
+
+
+def _detectable(study: Plan, found: Spread | None, optimizers: int) -> Detectable | None:
+    if found is None:
+        return None
+    protocol = study.trials[0].protocol
+    scale = Scale(protocol.metric, protocol.test_size)
+    return smallest_difference(found, len({trial.seed for trial in study.trials}), optimizers, scale.resolution)
 
 
 def _wall(seconds: float | None, trials: int, workers: int) -> float | None:
@@ -99,7 +110,7 @@ def _json(forecast: Forecast) -> dict[str, Any]:
     times = [time for found in forecast.step_times.values() for time in found]
     found: dict[str, Any] = {
         "study": forecast.study.name,
-        "protocol": first.protocol,
+        "protocol": first.protocol.content,
         "workers": forecast.study.workers,
         "trials": {
             "least": trials.trials[0],
@@ -113,16 +124,20 @@ def _json(forecast: Forecast) -> dict[str, Any]:
             label: {"text": space.text, "dimensions": space.dimensions, "sources": space.sources}
             for label, space in forecast.spaces.items()
         },
-        "spread": {"low": forecast.spread.low, "high": forecast.spread.high, "assumed": forecast.spread.assumed},
+        "spread": forecast.spread and _spread_json(forecast.spread),
         "detectable": forecast.detectable,
     }
     flat: dict[str, Any] = plain(found)
     return flat
 
 
+def _spread_json(found: Spread) -> dict[str, Any]:
+    return {"low": found.low, "high": found.high, "assumed": found.assumed}
+
+
 def _parts(forecast: Forecast) -> Iterator[Any]:
     study, first = forecast.study, forecast.study.trials[0]
-    yield f"Study {study.name} on {first.dataset}, {first.device}: nothing is trained by --dry-run.\n"
+    yield f"Study {study.name} on {first.protocol.dataset}, {first.protocol.device}: nothing is trained by --dry-run.\n"
     yield _phases(forecast.trials)
     yield f"\n{_time(forecast)}\n"
     if forecast.spaces:
@@ -168,27 +183,35 @@ def _spaces(spaces: Mapping[str, Space]) -> Iterator[Any]:
 
 def _power(forecast: Forecast) -> Iterator[str]:
     found, numbers = forecast.detectable, forecast.spread
+    metric = forecast.study.trials[0].protocol.metric
+    if numbers is None:
+        yield (
+            f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
+            f"{metric.name} nothing is assumed."
+        )
+        return
     if found is None:
         yield "What the seeds can tell: no difference; at least two optimizers and --seeds 2 are needed."
         return
+    write = partial(_sizes, Scale(metric))
     yield (
-        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test accuracy of "
-        f"{_points(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of "
-        f"{_points(*found.alone)} in a single pair decided on beforehand."
+        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.name} of "
+        f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of "
+        f"{write(*found.alone)} in a single pair decided on beforehand."
     )
     yield (
-        f"Assumed: differences spread by {_points(numbers.low, numbers.high)} over seeds, as in published runs of a "
+        f"Assumed: differences spread by {write(numbers.low, numbers.high)} over seeds, as in published runs of a "
         "small CNN on Fashion-MNIST (DeepOBS fmnist_2c2d); the store has no trials of this protocol on 3 or more seeds."
         if numbers.assumed
-        else f"By the store's trials of this protocol, differences spread by {_points(numbers.low, numbers.high)} over "
+        else f"By the store's trials of this protocol, differences spread by {write(numbers.low, numbers.high)} over "
         f"seeds (median of {numbers.pairs} pairs of optimizers)."
     )
 
 
-def _points(low: float, high: float) -> str:
-    if low >= 1:
+def _sizes(scale: Scale, low: float, high: float) -> str:
+    if scale.metric.share and low >= 1:
         return "more than 100 pp, which is none"
-    return f"{_range(f'{100 * low:.2f}', f'{100 * high:.2f}')} pp"
+    return f"{_range(scale.bare(low), scale.bare(high))} {scale.unit}".strip()
 
 
 def _range(low: str, high: str) -> str:

@@ -20,7 +20,7 @@ def kernel(
 
     Example: surefoot kernel "adabound(final_lr=0.5)" --target latex
     """
-    from surefoot.compare.arm import parse_arms
+    from surefoot.comparison.arm import parse_arms
     from surefoot.compiler.emit.targets import emit
     from surefoot.errors import UsageError
     from surefoot.rules import RULES

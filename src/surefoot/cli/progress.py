@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from surefoot.compare import events
-from surefoot.compare.study import Observer, Study
-from surefoot.compare.trial import Trial
+from surefoot.analysis import wording
+from surefoot.analysis.scale import Scale
+from surefoot.comparison import events
+from surefoot.comparison.plan import Observer, Plan
+from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
 
 BESIDE_THE_NAME = 54
@@ -24,7 +26,7 @@ BESIDE_THE_NAME = 54
 
 
 @contextmanager
-def progress(study: Study, known: int, todo: Sequence[Trial]) -> Iterator[Observer]:
+def progress(study: Plan, known: int, todo: Sequence[Trial]) -> Iterator[Observer]:
     """Say what is to run, and give the function to call with each trial's events.
 
     Args:
@@ -42,13 +44,13 @@ def progress(study: Study, known: int, todo: Sequence[Trial]) -> Iterator[Observ
         yield Lines(many=many).observe
 
 
-def _opening(study: Study, known: int, todo: int) -> str:
+def _opening(study: Plan, known: int, todo: int) -> str:
     first = study.trials[0]
     finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)
-    running = f"{todo} to run, {workers} at a time on {first.device}" if todo else "nothing to run"
+    running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
     later = " What tuning chooses is measured after it." if study.tuning and todo else ""
-    return f"Study {study.name} on {first.dataset}: {known} trials, {finished}{running}.{later}"
+    return f"Study {study.name} on {first.protocol.dataset}: {known} trials, {finished}{running}.{later}"
 
 
 def _bars(console: Console) -> Progress:
@@ -73,10 +75,22 @@ def _name(trial: Trial, many: bool, longest: int = 26) -> str:
 
 
 def _result(trial: Trial, outcome: Outcome, last: float) -> str:
-    """Return how a trial ended, in words; `last` is its last validation accuracy."""
+    """Return how a trial ended, in words; `last` is its last validation metric."""
     if trial.purpose == "tune":
-        return f"validation accuracy {100 * last:.2f} %"
-    return f"test loss {outcome.test_loss:.4f}, accuracy {100 * outcome.test_metric:.2f} %"
+        return f"validation {_metric(trial, last)}"
+    return f"test {_figures(trial, outcome.test_loss, outcome.test_metric)}"
+
+
+def _figures(trial: Trial, loss: float, metric: float) -> str:
+    """Return both figures, or one, where the loss is the metric."""
+    words = f"loss {wording.loss(loss)}"
+    return words if trial.protocol.metric.name == "loss" else f"{words}, {_metric(trial, metric)}"
+
+
+def _metric(trial: Trial, value: float) -> str:
+    """Return the task's metric with its name: "accuracy 98.02 %"."""
+    metric = trial.protocol.metric
+    return f"{metric.name} {Scale(metric).value(value)}"
 
 
 class Bars:
@@ -93,11 +107,11 @@ class Bars:
             case events.Started(key, epoch):
                 self._start(key, trial, epoch)
             case events.Progress(key, epoch, step, _, loss):
-                self._move(key, step, f"{epoch}/{trial.epochs}", loss)
+                self._move(key, step, f"{epoch}/{trial.protocol.epochs}", loss)
             case events.EpochDone(key, epoch):
                 self._last[key] = epoch.validation_metric
-                step = epoch.epoch * trial.steps_per_epoch
-                self._move(key, step, f"{epoch.epoch}/{trial.epochs}", epoch.train_loss)
+                step = epoch.epoch * trial.protocol.steps_per_epoch
+                self._move(key, step, f"{epoch.epoch}/{trial.protocol.epochs}", epoch.train_loss)
             case events.Finished(key, outcome):
                 words = _result(trial, outcome, self._last.get(key, math.nan))
                 self._end(key, f"{_name(trial, self._many, 60)}: {words}")
@@ -105,17 +119,17 @@ class Bars:
                 self._end(key, f"{_name(trial, self._many, 60)}: {reason}")
 
     def _start(self, key: str, trial: Trial, epoch: int) -> None:
-        done, total = epoch * trial.steps_per_epoch, trial.epochs * trial.steps_per_epoch
+        done, total = epoch * trial.protocol.steps_per_epoch, trial.protocol.epochs * trial.protocol.steps_per_epoch
         if key in self._ids:  # its worker died
             self._bars.update(self._ids[key], completed=done)
             return
         name = _name(trial, self._many, min(26, max(self._bars.console.width - BESIDE_THE_NAME, 8)))
-        now = f"{min(epoch + 1, trial.epochs)}/{trial.epochs}"
+        now = f"{min(epoch + 1, trial.protocol.epochs)}/{trial.protocol.epochs}"
         # what was done before is no part of the speed from which the time left is reckoned
         self._ids[key] = self._bars.add_task(name, completed=done, total=total, epoch=now, loss="-")
 
     def _move(self, key: str, step: int, epoch: str, loss: float) -> None:
-        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=f"{loss:.4f}")
+        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=wording.loss(loss))
 
     def _end(self, key: str, words: str) -> None:
         if key in self._ids:
@@ -146,8 +160,8 @@ class Lines:
                 return f"goes on after epoch {epoch}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
-                    f"epoch {epoch.epoch}/{trial.epochs}, loss {epoch.train_loss:.4f}, "
-                    f"validation loss {epoch.validation_loss:.4f}, accuracy {100 * epoch.validation_metric:.2f} %"
+                    f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {wording.loss(epoch.train_loss)}, "
+                    f"validation {_figures(trial, epoch.validation_loss, epoch.validation_metric)}"
                 )
             case events.Finished(key, outcome):
                 return _result(trial, outcome, self._last.get(key, math.nan))

@@ -16,8 +16,9 @@ from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuni
 from surefoot.analysis import Table as Cells
 from surefoot.report import write_report
 from surefoot.store import Record
+from surefoot.store.records import Metric
 
-TUNING = "Tried: range of what was tried. Gain: test accuracy tuned minus untuned, paired by seed."
+TUNING = "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
 
 
 def conclude(
@@ -40,30 +41,28 @@ def print_result(summary: Summary, store: Path, report: Path) -> None:
     """Print the summary for people, at the width of their terminal."""
     console = Console(highlight=False, markup=False, emoji=False)
     for row in summary.rows:
-        for line in _lines(row):
+        for line in _lines(row, summary.metric):
             console.print(line, soft_wrap=True)
     _print_tables(console, table(summary))
     if tuning := tuning_table(summary):
         console.print("\nTuning", style="bold", end="")
         _print_tables(console, tuning)
-        console.print(TUNING, style="dim")
+        console.print(TUNING.format(metric=summary.metric.name), style="dim")
         for text in tuning_warnings(summary.tuning):
             console.print(text)
     console.print()
-    for text in (summary.verdict.text, *summary.notes):
+    for text in (summary.verdict.text, *summary.warnings, *summary.notes):
         console.print(text)
     console.print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
 
 
-def _lines(row: Row) -> list[str]:
-    """Return the tutorial's own two lines; the mean, where there are several seeds."""
+def _lines(row: Row, metric: Metric) -> list[str]:
+    """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
-    return [
-        f"Test loss using {row.label}: {row.test_loss.mean:.6f}{mean}",
-        f"Test accuracy using {row.label}: {row.test_metric.mean:.6f}{mean}",
-    ]
+    figures = {"loss": row.test_loss.mean, metric.name: row.test_metric.mean}
+    return [f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures.items()]
 
 
 def _print_tables(console: Console, cells: Cells) -> None:
@@ -75,11 +74,11 @@ def _print_tables(console: Console, cells: Cells) -> None:
 def _tables(cells: Cells, width: int) -> list[Table]:
     """Return the cells as one table, or as several below each other that all begin with the optimizer."""
     first, *rest = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
-    for count in range(1, len(rest) + 1):
-        size = -(-len(rest) // count)
-        parts = [[first, *rest[start : start + size]] for start in range(0, len(rest), size)]
-        if all(_width(part) <= width for part in parts):
-            break
+    parts: list[list[list[str]]] = [[first]]
+    for column in rest:
+        if len(parts[-1]) > 1 and _width([*parts[-1], column]) > width:
+            parts.append([first])
+        parts[-1].append(column)
     return [_table(part) for part in parts]
 
 

@@ -1,0 +1,105 @@
+"""Several studies at once: who is quick on how many tasks, and how good the results are on the whole.
+
+Times are epochs to each study's own target, medians over seeds; scores are shares of the way from guessing (or, where a
+task does not tell it, from what is usual after the first epoch) to the best optimizer's mean on the same task, which
+any metric has. Only optimizers that every study has take part: leaving out a hard task would look like being good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import fmean, median
+
+from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.interquartile import Aggregate, aggregate
+from surefoot.analysis.scale import Scale, scale_of
+from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
+from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
+from surefoot.errors import UsageError
+from surefoot.store.records import Record
+
+FEWEST_SEEDS = 3
+"""Seeds on each task from which an interquartile mean has an interval."""
+
+
+@dataclass(frozen=True)
+class SuiteSummary:
+    """Several studies in numbers, for each optimizer that all of them have, by its label.
+
+    `times` are median epochs to the `targets` of the `studies`, infinite where fewer than half of the seeds get there;
+    a study without a target is not in them. `algoperf` is the AlgoPerf score (None without any target), `profiles` the
+    performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means of the scores (None
+    with fewer than 2 studies or 3 seeds in any).
+    """
+
+    studies: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    targets: Mapping[str, float]
+    times: Mapping[str, Mapping[str, float]]
+    algoperf: Mapping[str, float] | None
+    profiles: Mapping[str, Profile] | None
+    aggregates: Mapping[str, Aggregate] | None
+
+
+def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
+    """The summary of several studies, given the records of each by its name.
+
+    Raises UsageError when there is no study, or no optimizer in all of them has finished or diverged.
+    """
+    arms = {name: {arm.label: arm for arm in group(records) if arm.judged} for name, records in studies.items()}
+    shared = [label for label in next(iter(arms.values()), {}) if all(label in found for found in arms.values())]
+    if not shared:
+        raise UsageError(f"the studies {', '.join(studies) or '(none)'} have no optimizer with a result in common.")
+    scales = {name: scale_of(records[0]) for name, records in studies.items()}
+    taking = {name: [found[label] for label in shared] for name, found in arms.items()}
+    targets = {name: target for name in studies if (target := _target(taking[name], scales[name])) is not None}
+    times = _times(taking, targets, scales)
+    enough = len(studies) > 1 and all(len(arm.finished) >= FEWEST_SEEDS for found in taking.values() for arm in found)
+    return SuiteSummary(
+        studies=tuple(studies),
+        optimizers=tuple(shared),
+        targets=targets,
+        times=times,
+        algoperf=algoperf_score(times) if targets else None,
+        profiles=performance_profiles(times) if len(targets) >= FEWEST_PROBLEMS else None,
+        aggregates=_aggregates(taking, scales) if enough else None,
+    )
+
+
+def _target(arms: Sequence[Arm], scale: Scale) -> float | None:
+    return choose_target(traces_by_clock(arms), scale)
+
+
+def _times(
+    arms: Mapping[str, Sequence[Arm]], targets: Mapping[str, float], scales: Mapping[str, Scale]
+) -> dict[str, dict[str, float]]:
+    times: dict[str, dict[str, float]] = {}
+    for name, target in targets.items():
+        arrived = arrivals(traces_by_clock(arms[name]), target, scales[name])
+        for arm in arms[name]:
+            reach = arrived.reach(arm.label)
+            epochs = reach.epochs if reach else None
+            times.setdefault(arm.label, {})[name] = inf if epochs is None else epochs
+    return times
+
+
+def _aggregates(arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> dict[str, Aggregate] | None:
+    scores: dict[str, dict[str, list[float]]] = {}
+    for name, found in arms.items():
+        best = scales[name].best(fmean(arm.metrics().values()) for arm in found)
+        start = _start(found)
+        if scales[name].gain(best) <= scales[name].gain(start):
+            return None  # nobody got anywhere, so there is no way of which to have a share
+        for arm in found:
+            shares = [(score - start) / (best - start) for score in arm.metrics().values()]
+            scores.setdefault(arm.label, {})[name] = shares
+    return {label: aggregate(of) for label, of in scores.items()}
+
+
+def _start(arms: Sequence[Arm]) -> float:
+    """What needs no training, or little."""
+    trials = [trial for arm in arms for trial in arm.finished]
+    chance = trials[0].protocol.get("chance")
+    return float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)

@@ -1,0 +1,266 @@
+"""A study judged by a loss or any other metric: words, signs, targets, tuning and warnings, beside accuracy."""
+
+import json
+from dataclasses import asdict, replace
+from math import nan
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from scipy import stats
+
+from samples import PROTOCOL, trial
+from surefoot.analysis import group, pair_table, summarize, table, tuning_table
+from surefoot.analysis.budget_curve import expected_best
+from surefoot.analysis.scale import Scale, scale_of
+from surefoot.analysis.target import choose_targets, traces_by_clock
+from surefoot.analysis.verdict import judge, noise
+from surefoot.analysis.wording import milliseconds, significant
+from surefoot.cli.result import print_result
+from surefoot.errors import UsageError
+from surefoot.store.records import Metric
+
+PERPLEXITY = Metric("perplexity", "min", share=False)
+ERROR = Metric("error", "min", share=True)
+
+
+def records_of(metric, label, scores, curve=None, **protocol):
+    """Finished trials with these test metrics at seeds 0, 1, ...; `curve` is the validation metric by epoch."""
+    made = []
+    for seed, score in enumerate(scores):
+        base = trial("Adam", seed=seed)
+        epochs = tuple(
+            replace(base.epochs[0], epoch=i, seconds=10.0 * i, validation_metric=value)
+            for i, value in enumerate(curve or (score,), 1)
+        )
+        made.append(
+            replace(
+                base,
+                key=f"{label}{seed}",
+                label=label,
+                study="mine",
+                epochs=epochs,
+                outcome=replace(base.outcome, test_metric=score),
+                protocol={**PROTOCOL, "metric": asdict(metric), **protocol},
+            )
+        )
+    return made
+
+
+LOW, HIGH = [30.1, 30.4, 30.2, 30.3, 30.6, 30.2, 30.5], [40.2, 40.9, 40.1, 40.6, 40.8, 40.3, 40.5]
+
+
+def test_where_less_is_better_the_lowest_wins():
+    summary = summarize([*records_of(PERPLEXITY, "a", HIGH), *records_of(PERPLEXITY, "b", LOW)])
+    verdict, (row,) = summary.verdict, summary.comparisons
+    assert (verdict.best, verdict.behind) == ("b", ("a",))
+    gaps = [x - y for x, y in zip(HIGH, LOW, strict=True)]
+    low, high = stats.t.interval(0.95, 6, loc=fmean(gaps), scale=stats.sem(gaps))
+    assert verdict.text == (
+        f"b has the lowest mean test perplexity (30.329, 7 seeds), ahead of a by {fmean(gaps):.1f} "
+        f"[{low:.2f}, {high:.1f}]."
+    )
+    assert (row.difference.mean, row.p, row.test) == (pytest.approx(fmean(gaps)), 2 / 2**7, "permutation")
+    assert row.wins.value == 0, "a is never better"
+    assert summary.groups == (("b",), ("a",))
+    assert pair_table(summary).rows[0][1].startswith("+10.2 [")
+
+
+def test_the_sign_of_the_metric_is_all_that_turns_the_verdict():
+    """The same scores negated, with the direction turned, are the same study."""
+    turned = Metric("score", "max", share=False)
+    down = summarize([*records_of(PERPLEXITY, "a", HIGH), *records_of(PERPLEXITY, "b", LOW)])
+    up = summarize([*records_of(turned, "a", [-x for x in HIGH]), *records_of(turned, "b", [-x for x in LOW])])
+    assert (up.verdict.best, up.verdict.behind, up.groups) == (down.verdict.best, down.verdict.behind, down.groups)
+    assert [row.p for row in up.comparisons] == [row.p for row in down.comparisons]
+    assert [row.wins for row in up.comparisons] == [row.wins for row in down.comparisons]
+
+
+def test_one_run_of_a_metric_without_yardstick_settles_nothing():
+    verdict = summarize([*records_of(PERPLEXITY, "a", [40.0]), *records_of(PERPLEXITY, "b", [30.0])]).verdict
+    assert (verdict.best, verdict.ties, verdict.open, verdict.behind) == ("b", (), ("a",), ())
+    assert verdict.yardstick is None
+    assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict.text
+    assert "One run cannot settle anything" in verdict.text
+
+
+def test_one_run_of_an_error_has_the_yardstick_of_a_share():
+    verdict = summarize([*records_of(ERROR, "a", [0.05]), *records_of(ERROR, "b", [0.02])]).verdict
+    assert (verdict.best, verdict.behind) == ("b", ("a",))
+    assert verdict.yardstick == pytest.approx(noise(0.98, 10_000))
+    assert noise(0.0, 10_000) == pytest.approx(noise(1.0, 10_000))
+
+
+def test_few_seeds_say_what_they_assume_and_many_do_not():
+    def text(seeds):
+        return judge(
+            group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])),
+            Scale(PERPLEXITY),
+        ).text
+
+    assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
+    assert "normally" not in text(6)
+
+
+def test_targets_lie_on_the_way_from_the_first_evaluation_to_the_best_end():
+    """From a median of 100 after the first epoch to 20: half of the way is 60, 98 % of it 21.6."""
+    fast = records_of(PERPLEXITY, "fast", [20.0], curve=(100.0, 30.0, 20.0))
+    slow = records_of(PERPLEXITY, "slow", [55.0], curve=(100.0, 70.0, 55.0))
+    timed = traces_by_clock(group(fast + slow))
+    chosen, around = choose_targets(timed, Scale(PERPLEXITY))
+    assert (chosen, around) == (21.6, (24.0, 21.6))  # half of the arms, one of two, get to it
+    reach = {row.label: row.reach for row in summarize(fast + slow).rows}
+    assert (reach["fast"].epochs, reach["fast"].seconds, reach["slow"].epochs) == (3, 30.0, None)
+    assert choose_targets(traces_by_clock(group(slow[:1])), Scale(ERROR))[1] == ()
+
+
+def test_targets_of_an_error_are_those_of_accuracy_turned():
+    found = records_of(ERROR, "a", [0.016], curve=(0.25, 0.06, 0.016))
+    assert choose_targets(traces_by_clock(group(found)), Scale(ERROR)) == (0.02, (0.03, 0.02))
+
+
+def test_a_metric_that_is_not_a_number_at_the_end_is_no_result():
+    (row,) = summarize(records_of(PERPLEXITY, "a", [nan])).rows
+    assert (row.n, row.diverged) == (0, 1)
+
+
+def search(metric, points, seeds=3):
+    """A search over these learning rates, whose best was measured beside the defaults, five better."""
+    base = records_of(metric, "x", [50.0] * seeds)
+    tried = []
+    for lr, value in points:
+        epochs = (
+            replace(base[0].epochs[0], validation_metric=100.0),
+            replace(base[0].epochs[0], epoch=2, seconds=20.0, validation_metric=50.0 if value is None else value),
+        )
+        one = replace(
+            base[0],
+            key=f"t{lr}",
+            label="x tuned",
+            seed=99,
+            purpose="tune",
+            epochs=epochs,
+            hyper={**base[0].hyper, "lr": lr},
+            outcome=replace(base[0].outcome, test_metric=nan, test_loss=nan),
+        )
+        tried.append(replace(one, status="diverged", outcome=None) if value is None else one)
+    chosen = [
+        replace(
+            r,
+            key=f"c{r.seed}",
+            label="x tuned",
+            hyper={**r.hyper, "lr": points[1][0]},
+            outcome=replace(r.outcome, test_metric=45.0 + r.seed),
+        )
+        for r in base
+    ]
+    return [*base, *tried, *chosen]
+
+
+def test_tuning_by_a_metric_of_which_less_is_better():
+    points = [(1e-4, 60.0), (1e-3, 40.0), (1e-2, 42.0), (1e-1, None)]
+    (row,) = (summary := summarize(search(PERPLEXITY, points))).tuning
+    assert (row.best, row.median, row.failure) == (40.0, 42.0, 60.0)
+    expected = expected_best([60, 40, 42, nan], [60, 40, 42, 60], higher=False, failure=60.0)
+    assert row.curve.mean == pytest.approx(expected)
+    assert row.curve.mean[0] == pytest.approx((60 + 40 + 42 + 60) / 4)
+    assert row.cumulative.uniform == pytest.approx(fmean(expected))
+    assert row.cumulative.early == pytest.approx(
+        sum(w * x for w, x in zip((0.4, 0.3, 0.2, 0.1), expected, strict=True))
+    )
+    assert row.good_rates.within == pytest.approx(0.05 * (100 - 40))
+    assert row.good_rates.share == pytest.approx(2 / 3)  # the cells of 1e-3 and 1e-2, of three decades
+    assert row.sensitivity.best == pytest.approx(1e-3)
+    assert row.sensitivity.low == pytest.approx(10 ** (-3 - 3 / 20))  # 43 of the line from 40 up to 60
+    assert (row.divergence.hits, row.divergence.of) == (1, 4)
+    assert row.gain.mean == pytest.approx(4.0), "five, four and three fewer"
+    assert tuning_table(summary).header[-1] == "Gain"
+    assert tuning_table(summary).rows[0][-1].startswith("+4.00 [")
+
+
+def test_sensitivity_needs_the_learning_rate_alone():
+    records = search(PERPLEXITY, [(1e-4, 60.0), (1e-3, 40.0)])
+    two = [replace(r, hyper={**r.hyper, "beta1": 0.5 + r.hyper["lr"]}) if r.purpose == "tune" else r for r in records]
+    assert summarize(records).tuning[0].sensitivity is not None
+    assert summarize(two).tuning[0].sensitivity is None
+
+
+def test_no_configuration_that_beats_guessing_is_warned_of():
+    def warned(metric, scores, chance):
+        return summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)).warnings
+
+    (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
+    assert warning.startswith("No configuration of a beat the 10.00 % of guessing (the best reached 10.40 %)")
+    assert warned(Metric(), [0.12, 0.1], 0.1) == ()
+    assert "27.000 of guessing (the best reached 28.000)" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
+    assert warned(PERPLEXITY, [26.0, 30.0], 27.0) == ()
+    assert warned(Metric(), [0.1], None) == ()
+
+
+def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
+    def arm(label, rule, hyper, loss):
+        made = records_of(Metric(), label, [0.9 + 0.001 * s for s in range(6)])
+        return [
+            replace(r, rule=rule, hyper=hyper, outcome=replace(r.outcome, train_loss=loss + 0.001 * r.seed**2))
+            for r in made
+        ]
+
+    momentum = arm("Momentum tuned", "sgd", {"lr": 0.1, "momentum": 0.9}, 0.1)
+    adam = arm("Adam tuned", "adam", {"lr": 0.01}, 0.2)
+    tuning = [replace(r[0], key=r[0].label, seed=99, purpose="tune") for r in (momentum, adam)]
+    (warning,) = summarize([*momentum, *adam, *tuning]).warnings
+    assert warning.startswith("Adam tuned lost to Momentum tuned on training loss")
+    assert summarize([*momentum, *adam]).warnings == (), "untuned, it says nothing"
+
+
+def test_metrics_are_not_mixed():
+    with pytest.raises(UsageError, match="metric is"):
+        summarize([*records_of(PERPLEXITY, "a", LOW), *records_of(ERROR, "b", [0.1])])
+
+
+def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
+    loss = Metric("loss", "min", share=False)
+    summary = summarize([*records_of(loss, "a", LOW), *records_of(loss, "b", HIGH)])
+    assert [name for name in table(summary).header if "gap" in name or "Test" in name] == ["Test loss", "Loss gap"]
+    content = json.loads(json.dumps(summary.to_json(), allow_nan=False))
+    assert content["metric"] == {"name": "loss", "better": "min", "share": False}
+    assert "accuracy" not in json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (40.0, "40.0"),
+        (131, "131"),
+        (0.42, "0.420"),
+        (9.999, "10.0"),
+        (1234.5, "1,234"),
+        (0, "0.00"),
+        (-0.0123, "−0.0123"),
+        (1.5e-7, "1.50e−07"),
+        (2.5e9, "2.50e+09"),
+    ],
+)
+def test_three_significant_digits(value, text):
+    assert significant(value) == text
+    assert milliseconds(value / 1000) == f"{text} ms"
+
+
+def test_the_scale_of_a_share_and_of_anything_else():
+    share, other = Scale(), scale_of(records_of(PERPLEXITY, "a", [1.0])[0])
+    assert (share.value(0.98024), share.size(0.0007), share.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
+    assert (other.value(30.3286), other.size(0.5), other.signed(0.5)) == ("30.329", "0.500", "+0.500")
+    assert (share.target(0.985), other.target(21.6)) == ("98.5 %", "21.6")
+    assert (share.resolution, other.resolution) == (1e-4, 0)
+    assert (share.best([1, 2]), other.best([1, 2]), other.worst([1, 2])) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, Metric("loss", "min", share=False)], ids=lambda one: one.name)
+def test_the_terminal_shows_any_metric_in_80_columns(monkeypatch, capsys, metric):
+    monkeypatch.setenv("COLUMNS", "80")
+    points = [(1e-4, 0.6), (1e-3, 0.4), (1e-2, 0.42)]
+    print_result(summarize(search(metric, points)), Path("store"), Path("report"))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert f"test {metric.name}" in out
+    assert "accuracy" not in out

@@ -1,0 +1,154 @@
+"""What a summary holds beside the table: arrivals, areas, profiles, groups, and several studies at once."""
+
+import json
+import time
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pytest
+
+from samples import article, diverged, study, trial
+from surefoot.analysis import plain, summarize, summarize_suite
+from surefoot.analysis.survival import kaplan_meier
+from surefoot.errors import UsageError
+
+
+def learning(label, accuracies, seed=0, score=0.9, **protocol):
+    """A trial whose validation accuracy goes through these values, ten seconds an epoch."""
+    base = trial("Adam", seed=seed)
+    epochs = tuple(
+        replace(base.epochs[0], epoch=i, seconds=10.0 * i, validation_metric=value)
+        for i, value in enumerate(accuracies, 1)
+    )
+    outcome = replace(base.outcome, test_metric=score)
+    protocol = {**base.protocol, **protocol}
+    return replace(base, key=f"{label}{seed}", label=label, epochs=epochs, outcome=outcome, protocol=protocol)
+
+
+def race(**protocol):
+    """Fast reaches 0.8 after 1, 2 and 1 epochs; slow after 2, 4 and never."""
+    fast = [(0.85, 0.88, 0.89, 0.89), (0.5, 0.82, 0.89, 0.89), (0.81, 0.85, 0.86, 0.87)]
+    slow = [(0.5, 0.80, 0.85, 0.86), (0.5, 0.6, 0.7, 0.81), (0.5, 0.55, 0.6, 0.65)]
+    return [
+        learning(label, curve, seed, curve[-1], **protocol)
+        for label, curves in (("fast", fast), ("slow", slow))
+        for seed, curve in enumerate(curves)
+    ]
+
+
+def test_arrivals_are_kaplan_meier_s_on_three_clocks():
+    summary = summarize(race())
+    assert summary.target == 0.8
+    arrived = next(one for one in summary.arrivals if one.target == 0.8)
+    assert arrived.epochs["slow"] == kaplan_meier([2, 4, 4], [True, True, False])
+    assert (arrived.steps["fast"].times, arrived.steps["fast"].median) == ((192, 384), 192)  # 48,000 images by 250
+    assert arrived.seconds["fast"].median == 10
+    reach = {row.label: row.reach for row in summary.rows}
+    assert (reach["slow"].reached, reach["slow"].of, reach["slow"].epochs, reach["slow"].seconds) == (2, 3, 4, 40)
+    assert [one.target for one in summary.arrivals] == [0.7, 0.8]
+
+
+def test_steps_count_the_last_batch_unless_it_is_dropped():
+    def steps(**protocol):
+        return summarize(race(batch_size=1000, train_size=1500, **protocol)).arrivals[-1].steps["fast"].times
+
+    assert steps() == (2, 4)
+    assert steps(drop_last=True) == (1, 2)
+    bare = [replace(r, protocol={"task": "x"}) for r in race()]
+    assert summarize(bare).arrivals[0].steps == {}
+
+
+def test_area_and_divergence_are_of_each_row():
+    records = race()
+    records[5] = diverged(records[5], 1)
+    fast, slow = summarize(records).rows
+    heights = [np.trapezoid(trial, dx=1) / 3 for trial in [[0.5, 0.80, 0.85, 0.86], [0.5, 0.6, 0.7, 0.81]]]
+    assert slow.area.mean == pytest.approx(np.mean(heights))
+    assert (slow.divergence.hits, slow.divergence.of, fast.divergence.value) == (1, 3, 0)
+
+
+def test_the_profile_over_seeds():
+    """Ratios to the faster one: seed 0: 1 and 2, seed 1: 1 and 2, seed 2: 1 and never."""
+    profiles = summarize(race()).profiles
+    assert (profiles.target, profiles.seeds) == (0.8, (0, 1, 2))
+    assert (profiles.epochs["fast"].ratios, profiles.epochs["fast"].shares) == ((1, 4), (1, 1))
+    assert profiles.epochs["slow"].ratios == (1, 2, 4)
+    assert profiles.epochs["slow"].shares == pytest.approx((0, 2 / 3, 2 / 3))
+    assert profiles.seconds == profiles.epochs, "all epochs took ten seconds"
+    assert summarize([r for r in race() if r.seed < 2]).profiles is None
+
+
+def test_comparisons_have_every_pair_and_groups_every_name():
+    summary = summarize(study(4, 8))
+    assert len(summary.comparisons) == 6
+    assert {row.test for row in summary.comparisons} == {"permutation"}
+    assert {label for group in summary.groups for label in group} == {row.label for row in summary.rows}
+    assert summary.groups[0][0] == summary.verdict.best
+    best = {pair.other: pair.p for pair in summary.verdict.pairs}
+    for row in summary.comparisons:
+        if summary.verdict.best in (row.a, row.b):
+            assert best[row.a if row.b == summary.verdict.best else row.b] == row.p
+    json.dumps(summary.to_json(), allow_nan=False)
+
+
+def three():
+    """Three tasks: A is twice as fast on two, and on the third B alone arrives."""
+    quick, late, never = (0.5, 0.85, 0.86, 0.86), (0.5, 0.6, 0.7, 0.85), (0.5, 0.55, 0.6, 0.65)
+    tasks = {"one": (quick, late), "two": (quick, late), "three": (never, quick)}
+    return {
+        name: [
+            learning(label, curve, seed, curve[-1] + 0.001 * seed, chance=0.1)
+            for label, curve in zip("AB", curves, strict=True)
+            for seed in range(3)
+        ]
+        for name, curves in tasks.items()
+    }
+
+
+def test_a_suite_has_algoperf_s_score_profiles_and_interquartile_means():
+    suite = summarize_suite(three())
+    assert suite.targets == {"one": 0.8, "two": 0.8, "three": 0.8}
+    assert suite.times == {"A": {"one": 2, "two": 2, "three": inf}, "B": {"one": 4, "two": 4, "three": 2}}
+    assert suite.algoperf == pytest.approx({"A": 2 / 3, "B": (2 / 3 + 2 / 3 + 1) / 3})  # max(0, 4 - r) / 3
+    assert suite.profiles["B"].shares == pytest.approx((1 / 3, 1, 1))
+    # shares of the way from 0.1 to the best mean: A's are 1 around two tasks and (0.651 - 0.1) / (0.861 - 0.1) on one
+    runs = sorted(
+        [(0.86 + 0.001 * s - 0.1) / 0.761 for s in range(3)] * 2 + [(0.65 + 0.001 * s - 0.1) / 0.761 for s in range(3)]
+    )
+    assert suite.aggregates["A"].mean == pytest.approx(np.mean(runs[2:-2]))
+    assert (suite.aggregates["A"].runs, suite.aggregates["A"].tasks) == (9, 3)
+    json.dumps(plain(suite), allow_nan=False)
+
+
+def test_a_suite_of_too_little_says_less():
+    records = three()
+    two = summarize_suite({name: records[name] for name in ("one", "two")})
+    assert two.profiles is None
+    assert two.algoperf == {"A": 1, "B": pytest.approx(2 / 3)}
+    few = summarize_suite({name: [r for r in found if r.seed < 2] for name, found in records.items()})
+    assert few.aggregates is None
+    with pytest.raises(UsageError, match="no optimizer"):
+        summarize_suite({"one": records["one"][:3], "two": records["two"][3:]})
+    with pytest.raises(UsageError, match=r"\(none\)"):
+        summarize_suite({})
+
+
+def test_ten_thousand_trials_are_summarized_in_seconds():
+    (one,) = article()[:1]
+    rng = np.random.default_rng(0)
+    records = [
+        replace(
+            one,
+            key=f"{label}{seed}",
+            label=label,
+            seed=seed,
+            rates=(),
+            outcome=replace(one.outcome, test_metric=float(rng.normal(0.95, 0.003))),
+        )
+        for label in "abcde"
+        for seed in range(2000)
+    ]
+    start = time.process_time()
+    assert len(summarize(records).comparisons) == 10
+    assert time.process_time() - start < 8  # 1.5 s
