@@ -29,6 +29,7 @@ LAYERS = [
     "comparison",
     "analysis",
     "report",
+    "progress",
     "study",
     "bench",
     "cli",

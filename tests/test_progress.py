@@ -2,13 +2,16 @@
 
 import io
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from surefoot.cli import progress
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
+from surefoot.progress.bars import Bars, empty_bars
+from surefoot.progress.board import Board
+from surefoot.store import Epoch, Outcome
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +23,8 @@ def trial():
 
 def bars(width=80):
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
-    drawn = progress._bars(console)
-    return drawn, progress.Bars(drawn, many=True)
+    drawn = empty_bars(console)
+    return drawn, Bars(drawn, many=True)
 
 
 def test_epochs_done_before_are_no_part_of_the_speed(trial):
@@ -51,3 +54,24 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     assert len(lines) == 1
     assert "loss 0.5000" in lines[0]
     assert lines[0].rstrip()[-1] != "…"
+
+
+def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):
+    tuned = replace(trial, arm=replace(trial.arm, label="x tuned"), purpose="tune")
+    other = replace(trial, arm=replace(trial.arm, label="x"), seed=1)
+    board = Board([trial, tuned, other])
+    assert board.__rich__().plain == "0 of 3 trials done, 0 running"
+    for one, accuracy in ((trial, 0.5), (tuned, 0.9), (other, 0.7)):
+        board.observe(one, events.Started(one.key, 0))
+        time.sleep(0.01)
+        board.observe(one, events.EpochDone(one.key, Epoch(1, 1.0, 0.1, 0.5, 0.1, accuracy), (), b""))
+    board.observe(trial, events.Finished(trial.key, Outcome(0.1, 0.5, 0.1, 0.5, 0.01, 0, 0)))
+    counts, best = board.__rich__().plain.splitlines()
+    assert counts.startswith("1 of 3 trials done, 2 running, about ")
+    assert best == f"Best validation accuracy so far: x 90.00 %, {trial.arm.label} 50.00 %"
+
+
+def test_epochs_done_before_are_no_part_of_the_boards_speed(trial):
+    board = Board([trial])
+    board.observe(trial, events.Started(trial.key, 4))
+    assert "left" not in board.__rich__().plain

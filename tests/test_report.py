@@ -9,13 +9,15 @@ import time
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from samples import article, diverged, running, study, trial
 from surefoot.analysis import group, summarize, table
-from surefoot.compare.arm import parse_arms
+from surefoot.analysis.intervals import t_interval
+from surefoot.comparison.arm import parse_arms
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
@@ -73,7 +75,8 @@ def test_page_refers_to_nothing_outside_itself():
     page = render(article(2))
     for tag, attributes in Tags(page).found:
         assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
-        assert not {"src", "href", "srcset", "action", "data"} & set(attributes)
+        assert not {"src", "srcset", "action", "data"} & set(attributes)
+        assert attributes.get("href", "#").startswith("#")
     rest = without_bundle(page)
     assert "://" not in rest
     assert "@import" not in rest
@@ -96,19 +99,23 @@ def test_bundle_is_small_and_loads_nothing_by_itself():
 def test_names_of_users_cannot_become_markup():
     page = render(hostile())
     tags = Tags(page)
-    assert sum(tag == "script" for tag, _ in tags.found) == len(tags.specs) + 2  # the bundle and the page's own
+    assert (
+        sum(tag == "script" for tag, _ in tags.found) == len(tags.specs) + 3
+    )  # the bundle, the page's own and the raw data
     assert not any("onerror" in attributes for _, attributes in tags.found)
     assert not any(tag == "img" for tag, _ in tags.found)
     assert "{{ 7 * 7 }}" in without_bundle(page)
     data = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
     assert len(data) == len(tags.specs)
+    packed = re.search(r'<script type="application/gzip" id="records">(.*?)</script>', page)[1]
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", packed)
     assert not any("<" in text for text in data)
     labels = {
         row["optimizer"]
         for spec in tags.specs
         for data in spec["datasets"].values()
         for row in data
-        if "optimizer" in row
+        if row.get("optimizer")
     }
     assert labels == set(HOSTILE)
 
@@ -133,19 +140,33 @@ def test_verdict_comes_before_the_table_and_the_figures():
 def test_curves_carry_the_recorded_values():
     records = article()
     by_name = {figure.name: figure.spec() for figure in figures(group(records))}
-    assert list(by_name) == ["curves-epoch", "curves-seconds", "generalization", "step-sizes"]
+    assert list(by_name) == ["curves-epoch", "generalization", "step-sizes"]
     adam = [row for row in by_name["curves-epoch"]["datasets"]["averaged"] if row["optimizer"] == "Adam"]
     assert [row["validation_loss"] for row in adam] == [epoch.validation_loss for epoch in records[2].epochs]
     assert [row["seconds"] for row in adam] == [epoch.seconds for epoch in records[2].epochs]
 
 
-def test_band_spans_the_seeds_around_their_mean():
-    records = article(4)
+def test_band_spans_few_seeds_around_their_mean():
+    records = article(3)
     rows = figures(group(records))[0].spec()["datasets"]["averaged"]
     last = [record.epochs[-1].validation_loss for record in records if record.label == "Adam"]
     row = next(row for row in rows if row["optimizer"] == "Adam" and row["epoch"] == 5)
-    assert (row["validation_loss_low"], row["validation_loss_high"]) == (min(last), max(last))
-    assert row["validation_loss"] == pytest.approx(sum(last) / 4)
+    assert [row["validation_loss_low"], row["validation_loss_high"]] == [
+        float(f"{v:.6g}") for v in (min(last), max(last))
+    ]
+    assert row["validation_loss"] == pytest.approx(sum(last) / 3)
+
+
+def test_band_of_several_seeds_is_the_interval_of_the_mean():
+    records = article(6)
+    row = next(
+        row
+        for row in figures(group(records))[0].spec()["datasets"]["averaged"]
+        if row["optimizer"] == "Adam" and row["epoch"] == 5
+    )
+    interval = t_interval([record.epochs[-1].validation_loss for record in records if record.label == "Adam"])
+    assert row["validation_loss_low"] == pytest.approx(interval.low, rel=1e-5)
+    assert row["validation_loss_high"] == pytest.approx(interval.high, rel=1e-5)
 
 
 def test_bounds_of_adabound_are_drawn_and_no_one_else_s():
@@ -282,14 +303,21 @@ def test_figures_are_written_in_each_format(tmp_path):
     paths = write_figures([trial(), trial("Adagrad")], tmp_path)
     assert {path.name for path in paths} == {
         f"{name}.{kind}"
-        for name in ("curves-epoch", "curves-seconds", "generalization", "step-sizes")
+        for name in (
+            "curves-epoch",
+            "curves-step",
+            "curves-seconds",
+            "generalization",
+            "step-sizes",
+            "time-to-target",
+        )
         for kind in ("svg", "png")
     }
     assert (tmp_path / "generalization.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "curves-epoch.svg").read_text()
     assert svg.startswith("<svg")
     assert ">Adagrad<" in svg  # a saved figure has its legend
-    assert ">Loss and accuracy by epoch<" in svg
+    assert ">Loss and accuracy while training<" in svg
     assert svg.count('fill="#0072B2"') > 5
     fan = (tmp_path / "step-sizes.svg").read_text()
     assert ">lr 0.01<" in fan
@@ -344,6 +372,10 @@ def test_twelve_optimizers_look_different():
 
 
 def test_package_holds_the_template():
-    from importlib.resources import files
-
-    assert Path(str(files("surefoot.report") / "template.html.j2")).is_file()
+    folder = files("surefoot.report") / "templates"
+    assert {Path(str(file)).name for file in folder.iterdir()} == {
+        "macros.html.j2",
+        "page.html.j2",
+        "script.js",
+        "style.css.j2",
+    }

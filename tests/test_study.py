@@ -72,7 +72,7 @@ def test_the_verdict_and_the_table_name_all(study):
     assert "SGD" in study.verdict
     text = str(study.table())
     assert all(label in text for label in ("SGD tuned", "mine tuned", "Refuser"))
-    assert max(map(len, text.splitlines())) <= 160
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_the_best_can_be_built_for_another_model(study):

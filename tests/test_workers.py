@@ -9,16 +9,19 @@ import time
 import pytest
 
 from surefoot.comparison import pool
+from surefoot.comparison.local import LocalHost
+from surefoot.comparison.pool import Pool
+from surefoot.comparison.sharing import shared
 from surefoot.errors import TrialError
 
 INTERRUPTED_WHILE_PLANNING = """
-import surefoot.comparison.planning
+import surefoot.comparison.planning as planning
 from surefoot.cli.__main__ import main
 
-def plan(*_):
+def ask(*_):
     exec("raise KeyboardInterrupt")
 
-surefoot.comparison.planning.plan = plan
+planning.ask = ask
 main()
 """
 
@@ -29,6 +32,7 @@ def broken_torch(tmp_path, monkeypatch):
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('libtorch is missing')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
 
 
 @pytest.mark.usefixtures("broken_torch")
@@ -41,34 +45,101 @@ def test_workers_that_cannot_import_end_the_command_with_one_message(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.fixture
+def host():
+    """This machine, with nothing to train."""
+    with shared(None) as task:
+        yield LocalHost(task, "cpu")
+
+
 @pytest.mark.usefixtures("broken_torch")
-def test_a_worker_does_not_hear_ctrl_c_from_its_first_moment():
-    worker = pool.Worker({}, "cpu")
+def test_a_worker_does_not_hear_ctrl_c_from_its_first_moment(host):
+    worker = host.start()
     try:
         for _ in range(20):
-            os.kill(worker.process.pid, signal.SIGINT)
+            os.kill(worker.pid, signal.SIGINT)
             time.sleep(0.01)
-        assert isinstance(worker.connection.recv(), TrialError)
+        assert isinstance(worker.listen(), TrialError)
     finally:
         worker.stop()
 
 
-def test_workers_already_started_are_stopped_when_the_next_cannot_be(monkeypatch):
+def test_workers_already_started_are_stopped_when_the_next_cannot_be():
     started, stopped = [], []
 
-    class Second:
-        def __init__(self, *_):
+    class Narrow:
+        def start(self):
             if started:
                 raise OSError("no more processes")
             started.append(self)
+            return self
 
         def stop(self):
             stopped.append(self)
 
-    monkeypatch.setattr(pool, "Worker", Second)
     with pytest.raises(OSError, match="no more processes"):
-        list(pool.Pool(2, {}, "cpu").run([], lambda _: None))
+        list(Pool(Narrow(), 2).run([None, None], lambda _: None))
     assert stopped == started
+
+
+def test_workers_that_hang_at_their_start_are_not_waited_for_without_limit(host, monkeypatch, tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("import time; time.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pool, "START_SECONDS", 1.0)
+    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer --workers"):
+        list(Pool(host, 1).run([None], lambda _: None))
+
+
+def test_a_worker_whose_driver_is_killed_while_it_starts_says_nothing():
+    for delay in (0, 0.02, 0.1, 0.3, 1):
+        code = f"{DRIVER}\nprint(flush=True)\ntime.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
+            driver.stdout.readline()
+            time.sleep(delay)
+            driver.kill()
+            assert driver.communicate(timeout=30)[1] == b""  # which ends when the last worker has closed it
+
+
+DRIVER = """
+import time
+from surefoot.comparison.local import LocalHost
+from surefoot.comparison.sharing import shared
+
+task = shared(None)
+host = LocalHost(task.__enter__(), "cpu")
+workers = [host.start() for _ in range(3)]
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_in_the_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
+    )
+    assert ended.stdout == "the script runs\n{'finished'}\n"
+
+
+SCRIPT = """
+import numpy as np
+import torch
+
+import surefoot
+from surefoot.comparison.planning import Options, plan
+from surefoot.store import Store
+from surefoot.tasks.custom import task
+
+print("the script runs")
+
+def make_net():
+    return torch.nn.Linear(3, 2)
+
+inputs, targets = torch.randn(40, 3), torch.zeros(40, dtype=torch.long)
+made = task(model=make_net, data=((inputs, targets), (inputs, targets)))
+planned = plan(made, Options(optimizers=("sgd", "adam"), only=True, epochs=1, seeds=1, trials=0, device="cpu"))
+with Store("results.sqlite") as store:
+    print({record.status for record in planned.run(store, lambda *_: None)})
+"""
 
 
 def test_ctrl_c_while_python_runs_text_ends_with_130_under_dash_m(tmp_path):

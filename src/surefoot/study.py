@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from surefoot.analysis import Summary, Table, summarize, table
 from surefoot.comparison.arm import Arm
@@ -15,14 +15,11 @@ from surefoot.comparison.opt import arms_of
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.planning import Options, ask
 from surefoot.errors import TrialError, UsageError
-from surefoot.cli.progress import progress
+from surefoot.progress import progress
 from surefoot.report import write_report
 from surefoot.store import Record, Store
 from surefoot.store.records import Better
 from surefoot.tasks import Task
-
-if TYPE_CHECKING:
-    from torch import nn
 
 STORE = Path("surefoot-results/results.sqlite")
 OPTIMIZERS = ("momentum", "adam", "adabound")
@@ -31,7 +28,7 @@ OPTIMIZERS = ("momentum", "adam", "adabound")
 def compare(
     task: str | Task | None = None,
     *,
-    model: Callable[[], nn.Module] | None = None,
+    model: Callable[[], Any] | None = None,
     data: Any = None,
     optimizers: Sequence[Any] = OPTIMIZERS,
     loss: Callable[[Any, Any], Any] | None = None,

@@ -6,6 +6,7 @@ all have finished.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surefoot.analysis.intervals import Interval
@@ -22,6 +23,9 @@ from surefoot.analysis.wording import (
     with_bounds,
 )
 
+WIDTH = 100
+"""Columns of a terminal or a notebook that a printed table may take."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -29,6 +33,35 @@ class Table:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def parts(self, width: int) -> list[Table]:
+        """The table as one, or as several that all begin with the first column, none wider than so many characters.
+
+        Cells may have several lines. A column that is wider than that has a part for itself.
+        """
+        first, *rest = [[name, *(row[i] for row in self.rows)] for i, name in enumerate(self.header)]
+        found = [[first]]
+        for column in rest:
+            if len(found[-1]) > 1 and _width([*found[-1], column]) > width:
+                found.append([first])
+            found[-1].append(column)
+        return [Table(tuple(c[0] for c in part), tuple(zip(*(c[1:] for c in part), strict=True))) for part in found]
+
+    def __str__(self) -> str:
+        """The table as text, in parts of at most `WIDTH` characters."""
+        return "\n\n".join("\n".join(_lines(part)) for part in self.parts(WIDTH))
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    lines = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
+    return sum(lines) + 2 * (len(columns) - 1)
+
+
+def _lines(part: Table) -> list[str]:
+    """The lines of a table: the first column to the left, the others to the right."""
+    rows = [part.header, *part.rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for first, *rest in rows]
 
 
 def table(summary: Summary) -> Table:

@@ -19,7 +19,7 @@ def check(
     calibration: Annotated[
         bool, typer.Option("--calibration", help="How often the verdict is wrong, and what it finds, in simulation.")
     ] = False,
-    studies: Annotated[int, typer.Option(help="Simulated studies for each row of the calibration.")] = 2000,
+    studies: Annotated[int, typer.Option(help="Simulated studies for each row of the calibration.")] = 5000,
     seed: Annotated[int, typer.Option(help="Of all that the calibration draws; the same gives the same numbers.")] = 0,
     store: Annotated[
         Path | None, typer.Option("--store", help="Also resample the seeds of the optimizers in this store.")

@@ -45,6 +45,14 @@ def compare(
     data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for data files.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at a time; default: one a core.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    engine: Annotated[str, typer.Option(help="Where trials run: local, or ray for a Ray cluster.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster: auto finds it.")] = None,
+    gpus_per_trial: Annotated[float, typer.Option(help="On a Ray cluster; 0.25: four share a GPU.")] = 0.0,
+    trial_timeout: Annotated[float | None, typer.Option(help="Seconds after which a trial has failed.")] = None,
+    trial_memory: Annotated[str | None, typer.Option(help="What a trial may use at most, such as 4GB.")] = None,
+    checkpoints: Annotated[
+        str | None, typer.Option(help="Folder or URL (s3://...) for checkpoints; default: the store.")
+    ] = None,
     store: StorePath = RESULTS / "results.sqlite",
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and train nothing.")] = False,
@@ -54,9 +62,11 @@ def compare(
 
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
-    from surefoot.cli.progress import progress
+    from surefoot.comparison.executor import Engine
+    from surefoot.comparison.limits import Limits, parse_bytes
     from surefoot.comparison.planning import Options, ask
     from surefoot.files import check_writable
+    from surefoot.progress import progress
     from surefoot.store import Store
 
     options = Options(
@@ -73,6 +83,13 @@ def compare(
         device=device,
         dataset=dataset,
         data_dir=data_dir,
+        engine=Engine(
+            name=engine,
+            address=address,
+            gpus=gpus_per_trial,
+            limits=Limits(trial_timeout, parse_bytes(trial_memory) if trial_memory else None),
+            checkpoints=checkpoints,
+        ),
     )
     request = ask(study, options)
     if dry_run:

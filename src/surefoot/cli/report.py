@@ -16,14 +16,16 @@ def report(
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     figures: Annotated[Path | None, typer.Option(help="Also write each figure as SVG and PNG to this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write every epoch of every trial to this CSV file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write verdict and tables to this Markdown file.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Also write the tables to this LaTeX file (booktabs).")] = None,
     as_json: Json = False,
 ) -> None:
     """Write the report of the newest run of a study from the store; nothing is trained.
 
-    Example: surefoot report article --figures figures --csv epochs.csv
+    Example: surefoot report article --figures figures --csv epochs.csv --latex tables.tex
     """
     from surefoot.cli.result import conclude
-    from surefoot.report import write_csv, write_figures
+    from surefoot.report import write_csv, write_figures, write_latex, write_markdown
     from surefoot.store import Store, newest_run, one_name_each
 
     with Store(store, readonly=True) as results:
@@ -32,4 +34,8 @@ def report(
         write_figures(records, figures)
     if csv:
         write_csv(records, csv)
+    if markdown:
+        write_markdown(records, markdown)
+    if latex:
+        write_latex(records, latex)
     conclude(records, store, out, as_json=as_json)

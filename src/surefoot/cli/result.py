@@ -66,31 +66,15 @@ def _lines(row: Row, metric: Metric) -> list[str]:
 
 
 def _print_tables(console: Console, cells: Cells) -> None:
-    for part in _tables(cells, console.width):
+    for part in cells.parts(console.width):
         console.print()
-        console.print(part)
+        console.print(_drawn(part))
 
 
-def _tables(cells: Cells, width: int) -> list[Table]:
-    """Return the cells as one table, or as several below each other that all begin with the optimizer."""
-    first, *rest = [[name, *(row[i] for row in cells.rows)] for i, name in enumerate(cells.header)]
-    parts: list[list[list[str]]] = [[first]]
-    for column in rest:
-        if len(parts[-1]) > 1 and _width([*parts[-1], column]) > width:
-            parts.append([first])
-        parts[-1].append(column)
-    return [_table(part) for part in parts]
-
-
-def _width(columns: list[list[str]]) -> int:
-    lines = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
-    return sum(lines) + 2 * (len(columns) - 1)
-
-
-def _table(columns: list[list[str]]) -> Table:
+def _drawn(cells: Cells) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for index, (name, *_) in enumerate(columns):
+    for index, name in enumerate(cells.header):
         drawn.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
-    for row in zip(*(column[1:] for column in columns), strict=True):
+    for row in cells.rows:
         drawn.add_row(*row)
     return drawn

@@ -60,6 +60,7 @@ class Engine:
         cpus: cores that a trial takes on a Ray cluster.
         gpus: GPUs that a trial takes on a Ray cluster; 0.25 lets four share one.
         limits: time and memory of a trial.
+        checkpoints: a folder or a URL for them; None keeps them in the store.
     """
 
     name: str = "local"
@@ -67,6 +68,7 @@ class Engine:
     cpus: float = 1.0
     gpus: float = 0.0
     limits: Limits = field(default_factory=Limits)
+    checkpoints: str | None = None
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:

@@ -8,6 +8,7 @@ reserve far more than they use.
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import threading
 import time
@@ -55,6 +56,16 @@ def private_memory() -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes that `4GB`, `1.5 GB`, `500MB` or `2GiB` stands for; `UsageError` for other text."""
+    found = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    try:
+        number, unit, binary = found.groups() if found else ("", "", "")
+        return int(float(number) * (1024 if binary else 1000) ** (" kmgt".index(unit) if unit else 0))
+    except ValueError:
+        raise UsageError(f"{text!r} is no amount of memory; write it as 4GB or 500MB.") from None
 
 
 def in_words(size: int) -> str:

@@ -14,6 +14,7 @@ from math import inf
 
 from surefoot.comparison.arm import Arm
 from surefoot.comparison.budget import Timing
+from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
 from surefoot.comparison.executor import Engine, Executor, open_executor
 from surefoot.comparison.protocol import Protocol
@@ -106,10 +107,12 @@ class Plan:
         size = min(self.workers, len(todo))
         with open_executor(self.engine, self.task, self.protocol.device, size) as executor:
             by_key = {trial.key: trial for trial in todo}
-            with closing(executor.run(todo, lambda key: _checkpoint(store, key), deadline=clock.deadline)) as told:
+            checkpoints = Checkpoints(store, self.engine.checkpoints)
+            with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
                 for event in told:
-                    _save(store, event, by_key, executor)
+                    _save(store, event, by_key, executor, checkpoints)
                     if isinstance(event, End):
+                        checkpoints.drop(event.key)
                         clock.save()
                     observe(by_key[event.key], event)
             clock.save()
@@ -119,7 +122,7 @@ class Plan:
 
         One that failed is tried again.
         """
-        known = list(self.trials) if self.tuning is None else self._known(_by_key(store))
+        known = list(self.trials) if self.tuning is None else self._known(_by_key(store, curves=False))
         statuses = store.statuses([trial.key for trial in known])
         return known, [trial for trial in known if statuses.get(trial.key) not in ENDED]
 
@@ -135,7 +138,11 @@ class Plan:
 
     def arm(self, store: Store, label: str) -> Arm:
         """Return the optimizer of a label, `UsageError` with the close matches if there is none."""
-        arms = {trial.arm.label: trial.arm for trial in self._known(_by_key(store)) if trial.purpose == "measure"}
+        arms = {
+            trial.arm.label: trial.arm
+            for trial in self._known(_by_key(store, curves=False))
+            if trial.purpose == "measure"
+        }
         if label not in arms:
             raise unknown("optimizer of this study", label, arms)
         return arms[label]
@@ -163,22 +170,17 @@ class Clock:
             self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
 
 
-def _by_key(store: Store) -> dict[str, Record]:
-    return {record.key: record for record in store.records()}
+def _by_key(store: Store, *, curves: bool = True) -> dict[str, Record]:
+    return {record.key: record for record in store.records(curves=curves)}
 
 
-def _checkpoint(store: Store, key: str) -> bytes | None:
-    saved = store.checkpoint(key)
-    return None if saved is None else saved[1]
-
-
-def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Executor) -> None:
+def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Executor, checkpoints: Checkpoints) -> None:
     """Write what an event says; progress within an epoch is not kept."""
     match event:
         case Started(key):
             store.begin(trials[key].record(executor.environment))
-        case EpochDone(key, epoch, rates, checkpoint):
-            store.save_epoch(key, epoch, rates, checkpoint)
+        case EpochDone():
+            checkpoints.save(event)
         case Finished(key, outcome):
             store.finish(key, outcome)
         case Diverged(key, reason):

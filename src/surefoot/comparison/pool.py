@@ -91,7 +91,7 @@ class Pool:
     Args:
         host: where the workers run.
         size: how many there are, at the most.
-        seconds: how long a trial may take.
+        seconds: how long a trial may take, from its first step on; and before that, until it begins.
     """
 
     def __init__(self, host: Host, size: int, seconds: float | None = None) -> None:
@@ -163,7 +163,7 @@ class Pool:
     def _note(self, post: Post, queue: Queue, event: Event) -> None:
         """Draw the consequences of an event."""
         if isinstance(event, Started):
-            self.environment = post.environment or {}
+            self.environment, post.since = post.environment or {}, time.monotonic()
         elif isinstance(event, EpochDone):
             queue.deaths.pop(event.key, None)
         elif isinstance(event, End):

@@ -6,6 +6,7 @@ What stands at its oldest value is left out of the content, so that results from
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from surefoot.store.records import Metric
@@ -54,7 +55,7 @@ class Protocol:
     fingerprint: str = ""
     chance: float | None = None
 
-    @property
+    @cached_property
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
         every = {"version": VERSION, **asdict(self)}

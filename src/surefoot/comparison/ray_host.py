@@ -8,6 +8,8 @@ task imports have to be installed on every node; code of the user's own files tr
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,9 +40,13 @@ class FromObjects:
 
 
 class Actor:
-    """What runs on the cluster: a worker's thread, a way in and a way out."""
+    """What runs on the cluster: a worker's thread, a way in and a way out.
 
-    def __init__(self, job: Job) -> None:
+    `paths` are where the driver finds modules; a node that shares its files finds them there too.
+    """
+
+    def __init__(self, job: Job, paths: Sequence[str]) -> None:
+        sys.path += [path for path in paths if path not in sys.path]
         self._orders: SimpleQueue[Order] = SimpleQueue()
         self._messages: SimpleQueue[Message] = SimpleQueue()
         threading.Thread(target=work, args=(job, self._orders.get, self._messages.put), daemon=True).start()
@@ -64,7 +70,7 @@ class RayWorker:
     """
 
     def __init__(self, kind: Any, job: Job) -> None:
-        self._actor = kind.remote(job)
+        self._actor = kind.remote(job, [path for path in sys.path if isinstance(path, str)])
         self.messages = self._actor.messages.options(num_returns="streaming").remote()
 
     def give(self, order: Order) -> None:
@@ -145,7 +151,7 @@ def _connect(engine: Engine) -> None:
     if engine.address is not None and engine.address.startswith("ray://"):
         raise UsageError(f"{engine.address} is Ray's client; run this on the cluster, with --address auto.")
     try:
-        ray.init(address=engine.address or "local", log_to_driver=False, logging_level="error")
+        ray.init(address=engine.address or "local", log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, ConnectionError, ValueError, RuntimeError) as error:
         where = f"at {engine.address}" if engine.address else "on this machine"
         raise UsageError(

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from surefoot.comparison.arm import Arm
@@ -29,7 +30,7 @@ class Trial:
     protocol: Protocol
     purpose: Purpose = "measure"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that tell this trial from any other."""
         parts = [self.arm.rule, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]

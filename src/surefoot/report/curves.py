@@ -1,134 +1,151 @@
-"""Curves of loss and accuracy, training and validation, against epochs and against seconds.
+"""Curves of loss and metric, training and validation, against epochs, steps or seconds, with the test at the end.
 
-With several seeds: the line is the mean over finished trials, the band runs from the lowest to the highest of them.
-Trials that diverged or have not finished are not averaged, which would change the mean where they stop; each is a
-thin dotted line of its own. Training and validation share their scale, so the gap between them can be seen.
+With several seeds: the line is the mean over finished trials; the band is the 95 % interval of that mean, or runs from
+the lowest to the highest seed where there are fewer than four, whose interval would fill the picture. Trials that
+diverged or have not finished are not averaged, which would change the mean where they stop; each is a thin dotted line
+of its own. Training and validation share their scale, so the gap between them can be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from statistics import fmean
-from typing import Any
+from itertools import product
 
 import altair as alt
 
 from surefoot.analysis import Arm
-from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
-from surefoot.report.scales import SMALLEST_LOSS, accuracy_axis, log_axis, log_domain
-from surefoot.report.theme import CROSS, Style
-from surefoot.store.records import Epoch, Record
+from surefoot.report.clocks import EPOCHS, Clock, clock_switch, clocks
+from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, MEASURES, heights, interval_is_drawn, quantities, rows_of
+from surefoot.report.figure import Figure, Panel, Rows, Switch, View, chart_of, colour, lines, shape
+from surefoot.report.quantity import Growth, Quantity
+from surefoot.report.reference import Reference
+from surefoot.report.scales import Axes, Axis
+from surefoot.report.theme import CROSS, TEXT, Style
+from surefoot.report.thin import left_out
 
-MEASURES = ("train_loss", "validation_loss", "train_metric", "validation_metric")
-ENDS = ("y", "low", "high")
-TITLES = {
-    "train_loss": "Training loss",
-    "validation_loss": "Validation loss",
-    "train_metric": "Training accuracy",
-    "validation_metric": "Validation accuracy",
-}
+TIMES: tuple[Growth, ...] = ("linear", "log")
+NAMES = {"train": "Training", "validation": "Validation"}
 CAPTION = (
-    "Training figures are means over an epoch's batches while the weights were moving, so they lag behind; validation "
-    "figures are taken at the end of the epoch. Loss axes are logarithmic; accuracy axes stretch towards 100 %, so "
-    "that equal steps are equal factors in errors made."
+    "What to see: which line falls first (speed of convergence), where it levels off, and whether validation follows; "
+    "against seconds, a costly step moves a line to the right. Training figures are means over an epoch's batches "
+    "while the weights were moving, so they lag behind; validation figures are taken at the end of the epoch."
 )
+STRETCHED = "On the log axis of {0}, equal steps are equal factors in errors made."
+PUBLISHED = "Dashed lines with diamonds: published numbers, listed at the end of this page."
 
 
 @dataclass(frozen=True)
-class Clock:
-    """What a curve runs against: the field, its axis title and what the caption says about it."""
+class Look:
+    """What the panels share: styles, the rows of each kind, the clocks, and the axes of each quantity."""
 
-    field: str
-    title: str
-    heading: str
-    caption: str
+    styles: Sequence[Style]
+    data: Mapping[str, Rows]
+    clocks: Sequence[Clock]
+    clock: Clock
+    quantities: Mapping[str, Quantity]
+    axes: Mapping[str, Mapping[Growth, Axis]]
 
-
-EPOCHS = Clock(
-    "epoch",
-    "epoch",
-    "Loss and accuracy by epoch",
-    "What to see: which line falls first (speed of convergence), where it levels off, and whether validation follows.",
-)
-SECONDS = Clock(
-    "seconds",
-    "training time (s)",
-    "Loss and accuracy by training time",
-    "What to see: the same curves in seconds of training, evaluation not counted; a costly step moves a line right.",
-)
+    def times(self, clock: Clock, growth: Growth) -> Axis:
+        """The horizontal axis."""
+        return clock.axis((row.get(clock.field) for rows in self.data.values() for row in rows), growth)
 
 
-def curves(arms: Sequence[Arm], looks: Sequence[Style], clock: Clock) -> Figure:
-    """Four panels of curves against one clock."""
-    averaged = [point for arm in arms for point in _averaged(arm)]
-    single = [point for arm in arms for trial in arm.trials for point in _single(trial, arm)]
-    seeds = max((len(arm.finished) for arm in arms), default=0)
-    panels = tuple(_panel(measure, clock, averaged, single, looks) for measure in MEASURES)
+def curves(
+    arms: Sequence[Arm], looks: Sequence[Style], clock: Clock = EPOCHS, references: Sequence[Reference] = ()
+) -> Figure:
+    """Four panels: a file shows them against `clock`, the page against any clock that the protocol tells."""
+    data, singles = rows_of(arms, references)
+    kinds = quantities(arms)
+    axes = {kind: quantity.axes(heights(arms, data, kind)) for kind, quantity in kinds.items()}
+    known = clocks(arms[0].trials[0].protocol) if arms else (EPOCHS,)
+    look = Look(looks, {name: rows for name, rows in data.items() if rows}, known, clock, kinds, axes)
+    some = data["averaged"] or data["single"]
     return Figure(
         name=f"curves-{clock.field}",
-        title=clock.heading,
-        caption=" ".join([clock.caption, CAPTION, *_how_drawn(seeds, bool(single))]),
-        panels=panels if averaged or single else (),
-        datasets={"averaged": averaged, "single": single},
+        title=f"Loss and {kinds['metric'].title} while training",
+        caption=" ".join([CAPTION, *_how_drawn(arms, look), *left_out(*singles, "single trials")]),
+        panels=tuple(_panel(measure, look) for measure in MEASURES) if some else (),
+        datasets=look.data,
         columns=2,
         legend=True,
+        switches=(clock_switch(known, clock), Switch("time", "Time axis", TIMES, "linear"), *_growths(look)),
     )
 
 
-def _how_drawn(seeds: int, single: bool) -> Iterator[str]:
+def _growths(look: Look) -> Iterator[Switch]:
+    for kind, axes in look.axes.items():
+        if len(axes) > 1:
+            yield Switch(kind, f"{look.quantities[kind].title} axis".capitalize(), tuple(axes), next(iter(axes)))
+
+
+def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
+    seeds = max((len(arm.finished) for arm in arms), default=0)
+    metric = look.quantities["metric"]
+    if metric.is_reversed:
+        yield STRETCHED.format(metric.title)
     if seeds > 1:
-        yield f"Line: mean over up to {seeds} seeds; band: from the lowest to the highest seed."
-    if single:
-        yield "Thin dotted lines: single trials that diverged (a cross marks the last epoch) or have not finished."
+        band = "the 95 % interval of that mean" if interval_is_drawn(arms) else "from the lowest to the highest seed"
+        yield f"Line: mean over up to {seeds:,} seeds; band: {band}."
+    if look.data.get("tested"):
+        yield "Rings in the validation panels: the mean test figure, measured once at the end."
+    if look.data.get("single"):
+        yield DIVERGED_OR_RUNNING
+    if look.data.get("published"):
+        yield PUBLISHED
 
 
-def _averaged(arm: Arm) -> Iterator[dict[str, Any]]:
-    """Mean, lowest and highest over the finished trials of an arm, epoch by epoch."""
-    for epochs in zip(*(trial.epochs for trial in arm.finished), strict=False):
-        point: dict[str, Any] = {"optimizer": arm.label, "epoch": epochs[0].epoch, "seeds": len(epochs)}
-        point["seconds"] = fmean(epoch.seconds for epoch in epochs)
-        for measure in MEASURES:
-            heights = [_height(epoch, measure) for epoch in epochs]
-            point[measure] = fmean(getattr(epoch, measure) for epoch in epochs)
-            point |= {f"{measure}_y": fmean(heights), f"{measure}_low": min(heights), f"{measure}_high": max(heights)}
-        yield point
+def _panel(measure: str, look: Look) -> Panel:
+    part, kind = measure.split("_")
+    quantity, choice = look.quantities[kind], look.axes[kind]
+    axes = Axes(look.times(look.clock, "linear"), next(iter(choice.values())))
+    chart = alt.LayerChart(layer=list(_layers(measure, look, axes)))
+    over = [
+        View({"clock": clock.word, "time": growth}, {"x": look.times(clock, growth).patch(clock.field)})
+        for clock, growth in product(look.clocks, TIMES)
+    ]
+    up = [View({kind: growth}, {"y": axis.patch()}) for growth, axis in choice.items()]
+    return Panel(f"{NAMES[part]} {quantity.title}", chart, (*over, *up))
 
 
-def _single(trial: Record, arm: Arm) -> Iterator[dict[str, Any]]:
-    """The points of a trial that is in no mean; the last epoch of a diverged one carries the cross."""
-    epochs = [] if trial in arm.finished else [epoch for epoch in trial.epochs if isfinite(epoch.validation_loss)]
-    for epoch in epochs:
-        point: dict[str, Any] = {"optimizer": trial.label, "seed": trial.seed, "epoch": epoch.epoch}
-        point |= {"seconds": epoch.seconds, "end": trial in arm.diverged and epoch is epochs[-1]}
-        for measure in MEASURES:
-            point |= {measure: getattr(epoch, measure), f"{measure}_y": _height(epoch, measure)}
-        yield point
-
-
-def _height(epoch: Epoch, measure: str) -> float:
-    """What is drawn: the loss, or the error 1 - accuracy; above zero, so that it has a logarithm."""
-    value: float = getattr(epoch, measure)
-    return max(1e-5, 1 - value) if measure.endswith("metric") else max(SMALLEST_LOSS, value)
-
-
-def _panel(measure: str, clock: Clock, averaged: Rows, single: Rows, looks: Sequence[Style]) -> Panel:
-    x, (scale, axis) = _x(clock, averaged + single), _y_axis(measure, averaged or single)
-    y, edge = (alt.Y(f"{measure}_{end}:Q", scale=scale, axis=axis) for end in ("y", "low"))
-    layers: list[alt.Chart] = []
+def _layers(measure: str, look: Look, axes: Axes) -> Iterator[alt.Chart]:
+    x, y, styles = axes.x.x(look.clock.field), axes.y.y(f"{measure}_y"), look.styles
+    averaged = look.data.get("averaged", [])
     if any(point["seeds"] > 1 for point in averaged):
         band = chart_of("averaged").mark_area(opacity=0.18, clip=True)
-        layers.append(band.encode(x, edge, alt.Y2(f"{measure}_high"), colour(looks)))
+        yield band.encode(x, axes.y.y(f"{measure}_low"), alt.Y2(f"{measure}_high"), colour(styles))
     if averaged:
-        layers += lines("averaged", looks, x, y, _tooltip(measure, "seeds"))
-    if single:
-        layers += _dotted(looks, x, y, _tooltip(measure, "seed"))
-    return Panel(TITLES[measure], alt.LayerChart(layer=layers))
+        yield from lines("averaged", styles, x, y, _tooltip(measure, look, "seeds"))
+    if "single" in look.data:
+        yield from _dotted(styles, x, y, _tooltip(measure, look, "seed"))
+    if "tested" in look.data and measure.startswith("validation"):
+        ring = chart_of("tested").mark_point(size=130, filled=False, opacity=1, strokeWidth=2, clip=True)
+        yield ring.encode(x, y, colour(styles), shape(styles), tooltip=_tooltip(measure, look, "seeds", "test"))
+    if any(f"{measure}_y" in row for row in look.data.get("published", [])):
+        yield from _published(measure, x, y, look)
 
 
-def _dotted(looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    base = chart_of("single").encode(x, y, colour(looks), detail="seed:N", tooltip=tooltip)
+def _published(measure: str, x: alt.X, y: alt.Y, look: Look) -> Iterator[alt.Chart]:
+    """In the colour of the optimizer that it stands beside; in grey if there is none."""
+    rows = chart_of("published").transform_filter(f"isValid(datum.{measure}_y)")
+    base = rows.encode(x, y, detail="label:N", stroke=_stroke(look.styles))
+    tooltip = [
+        alt.Tooltip("label:N", title="published"),
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip(f"{measure}:Q", title="value", format=look.quantities[measure.split("_")[1]].format),
+        alt.Tooltip("source:N"),
+    ]
+    yield base.mark_line(strokeWidth=1.3, strokeDash=[4, 3], clip=True)
+    yield base.mark_point(shape="diamond", size=80, filled=False, strokeWidth=1.6, clip=True).encode(tooltip=tooltip)
+
+
+def _stroke(styles: Sequence[Style]) -> alt.Stroke:
+    labels, colours = [style.label for style in styles], [style.colour for style in styles]
+    return alt.Stroke("optimizer:N", scale=alt.Scale(domain=[*labels, ""], range=[*colours, TEXT]), legend=None)
+
+
+def _dotted(styles: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    base = chart_of("single").encode(x, y, colour(styles), detail="seed:N", tooltip=tooltip)
     ends = base.transform_filter("datum.end")
     return [
         base.mark_line(strokeWidth=1.2, strokeDash=[2, 3], clip=True),
@@ -137,33 +154,9 @@ def _dotted(looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Toolti
     ]
 
 
-def _x(clock: Clock, values: Rows) -> alt.X:
-    last = max((value[clock.field] for value in values), default=1)
-    if clock is SECONDS:
-        axis = alt.Axis(title=clock.title, tickCount=6)
-        return alt.X("seconds:Q", scale=alt.Scale(domain=[0, last * 1.03], nice=False), axis=axis)
-    scale = alt.Scale(domain=[1, last] if last > 1 else [0, 2], padding=10, nice=False)
-    axis = alt.Axis(
-        title=clock.title, values=[1] if last == 1 else alt.Undefined, tickMinStep=1, format="d", grid=False
-    )
-    return alt.X("epoch:Q", scale=scale, axis=axis)
-
-
-def _y_axis(measure: str, values: Rows) -> tuple[alt.Scale, alt.Axis]:
-    """Training and validation share one scale; the averaged curves decide it, a diverging one leaves the picture."""
-    kind = measure.split("_")[1]
-    domain = log_domain(
-        value.get(f"{part}_{kind}_{end}") for value in values for part in ("train", "validation") for end in ENDS
-    )
-    return accuracy_axis("accuracy", domain) if kind == "accuracy" else log_axis("loss (log scale)", domain)
-
-
-def _tooltip(measure: str, seed: str) -> list[alt.Tooltip]:
-    number = ".2%" if measure.endswith("metric") else ".4f"
-    return [
-        alt.Tooltip("optimizer:N"),
-        alt.Tooltip("epoch:Q"),
-        alt.Tooltip("seconds:Q", title="seconds", format=".1f"),
-        alt.Tooltip(f"{measure}:Q", title=TITLES[measure].lower(), format=number),
-        alt.Tooltip(f"{seed}:Q"),
-    ]
+def _tooltip(measure: str, look: Look, seed: str, part: str | None = None) -> list[alt.Tooltip]:
+    quantity = look.quantities[measure.split("_")[1]]
+    times = [alt.Tooltip(f"{clock.field}:Q", title=clock.title, format=",.6~r") for clock in look.clocks]
+    title = f"{part or NAMES[measure.split('_')[0]].lower()} {quantity.title}"
+    value = alt.Tooltip(f"{measure}:Q", title=title, format=quantity.format)
+    return [alt.Tooltip("optimizer:N"), *times, value, alt.Tooltip(f"{seed}:Q")]

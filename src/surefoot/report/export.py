@@ -12,10 +12,10 @@ from typing import Any
 
 import vl_convert
 
-from surefoot.analysis import group, plain, summarize, tunings
+from surefoot.analysis import group, plain, summarize
 from surefoot.errors import unknown
 from surefoot.files import write_whole
-from surefoot.report.figures import figures, tuning_figures, tuning_looks
+from surefoot.report.figures import by_other_clocks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.store.records import Epoch, Outcome, Record
 
 FORMATS = ("svg", "png")
@@ -33,8 +33,10 @@ def write_figures(records: Sequence[Record], folder: str | Path, formats: Sequen
     for name in formats:
         if name not in FORMATS:
             raise unknown("figure format", name, FORMATS)
-    arms, tuning = group(records), tunings(records)
-    every = figures(arms) + tuning_figures(tuning, tuning_looks(arms, tuning))
+    arms, summary = group(records), summarize(records)
+    looks = tuning_looks(arms, summary.tuning)
+    every = figures(arms) + by_other_clocks(arms) + claim_figures(summary, arms)
+    every += tuning_figures(summary.tuning, looks, summary.metric)
     specs = {figure.name: figure.spec() for figure in every}
     return tuple(
         write_whole(Path(folder) / f"{name}.{kind}", _picture(spec, kind))

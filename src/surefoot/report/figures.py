@@ -1,33 +1,60 @@
-"""The figures of a report, in reading order: which optimizers converge, which generalize, and why they differ."""
+"""The figures of a report, in reading order: who converges, how surely, who generalizes, and why they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from surefoot.analysis import Arm, TuningRow
-from surefoot.report.curves import EPOCHS, SECONDS, curves
+from surefoot.analysis import Arm, Summary, TuningRow
+from surefoot.analysis.suites import performance_profiles
+from surefoot.report.clocks import EPOCHS, clocks
+from surefoot.report.curves import curves
 from surefoot.report.figure import Figure
+from surefoot.report.profile import over_problems, over_seeds
 from surefoot.report.rates import step_sizes
+from surefoot.report.reference import Reference
 from surefoot.report.scatter import generalization
+from surefoot.report.survival import ends_of, survival
 from surefoot.report.theme import Style, styles
 from surefoot.report.tuning import best_of, sensitivity
+from surefoot.store.records import Metric
+
+Problems = Mapping[str, Mapping[str, float]]
+"""For each optimizer its time to the target of each problem, infinite for a miss."""
 
 
-def figures(arms: Sequence[Arm]) -> tuple[Figure, ...]:
+def figures(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
     """The figures of the measured trials that have something to show; colours go by the order of the arms."""
     looks = styles(arm.label for arm in arms)
-    every = (
-        curves(arms, looks, EPOCHS),
-        curves(arms, looks, SECONDS),
-        generalization(arms, looks),
-        step_sizes(arms, looks),
-    )
+    every = (curves(arms, looks, EPOCHS, references), generalization(arms, looks), step_sizes(arms, looks))
     return tuple(figure for figure in every if figure.panels)
 
 
-def tuning_figures(tuning: Sequence[TuningRow], looks: Sequence[Style]) -> tuple[Figure, ...]:
+def claim_figures(summary: Summary, arms: Sequence[Arm], problems: Problems | None = None) -> tuple[Figure, ...]:
+    """The figures of what was concluded: time to targets, and the profile over problems or else over seeds."""
+    looks = styles(arm.label for arm in arms)
+    every = [survival(summary.arrivals, looks, summary.scale, ends_of(arms))]
+    if problems and len(next(iter(problems.values()), {})) >= 3:
+        every.append(over_problems(performance_profiles(problems), looks))
+    elif summary.profiles:
+        every.append(over_seeds(summary.profiles, looks, summary.scale))
+    return tuple(figure for figure in every if figure.panels)
+
+
+def tuning_figures(
+    tuning: Sequence[TuningRow], looks: Sequence[Style], metric: Metric | None = None
+) -> tuple[Figure, ...]:
     """The figures of the tuning trials that have something to show; `looks` come from `tuning_looks`."""
-    return tuple(figure for figure in (sensitivity(tuning, looks), best_of(tuning, looks)) if figure.panels)
+    judged = metric or Metric()
+    every = (sensitivity(tuning, looks, judged), best_of(tuning, looks, judged)) if tuning else ()
+    return tuple(figure for figure in every if figure.panels)
+
+
+def by_other_clocks(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
+    """The curves against steps and seconds, for files; the page has a switch instead."""
+    looks = styles(arm.label for arm in arms)
+    known = clocks(arms[0].trials[0].protocol) if arms else ()
+    every = (curves(arms, looks, clock, references) for clock in known if clock is not EPOCHS)
+    return tuple(figure for figure in every if figure.panels)
 
 
 def tuning_looks(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> tuple[Style, ...]:

@@ -10,22 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surefoot.analysis import TuningRow
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import Searched
 from surefoot.analysis.tuning_words import numbers_in_words
-from surefoot.analysis.wording import MISSING, duration, percent, signed_points, with_bounds
+from surefoot.analysis.wording import MISSING, duration, with_bounds
 from surefoot.report.theme import Style
 
-HEADER = (
-    "Optimizer",
-    "Trials",
-    "Tried",
-    "Chosen",
-    "Validation accuracy",
-    "Good rates",
-    "Training spent",
-    "Seeds",
-    "Gain",
-)
+BEFORE = ("Optimizer", "Trials", "Tried", "Chosen")
+AFTER = ("Good rates", "Training spent", "Seeds", "Gain")
 SCALES = {"log": "log", "log of 1 - x": "log of 1 − x", "linear": "linear"}
 
 
@@ -39,19 +31,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the ledger; its cells follow `HEADER` after the optimizer."""
+    """A row of the ledger; its cells follow `header` after the optimizer."""
 
     look: Style
     cells: tuple[Cell, ...]
 
 
-def ledger(rows: Sequence[TuningRow], looks: Sequence[Style]) -> list[Entry]:
-    """An entry for each tuned optimizer; `looks` has a style for each of them."""
+def header(scale: Scale) -> tuple[str, ...]:
+    """The headings of the ledger's columns."""
+    return (*BEFORE, f"Validation {scale.name}", *AFTER)
+
+
+def ledger(rows: Sequence[TuningRow], looks: Sequence[Style], scale: Scale | None = None) -> list[Entry]:
+    """An entry for each tuned optimizer; `looks` has a style for each of them, `scale` is that of accuracy if None."""
     by_label = {look.label: look for look in looks}
-    return [Entry(by_label[row.label], _cells(row)) for row in rows]
+    return [Entry(by_label[row.label], _cells(row, scale or Scale())) for row in rows]
 
 
-def _cells(row: TuningRow) -> tuple[Cell, ...]:
+def _cells(row: TuningRow, scale: Scale) -> tuple[Cell, ...]:
     ends = {"diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
     below = tuple(f"{count} {what}" for what, count in ends.items() if count or what == "diverged")
     good = row.good_rates
@@ -59,11 +56,11 @@ def _cells(row: TuningRow) -> tuple[Cell, ...]:
         Cell((str(row.trials),), below),
         Cell(tuple(_range(one) for one in row.searched) or (MISSING,), _scales(row.searched)),
         Cell(tuple(_chosen(one) for one in row.searched) or (MISSING,), _place(row)),
-        Cell((_percent(row.best),), (f"median {_percent(row.median)}",)),
+        Cell((_value(row.best, scale),), (f"median {_value(row.median, scale)}",)),
         Cell((f"{100 * good.share:.0f} %",), (f"of {good.decades:.1f} decades",)) if good else Cell((MISSING,)),
         Cell((duration(row.train_seconds),)),
         Cell((numbers_in_words(row.seeds),), (f"then {numbers_in_words(row.measuring_seeds) or 'none yet'}",)),
-        _stacked(with_bounds(row.gain, signed_points)),
+        _stacked(with_bounds(row.gain, scale.signed)),
     )
 
 
@@ -90,8 +87,8 @@ def _place(row: TuningRow) -> tuple[str, ...]:
     return (f"{row.edge} of {count}" if row.edge else f"rate {place} of {count}",)
 
 
-def _percent(value: float | None) -> str:
-    return MISSING if value is None else percent(value)
+def _value(value: float | None, scale: Scale) -> str:
+    return MISSING if value is None else scale.value(value)
 
 
 def _stacked(text: str) -> Cell:

@@ -8,7 +8,6 @@ press onto `final_lr`. One trial per optimizer is drawn (its lowest seed): avera
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -16,7 +15,7 @@ import altair as alt
 
 from surefoot.analysis import Arm
 from surefoot.report.figure import Figure, Panel, Rows, chart_of
-from surefoot.report.scales import log_axis, log_domain
+from surefoot.report.scales import Axes, log_axis, log_domain
 from surefoot.report.theme import MUTED, TEXT, Style
 from surefoot.store.records import RATE_QUANTILES, Record
 
@@ -34,22 +33,6 @@ BOUNDS = (
     "AdaBound and AMSBound: the dashed lines are the lower and upper bound, which close on final_lr and squeeze the "
     "fan into SGD's single rate."
 )
-
-
-@dataclass(frozen=True)
-class Axes:
-    """The axes that all panels share, each as scale and axis."""
-
-    steps: tuple[alt.Scale, alt.Axis]
-    rates: tuple[alt.Scale, alt.Axis]
-
-    def x(self) -> alt.X:
-        """The training step."""
-        return alt.X("step:Q", scale=self.steps[0], axis=self.steps[1])
-
-    def y(self, field: str) -> alt.Y:
-        """A field with a rate."""
-        return alt.Y(f"{field}:Q", scale=self.rates[0], axis=self.rates[1])
 
 
 def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> Figure:
@@ -108,7 +91,7 @@ def _heights(row: dict[str, Any]) -> list[float | None]:
 
 
 def _panel(data: str, table: Rows, trial: Record, look: Style, axes: Axes) -> alt.LayerChart:
-    x, y = axes.x(), axes.y
+    x, y = axes.x.x("step"), axes.y.y
     base = chart_of(data).encode(x)
     bounds = [name for name in ("lower", "upper") if table[0][name]]
     median, wide = base.encode(y(MEDIAN)), len(table) > 1
@@ -144,7 +127,7 @@ def _references(trial: Record, axes: Axes) -> list[alt.Chart]:
     """A dotted line at each learning rate that was set, with its name."""
     rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
     shown = [{"rate": value, "name": f"{name} {value:.3g}"} for name, value in rates.items() if _is_rate(value)]
-    base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y("rate"))
+    base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y.y("rate"))
     text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=10)
     rule = base.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3, clip=True)
     return [rule, text.encode(alt.Text("name:N"), x=alt.value(0))] if shown else []

@@ -1,72 +1,74 @@
 """Two pictures of tuning: where an optimizer's good learning rates lie, and what more trials would have bought.
 
 The first has a panel for each optimizer on shared axes, since in one panel nine points of each lie on each other. The
-second has all in one, to be compared at equal budgets. Both show validation accuracy: tuning sees no test image.
+second has all in one, to be compared at equal budgets. Both show the validation metric: tuning sees no test data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
 from surefoot.analysis import TuningRow
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import Tried
+from surefoot.analysis.wording import MISSING
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
-from surefoot.report.scales import accuracy_axis, log_axis, log_domain
+from surefoot.report.quantity import Quantity
+from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
+from surefoot.report.thin import LINE, MARKS, left_out, thinned
+from surefoot.store.records import Metric
 
 EXPECTED = {"mean": "expected best", "low": "band from", "high": "band to"}
-SMALLEST_ERROR = 1e-5
 
 SENSITIVITY = (
-    "Every configuration that tuning tried: its learning rate against its validation accuracy at the end. Ringed: what "
-    "was chosen. What to see: a broad top forgives a badly chosen learning rate, a sharp one does not; a ring "
-    "at the left or right end says that a better one may lie beyond. Both axes are shared; the accuracy axis stretches "
-    "towards 100 %, so that equal steps are equal factors in errors made."
+    "Every configuration that tuning tried: its learning rate against its validation {metric} at the end. Ringed: what "
+    "was chosen. What to see: a broad {best} forgives a badly chosen learning rate, a sharp one does not; a ring at "
+    "the left or right end says that a better one may lie beyond. Both axes are shared."
 )
-CROSSES = "Red crosses at the bottom: configurations that diverged or failed."
+STRETCHED = "The axis stretches towards 100 %, so that equal steps are equal factors in errors made."
+CROSSES = "Red crosses at the {worst}, the worst end: configurations that diverged or failed."
 OTHERS = "Where more than the learning rate was searched, neighbours differ in the rest too; the pointer shows it."
 BEST_OF = (
-    "The validation accuracy to be expected of the best of k trials, if only k of those that were run had been run, "
-    "over all choices of k. What to see: a curve that is high at the left needs little tuning; where two cross, the "
-    "winner depends on the budget. The value is validation accuracy, by which the best is chosen, because tuning never "
-    "sees the test images; so it is somewhat too high. Bands: 95 % of resamples of the trials, too narrow at the "
-    "right, where no resample knows a better trial than the best. A trial that diverged counts as 0 %, one of an "
-    "extended search like the others, although it knew where to look."
+    "The validation {metric} to be expected of the best of k trials, if only k of those that were run had been run, "
+    "over all choices of k. What to see: a curve that is good at the left needs little tuning; where two cross, the "
+    "winner depends on the budget. The value is that by which the best is chosen, because tuning never sees the test "
+    "data; so it is somewhat too good. Bands: 95 % of resamples of the trials, too narrow at the right, where no "
+    "resample knows a better trial than the best. A trial that diverged counts as {failure}, one of an extended search "
+    "like the others, although it knew where to look."
 )
 
 
-@dataclass(frozen=True)
-class Axes:
-    """The axes that all panels share, each as scale and axis; `bottom` is the error at the lower end."""
-
-    rates: tuple[alt.Scale, alt.Axis]
-    accuracies: tuple[alt.Scale, alt.Axis]
-    bottom: float
-
-    def x(self) -> alt.X:
-        """The learning rate."""
-        return alt.X("lr:Q", scale=self.rates[0], axis=self.rates[1])
-
-    def y(self) -> alt.Y:
-        """The validation accuracy, by its error."""
-        return alt.Y("error:Q", scale=self.accuracies[0], axis=self.accuracies[1])
-
-
-def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style]) -> Figure:
+def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> Figure:
     """A panel for each optimizer whose learning rate was searched; `looks` has a style for each of the rows."""
     by_label = {look.label: look for look in looks}
-    axes = _axes([one for row in rows for one in row.tried if _has_place(one)])
-    tables = {row.label: table for row in rows if (table := _table(row, axes))}
+    quantity = _quantity(metric)
+    placed = [_with_place(row) for row in rows]
+    shown = [_shown(tried, MARKS // len(rows)) for tried in placed]
+    axes = _axes([one for tried in placed for one in tried], quantity)
+    worst = _worst(axes, metric)
+    tables = {
+        row.label: [_point(row, one, quantity, worst) for one in tried]
+        for row, tried in zip(rows, shown, strict=True)
+        if tried
+    }
+    caption = [
+        SENSITIVITY.format(metric=metric.name, best="top" if metric.better == "max" else "trough"),
+        *([STRETCHED] if quantity.is_reversed else []),
+        *_remarks(rows, metric),
+        *left_out(sum(map(len, shown)), sum(map(len, placed)), "configurations"),
+    ]
     names = {label: f"tried {place}" for place, label in enumerate(tables)}
-    panels = tuple(Panel(label, _panel(names[label], by_label[label], axes)) for label, table in tables.items())
+    panels = tuple(
+        Panel(label, _panel(names[label], by_label[label], axes, quantity)) for label, table in tables.items()
+    )
     return Figure(
         name="tuning-learning-rate",
-        title="Validation accuracy by learning rate",
-        caption=" ".join([SENSITIVITY, *_remarks(rows)]),
+        title=f"Validation {metric.name} by learning rate",
+        caption=" ".join(caption),
         panels=panels,
         datasets={names[label]: table for label, table in tables.items()},
         columns=2 if len(panels) in (2, 4) else 3,
@@ -74,62 +76,72 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style]) -> Figure:
     )
 
 
-def best_of(rows: Sequence[TuningRow], looks: Sequence[Style]) -> Figure:
+def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> Figure:
     """One panel with a line for each optimizer: the expected best of k trials."""
-    points = [point for row in rows for point in _expected(row)]
+    quantity = _quantity(metric)
+    points = [point for row in rows for point in _expected(row, quantity)]
     tuned = [look for look in looks if look.label in {row.label for row in rows}]
-    panels = (Panel("Expected best of k trials", _best_panel(points, tuned)),) if points else ()
-    return Figure("tuning-best-of", "What tuning bought", BEST_OF, panels, {"expected": points}, columns=1, legend=True)
+    panels = (Panel("Expected best of k trials", _best_panel(points, tuned, quantity)),) if points else ()
+    failure = next((row.failure for row in rows if row.failure is not None), None)
+    words = BEST_OF.format(metric=metric.name, failure=MISSING if failure is None else Scale(metric).target(failure))
+    return Figure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, columns=1, legend=True)
 
 
-def _has_place(one: Tried) -> bool:
-    return one.values.get("lr", 0) > 0 and one.status != "running"
+def _quantity(metric: Metric) -> Quantity:
+    return Quantity(f"validation {metric.name}", metric)
 
 
-def _axes(tried: Sequence[Tried]) -> Axes:
-    low, high = log_domain((_error(one.accuracy) for one in tried if one.accuracy is not None), pad=1.25)
-    return Axes(
-        log_axis("learning rate", log_domain((one.values["lr"] for one in tried), pad=1.4)),
-        accuracy_axis("validation accuracy", (low, min(high, 1.0))),
-        min(high, 1.0),
-    )
+def _with_place(row: TuningRow) -> list[Tried]:
+    """The configurations that have ended and have a place on the axis of learning rates, in its order."""
+    placed = [one for one in row.tried if one.values.get("lr", 0) > 0 and one.status != "running"]
+    return sorted(placed, key=lambda one: one.values["lr"])
 
 
-def _table(row: TuningRow, axes: Axes) -> Rows:
-    return [
-        {
-            "optimizer": row.label,
-            "lr": one.values["lr"],
-            "setting": ", ".join(f"{name} {value:.3g}" for name, value in one.values.items()),
-            "accuracy": one.accuracy,
-            "error": axes.bottom if one.accuracy is None else _error(one.accuracy),
-            "ended": one.status,
-            "chosen": one.chosen,
-        }
-        for one in row.tried
-        if _has_place(one)
-    ]
+def _shown(tried: Sequence[Tried], most: int) -> list[Tried]:
+    """As many as a panel can show, what was chosen among them."""
+    kept = thinned(tried, most)
+    return kept + [one for one in tried if one.chosen and one not in kept]
 
 
-def _error(accuracy: float) -> float:
-    return max(SMALLEST_ERROR, 1 - accuracy)
+def _axes(tried: Sequence[Tried], quantity: Quantity) -> Axes:
+    rates = log_axis("learning rate", log_domain((one.values["lr"] for one in tried), pad=1.4))
+    return Axes(rates, quantity.axis([quantity.height(one.metric) for one in tried if one.metric is not None]))
 
 
-def _remarks(rows: Sequence[TuningRow]) -> Iterator[str]:
+def _worst(axes: Axes, metric: Metric) -> float:
+    """The height at the end of the picture where the worst would stand."""
+    scale = axes.y.scale.to_dict()
+    low, high = scale["domain"]
+    return float(high if scale.get("reverse") or metric.better == "min" else low)
+
+
+def _point(row: TuningRow, one: Tried, quantity: Quantity, worst: float) -> dict[str, Any]:
+    return {
+        "optimizer": row.label,
+        "lr": one.values["lr"],
+        "setting": ", ".join(f"{name} {value:.3g}" for name, value in one.values.items()),
+        "metric": one.metric,
+        "y": worst if one.metric is None else quantity.height(one.metric),
+        "ended": one.status,
+        "chosen": one.chosen,
+    }
+
+
+def _remarks(rows: Sequence[TuningRow], metric: Metric) -> Iterator[str]:
     if any(row.diverged or row.failed for row in rows):
-        yield CROSSES
+        yield CROSSES.format(worst="bottom" if metric.better == "max" else "top")
     if any(len(row.searched) > 1 for row in rows):
         yield OTHERS
 
 
-def _panel(data: str, look: Style, axes: Axes) -> alt.LayerChart:
-    base = chart_of(data).encode(axes.x(), axes.y())
+def _panel(data: str, look: Style, axes: Axes, quantity: Quantity) -> alt.LayerChart:
+    base = chart_of(data).encode(axes.x.x("lr"), axes.y.y("y"))
     good, lost, chosen = (
-        base.transform_filter(f"datum.{test}") for test in ("accuracy !== null", "accuracy === null", "chosen")
+        base.transform_filter(f"datum.{test}") for test in ("metric !== null", "metric === null", "chosen")
     )
     tooltip = [
         alt.Tooltip("setting:N"),
-        alt.Tooltip("accuracy:Q", title="validation accuracy", format=".2%"),
+        alt.Tooltip("metric:Q", title=quantity.title, format=quantity.format),
         alt.Tooltip("ended:N"),
     ]
     layers = [
@@ -141,25 +153,24 @@ def _panel(data: str, look: Style, axes: Axes) -> alt.LayerChart:
     return alt.LayerChart(layer=layers)
 
 
-def _expected(row: TuningRow) -> Iterator[dict[str, Any]]:
+def _expected(row: TuningRow, quantity: Quantity) -> Iterator[dict[str, Any]]:
     if row.curve:
-        for k, (mean, low, high) in enumerate(zip(row.curve.mean, row.curve.low, row.curve.high, strict=True), 1):
+        steps = list(enumerate(zip(row.curve.mean, row.curve.low, row.curve.high, strict=True), 1))
+        for k, (mean, low, high) in thinned(steps, LINE):
             point: dict[str, Any] = {"optimizer": row.label, "k": k, "mean": mean, "low": low, "high": high}
-            yield point | {"y": _error(mean), "y_low": _error(low), "y_high": _error(high)}
+            ends = {"y": mean, "y_low": low, "y_high": high}
+            yield point | {name: quantity.height(value) for name, value in ends.items()}
 
 
-def _best_panel(points: Rows, looks: Sequence[Style]) -> alt.LayerChart:
+def _best_panel(points: Rows, looks: Sequence[Style], quantity: Quantity) -> alt.LayerChart:
     last = max(point["k"] for point in points)
-    low, high = log_domain((point[end] for point in points for end in ("y", "y_low", "y_high")), pad=1.12)
-    scale, axis = accuracy_axis("validation accuracy", (low, min(high, 1.0)))
-    ticks = alt.Axis(title="trials (k)", tickMinStep=1, format="d", grid=False)
-    x = alt.X("k:Q", scale=alt.Scale(domain=[1, max(2, last)], padding=10, nice=False), axis=ticks)
-    y, edge = (alt.Y(f"{field}:Q", scale=scale, axis=axis) for field in ("y", "y_low"))
+    up = quantity.axis([point[end] for point in points for end in ("y", "y_low", "y_high")])
+    x, y = counting_axis("trials (k)", (1, max(2, last))).x("k"), up.y("y")
     band = chart_of("expected").mark_area(opacity=0.1, clip=True)
     tooltip = [
         alt.Tooltip("optimizer:N"),
         alt.Tooltip("k:Q", title="trials"),
-        *(alt.Tooltip(f"{end}:Q", title=title, format=".2%") for end, title in EXPECTED.items()),
+        *(alt.Tooltip(f"{end}:Q", title=title, format=quantity.format) for end, title in EXPECTED.items()),
     ]
-    layers = [band.encode(x, edge, alt.Y2("y_high"), colour(looks)), *lines("expected", looks, x, y, tooltip)]
+    layers = [band.encode(x, up.y("y_low"), alt.Y2("y_high"), colour(looks)), *lines("expected", looks, x, y, tooltip)]
     return alt.LayerChart(layer=layers)

@@ -15,4 +15,15 @@ from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates
 from surefoot.store.runs import newest_run, one_name_each
 from surefoot.store.sqlite import Store
 
-__all__ = ["RATE_QUANTILES", "Design", "Epoch", "Outcome", "Rates", "Record", "Status", "Store", "newest_run", "one_name_each"]
+__all__ = [
+    "RATE_QUANTILES",
+    "Design",
+    "Epoch",
+    "Outcome",
+    "Rates",
+    "Record",
+    "Status",
+    "Store",
+    "newest_run",
+    "one_name_each",
+]

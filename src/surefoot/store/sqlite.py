@@ -27,6 +27,8 @@ VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :purpose, :prot
 ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = excluded.environment
 """
 
+LAST_EPOCHS = "(SELECT * FROM epochs NATURAL JOIN (SELECT trial, max(epoch) AS epoch FROM epochs GROUP BY trial))"
+
 FREEZE = """
 INSERT INTO designs (hash, study, content, frozen, seconds) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
 """
@@ -157,9 +159,13 @@ class Store:
         found = self._read("WHERE key = ?", key)
         return found[0] if found else None
 
-    def records(self, study: str | None = None) -> list[Record]:
-        """All trials, or those of one study, with their curves, in the order in which they were first begun."""
-        return self._read() if study is None else self._read("WHERE study = ?", study)
+    def records(self, study: str | None = None, *, curves: bool = True) -> list[Record]:
+        """All trials, or those of one study, in the order in which they were first begun.
+
+        Without `curves` each has its last epoch only and no rates: ten times as quick.
+        """
+        where, values = ("", ()) if study is None else ("WHERE study = ?", (study,))
+        return self._read(where, *values, curves=curves)
 
     def statuses(self, keys: Iterable[str]) -> dict[str, Status]:
         """The status of those of these trials that the store has; quick, as no curves are read."""
@@ -168,15 +174,16 @@ class Store:
             pairs = self._connection.execute("SELECT key, status FROM trials")
             return {key: status for key, status in pairs if key in wanted}
 
-    def _read(self, where: str = "", *values: str) -> list[Record]:
+    def _read(self, where: str, *values: str, curves: bool = True) -> list[Record]:
         def select(columns: str, table: str, order: str) -> list[rows.Row]:
             chosen = f"SELECT {columns} FROM {table} WHERE trial IN (SELECT id FROM trials {where}) ORDER BY {order}"
             return self._connection.execute(chosen, values).fetchall()
 
         with told("read the results store", self.path), transaction(self._connection, "DEFERRED"):
             trials = self._connection.execute(f"SELECT {rows.TRIAL} FROM trials {where} ORDER BY id", values).fetchall()
-            epochs = rows.epochs_by_trial(select("*", "epochs", "trial, epoch"))
-            rates = rows.rates_by_trial(select("trial, step, quantiles, bounds", "rates", "trial, step"))
+            epochs = rows.epochs_by_trial(select("*", "epochs" if curves else LAST_EPOCHS, "trial, epoch"))
+            spreads = select("trial, step, quantiles, bounds", "rates", "trial, step") if curves else []
+            rates = rows.rates_by_trial(spreads)
             outcomes = rows.outcomes_by_trial(select("*", "outcomes", "trial"))
         return [
             rows.record(columns, epochs.get(trial, ()), rates.get(trial, ()), outcomes.get(trial))

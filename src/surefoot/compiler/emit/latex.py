@@ -1,37 +1,28 @@
-r"""A rule as formulas in the paper's letters: a line for each state slot, for the rate and for the weight.
+r"""A rule as formulas in LaTeX, in the paper's letters; which lines there are says `formula.py`.
 
-`m_t` is a slot after step t and `m_{t-1}` before it; `g_t` the gradient at `w_{t-1}`; hyperparameters go by their
-symbols in `hyperparameters.py`. The formula is the one of the options at hand: those that are zero are left out, and
-the rest is written as a person would (`tidy.py`). An expression that is long and stands in several places gets a line
-of its own, `\tilde{g}_t` if it is the gradient with what surrounds it.
+`m_t` is a slot after step t and `m_{t-1}` before it; `g_t` the gradient at `w_{t-1}`, `\tilde{g}_t` the same with what
+surrounds it; hyperparameters go by their symbols in `hyperparameters.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import chain, count
+from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compiler.emit.tidy import tidy
+from surefoot.compiler.emit import formula
 from surefoot.compiler.emit.walk import (
     ATOM,
     CHOICE,
     COMPARISON,
-    LEAVES,
     POWER,
     PRODUCT,
     SIGN,
     SUM,
     Language,
     Spelling,
-    write,
 )
-from surefoot.compiler.graph import Graph, Node, needed
+from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
-
-LONG = 3
-"""An expression of more parts than this gets its own line if it stands in several places."""
 
 _LETTERS = {
     "α": r"\alpha",
@@ -125,48 +116,14 @@ def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
         graph: the update.
         hyper: a value for every hyperparameter: those that are zero are left out.
     """
-    zeros = {name for name, value in hyper.items() if isinstance(value, int | float) and value == 0}
-    made = tidy(graph, zeros)
-    used = needed(made.outputs.values())
-    order = [node for node in made.nodes if node in used]
-    names = _names(made, order)
-    lines = [(names[node], write(node, names, LANGUAGE, top=True)) for node in order if node in names]
-    lines += [
-        (_letter(name, "t"), write(node, names, LANGUAGE))
-        for name, node in made.outputs.items()
-        if names.get(node) != _letter(name, "t")
-    ]
-    weight = _letter("w", "t")
-    return sorted(lines, key=lambda line: 1 if line[0] == weight else 2 if weight in line[1] else 0)
+    return formula.formulas(graph, formula.zeros_of(hyper), NOTATION)
 
 
-def _names(graph: Graph, order: list[Node]) -> dict[Node, str]:
-    """Return what gets a line: outputs, the rate if it differs from weight to weight, and what is long and shared."""
-    uses = Counter(arg for node in order for arg in node.args)
-    results = {node: _letter(name, "t") for name, node in graph.outputs.items() if node.op not in LEAVES}
-    free = _free({name.removeprefix("state.")[0] for name in graph.outputs})
-    names: dict[Node, str] = {}
-    for node in order:
-        if node in results:
-            names[node] = results[node]
-        elif node is graph.rate and node.per_weight and node.op not in LEAVES:
-            names[node] = "r_t"
-        elif uses[node] > 1 and node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
-            names[node] = r"\tilde{g}_t"
-        elif uses[node] > 1 and node.per_weight and _size(node, names) > LONG:
-            names[node] = next(free)
-    return names
+def _between(letter: str) -> str:
+    """Return the symbol of a result in between."""
+    if letter == formula.GRADIENT:
+        return r"\tilde{g}_t"
+    return f"{letter}_t" if len(letter) == 1 else f"{letter[0]}_{{{letter[1:]},t}}"
 
 
-def _free(taken: set[str]) -> Iterator[str]:
-    """Yield letters for intermediate results."""
-    return chain((f"{letter}_t" for letter in "dqhpyz" if letter not in taken), (f"x_{{{k},t}}" for k in count(1)))
-
-
-def _size(node: Node, names: Mapping[Node, str]) -> int:
-    """Return how many parts the written expression has."""
-    return 1 + sum(1 if arg in names else _size(arg, names) for arg in node.args)
-
-
-def _arrays(node: Node) -> set[str]:
-    return {part.value for part in needed([node]) if part.op == "array"}
+NOTATION = formula.Notation(LANGUAGE, after=lambda name: _letter(name, "t"), rate="r_t", between=_between)

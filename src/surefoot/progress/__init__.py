@@ -1,0 +1,13 @@
+"""What a user sees while a study runs.
+
+| file | concept |
+| --- | --- |
+| `show.py` | `progress`: bars in a terminal, lines anywhere else |
+| `bars.py`, `lines.py` | the two |
+| `board.py` | trials done, best so far, time left |
+| `words.py` | what is said of a trial |
+"""
+
+from surefoot.progress.show import progress
+
+__all__ = ["progress"]

@@ -1,0 +1,76 @@
+"""Where the study as a whole stands: trials done, the best of each optimizer so far, and the time left.
+
+The best is the best validation metric of any trial, tuning included: something to watch, not a result. The time left is
+that of the steps which are known to come, at the speed so far.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.wording import duration
+from surefoot.comparison import events
+from surefoot.comparison.trial import Trial
+from surefoot.comparison.tuned import TUNED
+
+
+class Board:
+    """The line below the bars.
+
+    Args:
+        todo: the trials that are to run, as far as can be told at the start.
+    """
+
+    def __init__(self, todo: Sequence[Trial]) -> None:
+        self._steps = {trial.key: trial.protocol.steps for trial in todo}
+        self._taken: dict[str, int] = {}
+        self._resumed: dict[str, int] = {}
+        self._ended: set[str] = set()
+        self._best: dict[str, float] = {}
+        self._scale = Scale(todo[0].protocol.metric) if todo else Scale()
+        self._start = time.monotonic()
+
+    def observe(self, trial: Trial, event: events.Event) -> None:
+        """Take an event in."""
+        self._steps.setdefault(event.key, trial.protocol.steps)
+        match event:
+            case events.Started(key, epoch):
+                self._resumed[key] = self._taken[key] = epoch * trial.protocol.steps_per_epoch
+            case events.Progress(key, _, step, _, _):
+                self._taken[key] = step
+            case events.EpochDone(key, epoch):
+                self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
+                label = trial.arm.label.removesuffix(TUNED)
+                known = [self._best[label]] if label in self._best else []
+                self._best[label] = self._scale.best([epoch.validation_metric, *known])
+            case events.Finished(key) | events.Diverged(key) | events.Failed(key):
+                self._taken[key] = self._steps[key]
+                self._ended.add(key)
+
+    def __rich__(self) -> Text:
+        return Text("\n".join(filter(None, [self._counts(), self._bests()])), style="dim")
+
+    def _counts(self) -> str:
+        running = len(self._taken) - len(self._ended)
+        left = self._left() if running else None
+        time_left = f", about {duration(left)} left" if left is not None else ""
+        return f"{len(self._ended)} of {len(self._steps)} trials done, {running} running{time_left}"
+
+    def _bests(self) -> str:
+        if not self._best:
+            return ""
+        order = sorted(self._best, key=lambda label: -self._scale.gain(self._best[label]))
+        best = ", ".join(f"{label} {self._scale.value(self._best[label])}" for label in order)
+        return f"Best validation {self._scale.name} so far: {best}"
+
+    def _left(self) -> float | None:
+        """Seconds that the steps to come take at the speed so far; None before any was taken."""
+        fresh = sum(taken - self._resumed.get(key, 0) for key, taken in self._taken.items())
+        if fresh <= 0:
+            return None
+        to_come = sum(steps - self._taken.get(key, 0) for key, steps in self._steps.items())
+        return to_come * (time.monotonic() - self._start) / fresh

@@ -1,0 +1,55 @@
+"""What a user sees while trials run: a bar for each trial in a terminal, one line an epoch anywhere else.
+
+All of it goes to standard error, so that a result on standard output stays clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+
+from surefoot.comparison.events import Event
+from surefoot.comparison.plan import Observer, Plan
+from surefoot.comparison.trial import Trial
+from surefoot.progress.bars import Bars, empty_bars
+from surefoot.progress.board import Board
+from surefoot.progress.lines import Lines
+
+
+@contextmanager
+def progress(study: Plan, known: int, todo: Sequence[Trial]) -> Iterator[Observer]:
+    """Say what is to run, and give the function to call with each trial's events.
+
+    Args:
+        study: what is run.
+        known: how many trials it has, as far as can be told now.
+        todo: those of them that are to run.
+    """
+    console = Console(stderr=True)
+    console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
+    many = len({trial.seed for trial in study.trials}) > 1
+    if console.is_terminal:
+        bars, board = empty_bars(console), Board(todo)
+        shown = Bars(bars, many=many)
+
+        def observe(trial: Trial, event: Event) -> None:
+            board.observe(trial, event)
+            shown.observe(trial, event)
+
+        with Live(Group(bars, board), console=console, transient=True):
+            yield observe
+    else:
+        yield Lines(many=many).observe
+
+
+def _opening(study: Plan, known: int, todo: int) -> str:
+    first = study.trials[0]
+    finished = f"{known - todo} already finished, " if known > todo else ""
+    workers = min(study.workers, todo)
+    running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
+    later = " What tuning chooses is measured after it." if study.tuning and todo else ""
+    data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
+    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}"

@@ -1,0 +1,36 @@
+"""What is said of a trial: its name, and how it ended."""
+
+from __future__ import annotations
+
+from surefoot.analysis import wording
+from surefoot.analysis.scale import Scale
+from surefoot.comparison.trial import Trial
+from surefoot.store import Outcome
+
+
+def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
+    """Return what a trial is called: a tuning one by what it tries, else by its seed if there are several."""
+    label = trial.arm.label
+    if trial.purpose == "tune":
+        label += f" ({', '.join(f'{name}={value:.3g}' for name, value in trial.arm.given.items())})"
+    name = label if len(label) <= longest else label[: longest - 1] + "…"
+    return f"{name} #{trial.seed}" if many and trial.purpose == "measure" else name
+
+
+def result(trial: Trial, outcome: Outcome, last: float) -> str:
+    """Return how a trial ended, in words; `last` is its last validation metric."""
+    if trial.purpose == "tune":
+        return f"validation {measured(trial, last)}"
+    return f"test {figures(trial, outcome.test_loss, outcome.test_metric)}"
+
+
+def figures(trial: Trial, loss: float, metric: float) -> str:
+    """Return both figures, or one, where the loss is the metric."""
+    words = f"loss {wording.loss(loss)}"
+    return words if trial.protocol.metric.name == "loss" else f"{words}, {measured(trial, metric)}"
+
+
+def measured(trial: Trial, value: float) -> str:
+    """Return the task's metric with its name: "accuracy 98.02 %"."""
+    judged = trial.protocol.metric
+    return f"{judged.name} {Scale(judged).value(value)}"

@@ -1,0 +1,78 @@
+"""What a curve can run against: epochs, optimizer steps or seconds of training; the reader of the page chooses.
+
+Steps are epochs times the batches in one, where the protocol tells how many there are. Seconds are of training alone:
+evaluation is not in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from surefoot.report.figure import Switch, View
+from surefoot.report.quantity import Growth
+from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
+from surefoot.store.records import Epoch
+
+Field = Literal["epoch", "step", "seconds"]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The field of a row, the word on the switch and the title of the axis."""
+
+    field: Field
+    word: str
+    title: str
+
+    def axis(self, values: Iterable[float | None], growth: Growth = "linear", *, zero: bool = False) -> Axis:
+        """The axis that shows these times, from `zero` on if asked."""
+        known = [value for value in values if value is not None]
+        last = max(known, default=1)
+        if growth == "log":
+            return log_axis(self.title, log_domain(known, pad=1.04))
+        if self.field == "epoch" and not zero:
+            return counting_axis(self.title, (1, last))
+        return linear_axis(self.title, (0, last * 1.03))
+
+
+EPOCHS = Clock("epoch", "epochs", "epoch")
+STEPS = Clock("step", "steps", "training step")
+SECONDS = Clock("seconds", "seconds", "training time (s)")
+
+
+def clocks(protocol: Mapping[str, Any]) -> tuple[Clock, ...]:
+    """The clocks that this protocol can tell."""
+    return (EPOCHS, STEPS, SECONDS) if steps_per_epoch(protocol) else (EPOCHS, SECONDS)
+
+
+def steps_per_epoch(protocol: Mapping[str, Any]) -> int | None:
+    """Batches in an epoch; None where the protocol does not tell."""
+    size, batch = protocol.get("train_size"), protocol.get("batch_size")
+    if not (isinstance(size, int) and isinstance(batch, int) and batch > 0):
+        return None
+    return max(1, size // batch) if protocol.get("drop_last") else -(-size // batch)
+
+
+def times(epoch: Epoch, protocol: Mapping[str, Any]) -> dict[str, float]:
+    """The time of an epoch's end on every clock that the protocol can tell."""
+    steps = steps_per_epoch(protocol)
+    known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
+    return known | ({"step": epoch.epoch * steps} if steps else {})
+
+
+def clock_switch(clocks: Sequence[Clock], chosen: Clock = EPOCHS) -> Switch:
+    """The switch between clocks."""
+    return Switch("clock", "Against", tuple(clock.word for clock in clocks), chosen.word)
+
+
+def clock_views(clocks: Sequence[Clock], rows: Sequence[Mapping[str, Any]], *, zero: bool = False) -> tuple[View, ...]:
+    """What the horizontal axis becomes for each clock."""
+    return tuple(
+        View(
+            {"clock": clock.word},
+            {"x": clock.axis((row.get(clock.field) for row in rows), zero=zero).patch(clock.field)},
+        )
+        for clock in clocks
+    )

@@ -1,0 +1,84 @@
+"""Published numbers beside the user's own curves: what somebody else printed for the same task, and where.
+
+Nothing is computed with them: they are drawn, and written beside ours, so that a reader sees at a glance whether a
+study is in the region of the literature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal, get_args
+
+from surefoot.analysis import Arm, Table
+from surefoot.analysis.intervals import t_interval
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.wording import MISSING, loss, with_bounds
+from surefoot.errors import unknown
+
+What = Literal["train_loss", "validation_loss", "test_loss", "train_metric", "validation_metric", "test_metric"]
+
+HEADER = ("Published", "Figure", "Epoch", "Published value", "Ours", "Source")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Published values of one optimizer.
+
+    Args:
+        label: what the reader is told, such as "SGD, DeepOBS".
+        values: by epoch, in the unit of the records (an accuracy is a fraction).
+        what: which figure; a test figure is drawn beside our validation, as we test only once.
+        spread: the published standard deviation over seeds, by epoch, where there is one.
+        optimizer: the label of the arm that it stands beside and whose colour it takes; None for grey.
+        source: where it was published.
+    """
+
+    label: str
+    values: Mapping[int, float]
+    what: What = "test_metric"
+    spread: Mapping[int, float] = field(default_factory=dict)
+    optimizer: str | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.what not in get_args(What):
+            raise unknown("figure", self.what, get_args(What))
+
+    @property
+    def measure(self) -> str:
+        """The figure of our epochs that it is drawn beside."""
+        return self.what.replace("test", "validation")
+
+
+def reference_table(references: Sequence[Reference], arms: Sequence[Arm], scale: Scale) -> Table | None:
+    """A row for each published value with ours at that epoch beside it; None where nothing was published."""
+    by_label = {arm.label: arm for arm in arms}
+    rows = tuple(row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), scale))
+    return Table(HEADER, rows) if rows else None
+
+
+def _rows(one: Reference, arm: Arm | None, scale: Scale) -> Iterator[tuple[str, ...]]:
+    write = scale.value if one.what.endswith("metric") else loss
+    part, kind = one.what.split("_")
+    figure = f"{part} {scale.name if kind == 'metric' else kind}"
+    for epoch, value in sorted(one.values.items()):
+        spread = one.spread.get(epoch)
+        published = write(value) if spread is None else f"{write(value)} ± {write(spread)}"
+        name, values = _ours(one, arm, epoch)
+        ours = with_bounds(t_interval(values), write) + (f" ({name})" if name != part and values else "")
+        yield one.label, figure, str(epoch), published, ours, one.source or MISSING
+
+
+def _ours(one: Reference, arm: Arm | None, epoch: int) -> tuple[str, list[float]]:
+    """Our figures at that epoch, and of which part of the data they are: test only at the end."""
+    if arm is None:
+        return "", []
+    if one.what.startswith("test"):
+        last = [trial.outcome for trial in arm.finished if trial.outcome and trial.epochs[-1:]]
+        if last and all(trial.epochs[-1].epoch == epoch for trial in arm.finished if trial.epochs):
+            return "test", [getattr(outcome, one.what) for outcome in last]
+    at = [entry for trial in arm.finished for entry in trial.epochs if entry.epoch == epoch]
+    values = [getattr(entry, one.measure) for entry in at]
+    return one.measure.split("_")[0], [value for value in values if isfinite(value)]
