@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -101,8 +101,9 @@ def compare(
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo) as observe:
             records = planned.run(results, observe)
+        design = results.design(planned.design.hash) if planned.design else None
     _check_any(records)
-    return Study(planned, tuple(records), Path(store))
+    return Study(replace(planned, design=design), tuple(records), Path(store))
 
 
 def _task(task: str | Task | None, model: Any, data: Any, **parts: Any) -> str | Task:
@@ -156,7 +157,7 @@ class Study:
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write the report, one page that needs no network, and return its path."""
-        return write_report(self.records, Path(path))
+        return write_report(self.records, Path(path), design=self.plan.design)
 
     def best(self) -> Best:
         """Return the optimizer with the best mean on the test data; `verdict` tells what it is tied with.

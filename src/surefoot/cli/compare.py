@@ -104,12 +104,14 @@ def compare(
             known, todo = planned.standing(results)
             with progress(planned, len(known), todo) as observe:
                 records = planned.run(results, observe)
+            design = results.design(planned.design.hash) if planned.design else None
     except KeyboardInterrupt:
         typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
         raise typer.Exit(130) from None
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    conclude(records, store, report, as_json=as_json, command=_command(study, planned, options))
+    command = _command(study, planned, options)
+    conclude(records, store, report, as_json=as_json, design=design, command=command)
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
 

@@ -26,10 +26,11 @@ def report(
     """
     from surefoot.cli.result import conclude
     from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-    from surefoot.store import Store, newest_run, one_name_each
+    from surefoot.store import Store, newest_design, newest_run, one_name_each
 
     with Store(store, readonly=True) as results:
         records = one_name_each(newest_run(results.records(study), study))
+        design = newest_design(results.designs(study), records)
     if figures:
         write_figures(records, figures)
     if csv:
@@ -38,4 +39,4 @@ def report(
         write_markdown(records, markdown)
     if latex:
         write_latex(records, latex)
-    conclude(records, store, out, as_json=as_json)
+    conclude(records, store, out, as_json=as_json, design=design)

@@ -15,20 +15,26 @@ from rich.table import Table
 from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
 from surefoot.analysis import Table as Cells
 from surefoot.report import write_report
-from surefoot.store import Record
+from surefoot.store import Design, Record
 from surefoot.store.records import Metric
 
 TUNING = "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
 
 
 def conclude(
-    records: Sequence[Record], store: Path, report: Path, *, as_json: bool, command: str | None = None
+    records: Sequence[Record],
+    store: Path,
+    report: Path,
+    *,
+    as_json: bool,
+    design: Design | None = None,
+    command: str | None = None,
 ) -> None:
     """Write the report of some records and print their result, for people or as JSON.
 
-    `command` repeats the study; without one it is put together from the records.
+    `design` is what was decided before; `command` repeats the study, and is put together from the records if missing.
     """
-    write_report(records, report, command=command)
+    write_report(records, report, command=command, design=design)
     (print_json if as_json else print_result)(summarize(records), store, report)
 
 

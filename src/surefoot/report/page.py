@@ -33,10 +33,10 @@ from surefoot.report.ledger import header, ledger
 from surefoot.report.matrix import compared, matrix, ties_in_words
 from surefoot.report.ranking import further, further_header, setting
 from surefoot.report.raw import left_out, packed
-from surefoot.report.reference import Reference, reference_table
+from surefoot.report.reference import Reference, published, reference_table
 from surefoot.report.survival import arrival_cells
 from surefoot.report.theme import Style, dark_partners, styles
-from surefoot.store.records import Record
+from surefoot.store.records import Design, Record
 
 
 def write_report(
@@ -44,9 +44,9 @@ def write_report(
     path: str | Path,
     *,
     command: str | None = None,
-    references: Sequence[Reference] = (),
+    references: Sequence[Reference] | None = None,
     problems: Problems | None = None,
-    design: Mapping[str, Any] | None = None,
+    design: Design | None = None,
 ) -> Path:
     """Write the report of one study to an HTML file, whole or not at all, and return the file's path.
 
@@ -54,10 +54,10 @@ def write_report(
         records: the trials of one study, in the order in which optimizers shall appear.
         path: the file to write; an existing one is replaced.
         command: the command line that made the records, for "how to repeat"; by default put together from them.
-        references: published numbers, to be drawn beside the study's own.
+        references: published numbers, to be drawn beside the study's own; by default those that we know of its task.
         problems: where the study is one of several problems, the time to target of each optimizer on each (infinite
             for a miss): with three or more the performance profile is over them, else over seeds.
-        design: facts about the design that was frozen before the first trial, by name, its hash among them.
+        design: the design that was stored before the first trial.
 
     Raises:
         UsageError: no records, records that cannot be compared, or a path that cannot be a file.
@@ -71,12 +71,13 @@ def render(
     records: Sequence[Record],
     *,
     command: str | None = None,
-    references: Sequence[Reference] = (),
+    references: Sequence[Reference] | None = None,
     problems: Problems | None = None,
-    design: Mapping[str, Any] | None = None,
+    design: Design | None = None,
 ) -> str:
     """The text of the report page; the arguments are those of `write_report`."""
     summary, arms = summarize(records), group(records)
+    references = published(summary.study, arms) if references is None else references
     looks, tuned = styles(arm.label for arm in arms), tuning_looks(arms, summary.tuning)
     drawn = _figures(figures(arms, references) + claim_figures(summary, arms, problems), looks)
     drawn |= _figures(tuning_figures(summary.tuning, tuned, summary.metric), tuned)
@@ -92,8 +93,8 @@ def render(
     return _template().render(
         **content,
         contents=list(_contents(content)),
-        design=[(str(name).replace("_", " "), str(value)) for name, value in (design or {}).items()],
-        command=command or provenance.command(arms),
+        design=provenance.design_facts(design) if design else [],
+        command=command or provenance.command(arms, design),
         dark=dark_partners(),
         script=Markup(_source("script.js")),
         bundle=_bundle() if drawn else "",

@@ -8,9 +8,10 @@ from typing import Any
 
 from surefoot.analysis import Arm
 from surefoot.analysis.arms import defaults_of
+from surefoot.analysis.wording import duration
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.store.records import Record
+from surefoot.store.records import Design, Record
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
 
@@ -49,10 +50,25 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), "; ".join(values)) for name, values in facts.items()]
 
 
-def command(arms: Sequence[Arm]) -> str:
+def design_facts(design: Design) -> list[tuple[str, str]]:
+    """What was decided before the first trial, as name and text."""
+    seconds = design.content["budget"]["seconds"]
+    sizing = {name: _number(value) for name, value in design.content["sizing"].items()}
+    facts = {
+        "hash": design.hash,
+        "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),
+        "planned": f"{sizing['epochs']} epochs, {sizing['trials']} tuning trials of each, {sizing['seeds']} seeds"
+        + (" at most" if seconds else ""),
+        "budget": duration(seconds) if seconds else "",
+        "time taken": duration(design.seconds) if design.seconds else "",
+    }
+    return [(name, text) for name, text in facts.items() if text]
+
+
+def command(arms: Sequence[Arm], design: Design | None = None) -> str:
     """A command line that trains the same arms again, made from what the records hold.
 
-    They hold every trial of a search, but not how many were planned before it was extended.
+    They hold every trial of a search; how many were planned before it was extended is in the design.
     """
     labels = [arm.label for arm in arms]
     tuned = {arm.label for arm in arms if defaults_of(arm.label, labels)}
@@ -66,7 +82,10 @@ def command(arms: Sequence[Arm]) -> str:
         words += [f"--{name}", str(protocol[name])] if name in protocol else []
     if "train_size" in protocol and "validation_size" in protocol:
         words += ["--train-size", str(protocol["train_size"] + protocol["validation_size"])]
-    return shlex.join(words) + (" --trials ...  # as many as were planned" if tuned else "")
+    if not tuned:
+        return shlex.join(words)
+    planned = design.content["sizing"]["trials"] if design else "...  # as many as were planned"
+    return f"{shlex.join(words)} --trials {planned}"
 
 
 def _optimizer(record: Record) -> str:

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from surefoot.analysis import Arm, Table
 from surefoot.analysis.intervals import t_interval
+from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import MISSING, loss, with_bounds
 from surefoot.errors import unknown
@@ -50,6 +51,24 @@ class Reference:
     def measure(self) -> str:
         """The figure of our epochs that it is drawn beside."""
         return self.what.replace("test", "validation")
+
+
+def published(study: str, arms: Sequence[Arm]) -> tuple[Reference, ...]:
+    """What we know to be published of a built-in study's task; see `surefoot check` for a repetition of it."""
+    labels = {arm.label for arm in arms}
+    return tuple(
+        Reference(
+            label=f"{label}, DeepOBS",
+            values={figure.epoch: figure.mean for figure in figures},
+            spread={figure.epoch: figure.deviation for figure in figures if figure.deviation is not None},
+            optimizer=label if label in labels else None,
+            source=f"{setting}, mean of {SEEDS} seeds",
+        )
+        for known in (QUADRATIC_DEEP, FMNIST_2C2D)
+        if known.study == study
+        for label, setting in known.optimizers.items()
+        if (figures := [f for f in known.figures if f.optimizer == label and f.quantity == "test metric"])
+    )
 
 
 def reference_table(references: Sequence[Reference], arms: Sequence[Arm], scale: Scale) -> Table | None:

@@ -101,9 +101,9 @@ def linear_axis(title: str, domain: tuple[float, float], *, label: str | None = 
 def counting_axis(title: str, domain: tuple[float, float]) -> Axis:
     """A linear axis of whole numbers, such as epochs or trials."""
     low, high = domain
-    only = [low] if low == high else alt.Undefined
+    whole = list(range(ceil(low), floor(high) + 1, 1 + floor(high - low) // 9))
     scale = alt.Scale(type="linear", domain=[low, high] if high > low else [low - 1, low + 1], padding=10, nice=False)
-    return Axis(scale, alt.Axis(title=title, values=only, tickMinStep=1, format=",d", grid=False))
+    return Axis(scale, alt.Axis(title=title, values=whole, format=",d", grid=False))
 
 
 def _text(label: str | None) -> dict[str, Any]:

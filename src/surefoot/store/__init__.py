@@ -12,7 +12,7 @@
 """
 
 from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates, Record, Status
-from surefoot.store.runs import newest_run, one_name_each
+from surefoot.store.runs import newest_design, newest_run, one_name_each
 from surefoot.store.sqlite import Store
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "Status",
     "Store",
+    "newest_design",
     "newest_run",
     "one_name_each",
 ]

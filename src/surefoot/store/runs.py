@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import Any
 
 from surefoot.errors import StoreError
-from surefoot.store.records import Record
+from surefoot.store.records import Design, Record
 
 NOTED = frozenset({"chance"})
 """What a protocol notes for readers and what decides no number: the metric of guessing."""
@@ -24,6 +24,12 @@ def newest_run(records: Sequence[Record], study: str) -> list[Record]:
         raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
     protocol = decides(records[-1].protocol)
     return [record for record in records if decides(record.protocol) == protocol]
+
+
+def newest_design(designs: Sequence[Design], records: Sequence[Record]) -> Design | None:
+    """Return the design under which these records were made last; None if it is not in the store."""
+    protocol = decides(records[-1].protocol)
+    return next((one for one in reversed(designs) if decides(one.content["protocol"]) == protocol), None)
 
 
 def decides(protocol: Mapping[str, Any]) -> dict[str, Any]:
