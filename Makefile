@@ -3,13 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: compare test lint bench clean
+FRAMEWORKS := .venv-frameworks/bin
+FRAMEWORKS_READY := .venv-frameworks/.ready
+
+.PHONY: compare test test-frameworks lint bench clean
 
 compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
-test: $(READY)  ## every test
+test: $(READY)  ## every test but those of the next target
 	$(BIN)/python -m pytest $(ARGS)
+
+test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own
+	$(FRAMEWORKS)/python -m pytest -m frameworks $(ARGS)
 
 lint: $(READY)  ## style, formatting and types
 	$(BIN)/ruff check .
@@ -29,5 +35,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(FRAMEWORKS_READY): requirements-frameworks.lock pyproject.toml
+	test -x $(FRAMEWORKS)/python || $(PYTHON) -m venv .venv-frameworks
+	$(FRAMEWORKS)/python -m pip install --quiet --requirement requirements-frameworks.lock
+	$(FRAMEWORKS)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
 clean:  ## remove the environment and what the tools leave
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from statistics import fmean, median
+from typing import Any
 
 from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.interquartile import Aggregate, aggregate
+from surefoot.analysis.plain import plain
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
 from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
@@ -41,6 +43,11 @@ class SuiteSummary:
     algoperf: Mapping[str, float] | None
     profiles: Mapping[str, Profile] | None
     aggregates: Mapping[str, Aggregate] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as plain dicts and lists for `json.dumps`; what is not finite becomes None."""
+        flat: dict[str, Any] = plain(self)
+        return flat
 
 
 def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:

@@ -55,6 +55,9 @@ def compare(
     ] = None,
     store: StorePath = RESULTS / "results.sqlite",
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    all_small: Annotated[
+        bool, typer.Option("--all-small", help="Run every small study and say what they show together.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and train nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -62,12 +65,11 @@ def compare(
 
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
+    from surefoot.cli.run import run
     from surefoot.comparison.executor import Engine
     from surefoot.comparison.limits import Limits, parse_bytes
     from surefoot.comparison.planning import Options, ask
     from surefoot.files import check_writable
-    from surefoot.progress import progress
-    from surefoot.store import Store
 
     options = Options(
         optimizers=tuple(optimizer or ()),
@@ -91,6 +93,11 @@ def compare(
             checkpoints=checkpoints,
         ),
     )
+    if all_small:
+        from surefoot.cli.suite import compare_small
+
+        compare_small(options, store, report, as_json=as_json)
+        return
     request = ask(study, options)
     if dry_run:
         from surefoot.cli.dry_run import tell
@@ -98,21 +105,12 @@ def compare(
         tell(request.plan(request.wanted), store, as_json=as_json)
         return
     check_writable(report)
-    try:
-        with Store(store) as results:
-            planned = request.prepare(results)
-            known, todo = planned.standing(results)
-            with progress(planned, len(known), todo) as observe:
-                records = planned.run(results, observe)
-            design = results.design(planned.design.hash) if planned.design else None
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
-        raise typer.Exit(130) from None
+    ran = run(request, store)
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    command = _command(study, planned, options)
-    conclude(records, store, report, as_json=as_json, design=design, command=command)
-    if any(record.status == "failed" for record in records):
+    command = _command(study, ran.planned, options)
+    conclude(ran.records, store, report, as_json=as_json, design=ran.design, command=command)
+    if ran.failed:
         raise typer.Exit(1)
 
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
-from surefoot.analysis import Table as Cells
+from surefoot.cli.tables import print_table
 from surefoot.report import write_report
 from surefoot.store import Design, Record
 from surefoot.store.records import Metric
@@ -49,10 +48,10 @@ def print_result(summary: Summary, store: Path, report: Path) -> None:
     for row in summary.rows:
         for line in _lines(row, summary.metric):
             console.print(line, soft_wrap=True)
-    _print_tables(console, table(summary))
+    print_table(console, table(summary))
     if tuning := tuning_table(summary):
         console.print("\nTuning", style="bold", end="")
-        _print_tables(console, tuning)
+        print_table(console, tuning)
         console.print(TUNING.format(metric=summary.metric.name), style="dim")
         for text in tuning_warnings(summary.tuning):
             console.print(text)
@@ -69,18 +68,3 @@ def _lines(row: Row, metric: Metric) -> list[str]:
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
     figures = {"loss": row.test_loss.mean, metric.name: row.test_metric.mean}
     return [f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures.items()]
-
-
-def _print_tables(console: Console, cells: Cells) -> None:
-    for part in cells.parts(console.width):
-        console.print()
-        console.print(_drawn(part))
-
-
-def _drawn(cells: Cells) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(cells.header):
-        drawn.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
-    for row in cells.rows:
-        drawn.add_row(*row)
-    return drawn

@@ -1,0 +1,50 @@
+"""The summary of several studies as text: a row for each optimizer, and what its columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from surefoot.analysis.suite_summary import SuiteSummary
+from surefoot.analysis.table import Table
+from surefoot.analysis.wording import MISSING
+
+
+def suite_table(suite: SuiteSummary) -> Table:
+    """The score over all studies, the interquartile mean, and the time to target on each; the best score first."""
+    order = sorted(suite.optimizers, key=lambda label: -(suite.algoperf or {}).get(label, 0.0))
+    columns = {"Optimizer": order}
+    if suite.algoperf is not None:
+        columns["Score"] = [f"{suite.algoperf[label]:.3f}" for label in order]
+    if suite.aggregates is not None:
+        columns["Interquartile mean"] = [_aggregate(suite, label) for label in order]
+    columns |= {name: [_time(suite, label, name) for label in order] for name in suite.targets}
+    return Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
+
+
+def suite_notes(suite: SuiteSummary) -> Iterator[str]:
+    """What the columns mean, and which studies take no part in some."""
+    if suite.algoperf is not None:
+        yield (
+            "Score (AlgoPerf's): 1 is to be the quickest to every study's target, 0 to take four times as long or never "
+            "to get there. Under each study: median epochs to its target."
+        )
+    if suite.aggregates is not None:
+        yield (
+            "Interquartile mean: of the share of the way from guessing to the best optimizer's mean, over all seeds of "
+            "all studies, with its 95 % bootstrap interval."
+        )
+    if without := [name for name in suite.studies if name not in suite.targets]:
+        yield f"No target tells the optimizers apart in {', '.join(without)}."
+
+
+def _aggregate(suite: SuiteSummary, label: str) -> str:
+    found = (suite.aggregates or {})[label]
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _time(suite: SuiteSummary, label: str, study: str) -> str:
+    epochs = suite.times[label].get(study)
+    if epochs is None:
+        return MISSING
+    return f"{epochs:g}" if isfinite(epochs) else "not reached"

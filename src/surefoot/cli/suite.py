@@ -1,0 +1,55 @@
+"""`surefoot compare --all-small`: every small study, a report for each, and one table over all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from surefoot.analysis import summarize
+from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
+from surefoot.analysis.suite_table import suite_notes, suite_table
+from surefoot.cli.run import run
+from surefoot.cli.tables import print_table
+from surefoot.comparison.planning import Options, ask
+from surefoot.comparison.studies import STUDIES
+from surefoot.report import write_report
+from surefoot.store import Record
+
+
+def compare_small(options: Options, store: Path, report: Path, *, as_json: bool) -> None:
+    """Run the small studies one after the other and print what they say together.
+
+    Args:
+        options: for every study alike.
+        store: keeps all results.
+        report: the reports are written into its folder, each under the name of its study.
+        as_json: print JSON.
+    """
+    studies: dict[str, Sequence[Record]] = {}
+    failed = False
+    for name in [study.name for study in STUDIES.values() if study.small]:
+        ran = run(ask(name, options), store)
+        studies[name], failed = ran.records, failed or ran.failed
+        write_report(ran.records, report.parent / f"{name}.html", design=ran.design)
+    _print(summarize_suite(studies), studies, report.parent, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print(suite: SuiteSummary, studies: Mapping[str, Sequence[Record]], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**suite.to_json(), "reports": str(folder)}, ensure_ascii=False), flush=True)
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    for name, records in studies.items():
+        console.print(f"\n{name}", style="bold")
+        console.print(summarize(records).verdict.text)
+    console.print("\nAll together", style="bold", end="")
+    print_table(console, suite_table(suite))
+    for note in suite_notes(suite):
+        console.print(note)
+    console.print(f"\nReports: {folder}/<study>.html", soft_wrap=True)

@@ -1,0 +1,149 @@
+"""What a user writes, sorted and checked: Keras's arguments of every optimizer, the rule's own, the learning rate.
+
+A class declares its arguments with Keras's names, order and defaults, for people and their editors to read. What a
+user leaves out is not taken from there but from the `convention`, of which `keras` has the declared defaults.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, cast
+
+import keras
+
+from surefoot.errors import UsageError
+from surefoot.keras.lookup import names, values
+from surefoot.rule import Rule
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+Rate = float | Schedule | Callable[[], Any]
+"""A learning rate: a number, a schedule, or a function of no arguments."""
+
+
+class Common(TypedDict, total=False):
+    """What every optimizer takes: Keras's own arguments, see `keras.optimizers.Optimizer`, and two of ours.
+
+    `convention` is whose form and defaults of the rule to use: `keras`, `torch`, `optax` or `paper`.
+    `base_learning_rate` is the rate that a schedule is measured against, where the rule asks how far it has come
+    (AdaBound's bounds do, and the paper's AdamW); by default `learning_rate`, or where a schedule stands at step 0,
+    after any warm-up.
+    """
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+    convention: str
+    base_learning_rate: float | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """An optimizer's arguments, complete.
+
+    Attributes:
+        rate: the learning rate.
+        decay: weight decay; None if nobody asked for any.
+        common: Keras's own arguments.
+        convention: whose form of the rule.
+        base: the rate that schedules are measured against; None if the rule does not.
+        given: what the user gave of the rule's hyperparameters, by our names.
+        hyper: a value for every hyperparameter.
+    """
+
+    rate: Any
+    decay: float | None
+    common: Mapping[str, Any]
+    convention: str
+    base: float | None
+    given: Mapping[str, Any]
+    hyper: Mapping[str, Any]
+
+
+def declared(init: Init) -> Init:
+    """Make a constructor of its signature: what the caller gave goes to `_start`, and what he left out does not."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = dict(signature.bind(self, *args, **kwargs).arguments)
+        del given["self"]
+        self._start(given | given.pop("common", {}))
+
+    return cast(Init, wrapper)
+
+
+def understand(
+    rule: Rule, given: Mapping[str, Any], *, spelled: Mapping[str, str], form: Mapping[str, bool]
+) -> Options:
+    """Return the arguments of an optimizer of `rule`, checked, with everything that the user left out.
+
+    Args:
+        rule: which rule.
+        given: what the user wrote, in Keras's spelling, ours or the convention's.
+        spelled: names of hyperparameters that the class has beside Keras's table.
+        form: switches that these arguments set beside the convention's own.
+
+    Raises:
+        UsageError: an unknown option or convention, a value out of range, or a rate that is measured against zero.
+    """
+    common = {name: value for name, value in given.items() if name in Common.__annotations__}
+    convention, base = common.pop("convention", "keras"), common.pop("base_learning_rate", None)
+    own = _own(rule, {name: x for name, x in given.items() if name not in Common.__annotations__}, spelled)
+    if own.get("weight_decay", 0.0) is None and not rule.defaults["weight_decay"]:
+        del own["weight_decay"]
+    rate = own.pop("lr", None)
+    lr = {} if rate is None else {"lr": rate if isinstance(rate, float) else 0.0}
+    hyper = values(rule, convention, {**form, **own, **lr})
+    rate = hyper["lr"] if rate is None else rate
+    decay = hyper["weight_decay"] if hyper["weight_decay"] or "weight_decay" in own else None
+    return Options(rate, decay, common, convention, _base(rule, hyper, base, rate), own, hyper)
+
+
+def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
+    """Return hyperparameters by our names, numbers as floats."""
+    ours = {theirs: name for name, theirs in {**names(rule), **spelled}.items()}
+    own: dict[str, Any] = {}
+    for name, value in given.items():
+        if (known := ours.get(name, name)) in own:
+            raise UsageError(f"{rule.name}: {known} is given twice, under two names; give it once.")
+        own[known] = number(value)
+    return own
+
+
+def number(value: Any) -> Any:
+    """Return a number of any library as a float, anything else as it is."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return float(value) if is_number else value
+
+
+def _base(rule: Rule, hyper: Mapping[str, Any], given: float | None, rate: Any) -> float | None:
+    """Return the rate that schedules are measured against; None if the rule does not."""
+    if "base_lr" not in rule.own and hyper["decay_by_lr"]:
+        return None
+    base = start_of(rate) if given is None else float(given)
+    if base > 0:
+        return base
+    raise UsageError(
+        f"{rule.name} measures its learning rate against the one it starts from, and that is {base}; give "
+        "base_learning_rate=..., such as the rate that the schedule warms up to."
+    )
+
+
+def start_of(rate: Any) -> float:
+    """Return the rate that a schedule starts from once it has warmed up; a number is its own."""
+    if isinstance(rate, Schedule):
+        target = getattr(rate, "warmup_target", None)
+        return float(rate(0) if target is None else target)
+    return float(rate() if callable(rate) else rate)

@@ -1,0 +1,154 @@
+"""A rule as a Keras 3 optimizer: Keras's own machinery around it, and no formula.
+
+Keras clips, accumulates, averages, schedules and saves; the step itself, weight decay included, is `surefoot.update`
+on the backend's arrays. Hyperparameters are attributes under Keras's names, as in Keras's own classes, and are read
+when a step is traced. Scalars and state are float32 at least, whatever the weights are: Keras casts them to bfloat16,
+where 0.999 is 1, and its Adam then never moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from surefoot.keras.arguments import Options
+from surefoot.keras.lookup import names
+from surefoot.keras.precision import followed, is_half, kept_dtype, widened
+from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
+from surefoot.update import update
+
+ELSEWHERE = ("lr", "weight_decay", *GIVEN_BY_MACHINE)
+"""Hyperparameters that attributes of Keras's own hold, or that an optimizer sets by itself."""
+
+
+class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """A rule in Keras's spelling; use a subclass.
+
+    Attributes:
+        spelled: names of hyperparameters that the class has beside those in Keras's table of conventions.
+        state_names: Keras's names of the rule's slots; the slots of one group lie side by side for each weight.
+        rule: which rule.
+        convention: whose form of it.
+        base_learning_rate: what schedules are measured against; None if the rule does not.
+    """
+
+    spelled: ClassVar[Mapping[str, str]] = {}
+    state_names: ClassVar[Sequence[Mapping[str, str]]] = ()
+    rule: Rule
+    convention: str
+    base_learning_rate: float | None
+    _learning_rate: Any
+
+    def _set_up(self, rule: Rule, options: Options) -> None:
+        """Take the arguments, checked and complete."""
+        super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
+        self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
+        if isinstance(options.rate, float) and is_half(self._learning_rate.dtype):
+            self._untrack_variable(self._learning_rate)
+            start = keras.initializers.Constant(options.rate)
+            self._learning_rate = self.add_variable((), start, "float32", name="learning_rate")
+        self._written = tuple(name for name in {**self._names(rule), **options.given} if name not in ELSEWHERE)
+        for name, attribute in self._attributes().items():
+            setattr(self, attribute, options.hyper[name])
+
+    def _names(self, rule: Rule) -> dict[str, str]:
+        """Return how the class spells what a user can always give."""
+        return {**names(rule), **self.spelled}
+
+    def _attributes(self) -> dict[str, str]:
+        """Return the attribute that holds each hyperparameter of the rule's own."""
+        spelled = self._names(self.rule)
+        return {name: spelled.get(name, name) for name in self.rule.defaults if name not in ELSEWHERE}
+
+    def _hyper(self) -> dict[str, Any]:
+        """Return a value for every hyperparameter, as the attributes have them now; `lr` is the step's to say."""
+        values = {name: getattr(self, attribute) for name, attribute in self._attributes().items()}
+        around = {"weight_decay": self.weight_decay or 0.0, "base_lr": self.base_learning_rate}
+        return self.rule.complete({**values, **around})
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an optimizer like this one."""
+        attributes = self._attributes()
+        own = {attributes[name]: getattr(self, attributes[name]) for name in self._written}
+        config = {**super().get_config(), **own, "convention": self.convention}
+        if self.base_learning_rate is not None:
+            config["base_learning_rate"] = self.base_learning_rate
+        return config
+
+    def add_variable(self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **options: Any) -> Any:
+        """Add a variable to what the optimizer keeps, in float32 where 16 bits are asked for."""
+        dtype = kept_dtype(dtype or keras.config.floatx())
+        return super().add_variable(shape, initializer, dtype, **options)
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the optimizer's variables: Keras's, the rule's slots, and copies of weights in 16 bits."""
+        if self.built:
+            return
+        super().build(variables)
+        starts = self.rule.starts(self._hyper())
+        for group in self.state_names or [{slot: slot for slot in starts}]:
+            used = [slot for slot in group if slot in starts]
+            made = [[self._slot(v, group[slot], starts[slot]) for slot in used] for v in variables]
+            for slot, kept in zip(used, zip(*made, strict=True), strict=bool(made)):
+                setattr(self, f"_slot_{slot}", list(kept))
+        self._copies = [self.add_variable_from_reference(v, "copy") if is_half(v.dtype) else None for v in variables]
+
+    def _slot(self, variable: Any, name: str, start: Any) -> Any:
+        def first(shape: Any, dtype: Any) -> Any:  # keras.initializers.Constant makes TensorFlow round to float32
+            return ops.copy(ops.cast(variable, dtype)) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
+
+        return self.add_variable_from_reference(variable, name, first)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
+        super().apply([widened(g) for g in grads], trainable_variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one variable and its slots one step of the rule."""
+        index = self._get_variable_index(variable)
+        weight, hyper = self._full(variable), self._hyper()
+        if not self._use_weight_decay(variable):
+            hyper["weight_decay"] = 0.0
+        t, lr = (ops.cast(x, weight.dtype) for x in (self.iterations + 1, learning_rate))
+        slots = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
+        state = {slot: ops.convert_to_tensor(kept) for slot, kept in slots.items()}
+        made = update(self.rule, weight, ops.cast(gradient, weight.dtype), state, t, {**hyper, "lr": lr})
+        for slot, value in made.state.items():
+            self.assign(slots[slot], value)
+        if self._copies[index] is not None:
+            self.assign(self._copies[index], made.weight)
+        self.assign(variable, ops.cast(made.weight, variable.dtype))
+
+    def _full(self, variable: Any) -> Any:
+        """Return a weight as the array that steps add up in."""
+        weight, copy = ops.convert_to_tensor(variable), self._copies[self._get_variable_index(variable)]
+        return weight if copy is None else followed(weight, ops.convert_to_tensor(copy))
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Leave weight decay to the step, which knows whether it is coupled."""
+
+    def _update_model_variables_moving_average(self, trainable_variables: Sequence[Any]) -> None:
+        """Average what the steps add up in: nothing but large steps reaches an average in bfloat16."""
+        super()._update_model_variables_moving_average([self._full(v) for v in trainable_variables])
+
+    def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
+        """Take a step and average; where the averages took the weights' place, steps add up from them."""
+        super()._backend_apply_gradients(grads, trainable_variables)
+        if not (self.use_ema and self.ema_overwrite_frequency):
+            return
+        due = (self.iterations + 1) % self.ema_overwrite_frequency == 0
+        for copy, average in zip(self._copies, self._model_variables_moving_average, strict=True):
+            if copy is not None and average is not None:
+                self.assign(copy, ops.where(due, *map(ops.convert_to_tensor, (average, copy))))
+
+    def _overwrite_model_variables_with_average_value(self, trainable_variables: Sequence[Any]) -> None:
+        """Let the averages take the weights' place, rounded where the weights are shorter."""
+        if all(copy is None for copy in self._copies):
+            super()._overwrite_model_variables_with_average_value(trainable_variables)
+            return
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            if average is not None:
+                self.assign(variable, ops.cast(average, variable.dtype))

@@ -1,0 +1,48 @@
+"""Any rule as a Keras optimizer: a built-in one by name, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from surefoot.keras.arguments import Rate, declared, understand
+from surefoot.keras.base import KerasOptimizer
+from surefoot.keras.lookup import find, reference
+from surefoot.keras.spelling import register
+from surefoot.rule import Rule
+
+
+@register
+class RuleOptimizer(KerasOptimizer):
+    """Run any rule as a Keras optimizer: one of Surefoot's by name, or your own.
+
+    For Adam, SGD and the others that Keras users know, prefer `surefoot.keras.Adam` and so on.
+
+    Args:
+        rule: a `Rule`, or the name of a built-in one. To be saved, a rule of your own stands at the top of a module.
+        learning_rate: a number, a schedule or a function of no arguments; by default the rule's.
+        common: hyperparameters in the rule's spelling, Keras's or the convention's, and what every optimizer takes
+            (`Common`).
+
+    Raises:
+        UsageError: unknown rule, convention or option, or a value out of range.
+
+    Example:
+        >>> optimizer = RuleOptimizer("adam", convention="torch", learning_rate=0.01)
+    """
+
+    @declared
+    def __init__(self, rule: Rule | str, learning_rate: Rate | None = None, **common: Any) -> None: ...
+
+    def _start(self, given: Mapping[str, Any]) -> None:
+        rule = find(given["rule"])
+        rest = {name: value for name, value in given.items() if name != "rule"}
+        self._set_up(rule, understand(rule, rest, spelled={}, form={}))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an optimizer like this one.
+
+        Raises:
+            UsageError: the rule is the user's own and stands where nobody finds it again.
+        """
+        return {"rule": reference(self.rule), **super().get_config()}

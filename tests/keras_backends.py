@@ -1,0 +1,76 @@
+"""Tests that run on each of Keras's backends: one process has one backend, so each backend has a process here.
+
+`@on_each_backend` makes three tests of a function, whose body runs in the backend's process; what it raises is raised
+here. TensorFlow's carry the marker `frameworks`, which `make test` deselects and `make test-frameworks` selects.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import multiprocessing
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+BACKENDS = ("jax", "torch", "tensorflow")
+
+
+def on_each_backend(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test, which knows Keras as it is on one backend, on all of them."""
+    return on(*BACKENDS)(test)
+
+
+def on(*backends: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test on some of the backends."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def run(backend: str, **arguments: Any) -> None:
+            process(backend).submit(_call, test.__module__, test.__name__, arguments).result()
+
+        backend = inspect.Parameter("backend", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        run.__signature__ = inspect.Signature([backend, *inspect.signature(test).parameters.values()])
+        return pytest.mark.parametrize("backend", [_marked(name) for name in backends])(run)
+
+    return decorate
+
+
+def _marked(backend: str) -> Any:
+    return pytest.param(backend, marks=pytest.mark.frameworks) if backend == "tensorflow" else backend
+
+
+@functools.cache
+def process(backend: str) -> ProcessPoolExecutor:
+    """Return the process of a backend, which lives as long as the tests."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(backend,))
+
+
+def _begin(backend: str) -> None:
+    """Be a user's process: this backend, float32, and no warning left unread."""
+    os.environ.update(KERAS_BACKEND=backend, JAX_ENABLE_X64="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+    import keras  # noqa: F401  its imports, and those of the backend, warn of things that are not ours
+
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", message="__array__ implementation doesn.t accept", category=DeprecationWarning)
+
+
+def _call(module: str, name: str, arguments: dict[str, Any]) -> None:
+    import keras
+
+    test = getattr(importlib.import_module(module), name).__wrapped__
+    policy = keras.config.dtype_policy()
+    keras.utils.set_random_seed(0)
+    try:
+        test(**arguments)
+    except pytest.fail.Exception as failed:  # which knows no way back to the other process
+        raise AssertionError(str(failed)) from None
+    finally:
+        keras.config.set_dtype_policy(policy)
+        keras.utils.clear_session(free_memory=False)
