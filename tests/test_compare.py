@@ -183,7 +183,7 @@ def test_a_second_driver_on_one_store_is_refused(tmp_path):
     with Store(path):
         second = subprocess.run(command(path), capture_output=True, text=True)
     assert second.returncode == 2
-    assert "surefoot:" in second.stderr
+    assert "surefoot: another process is writing the results store" in second.stderr
     assert "Traceback" not in second.stderr
 
 

@@ -68,6 +68,8 @@ def test_workers_already_started_are_stopped_when_the_next_cannot_be():
     started, stopped = [], []
 
     class Narrow:
+        attempts = 1
+
         def start(self):
             if started:
                 raise OSError("no more processes")

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surefoot.comparison.executor import Engine
     from surefoot.comparison.opt import Opt, log, one_minus, uniform
     from surefoot.study import Study, compare
     from surefoot.tasks import Task
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Opt", "Study", "Task", "compare", "log", "one_minus", "task", "uniform"]
+__all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "uniform"]
 
 _ROOMS = ("analysis", "conventions", "datasets", "errors", "keras", "optax", "report", "rules", "store", "torch")
 _DOORS = {
+    "Engine": "surefoot.comparison.executor",
     "Opt": "surefoot.comparison.opt",
     "Study": "surefoot.study",
     "Task": "surefoot.tasks",

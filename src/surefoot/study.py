@@ -11,6 +11,7 @@ from typing import Any
 
 from surefoot.analysis import Summary, Table, summarize, table
 from surefoot.comparison.arm import Arm
+from surefoot.comparison.executor import Engine
 from surefoot.comparison.opt import arms_of
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.planning import Options, ask
@@ -43,6 +44,8 @@ def compare(
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
+    engine: Engine | None = None,
+    logdir: str | PathLike[str] | None = None,
     store: str | PathLike[str] = STORE,
 ) -> Study:
     """Compare optimizers fairly on your model: each with its defaults and tuned, on seeds that tuning has not seen.
@@ -70,6 +73,9 @@ def compare(
         name: of the task.
         workers: trials at a time; as many as cores by default.
         device: "auto", "cpu", "cuda" or "mps".
+        engine: where trials run, and what each may use: `surefoot.Engine("ray", address="auto", gpus=0.25)`; worker
+            processes on this machine by default.
+        logdir: folder for TensorBoard's event files.
         store: the file that keeps the results.
 
     Raises:
@@ -94,12 +100,13 @@ def compare(
             schedule=schedule,
             workers=workers,
             device=device,
+            engine=engine or Engine(),
         ),
     )
     with Store(store) as results:
         planned = request.prepare(results)
         known, todo = planned.standing(results)
-        with progress(planned, len(known), todo) as observe:
+        with progress(planned, len(known), todo, Path(logdir) if logdir else None) as observe:
             records = planned.run(results, observe)
         design = results.design(planned.design.hash) if planned.design else None
     _check_any(records)

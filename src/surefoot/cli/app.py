@@ -13,6 +13,7 @@ import surefoot
 from surefoot.cli.bench import bench
 from surefoot.cli.check import check
 from surefoot.cli.compare import compare
+from surefoot.cli.explain import explain
 from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
 from surefoot.cli.report import report
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("list")(list_all)
+app.command("explain")(explain)
 app.command("kernel")(kernel)
 app.command("bench")(bench)
 app.command("check")(check)

@@ -50,6 +50,7 @@ def compare(
     gpus_per_trial: Annotated[float, typer.Option(help="On a Ray cluster; 0.25: four share a GPU.")] = 0.0,
     trial_timeout: Annotated[float | None, typer.Option(help="Seconds after which a trial has failed.")] = None,
     trial_memory: Annotated[str | None, typer.Option(help="What a trial may use at most, such as 4GB.")] = None,
+    logdir: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's event files.")] = None,
     checkpoints: Annotated[
         str | None, typer.Option(help="Folder or URL (s3://...) for checkpoints; default: the store.")
     ] = None,
@@ -105,7 +106,7 @@ def compare(
         tell(request.plan(request.wanted), store, as_json=as_json)
         return
     check_writable(report)
-    ran = run(request, store)
+    ran = run(request, store, logdir)
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
     command = _command(study, ran.planned, options)

@@ -29,13 +29,16 @@ class Ran:
         return any(record.status == "failed" for record in self.records)
 
 
-def run(request: Request, store: Path) -> Ran:
-    """Run what is left of a study; exit with 130 after Ctrl-C."""
+def run(request: Request, store: Path, logdir: Path | None = None) -> Ran:
+    """Run what is left of a study; exit with 130 after Ctrl-C.
+
+    `logdir` is a folder for TensorBoard's event files.
+    """
     try:
         with Store(store) as results:
             planned = request.prepare(results)
             known, todo = planned.standing(results)
-            with progress(planned, len(known), todo) as observe:
+            with progress(planned, len(known), todo, logdir) as observe:
                 records = planned.run(results, observe)
             return Ran(planned, records, results.design(planned.design.hash) if planned.design else None)
     except KeyboardInterrupt:

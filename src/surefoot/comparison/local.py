@@ -101,6 +101,7 @@ class LocalHost:
     """
 
     room = "Try fewer --workers."
+    attempts = 3
 
     def __init__(self, task: Shared, device: str, memory: int | None = None) -> None:
         self._of_each = task, device, memory

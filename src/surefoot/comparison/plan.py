@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -71,9 +71,17 @@ class Plan:
         """
         clock = Clock(store, self.design, self.seconds)
         tried: set[str] = set()
-        while todo := self._next(store, tried, clock):
-            tried |= {trial.key for trial in todo}
-            self._run(todo, store, observe, clock)
+        with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
+            executor: Executor | None = None
+            while todo := self._next(store, tried, clock):
+                tried |= {trial.key for trial in todo}
+                if executor is None:
+                    opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
+                    executor = workers.enter_context(opening)
+                begun = time.monotonic()
+                self._run(todo, store, observe, clock, executor)
+                if self.timings:
+                    clock.pace = (time.monotonic() - begun) / self._wall(todo)
         return self.records(store)
 
     def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
@@ -82,7 +90,7 @@ class Plan:
         if clock.deadline is None:
             return todo
         tuning = [trial for trial in todo if trial.purpose == "tune"]
-        return tuning if tuning and clock.left > 0 else self._in_time(todo, clock.left)
+        return tuning if tuning and clock.left > 0 else self._in_time(todo, clock.left / clock.pace)
 
     def _in_time(self, todo: list[Trial], seconds: float) -> list[Trial]:
         """Return the trials of as many seeds as can be done in so many seconds."""
@@ -103,19 +111,17 @@ class Plan:
     def _timing(self, trial: Trial) -> Timing:
         return self.timings.get(trial.arm.label.removesuffix(TUNED)) or next(iter(self.timings.values()))
 
-    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock) -> None:
-        size = min(self.workers, len(todo))
-        with open_executor(self.engine, self.task, self.protocol.device, size) as executor:
-            by_key = {trial.key: trial for trial in todo}
-            checkpoints = Checkpoints(store, self.engine.checkpoints)
-            with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
-                for event in told:
-                    _save(store, event, by_key, executor, checkpoints)
-                    if isinstance(event, End):
-                        checkpoints.drop(event.key)
-                        clock.save()
-                    observe(by_key[event.key], event)
-            clock.save()
+    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock, executor: Executor) -> None:
+        by_key = {trial.key: trial for trial in todo}
+        checkpoints = Checkpoints(store, self.engine.checkpoints)
+        with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
+            for event in told:
+                _save(store, event, by_key, executor, checkpoints)
+                if isinstance(event, End):
+                    checkpoints.drop(event.key)
+                    clock.save()
+                observe(by_key[event.key], event)
+        clock.save()
 
     def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
@@ -152,11 +158,15 @@ class Plan:
 
 
 class Clock:
-    """The time that running a design has taken, over all the times that it was run, and the instant when it is up."""
+    """The time that running a design has taken, over all the times that it was run, and the instant when it is up.
+
+    `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
+    """
 
     def __init__(self, store: Store, design: Design | None, seconds: float | None) -> None:
         self._store, self._design, self._start = store, design, time.monotonic()
         self._before = design.seconds if design else 0.0
+        self.pace = 1.0
         self.deadline = None if seconds is None else self._start + seconds - self._before
 
     @property

@@ -26,6 +26,9 @@ RESTARTS = 2
 START_SECONDS = 300.0
 """How long the workers may take until the first of them is ready."""
 
+PAUSE_SECONDS = 0.5
+"""How much longer each time the pool waits for the next start, while workers die before they are ready."""
+
 LOOK_SECONDS = 0.5
 """How often the pool looks at the clock while no worker tells anything."""
 
@@ -47,10 +50,15 @@ class Worker(Protocol):
 
 
 class Host(Protocol):
-    """A place where workers run. `room` is what to do where there is no room for them."""
+    """A place where workers run.
+
+    `room` is what to do where there is no room for them; `attempts` how many may die in a row before one is ready.
+    """
 
     @property
     def room(self) -> str: ...  # noqa: D102
+    @property
+    def attempts(self) -> int: ...  # noqa: D102
 
     def start(self) -> Worker:
         """Start a worker, and do not wait until it is ready."""
@@ -97,7 +105,7 @@ class Pool:
     def __init__(self, host: Host, size: int, seconds: float | None = None) -> None:
         self._host, self._size, self._seconds = host, size, seconds
         self._posts: list[Post] = []
-        self._early_deaths = 0
+        self._early_deaths, self._start_at = 0, 0.0
         self.environment: Mapping[str, Any] = {}
 
     def run(
@@ -124,7 +132,7 @@ class Pool:
 
     def _staff(self, queue: Queue, resume: Resume) -> None:
         """Start the workers that are missing and give trials to those that are idle."""
-        while len(self._posts) < min(self._size, queue.left):
+        while len(self._posts) < min(self._size, queue.left) and time.monotonic() >= self._start_at:
             self._posts.append(Post(self._host.start()))
         for post in self._posts:
             if post.idle and queue.waiting:
@@ -172,13 +180,9 @@ class Pool:
     def _bury(self, post: Post, queue: Queue, how: str) -> Iterator[Event]:
         """Let the trial of a worker that died wait again, or fail if it took too many workers with it."""
         self._dismiss(post)
+        if post.environment is None:
+            self._early_death(how)
         if post.trial is None:
-            self._early_deaths += post.environment is None
-            if self._early_deaths > RESTARTS:
-                raise TrialError(
-                    f"the worker processes die at their start ({how}); see the message above, if any. "
-                    "-9 often means too little memory: try --workers 1."
-                )
             return
         key = post.trial.key
         queue.deaths[key] += 1
@@ -186,6 +190,16 @@ class Pool:
             yield Failed(key, f"its worker process died {queue.deaths[key]} times ({how})")
         else:
             queue.waiting.appendleft(post.trial)
+
+    def _early_death(self, how: str) -> None:
+        """Wait longer and longer before the next start, and give up after some."""
+        self._early_deaths += 1
+        self._start_at = time.monotonic() + PAUSE_SECONDS * self._early_deaths
+        if self._early_deaths >= self._host.attempts:
+            raise TrialError(
+                f"the worker processes die at their start ({how}); see the message above, if any. "
+                "-9 often means too little memory: try --workers 1."
+            )
 
     def _late(self) -> Iterator[Event]:
         """Stop the trials that have had their time."""

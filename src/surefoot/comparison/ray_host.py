@@ -100,6 +100,8 @@ class RayHost:
         job: what they are there for.
     """
 
+    attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
+
     def __init__(self, engine: Engine, job: Job) -> None:
         takes = {"num_cpus": engine.cpus, "num_gpus": engine.gpus}
         self._kind = ray.remote(Actor).options(**takes, max_concurrency=2, max_restarts=0)
@@ -155,7 +157,7 @@ def _connect(engine: Engine) -> None:
     except (RayError, ConnectionError, ValueError, RuntimeError) as error:
         where = f"at {engine.address}" if engine.address else "on this machine"
         raise UsageError(
-            f"there is no Ray cluster {where}: {_last_line(error)}; `ray start --head` starts one."
+            f"there is no Ray cluster {where}: {_last_line(error).rstrip('.')}; `ray start --head` starts one."
         ) from error
 
 

@@ -5,6 +5,7 @@
 | `show.py` | `progress`: bars in a terminal, lines anywhere else |
 | `bars.py`, `lines.py` | the two |
 | `board.py` | trials done, best so far, time left |
+| `tensorboard.py` | event files for TensorBoard |
 | `words.py` | what is said of a trial |
 """
 

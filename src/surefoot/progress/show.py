@@ -6,7 +6,8 @@ All of it goes to standard error, so that a result on standard output stays clea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,32 +18,39 @@ from surefoot.comparison.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
 from surefoot.progress.lines import Lines
+from surefoot.progress.tensorboard import event_files
 
 
 @contextmanager
-def progress(study: Plan, known: int, todo: Sequence[Trial]) -> Iterator[Observer]:
+def progress(study: Plan, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
     """Say what is to run, and give the function to call with each trial's events.
 
     Args:
         study: what is run.
         known: how many trials it has, as far as can be told now.
         todo: those of them that are to run.
+        logdir: folder for TensorBoard's event files; None writes none.
+
+    Raises:
+        UsageError: event files are asked for and tensorboardX is not installed.
     """
     console = Console(stderr=True)
-    console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
-    many = len({trial.seed for trial in study.trials}) > 1
-    if console.is_terminal:
-        bars, board = empty_bars(console), Board(todo)
-        shown = Bars(bars, many=many)
+    with ExitStack() as shown:
+        observers = [shown.enter_context(event_files(logdir))] if logdir else []
+        console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
+        many = len({trial.seed for trial in study.trials}) > 1
+        if console.is_terminal:
+            bars, board = empty_bars(console), Board(todo)
+            shown.enter_context(Live(Group(bars, board), console=console, transient=True))
+            observers += [board.observe, Bars(bars, many=many).observe]
+        else:
+            observers += [Lines(many=many).observe]
 
         def observe(trial: Trial, event: Event) -> None:
-            board.observe(trial, event)
-            shown.observe(trial, event)
+            for one in observers:
+                one(trial, event)
 
-        with Live(Group(bars, board), console=console, transient=True):
-            yield observe
-    else:
-        yield Lines(many=many).observe
+        yield observe
 
 
 def _opening(study: Plan, known: int, todo: int) -> str:

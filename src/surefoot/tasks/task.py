@@ -1,7 +1,7 @@
 """What a task is: what a comparison has to know about the thing that is trained, and no more.
 
 Everything else, the loop, the seeds, the clock and the checkpoints, is the same for every task. A task travels to
-worker processes as a pickle, its arrays through shared memory.
+worker processes as a pickle, its arrays through memory that all share.
 """
 
 from __future__ import annotations

@@ -1,0 +1,127 @@
+"""`surefoot explain`: what a rule does, from the code that runs; in the terminal or as a page to play with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from surefoot.cli.compare import RESULTS, Json
+
+if TYPE_CHECKING:
+    from surefoot.explain.explanation import Explanation
+
+
+def explain(
+    rule: Annotated[str | None, typer.Argument(help='Which rule: adabound, "adam(beta1=0.5)". None: all.')] = None,
+    convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="Where frameworks differ, and what copying numbers costs.")
+    ] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the formula in LaTeX, and nothing else.")] = False,
+    surface: Annotated[str, typer.Option(help="Where its walk is drawn: valley, rosenbrock, beale, ...")] = "valley",
+    time: Annotated[bool, typer.Option("--time", help="Measure its step on this machine too; takes seconds.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Write the playground, one offline page.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the playground goes.")] = RESULTS / "playground.html",
+    serve: Annotated[bool, typer.Option("--serve", help="Write it, serve it on this machine and open it.")] = False,
+    port: Annotated[int, typer.Option(help="Port to serve it on; 0: any.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Explain a rule: formula, numbers, defaults, cost, when to use it. Without a rule: the whole family.
+
+    Example: surefoot explain adabound
+    """
+    if web or serve:
+        _page(out, port, serve=serve)
+    elif rule is None:
+        _family(as_json=as_json)
+    else:
+        _rule(rule, convention, surface, conventions=conventions, latex=latex, time=time, as_json=as_json)
+
+
+def _page(out: Path, port: int, *, serve: bool) -> None:
+    from surefoot.explain.page import write_page
+
+    path = write_page(out)
+    if not serve:
+        typer.echo(f"Playground: {path}")
+        return
+    from surefoot.explain.serve import serve as serve_page
+
+    serve_page(path, port, typer.echo)
+
+
+def _family(*, as_json: bool) -> None:
+    from surefoot.explain import terminal
+    from surefoot.explain.explanation import family_json
+
+    if as_json:
+        _print_json({"family": family_json()})
+    else:
+        typer.echo(terminal.family())
+
+
+def _rule(
+    text: str, framework: str, surface: str, *, conventions: bool, latex: bool, time: bool, as_json: bool
+) -> None:
+    from surefoot.errors import unknown
+    from surefoot.explain import terminal
+    from surefoot.explain.surfaces import SURFACES
+
+    if surface not in SURFACES:
+        raise unknown("surface", surface, SURFACES)
+    one = _explanation(text, framework)
+    times = _times(one.rule.name) if time else []
+    if as_json:
+        _print_json(_json(one, surface, times, conventions=conventions))
+    elif latex:
+        typer.echo(one.latex, nl=False)
+    elif conventions:
+        typer.echo(terminal.conventions(one.rule.name))
+    else:
+        typer.echo(terminal.explanation(one, surface, terminal.times_of(times, PARAMETERS) if times else ()))
+
+
+def _explanation(text: str, framework: str) -> Explanation:
+    from surefoot.comparison.arm import parse_arms
+    from surefoot.errors import UsageError
+    from surefoot.explain.explanation import Explanation
+    from surefoot.rules import RULES
+
+    arms = parse_arms([text], framework)
+    if len(arms) != 1:
+        raise UsageError(f"{text!r} names {len(arms)} rules; give one at a time.")
+    rule = RULES[arms[0].rule]
+    return Explanation(rule, framework, rule.complete(arms[0].hyper))
+
+
+PARAMETERS = "the article's network, float32"
+
+
+def _times(rule: str) -> list[tuple[str, float]]:
+    """Return who was timed and the median seconds of a step, all in turns, on the article's network."""
+    from surefoot.bench.run import Options, plan, run
+
+    result = run(plan(Options(sets=("cnn",), cases=(rule,))), lambda _: None)
+    return [(row.contender, row.seconds.median) for entry in result.sets for row in entry.rows]
+
+
+def _json(one: Explanation, surface: str, times: list[tuple[str, float]], *, conventions: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from surefoot.explain.drift import SCALES, STEPS, drifts
+
+    made = one.to_json(surface)
+    if times:
+        made["step_seconds"] = dict(times)
+    if conventions:
+        rows = [asdict(drift) for drift in drifts(one.rule.name)]
+        made["drift"] = {"steps": STEPS, "scales": SCALES, "rows": rows}
+    return made
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False))

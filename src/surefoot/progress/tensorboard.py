@@ -1,0 +1,70 @@
+"""TensorBoard event files, a run for each trial, for those who watch training there.
+
+tensorboardX writes the files: it needs neither TensorFlow nor TensorBoard itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from surefoot.comparison.events import EpochDone, Event, Finished
+from surefoot.comparison.plan import Observer
+from surefoot.comparison.trial import Trial
+from surefoot.errors import UsageError
+
+
+@contextmanager
+def event_files(folder: Path) -> Iterator[Observer]:
+    """Give the function that writes each event of a trial into its own run below the folder.
+
+    Raises:
+        UsageError: tensorboardX is not installed.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except ModuleNotFoundError:
+        raise UsageError("--logdir needs tensorboardX: pip install 'surefoot[tensorboard]'.") from None
+    with ExitStack() as open_files:
+        writers: dict[str, Any] = {}
+
+        def observe(trial: Trial, event: Event) -> None:
+            if not isinstance(event, EpochDone | Finished):
+                return
+            if trial.key not in writers:
+                writers[trial.key] = open_files.enter_context(SummaryWriter(str(folder / run_name(trial))))
+            for name, value in _scalars(trial, event).items():
+                writers[trial.key].add_scalar(name, value, _step(trial, event))
+            if isinstance(event, Finished):
+                writers.pop(trial.key).close()
+
+        yield observe
+
+
+def run_name(trial: Trial) -> str:
+    """The folder of a trial: its study, its optimizer and seed, and a few digits that tell tuning trials apart."""
+    label = "".join(letter if letter.isalnum() or letter in "-_.=" else "_" for letter in trial.arm.label)
+    return f"{trial.study}/{label}/{trial.purpose}-seed{trial.seed}-{trial.key[:6]}"
+
+
+def _scalars(trial: Trial, event: EpochDone | Finished) -> dict[str, float]:
+    metric = trial.protocol.metric.name.replace(" ", "_")
+    if isinstance(event, Finished):
+        tested = {"test/loss": event.outcome.test_loss, f"test/{metric}": event.outcome.test_metric}
+        return {} if trial.purpose == "tune" else tested
+    epoch = event.epoch
+    return {
+        "train/loss": epoch.train_loss,
+        f"train/{metric}": epoch.train_metric,
+        "validation/loss": epoch.validation_loss,
+        f"validation/{metric}": epoch.validation_metric,
+        "time/training_seconds": epoch.seconds,
+    }
+
+
+def _step(trial: Trial, event: EpochDone | Finished) -> int:
+    """Optimizer steps so far, by which runs with batches of different sizes compare."""
+    epochs = event.epoch.epoch if isinstance(event, EpochDone) else trial.protocol.epochs
+    return epochs * trial.protocol.steps_per_epoch
