@@ -113,6 +113,7 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ({"budget": "3 epochs"}, "epochs are given twice"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"seeds": 0}, "--seeds is 0"),
+        ({"task": net, "model": None, "data": None}, "is no task: it has no chance, data"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):

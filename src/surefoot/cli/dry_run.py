@@ -137,7 +137,8 @@ def _spread_json(found: Spread) -> dict[str, Any]:
 
 def _parts(forecast: Forecast) -> Iterator[Any]:
     study, first = forecast.study, forecast.study.trials[0]
-    yield f"Study {study.name} on {first.protocol.dataset}, {first.protocol.device}: nothing is trained by --dry-run.\n"
+    where = ", ".join(filter(None, [first.protocol.dataset, first.protocol.device]))
+    yield f"Study {study.name} on {where}: nothing is trained by --dry-run.\n"
     yield _phases(forecast.trials)
     yield f"\n{_time(forecast)}\n"
     if forecast.spaces:

@@ -27,7 +27,7 @@ from surefoot.errors import UsageError
 from surefoot.store import Design, Store
 from surefoot.store.records import Purpose
 from surefoot.store.runs import decides
-from surefoot.tasks import Task, make_task
+from surefoot.tasks import Task, checked_task, make_task
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
         return described, make_task(described.task, dataset, size=size, validation=share, data_dir=options.data_dir)
     if options.train_size or options.dataset:
         raise UsageError("--train-size and --dataset are for the built-in studies; this task brings its own data.")
-    task = in_file(study) if isinstance(study, str) else study
+    task = checked_task(in_file(study) if isinstance(study, str) else study)
     return study_of(task), task
 
 

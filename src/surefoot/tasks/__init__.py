@@ -22,9 +22,9 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from surefoot.errors import unknown
+from surefoot.errors import UsageError, unknown
 from surefoot.store.records import Metric
 from surefoot.tasks.characters import character_task
 from surefoot.tasks.images import image_task
@@ -33,7 +33,7 @@ from surefoot.tasks.quadratic import quadratic_task
 from surefoot.tasks.surfaces import SURFACES, surface_task
 from surefoot.tasks.task import Split, Splits, Task
 
-__all__ = ["TASKS", "Split", "Splits", "Task", "make_task"]
+__all__ = ["TASKS", "Split", "Splits", "Task", "checked_task", "make_task"]
 
 
 class Make(Protocol):
@@ -66,3 +66,14 @@ def make_task(
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return TASKS[name](dataset, size=size, validation=validation, data_dir=data_dir)
+
+
+def checked_task(given: Any) -> Task:
+    """Return what was given; `UsageError` with what is missing if it is no task."""
+    wanted = (name for name in dir(Task) if not name.startswith("_"))
+    if missing := [name for name in wanted if not hasattr(given, name)]:
+        raise UsageError(
+            f"{given!r} is no task: it has no {', '.join(missing)}. Make one with surefoot.task(model=..., data=...)."
+        )
+    task: Task = given
+    return task
