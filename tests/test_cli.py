@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from samples import article, diverged
-from surefoot.progress import Lines
+from surefoot.progress.lines import Lines
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan

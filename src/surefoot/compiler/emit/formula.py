@@ -1,0 +1,123 @@
+"""A rule as formulas, whatever they are written in: which expressions get a line, and in which order.
+
+A line for each state slot, for the rate if it differs from weight to weight, and for the weight. The formula is the one
+of the options at hand, written as a person would (`tidy.py`). An expression that is long and stands in several
+places gets a line of its own. How symbols look is a `Notation`: LaTeX, Unicode or MathML.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+
+from surefoot.compiler.emit.tidy import tidy
+from surefoot.compiler.emit.walk import LEAVES, Language, write
+from surefoot.compiler.graph import Graph, Node, needed
+
+LONG = 3
+"""An expression of more parts than this gets its own line if it stands in several places."""
+
+GRADIENT = "gradient"
+"""What the gradient with what surrounds it is called among the results in between."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How formulas look.
+
+    Attributes:
+        language: how expressions are written.
+        after: what an array is called after the step, by its name: `w`, `state.m`.
+        rate: what the effective step size is called.
+        between: what a result in between is called, by its letter, or by `GRADIENT`.
+    """
+
+    language: Language
+    after: Callable[[str], str]
+    rate: str
+    between: Callable[[str], str]
+
+
+def formulas(graph: Graph, zeros: Collection[str], notation: Notation) -> list[tuple[str, str]]:
+    """Return the left and right side of each line, in the order in which they are computed.
+
+    Args:
+        graph: the update.
+        zeros: the hyperparameters that are zero: they are left out.
+        notation: how it is written.
+    """
+    made = tidy(graph, zeros)
+    order = _order(made)
+    letters = {node: notation.between(letter) for node, letter in _between(made, order).items()}
+    names = {**letters, **_results(made, notation)}
+    lines = [(node, names[node], write(node, names, notation.language, top=True)) for node in order if node in names]
+    lines += [
+        (node, notation.after(name), write(node, names, notation.language))
+        for name, node in made.outputs.items()
+        if names.get(node) != notation.after(name)
+    ]
+    return [(left, right) for _, left, right in sorted(lines, key=lambda line: _turn(line[0], made.outputs["w"]))]
+
+
+def _turn(node: Node, weight: Node) -> int:
+    """Return when a line comes: before the weight's, as it, or after it, of which it makes use."""
+    return 1 if node is weight else 2 if weight in needed([node]) else 0
+
+
+def between(graph: Graph, zeros: Collection[str]) -> dict[str, Node]:
+    """Return the results in between by their letter, as nodes of the tidy graph."""
+    made = tidy(graph, zeros)
+    return {letter: node for node, letter in _between(made, _order(made)).items()}
+
+
+def zeros_of(hyper: Mapping[str, object]) -> set[str]:
+    """Return the hyperparameters that are zero."""
+    return {name for name, value in hyper.items() if isinstance(value, int | float) and value == 0}
+
+
+def _order(graph: Graph) -> list[Node]:
+    used = needed(graph.outputs.values())
+    return [node for node in graph.nodes if node in used]
+
+
+def _results(graph: Graph, notation: Notation) -> dict[Node, str]:
+    """Return the names of outputs, and of the rate if it differs from weight to weight."""
+    names = {node: notation.after(name) for name, node in graph.outputs.items() if node.op not in LEAVES}
+    rate = graph.rate
+    if rate is not None and rate.per_weight and rate.op not in LEAVES:
+        names.setdefault(rate, notation.rate)
+    return names
+
+
+def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
+    """Return the letter of what is long and stands in several places."""
+    uses = Counter(arg for node in order for arg in node.args)
+    named = {node for node in graph.outputs.values() if node.op not in LEAVES}
+    if graph.rate is not None and graph.rate.per_weight and graph.rate.op not in LEAVES:
+        named.add(graph.rate)
+    free = _free({name.removeprefix("state.")[0] for name in graph.outputs})
+    letters: dict[Node, str] = {}
+    for node in order:
+        if node in named or uses[node] < 2:
+            continue
+        if node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
+            letters[node] = GRADIENT
+        elif node.per_weight and _size(node, named | letters.keys()) > LONG:
+            letters[node] = next(free)
+    return letters
+
+
+def _free(taken: set[str]) -> Iterator[str]:
+    """Yield letters for results in between."""
+    return chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
+
+
+def _size(node: Node, named: Collection[Node]) -> int:
+    """Return how many parts the written expression has."""
+    return 1 + sum(1 if arg in named else _size(arg, named) for arg in node.args)
+
+
+def _arrays(node: Node) -> set[str]:
+    return {part.value for part in needed([node]) if part.op == "array"}

@@ -1,0 +1,134 @@
+"""A rule as formulas in plain text with Unicode's letters, for terminals; which lines there are says `formula.py`.
+
+Each line keeps to the width that it is given: one that is too long is broken after the commas and at the signs that
+hold its parts most loosely together, and goes on below the place where those parts begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from surefoot.compiler.emit import formula
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
+from surefoot.compiler.graph import Graph
+from surefoot.hyperparameters import HYPERPARAMETERS
+
+_ABOVE = str.maketrans("0123456789tmax", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵗᵐᵃˣ")
+_BELOW = str.maketrans("0123456789t-+", "₀₁₂₃₄₅₆₇₈₉ₜ₋₊")
+
+
+def symbol(name: str) -> str:
+    """Return a hyperparameter's symbol; `t` stands for itself."""
+    return HYPERPARAMETERS[name].symbol if name in HYPERPARAMETERS else name
+
+
+def _number(value: float) -> str:
+    mantissa, _, exponent = f"{value:g}".replace("inf", "∞").replace("-", "−").partition("e")
+    return f"{mantissa}·10{_power(int(exponent.replace('−', '-')))}" if exponent else mantissa
+
+
+def _power(exponent: int) -> str:
+    return ("⁻" if exponent < 0 else "") + str(abs(exponent)).translate(_ABOVE)
+
+
+class _Power(str):
+    """The spelling of a power: its exponent stands above the line."""
+
+    def format(self, *args: object, **_: object) -> str:
+        base, exponent = map(str, args)
+        small = exponent.translate(_ABOVE)
+        plain = exponent.isdigit() or exponent == "t"
+        return f"{base}{small}" if plain else f"{base}^({exponent})"
+
+
+LANGUAGE = Language(
+    "Unicode",
+    {
+        "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
+        "total": Spelling("∑ {}", PRODUCT, (PRODUCT,)),
+        "sub": Spelling("{} − {}", SUM, (SUM, PRODUCT)),
+        "mul": Spelling("{} {}", SIGN, (SIGN, SIGN)),
+        "truediv": Spelling("{} / {}", PRODUCT, (PRODUCT, POWER)),
+        "neg": Spelling("−{}", SUM, (PRODUCT,)),
+        "pow": Spelling(_Power(), POWER, (ATOM, CHOICE)),
+        "sqrt": Spelling("√{}", POWER, (ATOM,)),
+        "maximum": Spelling("max({}, {})"),
+        "minimum": Spelling("min({}, {})"),
+        "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
+        "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
+        "ne": Spelling("{} ≠ {}", COMPARISON, (SUM, SUM)),
+        "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
+        "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
+        "le": Spelling("{} ≤ {}", COMPARISON, (SUM, SUM)),
+        "ge": Spelling("{} ≥ {}", COMPARISON, (SUM, SUM)),
+    },
+    number=_number,
+    scalar=symbol,
+    array=lambda name: "gₜ" if name == "g" else _letter(name, "t-1"),
+)
+
+
+def _letter(name: str, when: str) -> str:
+    """Return a slot or weight at a step: by its symbol, or by its first letter with the rest above it."""
+    name = name.removeprefix("state.")
+    letter = "w̄" if name == "ema" else name[0] + name[1:].translate(_ABOVE)
+    return letter + when.translate(_BELOW)
+
+
+def _between(letter: str) -> str:
+    return "g̃ₜ" if letter == formula.GRADIENT else f"{letter[0]}{letter[1:].translate(_BELOW)}ₜ"
+
+
+NOTATION = formula.Notation(LANGUAGE, after=lambda name: _letter(name, "t"), rate="rₜ", between=_between)
+
+
+def emit(graph: Graph, hyper: Mapping[str, Any], width: int = 80) -> str:
+    """Return the formulas, each on a line of its own or, where that is too long, on several.
+
+    Args:
+        graph: the update.
+        hyper: a value for every hyperparameter: those that are zero are left out.
+        width: columns that no line may exceed, as far as its parts allow.
+    """
+    lines = formula.formulas(graph, formula.zeros_of(hyper), NOTATION)
+    left = max(_columns(name) for name, _ in lines)
+    text = [" " * (left - _columns(name)) + f"{name} = {fit(right, width - left - 3)}" for name, right in lines]
+    return "\n".join(line.replace("\n", "\n" + " " * (left + 3)) for line in text) + "\n"
+
+
+def fit(text: str, width: int) -> str:
+    """Return an expression on as many lines as it takes: the arguments of a function stand below each other."""
+    opening = text.find("(")
+    if len(text) <= width or opening < 0 or _closing(text, opening) != len(text) - 1:
+        return text
+    head, arguments = text[: opening + 1], _arguments(text[opening + 1 : -1])
+    made = ",\n".join(fit(argument, width - len(head) - 1) for argument in arguments)
+    return head + made.replace("\n", "\n" + " " * len(head)) + ")"
+
+
+def _columns(text: str) -> int:
+    """Return how wide a text is: what stands above or below a letter takes no room."""
+    return sum(letter not in "\u0303\u0304" for letter in text)
+
+
+def _closing(text: str, opening: int) -> int:
+    """Return where the parenthesis that opens here is closed."""
+    depth = 0
+    for place in range(opening, len(text)):
+        depth += (text[place] == "(") - (text[place] == ")")
+        if depth == 0:
+            return place
+    return -1
+
+
+def _arguments(text: str) -> list[str]:
+    """Return what stands between the commas that no parenthesis encloses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
