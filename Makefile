@@ -12,7 +12,7 @@ compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with 
 	$(BIN)/surefoot compare $(ARGS)
 
 test: $(READY)  ## every test but those of the next target
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own
 	$(FRAMEWORKS)/python -m pytest -m frameworks $(ARGS)

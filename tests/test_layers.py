@@ -13,22 +13,28 @@ LAYERS = [
     "errors",
     "files",
     "mathops",
+    "number",
+    "count",
     "hyperparameters",
     "rule",
     "rules",
     "update",
     "conventions",
+    "lookup",
     "compiler",
     "engines",
     "torch",
     "optax",
     "keras",
+    "bridge",
+    "parity",
     "store",
     "datasets",
     "tasks",
     "comparison",
     "analysis",
     "report",
+    "explain",
     "progress",
     "study",
     "bench",
@@ -81,6 +87,8 @@ def test_frameworks_are_imported_only_where_they_belong(path):
         allowed = {"jax", "optax"}
     if layer(path) == "keras":
         allowed = {"keras"}
+    if layer(path) in ("bridge", "parity"):
+        allowed = {"torch", "jax", "optax", "keras"}
     assert used <= allowed
 
 
@@ -93,14 +101,42 @@ def test_a_file_holds_one_concept(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("command", ["import surefoot", "import sys; sys.argv = ['surefoot', '--help']; main()"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "import surefoot",
+        "import surefoot.bridge, surefoot.lookup",
+        "import sys; sys.argv = ['surefoot', '--help']; main()",
+    ],
+)
 def test_the_front_door_loads_no_framework(command):
     heavy = FRAMEWORKS | {"numpy", "scipy", "altair", "vl_convert", "rich.progress"}
+    if "bridge" in command:  # whose neutral form is NumPy's arrays
+        heavy -= {"numpy"}
     code = (
         "import sys, atexit\nfrom surefoot.cli.__main__ import main\n"
         f"atexit.register(lambda: print('LOADED', sorted({heavy!r} & set(sys.modules))))\n{command}"
     )
-    if command == "import surefoot":
+    if command.startswith("import surefoot"):
         code = code.replace("from surefoot.cli.__main__ import main\n", "")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "extra"),
+    [
+        ("import surefoot.torch", "torch", "torch"),
+        ("import surefoot.optax", "jax", "optax"),
+        ("import surefoot.optax", "optax", "optax"),
+        ("import surefoot.keras", "keras", "keras"),
+        ("from surefoot.bridge import from_torch", "torch", "torch"),
+        ("from surefoot.bridge import to_optax", "jax", "optax"),
+        ("from surefoot.bridge import to_keras", "keras", "keras"),
+    ],
+)
+def test_a_missing_framework_is_named_with_what_installs_it(command, missing, extra):
+    code = f"import sys\nsys.modules[{missing!r}] = None\n{command}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(f"pip install 'surefoot[{extra}]'"), done.stderr

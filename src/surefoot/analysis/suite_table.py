@@ -26,7 +26,7 @@ def suite_notes(suite: SuiteSummary) -> Iterator[str]:
     """What the columns mean, and which studies take no part in some."""
     if suite.algoperf is not None:
         yield (
-            "Score (AlgoPerf's): 1 is to be the quickest to every study's target, 0 to take four times as long or never "
+            "Score (AlgoPerf's): 1 is to be the quickest to every target, 0 to take four times as long, or never "
             "to get there. Under each study: median epochs to its target."
         )
     if suite.aggregates is not None:

@@ -16,6 +16,7 @@ from surefoot.cli.compare import compare
 from surefoot.cli.explain import explain
 from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
+from surefoot.cli.lr_find import lr_find
 from surefoot.cli.report import report
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command("compare")(compare)
 app.command("report")(report)
 app.command("list")(list_all)
 app.command("explain")(explain)
+app.command("lr-find")(lr_find)
 app.command("kernel")(kernel)
 app.command("bench")(bench)
 app.command("check")(check)

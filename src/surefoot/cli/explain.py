@@ -72,15 +72,16 @@ def _rule(
     if surface not in SURFACES:
         raise unknown("surface", surface, SURFACES)
     one = _explanation(text, framework)
-    times = _times(one.rule.name) if time else []
+    times, notes = _times(one.rule.name) if time else ({}, [])
     if as_json:
-        _print_json(_json(one, surface, times, conventions=conventions))
+        measured = {"step_seconds": times, "step_notes": notes} if time else {}
+        _print_json({**_json(one, surface, conventions=conventions), **measured})
     elif latex:
         typer.echo(one.latex, nl=False)
     elif conventions:
         typer.echo(terminal.conventions(one.rule.name))
     else:
-        typer.echo(terminal.explanation(one, surface, terminal.times_of(times, PARAMETERS) if times else ()))
+        typer.echo(terminal.explanation(one, surface, terminal.times_of(times, PARAMETERS, notes) if times else ()))
 
 
 def _explanation(text: str, framework: str) -> Explanation:
@@ -99,22 +100,20 @@ def _explanation(text: str, framework: str) -> Explanation:
 PARAMETERS = "the article's network, float32"
 
 
-def _times(rule: str) -> list[tuple[str, float]]:
-    """Return who was timed and the median seconds of a step, all in turns, on the article's network."""
+def _times(rule: str) -> tuple[dict[str, float], list[str]]:
+    """Return the median seconds of a step of everyone who was timed, in turns, and what the benchmark remarks."""
     from surefoot.bench.run import Options, plan, run
 
     result = run(plan(Options(sets=("cnn",), cases=(rule,))), lambda _: None)
-    return [(row.contender, row.seconds.median) for entry in result.sets for row in entry.rows]
+    return {row.contender: row.seconds.median for entry in result.sets for row in entry.rows}, result.notes
 
 
-def _json(one: Explanation, surface: str, times: list[tuple[str, float]], *, conventions: bool) -> dict[str, object]:
+def _json(one: Explanation, surface: str, *, conventions: bool) -> dict[str, object]:
     from dataclasses import asdict
 
     from surefoot.explain.drift import SCALES, STEPS, drifts
 
     made = one.to_json(surface)
-    if times:
-        made["step_seconds"] = dict(times)
     if conventions:
         rows = [asdict(drift) for drift in drifts(one.rule.name)]
         made["drift"] = {"steps": STEPS, "scales": SCALES, "rows": rows}

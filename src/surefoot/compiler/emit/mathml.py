@@ -26,7 +26,7 @@ def symbol(name: str) -> str:
     """Return a hyperparameter's symbol; `t` stands for itself."""
     if name not in HYPERPARAMETERS:
         return _marked(f"<mi>{escape(name)}</mi>", name)
-    letter, *rest = HYPERPARAMETERS[name].symbol
+    letter, rest = HYPERPARAMETERS[name].symbol[0], HYPERPARAMETERS[name].symbol[1:]
     element = f"<mi>{letter}</mi>"
     if rest:
         below = _BELOW.get(rest[0])

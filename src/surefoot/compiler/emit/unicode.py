@@ -100,11 +100,13 @@ def emit(graph: Graph, hyper: Mapping[str, Any], width: int = 80) -> str:
 def fit(text: str, width: int) -> str:
     """Return an expression on as many lines as it takes: the arguments of a function stand below each other."""
     opening = text.find("(")
-    if len(text) <= width or opening < 0 or _closing(text, opening) != len(text) - 1:
+    closing = _closing(text, opening)
+    arguments = _arguments(text[opening + 1 : closing])
+    if len(text) <= width or len(arguments) < 2:
         return text
-    head, arguments = text[: opening + 1], _arguments(text[opening + 1 : -1])
-    made = ",\n".join(fit(argument, width - len(head) - 1) for argument in arguments)
-    return head + made.replace("\n", "\n" + " " * len(head)) + ")"
+    head, rest = text[: opening + 1], text[closing:]
+    made = ",\n".join(fit(argument, width - len(head) - len(rest)) for argument in arguments)
+    return head + made.replace("\n", "\n" + " " * len(head)) + rest
 
 
 def _columns(text: str) -> int:
@@ -113,9 +115,9 @@ def _columns(text: str) -> int:
 
 
 def _closing(text: str, opening: int) -> int:
-    """Return where the parenthesis that opens here is closed."""
+    """Return where the parenthesis that opens here is closed; -1 if none opens."""
     depth = 0
-    for place in range(opening, len(text)):
+    for place in range(opening, len(text)) if opening >= 0 else ():
         depth += (text[place] == "(") - (text[place] == ")")
         if depth == 0:
             return place

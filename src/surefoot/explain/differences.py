@@ -1,0 +1,55 @@
+"""Where the frameworks differ about a rule, as a table: defaults, forms of the formula, spellings, remarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS
+from surefoot.hyperparameters import HYPERPARAMETERS
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One line of the table: what it is about, what each framework has, and whether they differ."""
+
+    about: str
+    values: dict[str, str]
+
+    @property
+    def differs(self) -> bool:
+        """Whether not all that have it agree."""
+        return len({value for value in self.values.values() if value}) > 1
+
+
+def defaults(rule: str) -> list[Difference]:
+    """Return a line for each number: its default in each convention, empty where the user has to give it."""
+    table = CONVENTIONS[rule]
+    names = dict.fromkeys(name for meaning in table.values() for name in (*meaning.names, *meaning.defaults))
+    return [Difference(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
+
+
+def forms(rule: str) -> list[Difference]:
+    """Return a line for each switch that changes the formula in some convention."""
+    table = CONVENTIONS[rule]
+    switches = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
+    return [
+        Difference(
+            HYPERPARAMETERS[name].meaning, {f: "yes" if table[f].switches.get(name) else "no" for f in FRAMEWORKS}
+        )
+        for name in switches
+    ]
+
+
+def spellings(rule: str) -> dict[str, dict[str, str]]:
+    """Return for each framework how it spells the numbers whose names are not ours."""
+    return {
+        framework: {name: theirs for name, theirs in meaning.names.items() if theirs != name}
+        for framework, meaning in CONVENTIONS[rule].items()
+    }
+
+
+def _value(rule: str, framework: str, name: str) -> str:
+    value = CONVENTIONS[rule][framework].defaults.get(name)
+    if value is not None:
+        return f"{value:g}"
+    return "required" if name in CONVENTIONS[rule][framework].names else ""

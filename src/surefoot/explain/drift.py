@@ -1,0 +1,85 @@
+"""What it costs to copy numbers from one framework to another: both are run on the same gradients.
+
+The numbers are those that one convention has as defaults; the formula is once that convention's and once the
+other's. After so many steps the drift is how far apart the weights are, as a share of the way that they have come by
+the first. Gradients are random (mean and standard deviation equal, the same for both), at several sizes: a term
+like ε weighs nothing beside large gradients and everything beside small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, resolve
+from surefoot.rules import RULES
+from surefoot.update import update
+
+Array = NDArray[np.float64]
+
+SCALES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
+"""The sizes of gradients at which the drift is computed."""
+
+STEPS, WEIGHTS, SEED, START = 1000, 64, 0, 1.0
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What copying `source`'s numbers into `target`'s formula costs: the share that goes astray, by `SCALES`."""
+
+    source: str
+    target: str
+    shares: tuple[float, ...]
+
+
+def drifts(rule: str, frameworks: Sequence[str] = FRAMEWORKS) -> list[Drift]:
+    """Return the drift of every pair of conventions whose formulas differ."""
+    pairs = [(one, other) for one in frameworks for other in frameworks if _form(rule, one) != _form(rule, other)]
+    return [Drift(one, other, shares(rule, one, other)) for one, other in pairs]
+
+
+def shares(rule: str, source: str, target: str, scales: Sequence[float] = SCALES) -> tuple[float, ...]:
+    """Return the drift of one pair at each size of gradients: 0.1 is a tenth of the way."""
+    gradients = np.hstack([gradients_of(scale) for scale in scales])
+    ours, theirs = (
+        np.split(_end(rule, {**numbers_of(rule, source), **_form(rule, form)}, gradients), len(scales))
+        for form in (source, target)
+    )
+    return tuple(
+        float(np.linalg.norm(there - here) / np.linalg.norm(here - START))
+        for here, there in zip(ours, theirs, strict=True)
+    )
+
+
+def gradients_of(scale: float) -> Array:
+    """Return the gradients of one size that both see: a row a step."""
+    made: Array = scale * (1 + np.random.default_rng(SEED).standard_normal((STEPS, WEIGHTS)))
+    return made
+
+
+def numbers_of(rule: str, framework: str) -> dict[str, float]:
+    """Return a convention's defaults; a learning rate that it does not have is the rule's own."""
+    known = CONVENTIONS[rule][framework].defaults
+    given = {} if "lr" in known else {"lr": RULES[rule].defaults["lr"]}
+    return {name: value for name, value in resolve(rule, framework, given).items() if isinstance(value, float)}
+
+
+def _form(rule: str, framework: str) -> dict[str, bool]:
+    """Return the form of a convention's formula."""
+    hyper = resolve(rule, framework, {"lr": 1.0})
+    return {name: value for name, value in hyper.items() if isinstance(value, bool)}
+
+
+def _end(rule: str, hyper: Mapping[str, Any], gradients: Array) -> Array:
+    """Return the weights after the last step."""
+    own = RULES[rule]
+    complete = own.complete(hyper)
+    weight = np.full(gradients.shape[1], START)
+    state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in own.starts(complete).items()}
+    for t, gradient in enumerate(gradients, start=1):
+        weight, state, _ = update(own, weight, gradient, state, t, complete)
+    return weight

@@ -1,0 +1,142 @@
+"""All that is known about one rule in one convention, gathered from where it is defined; nothing is stated twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from surefoot.compiler.emit import latex, unicode
+from surefoot.compiler.graph import Graph
+from surefoot.compiler.plan import SIZES, plan
+from surefoot.compiler.trace import trace
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
+from surefoot.explain.differences import Difference, defaults, forms
+from surefoot.explain.family import KIN, Kin
+from surefoot.explain.path import Path, best_rate, walk
+from surefoot.explain.surfaces import SURFACES, Surface
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import Rule
+from surefoot.rules import RULES
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A hyperparameter of the formula: its symbol, name, meaning, legal and sensible values, and its value here."""
+
+    symbol: str
+    name: str
+    meaning: str
+    legal: str
+    sensible: tuple[float, float] | None
+    value: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a rule costs for each float32 weight: bytes of state that are kept, and bytes that a step moves."""
+
+    slots: tuple[str, ...]
+    state_bytes: int
+    moved_bytes: float
+
+
+STEPS = 100
+"""Steps of the walk that is drawn."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A rule as one convention means it, with some of its numbers given.
+
+    Attributes:
+        rule: which rule.
+        framework: whose convention.
+        hyper: a value for every hyperparameter.
+    """
+
+    rule: Rule
+    framework: str
+    hyper: Mapping[str, Any]
+
+    @property
+    def kin(self) -> Kin:
+        """Its place in the family."""
+        return KIN[self.rule.name]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its graph."""
+        return trace(self.rule, self.hyper)
+
+    def unicode(self, width: int) -> str:
+        """The formula for terminals."""
+        return unicode.emit(self.graph, self.hyper, width)
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return latex.emit(self.graph, self.hyper)
+
+    @property
+    def letters(self) -> list[Letter]:
+        """The hyperparameters that its text reads, in the order in which the rule takes them."""
+        used = {node.value for node in self.graph.nodes if node.op == "scalar"}
+        used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
+        return [_letter(name, self.hyper[name]) for name in self.hyper if name in used and self._shows(name)]
+
+    def _shows(self, name: str) -> bool:
+        return name in self.rule.own or bool(self.hyper[name])
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs for each float32 weight."""
+        slots = tuple(slot.name for slot in self.rule.active(self.hyper))
+        return Cost(slots, SIZES["float32"] * len(slots), plan(self.graph).bytes_per_weight("float32"))
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Defaults and forms that frameworks do not agree on."""
+        return [line for line in (*defaults(self.rule.name), *forms(self.rule.name)) if line.differs]
+
+    def walk(self, surface: Surface) -> tuple[float, Path]:
+        """The best of the learning rates of the grid on a surface, and the walk at that rate."""
+        lr = best_rate(self.rule, self.hyper, surface, STEPS)
+        return lr, walk(self.rule, {**self.hyper, "lr": lr}, surface, STEPS)
+
+    def to_json(self, surface: str) -> dict[str, Any]:
+        """Return all of it as JSON knows it, the walk on this surface included."""
+        lr, path = self.walk(SURFACES[surface])
+        return {
+            "rule": self.rule.name,
+            "title": self.kin.title,
+            "does": self.rule.doc,
+            "parent": self.kin.parent or None,
+            "adds": self.kin.adds,
+            "source": self.rule.source,
+            "convention": self.framework,
+            "call": convention(self.rule.name, self.framework).call,
+            "formula": {"unicode": self.unicode(10_000), "latex": self.latex},
+            "symbols": [asdict(letter) for letter in self.letters],
+            "defaults": {name: dict(CONVENTIONS[self.rule.name][name].defaults) for name in FRAMEWORKS},
+            "notes": {name: CONVENTIONS[self.rule.name][name].note for name in FRAMEWORKS},
+            "differences": [asdict(line) for line in self.differences],
+            "use": [asdict(claim) for claim in self.kin.use],
+            "avoid": [asdict(claim) for claim in self.kin.avoid],
+            "cost": asdict(self.cost),
+            "walk": {"surface": surface, "lr": lr, "points": path.points, "losses": path.losses},
+        }
+
+
+def family_json() -> list[dict[str, Any]]:
+    """Return every rule with its place in the family."""
+    return [
+        {"rule": name, "title": kin.title, "parent": kin.parent or None, "adds": kin.adds, "source": RULES[name].source}
+        for name, kin in KIN.items()
+    ]
+
+
+def _letter(name: str, value: float) -> Letter:
+    known = HYPERPARAMETERS[name]
+    return Letter(known.symbol, name, known.meaning, known.range, known.sensible, value)

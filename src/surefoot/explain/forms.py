@@ -1,0 +1,138 @@
+"""Every form that a rule can take in the playground, as text: JavaScript that runs, MathML that is read.
+
+A form is a rule in a convention with some of its numbers zero: whether weight decay or momentum is zero changes the
+text. Equal texts are kept once. What clips a rate, if anything does, is read off the rule's own graph: the two ends
+are drawn as AdaBound's bounds, and no second formula of them exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from surefoot.compiler.emit import formula, javascript, mathml
+from surefoot.compiler.emit.walk import write
+from surefoot.compiler.graph import Graph, Node, needed
+from surefoot.compiler.trace import trace
+from surefoot.conventions import FRAMEWORKS, convention, resolve
+from surefoot.errors import UsageError
+from surefoot.explain.sliders import settable, slider
+from surefoot.rule import Rule
+
+
+@dataclass
+class Texts:
+    """Texts by number, each kept once."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+
+    def add(self, text: str) -> int:
+        """Return the number of a text."""
+        return self.kept.setdefault(text, len(self.kept))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kept)
+
+
+@dataclass
+class Library:
+    """The texts of all forms: steps, results in between and bounds as JavaScript functions, formulas as MathML."""
+
+    functions: Texts = field(default_factory=Texts)
+    formulas: Texts = field(default_factory=Texts)
+
+    def rule(self, rule: Rule) -> dict[str, Any]:
+        """Return a rule with all its forms as the page wants it; its texts are in the library."""
+        meanings = {framework: _defaults(rule, framework) for framework in FRAMEWORKS}
+        names = settable(rule)
+        sliders = [slider(rule, name, {values[name] for values in meanings.values()}) for name in names]
+        return {
+            "name": rule.name,
+            "doc": rule.doc,
+            "source": rule.source,
+            "sliders": [one.to_json() for one in sliders],
+            "conventions": {
+                framework: {
+                    "call": convention(rule.name, framework).call,
+                    "note": convention(rule.name, framework).note,
+                    "defaults": _numbers(values),
+                    **self._forms(rule, values, [one.name for one in sliders if one.zero]),
+                }
+                for framework, values in meanings.items()
+            },
+        }
+
+    def _forms(self, rule: Rule, defaults: Mapping[str, Any], gates: list[str]) -> dict[str, Any]:
+        """Return the forms of a convention, by the names of the gates (numbers that may be zero) that are not."""
+        forms = {}
+        for on in product((False, True), repeat=len(gates)):
+            above = [gate for gate, open_ in zip(gates, on, strict=True) if open_]
+            hyper = {**defaults, **dict.fromkeys(gates, 0.0), **dict.fromkeys(above, 0.5)}
+            forms[",".join(above)] = self._form(rule, hyper)
+        return {"gates": gates, "forms": forms}
+
+    def _form(self, rule: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
+        graph, zeros = trace(rule, hyper), formula.zeros_of(hyper)
+        used = needed(graph.outputs.values())
+        starts = {slot.name: slot.start for slot in rule.active(hyper)}
+        return {
+            "step": self.functions.add(_expression(javascript.emit(graph, rule.name))),
+            "between": self.functions.add(_between(graph, zeros)),
+            "bounds": _maybe(_bounds(graph), self.functions),
+            "formula": [self.formulas.add(line) for line in mathml.emit(graph, zeros)],
+            "starts": starts,
+            "used": sorted({node.value for node in used if node.op == "scalar"} | _texts(starts.values())),
+        }
+
+
+def _defaults(rule: Rule, framework: str) -> dict[str, Any]:
+    """Return a value for every hyperparameter; a rate that a convention asks for is the rule's own."""
+    try:
+        return resolve(rule.name, framework, {})
+    except UsageError:
+        return resolve(rule.name, framework, {"lr": rule.defaults["lr"]})
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the hyperparameters that are numbers, those without a slider too: the step reads them all."""
+    return {name: value for name, value in values.items() if isinstance(value, float)}
+
+
+def _texts(values: Any) -> set[str]:
+    return {value for value in values if isinstance(value, str)}
+
+
+def _maybe(text: str | None, texts: Texts) -> int | None:
+    return None if text is None else texts.add(text)
+
+
+def _expression(text: str) -> str:
+    """Return the function without the comments before it."""
+    return text[text.index("function step") :].rstrip().replace("function step", "function", 1)
+
+
+def _between(graph: Graph, zeros: Collection[str]) -> str:
+    """Return a function that gives the formula's results in between."""
+    found = formula.between(graph, zeros)
+    pairs = [f"{letter}: {write(node, {}, javascript.LANGUAGE)}" for letter, node in found.items()]
+    return _function("w, g, state, t, hyper", found.values(), f"({{ {', '.join(pairs)} }})")
+
+
+def _bounds(graph: Graph) -> str | None:
+    """Return a function that gives the least and the largest rate, if the rate is clipped between two such."""
+    rate, over = graph.rate, None
+    if rate is not None and rate.op == "truediv" and not rate.args[1].per_weight:
+        rate, over = rate.args
+    if rate is None or rate.op != "minimum" or rate.args[0].op != "maximum":
+        return None
+    ends = [rate.args[0].args[1], rate.args[1]]
+    both = [graph.add("truediv", end, over) if over else end for end in ends]
+    return _function("t, hyper", both, f"[{', '.join(write(end, {}, javascript.LANGUAGE) for end in both)}]")
+
+
+def _function(arguments: str, nodes: Collection[Node], result: str) -> str:
+    hyper = sorted({node.value for node in needed(nodes) if node.op == "scalar" and node.value != "t"})
+    given = f"const {{ {', '.join(hyper)} }} = hyper; " if hyper else ""
+    return f"function ({arguments}) {{ {given}return {result}; }}"

@@ -1,0 +1,191 @@
+"""Explanations in print, in 80 columns or fewer, to be read with and without colour (there is none)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
+
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
+from surefoot.explain.differences import Difference, defaults, forms, spellings
+from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
+from surefoot.explain.explanation import STEPS as WALK
+from surefoot.explain.explanation import Explanation, Letter
+from surefoot.explain.family import KIN, Claim, tree
+from surefoot.explain.path import GRID
+from surefoot.explain.plot import plot
+from surefoot.explain.surfaces import SURFACES
+
+WIDTH = 80
+_NAMES = {"keras": "Keras", "paper": "the paper"}
+
+
+def family() -> str:
+    """Return all rules as a tree, each with what it adds to the one before."""
+    lines = ["The family: what each rule adds to the one before.", ""]
+    for name, branch, below in tree():
+        head = f"{branch}{KIN[name].title}"
+        lines += _hanging(f"{head:<26} ", below, KIN[name].adds)
+    lines += ["", "surefoot explain adam      one of them: formula, numbers, cost, when to use it"]
+    lines += ["surefoot explain --web     all of them in motion, as one offline page"]
+    return "\n".join(lines)
+
+
+def _hanging(head: str, below: str, text: str) -> list[str]:
+    parts = wrap(text, WIDTH - len(head))
+    return [head + parts[0], *(f"{below:<{len(head)}}{part}" for part in parts[1:])]
+
+
+def explanation(one: Explanation, surface: str, times: Sequence[str] = ()) -> str:
+    """Return everything about a rule, the table of conventions and drift left to `conventions`.
+
+    Args:
+        one: the rule.
+        surface: where its walk is drawn.
+        times: what was measured of its step, a line each; empty if nothing was.
+    """
+    parts = [
+        _head(one),
+        _section("Formula", one.unicode(WIDTH - 2).rstrip("\n").split("\n")),
+        _section("Numbers", _letters(one.letters)),
+        _section("Defaults that differ", _differences(one)),
+        _section("When to use it", _claims(one.kin.use)),
+        _section("When not", _claims(one.kin.avoid)),
+        _section("Cost", _cost(one, times)),
+        _section(*_walk(one, surface)),
+    ]
+    return "\n\n".join(parts)
+
+
+def conventions(rule: str) -> str:
+    """Return how the frameworks differ about a rule, and what copying numbers from one to another costs."""
+    lines = [f"{KIN[rule].title}: what each framework means by it", ""]
+    lines += _table(defaults(rule))
+    if changed := forms(rule):
+        lines += ["", *_table(changed)]
+    lines += ["", "Spelled otherwise than here:"]
+    lines += [line for framework, names in spellings(rule).items() for line in _spelling(framework, names)]
+    lines += ["", *(line for framework in FRAMEWORKS for line in _note(rule, framework))]
+    return "\n".join([*lines, "", *_drift(rule)])
+
+
+def _head(one: Explanation) -> str:
+    parent = f"Beyond {KIN[one.kin.parent].title}, it {one.kin.adds}." if one.kin.parent else ""
+    call = convention(one.rule.name, one.framework).call
+    where = f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
+    parts = [f"{one.kin.title}: {one.rule.doc}", parent, f"Paper: {one.rule.source}.", where]
+    return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
+
+
+def _letters(letters: Sequence[Letter]) -> Iterator[str]:
+    name_width = max((len(letter.name) for letter in letters), default=0)
+    for letter in letters:
+        head = f"{letter.symbol:<3} {letter.name:<{name_width}} {letter.value:<7g} "
+        sensible = f"; sensible: {letter.sensible[0]:g} to {letter.sensible[1]:g}" if letter.sensible else ""
+        text = f"{letter.meaning}; {letter.legal.replace('x', letter.symbol)}{sensible}"
+        yield from _indented(head, text)
+    yield from _indented("t   ", "number of the step, from 1; g: gradient; w: weight; r: effective step size")
+
+
+def _indented(head: str, text: str) -> list[str]:
+    parts = wrap(text, WIDTH - 2 - len(head))
+    return [head + parts[0], *(" " * len(head) + part for part in parts[1:])]
+
+
+def _differences(one: Explanation) -> list[str]:
+    if not one.differences:
+        return ["none: all agree"]
+    more = f"surefoot explain {one.rule.name} --conventions shows all, and what copying costs"
+    return [*_table(one.differences, WIDTH - 2), "", more]
+
+
+def _table(lines: Sequence[Difference], width: int = WIDTH) -> list[str]:
+    """Return a table with a column for each framework; * marks lines on which they differ."""
+    columns = [max(9, len(framework) + 2) for framework in FRAMEWORKS]
+    first = width - sum(columns)
+    made = [" " * first + "".join(f"{name:>{w}}" for name, w in zip(FRAMEWORKS, columns, strict=True))]
+    for line in lines:
+        *above, last = wrap(f"{'* ' if line.differs else '  '}{line.about}", first - 2, subsequent_indent="  ")
+        cells = (line.values[name] or "-" for name in FRAMEWORKS)
+        made += [*above, f"{last:<{first}}" + "".join(f"{v:>{w}}" for v, w in zip(cells, columns, strict=True))]
+    return made
+
+
+def _spelling(framework: str, names: dict[str, str]) -> list[str]:
+    text = ", ".join(f"{ours}: {theirs}" for ours, theirs in names.items())
+    return _indented(f"  {framework:<6} ", text) if names else []
+
+
+def _note(rule: str, framework: str) -> list[str]:
+    meaning = CONVENTIONS[rule][framework]
+    return _indented(f"{framework:<6} ", ": ".join(filter(None, (meaning.call, meaning.note)))) if meaning.note else []
+
+
+def _claims(claims: Sequence[Claim]) -> list[str]:
+    return [line for claim in claims for line in _indented("- ", f"{claim.text} ({claim.source})")]
+
+
+def _cost(one: Explanation, times: Sequence[str]) -> list[str]:
+    cost = one.cost
+    kept = f"{cost.state_bytes} bytes of state ({', '.join(cost.slots)})" if cost.slots else "no state"
+    again = f"step time: not measured here; surefoot explain {one.rule.name} --time does"
+    return [
+        f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes",
+        *(times or [again]),
+    ]
+
+
+def _walk(one: Explanation, surface: str) -> tuple[str, list[str]]:
+    ground = SURFACES[surface]
+    lr, path = one.walk(ground)
+    turned = ", ".join(f"{knob.meaning.split(':')[0]} {knob.value:g}" for knob in ground.knobs if knob.value)
+    title = f"{WALK} steps on: {ground.title}{f' ({turned})' if turned else ''}"
+    legend = f"○ start   ● end, loss {path.losses[-1]:.2g}   × minimum   dots: bands of equal height"
+    edge = ", the end of the range" if lr in (GRID[0], GRID[-1]) else ""
+    return title, [
+        *plot(ground, path).split("\n"),
+        legend,
+        *wrap(f"lr {lr:g}{edge}: the best of {len(GRID)} on this walk. An illustration, not evidence.", WIDTH - 2),
+    ]
+
+
+def _drift(rule: str) -> Iterator[str]:
+    found = [one for one in drifts(rule) if any(one.shares)]
+    if not found:
+        yield "Numbers can be copied: without weight decay all formulas compute the same."
+        return
+    yield from wrap(
+        f"Copying the numbers of one into the formula of another: how far the weights are apart after {STEPS:,} steps "
+        "on the same gradients, as a share of the way they have come, by the gradients' size.",
+        WIDTH,
+    )
+    yield ""
+    yield f"{'numbers of':<11}{'in the formula of':<24}" + "".join(f"{scale:>9g}" for scale in SCALES)
+    for (source, shares), targets in _grouped(found).items():
+        yield f"{source:<11}{', '.join(targets):<24}" + "".join(f"{share(value):>9}" for value in shares)
+
+
+def _grouped(found: Sequence[Drift]) -> dict[tuple[str, tuple[float, ...]], list[str]]:
+    """Return the targets that make the same of a source's numbers together."""
+    groups: dict[tuple[str, tuple[float, ...]], list[str]] = {}
+    for one in found:
+        groups.setdefault((one.source, one.shares), []).append(one.target)
+    return groups
+
+
+def share(value: float) -> str:
+    """Return a share as a percentage with two digits that count."""
+    percent = 100 * value
+    if percent == 0:
+        return "0"
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %" if percent >= 0.01 else "<0.01 %"
+
+
+def times_of(seconds: Mapping[str, float], what: str, notes: Sequence[str]) -> list[str]:
+    """Return lines about measured step times: who, milliseconds, and what has to be known of the measurement."""
+    rows = (f"  {name:<24} {1e3 * time:.3f} ms" for name, time in seconds.items())
+    remarks = (line for note in notes for line in _indented("  note: ", note))
+    return [f"step time on {what}, measured now:", *rows, *remarks]

@@ -1,0 +1,280 @@
+"""The playground in Chromium: it walks as the float64 rule does, fetches nothing, fails at nothing, and can be used.
+
+As for the report, a machine without Chromium fails here and does not skip.
+"""
+
+import re
+from statistics import median
+
+import numpy as np
+import pytest
+
+from chromium import FLAGS, browser_path
+from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.explain.page import GRID, MOST, render
+from surefoot.explain.path import best_rate, walk
+from surefoot.explain.surfaces import SURFACES
+from surefoot.rules import RULES
+
+pytestmark = pytest.mark.browser
+
+STEPS = 200
+EXACT = 1e-12
+FRAME = 1000 / 60
+
+WALKS = """jobs => jobs.map(([racer, race]) => {
+    const made = surefoot.walk(racer, race);
+    const text = list => [...list].map(String);
+    return { made: made.made, columns: [made.x, made.y, made.loss, ...made.rate].map(text) };
+})"""
+"""Numbers travel as text: JSON has no infinity."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "playground.html"
+    path.write_text(render(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(browser, file):
+    """Open the page; at the end nothing may have gone wrong, and nothing been asked for but the page itself."""
+    contexts, complaints, requests = [], [], []
+
+    def open_page(fragment="", **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri() + fragment)
+        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        page.wait_for_selector("#step:text-matches('step')")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert sum(url.startswith("file:") for url in requests) == len(contexts)
+
+
+def state(page):
+    return page.evaluate("surefoot.state")
+
+
+def job(rule, framework, surface, **options):
+    """A walk for the page, and the same by the rule itself."""
+    hyper = resolve(rule, framework, options)
+    numbers = {name: value for name, value in hyper.items() if isinstance(value, float)}
+    racer = {"rule": rule, "convention": framework, "hyper": numbers}
+    race = {"surface": surface.name, "knobs": surface.settings, "start": surface.start, "steps": STEPS}
+    return [racer, race], walk(RULES[rule], hyper, surface, STEPS)
+
+
+def check(page, jobs):
+    """Every place, loss and rate of every walk equals the reference within EXACT, element by element."""
+    for theirs, (given, ours) in zip(page.evaluate(WALKS, [given for given, _ in jobs]), jobs, strict=True):
+        name = " ".join((given[0]["rule"], given[0]["convention"], given[1]["surface"]))
+        assert theirs["made"] == len(ours.points) - 1, name
+        columns = [np.array(column, float)[: len(ours.points)] for column in theirs["columns"]]
+        wanted = [*np.array(ours.points).T, np.array(ours.losses)]
+        wanted += [np.insert(rates, 0, 0.0) for rates in np.array(ours.rates).T]
+        for column, reference in zip(columns, wanted, strict=True):
+            np.testing.assert_allclose(column, reference, rtol=EXACT, atol=0, err_msg=name)
+
+
+@pytest.mark.parametrize("surface", SURFACES.values(), ids=lambda surface: surface.name)
+def test_every_rule_walks_as_the_float64_rule(opened, surface):
+    check(opened(), [job(rule, "torch", surface, lr=lr) for rule in RULES for lr in (0.01, 0.3)])
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_convention_walks_as_the_float64_rule(opened, framework):
+    surface = SURFACES["noisy"]
+    jobs = [job(rule, framework, surface, lr=0.03) for rule in RULES]
+    jobs += [job(rule, framework, surface, lr=0.03, weight_decay=0.1) for rule in RULES if rule != "adamw"]
+    jobs += [job(rule, framework, surface, lr=0.01, momentum=0.8) for rule in ("sgd", "rmsprop")]
+    check(opened(), jobs)
+
+
+def test_the_comparison_has_teeth(opened):
+    given, ours = job("adam", "torch", SURFACES["valley"], lr=0.3)
+    given[0]["hyper"] = {**given[0]["hyper"], "beta2": 0.999 + 1e-11}
+    with pytest.raises(AssertionError):
+        check(opened(), [(given, ours)])
+
+
+def test_the_budget_is_the_same_for_each_and_is_spent_as_in_python(opened):
+    page = opened("#surface=noisy&steps=100")
+    assert page.evaluate("surefoot.grid") == list(GRID)
+    surface = SURFACES["noisy"]
+    for racer in state(page)["racers"]:
+        hyper = {**resolve(racer["rule"], "torch", {}), "lr": GRID[0]}
+        assert racer["hyper"]["lr"] == best_rate(RULES[racer["rule"]], hyper, surface, 100), racer["rule"]
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out(opened, width, scheme):
+    page = opened(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('canvas').forEach(c => c.getContext('2d'))")
+    drawn = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
+    assert all(page.locator(name).evaluate(drawn) > 20 for name in ("#map", "#loss", "#rates"))
+
+
+def test_the_page_is_small():
+    assert len(render().encode()) < 1_500_000
+
+
+def test_eight_racers_at_sixty_frames(opened):
+    racers = ",".join(f"{rule}~torch" for rule in list(RULES)[:MOST])
+    page = opened(f"#surface=rosenbrock&steps=1000&at=0&race={racers}", viewport={"width": 1400, "height": 1000})
+    assert len(state(page)["racers"]) == MOST
+    page.locator("#play").click()
+    page.wait_for_timeout(1500)
+    page.locator("#play").click()
+    costs = page.evaluate("surefoot.frames.map(frame => frame.cost)")
+    assert len(costs) > 10
+    assert median(costs) < FRAME
+    assert state(page)["at"] > 10
+
+
+def test_the_address_holds_the_state(opened):
+    page = opened()
+    page.locator("#surface").select_option("beale")
+    page.locator("#rule0").select_option("adadelta")
+    page.locator("#convention0").select_option("keras")
+    page.locator("#add").click()
+    page.locator("#same").uncheck()
+    page.locator("#h-lr").focus()
+    page.keyboard.press("ArrowRight")
+    page.locator("#forward").click()
+    before, fragment = state(page), page.evaluate("location.hash")
+    assert before["surface"] == "beale"
+    assert (before["racers"][0]["rule"], before["racers"][0]["convention"]) == ("adadelta", "keras")
+    assert state(opened(fragment)) == before
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#nonsense", "#surface=nowhere", "#surface=valley&start=a,b&steps=7&at=-3&race=adm~torch,adam~tf&condition=x",
+     "#surface=valley&race=adam~torch~lr:99~beta1:2,__proto__~torch&chosen=77", "#compare", "#surface=%E0%A4%A",
+     "#surface=toString", "#surface=valley&start=1&__proto__=x"],
+)  # fmt: skip
+def test_a_bad_address_is_read_as_far_as_it_goes(opened, fragment):
+    page = opened(fragment)
+    made = state(page)
+    assert made["surface"] in SURFACES
+    assert 1 <= len(made["racers"]) <= MOST
+    assert made["chosen"] < len(made["racers"])
+    assert all(0 < racer["hyper"]["lr"] <= 1 for racer in made["racers"])
+
+
+def test_the_pointer_and_the_keys_move_the_start(opened):
+    page = opened(viewport={"width": 1400, "height": 1000})
+    before = state(page)["start"]
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 240, box["y"] + 150)
+    page.mouse.up()
+    dragged = state(page)["start"]
+    assert dragged != before
+    page.locator("#map").focus()
+    page.keyboard.press("ArrowRight")
+    moved = state(page)["start"]
+    assert moved[0] == pytest.approx(dragged[0] + 0.08)
+    assert moved[1] == dragged[1]
+    assert page.locator("#x").input_value() == str(moved[0])
+
+
+def test_play_pause_step_and_scrub(opened):
+    page = opened()
+    page.locator("#first").click()
+    assert state(page)["at"] == 0
+    page.locator("#forward").click()
+    page.locator("#forward").click()
+    page.locator("#back").click()
+    assert state(page)["at"] == 1
+    page.locator("#play").click()
+    page.wait_for_selector("#step:not(:text-matches('step [0-5] of'))")
+    page.locator("#play").click()
+    stopped = state(page)["at"]
+    page.wait_for_timeout(100)
+    assert state(page)["at"] == stopped
+    assert f"step {stopped} of" in page.locator("#said").inner_text()
+    page.locator("#scrub").fill("300")
+    page.wait_for_selector("#step:text-is('step 300 of 400')")
+
+
+def test_every_control_has_a_name_and_the_keyboard_reaches_it(opened):
+    page = opened()
+    names = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, [tabindex="0"]')].map(element =>
+            element.getAttribute('aria-label') || element.labels?.[0]?.textContent || element.textContent)"""
+    )
+    assert len(names) > 30
+    assert all(name.strip() for name in names)
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    wanted = ["surface", "steps", "map", "x", "y", "k-condition", "first", "play", "scrub", "same", "rule0", "add"]
+    assert [name for name in dict.fromkeys(reached) if name in wanted] == wanted
+    assert {"h-beta1", "formula"} <= set(reached)
+
+
+def test_a_slider_keeps_the_focus_and_says_its_number(opened):
+    page = opened()
+    slider = page.locator("#h-final_lr")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "h-final_lr"
+    value = state(page)["racers"][-1]["hyper"]["final_lr"]
+    assert value > 0.1
+    assert slider.get_attribute("aria-valuetext") == f"{value:g}"
+
+
+def test_the_formula_shows_the_numbers_of_the_step(opened):
+    page = opened("#surface=valley&at=3&same=0&race=adam~torch~lr:0.1")
+    page.wait_for_selector(".equation .numbers")
+    lines = page.locator(".equation .numbers").all_text_contents()
+    path = walk(RULES["adam"], resolve("adam", "torch", {"lr": 0.1}), SURFACES["valley"], 3)
+    weight, rate = path.points[3][0], path.rates[2][0]
+    shown = [float(re.match(r"[−\d.]+", line)[0].replace("−", "-")) for line in lines[2:]]
+    assert shown == [pytest.approx(rate, rel=1e-3), pytest.approx(weight, rel=1e-3)]
+    assert "0.999" in lines[1]
+    assert not any("…" in line or "NaN" in line for line in lines)
+
+
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+EVERY_FORM = [f"{rule}~{framework}~weight_decay:0.01" for rule in RULES for framework in FRAMEWORKS]
+
+
+@pytest.mark.parametrize("first", range(0, len(EVERY_FORM), MOST))
+def test_every_formula_has_a_number_for_every_letter(opened, first):
+    races = EVERY_FORM[first : first + MOST]
+    page = opened(f"#surface=rosenbrock&at=2&same=0&steps=100&race={','.join(races)}")
+    for k, race in enumerate(races):
+        page.locator(f"#pick{k}").check()
+        page.evaluate(DRAWN)
+        text = " ".join(page.locator(".equation .numbers").all_text_contents())
+        assert "…" not in text, race
+        assert "not a number" not in text, race
