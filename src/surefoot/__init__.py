@@ -20,7 +20,19 @@ __version__ = "0.1.0"
 
 __all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "uniform"]
 
-_ROOMS = ("analysis", "conventions", "datasets", "errors", "keras", "optax", "report", "rules", "store", "torch")
+_ROOMS = (
+    "analysis",
+    "bridge",
+    "conventions",
+    "datasets",
+    "errors",
+    "keras",
+    "optax",
+    "report",
+    "rules",
+    "store",
+    "torch",
+)
 _DOORS = {
     "Engine": "surefoot.comparison.executor",
     "Opt": "surefoot.comparison.opt",

@@ -34,6 +34,16 @@ def clip(x: Array, low: Array | None, high: Array | None) -> Array:
     return _namespace(x, low, high).clip(x, low, high)
 
 
+def expm1(x: Array) -> Array:
+    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `count.py`, not for rules."""
+    return _namespace(x).expm1(x)
+
+
+def log(x: Array) -> Array:
+    """Return the natural logarithm, element by element; for `count.py`, not for rules."""
+    return _namespace(x).log(x)
+
+
 def where(condition: Array, a: Array, b: Array) -> Array:
     """Return `a` where the condition holds and `b` elsewhere: the `if` of a rule that looks at values."""
     if isinstance(condition, bool):
@@ -79,6 +89,7 @@ class _TensorFlow:
 
     def __init__(self, tensorflow: Any) -> None:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
+        self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
         self._tensorflow = tensorflow
 
     def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:

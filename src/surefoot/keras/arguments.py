@@ -16,7 +16,7 @@ from typing import Any, TypedDict, TypeVar, cast
 import keras
 
 from surefoot.errors import UsageError
-from surefoot.keras.lookup import names, values
+from surefoot.lookup import names, values
 from surefoot.rule import Rule
 
 Init = TypeVar("Init", bound=Callable[..., None])
@@ -105,7 +105,7 @@ def understand(
         del own["weight_decay"]
     rate = own.pop("lr", None)
     lr = {} if rate is None else {"lr": rate if isinstance(rate, float) else 0.0}
-    hyper = values(rule, convention, {**form, **own, **lr})
+    hyper = values(rule, convention, {**form, **own, **lr}, at_home="keras")
     rate = hyper["lr"] if rate is None else rate
     decay = hyper["weight_decay"] if hyper["weight_decay"] or "weight_decay" in own else None
     return Options(rate, decay, common, convention, _base(rule, hyper, base, rate), own, hyper)
@@ -113,7 +113,7 @@ def understand(
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
     """Return hyperparameters by our names, numbers as floats."""
-    ours = {theirs: name for name, theirs in {**names(rule), **spelled}.items()}
+    ours = {theirs: name for name, theirs in {**names(rule, "keras"), **spelled}.items()}
     own: dict[str, Any] = {}
     for name, value in given.items():
         if (known := ours.get(name, name)) in own:

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from surefoot.count import Count
 from surefoot.keras.arguments import Options
-from surefoot.keras.lookup import names
 from surefoot.keras.precision import followed, is_half, kept_dtype, widened
+from surefoot.lookup import names
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.update import update
 
@@ -56,7 +57,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def _names(self, rule: Rule) -> dict[str, str]:
         """Return how the class spells what a user can always give."""
-        return {**names(rule), **self.spelled}
+        return {**names(rule, "keras"), **self.spelled}
 
     def _attributes(self) -> dict[str, str]:
         """Return the attribute that holds each hyperparameter of the rule's own."""
@@ -115,7 +116,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         t, lr = (ops.cast(x, weight.dtype) for x in (self.iterations + 1, learning_rate))
         slots = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
         state = {slot: ops.convert_to_tensor(kept) for slot, kept in slots.items()}
-        made = update(self.rule, weight, ops.cast(gradient, weight.dtype), state, t, {**hyper, "lr": lr})
+        made = update(self.rule, weight, ops.cast(gradient, weight.dtype), state, Count(t), {**hyper, "lr": lr})
         for slot, value in made.state.items():
             self.assign(slots[slot], value)
         if self._copies[index] is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from surefoot.errors import UsageError
 from surefoot.keras.arguments import Rate, declared, understand
 from surefoot.keras.base import KerasOptimizer
-from surefoot.keras.lookup import find, reference
 from surefoot.keras.spelling import register
+from surefoot.lookup import find, reference
 from surefoot.rule import Rule
 
 
@@ -45,4 +46,9 @@ class RuleOptimizer(KerasOptimizer):
         Raises:
             UsageError: the rule is the user's own and stands where nobody finds it again.
         """
-        return {"rule": reference(self.rule), **super().get_config()}
+        name = reference(self.rule)
+        if name is None:
+            raise UsageError(
+                f"rule {self.rule.name} cannot be saved: define it at the top level of a module, under its name."
+            )
+        return {"rule": name, **super().get_config()}

@@ -16,8 +16,9 @@ import optax
 
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError, unknown
+from surefoot.lookup import check_convention
 from surefoot.optax.hyper import decide
-from surefoot.optax.spelling import AROUND, BUILT_IN, document, is_built_in, names, signature
+from surefoot.optax.spelling import AROUND, BUILT_IN, document, names, signature
 from surefoot.optax.transformation import transformation
 from surefoot.rule import Rule
 
@@ -71,8 +72,7 @@ def factory(rule: Rule, convention: str | None = None) -> Factory:
 def _framework(rule: Rule, asked: str | None) -> str:
     if asked is not None and asked not in FRAMEWORKS:
         raise unknown("convention", asked, FRAMEWORKS)
-    if not is_built_in(rule) and asked not in (None, BUILT_IN):
-        raise UsageError(f"{rule.name}: convention={asked!r} says nothing about a rule of your own; leave it out.")
+    check_convention(rule, asked or BUILT_IN, at_home=BUILT_IN)
     return asked or BUILT_IN
 
 

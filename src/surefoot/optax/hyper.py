@@ -15,11 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.optax.number import Number
-from surefoot.optax.spelling import is_built_in
+from surefoot.lookup import values
+from surefoot.number import Number
 from surefoot.rule import Rule
 
 _LEGAL = 0.5
@@ -78,7 +77,7 @@ def decide(rule: Rule, framework: str, given: Mapping[str, Any]) -> Hyper:
     if base is not None:
         HYPERPARAMETERS["base_lr"].check(rule.name, "base_lr", base)
         moving["base_lr"] = given["base_lr"]
-    return Hyper({**_values(rule, framework, settled), "base_lr": None}, moving)
+    return Hyper({**values(rule, framework, settled, at_home="optax"), "base_lr": None}, moving)
 
 
 def _is_moving(value: Any) -> bool:
@@ -99,14 +98,6 @@ def _moving(rule: Rule, name: str, value: Any) -> Any:
             "inject_hyperparams takes the kind of the weights unless told: hyperparam_dtype=jnp.float32."
         )
     return value
-
-
-def _values(rule: Rule, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for every hyperparameter: the user's, else the convention's, else the rule's own."""
-    if is_built_in(rule):
-        return resolve(rule.name, framework, given)
-    rule.check(given)
-    return rule.complete(given)
 
 
 Schedule = Callable[[Any], Any]

@@ -12,8 +12,9 @@ from typing import Any
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.lookup import is_built_in
+from surefoot.lookup import names as spelled
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
-from surefoot.rules import RULES
 
 BUILT_IN = "optax"
 """The convention that a built-in rule follows unless another is asked for."""
@@ -36,15 +37,9 @@ AROUND: dict[str, str] = {
 """What every factory takes beside hyperparameters, and what it means."""
 
 
-def is_built_in(rule: Rule) -> bool:
-    """Return whether the rule is one of Surefoot's own, which conventions speak of."""
-    return RULES.get(rule.name) is rule
-
-
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set, in the order of the signature."""
-    meant = convention(rule.name, BUILT_IN).names if is_built_in(rule) else {"lr": "learning_rate"}
-    first = {ours: theirs for ours, theirs in meant.items() if ours in rule.defaults}
+    first = {ours: theirs for ours, theirs in spelled(rule, BUILT_IN).items() if ours in rule.defaults}
     switches = _SWITCHES.get(rule.name, {})
     rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
     late = {ours: theirs for ours, theirs in first.items() if ours in _KEYWORD_ONLY and "eps" in first}

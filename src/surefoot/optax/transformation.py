@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from surefoot.count import Count
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.number import plain
 from surefoot.optax import rounding
-from surefoot.optax.count import Count
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import flatten, kind
 from surefoot.optax.mask import decaying
-from surefoot.optax.number import plain
 from surefoot.rule import WEIGHT, Rule
 from surefoot.update import change
 
@@ -49,6 +49,12 @@ def transformation(rule: Rule, hyper: Hyper, *, mask: Any, key: Any) -> optax.Gr
         rounding.check(key)
     made = _Transformation(rule, hyper, mask, key)
     return optax.GradientTransformationExtraArgs(made.init, made.update)
+
+
+def described(optimizer: optax.GradientTransformation) -> tuple[Rule, Hyper] | None:
+    """Return the rule and the hyperparameters of a transformation of ours; None of another, also if ours is inside."""
+    made = getattr(optimizer.init, "__self__", None)
+    return (made.rule, made.hyper) if isinstance(made, _Transformation) else None
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from torch._compile import _disable_dynamo
 from surefoot.engines import choice, dispatch, eager
 from surefoot.engines.rounding import key
 from surefoot.errors import UsageError
+from surefoot.lookup import find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients
 from surefoot.torch.kept import numbers as numbers_of
-from surefoot.torch.lookup import find, values
 from surefoot.torch.options import split
 from surefoot.torch.program import Group, Program, Settings
 from surefoot.torch.slots import SlotKeeper
@@ -57,7 +57,7 @@ class RuleOptimizer(SlotKeeper):
     def __init__(self, params: Any, rule: Rule | str, *, convention: str = "torch", **hyper: Any) -> None:
         self.rule = find(rule)
         self.options, around, own = split(hyper)
-        defaults = {**values(self.rule, convention, own), **around}
+        defaults = {**values(self.rule, convention, own, at_home="torch"), **around}
         super().__init__(params, {**defaults, "differentiable": False, "capturable": False})
 
     @property

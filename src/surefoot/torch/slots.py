@@ -15,9 +15,9 @@ from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept
+from surefoot.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.kept import keep, kept, restored
-from surefoot.torch.lookup import find, reference
 from surefoot.torch.options import Options
 from surefoot.torch.program import Group, Settings
 from surefoot.torch.state import count, filled, loaded, number, slot_dtype, steps_so_far
@@ -94,7 +94,7 @@ class SlotKeeper(torch.optim.Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the rule with the optimizer: by its name, as functions are."""
-        return {**super().__getstate__(), "rule": reference(self.rule), "options": self.options}
+        return {**super().__getstate__(), "rule": reference(self.rule) or self.rule, "options": self.options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint: this optimizer's, or torch's of the same name.

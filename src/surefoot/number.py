@@ -1,7 +1,7 @@
-"""A hyperparameter that is known only while training: a schedule's value, or one that `inject_hyperparams` keeps.
+"""A scalar of a framework that a rule takes for a number: a schedule's value, a learning rate, the step count.
 
 A rule asks `if momentum:` to learn whether momentum is in use. jax cannot answer for a number that it has yet to
-compute; that it is computed at all means that it is in use. What is calculated with it is a plain jax array.
+compute; that it is computed at all means that it is in use. What is calculated with it is a plain array.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
+from surefoot import mathops
 
 
 def _left(op: Callable[[Any, Any], Any]) -> Callable[[Number, Any], Any]:
@@ -50,10 +50,10 @@ class Number:
 
 
 class _Functions:
-    """jax.numpy's functions, on arrays and on numbers."""
+    """The functions of `mathops`, on arrays and on numbers."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        function: Callable[..., Any] = getattr(jnp, name)
+        function: Callable[..., Any] = getattr(mathops, name)
         return lambda *args: function(*map(plain, args))
 
 

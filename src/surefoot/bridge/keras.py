@@ -1,0 +1,109 @@
+"""Keras's side: lists of variables, ours under the rule's names and Keras's own under those of its classes.
+
+Keras's SGD subtracts in its velocity what ours adds: it points downhill, and changes its sign here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from surefoot.bridge.fit import family, fit
+from surefoot.bridge.progress import Meaning, Progress
+from surefoot.errors import UsageError
+from surefoot.keras.base import KerasOptimizer
+
+KERAS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "SGD": ("sgd", {"b": "momentums"}),
+    "Adagrad": ("adagrad", {"s": "_accumulators"}),
+    "Adadelta": ("adadelta", {"v": "_accumulated_grads", "u": "_accumulated_delta_vars"}),
+    "RMSprop": ("rmsprop", {"v": "_velocities", "a": "_average_gradients", "b": "_momentums"}),
+    "Adam": ("adam", {"m": "_momentums", "v": "_velocities", "vmax": "_velocity_hats"}),
+}
+"""For each of Keras's own classes: the rule, and the attribute that holds each of its slots."""
+
+
+def from_keras(optimizer: Any) -> Progress:
+    """Return how far a Keras optimizer has come: one of ours, or of Keras's own of the same names.
+
+    Args:
+        optimizer: built; parameters are in the order of the variables that it was built with.
+
+    Raises:
+        UsageError: an optimizer of another kind, one that is not built, or one that keeps nothing.
+    """
+    rule, variables = _variables(optimizer)
+    count, sign = int(optimizer.iterations), _sign(optimizer)
+    slots = [{slot: sign.get(slot, 1.0) * _array(v) for slot, v in own.items()} for own in variables]
+    meaning = _meaning(optimizer)
+    return Progress(rule, tuple(slots), (count,) * len(slots), (meaning,) * len(slots))
+
+
+def to_keras(progress: Progress, optimizer: Any) -> None:
+    """Let a Keras optimizer go on from a progress: one of ours, or of Keras's own of the same names.
+
+    Its hyperparameters stay as they are: make it with those of the source.
+
+    Args:
+        progress: parameters in the order of the optimizer's variables; see `Progress.rearranged`.
+        optimizer: built, as by `optimizer.build(model.trainable_variables)`; its state is replaced.
+
+    Raises:
+        UsageError: the optimizer runs another rule, has other parameters, or keeps what cannot be converted.
+    """
+    fitted = fit(progress, from_keras(optimizer))
+    count, sign = fitted.count(), _sign(optimizer)
+    for own, slots in zip(_variables(optimizer)[1], fitted.slots, strict=True):
+        for slot, variable in own.items():
+            variable.assign(sign.get(slot, 1.0) * slots[slot])
+    optimizer._iterations.assign(count * (optimizer.gradient_accumulation_steps or 1))
+    if fitted.meanings[0].base_lr is not None and getattr(optimizer, "base_learning_rate", None) is not None:
+        optimizer.base_learning_rate = fitted.meanings[0].base_lr
+
+
+def _variables(optimizer: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Return the rule, and for each parameter the variables of the slots in use."""
+    if not optimizer.built:
+        raise UsageError("the optimizer is not built; call optimizer.build(model.trainable_variables) first.")
+    rule, fields = _fields(optimizer)
+    lists = {slot: kept for slot, name in fields.items() if (kept := getattr(optimizer, name, None))}
+    if not lists:
+        raise UsageError(f"{rule} keeps no state; there is nothing to move but the count of steps.")
+    return family(rule), [dict(zip(lists, own, strict=True)) for own in zip(*lists.values(), strict=True)]
+
+
+def _fields(optimizer: Any) -> tuple[str, Mapping[str, str]]:
+    """Return the rule, and the attribute that holds each of its slots."""
+    if isinstance(optimizer, KerasOptimizer):
+        starts = optimizer.rule.starts(optimizer._hyper())
+        return optimizer.rule.name, {slot: f"_slot_{slot}" for slot in starts}
+    for name, known in KERAS.items():
+        if isinstance(optimizer, getattr(keras.optimizers, name)):
+            return known
+    raise UsageError(f"{type(optimizer).__name__} is not known; give one of surefoot.keras's, or {', '.join(KERAS)}.")
+
+
+def _sign(optimizer: Any) -> Mapping[str, float]:
+    """Return what makes of our numbers those that the optimizer keeps, and the other way round."""
+    return {"b": -1.0} if isinstance(optimizer, keras.optimizers.SGD) else {}
+
+
+def _meaning(optimizer: Any) -> Meaning:
+    lr = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    if not isinstance(optimizer, KerasOptimizer):
+        return Meaning(lr=lr, lr_in_buffer=True)
+    hyper = optimizer._hyper()
+    return Meaning(
+        lr=lr,
+        base_lr=optimizer.base_learning_rate if "base_lr" in optimizer.rule.own else None,
+        lr_in_buffer=bool(hyper.get("lr_in_buffer")),
+        amsgrad_corrected=bool(hyper.get("amsgrad_corrected")),
+    )
+
+
+def _array(variable: Any) -> np.ndarray:
+    wide = keras.ops.cast(variable, keras.backend.result_type(variable.dtype, "float32"))
+    return np.array(keras.ops.convert_to_numpy(wide))

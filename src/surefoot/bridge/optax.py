@@ -1,0 +1,194 @@
+"""optax's side: states are trees of named tuples; ours is one of them, and optax's own are told by their kinds.
+
+A state does not say which rule it belongs to, so ours is read with the transformation that made it. optax's RMSprop
+puts the negative learning rate before its momentum: the trace holds steps downhill, and changes its sign here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from surefoot.bridge.fit import family, fit
+from surefoot.bridge.progress import Meaning, Progress, Slots
+from surefoot.errors import UsageError
+from surefoot.optax.hyper import Hyper
+from surefoot.optax.transformation import RuleState, described
+from surefoot.rule import Rule
+
+OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "ScaleByAdamState": ("adam", {"m": "mu", "v": "nu"}),
+    "ScaleByAmsgradState": ("adam", {"m": "mu", "v": "nu", "vmax": "nu_max"}),
+    "ScaleByRmsState": ("rmsprop", {"v": "nu"}),
+    "ScaleByRStdDevState": ("rmsprop", {"a": "mu", "v": "nu"}),
+    "ScaleByRssState": ("adagrad", {"s": "sum_of_squares"}),
+    "ScaleByAdaDeltaState": ("adadelta", {"v": "e_g", "u": "e_x"}),
+    "TraceState": ("sgd", {"b": "trace"}),
+}
+"""For each kind of optax's own states: the rule, and the field that holds each of its slots."""
+
+
+def from_optax(
+    state: Any, optimizer: optax.GradientTransformation | None = None, *, steps: int | None = None
+) -> Progress:
+    """Return how far a transformation has come: one of ours, or of optax's own.
+
+    Args:
+        state: its state, or one that this is part of, such as a chain's. Parameters are in the order of
+            `jax.tree.leaves`; those in half precision give float32.
+        optimizer: the transformation, if it is one of ours: the factory's product itself, not a chain.
+        steps: how many steps it has made, for those of optax's own that do not count (SGD, RMSprop, Adagrad,
+            Adadelta).
+
+    Raises:
+        UsageError: no state that is known, more than one, or one of ours without its transformation.
+    """
+    return _read(state, optimizer, steps).progress
+
+
+def to_optax(progress: Progress, state: Any, optimizer: optax.GradientTransformation | None = None) -> Any:
+    """Return a state from which a transformation goes on from a progress: one of ours, or of optax's own.
+
+    Hyperparameters are not part of a state: make the transformation with those of the source.
+
+    Args:
+        progress: parameters in the order of `jax.tree.leaves(params)`; see `Progress.rearranged`.
+        state: what `init(params)` returned, of the transformation or of a chain that it is part of.
+        optimizer: the transformation, if it is one of ours: the factory's product itself, not a chain.
+
+    Returns:
+        a state like `state`; nothing is written to.
+
+    Raises:
+        UsageError: the transformation runs another rule, has other parameters, or keeps what cannot be converted.
+
+    Example:
+        >>> adam = surefoot.optax.adam(1e-3)
+        >>> state = to_optax(from_torch(optimizer), adam.init(params), adam)
+    """
+    found = _read(state, optimizer, None)
+    fitted = fit(progress, found.progress)
+    _check_base(fitted, found)
+
+    def change(node: Any) -> Any:
+        node = node._replace(count=jnp.asarray(fitted.count(), node.count.dtype)) if "count" in node._fields else node
+        if isinstance(node, RuleState):
+            trees = {slot: _with(tree, slot, fitted, 1.0) for slot, tree in node.slots.items()}
+            base = None if node.base_lr is None else jnp.asarray(fitted.meanings[0].base_lr, node.base_lr.dtype)
+            return node._replace(slots=trees, base_lr=base)
+        fields = OPTAX.get(type(node).__name__, ("", {}))[1]
+        return node._replace(**{f: _with(getattr(node, f), s, fitted, found.sign(s)) for s, f in fields.items()})
+
+    return _mapped(state, change)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a state says, and whether the trace in it points downhill."""
+
+    progress: Progress
+    hyper: Hyper | None
+    downhill: bool
+
+    def sign(self, slot: str) -> float:
+        """Return what makes of our number the one that is kept, and the other way round."""
+        return -1.0 if self.downhill and slot == "b" else 1.0
+
+
+def _read(state: Any, optimizer: optax.GradientTransformation | None, steps: int | None) -> _Found:
+    nodes: list[Any] = []
+    _mapped(state, nodes.append)
+    ours = [node for node in nodes if isinstance(node, RuleState)]
+    known = [node for node in nodes if type(node).__name__ in OPTAX]
+    if len(ours) == 1 and not known:
+        return _read_ours(ours[0], optimizer)
+    if ours or not known:
+        raise UsageError(
+            f"the state has {len(ours) + len(known)} parts that a rule is known by; give that of one rule."
+        )
+    return _read_theirs(nodes, known, steps)
+
+
+def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) -> _Found:
+    told = None if optimizer is None else described(optimizer)
+    if told is None:
+        raise UsageError("the state is one of surefoot.optax's; give the transformation itself too, not a chain.")
+    rule, hyper = told
+    slots = _slots({slot: jax.tree.leaves(tree) for slot, tree in node.slots.items()})
+    if not slots:
+        raise UsageError(f"{rule.name} keeps no state; there is nothing to move but the count of steps.")
+    meaning = _meaning(rule, hyper, node)
+    count = int(node.count)
+    progress = Progress(family(rule.name), slots, (count,) * len(slots), (meaning,) * len(slots))
+    return _Found(progress, hyper, downhill=False)
+
+
+def _meaning(rule: Rule, hyper: Hyper, node: RuleState) -> Meaning:
+    lr = float(hyper.lr(node.count)) if "lr" in hyper.moving else float(hyper.fixed["lr"])
+    base = hyper.moving.get("base_lr", node.base_lr)
+    return Meaning(
+        lr=lr,
+        base_lr=(lr if base is None else float(base)) if "base_lr" in rule.own else None,
+        lr_in_buffer=bool(hyper.fixed.get("lr_in_buffer")),
+        amsgrad_corrected=bool(hyper.fixed.get("amsgrad_corrected")),
+    )
+
+
+def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Found:
+    rules = {OPTAX[type(node).__name__][0] for node in known}
+    if len(known) > 1 and rules != {"rmsprop", "sgd"}:
+        raise UsageError(f"the state has parts of {' and '.join(sorted(rules))}; give that of one rule.")
+    rule = "rmsprop" if "rmsprop" in rules else rules.pop()
+    heavy, counts = rule == "rmsprop", [int(node.count) for node in nodes if "count" in node._fields]
+    fields = {slot: getattr(node, f) for node in known for slot, f in OPTAX[type(node).__name__][1].items()}
+    slots = _slots({slot: jax.tree.leaves(tree) for slot, tree in fields.items()})
+    slots = tuple({slot: -x if heavy and slot == "b" else x for slot, x in own.items()} for own in slots)
+    meaning = Meaning(lr_in_buffer=heavy, amsgrad_corrected="vmax" in fields)
+    count = counts[0] if counts else steps
+    return _Found(Progress(rule, slots, (count,) * len(slots), (meaning,) * len(slots)), None, downhill=heavy)
+
+
+def _slots(leaves: Mapping[str, list[Any]]) -> tuple[Slots, ...]:
+    """Return the slots parameter by parameter."""
+    wide = {slot: [_array(leaf) for leaf in some] for slot, some in leaves.items()}
+    return tuple(dict(zip(wide, some, strict=True)) for some in zip(*wide.values(), strict=True))
+
+
+def _array(leaf: Any) -> np.ndarray:
+    return np.array(leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)))
+
+
+def _with(tree: Any, slot: str, fitted: Progress, sign: float) -> Any:
+    """Return a tree with a slot's arrays in the place of its leaves, in their kind of numbers."""
+    leaves, structure = jax.tree.flatten(tree)
+    new = [jnp.asarray(sign * own[slot], leaf.dtype) for own, leaf in zip(fitted.slots, leaves, strict=True)]
+    return structure.unflatten(new)
+
+
+def _check_base(fitted: Progress, found: _Found) -> None:
+    """Raise if the rate that a schedule is measured against is another than the target was made with."""
+    for given, wanted in zip(fitted.meanings, found.progress.meanings, strict=True):
+        fixed = found.hyper is not None and not found.hyper.follows
+        if fixed and given.base_lr and wanted.base_lr and not np.isclose(given.base_lr, wanted.base_lr, rtol=1e-6):
+            raise UsageError(
+                f"the source measures its schedule against a learning rate of {given.base_lr:g}, the target against "
+                f"{wanted.base_lr:g}; make the target with base_lr={given.base_lr:g}."
+            )
+
+
+def _mapped(node: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a state with each named tuple that keeps something of a rule's, or counts, changed."""
+    if isinstance(node, RuleState) or type(node).__name__ in OPTAX:
+        return change(node)
+    if hasattr(node, "_fields"):
+        inner = type(node)(*(_mapped(part, change) for part in node))
+        return change(inner) if "count" in node._fields else inner
+    if isinstance(node, tuple | list):
+        return type(node)(_mapped(part, change) for part in node)
+    return {key: _mapped(part, change) for key, part in node.items()} if isinstance(node, dict) else node

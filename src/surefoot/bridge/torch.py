@@ -1,0 +1,110 @@
+"""torch's side: read and written through checkpoints, which ours and torch.optim's classes exchange.
+
+So torch.optim's are read by a twin of ours. Its SGD has no count of steps; who needs one says it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import surefoot.torch
+from surefoot.bridge.fit import family, fit
+from surefoot.bridge.progress import Meaning, Progress, Slots
+from surefoot.errors import UsageError
+from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.kept import numbers
+from surefoot.torch.program import Settings
+from surefoot.torch.state import number, steps_so_far
+
+TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
+"""Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""
+
+
+def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) -> Progress:
+    """Return how far a torch optimizer has come: one of ours, or of torch.optim's of the same names.
+
+    Args:
+        optimizer: parameters are taken in the order of its param groups; those in half precision give float32.
+        steps: how many steps it has made, for torch.optim.SGD, which does not count.
+
+    Raises:
+        UsageError: an optimizer of another kind, or parameters that are complex or sharded.
+    """
+    twin, slots, counts, meanings = _twin(optimizer), [], [], []
+    for group in twin.param_groups:
+        settings = twin._settings(group)
+        for p in group["params"]:
+            own = twin.state.get(p, {})
+            slots.append(_slots(twin, p, own, settings))
+            counts.append(int(steps_so_far(own)) if _counts(optimizer) else steps)
+            meanings.append(_meaning(twin, settings))
+    return Progress(family(twin.rule.name), tuple(slots), tuple(counts), tuple(meanings))
+
+
+def to_torch(progress: Progress, optimizer: torch.optim.Optimizer) -> None:
+    """Let a torch optimizer go on from a progress: one of ours, or of torch.optim's of the same names.
+
+    Its hyperparameters stay as they are: make it with those of the source.
+
+    Args:
+        progress: parameters in the order of the optimizer's param groups; see `Progress.rearranged`.
+        optimizer: what it has gathered so far is replaced.
+
+    Raises:
+        UsageError: the optimizer runs another rule, has other parameters, or keeps what cannot be converted.
+    """
+    fitted, twin, content = fit(progress, from_torch(optimizer)), _twin(optimizer), optimizer.state_dict()
+    steps = fitted.counts() if _counts(optimizer) else fitted.steps
+    for i, (slots, count) in enumerate(zip(fitted.slots, steps, strict=True)):
+        own = {twin._state_name(slot): torch.from_numpy(x.copy()) for slot, x in slots.items()}
+        if _counts(optimizer):
+            own["step"] = torch.tensor(float(count or 0))
+        content["state"][i] = own if count != 0 or _counts(optimizer) else {}
+    for group in content["param_groups"]:
+        base = fitted.meanings[group["params"][0]].base_lr if group["params"] else None
+        if base is not None:
+            group["base_lr"] = base
+    optimizer.load_state_dict(content)
+
+
+def _counts(optimizer: torch.optim.Optimizer) -> bool:
+    return not isinstance(optimizer, torch.optim.SGD)
+
+
+def _twin(optimizer: torch.optim.Optimizer) -> RuleOptimizer:
+    """Return the optimizer itself if it is one of ours, else one of ours in the same state."""
+    if isinstance(optimizer, RuleOptimizer):
+        return optimizer
+    for name in TWINS:
+        if isinstance(optimizer, getattr(torch.optim, name)):
+            groups = [{"params": group["params"]} for group in optimizer.param_groups]
+            twin: RuleOptimizer = getattr(surefoot.torch, name)(groups)
+            twin.load_state_dict(optimizer.state_dict())
+            return twin
+    raise UsageError(f"{type(optimizer).__name__} is not known; give one of surefoot.torch's, or {', '.join(TWINS)}.")
+
+
+def _slots(twin: RuleOptimizer, p: Tensor, own: dict[str, Any], settings: Settings) -> Slots:
+    if p.is_complex() or hasattr(p, "to_local"):
+        raise UsageError("a parameter is complex or sharded; the state of whole, real ones can be moved.")
+    return {slot: _array(numbers(x)) for slot, x in twin._slots(p, own, settings).items()}
+
+
+def _array(x: Tensor) -> np.ndarray:
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return np.array(x.detach().to("cpu", wide).numpy())
+
+
+def _meaning(twin: RuleOptimizer, settings: Settings) -> Meaning:
+    hyper = settings.hyper
+    base = hyper["base_lr"] if "base_lr" in twin.rule.own else None
+    return Meaning(
+        lr=number(hyper["lr"]),
+        base_lr=None if base is None else number(base),
+        lr_in_buffer=bool(hyper.get("lr_in_buffer")),
+        amsgrad_corrected=bool(hyper.get("amsgrad_corrected")),
+    )

@@ -1,0 +1,1 @@
+"""The front-ends, each a file that imports its framework."""
