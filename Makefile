@@ -6,7 +6,7 @@ READY := .venv/.ready
 FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
-.PHONY: compare test test-frameworks lint bench clean
+.PHONY: compare test test-frameworks lint docs bench clean
 
 compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
@@ -21,6 +21,9 @@ lint: $(READY)  ## style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)  ## the site, in docs/_site; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_site
 
 bench: $(READY)  ## the benchmarks that need no other framework
 	$(BIN)/python benchmarks/overhead.py

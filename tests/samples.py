@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
+from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates, Record
 
 PROTOCOL: dict[str, Any] = {
     "task": "cnn",
@@ -184,3 +184,13 @@ def chosen(winner: Record, measured: Record) -> Record:
     outcome = replace(measured.outcome, test_metric=round(measured.outcome.test_metric + 0.005, 4))
     key = f"{winner.label}-{measured.seed}"
     return replace(measured, key=key, label=winner.label, hyper=winner.hyper, outcome=outcome)
+
+
+DESIGN = Design(
+    hash="0123abcd4567ef89",
+    study="article",
+    content={"sizing": {"epochs": 5, "trials": 8, "seeds": 6}, "budget": {"seconds": 1200.0}},
+    frozen="2026-01-01T12:00:00+00:00",
+    seconds=1199.0,
+)
+"""A design, as far as the report reads it."""

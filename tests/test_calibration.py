@@ -235,7 +235,6 @@ def test_real_seeds_of_a_store_join_in(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "surefoot check --calibration"),
         (["--calibration", "--studies", "9"], "--studies is 9; expected a whole number of at least 100"),
         (["--calibration", "--seed", "-1"], "--seed is -1"),
         (["--calibration", "--store", "nowhere.sqlite"], "there is no results store"),

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from samples import article, diverged
-from surefoot.progress.lines import Lines
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
+from surefoot.progress.lines import Lines
 from surefoot.store import Store
 
 

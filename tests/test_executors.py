@@ -37,12 +37,13 @@ class Driver:
                 yield event
 
 
-@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])])
 def engine(request):
     if request.param == "local":
         yield Engine()
         return
-    ray = pytest.importorskip("ray")
+    import ray
+
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield Engine("ray")
     ray.shutdown()

@@ -123,7 +123,9 @@ def test_surefoot_alone_loads_no_keras():
     assert done.stdout.split() == ["True", "False"]
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch", pytest.param("tensorflow", marks=pytest.mark.frameworks)])
+@pytest.mark.parametrize(
+    "backend", ["torch", *(pytest.param(name, marks=pytest.mark.frameworks) for name in ("jax", "tensorflow"))]
+)
 def test_the_tutorials_script_runs(backend):
     command = [sys.executable, ROOT / "examples" / "mnist_keras.py", "--epochs", "1", "--train-size", "500"]
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))

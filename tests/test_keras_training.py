@@ -199,6 +199,7 @@ def test_compiled_equals_uncompiled():
 
 
 @pytest.mark.slow
+@pytest.mark.frameworks  # torch.compile takes minutes
 @on("torch")
 def test_compiled_by_torch_equals_uncompiled():
     import surefoot.keras

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("ray")
-
 
 @pytest.mark.slow
+@pytest.mark.frameworks
 def test_whatever_is_killed_on_a_cluster_no_trial_is_lost_and_all_numbers_are_equal():
     seed = random.randrange(2**32)
     command = [sys.executable, Path(__file__).with_name("kill_ray.py"), "--kills", "6", "--seed", str(seed)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from samples import article, diverged, tuned
+from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
 from surefoot.report import Reference, write_csv, write_report
 
@@ -48,7 +48,7 @@ def files(tmp_path_factory):
     plain[-1] = diverged(plain[-1], 2)
     published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
     write_report(plain, folder / "plain.html", references=[published])
-    write_report(tuned(4, 6), folder / "tuned.html", design={"hash": "0123abcd", "frozen": "2026-01-01"})
+    write_report(tuned(4, 6), folder / "tuned.html", design=DESIGN)
     return folder
 
 

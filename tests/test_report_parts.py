@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from samples import article, diverged, study, trial, tuned, tuning
+from samples import DESIGN, article, diverged, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
@@ -195,8 +195,11 @@ def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():
 
 
 def test_the_design_and_its_hash_are_told():
-    page = render(tuned(1, 2, ("Adam",)), design={"hash": "0123abcd", "frozen at": "noon"})
-    assert "<dt>hash</dt><dd>0123abcd</dd>" in page
+    page = render(tuned(1, 2, ("Adam",)), design=DESIGN)
+    assert "<dt>hash</dt><dd>0123abcd4567ef89</dd>" in page
+    assert "<dt>frozen</dt><dd>2026-01-01 12:00:00 UTC</dd>" in page
+    assert "5 epochs, 8 tuning trials of each, 6 seeds at most" in page.replace("\u00a0", " ")
+    assert "--trials 8" in page
 
 
 # Documents

@@ -98,7 +98,9 @@ def through_checkpoint(optimizer):
 
 
 @pytest.mark.parametrize("through", [through_pickle, through_checkpoint, copy.deepcopy])
-@pytest.mark.parametrize("which", [homemade, constant, "adabound", RULES["nesterov"]], ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(
+    "which", [homemade, constant, "adabound", RULES["nesterov"]], ids=lambda one: getattr(one, "name", one)
+)
 def test_goes_on_as_before(through, which):
     optimizer = RuleOptimizer(parameters(), which)
     drive(optimizer, steps=3)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.planning import Options, plan
+from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.errors import UsageError
 from surefoot.store import Epoch, Outcome, Store
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -142,6 +143,14 @@ class Rule:
         """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed."""
         kept = {key: value for key, value in {**self.defaults, **defaults}.items() if key not in pin}
         return replace(self, name=name, doc=doc, defaults=kept, source=source, pinned={**self.pinned, **pin})
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.name}: {self.doc}>"
+
+    def _repr_html_(self) -> str:
+        """The formula, its symbols and the defaults, for notebooks."""
+        # What explains rules stands far above them; they need to know no more of it than its name.
+        return str(import_module("surefoot.explain.rule_html").rule_html(self))
 
     def check(self, hyper: Mapping[str, Any]) -> None:
         """Raise `UsageError` if a hyperparameter is unknown, mistyped, out of range or at odds with another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,16 @@ class Study:
     def table(self) -> Table:
         """The result table, a row for each optimizer; print it."""
         return table(self.summary)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.plan.name}: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        """The verdict, the result table and what there is to note, for notebooks."""
+        verdict, *remarks = (
+            f"<p>{escape(text)}</p>" for text in (self.verdict, *self.summary.warnings, *self.summary.notes)
+        )
+        return f"<h4>{escape(self.plan.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write the report, one page that needs no network, and return its path."""

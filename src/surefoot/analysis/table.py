@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from surefoot.analysis.intervals import Interval
 from surefoot.analysis.scale import Scale
@@ -50,6 +51,19 @@ class Table:
     def __str__(self) -> str:
         """The table as text, in parts of at most `WIDTH` characters."""
         return "\n\n".join("\n".join(_lines(part)) for part in self.parts(WIDTH))
+
+    def _repr_html_(self) -> str:
+        """The table for notebooks."""
+        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{_html(first)}</th>{"".join(f"<td>{_html(cell)}</td>" for cell in rest)}</tr>'
+            for first, *rest in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _html(cell: str) -> str:
+    return escape(cell).replace("\n", "<br>")
 
 
 def _width(columns: Sequence[Sequence[str]]) -> int:

@@ -97,7 +97,7 @@ def compare(
     if all_small:
         from surefoot.cli.suite import compare_small
 
-        compare_small(options, store, report, as_json=as_json)
+        compare_small(options, store, report, dry_run=dry_run, as_json=as_json)
         return
     request = ask(study, options)
     if dry_run:

@@ -12,6 +12,7 @@ from rich.console import Console
 from surefoot.analysis import summarize
 from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
 from surefoot.analysis.suite_table import suite_notes, suite_table
+from surefoot.cli.dry_run import tell
 from surefoot.cli.run import run
 from surefoot.cli.tables import print_table
 from surefoot.comparison.planning import Options, ask
@@ -20,18 +21,24 @@ from surefoot.report import write_report
 from surefoot.store import Record
 
 
-def compare_small(options: Options, store: Path, report: Path, *, as_json: bool) -> None:
+def compare_small(options: Options, store: Path, report: Path, *, dry_run: bool, as_json: bool) -> None:
     """Run the small studies one after the other and print what they say together.
 
     Args:
         options: for every study alike.
         store: keeps all results.
         report: the reports are written into its folder, each under the name of its study.
+        dry_run: only print what each study would run.
         as_json: print JSON.
     """
+    names = [study.name for study in STUDIES.values() if study.small]
+    if dry_run:
+        for request in (ask(name, options) for name in names):
+            tell(request.plan(request.wanted), store, as_json=as_json)
+        return
     studies: dict[str, Sequence[Record]] = {}
     failed = False
-    for name in [study.name for study in STUDIES.values() if study.small]:
+    for name in names:
         ran = run(ask(name, options), store)
         studies[name], failed = ran.records, failed or ran.failed
         write_report(ran.records, report.parent / f"{name}.html", design=ran.design)

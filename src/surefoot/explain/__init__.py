@@ -11,4 +11,5 @@
 | `forms.py`, `sliders.py` | each rule in each convention as JavaScript and MathML, with a slider for each number |
 | `page.py`, `web/`, `colours.py` | the playground: one file that needs no network |
 | `serve.py` | showing it |
+| `rule_html.py` | a rule in a notebook |
 """

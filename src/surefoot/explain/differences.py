@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rules import RULES
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ def defaults(rule: str) -> list[Difference]:
 def forms(rule: str) -> list[Difference]:
     """Return a line for each switch that changes the formula in some convention."""
     table = CONVENTIONS[rule]
-    switches = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
+    names = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
+    usual = RULES[rule].defaults
+    on = {name: {f: table[f].switches.get(name, usual[name]) for f in FRAMEWORKS} for name in names}
     return [
-        Difference(
-            HYPERPARAMETERS[name].meaning, {f: "yes" if table[f].switches.get(name) else "no" for f in FRAMEWORKS}
-        )
-        for name in switches
+        Difference(HYPERPARAMETERS[name].meaning, {f: "yes" if value else "no" for f, value in values.items()})
+        for name, values in on.items()
     ]
 
 

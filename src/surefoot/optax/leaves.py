@@ -38,4 +38,5 @@ def is_none(x: Any) -> bool:
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of a tree, None among them, and its structure."""
-    return jax.tree.flatten(tree, is_leaf=is_none)
+    leaves, structure = jax.tree.flatten(tree, is_leaf=is_none)
+    return leaves, structure

@@ -2,8 +2,8 @@
 
 | file | concept |
 | --- | --- |
-| `show.py` | `progress`: bars in a terminal, lines anywhere else |
-| `bars.py`, `lines.py` | the two |
+| `show.py` | `progress`: bars in a terminal, a board in a notebook, lines anywhere else |
+| `bars.py`, `cell.py`, `lines.py` | the three |
 | `board.py` | trials done, best so far, time left |
 | `tensorboard.py` | event files for TensorBoard |
 | `words.py` | what is said of a trial |

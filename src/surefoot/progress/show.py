@@ -1,6 +1,6 @@
-"""What a user sees while trials run: a bar for each trial in a terminal, one line an epoch anywhere else.
+"""What a user sees while trials run: bars in a terminal, a board in a notebook, one line an epoch anywhere else.
 
-All of it goes to standard error, so that a result on standard output stays clean.
+All of it goes to standard error, so that a result on standard output stays clean; in a notebook, to the cell's output.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from surefoot.comparison.plan import Observer, Plan
 from surefoot.comparison.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
+from surefoot.progress.cell import Cell
 from surefoot.progress.lines import Lines
 from surefoot.progress.tensorboard import event_files
 
@@ -39,7 +40,9 @@ def progress(study: Plan, known: int, todo: Sequence[Trial], logdir: Path | None
         observers = [shown.enter_context(event_files(logdir))] if logdir else []
         console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
         many = len({trial.seed for trial in study.trials}) > 1
-        if console.is_terminal:
+        if console.is_jupyter:
+            observers += [shown.enter_context(Cell(Board(todo), many=many)).observe]
+        elif console.is_terminal:
             bars, board = empty_bars(console), Board(todo)
             shown.enter_context(Live(Group(bars, board), console=console, transient=True))
             observers += [board.observe, Bars(bars, many=many).observe]

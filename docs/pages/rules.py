@@ -1,0 +1,186 @@
+"""A page for each rule, made of what the rule itself, its conventions and `surefoot explain` know."""
+
+from pathlib import Path
+
+from pages.markdown import fenced, html, table
+from pages.picture import draw
+from surefoot.compiler.emit import formula, mathml
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, resolve
+from surefoot.explain.differences import defaults, forms
+from surefoot.explain.explanation import STEPS, Explanation
+from surefoot.explain.family import KIN, tree
+from surefoot.explain.surfaces import SURFACES
+from surefoot.rules import RULES
+
+CLASSES = {
+    "sgd": ("SGD", ""),
+    "momentum": ("SGD", ", momentum=0.9"),
+    "nesterov": ("SGD", ", momentum=0.9, nesterov=True"),
+    "adagrad": ("Adagrad", ""),
+    "adadelta": ("Adadelta", ""),
+    "rmsprop": ("RMSprop", ""),
+    "adam": ("Adam", ""),
+    "amsgrad": ("Adam", ", amsgrad=True"),
+    "adamw": ("AdamW", ""),
+    "adabound": ("AdaBound", ""),
+    "amsbound": ("AMSBound", ""),
+}
+"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told."""
+
+FILES = {"momentum": "sgd", "nesterov": "sgd", "amsgrad": "adam", "adamw": "adam", "amsbound": "adabound"}
+"""The file of a rule that is not in one of its own name."""
+
+SHOWN = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
+SURFACE = "valley"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by its path."""
+    return {"rules/index.md": _index(), **{f"rules/{name}.md": _page(name) for name in RULES}}
+
+
+def _index() -> str:
+    lines = "\n".join(f"{branch}{KIN[name].title}: {KIN[name].adds}" for name, branch, _ in tree())
+    names = "\n".join(RULES)
+    return f"""# The rules
+
+Each rule adds something to the one before it.
+
+{fenced(lines)}
+
+The same in a terminal: `surefoot explain`.
+
+```{{toctree}}
+:maxdepth: 1
+
+{names}
+```
+"""
+
+
+def _page(name: str) -> str:
+    found = Explanation(RULES[name], "torch", resolve(name, "torch", {}))
+    kin = found.kin
+    beyond = f" Beyond {KIN[kin.parent].title}, it {kin.adds}." if kin.parent else ""
+    parts = [
+        f"# {kin.title}\n\n{found.rule.doc}{beyond}\n\nSource: {found.rule.source}.",
+        f"## Formula\n\n{_formula(found)}",
+        f"## Its numbers\n\n{_numbers(found)}",
+        f"## What each framework means by it\n\n{_frameworks(name)}",
+        f"## When to use it\n\n{_claims(kin.use)}",
+        f"## When not\n\n{_claims(kin.avoid)}",
+        f"## Cost\n\n{_cost(found)}",
+        f"## A picture\n\n{_picture(found)}",
+        f"## Code that runs\n\n{_code(name)}",
+        f"## The rule itself\n\n{_source(name)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _formula(found: Explanation) -> str:
+    lines = "\n".join(mathml.emit(found.graph, formula.zeros_of(found.hyper)))
+    return (
+        "As torch means it, with every option at its default. "
+        "g is the gradient, w the weight, t the number of the step from 1"
+        + (", r the effective step size" if 'data-v="rate"' in lines else "")
+        + ".\n\n"
+        + html(f'<div class="formula">{lines}</div>')
+    )
+
+
+def _numbers(found: Explanation) -> str:
+    rows = [
+        (letter.symbol, f"`{letter.name}`", f"`{letter.value:g}`", letter.meaning, f"`{letter.legal}`", _range(letter))
+        for letter in found.letters
+    ]
+    return table(("symbol", "name", "default", "meaning", "legal", "sensible"), rows)
+
+
+def _range(letter) -> str:
+    return "" if letter.sensible is None else "`{:g}` to `{:g}`".format(*letter.sensible)
+
+
+def _frameworks(name: str) -> str:
+    rows = [
+        (_marked(line), *(_cell(line.values[framework]) for framework in FRAMEWORKS))
+        for line in (*defaults(name), *forms(name))
+    ]
+    notes = [
+        f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {CONVENTIONS[name][f].note}."
+        for f in FRAMEWORKS
+        if CONVENTIONS[name][f].note
+    ]
+    head = ("", *(SHOWN[f] for f in FRAMEWORKS))
+    told = "Lines in bold differ. Choose another meaning with `convention=`; `surefoot explain {} --conventions` says "
+    told = told.format(name) + "what copying a number from one framework to another costs."
+    return "\n\n".join([table(head, rows), *(["\n".join(notes)] if notes else []), told])
+
+
+def _cell(value: str) -> str:
+    return f"`{value}`" if value[:1].isdigit() else value or "–"
+
+
+def _marked(line) -> str:
+    return f"**{line.about}**" if line.differs else line.about
+
+
+def _claims(claims) -> str:
+    return "\n".join(f"- {claim.text} ({claim.source})" for claim in claims)
+
+
+def _cost(found: Explanation) -> str:
+    cost = found.cost
+    kept = f"{cost.state_bytes} bytes of state ({', '.join(cost.slots)})" if cost.slots else "no state"
+    return (
+        f"For each float32 weight: {kept}; one step moves {cost.moved_bytes:g} bytes of memory. "
+        f"`surefoot explain {found.rule.name} --time` measures the step on your machine."
+    )
+
+
+def _picture(found: Explanation) -> str:
+    surface = SURFACES[SURFACE]
+    lr, path = found.walk(surface)
+    words = f"The path of {found.kin.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
+    return (
+        html(f'<div class="picture">{draw(surface, path, words)}</div>')
+        + f"\n\n{words}: the best rate of a grid. It starts at the ring and ends at the dot. "
+        "An illustration, not evidence: two weights say nothing about which optimizer is best for a network; see "
+        "[how to choose](../../choose.md).\n\n"
+        + html(f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>')
+    )
+
+
+def _playground(found: Explanation) -> str:
+    """Return the address of the playground with this rule in it, beside the one that it builds on."""
+    race = ",".join(f"{name}~torch" for name in (found.kin.parent, found.rule.name) if name)
+    return f"../../playground.html#surface={SURFACE}&amp;race={race}"
+
+
+def _code(name: str) -> str:
+    title, more = CLASSES[name]
+    torch = f"""import torch
+import surefoot.torch
+
+model = torch.nn.Linear(3, 1)
+optimizer = surefoot.torch.{title}(model.parameters(), lr=0.01{more})
+model(torch.ones(8, 3)).sum().backward()
+optimizer.step()"""
+    keras = f"""import surefoot.keras
+
+optimizer = surefoot.keras.{title}(learning_rate=0.01{more})"""
+    optax = f"""import jax.numpy as jnp
+import surefoot.optax
+
+transformation = surefoot.optax.{name}(0.01)
+weights = jnp.ones(3)
+updates, state = transformation.update(jnp.ones(3), transformation.init(weights), weights)"""
+    parts = (("PyTorch", torch), ("Keras 3", keras), ("JAX, with optax", optax))
+    return "\n\n".join(f"{where}:\n\n{fenced(code, 'python')}" for where, code in parts)
+
+
+def _source(name: str) -> str:
+    path = Path("..") / ".." / ".." / "src" / "surefoot" / "rules" / f"{FILES.get(name, name)}.py"
+    return (
+        "This is the whole of it. Every kernel, formula and picture on this site is made from this function.\n\n"
+        f"```{{literalinclude}} {path.as_posix()}\n:language: python\n```"
+    )

@@ -1,0 +1,172 @@
+"""How to choose: answers read off our own stored studies, with their intervals, and nothing else.
+
+`docs/data/STUDY.json` holds what a command printed, and the command. A sentence here says what a number means, never
+what somebody thinks.
+"""
+
+import json
+from pathlib import Path
+
+from pages.markdown import fenced, table
+
+STUDIES = ("logreg-digits", "mlp-mnist", "quadratic-deep", "rosenbrock", "beale", "booth", "zakharov")
+TASKS = STUDIES[:3]
+"""Those that learn from data; the others are functions of two weights, on which a difference of 1e-20 is one."""
+
+SUITE = "all-small"
+RIVALS = (("Adam tuned", "Momentum tuned"), ("Adam tuned", "AdaBound tuned"), ("Adam tuned", "SGD tuned"))
+
+
+def stored(data: Path, name: str) -> tuple[str, dict]:
+    """Return a stored study: the command and its result."""
+    found = json.loads((data / f"{name}.json").read_text(encoding="utf-8"))
+    return found["command"], found["result"]
+
+
+def page(data: Path) -> str:
+    """Return the answers, to be included in a page."""
+    results = {name: stored(data, name)[1] for name in STUDIES}
+    command, suite = stored(data, SUITE)
+    parts = [
+        f"All figures come from one command:\n\n{fenced(command, 'console')}",
+        f"## Does tuning matter more than the choice?\n\n{_tuning(results)}",
+        f"## Adam, or something else?\n\n{_rivals(results)}",
+        f"## Which one is quick?\n\n{_suite(suite)}",
+        f"## How wide is the range of good learning rates?\n\n{_rates(results)}",
+        "## Every study\n",
+        *(f"### {name}\n\n{_study(result)}" for name, result in results.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def figure(value: float, share: bool) -> str:
+    """A number as it is read: a share in hundredths, another with four digits."""
+    return f"{100 * value:.2f}" if share else f"{value:.4g}"
+
+
+def interval(found: dict | None, share: bool, unit: str = "%") -> str:
+    """A mean with its 95 % interval; the unit is that of a share."""
+    if found is None:
+        return "–"
+    mean = figure(found["mean"], share) + (f" {unit}" if share else "")
+    if found["low"] is None:
+        return mean
+    return f"{mean} [{figure(found['low'], share)}, {figure(found['high'], share)}]"
+
+
+def _tuning(results: dict) -> str:
+    rows = []
+    for name in TASKS:
+        result = results[name]
+        rows += [
+            (name, row["defaults"], str(row["trials"]), interval(row["gain"], result["metric"]["share"], "points"))
+            for row in result["tuning"]
+        ]
+    spans = "\n".join(f"- {name}: {_spans(results[name])}" for name in TASKS)
+    return (
+        f"How far the best and the worst of the four optimizers are apart, by their mean test results:\n\n{spans}\n\n"
+        "Trials beyond the 8 that were planned come from widening the space, for all alike. "
+        "Gain: by how much the tuned setting's test result is better than the defaults', paired by seed, with its "
+        "95 % interval. An interval that contains zero means that no gain was found. Defaults are torch's.\n\n"
+        + table(("study", "optimizer", "trials", "gain"), rows)
+    )
+
+
+def _spans(result: dict) -> str:
+    """How far apart the means are, with defaults and tuned."""
+    share = result["metric"]["share"]
+    unit = " points" if share else ""
+
+    def span(labels: list[str]) -> str:
+        means = [row["test_metric"]["mean"] for row in result["rows"] if row["label"] in labels]
+        return figure(max(means) - min(means), share) + unit
+
+    tuned = span([row["label"] for row in result["tuning"]])
+    return f"{span([row['defaults'] for row in result['tuning']])} with their defaults, {tuned} tuned."
+
+
+def _apart(results: dict, rival: str) -> str:
+    """On which tasks tuned Adam and a rival were told apart."""
+    found = {
+        name: next(c for c in results[name]["comparisons"] if {c["a"], c["b"]} == {"Adam tuned", rival})
+        for name in TASKS
+    }
+    names = [name for name, comparison in found.items() if comparison["p"] <= 0.05]
+    told = f"told apart on {', '.join(names)}" if names else "a tie on all"
+    return f"- Adam and {rival.removesuffix(' tuned')}: {told}."
+
+
+def _rivals(results: dict) -> str:
+    rows = []
+    for name in TASKS:
+        result = results[name]
+        for a, b in RIVALS:
+            found = next((c for c in result["comparisons"] if {c["a"], c["b"]} == {a, b}), None)
+            if found:
+                rows.append((name, f"{a} – {b}", *_difference(found, a, result)))
+    answers = "\n".join(_apart(results, rival) for _, rival in RIVALS)
+    return (
+        f"Tuned, on {len(TASKS)} tasks that learn from data:\n\n{answers}\n\n"
+        "Each optimizer was tuned in equally many trials, and measured with 10 seeds that tuning had not seen. "
+        "The difference is that of the test results, with its 95 % interval; p has Holm's correction over all pairs "
+        "of the study. Where p is above 0.05, the two were not told apart.\n\n"
+        + table(("study", "pair", "difference", "p", "result"), rows)
+    )
+
+
+def _difference(found: dict, a: str, result: dict) -> tuple[str, str, str]:
+    sign = 1 if found["a"] == a else -1
+    difference = found["difference"]
+    ends = sorted(sign * difference[key] for key in ("low", "high"))
+    shown = {"mean": sign * difference["mean"], "low": ends[0], "high": ends[1]}
+    higher = (shown["mean"] > 0) == (result["metric"]["better"] == "max")
+    first, second = (found["a"], found["b"]) if sign > 0 else (found["b"], found["a"])
+    told = "not told apart" if found["p"] > 0.05 else f"{first if higher else second} better"
+    return interval(shown, result["metric"]["share"], "points"), f"{found['p']:.2g}", told
+
+
+def _suite(suite: dict) -> str:
+    score = suite["algoperf"]
+    order = sorted(suite["optimizers"], key=lambda label: -score[label])
+    rows = [
+        (label, f"{score[label]:.3f}", *(_time(suite, label, name) for name in suite["targets"])) for label in order
+    ]
+    return (
+        "Median epochs over 10 seeds to a target that each study's results set. The score is AlgoPerf's: 1 is to be "
+        "the quickest to every target, 0 to take four times as long or never to get there.\n\n"
+        + table(("optimizer", "score", *suite["targets"]), rows)
+    )
+
+
+def _time(suite: dict, label: str, name: str) -> str:
+    epochs = suite["times"][label].get(name)
+    return "not reached" if epochs is None else f"{epochs:g}"
+
+
+def _rates(results: dict) -> str:
+    rows = [
+        (name, row["defaults"], f"{row['good_rates']['share'] * row['good_rates']['decades']:.1f}")
+        for name, result in results.items()
+        for row in result["tuning"]
+        if row["good_rates"] and result["metric"]["share"]
+    ]
+    return (
+        "Decades of the learning rate, among those tried, that are nearest to a trial within 1 point of the best "
+        "validation accuracy. Wider is easier to tune. Each figure rests on about ten trials: read it as rough.\n\n"
+        + table(("study", "optimizer", "decades"), rows)
+    )
+
+
+def _study(result: dict) -> str:
+    share = result["metric"]["share"]
+    rows = [
+        (
+            row["label"],
+            f"{row['hyper']['lr']:.3g}",
+            interval(row["test_metric"], share),
+            f"{row['diverged']} of {len(row['seeds'])}",
+        )
+        for row in result["rows"]
+    ]
+    head = ("optimizer", "lr", f"test {result['metric']['name']}, 95 % interval", "diverged")
+    return f"{table(head, rows)}\n\n{result['verdict']['text']}"

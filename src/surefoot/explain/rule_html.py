@@ -1,0 +1,40 @@
+"""A rule in a notebook: its formula as MathML, what each symbol is, and the default of each.
+
+All of it with the rule's own defaults, and self-contained: no script, no style sheet, nothing that is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from surefoot.compiler.emit import formula, mathml
+from surefoot.explain.explanation import Explanation, Letter
+from surefoot.rule import Rule
+
+
+def rule_html(rule: Rule) -> str:
+    """Return the rule as a piece of HTML; a rule of a user's own too.
+
+    Args:
+        rule: any rule whose formula can be drawn.
+    """
+    one = Explanation(rule, "torch", rule.complete({}))
+    lines = "".join(mathml.emit(one.graph, formula.zeros_of(one.hyper)))
+    rows = "".join(_row(letter) for letter in one.letters)
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Symbol", "Name", "Default", "Legal", "Meaning"))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+    return f"<h4>{escape(rule.name)}</h4><p>{escape(rule.doc)}</p>{lines}{table}{''.join(_notes(rule))}"
+
+
+def _row(letter: Letter) -> str:
+    symbol = f"<math>{mathml.symbol(letter.name)}</math>"
+    cells = (escape(text) for text in (f"{letter.value:g}", letter.legal, letter.meaning))
+    return (
+        f'<tr><th scope="row">{symbol}</th><td>{escape(letter.name)}</td>{"".join(f"<td>{c}</td>" for c in cells)}</tr>'
+    )
+
+
+def _notes(rule: Rule) -> Iterator[str]:
+    yield "<p>g: gradient, w: weight, r: effective step size, t: number of the step, from 1.</p>"
+    yield f"<p>Source: {escape(rule.source)}.</p>"

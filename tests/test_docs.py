@@ -1,0 +1,135 @@
+"""The documentation: its code runs, its commands exist, its recipes learn something."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from doc_pages import DOCS, blocks, command_line, console, named, pages_with, studies, texts
+from surefoot.cli.app import app
+
+COMPARES = "start.md"
+"""The page whose code trains in processes of its own, and so is a script and not a text that is evaluated."""
+
+RECIPES = {path.stem: path for path in (DOCS / "recipes").glob("*.py")}
+FRAMEWORKS = ("with_accelerate", "with_lightning", "with_trainer")
+DISTRIBUTED = ("ddp", "fsdp2")
+
+TRAINS = [line for line in console() if line.startswith("surefoot compare article") and "-run" not in line]
+
+SMALLER = ("--epochs", "1", "--train-size", "1000", "--seeds", "1", "--workers", "2")
+"""Makes a comparison of the docs short; the options that it has itself come before, and these win."""
+
+
+@pytest.mark.usefixtures("kernel_cache")
+@pytest.mark.parametrize("page", [page for page in pages_with("python") if page != COMPARES])
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": "docs"}
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), space)
+    assert "Traceback" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_python_of_the_first_page_runs_as_a_script(tmp_path):
+    script = tmp_path / "start.py"
+    script.write_text("\n".join(blocks(COMPARES, "python")), encoding="utf-8")
+    done = run([sys.executable, "start.py"], tmp_path)
+    assert "tuned" in done.stdout
+    assert re.search(r"Momentum|Adam", done.stdout)
+
+
+@pytest.mark.parametrize("command", named())
+def test_a_command_that_a_page_names_can_be_read_by_the_command_line(command):
+    name, *arguments = shlex.split(command)[1:]
+    group = typer.main.get_command(app)
+    assert name in group.commands
+    if arguments and not re.search(r"[A-Z{]", " ".join(arguments)):  # STUDY, RULE: a place to fill
+        group.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("command", [line for line in console() if "--all-small" not in line])
+def test_a_command_of_a_page_runs(command, surefoot_command):
+    arguments = shlex.split(command)[1:]
+    more = {"compare": ["--dry-run"], "check": ["--studies", "100"]}.get(arguments[0], [])
+    code, out, err = surefoot_command(*arguments, *more)
+    assert code == 0, err
+    assert out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", TRAINS)
+def test_a_comparison_of_a_page_trains(command, surefoot_command):
+    code, out, _ = surefoot_command(*shlex.split(command)[1:], *SMALLER)
+    assert code == 0
+    assert "Test accuracy using AdaBound" in out
+
+
+def test_the_reference_of_the_command_line_has_every_help_text(surefoot_command):
+    page = texts()["generated/cli.md"]
+    for name in ("", *command_line.commands()):
+        code, out, _ = surefoot_command(*([name] if name else []), "--help")
+        assert code == 0
+        assert out.rstrip() in page, name
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (DOCS / "data").glob("*.json")))
+def test_stored_results_say_which_command_made_them(name):
+    command, result = studies.stored(DOCS / "data", name)
+    assert command.startswith("surefoot compare")
+    assert command.endswith("--json")
+    if "rows" in result:
+        assert f" {result['study']} " in command
+        assert {len(row["seeds"]) for row in result["rows"]} == {10}
+
+
+@pytest.mark.parametrize("page", sorted(texts()))
+def test_no_page_names_a_place_of_a_machine_or_a_host_that_is_no_publication(page):
+    text = texts()[page]
+    assert not re.search(r"(?<![\w.])/(work|tmp|root|home|opt|usr|var)/", text)
+    hosts = {host.split("/")[0] for host in re.findall(r"https?://([^\s)\"'>]+)", text)}
+    assert hosts <= {"arxiv.org", "doi.org"}
+
+
+def run(command, folder):
+    """Run a command in a folder as a user would, and return what it printed."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "JAX_ENABLE_X64": "0", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def learns(command, folder):
+    """Run a recipe; the loss that it prints last must have fallen to a tenth."""
+    first, last = map(float, re.findall(r"^loss (\S+) -> (\S+)$", run(command, folder).stdout, re.MULTILINE)[-1])
+    assert last < first / 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {*FRAMEWORKS, *DISTRIBUTED}))
+def test_a_recipe_learns(name, tmp_path):
+    learns([sys.executable, str(RECIPES[name])], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_a_recipe_of_two_processes_learns(name, tmp_path):
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    learns([sys.executable, *launch, str(RECIPES[name])], tmp_path)
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_recipe_of_another_framework_learns(name, tmp_path):
+    learns([sys.executable, str(RECIPES[name])], tmp_path)
+
+
+def test_every_recipe_is_on_the_page():
+    assert all(f"recipes/{name}.py" in texts()["recipes.md"] for name in RECIPES)
