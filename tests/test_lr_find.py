@@ -70,6 +70,15 @@ def test_the_seed_that_is_lost_first_ends_the_window():
     assert window.centre == pytest.approx(low)
 
 
+def test_three_seeds_are_enough_to_tell_how_much_one_of_them_decides():
+    one = found([curve(seed=seed) for seed in range(3)])
+    low, high = one.window.centres
+    assert low <= one.window.centre * 1.2
+    assert high >= one.window.centre / 1.2
+    assert high / low < 1.6
+    assert "no window" not in result(one)
+
+
 def test_a_seed_that_stops_is_lost_where_it_stops():
     stopped = curve(seed=4)[: next(i for i, rate in enumerate(RATES) if rate > 0.02)]
     one = found([*(curve(seed=seed) for seed in range(4)), stopped])
@@ -129,6 +138,8 @@ def test_smoothing_is_a_median_about_the_rate_and_does_not_reach_beyond_half_of_
     spike = np.full(200, 2.0)
     spike[100] = 1e6
     assert smoothed(spike, RATES).max() == 2
+    dip = np.where((np.array(RATES) > 1) & (np.array(RATES) < 10**0.35), 1.0, 2.0)
+    assert smoothed(dip, RATES).min() == 1
 
 
 def test_the_words_tell_the_window_its_evidence_and_how_far_one_seed_moves_it():

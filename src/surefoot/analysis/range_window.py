@@ -109,7 +109,8 @@ def finding(
         width: of a window, in decades.
         own: the window that a search takes without this test.
     """
-    curve, ends = _curve(rates, losses), _evidence(rates, losses)
+    tests = 2 * np.log10(rates[-1] / rates[0]) / SMOOTHING  # stretches that overlap by half are nearly apart
+    curve, ends = _curve(rates, losses), _evidence(rates, losses, float(tests))
     if isinstance(ends, str):
         return Finding(label, curve, None, ends, own)
     centre, half = _centre(rates, ends), 10 ** (width / 2)
@@ -146,14 +147,16 @@ def _curve(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> Cur
     return Curve(tuple(rates), drawn, *over)
 
 
-def _evidence(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> tuple[int, int] | Reason:
-    """Return the places of the rate from which on the loss falls and of the one at which it is lost."""
+def _evidence(rates: Sequence[float], losses: Mapping[int, Sequence[float]], tests: float) -> tuple[int, int] | Reason:
+    """Return the places of the rate from which on the loss falls and of the one at which it is lost.
+
+    In one of so many `tests` a fall may be chance.
+    """
     early = int(LEVEL_DECADES / _decades(rates))
     shared = min(map(len, losses.values()))
     if shared <= early:
         return "no fall"
     falls = _falls(rates, losses, early)
-    tests = 2 * np.log10(rates[-1] / rates[0]) / SMOOTHING  # stretches that overlap by half are nearly apart
     begin = _begin(np.array([fall[:shared] for fall in falls]), tests)
     if begin is None:
         return "no fall"
@@ -194,10 +197,11 @@ def _lost(fall: Array) -> int:
 
 
 def _without_one(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
+    """Return the lowest and the highest centre; that there is a fall, all seeds together have shown already."""
     if len(losses) <= 2:
         return None
     rest = [{seed: values for seed, values in losses.items() if seed != left_out} for left_out in losses]
-    found = [_evidence(rates, some) for some in rest]
+    found = [_evidence(rates, some, tests=1) for some in rest]
     centres = [_centre(rates, ends) for ends in found if not isinstance(ends, str)]
     return (min(centres), max(centres)) if len(centres) == len(rest) else None
 

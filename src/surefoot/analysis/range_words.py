@@ -12,8 +12,9 @@ DRAWN = (
 
 IS_NOT = (
     "What it is not: the best rate, or a comparison of optimizers. Each rate is used for one step, by weights that "
-    "lower rates have trained; a whole training, a schedule or weight decay may want another one. So it centres a "
-    "search, and tuning decides. In a comparison take the windows of all optimizers from this test, or of none."
+    "lower rates have trained: with more --steps the loss falls earlier, and a whole training, a schedule or weight "
+    "decay may want another rate. So it centres a search, and tuning decides. In a comparison take the windows of all "
+    "optimizers from this test, in as many steps, or of none."
 )
 
 TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoot.log(low, high)).'
