@@ -37,6 +37,10 @@ class Driver:
                 yield event
 
 
+# Ray starts its own processes, by fork and exec; JAX, which other tests bring into this process, warns of every fork
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
+
+
 @pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])])
 def engine(request):
     if request.param == "local":
