@@ -26,6 +26,19 @@ def kernel_cache(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """Chromium, for the tests that open pages in it; a machine without it fails here."""
+    from playwright.sync_api import sync_playwright
+
+    from chromium import FLAGS, browser_path
+
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
 def mnist_read_once():
     """The built-in tasks' data sets are read and verified once for all tests of a file, and not by each."""
     from functools import lru_cache

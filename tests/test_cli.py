@@ -1,6 +1,7 @@
 """The command line: every command has help with an example, every mistake one message and exit code 2."""
 
 import json
+import shlex
 import sqlite3
 import sys
 from contextlib import closing
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from samples import article, diverged
+from surefoot.analysis import group
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
 from surefoot.progress.lines import Lines
+from surefoot.report.provenance import command
 from surefoot.store import Store
 
 
@@ -182,3 +185,16 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     assert told[0].endswith("mine: goes on after epoch 2")
     assert "mine: epoch 3/5, loss" in told[1]
     assert told[2].endswith("mine: diverged: training loss became nan")
+
+
+@pytest.mark.parametrize("study", ["article", "rosenbrock", "char-lm"])
+def test_the_reports_command_plans_the_same_trials_again(run, tmp_path, study):
+    size = {"train_size": 600} if study == "article" else {}
+    planned = plan(study, Options(epochs=2, seeds=2, trials=0, batch_size=7, schedule="cosine", device="cpu", **size))
+    records = [trial.record({}) for trial in planned.trials]
+    words = shlex.split(command(group(records), planned.design))
+    code, out, err = run(*words[1:], "--dry-run", "--json", "--store", str(tmp_path / "none.sqlite"))
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["protocol"] == planned.protocol.content
+    assert found["trials"]["least"] == found["trials"]["most"] == len(planned.trials)

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from chromium import FLAGS, browser_path
 from doc_pages import DOCS
 
 pytestmark = pytest.mark.slow
@@ -83,21 +82,17 @@ def test_no_page_names_a_place_of_this_machine(site):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1280, 900), (390, 800)], ids=["wide", "phone"])
-def test_pages_open_in_a_browser_without_an_error_and_fit_its_width(pages, size):
-    from playwright.sync_api import sync_playwright
-
+def test_pages_open_in_a_browser_without_an_error_and_fit_its_width(pages, browser, size):
     fetched, errors, wide = [], [], []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
-        view = browser.new_page(viewport={"width": size[0], "height": size[1]})
-        view.on("request", lambda request: fetched.append(request.url))
-        view.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
-        view.on("pageerror", lambda error: errors.append(str(error)))
-        for path in pages:
-            view.goto(path.as_uri())
-            if view.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wide.append(path.name)
-        browser.close()
+    view = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    view.on("request", lambda request: fetched.append(request.url))
+    view.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
+    view.on("pageerror", lambda error: errors.append(str(error)))
+    for path in pages:
+        view.goto(path.as_uri())
+        if view.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(path.name)
+    view.close()
     assert [url for url in fetched if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
     assert wide == []

@@ -41,7 +41,10 @@ class Driver:
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
 
 
-@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])])
+RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])
+
+
+@pytest.fixture(scope="module", params=["local", RAY])
 def engine(request):
     if request.param == "local":
         yield Engine()
@@ -233,9 +236,8 @@ def test_a_limit_that_cannot_be_is_refused():
         Limits(seconds=0)
 
 
+@pytest.mark.parametrize("engine", [RAY], indirect=True)  # this machine's workers share what there is
 def test_a_trial_that_no_node_has_room_for_is_refused(engine):
-    if engine.name != "ray":
-        pytest.skip("this machine's workers share what there is")
     with pytest.raises(UsageError, match="a trial takes 1 cores and 1 GPUs, and the whole Ray cluster has 2 cores"):
         capacity(replace(engine, gpus=1.0), "cuda")
 

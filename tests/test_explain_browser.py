@@ -9,7 +9,6 @@ from statistics import median
 import numpy as np
 import pytest
 
-from chromium import FLAGS, browser_path
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.explain.page import GRID, MOST, render
 from surefoot.explain.path import best_rate, walk
@@ -28,16 +27,6 @@ WALKS = """jobs => jobs.map(([racer, race]) => {
     return { made: made.made, columns: [made.x, made.y, made.loss, ...made.rate].map(text) };
 })"""
 """Numbers travel as text: JSON has no infinity."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

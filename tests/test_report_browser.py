@@ -1,13 +1,10 @@
 """The page in Chromium: nothing fails or is fetched, the switches redraw, the keyboard reaches them, files are saved.
 
-A machine without Chromium fails here and does not skip: a page that nobody opened is not a page that works. The
-browser is the one that `CHROMIUM` names, or the first of the usual names on the path.
+A machine without Chromium fails here and does not skip: a page that nobody opened is not a page that works.
 """
 
 import csv
 import json
-import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -16,28 +13,9 @@ from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
 from surefoot.report import Reference, write_csv, write_report
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 CURVES = 'form[data-figure="curves-epoch"]'
 
 pytestmark = pytest.mark.browser
-
-
-def browser_path():
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.fail(f"no Chromium: install it (tried {', '.join(NAMES)}), set CHROMIUM, or deselect -m 'not browser'.")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

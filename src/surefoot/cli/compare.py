@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from surefoot.comparison.plan import Plan
-    from surefoot.comparison.planning import Options
-
 RESULTS = Path("surefoot-results")
-STUDY = "article"
 
 StorePath = Annotated[Path, typer.Option("--store", help="Where the results are kept (SQLite).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -109,27 +103,6 @@ def compare(
     ran = run(request, store, logdir)
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    command = _command(study, ran.planned, options)
-    conclude(ran.records, store, report, as_json=as_json, design=ran.design, command=command)
+    conclude(ran.records, store, report, as_json=as_json, design=ran.design)
     if ran.failed:
         raise typer.Exit(1)
-
-
-def _command(study: str, planned: Plan, options: Options) -> str | None:
-    """Return the command of a tuned study: how many trials were planned, its records cannot tell."""
-    if planned.tuning is None:
-        return None
-    words = ["surefoot", "compare", study, *(["--only"] if options.only else [])]
-    for optimizer in options.optimizers:
-        words += ["-o", str(optimizer)]
-    first = planned.trials[0]
-    given = {
-        "epochs": first.protocol.epochs,
-        "seeds": len(planned.tuning.measure),
-        "trials": planned.tuning.trials,
-        "device": first.protocol.device,
-    }
-    if ".py:" not in study:
-        given["train-size"] = first.protocol.train_size + first.protocol.validation_size
-        given["dataset"] = first.protocol.dataset
-    return shlex.join([*words, *(word for name, value in given.items() for word in (f"--{name}", str(value)))])

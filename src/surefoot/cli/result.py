@@ -27,13 +27,12 @@ def conclude(
     *,
     as_json: bool,
     design: Design | None = None,
-    command: str | None = None,
 ) -> None:
     """Write the report of some records and print their result, for people or as JSON.
 
-    `design` is what was decided before; `command` repeats the study, and is put together from the records if missing.
+    `design` is what was decided before.
     """
-    write_report(records, report, command=command, design=design)
+    write_report(records, report, design=design)
     (print_json if as_json else print_result)(summarize(records), store, report)
 
 

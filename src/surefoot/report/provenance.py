@@ -10,6 +10,7 @@ from surefoot.analysis import Arm
 from surefoot.analysis.arms import defaults_of
 from surefoot.analysis.wording import duration
 from surefoot.conventions import resolve
+from surefoot.datasets import NAMES
 from surefoot.errors import UsageError
 from surefoot.store.records import Design, Record
 
@@ -74,18 +75,26 @@ def command(arms: Sequence[Arm], design: Design | None = None) -> str:
     tuned = {arm.label for arm in arms if defaults_of(arm.label, labels)}
     first = arms[0].trials[0]
     protocol = first.protocol
-    words = ["surefoot", "compare", first.study, "--only"]
+    study = "FILE.py:NAME" if protocol.get("fingerprint") else first.study  # where the user's own task is
+    words = ["surefoot", "compare", study, "--only"]
     for arm in arms:
         words += [] if arm.label in tuned else ["-o", _optimizer(arm.trials[0])]
     words += ["--seeds", str(max(len(arm.trials) for arm in arms))]
-    for name in ("epochs", "dataset", "device"):
-        words += [f"--{name}", str(protocol[name])] if name in protocol else []
-    if "train_size" in protocol and "validation_size" in protocol:
-        words += ["--train-size", str(protocol["train_size"] + protocol["validation_size"])]
-    if not tuned:
-        return shlex.join(words)
-    planned = design.content["sizing"]["trials"] if design else "...  # as many as were planned"
-    return f"{shlex.join(words)} --trials {planned}"
+    for name in ("epochs", "batch_size", "schedule", "device"):
+        words += [f"--{name.replace('_', '-')}", str(protocol[name])] if name in protocol else []
+    words += _data(protocol)
+    if design:
+        words += ["--trials", str(design.content["sizing"]["trials"])]
+    unknown = " --trials ...  # as many as were planned" if tuned and not design else ""
+    return shlex.join(words) + unknown
+
+
+def _data(protocol: Mapping[str, Any]) -> list[str]:
+    """The options for the data, which only tasks on one of our data sets of images take."""
+    if protocol.get("dataset") not in NAMES:
+        return []
+    used = protocol["train_size"] + protocol["validation_size"]
+    return ["--dataset", protocol["dataset"], "--train-size", str(used)]
 
 
 def _optimizer(record: Record) -> str:
