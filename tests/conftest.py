@@ -32,8 +32,9 @@ def browser():
 
     from chromium import FLAGS, browser_path
 
+    found = browser_path()
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        running = driver.chromium.launch(executable_path=found, args=FLAGS)
         yield running
         running.close()
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 import typer
 
+import without_teardown
 from doc_pages import DOCS, blocks, command_line, console, named, pages_with, studies, texts
 from surefoot.cli.app import app
 
@@ -122,7 +123,7 @@ def test_a_recipe_learns(name, tmp_path):
 @pytest.mark.parametrize("name", DISTRIBUTED)
 def test_a_recipe_of_two_processes_learns(name, tmp_path):
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    learns([sys.executable, *launch, str(RECIPES[name])], tmp_path)
+    learns([sys.executable, *launch, without_teardown.__file__, str(RECIPES[name])], tmp_path)
 
 
 @pytest.mark.frameworks

@@ -46,6 +46,7 @@ from shared_training import (
     whole,
 )
 from surefoot.errors import SurefootWarning, UsageError
+from without_teardown import end_at_once
 
 Case = Callable[[], Any]
 
@@ -255,3 +256,4 @@ def main(rank: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), Path(sys.argv[2]))
+    end_at_once()
