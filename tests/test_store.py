@@ -246,6 +246,35 @@ def test_replaced_checkpoints_do_not_make_the_file_grow(store, path):
     assert path.stat().st_size <= before
 
 
+def finished(path, epochs: int) -> None:
+    with Store(path) as store:
+        store.begin(trial())
+        save(store, "k1", *range(1, epochs + 1), checkpoint=os.urandom(MEBI))
+        store.finish("k1", OUTCOME)
+
+
+def test_a_closed_store_holds_no_space_of_checkpoints(path):
+    finished(path, 3)
+    assert path.stat().st_size < MEBI // 10
+    with Store(path, readonly=True) as store:
+        assert len(store.record("k1").epochs) == 3
+
+
+def test_a_store_that_somebody_reads_closes_with_its_space(path):
+    finished(path, 1)
+    with sqlite3.connect(path, isolation_level=None) as reader, Store(path) as store:
+        store.begin(trial("k2"))
+        save(store, "k2", 1, checkpoint=os.urandom(MEBI))
+        store.finish("k2", OUTCOME)
+        reader.execute("BEGIN")
+        assert len(reader.execute("SELECT * FROM trials").fetchall()) == 2
+        store.close()
+        assert len(reader.execute("SELECT * FROM epochs").fetchall()) == 2
+    reader.close()
+    finished(path, 2)
+    assert path.stat().st_size < MEBI // 10
+
+
 def test_a_busy_reader_lets_the_log_grow_only_for_a_while(store, path):
     log = Path(f"{path}-wal")
     store.begin(trial())

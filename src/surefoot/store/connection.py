@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from surefoot.errors import StoreError
@@ -65,6 +65,19 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
         if connection.in_transaction:  # some failures, as of a full disk, have undone it already
             connection.execute("ROLLBACK")
         raise
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give the space of dropped checkpoints back to the system, if it is most of the file; else, or if not now, later.
+
+    A full disk and another program at the file are reasons to leave the file as it is, and harm nothing.
+    """
+    with suppress(sqlite3.Error):
+        (free,), (pages,) = (
+            connection.execute(f"PRAGMA {count}").fetchone() for count in ("freelist_count", "page_count")
+        )
+        if free > pages // 2:
+            connection.execute("VACUUM")
 
 
 def _connect(database: str, timeout: float = BUSY_SECONDS, uri: bool = False) -> sqlite3.Connection:
