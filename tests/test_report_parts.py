@@ -167,6 +167,10 @@ def test_ties_come_first():
     assert tie.start() < page.index("has the highest")
 
 
+def test_after_one_run_each_nothing_is_called_a_tie():
+    assert 'class="tie"' not in render(article(1))
+
+
 def test_published_numbers_stand_beside_ours():
     records = article(4)
     one = Reference("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")

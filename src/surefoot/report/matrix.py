@@ -42,8 +42,11 @@ def compared(summary: Summary) -> list[str]:
 
 
 def ties_in_words(summary: Summary) -> list[str]:
-    """A line for each group of optimizers of which no two can be told apart, the best first; groups of one are none."""
-    return [" = ".join(group) for group in summary.groups if len(group) > 1]
+    """A line for each group of optimizers of which no two can be told apart, the best first; groups of one are none.
+
+    None where nothing was tested: after one run each, a row that is 30 points behind would be called a tie.
+    """
+    return [" = ".join(group) for group in summary.groups if len(group) > 1 and summary.comparisons]
 
 
 def pairwise_table(summary: Summary) -> Table | None:

@@ -1,0 +1,53 @@
+"""Run the studies that the site shows, and keep what they found: `python benchmarks/site_data.py [suite] [article]`.
+
+Into docs/data. Everything is what `surefoot` itself prints or stores; beside each result stands the
+command that repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DATA = Path(__file__).parent.parent / "docs" / "data"
+SUREFOOT = Path(sys.executable).with_name("surefoot")
+EFFORT = "--trials 8 --seeds 10 --json"
+SUITE = f"surefoot compare --all-small {EFFORT}"
+ARTICLE = "surefoot compare article --seeds 3 --json"
+
+
+def printed(command: str, folder: Path) -> dict:
+    """Run a command of `surefoot` in a folder and return the JSON that it prints."""
+    done = subprocess.run([SUREFOOT, *command.split()[1:]], cwd=folder, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def keep(name: str, command: str, result: dict) -> None:
+    """Store a result and its command."""
+    text = json.dumps({"command": command, "result": result}, separators=(",", ":"))
+    (DATA / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def suite(folder: Path) -> None:
+    """Run the suite, and then each of its studies, which is only read from the store."""
+    together = printed(SUITE, folder)
+    for study in together["studies"]:
+        command = f"surefoot compare {study} {EFFORT}"
+        keep(study, command, printed(command, folder))
+    keep("all-small", SUITE, together)
+
+
+def article(folder: Path) -> None:
+    """Run the tutorial's experiment and keep its store; its step times are those of the machine as busy as it is."""
+    printed(ARTICLE, folder)
+    shutil.copy(folder / "surefoot-results" / "results.sqlite", DATA / "article.sqlite")
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or ("suite", "article"):
+        with tempfile.TemporaryDirectory() as name:
+            {"suite": suite, "article": article}[part](Path(name))
