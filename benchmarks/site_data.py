@@ -1,12 +1,14 @@
-"""Run the studies that the site shows, and keep what they found: `python benchmarks/site_data.py [suite] [article]`.
+"""Run the studies that the site shows, and keep in docs/data what they found: `python benchmarks/site_data.py`.
 
-Into docs/data. Everything is what `surefoot` itself prints or stores; beside each result stands the
-command that repeats it.
+Everything is what a command prints or stores; beside each result stands the command that repeats it. Name a part to run
+only that: suite, article or keras, which needs the environment of `make test-frameworks`.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,8 @@ import tempfile
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "docs" / "data"
+EXAMPLE = Path(__file__).parent.parent / "examples" / "mnist_keras.py"
+BACKENDS = ("tensorflow", "jax", "torch")
 SUREFOOT = Path(sys.executable).with_name("surefoot")
 EFFORT = "--trials 8 --seeds 10 --json"
 SUITE = f"surefoot compare --all-small {EFFORT}"
@@ -47,7 +51,23 @@ def article(folder: Path) -> None:
     shutil.copy(folder / "surefoot-results" / "results.sqlite", DATA / "article.sqlite")
 
 
+def keras(folder: Path) -> None:
+    """Run the tutorial's script on each backend of Keras; needs the environment of `make test-frameworks`."""
+    results = {}
+    for backend in BACKENDS:
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        command = [sys.executable, EXAMPLE]
+        done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        figures = re.findall(r"^Test (loss|accuracy) using (\w+): (\S+)$", done.stdout, re.MULTILINE)
+        results[backend] = {name: {} for _, name, _ in figures}
+        for what, name, figure in figures:
+            results[backend][name][what] = float(figure)
+    keep("keras", "python examples/mnist_keras.py", results)
+
+
+PARTS = {"suite": suite, "article": article, "keras": keras}
+
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("suite", "article"):
+    for part in sys.argv[1:] or PARTS:
         with tempfile.TemporaryDirectory() as name:
-            {"suite": suite, "article": article}[part](Path(name))
+            PARTS[part](Path(name))

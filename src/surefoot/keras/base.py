@@ -18,8 +18,9 @@ from surefoot.count import Count
 from surefoot.keras.arguments import Options
 from surefoot.keras.precision import followed, is_half, kept_dtype, widened
 from surefoot.lookup import names
+from surefoot.number import plain
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
-from surefoot.update import update
+from surefoot.update import Update, update
 
 ELSEWHERE = ("lr", "weight_decay", *GIVEN_BY_MACHINE)
 """Hyperparameters that attributes of Keras's own hold, or that an optimizer sets by itself."""
@@ -109,6 +110,15 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable and its slots one step of the rule."""
+        index, made = self._get_variable_index(variable), self._updated(gradient, variable, learning_rate)
+        for slot, value in made.state.items():
+            self.assign(getattr(self, f"_slot_{slot}")[index], value)
+        if self._copies[index] is not None:
+            self.assign(self._copies[index], made.weight)
+        self.assign(variable, ops.cast(made.weight, variable.dtype))
+
+    def _updated(self, gradient: Any, variable: Any, learning_rate: Any) -> Update:
+        """Return what the coming step makes of one variable and its slots; nothing moves."""
         index = self._get_variable_index(variable)
         weight, hyper = self._full(variable), self._hyper()
         if not self._use_weight_decay(variable):
@@ -116,12 +126,33 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         t, lr = (ops.cast(x, weight.dtype) for x in (self.iterations + 1, learning_rate))
         slots = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
         state = {slot: ops.convert_to_tensor(kept) for slot, kept in slots.items()}
-        made = update(self.rule, weight, ops.cast(gradient, weight.dtype), state, Count(t), {**hyper, "lr": lr})
-        for slot, value in made.state.items():
-            self.assign(slots[slot], value)
-        if self._copies[index] is not None:
-            self.assign(self._copies[index], made.weight)
-        self.assign(variable, ops.cast(made.weight, variable.dtype))
+        return update(self.rule, weight, ops.cast(gradient, weight.dtype), state, Count(t), {**hyper, "lr": lr})
+
+    def effective_lr(self, grads: Sequence[Any]) -> list[Any]:
+        """Return the step size of each weight in the step that these gradients would make; nothing moves.
+
+        It costs about as much as the step. For SGD it is the learning rate.
+
+        Args:
+            grads: as `apply` takes them, one for each variable that the optimizer was built with; None for one that
+                has none. They are unscaled and clipped as in a step, but not accumulated.
+
+        Returns:
+            for each variable an array of its shape, weight moved per unit of the rule's direction; None without a
+            gradient.
+
+        Example:
+            >>> optimizer.build(model.trainable_variables)
+            >>> rates = optimizer.effective_lr(grads)
+        """
+        scale, lr = self.loss_scale_factor or 1.0, self._get_current_learning_rate()
+        ready = self._clip_gradients([None if g is None else widened(g) / scale for g in grads])
+        pairs = zip(ready, self._trainable_variables, strict=True)
+        return [None if g is None else self._rate(g, variable, lr) for g, variable in pairs]
+
+    def _rate(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+        rate = plain(self._updated(gradient, variable, learning_rate).step.rate)
+        return ops.broadcast_to(ops.cast(rate, kept_dtype(variable.dtype)), variable.shape)
 
     def _full(self, variable: Any) -> Any:
         """Return a weight as the array that steps add up in."""
