@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -37,7 +37,7 @@ class Setting:
     @property
     def hyper(self) -> dict[str, Any]:
         asked = {name: value for name, value in self.options.items() if name not in GIVEN_BY_MACHINE}
-        return {**resolve(self.rule.name, self.framework, {"lr": 0.01, **asked}), **self.options}
+        return {**shown(self.rule.name, self.framework, {"lr": 0.01, **asked}), **self.options}
 
     def begin(self, weight: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first step."""

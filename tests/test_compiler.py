@@ -13,7 +13,7 @@ from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.graph import Graph
 from surefoot.compiler.plan import COMPUTE, HALF, SIZES, Plan, plan
 from surefoot.compiler.trace import trace
-from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.errors import UsageError
 from surefoot.mathops import clip, maximum, sqrt, where
 from surefoot.rule import Rule, Slot, Step, rule
@@ -26,7 +26,7 @@ BOTH = [(name, framework) for name in RULES for framework in FRAMEWORKS]
 
 
 def hyper_of(name: str, framework: str = "torch", **options) -> dict:
-    return RULES[name].complete(resolve(name, framework, {"lr": 1e-3, **options}))
+    return RULES[name].complete(shown(name, framework, {"lr": 1e-3, **options}))
 
 
 def traced(name: str, framework: str = "torch", **options) -> Graph:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention, resolve
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention, resolve, shown
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 
@@ -106,11 +106,28 @@ def test_table_speaks_of_the_rule_s_own_hyperparameters(rule, framework):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_resolve_gives_every_hyperparameter_a_value(rule, framework):
-    hyper = resolve(rule, framework, {"lr": 0.25})
+    hyper = shown(rule, framework, {"lr": 0.25})
 
     assert hyper.keys() == RULES[rule].defaults.keys() | RULES[rule].pinned.keys()
     assert hyper["lr"] == 0.25
     assert [name for name, value in hyper.items() if value is None] == ["base_lr", "gradient_factor", "max_grad_value"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "framework", "missing"),
+    [
+        ("adam", "optax", r"learning rate; give one: adam\(lr=\.\.\.\)"),
+        ("adamw", "paper", r"weight_decay; give one: adamw\(weight_decay=\.\.\.\)"),
+        ("adagrad", "paper", "eps; give one"),
+    ],
+)
+def test_what_a_framework_requires_is_asked_for_unless_it_is_only_shown(rule, framework, missing):
+    with pytest.raises(UsageError, match=f"no default {missing}"):
+        resolve(rule, framework, {})
+    assert shown(rule, framework, {}) == resolve(
+        rule, framework, {**RULES[rule].defaults, **shown(rule, framework, {})}
+    )
+    assert shown(rule, framework, {"lr": 0.25})["lr"] == 0.25
 
 
 def test_resolve_takes_the_user_s_value_over_the_convention_s_over_the_rule_s():

@@ -79,7 +79,7 @@ def test_the_reference_of_the_command_line_has_every_help_text(surefoot_command)
         assert out.rstrip() in page, name
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (DOCS / "data").glob("*.json")))
+@pytest.mark.parametrize("name", sorted({path.stem for path in (DOCS / "data").glob("*.json")} - {"keras"}))
 def test_stored_results_say_which_command_made_them(name):
     command, result = studies.stored(DOCS / "data", name)
     assert command.startswith("surefoot compare")
@@ -87,6 +87,15 @@ def test_stored_results_say_which_command_made_them(name):
     if "rows" in result:
         assert f" {result['study']} " in command
         assert {len(row["seeds"]) for row in result["rows"]} == {10}
+
+
+def test_the_tutorials_script_is_stored_for_every_backend_and_optimizer():
+    command, result = studies.stored(DOCS / "data", "keras")
+    assert (DOCS.parent / command.removeprefix("python ")).exists()
+    assert set(result) == {"tensorflow", "jax", "torch"}
+    for runs in result.values():
+        assert set(runs) == {"Adagrad", "Adadelta", "Adam", "AdaBound"}
+        assert all(set(run) == {"loss", "accuracy"} for run in runs.values())
 
 
 @pytest.mark.parametrize("page", sorted(texts()))

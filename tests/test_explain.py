@@ -17,7 +17,8 @@ from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.walk import LEAVES
 from surefoot.compiler.graph import needed
 from surefoot.compiler.trace import trace
-from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, resolve, shown
+from surefoot.errors import UsageError
 from surefoot.explain import drift as drift_file
 from surefoot.explain.colours import DARK, LIGHT, contrast
 from surefoot.explain.explanation import Explanation
@@ -40,7 +41,7 @@ def columns(line):
 
 
 def text_of(name, framework="torch", **options):
-    hyper = resolve(name, framework, {"lr": 0.01, **options})
+    hyper = shown(name, framework, {"lr": 0.01, **options})
     return unicode.emit(trace(RULES[name], hyper), hyper, 78)
 
 
@@ -165,7 +166,7 @@ def test_there_is_a_drift_for_every_pair_whose_formulas_differ():
 @pytest.mark.parametrize("rule", RULES)
 def test_sliders_are_legal_from_end_to_end_and_hold_every_default(rule):
     own = RULES[rule]
-    meanings = [resolve(rule, framework, {"lr": 0.01}) for framework in FRAMEWORKS]
+    meanings = [shown(rule, framework, {"lr": 0.01}) for framework in FRAMEWORKS]
     for name in settable(own):
         one = slider(own, name, {meaning[name] for meaning in meanings})
         for value in (one.low, one.high, *([0.0] if one.zero else [])):
@@ -286,6 +287,8 @@ def test_step_times_are_those_that_were_measured(surefoot_command, monkeypatch):
         (["adam", "--surface", "rosenbrok"], "Did you mean 'rosenbrock'"),
         (["adam, sgd"], "names 2 rules"),
         (["adam(lr=-1)"], "lr=-1.0 is not allowed"),
+        (["torch.optim.Adam"], "unknown rule 'torch.optim.adam'"),
+        (["my.html", "--web"], "leave 'my.html' out"),
     ],
 )
 def test_a_mistake_is_one_message(surefoot_command, arguments, words):
@@ -299,6 +302,21 @@ def test_the_page_is_written_where_it_is_asked_for(surefoot_command, tmp_path):
     assert code == 0
     assert str(tmp_path / "here" / "page.html") in "".join(out.split("\n"))
     assert (tmp_path / "here" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_explained_in_every_convention(surefoot_command, rule, framework):
+    code, out, err = surefoot_command("explain", rule, "--convention", framework, "--latex")
+    assert (code, err) == (0, "")
+    assert out
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with server_of(tmp_path / "page.html") as server:
+        port = server.server_address[1]
+        with pytest.raises(UsageError, match=f"port {port} cannot be served on"):
+            server_of(tmp_path / "page.html", port)
 
 
 def test_help_has_an_example(surefoot_command):

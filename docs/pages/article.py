@@ -5,8 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pages.markdown import fenced, table
-from pages.studies import interval
+from pages.studies import interval, stored
 
+BACKENDS = {"tensorflow": "Keras on TensorFlow", "jax": "Keras on JAX", "torch": "Keras on torch"}
 STORE = "article.sqlite"
 COMMAND = "surefoot compare article --seeds 3"
 
@@ -21,7 +22,9 @@ def write(data: Path, generated: Path) -> None:
         shutil.copy(data / STORE, folder)
         with Store(Path(folder) / STORE, readonly=True) as results:
             records = [record for record in results.records() if record.status == "finished"]
-    (generated / "article.md").write_text(_text(summarize(records).to_json()), encoding="utf-8")
+    result = summarize(records).to_json()
+    (generated / "article.md").write_text(_text(result), encoding="utf-8")
+    (generated / "keras.md").write_text(_beside_keras(result, *stored(data, "keras")), encoding="utf-8")
     write_figures(records, generated / "article", ["svg"])
 
 
@@ -32,3 +35,16 @@ def _text(result: dict) -> str:
     ]
     head = ("optimizer", "test loss", "test accuracy", "seeds")
     return f"{fenced(COMMAND, 'console')}\n\n{table(head, rows)}\n\n{result['verdict']['text']}\n"
+
+
+def _beside_keras(result: dict, command: str, keras: dict) -> str:
+    """The tutorial's own script on each backend of Keras beside our run: accuracies, one seed each."""
+    rows = [
+        (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in BACKENDS))
+        for ours, name in ((row, row["label"].partition("(")[0]) for row in result["rows"])
+    ]
+    return f"{fenced(command, 'console')}\n\n{table(('optimizer', 'Surefoot, 3 seeds', *BACKENDS.values()), rows)}\n"
+
+
+def _figures(run: dict) -> str:
+    return f"{100 * run['accuracy']:.2f} %"

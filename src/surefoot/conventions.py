@@ -14,7 +14,7 @@ from typing import Any
 
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE
+from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES
 
 
@@ -305,11 +305,32 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, An
     meaning, ours = convention(rule, framework), RULES[rule]
     options = _translate(rule, meaning, given)
     known = {**meaning.switches, **meaning.defaults, **options}
-    if "lr" not in known:
-        raise UsageError(f"{rule}: the {framework} convention has no default learning rate; give one: {rule}(lr=...).")
+    missing = [name for name in _required(meaning, ours) if name not in known]
+    if missing:
+        raise UsageError(
+            f"{rule}: the {framework} convention has no default {' or '.join(missing).replace('lr', 'learning rate')}; "
+            f"give one: {rule}({', '.join(f'{name}=...' for name in missing)})."
+        )
     hyper = {name: value for name, value in known.items() if name in ours.defaults}
     ours.check(hyper)
     return {**ours.complete(hyper)}
+
+
+def shown(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """As `resolve`, to show a convention and not to train: what it requires and nobody gave is the rule's own default.
+
+    Raises:
+        UsageError: as there, but for what is missing.
+    """
+    meaning, ours = convention(rule, framework), RULES[rule]
+    own = {name: ours.defaults[name] for name in _required(meaning, ours)}
+    return resolve(rule, framework, {**own, **_translate(rule, meaning, given)})
+
+
+def _required(meaning: Convention, ours: Rule) -> list[str]:
+    """Return what the framework has a name for and no default."""
+    names = dict.fromkeys(["lr", *meaning.names])
+    return [name for name in names if name in ours.defaults and name not in meaning.defaults]
 
 
 def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict[str, Any]:

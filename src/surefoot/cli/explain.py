@@ -25,7 +25,7 @@ def explain(
     web: Annotated[bool, typer.Option("--web", help="Write the playground, one offline page.")] = False,
     out: Annotated[Path, typer.Option(help="Where the playground goes.")] = RESULTS / "playground.html",
     serve: Annotated[bool, typer.Option("--serve", help="Write it, serve it on this machine and open it.")] = False,
-    port: Annotated[int, typer.Option(help="Port to serve it on; 0: any.")] = 0,
+    port: Annotated[int, typer.Option(help="Port to serve it on; 0: any.", min=0, max=65535)] = 0,
     as_json: Json = False,
 ) -> None:
     """Explain a rule: formula, numbers, defaults, cost, when to use it. Without a rule: the whole family.
@@ -33,16 +33,19 @@ def explain(
     Example: surefoot explain adabound
     """
     if web or serve:
-        _page(out, port, serve=serve)
+        _page(rule, out, port, serve=serve)
     elif rule is None:
         _family(as_json=as_json)
     else:
         _rule(rule, convention, surface, conventions=conventions, latex=latex, time=time, as_json=as_json)
 
 
-def _page(out: Path, port: int, *, serve: bool) -> None:
+def _page(rule: str | None, out: Path, port: int, *, serve: bool) -> None:
+    from surefoot.errors import UsageError
     from surefoot.explain.page import write_page
 
+    if rule is not None:
+        raise UsageError(f"the playground has every rule; leave {rule!r} out (its file is named with --out FILE).")
     path = write_page(out)
     if not serve:
         typer.echo(f"Playground: {path}")
@@ -85,16 +88,13 @@ def _rule(
 
 
 def _explanation(text: str, framework: str) -> Explanation:
-    from surefoot.comparison.arm import parse_arms
-    from surefoot.errors import UsageError
+    from surefoot.comparison.arm import parse_rule
+    from surefoot.conventions import shown
     from surefoot.explain.explanation import Explanation
     from surefoot.rules import RULES
 
-    arms = parse_arms([text], framework)
-    if len(arms) != 1:
-        raise UsageError(f"{text!r} names {len(arms)} rules; give one at a time.")
-    rule = RULES[arms[0].rule]
-    return Explanation(rule, framework, rule.complete(arms[0].hyper))
+    name, given = parse_rule(text)
+    return Explanation(RULES[name], framework, shown(name, framework, given))
 
 
 PARAMETERS = "the article's network, float32"

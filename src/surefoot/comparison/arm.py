@@ -125,18 +125,47 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
     return without_twins(arms)
 
 
+def parse_rule(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the name of a rule and the options that go with it, from text such as `adam(beta1=0.5)`.
+
+    Raises:
+        UsageError: text that is no such call, or an optimizer that is no rule of ours.
+    """
+    calls = _calls(text)
+    if len(calls) != 1:
+        raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
+    function, given = _read(calls[0], text)
+    name = ast.unparse(function).lower()
+    if name not in RULES:
+        raise unknown("rule", name, RULES)
+    return name, given
+
+
 def _parse(text: str, convention: str) -> list[Arm]:
     name, body = _split_name(text)
     if "," in name:
         raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
-    try:
-        tree = ast.parse(body.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
-    calls = tree.elts if isinstance(tree, ast.Tuple) else [tree]
+    calls = _calls(body)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    return [_arm(call, text, name, convention) for call in calls]
+    return [_arm(*_read(call, text), name, convention) for call in calls]
+
+
+def _calls(text: str) -> list[ast.expr]:
+    """Return the parts of the text that stand between its commas."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
+    return tree.elts if isinstance(tree, ast.Tuple) else [tree]
+
+
+def _read(call: ast.expr, text: str) -> tuple[ast.Name | ast.Attribute, dict[str, Any]]:
+    """Return what is called, and with which options."""
+    function = call.func if isinstance(call, ast.Call) else call
+    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
+    return function, _options(call, text) if isinstance(call, ast.Call) else {}
 
 
 def _split_name(text: str) -> tuple[str, str]:
@@ -145,11 +174,7 @@ def _split_name(text: str) -> tuple[str, str]:
     return (head.strip(), tail) if equals and "(" not in head else ("", text)
 
 
-def _arm(call: ast.expr, text: str, name: str, convention: str) -> Arm:
-    function = call.func if isinstance(call, ast.Call) else call
-    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    given = _options(call, text) if isinstance(call, ast.Call) else {}
+def _arm(function: ast.Name | ast.Attribute, given: Mapping[str, Any], name: str, convention: str) -> Arm:
     optimizer = function.id if isinstance(function, ast.Name) else imported(ast.unparse(function))
     return make_arm(optimizer, convention, given, name=name)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.rules import RULES
 from surefoot.update import update
 
@@ -62,16 +62,13 @@ def gradients_of(scale: float) -> Array:
 
 
 def numbers_of(rule: str, framework: str) -> dict[str, float]:
-    """Return a convention's defaults; a learning rate that it does not have is the rule's own."""
-    known = CONVENTIONS[rule][framework].defaults
-    given = {} if "lr" in known else {"lr": RULES[rule].defaults["lr"]}
-    return {name: value for name, value in resolve(rule, framework, given).items() if isinstance(value, float)}
+    """Return a convention's defaults; what it does not have is the rule's own."""
+    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, float)}
 
 
 def _form(rule: str, framework: str) -> dict[str, bool]:
     """Return the form of a convention's formula."""
-    hyper = resolve(rule, framework, {"lr": 1.0})
-    return {name: value for name, value in hyper.items() if isinstance(value, bool)}
+    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool)}
 
 
 def _end(rule: str, hyper: Mapping[str, Any], gradients: Array) -> Array:

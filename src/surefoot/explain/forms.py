@@ -16,8 +16,7 @@ from surefoot.compiler.emit import formula, javascript, mathml
 from surefoot.compiler.emit.walk import write
 from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.compiler.trace import trace
-from surefoot.conventions import FRAMEWORKS, convention, resolve
-from surefoot.errors import UsageError
+from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.explain.sliders import settable, slider
 from surefoot.rule import Rule
 
@@ -45,7 +44,7 @@ class Library:
 
     def rule(self, rule: Rule) -> dict[str, Any]:
         """Return a rule with all its forms as the page wants it; its texts are in the library."""
-        meanings = {framework: _defaults(rule, framework) for framework in FRAMEWORKS}
+        meanings = {framework: shown(rule.name, framework, {}) for framework in FRAMEWORKS}
         names = settable(rule)
         sliders = [slider(rule, name, {values[name] for values in meanings.values()}) for name in names]
         return {
@@ -85,14 +84,6 @@ class Library:
             "starts": starts,
             "used": sorted({node.value for node in used if node.op == "scalar"} | _texts(starts.values())),
         }
-
-
-def _defaults(rule: Rule, framework: str) -> dict[str, Any]:
-    """Return a value for every hyperparameter; a rate that a convention asks for is the rule's own."""
-    try:
-        return resolve(rule.name, framework, {})
-    except UsageError:
-        return resolve(rule.name, framework, {"lr": rule.defaults["lr"]})
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -9,6 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from surefoot.errors import UsageError
+
 
 class _Quiet(SimpleHTTPRequestHandler):
     """Serves one file, whatever is asked for, and says nothing."""
@@ -25,8 +27,17 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:
-    """Return a server of this page on 127.0.0.1; port 0 takes any that is free."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, page=page))
+    """Return a server of this page on 127.0.0.1; port 0 takes any that is free.
+
+    Raises:
+        UsageError: the port is not to be had.
+    """
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, page=page))
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be served on: {error.strerror}; leave --port out to take a free one."
+        ) from error
 
 
 def serve(page: Path, port: int, tell: Callable[[str], None]) -> None:
