@@ -31,6 +31,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "adabound": ("AdaBound", {}),
     "amsbound": ("AMSBound", {}),
 }
+EVERY = {**CASES, "sgd": ("SGD", {})}
+"""With the one that keeps nothing but its count."""
 THEIRS = [case for case in CASES if "bound" not in case]
 LR = 0.01
 
@@ -52,7 +54,7 @@ class Torch:
 
         import surefoot.torch
 
-        name, options = CASES[case]
+        name, options = EVERY[case]
         self.params = [torch.nn.Parameter(torch.from_numpy(w.copy())) for w in weights]
         home = torch.optim if own else surefoot.torch
         self.optimizer = getattr(home, name)(self.params, **{"lr": LR, **options, **more})
@@ -82,7 +84,7 @@ class Optax:
 
         import surefoot.optax
 
-        name, options = CASES[case]
+        name, options = EVERY[case]
         rule = "amsgrad" if case == "amsgrad" else name.lower()
         options = {key: value for key, value in options.items() if key != "amsgrad"}
         self.weights = [jnp.asarray(w) for w in weights]
@@ -113,7 +115,7 @@ class Keras:
 
         import surefoot.keras
 
-        name, options = CASES[case]
+        name, options = EVERY[case]
         home = keras.optimizers if own else surefoot.keras
         self.optimizer = getattr(home, name)(LR, **{**options, **more})
         self.weights = [keras.Variable(w) for w in weights]
@@ -158,6 +160,26 @@ def test_without_its_state_it_would_not(case):
 class Forgetful(Torch):
     def write(self, progress: bridge.Progress) -> None:
         """Leave the progress behind."""
+
+
+@on("jax", "torch")
+def test_of_sgd_without_momentum_the_count_goes_on():
+    """A schedule asks for it, and nothing else is kept."""
+    pytest.importorskip("jax")
+    makers = (Torch, Optax, Keras)
+    for source in makers:
+        for target in makers:
+            first, second = source("sgd", start()), target("sgd", start())
+            first.train(gradients(STEPS))
+            second.write(first.read().rearranged(range(len(first.read().slots))))
+            assert set(second.read().counts()) == {STEPS}, (source, target)
+            second.train(gradients(STEPS))
+            assert set(bridge_count(second)) == {2 * STEPS}, (source, target)
+
+
+def bridge_count(one: Any) -> tuple[int | None, ...]:
+    """Return the steps that the optimizer itself counts."""
+    return bridge.from_torch(one.optimizer).steps if isinstance(one, Torch) else one.read().steps
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 import surefoot.torch
-from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
 from surefoot.engines.launch import CHUNK, Launch, _chunks
@@ -42,7 +42,7 @@ EXTREME = (0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1e-4, 1e-8, 1e-38, 1e-40, -
 def made(name: str, framework: str, **options) -> tuple[Rule, dict]:
     """A rule and its hyperparameters; all rules under one name, so that equal kernels are compiled once."""
     own = replace(RULES[name], name="rule")
-    return own, own.complete({"base_lr": 1e-2, **resolve(name, framework, {"lr": 1e-3, **options})})
+    return own, own.complete({"base_lr": 1e-2, **shown(name, framework, {"lr": 1e-3, **options})})
 
 
 def rows(dtype: str, steps: int, seed: int = 0) -> np.ndarray:

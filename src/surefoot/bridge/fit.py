@@ -39,6 +39,11 @@ def fit(progress: Progress, target: Progress) -> Progress:
     """
     if progress.rule != target.rule:
         raise UsageError(f"the state is that of {progress.rule}, and the optimizer runs {target.rule}.")
+    if not progress.slots and not any(target.slots):
+        many = len(target.steps)
+        return replace(progress, slots=target.slots, steps=progress.steps * many, meanings=progress.meanings * many)
+    if not target.slots and not any(progress.slots):
+        return replace(progress, slots=(), steps=(progress.count(),), meanings=progress.meanings[:1])
     if len(progress.slots) != len(target.slots):
         raise UsageError(f"the state is of {len(progress.slots)} parameters; the optimizer has {len(target.slots)}.")
     slots = [_fit(i, progress, target) for i in range(len(target.slots))]

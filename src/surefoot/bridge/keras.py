@@ -33,7 +33,7 @@ def from_keras(optimizer: Any) -> Progress:
         optimizer: built; parameters are in the order of the variables that it was built with.
 
     Raises:
-        UsageError: an optimizer of another kind, one that is not built, or one that keeps nothing.
+        UsageError: an optimizer of another kind, or one that is not built.
     """
     rule, variables = _variables(optimizer)
     count, sign = int(optimizer.iterations), _sign(optimizer)
@@ -70,9 +70,8 @@ def _variables(optimizer: Any) -> tuple[str, list[dict[str, Any]]]:
         raise UsageError("the optimizer is not built; call optimizer.build(model.trainable_variables) first.")
     rule, fields = _fields(optimizer)
     lists = {slot: kept for slot, name in fields.items() if (kept := getattr(optimizer, name, None))}
-    if not lists:
-        raise UsageError(f"{rule} keeps no state; there is nothing to move but the count of steps.")
-    return family(rule), [dict(zip(lists, own, strict=True)) for own in zip(*lists.values(), strict=True)]
+    parameters = zip(*lists.values(), strict=True) if lists else [()] * len(optimizer._trainable_variables)
+    return family(rule), [dict(zip(lists, own, strict=True)) for own in parameters]
 
 
 def _fields(optimizer: Any) -> tuple[str, Mapping[str, str]]:

@@ -110,7 +110,8 @@ def _read(state: Any, optimizer: optax.GradientTransformation | None, steps: int
         return _read_ours(ours[0], optimizer)
     if ours or not known:
         raise UsageError(
-            f"the state has {len(ours) + len(known)} parts that a rule is known by; give that of one rule."
+            f"the state has {len(ours) + len(known)} parts that a rule is known by; give that of one rule. (Of optax's "
+            "own, sgd without momentum keeps nothing that tells it; surefoot.optax.sgd counts its steps.)"
         )
     return _read_theirs(nodes, known, steps)
 
@@ -121,11 +122,8 @@ def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) 
         raise UsageError("the state is one of surefoot.optax's; give the transformation itself too, not a chain.")
     rule, hyper = told
     slots = _slots({slot: jax.tree.leaves(tree) for slot, tree in node.slots.items()})
-    if not slots:
-        raise UsageError(f"{rule.name} keeps no state; there is nothing to move but the count of steps.")
-    meaning = _meaning(rule, hyper, node)
-    count = int(node.count)
-    progress = Progress(family(rule.name), slots, (count,) * len(slots), (meaning,) * len(slots))
+    meaning, count, told_of = _meaning(rule, hyper, node), int(node.count), len(slots) or 1
+    progress = Progress(family(rule.name), slots, (count,) * told_of, (meaning,) * told_of)
     return _Found(progress, hyper, downhill=False)
 
 

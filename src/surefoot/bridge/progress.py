@@ -44,6 +44,9 @@ class Progress:
         slots: for each parameter, its arrays by the rule's names, such as `m` and `v`.
         steps: for each parameter the number of steps it has made; None where the optimizer does not count.
         meanings: for each parameter what the numbers mean.
+
+    SGD without momentum keeps nothing but its count, and in optax does not know its parameters: `slots` is empty, and
+    the other two speak for all.
     """
 
     rule: str
@@ -69,6 +72,8 @@ class Progress:
         Example:
             >>> progress.rearranged([1, 0], {0: np.transpose})
         """
+        if not self.slots:
+            return self
         if sorted(order) != list(range(len(self.slots))):
             raise UsageError(f"order={list(order)!r} does not name each of the {len(self.slots)} parameters once.")
         change = layouts or {}
