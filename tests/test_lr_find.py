@@ -79,6 +79,17 @@ def test_three_seeds_are_enough_to_tell_how_much_one_of_them_decides():
     assert "no window" not in result(one)
 
 
+def test_the_centres_without_a_seed_lie_about_that_of_all():
+    """With so much noise that the beginning is a matter of how strictly one judges."""
+    windows = [found([curve(noise=0.25, seed=3 * i + seed) for seed in range(3)]).window for i in range(30)]
+    told = [window for window in windows if window and window.centres]
+    assert len(told) > 10
+    for window in told:
+        low, high = window.centres
+        assert math.log10(low / window.centre) < ROOM
+        assert math.log10(window.centre / high) < ROOM
+
+
 def test_a_seed_that_stops_is_lost_where_it_stops():
     stopped = curve(seed=4)[: next(i for i, rate in enumerate(RATES) if rate > 0.02)]
     one = found([*(curve(seed=seed) for seed in range(4)), stopped])

@@ -110,7 +110,7 @@ def finding(
         own: the window that a search takes without this test.
     """
     tests = 2 * np.log10(rates[-1] / rates[0]) / SMOOTHING  # stretches that overlap by half are nearly apart
-    curve, ends = _curve(rates, losses), _evidence(rates, losses, float(tests))
+    curve, ends = _curve(rates, losses), _evidence(rates, losses, float(tests), len(losses))
     if isinstance(ends, str):
         return Finding(label, curve, None, ends, own)
     centre, half = _centre(rates, ends), 10 ** (width / 2)
@@ -147,17 +147,19 @@ def _curve(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> Cur
     return Curve(tuple(rates), drawn, *over)
 
 
-def _evidence(rates: Sequence[float], losses: Mapping[int, Sequence[float]], tests: float) -> tuple[int, int] | Reason:
+def _evidence(
+    rates: Sequence[float], losses: Mapping[int, Sequence[float]], tests: float, seeds: int
+) -> tuple[int, int] | Reason:
     """Return the places of the rate from which on the loss falls and of the one at which it is lost.
 
-    In one of so many `tests` a fall may be chance.
+    In one of so many `tests` a fall may be chance, judged as strictly as so many `seeds` allow.
     """
     early = int(LEVEL_DECADES / _decades(rates))
     shared = min(map(len, losses.values()))
     if shared <= early:
         return "no fall"
     falls = _falls(rates, losses, early)
-    begin = _begin(np.array([fall[:shared] for fall in falls]), tests)
+    begin = _begin(np.array([fall[:shared] for fall in falls]), tests, seeds)
     if begin is None:
         return "no fall"
     if begin < early:
@@ -174,13 +176,13 @@ def _falls(rates: Sequence[float], losses: Mapping[int, Sequence[float]], early:
     return [(level - line) / (level if positive else 1.0) for level, line in zip(levels, lines, strict=True)]
 
 
-def _begin(falls: Array, tests: float) -> int | None:
+def _begin(falls: Array, tests: float, seeds: int) -> int | None:
     """Return from where the mean over seeds (rows) stays sure and large enough until its highest, if that is sure."""
     mean, error = falls.mean(0), falls.std(0, ddof=1) / np.sqrt(len(falls))
     best = int(mean.argmax())
-    if not mean[best] > _quantile(len(falls), ALPHA / tests) * error[best]:
+    if not mean[best] > _quantile(seeds, ALPHA / tests) * error[best]:
         return None
-    begun = (mean > _quantile(len(falls), ALPHA) * error) & (mean >= BEGUN * mean[best])
+    begun = (mean > _quantile(seeds, ALPHA) * error) & (mean >= BEGUN * mean[best])
     before = np.flatnonzero(~begun[: best + 1])
     return int(before[-1]) + 1 if len(before) else 0
 
@@ -197,11 +199,15 @@ def _lost(fall: Array) -> int:
 
 
 def _without_one(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
-    """Return the lowest and the highest centre; that there is a fall, all seeds together have shown already."""
+    """Return the lowest and the highest centre; that there is a fall, all seeds together have shown already.
+
+    What is left is judged as strictly as all together: with a seed less, Student's t of two seeds would ask for twice
+    the fall, and every centre would lie beyond that of all.
+    """
     if len(losses) <= 2:
         return None
     rest = [{seed: values for seed, values in losses.items() if seed != left_out} for left_out in losses]
-    found = [_evidence(rates, some, tests=1) for some in rest]
+    found = [_evidence(rates, some, tests=1, seeds=len(losses)) for some in rest]
     centres = [_centre(rates, ends) for ends in found if not isinstance(ends, str)]
     return (min(centres), max(centres)) if len(centres) == len(rest) else None
 
