@@ -31,6 +31,9 @@ ROOT = Path(__file__).parents[1]
         ("AdaBound", {"learning_rate": 0.0}, "give base_learning_rate="),
         ("RuleOptimizer", {"rule": "adm"}, "unknown rule 'adm'. Did you mean 'adam'"),
         ("RuleOptimizer", {"rule": print}, "is not a rule"),
+        ("RuleOptimizer", {"rule": "no_such_module:foo"}, "rule 'no_such_module:foo' is not found"),
+        ("RuleOptimizer", {"rule": "math:foo"}, "rule 'math:foo' is not found"),
+        ("Adam", {"learning_rate": "0.1"}, "learning_rate='0.1' is no learning rate"),
     ],
 )
 def test_mistakes_are_named(name, options, words):
@@ -56,14 +59,15 @@ def test_our_spelling_integers_and_numbers_of_numpy_are_understood():
 @pytest.mark.parametrize("convention", ["keras", "torch", "optax", "paper"])
 def test_a_configuration_makes_the_same_optimizer(name, convention):
     import surefoot.keras
+    from settings import required
     from surefoot.conventions import resolve
 
-    kind = getattr(surefoot.keras, name)
-    one = kind(0.25, convention=convention, maximize=True)
+    kind, more = getattr(surefoot.keras, name), required(name.lower(), convention)
+    one = kind(0.25, convention=convention, maximize=True, **more)
     two = kind.from_config(one.get_config())
     assert two.get_config() == one.get_config()
     assert two._hyper() == one._hyper()
-    asked = resolve(name.lower(), convention, {"lr": 0.25, "maximize": True})
+    asked = resolve(name.lower(), convention, {"lr": 0.25, "maximize": True, **more})
     mine = {key: value for key, value in one._hyper().items() if key not in ("lr", "base_lr")}
     assert mine.items() <= asked.items() | set(one.rule.pinned.items())
 

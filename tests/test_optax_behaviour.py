@@ -151,6 +151,20 @@ MASKS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("mask", "words"), [(3, "mask has 3 where True or False"), ({"no": True}, "mask is no tree of the weights")]
+)
+def test_a_mask_that_is_none_is_refused(mask, words):
+    made = ours.adamw(1e-2, mask=mask)
+    with pytest.raises(UsageError, match=words):
+        made.update(GRADIENTS[0], made.init(PARAMS), PARAMS)
+
+
+def test_the_state_of_another_is_refused():
+    with pytest.raises(UsageError, match="adam: the state is a tuple; give what `init`"):
+        ours.adam(1e-2).update(GRADIENTS[0], optax.adam(1e-2).init(PARAMS), PARAMS)
+
+
 @pytest.mark.parametrize("mask", MASKS, ids=["tree", "prefix", "function"])
 def test_a_mask_says_what_decays(mask):
     made = tree_run(ours.adamw(1e-2, weight_decay=0.1, mask=mask), PARAMS, GRADIENTS)[0]

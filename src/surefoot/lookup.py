@@ -29,8 +29,7 @@ def find(rule: Rule | str) -> Rule:
         UsageError: not a rule, or not the name of one.
     """
     if isinstance(rule, str) and ":" in rule:
-        module, _, name = rule.partition(":")
-        rule = getattr(importlib.import_module(module), name)
+        rule = _imported(rule)
     if isinstance(rule, str):
         if rule not in RULES:
             raise unknown("rule", rule, RULES)
@@ -40,6 +39,18 @@ def find(rule: Rule | str) -> Rule:
             f"{rule!r} is not a rule; give a rule's name, or a function decorated with @surefoot.rule.rule."
         )
     return rule
+
+
+def _imported(text: str) -> Any:
+    """Return what stands under `module:name`."""
+    module, _, name = text.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"rule {text!r} is not found: {error}; give module:name of a rule at the top level of a module that Python "
+            "can import here."
+        ) from error
 
 
 def reference(rule: Rule) -> str | None:

@@ -104,6 +104,11 @@ def understand(
     if own.get("weight_decay", 0.0) is None and not rule.defaults["weight_decay"]:
         del own["weight_decay"]
     rate = own.pop("lr", None)
+    if not (rate is None or isinstance(rate, float | Schedule) or callable(rate)):
+        raise UsageError(
+            f"{rule.name}: learning_rate={rate!r} is no learning rate; give a number, a schedule of "
+            "keras.optimizers.schedules, or a function of no arguments."
+        )
     lr = {} if rate is None else {"lr": rate if isinstance(rate, float) else 0.0}
     hyper = values(rule, convention, {**form, **own, **lr}, at_home="keras")
     rate = hyper["lr"] if rate is None else rate

@@ -96,6 +96,11 @@ class _Transformation:
         """Return what is to be added to the weights, and the new state."""
         if params is None and (self.hyper.fixed["weight_decay"] or state.key is not None):
             raise UsageError(f"{self.rule.name}: weight decay and random rounding need the weights: give params.")
+        if not isinstance(state, RuleState):
+            raise UsageError(
+                f"{self.rule.name}: the state is a {type(state).__name__}; give what `init` of this transformation "
+                "returned."
+            )
         gradients, structure = flatten(updates)
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
