@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot.comparison import foreign
+from surefoot.comparison.code import code_of
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import Space, space
 from surefoot.comparison.user_code import imported
@@ -44,7 +45,8 @@ class Arm:
     """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
 
     `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
-    An optimizer that is not ours has what makes it in `make`, its full name for a rule, and no convention.
+    An optimizer that is not ours has what makes it in `make`, its full name for a rule, in `code` what tells its code
+    from another, and no convention.
     """
 
     label: str
@@ -54,6 +56,12 @@ class Arm:
     given: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Dimension] = field(default_factory=dict)
     make: foreign.Make | None = None
+    code: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The rule; of an optimizer that is not ours with its code, as in `torch.optim.nadam.NAdam@2.9.1`."""
+        return f"{self.rule}@{self.code}" if self.code else self.rule
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
@@ -107,12 +115,12 @@ def make_arm(
         rule = optimizer.lower()
         if rule not in RULES:
             raise unknown("optimizer", optimizer, RULES)
-        title, made = TITLES[rule], None
+        title, made, code = TITLES[rule], None, ""
     else:
         made = foreign.check(optimizer)
-        rule, title, convention = foreign.name_of(made), made.__qualname__, ""
+        rule, title, convention, code = foreign.name_of(made), made.__qualname__, "", code_of(made)
     hyper = _hyper(made or rule, convention, given, ranges)
-    return Arm(name or _label(title, given), rule, convention, hyper, given, ranges, made)
+    return Arm(name or _label(title, given), rule, convention, hyper, given, ranges, made, code)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:

@@ -35,7 +35,7 @@ def design(study: str, content: Mapping[str, Any], asked: Mapping[str, Any], sec
 
 def optimizer(arm: Arm) -> dict[str, Any]:
     """Return an optimizer as a design has it."""
-    return {"label": arm.label, "rule": arm.rule, "convention": arm.convention, "hyper": dict(arm.hyper)}
+    return {"label": arm.label, "rule": arm.identity, "convention": arm.convention, "hyper": dict(arm.hyper)}
 
 
 def search(tuning: TunedArms) -> dict[str, Any]:

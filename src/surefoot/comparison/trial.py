@@ -2,7 +2,7 @@
 
 Two trials with the same key give the same numbers on the same machine, so a finished one need not run again. The
 user's name for the optimizer is not in the key; the form of the protocol is, so that a changed training loop never
-passes for the old one.
+passes for the old one, and so is the code of an optimizer that is not ours (`code.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Trial:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that tell this trial from any other."""
-        parts = [self.arm.rule, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]
+        parts = [self.arm.identity, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]
         parts += [self.purpose] if self.purpose != "measure" else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -43,7 +43,7 @@ class Trial:
             key=self.key,
             study=self.study,
             label=self.arm.label,
-            rule=self.arm.rule,
+            rule=self.arm.identity,
             convention=self.arm.convention,
             hyper=self.arm.hyper,
             seed=self.seed,

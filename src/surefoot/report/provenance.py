@@ -100,7 +100,7 @@ def _data(protocol: Mapping[str, Any]) -> list[str]:
 def _optimizer(record: Record) -> str:
     """The optimizer as `-o` reads it: its name where the syntax can hold it, and options that are not the defaults."""
     options = ", ".join(f"{name}={value!r}" for name, value in record.hyper.items() if _differs(record, name))
-    call = f"{record.rule}({options})"
+    call = f"{record.rule.partition('@')[0]}({options})"  # what stands behind it tells a class's code from another
     return call if set("=(),") & set(record.label) or not record.label.strip() else f"{record.label}={call}"
 
 

@@ -1,0 +1,154 @@
+"""What an optimizer that is not ours is made of, in a few characters that change when its code does.
+
+What runs counts, not how it is written: the bytecode of its methods with its constants and defaults, and each function,
+class and plain value of the user's that they name; of an installed library, the version. Not seen is what code finds
+only when it runs, such as a file that it reads, and the content of a tensor. Another Python compiles to another
+bytecode, so after an upgrade a class of the user's is trained anew; that is the safe side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
+METHODS = (FunctionType, staticmethod, classmethod, property)
+
+Seen = set[Any]
+"""What has been read already: things may refer to each other in circles."""
+
+
+def code_of(make: Any) -> str:
+    """Return the version of the installed library that a class comes from, or eight digits for the user's own code."""
+    module = make.__module__
+    if _installed(module):
+        return _version(module)
+    return hashlib.sha256("\n".join(_parts(make, set())).encode()).hexdigest()[:8]
+
+
+def _installed(module: str) -> bool:
+    """Whether a module is Python's, ours, or lies where packages are installed."""
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return (
+        top in sys.stdlib_module_names
+        or top == "surefoot"
+        or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts)
+    )
+
+
+def _version(module: str) -> str:
+    """Return the version of the package that a module is in; nothing for one that pip does not know."""
+    return ",".join(version(name) for name in packages_distributions().get(module.partition(".")[0], ()))
+
+
+def _parts(thing: Any, seen: Seen) -> Iterator[str]:
+    """Give what a thing consists of, as texts, in an order that is always the same."""
+    thing = _within(thing)
+    if isinstance(thing, PLAIN):
+        yield repr(thing)
+        return
+    yield f"{type(thing).__name__} {getattr(thing, '__qualname__', '')}"
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, type):
+        yield from _class(thing, seen)
+    elif isinstance(thing, FunctionType):
+        yield from _function(thing, seen)
+    elif isinstance(thing, set | frozenset):
+        yield from sorted(map(repr, thing))
+    else:
+        for part in _contained(thing):
+            yield from _parts(part, seen)
+
+
+def _within(thing: Any) -> Any:
+    """Return the user's function in what a library wrapped around it, as `torch.no_grad` and every torch optimizer do.
+
+    Torch wraps `step` when the first optimizer of a class is made: the code is the same before and after.
+    """
+    while isinstance(thing, FunctionType) and _library(thing) and hasattr(thing, "__wrapped__"):
+        thing = thing.__wrapped__
+    return thing
+
+
+def _library(function: FunctionType) -> bool:
+    return _installed(function.__globals__.get("__name__", ""))
+
+
+def _contained(thing: Any) -> Iterator[Any]:
+    """Give what a container, a method of some kind or an object of a user's class holds."""
+    match thing:
+        case tuple() | list():
+            yield from thing
+        case Mapping():
+            yield from (part for item in thing.items() for part in item)
+        case property():
+            yield from (thing.fget, thing.fset)
+        case staticmethod() | classmethod():
+            yield thing.__func__
+        case MethodType():
+            yield from (thing.__func__, thing.__self__)
+        case partial():
+            yield from (thing.func, thing.args, thing.keywords)
+        case _ if not _installed(type(thing).__module__):
+            yield from (type(thing), getattr(thing, "__dict__", {}))
+
+
+def _class(made: type, seen: Seen) -> Iterator[str]:
+    """Give what a class has and inherits; of what describes it, such as its docstring, nothing."""
+    for base in made.__mro__:
+        if _installed(base.__module__):
+            yield f"{base.__module__}.{base.__qualname__} {_version(base.__module__)}"
+            continue
+        for name, value in sorted(vars(base).items()):
+            if isinstance(value, METHODS) or not name.startswith("__"):
+                yield name
+                yield from _parts(value, seen)
+
+
+def _function(function: FunctionType, seen: Seen) -> Iterator[str]:
+    if _library(function):
+        return
+    yield from _code(function.__code__, seen)
+    yield from _parts(function.__defaults__, seen)
+    yield from _parts(function.__kwdefaults__, seen)
+    yield from _named(function.__globals__, frozenset(_names(function.__code__)), seen)
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # a name that has no value yet
+            yield from _parts(cell.cell_contents, seen)
+
+
+def _code(code: CodeType, seen: Seen) -> Iterator[str]:
+    yield f"{code.co_code.hex()} {code.co_names}"
+    for constant in code.co_consts:
+        yield from _code(constant, seen) if isinstance(constant, CodeType) else _parts(constant, seen)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Give the names that code uses, those of the functions in it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Iterator[str]:
+    """Give what names stand for in a module and, for names such as `helpers.step`, in the user's modules it imports."""
+    for name in sorted(names & space.keys()):
+        thing = space[name]
+        library = _installed(getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or "")
+        yield f"{name} {getattr(thing, '__qualname__', '')}"
+        if not isinstance(thing, ModuleType):
+            yield from () if library else _parts(thing, seen)
+        elif not library and (id(thing), names) not in seen:
+            seen.add((id(thing), names))
+            yield from _named(vars(thing), names, seen)
