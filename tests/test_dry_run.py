@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+import surefoot
 from samples import SETTINGS, trial
 from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
 from surefoot.analysis.power import detectable, permutation_detectable
+from surefoot.comparison.opt import Opt
 from surefoot.comparison.outlook import outlook
 from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
@@ -60,6 +62,12 @@ def test_the_outlook_holds_what_the_study_then_runs(lucky):
     assert views[-1].trials == (len(records), len(records))
     assert not sum(views[-1].left[1].values())
     assert all(view.trials[1] == first.trials[1] or view.extension is None for view in views)
+
+
+def test_ranges_of_the_users_are_not_extended_so_nothing_is_promised_for_it():
+    given = tuple(Opt(rule, lr=surefoot.log(1e-3, 1e-1)).arm for rule in ("adam", "momentum"))
+    assert outlook(planned(optimizers=given), {}).extension is None
+    assert outlook(planned(optimizers=(*given, "sgd")), {}).extension is not None
 
 
 def test_a_study_that_does_not_tune_has_one_phase():

@@ -350,8 +350,8 @@ def test_an_extension_leaves_the_other_dimensions():
     assert wider.dimensions["beta1"] == made.dimensions["beta1"]
 
 
-def test_only_a_logarithmic_lr_is_extended():
-    with pytest.raises(UsageError, match="only a logarithmic lr"):
+def test_only_our_own_window_is_extended():
+    with pytest.raises(UsageError, match="only our own window of lr"):
         extended(Space({"lr": Uniform(0.0, 1.0)}, {}), "above")
 
 
@@ -461,6 +461,23 @@ def test_a_hard_range_of_the_users_is_refined_not_left():
     assert planned["hard"].side is None
     assert max(config["lr"] for config in planned["hard"].configs) <= 0.1
     assert ledger({"hard": at_edge}, "max")[0].best_at_edge == "above"
+
+
+@pytest.mark.parametrize("trials", [4, 8])
+def test_a_logarithmic_range_of_the_users_is_never_left(trials):
+    """The review's case: of 1e-3 to 1e-1 the search had made 5.02, since the upper end was the best."""
+    given = space("sgd", trials, "torch", given={"lr": Log(1e-3, 1e-1)})
+    values = {"given": hill(1e3), "ours": hill(1e3)}
+    spaces = {"given": given, "ours": space("sgd", trials, "torch")}
+    tunings = search_on({label: tuned(spaces[label], trials, values[label]) for label in values}, values, trials)
+    assert tunings["ours"].extensions == ("above", "above")
+    assert tunings["given"].extensions == (None, None)
+    assert len(tunings["given"].configs) == len(tunings["ours"].configs)
+    assert list(tunings["given"].configs) == propose(given, len(tunings["given"].configs), seed=0)
+    assert max(config["lr"] for config in tunings["given"].configs) <= 1e-1
+    assert plan_extension({"given": tuned(given, trials, hill(1e3))}, trials, "max", seed=0) == {}
+    with pytest.raises(UsageError, match="only our own window"):
+        extended(given, "above")
 
 
 def test_unequal_effort_is_refused():

@@ -12,6 +12,7 @@ import pytest
 from samples import chosen, diverged, running, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table, tuning_table, tuning_warnings, tunings
 from surefoot.analysis.budget_curve import expected_best
+from surefoot.analysis.planned_search import PlannedSearch
 from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
 from surefoot.cli.result import print_result
 from surefoot.comparison.arm import parse_arms
@@ -209,6 +210,17 @@ def test_the_edge_and_a_search_without_result_are_warned_of():
     (warning,) = tuning_warnings(tunings(study((1e-3, None), (1e-2, None))))
     assert "none of its 2 configurations ended with a result" in warning
     assert tuning_warnings(tunings(study((1e-3, 0.9), (1e-2, 0.95), (1e-1, 0.8)))) == ()
+
+
+def test_at_the_edge_of_a_range_that_the_user_gave_the_warning_says_why_the_search_ended_there():
+    rows = tunings(study((1e-3, 0.9), (1e-2, 0.8), (1e-1, 0.95)))
+    held, free = (
+        tuning_warnings(rows, {"Adam": PlannedSearch(3, {"lr": "log 0.001..0.1"}, {"lr": source})})
+        for source in ("given by the user", "Sivaprasad et al. 2020")
+    )
+    (warning,) = held
+    assert "the range that you gave (log 0.001..0.1) is not left: give a wider one to find out." in warning
+    assert free == tuning_warnings(rows)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
+from surefoot.analysis.planned_search import planned_searches
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
 from surefoot.store import Design, Record
@@ -33,7 +34,11 @@ def conclude(
     `design` is what was decided before.
     """
     write_report(records, report, design=design)
-    (print_json if as_json else print_result)(summarize(records), store, report)
+    summary = summarize(records)
+    if as_json:
+        print_json(summary, store, report)
+    else:
+        print_result(summary, store, report, design)
 
 
 def print_json(summary: Summary, store: Path, report: Path) -> None:
@@ -41,7 +46,7 @@ def print_json(summary: Summary, store: Path, report: Path) -> None:
     print(json.dumps({**summary.to_json(), "store": str(store), "report": str(report)}, ensure_ascii=False), flush=True)
 
 
-def print_result(summary: Summary, store: Path, report: Path) -> None:
+def print_result(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
     """Print the summary for people, at the width of their terminal."""
     console = Console(highlight=False, markup=False, emoji=False)
     for row in summary.rows:
@@ -52,7 +57,7 @@ def print_result(summary: Summary, store: Path, report: Path) -> None:
         console.print("\nTuning", style="bold", end="")
         print_table(console, tuning)
         console.print(TUNING.format(metric=summary.metric.name), style="dim")
-        for text in tuning_warnings(summary.tuning):
+        for text in tuning_warnings(summary.tuning, planned_searches(design)):
             console.print(text)
     console.print()
     for text in (summary.verdict.text, *summary.warnings, *summary.notes):

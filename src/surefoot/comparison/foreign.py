@@ -13,6 +13,7 @@ from typing import Any
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
+from surefoot.store.records import GIVEN_BY_USER
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -79,7 +80,7 @@ def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str
     searched = {name for name, value in values.items() if _searchable(name, value)}
     names = [name for name in dimensions_for(searched, trials) if name not in fixed]
     found: dict[str, tuple[Dimension, str]] = {name: _informed(name, values) for name in names if name not in ranges}
-    found |= {name: (range_, "given by the user") for name, range_ in ranges.items()}
+    found |= {name: (range_, GIVEN_BY_USER) for name, range_ in ranges.items()}
     order = sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     return Space({name: found[name][0] for name in order}, {name: found[name][1] for name in order})
 

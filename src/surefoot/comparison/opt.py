@@ -16,7 +16,8 @@ class Opt:
         optimizer: a rule's name, such as `adam`, or any class that makes a torch optimizer.
         name: what it is called in results; made from the optimizer and its options by default.
         convention: whose defaults and form a rule of ours has: `torch`, `keras`, `optax` or `paper`.
-        options: values, which are fixed, and ranges (`surefoot.log(1e-4, 1)`), which tuning searches instead of ours.
+        options: values, which are fixed, and ranges (`surefoot.log(1e-4, 1)`), which tuning searches instead of ours
+            and never leaves.
 
     Raises:
         UsageError: an unknown optimizer or option, a value out of range.
@@ -33,17 +34,26 @@ class Opt:
 
 
 def log(low: float, high: float) -> Log:
-    """A range whose every decade is searched as densely as any other: `log(1e-4, 1)`; 0 < low < high."""
+    """A range whose every decade is searched as densely as any other: `log(1e-4, 1)`; 0 < low < high.
+
+    Its ends are hard: no value beyond them is tried.
+    """
     return Log(low, high)
 
 
 def uniform(low: float, high: float) -> Uniform:
-    """A range that is searched evenly: `uniform(0, 1)`; low < high."""
+    """A range that is searched evenly: `uniform(0, 1)`; low < high.
+
+    Its ends are hard: no value beyond them is tried.
+    """
     return Uniform(low, high)
 
 
 def one_minus(low: float, high: float) -> OneMinus:
-    """A range for a share such as beta1: 1 - x is searched as by `log(low, high)`; 0 < low < high <= 1."""
+    """A range for a share such as beta1: 1 - x is searched as by `log(low, high)`; 0 < low < high <= 1.
+
+    Its ends are hard: no value beyond them is tried.
+    """
     return OneMinus(Log(low, high))
 
 

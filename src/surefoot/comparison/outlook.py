@@ -30,7 +30,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The phases that are certain, and the one that only happens if a best learning rate lies at an edge."""
+    """The phases that are certain, and the one that only happens if a best learning rate lies at an edge of ours."""
 
     certain: tuple[Phase, ...]
     extension: Phase | None = None
@@ -62,10 +62,11 @@ def outlook(study: Plan, records: Mapping[str, Record]) -> Outlook:
         return Outlook((defaults, tuning, _phase("measuring", measuring, records)))
     searched = _searched(study.tuning)
     begun = tuning.trials // max(1, len(searched) * len(study.tuning.tune)) - study.tuning.trials
-    return Outlook(
-        (defaults, tuning, _unknown("measuring", searched, len(study.tuning.measure))),
-        _unknown("extension", searched, _further(study.tuning.trials, begun) * len(study.tuning.tune)),
-    )
+    measured = _unknown("measuring", searched, len(study.tuning.measure))
+    if not any(space.may_grow for space in study.tuning.spaces.values()):
+        return Outlook((defaults, tuning, measured))
+    more = _further(study.tuning.trials, begun) * len(study.tuning.tune)
+    return Outlook((defaults, tuning, measured), _unknown("extension", searched, more))
 
 
 def _searched(tuning: TunedArms) -> list[Arm]:

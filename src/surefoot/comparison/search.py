@@ -3,8 +3,8 @@
 Three things make it fair. Every optimizer is tried at the same positions of its space, so no one draws the lucky
 points; the first column is the learning rate, hence its positions are the same however many dimensions follow. The
 points do not depend on results (quasi-random, as Google's tuning playbook advises): any number of workers, in any
-order, gives the same search. And if a best learning rate lies at the edge of its window, the search goes on beyond it
-(Wilson et al. 2017), and every other optimizer gets as many more trials.
+order, gives the same search. And if a best learning rate lies at the edge of our window, the search goes on beyond it
+(Wilson et al. 2017), and every other optimizer gets as many more trials. A range that a user gave is never left.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def extended(space: Space, side: Side, times: int = 1) -> Space:
     With half of the trials (`extra`) it is searched as densely as the first window.
     """
     lr = space.dimensions.get("lr")
-    if not isinstance(lr, Log):
-        raise UsageError(f"{space.text}: only a logarithmic lr can be extended; search lr in a Log(low, high).")
+    if not space.may_grow or not isinstance(lr, Log):
+        raise UsageError(f"{space.text}: only our own window of lr can be extended; give a wider range.")
     return replace(space, dimensions={**space.dimensions, "lr": lr.beyond(side, times)})
 
 
@@ -162,9 +162,9 @@ def extra(trials: int) -> int:
 def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, seed: int) -> dict[str, Extension]:
     """Return what every optimizer tries next, or nothing if the search is over.
 
-    It goes on if any best lies at an edge, at most `MOST_EXTENSIONS` times. Then every optimizer gets `extra(trials)`
-    more trials at the next points of the one sequence: beyond its edge if its best lies there, else within its space.
-    One that has nothing to search gets none.
+    It goes on if any best lies at an edge of our window, at most `MOST_EXTENSIONS` times. Then every optimizer gets
+    `extra(trials)` more trials at the next points of the one sequence: beyond its edge if its best lies there, else
+    within its space, as is any range that the user gave. One that has nothing to search gets none.
 
     Args:
         tunings: finished tunings by label, all of the same study.
@@ -228,8 +228,8 @@ def _best_at_edge(tuning: Tuning, better: Better) -> Side | None:
 
 
 def _extendable(tuning: Tuning, better: Better) -> Side | None:
-    """Return at which edge the search can go on; a range that is not logarithmic is the user's, with hard ends."""
-    return _best_at_edge(tuning, better) if isinstance(tuning.space.dimensions.get("lr"), Log) else None
+    """Return at which edge the search can go on; the ends of a range that the user gave are hard."""
+    return _best_at_edge(tuning, better) if tuning.space.may_grow else None
 
 
 def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:

@@ -19,6 +19,7 @@ from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
+from surefoot.store.records import GIVEN_BY_USER
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Space:
     def at(self, point: Sequence[float]) -> dict[str, float]:
         """Return the configuration at a point, one position in [0, 1] for each dimension."""
         return {name: d.at(u) for (name, d), u in zip(self.dimensions.items(), point, strict=True)}
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether the search may leave the learning rates of this space: it is our own window, and no user's range."""
+        return isinstance(self.dimensions.get("lr"), Log) and self.sources.get("lr") != GIVEN_BY_USER
 
     @property
     def text(self) -> str:
@@ -127,7 +133,7 @@ def space(
     hyper = resolve(rule, framework, {"lr": 1.0, **fixed, **middles})
     names = _names(trials, hyper, fixed, given)
     found = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
-    found |= {name: (dimension, "given by the user") for name, dimension in given.items()}
+    found |= {name: (dimension, GIVEN_BY_USER) for name, dimension in given.items()}
     made = Space({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
     _check_legal(rule, hyper, made)
     return made

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis import Arm, Row, Summary, group, summarize, table, tuning_warnings
+from surefoot.analysis.planned_search import PlannedSearch, planned_searches
 from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
 from surefoot.files import write_whole
 from surefoot.report import provenance
@@ -87,7 +88,7 @@ def render(
         "looks": {look.label: look for look in (*looks, *tuned)},
         "published": reference_table(references, arms, summary.scale),
         **_verdict(summary),
-        **_tables(summary, looks, tuned),
+        **_tables(summary, looks, tuned, planned_searches(design)),
         **_provenance(records, summary, arms, looks),
     }
     return _template().render(
@@ -106,7 +107,9 @@ def _verdict(summary: Summary) -> dict[str, Any]:
     return {"ties": ties_in_words(summary), "warnings": summary.warnings}
 
 
-def _tables(summary: Summary, looks: Sequence[Style], tuned: Sequence[Style]) -> dict[str, Any]:
+def _tables(
+    summary: Summary, looks: Sequence[Style], tuned: Sequence[Style], planned: Mapping[str, PlannedSearch]
+) -> dict[str, Any]:
     tuning, scale = summary.tuning, summary.scale
     return {
         "header": (*table(summary).header, *further_header(summary)),
@@ -119,7 +122,7 @@ def _tables(summary: Summary, looks: Sequence[Style], tuned: Sequence[Style]) ->
         "ledger": ledger(tuning, tuned, scale),
         "how_tuned": how_tuned(tuning) if tuning else "",
         "good": within(tuning, scale),
-        "tuning_warnings": tuning_warnings(tuning),
+        "tuning_warnings": tuning_warnings(tuning, planned),
     }
 
 

@@ -128,6 +128,10 @@ class Record:
         return Metric(**self.protocol.get("metric", {}))
 
 
+GIVEN_BY_USER = "given by the user"
+"""Whence a range comes, in a design, that a user gave: the search never leaves it."""
+
+
 @dataclass(frozen=True)
 class Design:
     """What a study decided before its first trial: the protocol, the optimizers, the seeds, what tuning tries.
