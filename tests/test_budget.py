@@ -1,5 +1,7 @@
 """Budgets: what their text means, and what so many seconds buy."""
 
+from dataclasses import replace
+
 import pytest
 
 from surefoot.comparison.budget import (
@@ -9,6 +11,7 @@ from surefoot.comparison.budget import (
     Budget,
     Sizing,
     Timing,
+    once,
     parse_budget,
     size,
 )
@@ -79,6 +82,24 @@ def test_more_time_buys_epochs_first_then_trials_and_seeds():
 def test_what_the_user_fixed_stays():
     assert sized(5000, trials=10, epochs=3, seeds=7) == Sizing(3, 10, 7)
     assert sized(5000, trials=0).trials == 0
+
+
+def test_what_a_worker_does_once_is_not_charged_to_every_trial():
+    """The review's case: 0.9 s of a process's first step stood on each of 28 trials of 0.1 s."""
+    warm = {label: Timing(0.02, 0.001, 1e-5, keeping=0.01) for label in TIMINGS}
+    cold = {label: replace(timing, cold=3.0) for label, timing in warm.items()}
+    wanted, budget = Sizing(5, 8, 5), Budget(seconds=20)
+    assert once(cold) == 3.0
+    assert size(20, 2, cold, PROTOCOL, wanted, budget) == size(20 - 3 / MARGIN, 2, warm, PROTOCOL, wanted, budget)
+    assert warm["a"].trial(PROTOCOL, 5) == pytest.approx(0.02 + 5 * (100 * 0.001 + 0.01) + (5 * 100 + 300) * 1e-5)
+
+
+def test_a_refusal_names_the_budget_that_was_given_and_not_what_the_pilot_left_of_it():
+    cold = {label: replace(timing, cold=2.0) for label, timing in TIMINGS.items()}
+    with pytest.raises(UsageError, match=r"a budget of 5 s is too small.*timing and starting take 8 s") as refused:
+        size(-1, 2, cold, PROTOCOL, Sizing(5, 8, 5), Budget(seconds=5))
+    needed = float(str(refused.value).split("about ")[1].split(" s")[0])
+    assert size(needed - 6, 2, cold, PROTOCOL, Sizing(5, 8, 5), Budget(seconds=needed)).epochs == 1
 
 
 def test_a_budget_that_is_too_small_says_what_would_do():

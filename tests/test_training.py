@@ -2,11 +2,13 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from surefoot.comparison import training
 from surefoot.comparison.arm import parse_arms
 from surefoot.comparison.events import Diverged, EpochDone, Finished, Progress, Started
 from surefoot.comparison.protocol import Protocol
@@ -125,6 +127,22 @@ def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(monkeypat
     events = run(trial(epochs=1))
     assert not once
     assert events[1].epoch.seconds < 0.4
+
+
+def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_once(monkeypatch):
+    once, original = [0.5], RuleOptimizer.step
+
+    def step(self):
+        time.sleep(once.pop() if once else 0)
+        original(self)
+
+    monkeypatch.setattr(RuleOptimizer, "step", step)
+    monkeypatch.setattr(training, "PILOT_SECONDS", 0.05)
+    _, told = run(replace(trial(), purpose="pilot"))
+    assert not once
+    assert told.setup < 0.4
+    assert told.cold > 0.1
+    assert 0 < told.saving < 0.4
 
 
 def test_a_last_batch_of_one_image_counts_as_one():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.search import FIRST_TUNING_SEED, MOST_EXTENSIONS, extra
@@ -38,16 +39,27 @@ class Budget:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds that one optimizer takes: to begin a trial, for a training step, to evaluate one example."""
+    """Seconds that one optimizer takes: to begin a trial, for a step, to evaluate an example, to keep an epoch.
+
+    `cold` is what a worker takes once, to start and to begin its first trial.
+    """
 
     setup: float
     step: float
     example: float
+    keeping: float = 0.0
+    cold: float = 0.0
 
     def trial(self, protocol: Protocol, epochs: int) -> float:
         """Seconds of a whole trial."""
         examples = epochs * protocol.validation_size + protocol.validation_size + protocol.test_size
-        return self.setup + epochs * protocol.steps_per_epoch * self.step + examples * self.example
+        each = protocol.steps_per_epoch * self.step + self.keeping
+        return self.setup + epochs * each + examples * self.example
+
+
+def once(timings: Mapping[str, Timing]) -> float:
+    """Return the seconds that every worker takes once; what one has compiled, the others find in the cache."""
+    return max((timing.cold for timing in timings.values()), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ def size(
     """Return what the seconds can buy.
 
     Args:
-        seconds: that are left.
+        seconds: that are left of those that the user gave.
         workers: trials at a time.
         timings: of every optimizer.
         protocol: of a trial.
@@ -90,13 +102,16 @@ def size(
     """
     least = _least(fixed)
     for epochs in [fixed.epochs] if fixed.epochs else range(wanted.epochs, 0, -1):
-        rounds = int(_rounds(MARGIN * seconds, workers, timings, protocol, epochs))
+        rounds = int(_rounds(MARGIN * seconds - once(timings), workers, timings, protocol, epochs))
         if rounds >= least:
             return _shared_out(epochs, rounds, fixed)
-    cost = least * sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values()) / workers / MARGIN
+    given = fixed.seconds or seconds
+    training = least * sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values()) / workers
+    cost = given - seconds + (once(timings) + training) / MARGIN
     raise UsageError(
-        f"a budget of {seconds:.0f} s is too small: {least} trials of {len(timings)} optimizers, the fewest that can "
-        f"be compared, take about {cost:.0f} s. Give more time, fewer optimizers, fewer epochs or less data."
+        f"a budget of {given:g} s is too small: {least} trials of {len(timings)} optimizers, the fewest that can be "
+        f"compared, take about {ceil(cost)} s, of which timing and starting take {given - seconds + once(timings):.0f} "
+        "s. Give more time, fewer optimizers, fewer epochs or less data."
     )
 
 

@@ -62,12 +62,18 @@ class Failed:
 
 @dataclass(frozen=True)
 class Timed:
-    """The trial was not to be trained, only timed: seconds to begin it, of a training step, to evaluate an example."""
+    """The trial was not to be trained, only timed.
+
+    Seconds to begin it, of a training step, to evaluate an example, to make a checkpoint; and `cold`, those that only
+    the first trial of a process takes longer to begin.
+    """
 
     key: str
     setup: float
     step: float
     example: float
+    saving: float
+    cold: float
 
 
 Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.budget import Timing
+from surefoot.comparison.budget import Timing, once
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
 from surefoot.comparison.executor import Engine, Executor, open_executor
@@ -73,6 +73,7 @@ class Plan:
         tried: set[str] = set()
         with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
             executor: Executor | None = None
+            cold = once(self.timings)
             while todo := self._next(store, tried, clock):
                 tried |= {trial.key for trial in todo}
                 if executor is None:
@@ -81,7 +82,8 @@ class Plan:
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
                 if self.timings:
-                    clock.pace = (time.monotonic() - begun) / self._wall(todo)
+                    clock.pace = (time.monotonic() - begun) / (self._wall(todo) + cold)
+                    cold = 0.0
         return self.records(store)
 
     def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:

@@ -85,11 +85,13 @@ class Training:
         self._start()
 
     def _pilot(self) -> None:
-        """Time the beginning, some steps and some evaluation, for about a second each, and emit the times."""
+        """Time the beginning, some steps, some evaluation and a checkpoint, for a second each at most; emit the times.
+
+        The beginning is timed twice: only a process's first trial pays for what it loads and compiles.
+        """
         self.emit(Started(self.trial.key, 0))
-        begun = time.perf_counter()
-        self._warm_up()
-        setup, start = time.perf_counter() - begun, time.perf_counter()
+        first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
+        start = time.perf_counter()
         with contextlib.suppress(DivergedError):
             for index in torch.split(self._order(), self.protocol.batch_size):
                 self._step(index, 0, [])
@@ -101,7 +103,8 @@ class Training:
             self._evaluate(self.validation, limit=EVALUATION_BATCH)
         evaluating = (time.perf_counter() - start) / examples
         step = statistics.median(self.step_seconds)
-        self.emit(Timed(self.trial.key, setup, step, evaluating))
+        saving = _seconds(self._checkpoint)
+        self.emit(Timed(self.trial.key, setup, step, evaluating, saving, max(0.0, first - setup)))
 
     def _run_epoch(self) -> None:
         self.epoch += 1
@@ -215,6 +218,13 @@ class Training:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
+
+
+def _seconds(what: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    start = time.perf_counter()
+    what()
+    return time.perf_counter() - start
 
 
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
