@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import vl_convert
 
 from samples import DESIGN, article, diverged, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table
@@ -21,11 +22,12 @@ from surefoot.report.page import render
 from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.raw import packed
 from surefoot.report.reference import reference_table
-from surefoot.report.scales import ticks
+from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.thin import left_out, thinned
 from surefoot.store.records import Metric
 
 ACCURACY, ERROR = Metric(), Metric("error", "min")
+LOSS = Metric("loss", "min", share=False)
 PERPLEXITY, SCORE = Metric("perplexity", "min", share=False), Metric("score", "max", share=False)
 
 
@@ -42,6 +44,7 @@ def domain(axis):
         (PERPLEXITY, [3.0, 50.0], ["log", "linear"], False),
         (SCORE, [-3.0, 50.0], ["linear"], False),
         (None, [0.1, 0.09], ["log", "linear"], False),
+        (LOSS, [0.1, 0.09], ["log", "linear"], False),
         (None, [-0.1, 0.09], ["linear"], False),
     ],
 )
@@ -67,6 +70,52 @@ def test_a_narrow_axis_still_has_ticks():
     assert ticks((0.02, 0.055)) == [0.02, 0.025, 0.03, 0.04, 0.05]
     assert ticks((0.03, 0.055)) == [0.03, 0.04, 0.05]
     assert ticks((0.01, 1.0)) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+
+
+def test_counted_ticks_are_round():
+    def values(low, high):
+        return counting_axis("epoch", (low, high)).axis.to_dict()["values"]
+
+    assert values(1, 5) == [1, 2, 3, 4, 5]
+    assert values(1, 30) == [5, 10, 15, 20, 25, 30]
+    assert values(1, 100) == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+
+
+def test_ticks_are_written_as_people_write_them():
+    axis = linear_axis("loss", (0, 1)).axis.to_dict()
+    assert "format" not in axis, "d3 would write 250 as 2.5e+2 where ticks are 50 apart"
+    assert axis["labelExpr"] == NUMBER
+    spec = {
+        "data": {"values": [{"x": x} for x in (1e-7, 0.0005, 0.1 + 0.2, 250, 24_000, 3e6, -250)]},
+        "mark": "point",
+        "encoding": {"x": {"field": "x", "type": "ordinal", "axis": axis}},
+    }
+    drawn = re.findall(r">([^<>]+)</text>", vl_convert.vegalite_to_svg(spec))
+    assert {"1e-7", "0.0005", "0.3", "250", "24,000", "3e6", "\u2212250"} <= set(drawn)
+
+
+def judged_by_loss(record):
+    """The trial as one of a regression: the metric is the loss."""
+
+    def same(one, *parts):
+        return replace(one, **{f"{part}_metric": getattr(one, f"{part}_loss") for part in parts})
+
+    epochs = tuple(same(epoch, "train", "validation") for epoch in record.epochs)
+    outcome = record.outcome and same(record.outcome, "train", "test")
+    return replace(record, epochs=epochs, outcome=outcome, protocol={**record.protocol, "metric": vars(LOSS)})
+
+
+def test_a_study_that_is_judged_by_its_loss_shows_it_once():
+    records = [judged_by_loss(record) for record in article(3)]
+    published = Reference("theirs", {1: 0.9, 5: 0.95})
+    curves = figures(group(records), [published])[0]
+    assert curves.title == "Loss while training"
+    assert [panel.title for panel in curves.panels] == ["Training loss", "Validation loss"]
+    assert [switch.legend for switch in curves.switches] == ["Against", "Time axis", "Loss axis"]
+    assert [row["validation_loss"] for row in curves.spec()["datasets"]["published"]] == [0.9, 0.95]
+    rings = curves.spec()["datasets"]["tested"]
+    assert [row["validation_loss"] for row in rings][:1] == [pytest.approx(summarize(records).rows[0].test_loss.mean)]
+    assert "validation_metric" not in rings[0]
 
 
 def test_thinning_keeps_the_ends_and_says_so():

@@ -20,7 +20,7 @@ from surefoot.report.reference import Reference
 from surefoot.report.thin import LINE, thinned
 from surefoot.store.records import Epoch, Metric, Record
 
-MEASURES = ("train_loss", "validation_loss", "train_metric", "validation_metric")
+PARTS = ("train", "validation")
 ENDS = ("y", "low", "high")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
@@ -34,9 +34,15 @@ Kinds = dict[str, Quantity]
 
 
 def quantities(arms: Sequence[Arm]) -> Kinds:
-    """The two quantities of a study: its loss and its metric."""
+    """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
     metric = arms[0].trials[0].metric if arms else Metric()
-    return {"loss": Quantity("loss"), "metric": Quantity(metric.name, metric)}
+    other = {} if metric.name == "loss" else {"metric": Quantity(metric.name, metric)}
+    return {"loss": Quantity("loss"), **other}
+
+
+def measures(kinds: Kinds) -> tuple[str, ...]:
+    """What an epoch has of each quantity: the names of the curves, one panel each."""
+    return tuple(f"{part}_{kind}" for kind in kinds for part in PARTS)
 
 
 def interval_is_drawn(arms: Sequence[Arm]) -> bool:
@@ -60,17 +66,17 @@ def rows_of(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[dict[
 
 def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float | None]:
     """What an axis must show: every seed that is averaged, else single trials; a diverging one leaves the picture."""
-    measures = [measure for measure in MEASURES if measure.endswith(kind)]
     quantity = quantities(arms)[kind]
+    both = measures({kind: quantity})
     seen = [
         quantity.height(getattr(epoch, measure))
         for arm in arms
         for trial in arm.finished
         for epoch in trial.epochs
-        for measure in measures
+        for measure in both
     ]
     other = data["tested"] + data["published"] + ([] if seen else data["single"])
-    return seen + [row.get(f"{measure}_y") for row in other for measure in measures]
+    return seen + [row.get(f"{measure}_y") for row in other for measure in both]
 
 
 def _not_averaged(arm: Arm) -> list[Record]:
@@ -84,7 +90,7 @@ def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]
         clock = [times(epoch, arm.trials[0].protocol) for epoch in epochs]
         row: dict[str, Any] = {"optimizer": arm.label, "seeds": len(epochs)} | clock[0]
         row["seconds"] = fmean(epoch.seconds for epoch in epochs)
-        for measure in MEASURES:
+        for measure in measures(kinds):
             values = [getattr(epoch, measure) for epoch in epochs]
             row |= _measured(measure, values, kinds) | _band(measure, values, kinds, interval)
         yield row
@@ -109,7 +115,7 @@ def _single(trial: Record, arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
     for epoch in epochs:
         row: dict[str, Any] = {"optimizer": trial.label, "seed": trial.seed} | times(epoch, trial.protocol)
         row["end"] = epoch is epochs[-1] and trial in arm.diverged
-        for measure in MEASURES:
+        for measure in measures(kinds):
             row |= _measured(measure, [getattr(epoch, measure)], kinds)
         yield row
 
@@ -122,8 +128,9 @@ def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
     last: list[Epoch] = [epoch for epoch, _ in found]
     row: dict[str, Any] = {"optimizer": arm.label, "seeds": len(found)} | times(last[0], arm.trials[0].protocol)
     row["seconds"] = fmean(epoch.seconds for epoch in last)
-    row |= _measured("validation_loss", [outcome.test_loss for _, outcome in found], kinds)
-    yield row | _measured("validation_metric", [outcome.test_metric for _, outcome in found], kinds)
+    for kind in kinds:
+        row |= _measured(f"validation_{kind}", [getattr(outcome, f"test_{kind}") for _, outcome in found], kinds)
+    yield row
 
 
 def _published(one: Reference, arms: Sequence[Arm], kinds: Kinds) -> Iterable[dict[str, Any]]:
@@ -134,4 +141,10 @@ def _published(one: Reference, arms: Sequence[Arm], kinds: Kinds) -> Iterable[di
         row: dict[str, Any] = {"label": one.label, "source": one.source, "epoch": epoch, "seconds": None}
         row["optimizer"] = one.optimizer if one.optimizer in known else ""
         row |= {"step": epoch * steps} if steps else {}
-        yield row | _measured(one.measure, [value], kinds)
+        yield row | _measured(_drawn_as(one.measure, kinds), [value], kinds)
+
+
+def _drawn_as(measure: str, kinds: Kinds) -> str:
+    """The curve that a published figure stands beside: the metric's is the loss's where there is no other."""
+    part, kind = measure.split("_")
+    return f"{part}_{kind if kind in kinds else 'loss'}"

@@ -16,7 +16,7 @@ import altair as alt
 
 from surefoot.analysis import Arm
 from surefoot.report.clocks import EPOCHS, Clock, clock_switch, clocks
-from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, MEASURES, heights, interval_is_drawn, quantities, rows_of
+from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, heights, interval_is_drawn, measures, quantities, rows_of
 from surefoot.report.figure import Figure, Panel, Rows, Switch, View, chart_of, colour, lines, shape
 from surefoot.report.quantity import Growth, Quantity
 from surefoot.report.reference import Reference
@@ -54,7 +54,7 @@ class Look:
 def curves(
     arms: Sequence[Arm], looks: Sequence[Style], clock: Clock = EPOCHS, references: Sequence[Reference] = ()
 ) -> Figure:
-    """Four panels: a file shows them against `clock`, the page against any clock that the protocol tells."""
+    """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells."""
     data, singles = rows_of(arms, references)
     kinds = quantities(arms)
     axes = {kind: quantity.axes(heights(arms, data, kind)) for kind, quantity in kinds.items()}
@@ -63,9 +63,9 @@ def curves(
     some = data["averaged"] or data["single"]
     return Figure(
         name=f"curves-{clock.field}",
-        title=f"Loss and {kinds['metric'].title} while training",
+        title=f"{' and '.join(['Loss', *(kinds[kind].title for kind in kinds if kind != 'loss')])} while training",
         caption=" ".join([CAPTION, *_how_drawn(arms, look), *left_out(*singles, "single trials")]),
-        panels=tuple(_panel(measure, look) for measure in MEASURES) if some else (),
+        panels=tuple(_panel(measure, look) for measure in measures(kinds)) if some else (),
         datasets=look.data,
         columns=2,
         legend=True,
@@ -81,9 +81,9 @@ def _growths(look: Look) -> Iterator[Switch]:
 
 def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
     seeds = max((len(arm.finished) for arm in arms), default=0)
-    metric = look.quantities["metric"]
-    if metric.is_reversed:
-        yield STRETCHED.format(metric.title)
+    for quantity in look.quantities.values():
+        if quantity.is_reversed:
+            yield STRETCHED.format(quantity.title)
     if seeds > 1:
         band = "the 95 % interval of that mean" if interval_is_drawn(arms) else "from the lowest to the highest seed"
         yield f"Line: mean over up to {seeds:,} seeds; band: {band}."

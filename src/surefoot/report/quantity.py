@@ -2,7 +2,7 @@
 
 A loss or any metric goes through here, so no figure knows what the task measures. A share of which more is better (an
 accuracy) is drawn as its error; a share of which less is better as it is; anything else as it is, on a logarithmic
-axis where all values are above zero, and for a metric span more than a decade.
+axis where all values are above zero, and for a metric other than the loss span more than a decade.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Quantity:
         return next(iter(self.axes(heights).values()))
 
     def _prefers_log(self, heights: Sequence[float]) -> bool:
-        if self.metric is None or self.is_share:
+        if self.metric is None or self.metric.name == "loss" or self.is_share:
             return True
         return bool(heights) and max(heights) > 10 * min(heights)
 

@@ -7,8 +7,9 @@ the logarithmic one 98 % and 99 % are as far apart as they are in errors made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from math import ceil, floor, isfinite, log10
 from typing import Any
 
@@ -16,10 +17,18 @@ import altair as alt
 
 ERROR = "format(100 * datum.value, '~g') + ' %'"
 SHARE = "format(100 - 100 * datum.value, '.6~r') + ' %'"
-
+NUMBER = (
+    "datum.value != 0 && (abs(datum.value) < 1e-4 || abs(datum.value) >= 1e6)"
+    " ? replace(format(datum.value, '.6~e'), '+', '') : format(datum.value, ',.6~r')"
+)
+"""Digits as long as they are short, then as they are typed: 250, 20,000 and 1e6. A d3 format of the axis itself would
+be given the precision of its ticks, and write 2.5e+2.
+"""
 
 FINER = ((1, 2, 5), (1, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
 FEWEST_TICKS = 4
+MOST_COUNTED = 10
+"""Ticks of an axis that counts."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,16 @@ def linear_axis(title: str, domain: tuple[float, float], *, label: str | None = 
 def counting_axis(title: str, domain: tuple[float, float]) -> Axis:
     """A linear axis of whole numbers, such as epochs or trials."""
     low, high = domain
-    whole = list(range(ceil(low), floor(high) + 1, 1 + floor(high - low) // 9))
+    step = next(step for step in _round_steps() if (high - low) / step < MOST_COUNTED)
+    whole = list(range(ceil(low / step) * step, floor(high) + 1, step))
     scale = alt.Scale(type="linear", domain=[low, high] if high > low else [low - 1, low + 1], padding=10, nice=False)
     return Axis(scale, alt.Axis(title=title, values=whole, format=",d", grid=False))
 
 
+def _round_steps() -> Iterator[int]:
+    """1, 2, 5, 10, 20 and so on."""
+    return (step * 10**power for power in count() for step in (1, 2, 5))
+
+
 def _text(label: str | None) -> dict[str, Any]:
-    return {"labelExpr": label} if label else {"format": "~g"}
+    return {"labelExpr": label or NUMBER}
