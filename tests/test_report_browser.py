@@ -27,7 +27,15 @@ def files(tmp_path_factory):
     published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
     write_report(plain, folder / "plain.html", references=[published])
     write_report(tuned(4, 6), folder / "tuned.html", design=DESIGN)
+    write_report(lost(tuned(4, 6)), folder / "lost.html")
     return folder
+
+
+def lost(records):
+    """A study with every column: tuned, a trial diverged for a long reason, a metric with a long name."""
+    metric = {"name": "balanced classification accuracy", "better": "max", "share": True}
+    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in records]
+    return [*records[:-1], replace(diverged(records[-1]), reason="training loss became inf at step 82 (epoch 12)")]
 
 
 @pytest.fixture
@@ -81,6 +89,13 @@ def test_every_chart_is_drawn_and_nothing_sticks_out(opened, name, width, scheme
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 22, 27)"
     assert dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_the_results_fit_a_wide_screen_and_the_settings_a_phone(opened, name):
+    for width, table in ((1400, "Table of results"), (390, "Table of settings")):
+        box = opened(name, viewport={"width": width, "height": 900}).locator(f'[aria-label="{table}"]')
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
 
 
 def test_the_clock_switches(opened):

@@ -1,4 +1,4 @@
-"""What the page adds to the result table: the settings below a name, divergence and what tuning gained.
+"""What the page adds to the result table: the settings below a name, and what tuning gained.
 
 The terminal has tables of their own for these; on the page a reader looks for them in the row of the optimizer.
 """
@@ -18,17 +18,13 @@ def setting(row: Row, tuning: TuningRow | None) -> str:
 
 def further_header(summary: Summary) -> tuple[str, ...]:
     """The headings of the columns that say something in this study."""
-    diverged = any(row.diverged for row in summary.rows)
-    gained = any(row.gain for row in summary.tuning)
-    return (*(["Diverged"] if diverged else []), *(["Gain"] if gained else []))
+    return ("Gain",) if any(row.gain for row in summary.tuning) else ()
 
 
-def further(row: Row, tuning: TuningRow | None, summary: Summary) -> tuple[str, ...]:
+def further(tuning: TuningRow | None, summary: Summary) -> tuple[str, ...]:
     """The cells under `further_header`."""
-    share = f"{100 * row.divergence.value:.0f} %" if row.divergence else MISSING
     gain = with_bounds(tuning.gain, summary.scale.signed) if tuning else MISSING
-    cells = {"Diverged": share, "Gain": gain}
-    return tuple(cells[name] for name in further_header(summary))
+    return tuple(gain for _ in further_header(summary))
 
 
 def _short(value: object) -> str:
