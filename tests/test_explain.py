@@ -32,6 +32,7 @@ from surefoot.explain.sliders import settable, slider
 from surefoot.explain.surfaces import SURFACES
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rules import RULES
+from surefoot.update import update
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -132,6 +133,29 @@ def test_the_family_has_every_rule_and_each_builds_on_an_earlier_one():
         assert not kin.parent or order.index(kin.parent) < order.index(name)
         assert all(claim.text.endswith(".") and claim.source for claim in (*kin.use, *kin.avoid))
     assert [name for name, kin in KIN.items() if not kin.parent] == ["sgd"]
+
+
+def rates_of(rule, framework, gradients):
+    """The rate of one weight at each step."""
+    own, rates = RULES[rule], []
+    hyper = shown(rule, framework, {"lr": 0.01})
+    state = own.starts(hyper)
+    for t, g in enumerate(gradients, start=1):
+        _, state, step = update(own, 0.0, g, state, t, hyper)
+        rates.append(float(step.rate))
+    return np.array(rates)
+
+
+@pytest.mark.parametrize(
+    ("rule", "framework", "rises"),
+    [("amsgrad", "torch", True), ("amsgrad", "keras", True), ("amsgrad", "optax", False), ("amsgrad", "paper", False)]
+    + [("adagrad", framework, False) for framework in FRAMEWORKS],
+)
+def test_whether_a_rate_can_rise_again_is_as_it_is_said(rule, framework, rises):
+    noise = np.random.default_rng(7).standard_normal(1000)
+    early, late = np.array([10.0, *[0.1] * 999]), noise * np.geomspace(1e-3, 1e3, 1000)
+    rising = [np.diff(rates_of(rule, framework, gradients)).max() > 1e-12 for gradients in (early, late)]
+    assert any(rising) == rises
 
 
 KERAS = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}

@@ -60,7 +60,7 @@ class AdaBound(NamedOptimizer):
 
 @register
 class AMSBound(NamedOptimizer):
-    """AdaBound whose divisor never shrinks: `AdaBound(amsbound=True)` under its own name."""
+    """AdaBound that never forgets its largest mean square: `AdaBound(amsbound=True)` under its own name."""
 
     rule_name = "amsbound"
     state_names = MOMENTS

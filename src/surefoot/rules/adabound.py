@@ -62,5 +62,5 @@ adabound = bounded(_adam, "adabound", "Adam whose rates are clipped between two 
 amsbound = bounded(
     _adam.variant("amsgrad", "", pin={"amsgrad": True}, source=""),
     "amsbound",
-    "AdaBound whose divisor never shrinks, as AMSGrad's.",
+    "AdaBound that never forgets its largest mean square.",
 )

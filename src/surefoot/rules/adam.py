@@ -3,6 +3,10 @@
 Where eps stands decides what it means. The paper's algorithm, torch and optax add it to the corrected root; Keras,
 TensorFlow and AdaBound's authors add it to the uncorrected one (`eps_hat`), which is eps / sqrt(1 - beta2^t) in the
 other form: 32 times as much on the first step.
+
+Where AMSGrad takes its maximum decides what it promises. In the paper, which corrects nothing, and in optax, which
+takes it over the corrected mean square, no rate rises while lr stays. torch and Keras take it before they correct its
+bias: after a large first gradient the rate falls, and rises again.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ def adam(
 
 amsgrad = adam.variant(
     "amsgrad",
-    "Adam whose divisor never shrinks, so that no weight's rate rises again.",
+    "Adam that never forgets its largest mean square.",
     pin={"amsgrad": True},
     source="Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237",
 )

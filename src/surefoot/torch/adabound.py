@@ -87,7 +87,7 @@ class AdaBound(TorchOptimizer):
 
 
 class AMSBound(AdaBound):
-    """AdaBound whose divisor never shrinks: `AdaBound(amsbound=True)` under its own name."""
+    """AdaBound that never forgets its largest mean square: `AdaBound(amsbound=True)` under its own name."""
 
     fixed: ClassVar[Mapping[str, Any]] = {"amsbound": True}
 
