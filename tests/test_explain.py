@@ -25,8 +25,10 @@ from surefoot.explain.explanation import Explanation
 from surefoot.explain.family import KIN, tree
 from surefoot.explain.forms import Library
 from surefoot.explain.noise import noise
+from surefoot.explain.page import render
 from surefoot.explain.path import GRID, walk
 from surefoot.explain.plot import plot
+from surefoot.explain.rule_html import FONTS, rule_html
 from surefoot.explain.serve import server_of
 from surefoot.explain.sliders import settable, slider
 from surefoot.explain.surfaces import SURFACES
@@ -249,6 +251,21 @@ def test_the_server_shows_the_page_and_nothing_else(tmp_path):
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_formulas_have_a_font_for_mathematics_wherever_they_are_drawn():
+    written = f"font-family: {FONTS}"
+    assert written.replace("'", '"') in render()
+    assert written.replace("'", '"') in (Path(__file__).parents[1] / "docs" / "static" / "site.css").read_text()
+    html = rule_html(RULES["adam"])
+    assert html.count(written) == html.count("<math")
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adadelta"])
+def test_code_in_a_sentence_is_shown_without_backticks(surefoot_command, rule):
+    assert "`" in RULES[rule].doc
+    assert "`" not in surefoot_command("explain", rule)[1] + rule_html(RULES[rule]) + Library().rule(RULES[rule])["doc"]
+    assert re.search("<code>(momentum|lr)</code>", rule_html(RULES[rule]))
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adabound"])

@@ -111,7 +111,7 @@ class Explanation:
         return {
             "rule": self.rule.name,
             "title": self.kin.title,
-            "does": self.rule.doc,
+            "does": plain(self.rule.doc),
             "parent": self.kin.parent or None,
             "adds": self.kin.adds,
             "source": self.rule.source,
@@ -135,6 +135,11 @@ def family_json() -> list[dict[str, Any]]:
         {"rule": name, "title": kin.title, "parent": kin.parent or None, "adds": kin.adds, "source": RULES[name].source}
         for name, kin in KIN.items()
     ]
+
+
+def plain(text: str) -> str:
+    """Return a docstring as it is read where code cannot be set apart: without backticks."""
+    return text.replace("`", "")
 
 
 def _letter(name: str, value: float) -> Letter:

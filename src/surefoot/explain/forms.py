@@ -17,6 +17,7 @@ from surefoot.compiler.emit.walk import write
 from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
+from surefoot.explain.explanation import plain
 from surefoot.explain.sliders import settable, slider
 from surefoot.rule import Rule
 
@@ -49,7 +50,7 @@ class Library:
         sliders = [slider(rule, name, {values[name] for values in meanings.values()}) for name in names]
         return {
             "name": rule.name,
-            "doc": rule.doc,
+            "doc": plain(rule.doc),
             "source": rule.source,
             "sliders": [one.to_json() for one in sliders],
             "conventions": {

@@ -5,12 +5,16 @@ All of it with the rule's own defaults, and self-contained: no script, no style 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
 from surefoot.compiler.emit import formula, mathml
 from surefoot.explain.explanation import Explanation, Letter
 from surefoot.rule import Rule
+
+FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
+"""Fonts for formulas. Where a browser finds none by itself, parentheses do not grow and roots cross what is below."""
 
 
 def rule_html(rule: Rule) -> str:
@@ -20,15 +24,25 @@ def rule_html(rule: Rule) -> str:
         rule: any rule whose formula can be drawn.
     """
     one = Explanation(rule, "torch", rule.complete({}))
-    lines = "".join(mathml.emit(one.graph, formula.zeros_of(one.hyper)))
+    lines = "".join(_styled(line) for line in mathml.emit(one.graph, formula.zeros_of(one.hyper)))
     rows = "".join(_row(letter) for letter in one.letters)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Symbol", "Name", "Default", "Legal", "Meaning"))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    return f"<h4>{escape(rule.name)}</h4><p>{escape(rule.doc)}</p>{lines}{table}{''.join(_notes(rule))}"
+    return f"<h4>{escape(rule.name)}</h4><p>{_code(escape(rule.doc))}</p>{lines}{table}{''.join(_notes(rule))}"
+
+
+def _styled(line: str) -> str:
+    """Return a line with room above and below it, in a font for mathematics: a notebook brings neither."""
+    return line.replace("<math", f'<math style="display: block math; margin: 0.6em 0; font-family: {FONTS}"', 1)
+
+
+def _code(text: str) -> str:
+    """Return a text in which what stands between backticks is code."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", text)
 
 
 def _row(letter: Letter) -> str:
-    symbol = f"<math>{mathml.symbol(letter.name)}</math>"
+    symbol = f'<math style="font-family: {FONTS}">{mathml.symbol(letter.name)}</math>'
     cells = (escape(text) for text in (f"{letter.value:g}", letter.legal, letter.meaning))
     return (
         f'<tr><th scope="row">{symbol}</th><td>{escape(letter.name)}</td>{"".join(f"<td>{c}</td>" for c in cells)}</tr>'

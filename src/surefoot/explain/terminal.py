@@ -9,7 +9,7 @@ from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
 from surefoot.explain.differences import Difference, defaults, forms, spellings
 from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
 from surefoot.explain.explanation import STEPS as WALK
-from surefoot.explain.explanation import Explanation, Letter
+from surefoot.explain.explanation import Explanation, Letter, plain
 from surefoot.explain.family import KIN, Claim, tree
 from surefoot.explain.path import GRID
 from surefoot.explain.plot import plot
@@ -72,7 +72,7 @@ def _head(one: Explanation) -> str:
     parent = f"Beyond {KIN[one.kin.parent].title}, it {one.kin.adds}." if one.kin.parent else ""
     call = convention(one.rule.name, one.framework).call
     where = f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
-    parts = [f"{one.kin.title}: {one.rule.doc}", parent, f"Paper: {one.rule.source}.", where]
+    parts = [f"{one.kin.title}: {plain(one.rule.doc)}", parent, f"Paper: {one.rule.source}.", where]
     return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
 
 
