@@ -1,5 +1,7 @@
 """A user's own task: what is taken, what is refused with which words, and when two tasks are the same."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import surefoot
-from surefoot.errors import UsageError
+from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store.records import Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
@@ -161,6 +163,67 @@ def test_a_changed_model_loss_or_data_changes_the_fingerprint_and_nothing_else_d
     assert len({first, *(other.fingerprint for other in others)}) == 5
 
 
+class Labels(Squares):
+    """Examples of which a span in the middle has another label than it should."""
+
+    def __init__(self, wrong=()):
+        self.wrong = wrong
+
+    def __len__(self):
+        return 2000
+
+    def __getitem__(self, i):
+        return torch.full((3,), float(i)), (i + (i in self.wrong)) % 2
+
+
+def test_a_change_in_the_middle_of_a_data_set_changes_the_fingerprint():
+    first, again, wrong = (made(data=(Labels(span), pair())).fingerprint for span in ((), (), range(900, 960)))
+    assert first == again != wrong
+
+
+class Counted(nn.Module):
+    """A model that counts the batches it has seen, by their mode."""
+
+    seen: ClassVar = []
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, inputs):
+        self.seen.append((self.training, torch.is_grad_enabled()))
+        return self.linear(inputs)
+
+
+def test_a_batch_of_each_part_is_tried_out_as_it_will_be_used(monkeypatch):
+    monkeypatch.setattr(Counted, "seen", [])
+    made(model=Counted)
+    assert Counted.seen == [(True, True), (False, False), (False, False)]
+
+
+def test_a_factory_that_sets_its_own_seed_is_warned_of():
+    def same():
+        torch.manual_seed(0)
+        return net()
+
+    with pytest.warns(SurefootWarning, match="the same initial weights for every seed"):
+        made(model=same)
+
+
+def test_a_model_that_starts_from_zeros_is_not():
+    def zeros():
+        model = nn.Linear(3, 2)
+        nn.init.zeros_(model.weight)
+        nn.init.zeros_(model.bias)
+        return model
+
+    made(model=zeros)  # pytest would raise the warning
+
+
+def test_layers_that_take_their_size_from_the_first_batch_may_be_used():
+    assert made(model=lambda: nn.LazyLinear(2)).fingerprint
+
+
 SHARED = net()
 
 
@@ -189,7 +252,10 @@ def broken():
         ({"loss": lambda *_: 0.5}, "its loss is a float"),
         ({"metric": lambda out, _: out.mean()}, "has no direction"),
         ({"metric": "accurracy"}, "Did you mean 'accuracy'"),
-        ({"model": lambda: nn.Linear(4, 2)}, "on its first batch"),
+        ({"model": lambda: nn.Linear(4, 2)}, "on its first batch of training data"),
+        ({"data": (pair(), (pair(20)[0][:, :2], pair(20)[1]))}, "on its first batch of test data"),
+        ({"data": (pair(), (pair(9)[0], pair(9)[1] + 2), pair())}, "on its first batch of validation data: Target"),
+        ({"data": (pair(), (pair(20)[0] / 0, pair(20)[1]))}, "its loss on the test data is nan before any training"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_what_to_do(changes, words):

@@ -1,8 +1,8 @@
 """A task from a user's own model, data, loss and metric: what `surefoot.compare` makes of its arguments.
 
-It is tried out once before anything is trained, on one batch, so that a mistake is one clear message and not a failed
-trial of every optimizer. What the try-out saw is also the task's fingerprint: the initial weights, the data, the first
-loss. So a changed model is never taken for the old one, and one whose file was merely reformatted is.
+It is tried out once before anything is trained, on a batch of each part, so that a mistake is one clear message and not
+a failed trial of every optimizer. What the try-out saw is also the task's fingerprint: the initial weights, the data,
+the first loss. So a changed model is never taken for the old one, and one whose file was merely reformatted is.
 """
 
 from __future__ import annotations
@@ -77,12 +77,14 @@ def task(
     name: str = "",
     batch_size: int | None = None,
 ) -> CustomTask:
-    """Make a task of your own model and data, and try it out on one batch.
+    """Make a task of your own model and data, and try it out on a batch of each part.
 
     Args:
-        model: makes the model: a function without arguments, called once for each seed. It need not set a seed.
+        model: makes the model: a function without arguments, called once for each seed. It should set no seed itself; a
+            model whose initial weights are the same for every seed is warned of.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors (inputs, targets), a map-style
-            Dataset or a DataLoader. Without a validation part a tenth of the training examples is kept for it, at
+            Dataset or a DataLoader. Of a Dataset a hundred examples tell whether it has changed since its results were
+            stored; of tensors all do. Without a validation part a tenth of the training examples is kept for it, at
             random, the same ones each time.
         loss: the mean loss of a batch from outputs and targets; cross-entropy by default, or the model's own where its
             outputs have a `loss`. Where a batch has more than two parts the model gets all but the last; where it is a

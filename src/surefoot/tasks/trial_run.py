@@ -1,14 +1,21 @@
-"""Try a task out on one batch: what is wrong with it is told at once, and what it does is its fingerprint."""
+"""Try a task out on a batch of each part: what is wrong with it is told at once, and what it does is its fingerprint.
+
+Of the data, arrays are in the fingerprint whole. A data set that makes its examples one by one would take too long: a
+hundred of them stand for it, so that a change to a few others is not seen.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from surefoot.errors import UsageError
+from surefoot.errors import SurefootWarning, UsageError
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import Split, Task
@@ -16,25 +23,35 @@ from surefoot.tasks.task import Split, Task
 BATCH = 64
 """Examples in the batch; not the user's batch size, of which the fingerprint is not to depend."""
 
-PEEK = 8
-"""How many examples at either end stand for a data set that is not made of arrays."""
+PEEK = 100
+"""How many examples, evenly spaced, stand for a data set that is not made of arrays."""
+
+FEW = 10
+"""How many of them are held in memory at a time."""
 
 
 def examine(task: Task) -> str:
-    """Train on one batch without changing anything, and return the task's fingerprint.
+    """Measure a batch of each part without changing anything, and return the task's fingerprint.
 
     Raises:
         UsageError: the model, the data, the loss or the metric cannot be used; the message says why.
     """
     model, other = _made(task, 0), _made(task, 1)
     _check_apart(model, other)
-    loss, metric = _measured(task, model)
-    seen = hashlib.sha256(f"{task.metric} {loss:.4g} {metric:.4g}".encode())
+    _warn_if_alike(model, other)
+    model.train()
+    loss, metric = _measured(task, model, task.data.train, "training")
+    if not loss.requires_grad:
+        raise UsageError(
+            f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
+        )
+    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric.item():.4g}".encode())
     for tensor in model.state_dict().values():
         if isinstance(tensor, Tensor):
             seen.update(_bytes(tensor))
     for split in (task.data.train, task.data.validation, task.data.test):
         _add(seen, split)
+    _check_evaluation(task, model)
     return seen.hexdigest()[:16]
 
 
@@ -64,36 +81,53 @@ def _check_apart(one: nn.Module, other: nn.Module) -> None:
         )
 
 
-def _measured(task: Task, model: nn.Module) -> tuple[float, float]:
-    train = task.data.train
-    model.train()
+def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
+    """Warn of a model whose start no seed changes, unless it holds nothing but constants, such as zeros."""
+    pairs = [pair for pair in zip(one.parameters(), other.parameters(), strict=False) if not any(map(is_lazy, pair))]
+    if all(torch.equal(*pair) for pair in pairs) and any((p != p.flatten()[0]).any() for p, _ in pairs if p.numel()):
+        warnings.warn(
+            "the model factory makes the same initial weights for every seed, so that seeds differ in their batches "
+            "only and optimizers look more certain than they are. If it sets a seed (torch.manual_seed), take that "
+            "out; weights that are loaded on purpose may stay.",
+            SurefootWarning,
+            stacklevel=4,
+        )
+
+
+def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, Tensor]:
+    """Return the loss and the metric of a part's first batch, found to be numbers."""
     try:
         with seeded(0):
-            loss, metric = task.measure(model, train.batch(slice(0, min(BATCH, len(train)))))
+            loss, metric = task.measure(model, split.batch(slice(0, min(BATCH, len(split)))))
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(
-            f"task {task.name} raises {type(error).__name__} on its first batch: {error}; the model gets the inputs, "
-            "the loss and the metric get its outputs and the targets."
+            f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
+            "model gets the inputs, the loss and the metric get its outputs and the targets."
         ) from error
-    return _checked_loss(loss, task.name), _number(metric, "metric", task.name)
-
-
-def _checked_loss(loss: Any, name: str) -> float:
-    value = _number(loss, "loss", name)
-    if not loss.requires_grad:
-        raise UsageError(f"task {name}: its loss has no graph, so nothing can be learned; compute it from the outputs.")
+    for value, what in ((loss, "loss"), (metric, "metric")):
+        _check_number(value, what, task.name)
     if not torch.isfinite(loss):
-        raise UsageError(f"task {name}: its loss is {value} before any training; check the data and the loss.")
-    return value
+        raise UsageError(
+            f"task {task.name}: its loss on the {part} data is {loss.item()} before any training; check the data and "
+            "the loss."
+        )
+    return loss, metric
 
 
-def _number(value: Any, what: str, name: str) -> float:
+def _check_evaluation(task: Task, model: nn.Module) -> None:
+    """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
+    model.eval()
+    with torch.no_grad():
+        _measured(task, model, task.data.validation, "validation")
+        _measured(task, model, task.data.test, "test")
+
+
+def _check_number(value: Any, what: str, name: str) -> None:
     if not isinstance(value, Tensor) or value.numel() != 1:
         got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         raise UsageError(f"task {name}: its {what} is {got}; expected one number, the mean over the batch.")
-    return float(value.detach())
 
 
 def _add(seen: Any, split: Split) -> None:
@@ -102,10 +136,10 @@ def _add(seen: Any, split: Split) -> None:
         for array in split.arrays:
             seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
         return
-    ends = [slice(0, min(PEEK, len(split))), slice(max(0, len(split) - PEEK), len(split))]
+    places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
     with seeded(0):
-        for batch in [split.batch(end) for end in ends]:
-            _add_batch(seen, batch)
+        for some in torch.split(places, FEW):
+            _add_batch(seen, split.batch(some))
 
 
 def _add_batch(seen: Any, batch: Any) -> None:
