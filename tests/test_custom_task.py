@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 import surefoot
 from surefoot.errors import SurefootWarning, UsageError
@@ -74,6 +84,47 @@ def test_a_data_loader_brings_its_batch_size_and_its_way_of_putting_examples_tog
     inputs, targets = found.data.test.batch(torch.tensor([3, 5]))
     assert inputs[:, 0].tolist() == [6.0, 10.0]
     assert targets.tolist() == [1, 1]
+
+
+ROWS = TensorDataset(*pair())
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(ROWS, batch_size=8, shuffle=True),
+        DataLoader(ROWS, batch_size=8, sampler=SequentialSampler(ROWS)),
+        DataLoader(ROWS, batch_sampler=BatchSampler(RandomSampler(ROWS), 8, drop_last=False)),
+    ],
+)
+def test_a_loader_that_draws_every_example_once_is_its_data_set_and_its_batch_size(loader):
+    found = made(data=(loader, pair(20, 1)))
+    assert (found.batch_size, found.fingerprint) == (8, made().fingerprint)
+
+
+class TwoByTwo(BatchSampler):
+    """A batch sampler of the user's own."""
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"sampler": SubsetRandomSampler(range(10))},
+        {"sampler": WeightedRandomSampler(torch.ones(40), 40)},
+        {"sampler": RandomSampler(ROWS, replacement=True)},
+        {"sampler": RandomSampler(ROWS, num_samples=10)},
+        {"sampler": list(range(40))},
+        {"batch_sampler": BatchSampler(SubsetRandomSampler(range(10)), 2, drop_last=False)},
+        {"batch_sampler": TwoByTwo(SequentialSampler(ROWS), 2, drop_last=False)},
+    ],
+)
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_loader_that_draws_otherwise_is_refused(sampling, part):
+    data = [pair(), pair()]
+    data[part] = DataLoader(ROWS, **sampling)
+    with pytest.raises(UsageError, match=r"draws with a .*torch.utils.data.Subset\(dataset, indices\)") as refused:
+        made(data=tuple(data))
+    assert str(refused.value).startswith(("training data", "test data")[part])
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
@@ -244,6 +295,7 @@ def broken():
         ({"data": ((pair()[0], pair(39)[1]), pair())}, "training data: the arrays have [40, 39] rows"),
         ({"data": ((pair()[0][:0], pair()[1][:0]), pair())}, "training data: the arrays are empty"),
         ({"data": (Stream(), pair())}, "can only be read from its start"),
+        ({"data": (DataLoader(Stream()), pair())}, "can only be read from its start"),
         ({"data": (pair(), 7)}, "test data is a int"),
         ({"data": (pair(2), pair())}, "too few to keep 10% of them"),
         ({"loss": lambda out, y: functional.cross_entropy(out, y) * float("nan")}, "nan before any training"),

@@ -1,7 +1,8 @@
 """Examples of a user's own data: tensors, arrays, torch's Datasets and DataLoaders, all in an order that we choose.
 
 Every optimizer has to see the same batches for a seed, so of a DataLoader its data set, its batch size and its way of
-putting examples together are used; its own order and its workers are not.
+putting examples together are used; its own order and its workers are not. One that does not draw every example once an
+epoch is refused: it would be another training.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+    default_collate,
+)
 
 from surefoot.errors import UsageError
 from surefoot.tasks.arrays import Arrays
@@ -53,9 +64,11 @@ def split_of(given: Any, name: str) -> Split:
         name: of the part, for errors.
 
     Raises:
-        UsageError: something else, nothing, or inputs and targets of different lengths.
+        UsageError: something else, nothing, inputs and targets of different lengths, or a DataLoader that leaves
+            examples out or repeats them.
     """
     if isinstance(given, DataLoader):
+        _check_sampler(given, name)
         usual = given.collate_fn is default_collate
         return split_of(given.dataset, name) if usual else _examples(given.dataset, name, given.collate_fn)
     if isinstance(given, TensorDataset):
@@ -67,7 +80,10 @@ def split_of(given: Any, name: str) -> Split:
 
 def batch_size_of(given: Any) -> int | None:
     """The batch size that a DataLoader was given; None for anything else."""
-    return given.batch_size if isinstance(given, DataLoader) else None
+    if not isinstance(given, DataLoader):
+        return None
+    size: int | None = getattr(given.batch_sampler, "batch_size", given.batch_size)
+    return size
 
 
 def cut(split: Split, share: float) -> tuple[Split, Split]:
@@ -84,6 +100,21 @@ def cut(split: Split, share: float) -> tuple[Split, Split]:
         )
     order = np.random.default_rng(0).permutation(len(split))
     return _some(split, np.sort(order[taken:])), _some(split, np.sort(order[:taken]))
+
+
+def _check_sampler(loader: DataLoader[Any], name: str) -> None:
+    """Raise `UsageError` unless a loader draws every example once, in batches of one size."""
+    if isinstance(loader.dataset, IterableDataset) or not hasattr(loader.dataset, "__len__"):
+        return  # refused for what it is
+    batches = loader.batch_sampler
+    sampler: Any = batches.sampler if type(batches) is BatchSampler else batches or loader.sampler
+    whole = type(sampler) in (SequentialSampler, RandomSampler) and len(sampler) == len(loader.dataset)
+    if not whole or getattr(sampler, "replacement", False):
+        raise UsageError(
+            f"{name} data: its DataLoader draws with a {type(sampler).__name__}, but a comparison shows each optimizer "
+            "every example once an epoch, in batches that it draws itself. For some of the examples give "
+            "torch.utils.data.Subset(dataset, indices), for weights a weighted loss; else leave the sampler out."
+        )
 
 
 def _some(split: Split, places: Any) -> Split:
