@@ -271,6 +271,14 @@ def test_a_model_that_starts_from_zeros_is_not():
     made(model=zeros)  # pytest would raise the warning
 
 
+def test_a_metric_that_is_never_a_number_is_warned_of():
+    def share_of_nothing(outputs, _):
+        return outputs[:0, 0].mean()
+
+    with pytest.warns(SurefootWarning, match="its metric, share of nothing, is nan on a batch of each part"):
+        made(metric=share_of_nothing, better="max")
+
+
 def test_layers_that_take_their_size_from_the_first_batch_may_be_used():
     assert made(model=lambda: nn.LazyLinear(2)).fingerprint
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from line_task import Line, line, trials
 from surefoot.comparison import training
 from surefoot.comparison.arm import parse_arms
 from surefoot.comparison.events import Diverged, EpochDone, Finished, Progress, Started
@@ -156,6 +157,24 @@ def test_divergence_is_a_result_with_its_reason():
     assert isinstance(events[-1], Diverged)
     assert "loss became" in events[-1].reason
     assert not any(isinstance(event, Finished) for event in events)
+
+
+class Undefined(Line):
+    """The line, judged by a metric that is no number."""
+
+    def measure(self, model, batch):
+        loss, _ = super().measure(model, batch)
+        return loss, loss.detach() * math.nan
+
+
+@pytest.mark.parametrize(("purpose", "part"), [("measure", "test"), ("tune", "validation")])
+def test_a_metric_that_is_not_a_number_at_the_end_is_a_reason_of_its_own(purpose, part):
+    (planned,) = trials("sgd", epochs=2)
+    heard = []
+    Training(replace(planned, purpose=purpose), Undefined(line().data), heard.append).run(None)
+    assert len([event for event in heard if isinstance(event, EpochDone)]) == 2
+    assert isinstance(heard[-1], Diverged)
+    assert heard[-1].reason.startswith(f"the metric 'loss' is nan on the {part} data, while the loss is ")
 
 
 def test_rates_are_recorded_within_adabounds_bounds():

@@ -34,7 +34,7 @@ PILOT_SECONDS = 1.0
 
 
 class DivergedError(Exception):
-    """Ends the training of a trial whose loss is no longer finite."""
+    """Ends the training of a trial whose loss is no longer finite, or whose metric is not a number at the end."""
 
 
 class Training:
@@ -115,6 +115,8 @@ class Training:
             raise DivergedError(f"validation loss became {validation_loss} after epoch {self.epoch}")
         done = Epoch(self.epoch, self.seconds, train_loss, train_metric, validation_loss, validation_metric)
         self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
+        if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
+            self._check_metric(validation_loss, validation_metric, "validation")
 
     def _train_epoch(self) -> tuple[float, float, list[Rates]]:
         self._mode(training=True)
@@ -184,9 +186,19 @@ class Training:
             losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
         return losses / size, metrics / size
 
+    def _check_metric(self, loss: float, metric: float, part: str) -> None:
+        """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
+        if math.isfinite(loss) and math.isnan(metric):
+            name = self.task.metric.name
+            raise DivergedError(
+                f"the metric {name!r} is nan on the {part} data, while the loss is {loss:.4g}; see what it divides by"
+            )
+
     def _outcome(self) -> Outcome:
         unseen = math.nan, math.nan
         test_loss, test_metric = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
+        if self.trial.purpose != "tune":
+            self._check_metric(test_loss, test_metric, "test")
         train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
         return Outcome(
             test_loss=test_loss,

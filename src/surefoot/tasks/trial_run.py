@@ -51,7 +51,7 @@ def examine(task: Task) -> str:
             seen.update(_bytes(tensor))
     for split in (task.data.train, task.data.validation, task.data.test):
         _add(seen, split)
-    _check_evaluation(task, model)
+    _check_evaluation(task, model, metric)
     return seen.hexdigest()[:16]
 
 
@@ -116,12 +116,19 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
     return loss, metric
 
 
-def _check_evaluation(task: Task, model: nn.Module) -> None:
+def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> None:
     """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
     model.eval()
     with torch.no_grad():
-        _measured(task, model, task.data.validation, "validation")
-        _measured(task, model, task.data.test, "test")
+        validation_metric = _measured(task, model, task.data.validation, "validation")[1]
+        test_metric = _measured(task, model, task.data.test, "test")[1]
+    if all(metric.isnan() for metric in (training_metric, validation_metric, test_metric)):
+        warnings.warn(
+            f"task {task.name}: its metric, {task.metric.name}, is nan on a batch of each part before any training; "
+            "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
+            SurefootWarning,
+            stacklevel=4,
+        )
 
 
 def _check_number(value: Any, what: str, name: str) -> None:
