@@ -79,5 +79,5 @@ def test_what_cannot_be_used_is_refused_with_the_reason(text, words):
 
 
 def test_two_names_for_one_setting_are_refused():
-    with pytest.raises(UsageError, match="given twice"):
+    with pytest.raises(UsageError, match="given twice, as 'a' and as 'b'"):
         parse_arms(["a=adam(lr=0.001)", "b=adam"], "keras")

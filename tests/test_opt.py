@@ -5,10 +5,13 @@ import torch
 from torch import nn
 
 import surefoot
+from line_task import line
 from surefoot.comparison.arm import parse_arms
 from surefoot.comparison.opt import Opt, arms_of, log, one_minus, uniform
+from surefoot.comparison.planning import Options, ask
 from surefoot.comparison.space import WIDTH, space
-from surefoot.errors import TrialError, UsageError
+from surefoot.errors import SurefootWarning, TrialError, UsageError
+from surefoot.store import Store
 from surefoot.torch import RuleOptimizer
 
 
@@ -89,6 +92,40 @@ def test_without_a_default_the_middle_of_the_range_is_the_untuned_learning_rate(
     assert Opt(Plain, lr=log(0.01, 1)).arm.hyper == {"lr": pytest.approx(0.1), "bite": 0.5}
     with pytest.raises(UsageError, match=r"no learning rate of its own; give one: surefoot.Opt\(Plain, lr=0.1\)"):
         Opt(Plain)
+
+
+class Speedy(torch.optim.SGD):
+    """A class that calls its learning rate otherwise."""
+
+    def __init__(self, params, nesterov=False, speed=0.01):  # noqa: ARG002
+        super().__init__(params, lr=speed)
+
+
+def asked(*optimizers, **options):
+    return ask(line(), Options(**{"optimizers": arms_of(optimizers), "only": True, "device": "cpu", **options}))
+
+
+def test_a_class_whose_learning_rate_cannot_be_found_is_warned_of_where_others_are_tuned(tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        with pytest.warns(SurefootWarning, match=r"Speedy has no option lr.*surefoot.Opt\(Speedy, speed=surefoot.log"):
+            asked("sgd", Speedy).prepare(store)
+        asked("sgd", Speedy, trials=0).prepare(store)
+        asked("sgd", Opt(Speedy, speed=0.1)).prepare(store)
+        asked("sgd", Opt(Speedy, speed=log(1e-3, 1))).prepare(store)
+
+
+def test_two_that_differ_in_their_ranges_share_the_trials_that_are_not_tuned(tmp_path):
+    wide = Opt(torch.optim.NAdam, lr=log(1e-6, 10), name="wide")
+    request = asked(torch.optim.NAdam, wide, epochs=1, seeds=2, trials=2, workers=1)
+    begun = []
+    with Store(tmp_path / "r.sqlite") as store:
+        records = request.prepare(store).run(store, lambda _, event: begun.append(event.key))
+    untuned = {label: [r for r in records if r.label == label] for label in ("NAdam", "wide")}
+    assert [r.key for r in untuned["NAdam"]] == [r.key for r in untuned["wide"]]
+    tried = {label: {r.hyper["lr"] for r in records if r.label == f"{label} tuned"} for label in ("NAdam", "wide")}
+    assert tried["NAdam"] != tried["wide"]
+    with pytest.raises(UsageError, match="one optimizer is given twice, as 'NAdam' and as 'wide'"):
+        asked(torch.optim.NAdam, Opt(torch.optim.NAdam, name="wide"))
 
 
 def test_a_full_name_on_the_command_line_is_imported():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from surefoot.comparison import foreign
@@ -218,12 +219,16 @@ def _label(title: str, given: Mapping[str, Any]) -> str:
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; `UsageError` if two have one name or are the same optimizer with the same settings."""
-    labels: set[str] = set()
-    settings: list[tuple[str, Mapping[str, Any]]] = []
-    for arm in arms:
-        if arm.label in labels or (arm.rule, arm.hyper) in settings:
-            raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or change its options or name.")
-        labels.add(arm.label)
-        settings.append((arm.rule, arm.hyper))
+    """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
+
+    Two that only differ in their ranges share the trials of their untuned settings.
+    """
+    for arm, other in combinations(arms, 2):
+        if arm.label == other.label:
+            raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
+        if (arm.identity, arm.hyper, arm.ranges) == (other.identity, other.hyper, other.ranges):
+            raise UsageError(
+                f"one optimizer is given twice, as {arm.label!r} and as {other.label!r}, with the same options; leave "
+                "one out or change its options."
+            )
     return tuple(arms)

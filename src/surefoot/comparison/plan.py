@@ -128,11 +128,12 @@ class Plan:
     def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
 
-        One that failed is tried again.
+        One that failed is tried again; one that two optimizers share is run once.
         """
         known = list(self.trials) if self.tuning is None else self._known(_by_key(store, curves=False))
         statuses = store.statuses([trial.key for trial in known])
-        return known, [trial for trial in known if statuses.get(trial.key) not in ENDED]
+        todo = {trial.key: trial for trial in known if statuses.get(trial.key) not in ENDED}
+        return known, list(todo.values())
 
     def unfinished(self, store: Store) -> list[Trial]:
         """Return the trials that still have to run."""

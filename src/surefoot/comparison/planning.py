@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from surefoot.comparison.studies import StudyPlan, find_study, study_of
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.user_code import in_file
-from surefoot.errors import UsageError
+from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store import Design, Store
 from surefoot.store.records import Purpose
 from surefoot.store.runs import decides
@@ -107,6 +108,8 @@ class Request:
         measure, tune = seeds(sizing.seeds, 1)
         better = self.task.metric.better
         tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        if tuning:
+            _warn_of_untuned(self.arms)
         content = {
             "protocol": protocol.content,
             "optimizers": [optimizer(arm) for arm in self.arms],
@@ -178,6 +181,20 @@ def _budget(options: Options) -> Budget:
                 raise UsageError(f"{name} are given twice, by the budget {options.budget!r} and by themselves.")
             said = replace(said, **{name: getattr(options, name)})
     return said
+
+
+def _warn_of_untuned(arms: Sequence[Arm]) -> None:
+    """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
+    for arm in arms:
+        if arm.make is None or "lr" in arm.hyper or arm.given or arm.ranges:
+            continue
+        name, options = arm.make.__qualname__, [key for key, value in arm.hyper.items() if type(value) is float]
+        warnings.warn(
+            f"{arm.label} has no option lr, so its learning rate is not tuned, while those of others are. Say what is "
+            f"searched, as in surefoot.Opt({name}, {(*options, 'lr')[0]}=surefoot.log(1e-4, 1)).",
+            SurefootWarning,
+            stacklevel=3,
+        )
 
 
 def _texts(ranges: Mapping[str, Dimension]) -> dict[str, str]:
