@@ -22,9 +22,10 @@ def test_the_design_is_in_the_store_before_any_trial_and_says_everything(tmp_pat
         (kept,) = store.designs("article-tuned")
     assert kept == planned.design
     content = kept.content
-    assert content["seeds"] == {"measure": [0, 1], "tune": [1000]}
+    assert content["seeds"] == {"measure": [0, 1], "tune": [1000, 1001, 1002]}
     assert [one["label"] for one in content["optimizers"]] == ["Adam", "SGD(lr=0.1)"]
     assert content["protocol"]["epochs"] == 1
+    assert content["finalists"] == 3
     assert len(content["search"]["Adam"]["configurations"]) == 4
     assert content["search"]["Adam"]["ranges"].keys() == {"lr"}
     assert content["sizing"] == {"epochs": 1, "trials": 4, "seeds": 2}

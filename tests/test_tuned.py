@@ -51,7 +51,7 @@ def test_defaults_and_tuning_first_then_what_tuning_chose():
         r.hyper["lr"]: r.epochs[-1].validation_metric
         for r in records.values()
         if r.purpose == "tune" and r.rule == "adam"
-    }
+    }  # the same on all seeds
     assert {t.arm.hyper["lr"] for t in last if t.arm.rule == "adam"} == {max(tried, key=tried.__getitem__)}
 
 
@@ -61,13 +61,48 @@ def test_every_optimizer_gets_as_many_trials():
     count = {
         rule: sum(r.purpose == "tune" and r.rule == rule for r in records.values()) for rule in ("adam", "momentum")
     }
-    assert count["adam"] == count["momentum"] == 8
+    assert count["adam"] == count["momentum"] == 8 + 3 * 2
 
 
 def test_tuning_and_measuring_share_no_seed():
     records, _ = play(study())
     seeds = {purpose: {r.seed for r in records.values() if r.purpose == purpose} for purpose in ("tune", "measure")}
-    assert seeds == {"measure": {0, 1, 2}, "tune": {FIRST_TUNING_SEED}}
+    assert seeds == {"measure": {0, 1, 2}, "tune": {FIRST_TUNING_SEED + place for place in range(3)}}
+
+
+def lucky_once(trial, status="finished"):
+    """The lowest learning rate has the best value on the first tuning seed, and on no other one."""
+    if trial.purpose == "measure" or trial.arm.hyper["lr"] != LUCKY[trial.arm.rule]:
+        return ended(trial, hill(trial))
+    return ended(trial, 0.99) if trial.seed == FIRST_TUNING_SEED else ended(trial, 0.5, status)
+
+
+LUCKY = {
+    rule: min(t.arm.hyper["lr"] for t in study(trials=8).tuning.known({}) if t.arm.rule == rule)
+    for rule in ("adam", "momentum")
+}
+
+
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_luck_on_one_tuning_seed_does_not_choose(status):
+    """DeepOBS#42: a tuner that uses one seed for each setting takes luck for skill."""
+    planned, records = study(trials=8), {}
+    while todo := [t for t in planned.tuning.known(records) if t.key not in records]:
+        records |= {trial.key: lucky_once(trial, status) for trial in todo}
+    for rule in ("adam", "momentum"):
+        mine = [r for r in records.values() if r.rule == rule]
+        again = {r.hyper["lr"] for r in mine if r.seed == FIRST_TUNING_SEED + 1}
+        assert len(again) == 3
+        assert LUCKY[rule] in again, "the best of the first seed is run again, like two others"
+        assert again == {r.hyper["lr"] for r in mine if r.seed == FIRST_TUNING_SEED + 2}
+        (chosen,) = {r.hyper["lr"] for r in mine if r.purpose == "measure"}
+        assert chosen in again - {LUCKY[rule]}
+
+
+def test_one_configuration_leaves_nothing_to_choose_and_is_not_run_again():
+    known = study(trials=1).tuning.known({})
+    records = {t.key: ended(t, hill(t)) for t in known}
+    assert {t.seed for t in study(trials=1).tuning.known(records) if t.purpose == "tune"} == {FIRST_TUNING_SEED}
 
 
 def test_a_result_that_is_missing_holds_the_choice_back():

@@ -138,6 +138,29 @@ def test_several_tuning_seeds_make_one_configuration():
     assert row.train_seconds == pytest.approx(sum(r.epochs[-1].seconds for r in records))
 
 
+def again(records, *rates, seeds=(1001, 1002), accuracy=0.9):
+    """Tuning trials of some learning rates on more seeds."""
+    return [
+        replace(r, seed=seed, key=f"{r.key}-{seed}", epochs=(*r.epochs[:-1], at(r, accuracy)))
+        for r in records
+        if r.purpose == "tune" and r.hyper["lr"] in rates
+        for seed in seeds
+    ]
+
+
+def test_finalists_are_told_and_the_best_is_one_of_them():
+    records = study((1e-4, 0.7), (1e-3, 0.93), (1e-2, 0.96), (1e-1, 0.94), pick=1e-2)
+    finals = [*again(records, 1e-2, accuracy=0.9), *again(records, 1e-1, accuracy=0.85)]
+    (row,) = tunings([*records, *finals])
+    assert (row.trials, row.finalists, row.seeds, row.again) == (4, 2, (1000, 1001, 1002), (1001, 1002))
+    assert row.best == pytest.approx((0.96 + 0.9 + 0.9) / 3), "not 0.93, which one seed alone gave"
+    assert how_tuned([row]).startswith(
+        "Each tuned optimizer was tried in 4 configurations on seed 1000, its best 2 on seeds 1001 and 1002 too; the "
+        "one that did best in validation, on the mean of all these seeds, was then measured like the untuned, on seeds "
+        "0 to 2."
+    )
+
+
 def test_a_seed_or_image_used_twice_is_told():
     records = study((1e-3, 0.9), (1e-2, 0.95))
     same_seed = [replace(r, seed=0) if r.purpose == "tune" else r for r in records]

@@ -21,12 +21,13 @@ SHARES = frozenset({"alpha", "beta1", "beta2", "momentum", "rho"})
 
 @dataclass(frozen=True)
 class Tried:
-    """One configuration: the searched values, mean validation metric over tuning seeds (None unless all finished)."""
+    """One configuration: the searched values, mean validation metric over its `seeds` (None unless all finished)."""
 
     values: Mapping[str, float]
     metric: float | None
     status: Status
     chosen: bool
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,19 @@ def configurations(trials: Sequence[Record], names: Sequence[str], chosen: Mappi
         by_config.setdefault(tuple(trial.hyper[name] for name in names), []).append(trial)
     pick = tuple(chosen.get(name) for name in names)
     return tuple(
-        Tried(dict(zip(names, values, strict=True)), *_result(found), values == pick)
+        Tried(dict(zip(names, values, strict=True)), *_result(found), values == pick, _seeds(found))
         for values, found in by_config.items()
     )
+
+
+def finalists(tried: Sequence[Tried]) -> tuple[Tried, ...]:
+    """Those that were run again on more seeds than all were; none if all had the same."""
+    fewest = min((len(one.seeds) for one in tried), default=0)
+    return tuple(one for one in tried if len(one.seeds) > fewest)
+
+
+def _seeds(trials: Sequence[Record]) -> tuple[int, ...]:
+    return tuple(sorted({trial.seed for trial in trials}))
 
 
 def _result(trials: Sequence[Record]) -> tuple[float | None, Status]:

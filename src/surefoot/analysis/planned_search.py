@@ -28,7 +28,7 @@ class PlannedSearch:
 
 def planned_searches(design: Design | None) -> dict[str, PlannedSearch]:
     """What was planned for each optimizer that is searched, by its untuned label; nothing without a design."""
-    search = design.content["search"] if design else {}
+    search = design.content.get("search", {}) if design else {}
     return {
         label: PlannedSearch(len(found["configurations"]), found["ranges"], found["sources"])
         for label, found in search.items()

@@ -18,7 +18,7 @@ from typing import Any
 
 from surefoot.analysis.arms import Arm, defaults_of, group
 from surefoot.analysis.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
-from surefoot.analysis.configurations import Searched, Tried, configurations, searched, searched_names
+from surefoot.analysis.configurations import Searched, Tried, configurations, finalists, searched, searched_names
 from surefoot.analysis.intervals import Interval
 from surefoot.analysis.learning_rates import Edge, GoodRates, edge, good_rates, lr_place, margin, sensitivity
 from surefoot.analysis.proportions import Proportion, wilson
@@ -51,8 +51,9 @@ class TuningRow:
     """The tuning of one optimizer.
 
     `defaults` is the name of the same optimizer untuned. `trials` counts configurations, `divergence` is the share of
-    those that ended which diverged; `best` and `median` are validation metrics of the finished ones. `lr_place` tells
-    where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were; at an
+    those that ended which diverged; `best` and `median` are validation metrics of the finished ones. `finalists` counts
+    those that were run again on the seeds `again`; the `best` is then one of them, by the mean over seeds. `lr_place`
+    tells where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were; at an
     `edge`, a better one may lie beyond. `sensitivity` is there where only the learning rate was searched. `curve` is
     the expected validation metric of the best of k trials, `cumulative` its mean heights, and `failure` what a trial
     that diverged counts in it. `gain` is by how much the tuned one's test metric is better than the untuned one's,
@@ -68,6 +69,8 @@ class TuningRow:
     unfinished: int
     divergence: Proportion | None
     seeds: tuple[int, ...]
+    finalists: int
+    again: tuple[int, ...]
     measuring_seeds: tuple[int, ...]
     apart: bool
     searched: tuple[Searched, ...]
@@ -123,6 +126,8 @@ def _search(trials: Sequence[Record], arms: Mapping[str, Arm], label: str) -> _S
 def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, failure: float | None) -> TuningRow:
     winner, untuned, tried = search.winner, search.untuned, search.tried
     known = [one.metric for one in tried if one.metric is not None]
+    last = finalists(tried)
+    finals = [one.metric for one in last if one.metric is not None] or known
     place = lr_place(tried, search.hyper) if known else None
     counts: Counter[Status] = Counter(one.status for one in tried)
     within = margin(trials, known, scale)
@@ -137,10 +142,12 @@ def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, fa
         unfinished=counts["running"],
         divergence=_divergence(counts),
         seeds=_seeds(trials),
+        finalists=len(last),
+        again=_again(tried, last),
         measuring_seeds=_seeds(winner.trials if winner else ()),
         apart=_apart(trials, [trial for arm in (winner, untuned) if arm for trial in arm.trials]),
         searched=tuple(searched(name, tried, search.hyper) for name in search.names),
-        best=scale.best(known) if known else None,
+        best=scale.best(finals) if finals else None,
         median=median(known) if known else None,
         train_seconds=sum(trial.epochs[-1].seconds for trial in trials if trial.epochs),
         lr_place=place,
@@ -199,6 +206,12 @@ def _gain(winner: Arm | None, untuned: Arm | None, scale: Scale) -> Interval | N
 def _apart(tuning: Sequence[Record], measuring: Sequence[Record]) -> bool:
     seen = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in tuning)
     return not seen and not {trial.seed for trial in tuning} & {trial.seed for trial in measuring}
+
+
+def _again(tried: Sequence[Tried], last: Sequence[Tried]) -> tuple[int, ...]:
+    """The seeds on which only the finalists were run."""
+    every = {seed for one in tried if one not in last for seed in one.seeds}
+    return tuple(sorted({seed for one in last for seed in one.seeds} - every))
 
 
 def _seeds(trials: Iterable[Record]) -> tuple[int, ...]:

@@ -41,9 +41,14 @@ def _seeds(seeds: Sequence[int]) -> str:
 def _search(rows: Sequence[TuningRow]) -> str:
     trials = sorted({row.trials for row in rows})
     effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else _configurations(trials[0])
-    seeds, measuring = (_union(row.seeds for row in rows), _union(row.measuring_seeds for row in rows))
+    seeds, again, measuring = (
+        _union(getattr(row, name) for row in rows) for name in ("seeds", "again", "measuring_seeds")
+    )
     then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
-    return f"Each tuned optimizer was tried in {effort} on {_seeds(seeds)}; the one that did best in validation {then}."
+    first = _seeds([seed for seed in seeds if seed not in again])
+    rerun = f", its best {max(row.finalists for row in rows)} on {_seeds(again)} too" if again else ""
+    best = "did best in validation" + (", on the mean of all these seeds," if again else "")
+    return f"Each tuned optimizer was tried in {effort} on {first}{rerun}; the one that {best} {then}."
 
 
 def _waiting(rows: Sequence[TuningRow]) -> Iterator[str]:

@@ -24,7 +24,9 @@ def compare(
     only: Annotated[bool, typer.Option("--only", help="Compare only those given with -o.")] = False,
     epochs: Annotated[int | None, typer.Option(help="How often each training image is seen.")] = None,
     seeds: Annotated[int | None, typer.Option(help="How many seeds measure each optimizer.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Tune each optimizer in so many trials; 0: not.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Tune each in so many trials, the best 3 on 3 seeds; 0: not.")
+    ] = None,
     train_size: Annotated[
         int | None, typer.Option(help="Use only so many training images, validation included.")
     ] = None,

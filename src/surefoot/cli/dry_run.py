@@ -31,12 +31,14 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration, milliseconds, seeds
 from surefoot.comparison.outlook import Outlook, outlook
 from surefoot.comparison.plan import Plan
+from surefoot.comparison.search import FINALISTS, TUNING_SEEDS
 from surefoot.comparison.space import Space
 from surefoot.store import Record, Store, one_name_each
 
 NAMES = {
     "defaults": "Each optimizer as given",
     "tuning": "Tuning",
+    "finals": f"Its best {FINALISTS}, on {TUNING_SEEDS - 1} more seeds",
     "measuring": "Measuring what tuning chooses",
     "extension": "Tuning beyond an edge, at most",
 }

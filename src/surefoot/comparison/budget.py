@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from surefoot.comparison.protocol import Protocol
-from surefoot.comparison.search import FIRST_TUNING_SEED, MOST_EXTENSIONS, extra
+from surefoot.comparison.search import FIRST_TUNING_SEED, MOST_EXTENSIONS, again, extra
 from surefoot.errors import UsageError
 
 UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
@@ -125,7 +125,7 @@ def _shared_out(epochs: int, rounds: int, fixed: Budget) -> Sizing:
     trials = min(MOST_TRIALS, max(FEWEST_TRIALS, rounds // 6)) if fixed.trials is None else fixed.trials
     while fixed.trials is None and trials > FEWEST_TRIALS and _longest(trials) + 2 * FEWEST_SEEDS > rounds:
         trials -= 1
-    most = (rounds - trials) // _arms(trials)  # if tuning is not extended
+    most = (rounds - trials - again(trials)) // _arms(trials)  # if tuning is not extended
     return Sizing(epochs, trials, fixed.seeds or min(FIRST_TUNING_SEED, max(FEWEST_SEEDS, most)))
 
 
@@ -135,7 +135,8 @@ def _rounds(seconds: float, workers: int, timings: Mapping[str, Timing], protoco
 
 
 def _longest(trials: int) -> int:
-    return trials + MOST_EXTENSIONS * extra(trials)
+    tried = trials + MOST_EXTENSIONS * extra(trials)
+    return tried + again(tried)
 
 
 def _arms(trials: int) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from surefoot.comparison.arm import Arm
 from surefoot.comparison.plan import Plan
-from surefoot.comparison.search import MOST_EXTENSIONS, extra
+from surefoot.comparison.search import MOST_EXTENSIONS, again, extra
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
 from surefoot.store.records import ENDED, Record
@@ -57,25 +57,30 @@ def outlook(study: Plan, records: Mapping[str, Record]) -> Outlook:
         return Outlook((defaults,))
     known = study.tuning.known(records)
     measuring = [trial for trial in known if trial.purpose == "measure"]
-    tuning = _phase("tuning", [trial for trial in known if trial.purpose == "tune"], records)
+    first, *others = study.tuning.tune
+    tuning = _phase("tuning", [trial for trial in known if trial.purpose == "tune" and trial.seed == first], records)
+    finals = _phase("finals", [trial for trial in known if trial.seed in others], records)
     if measuring:
-        return Outlook((defaults, tuning, _phase("measuring", measuring, records)))
+        return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
     searched = _searched(study.tuning)
-    begun = tuning.trials // max(1, len(searched) * len(study.tuning.tune)) - study.tuning.trials
     measured = _unknown("measuring", searched, len(study.tuning.measure))
+    if finals.trials:
+        return Outlook((defaults, tuning, finals, measured))
+    tried = tuning.trials // max(1, len(searched))
+    certain = (defaults, tuning, _unknown("finals", searched, again(tried)), measured)
     if not any(space.may_grow for space in study.tuning.spaces.values()):
-        return Outlook((defaults, tuning, measured))
-    more = _further(study.tuning.trials, begun) * len(study.tuning.tune)
-    return Outlook((defaults, tuning, measured), _unknown("extension", searched, more))
+        return Outlook(certain)
+    return Outlook(certain, _unknown("extension", searched, _further(study.tuning.trials, tried)))
 
 
 def _searched(tuning: TunedArms) -> list[Arm]:
     return [arm for arm in tuning.arms if tuning.spaces[arm.label].dimensions]
 
 
-def _further(planned: int, begun: int) -> int:
-    """Return how many more configurations an optimizer may get, after so many beyond those planned."""
-    return max(0, MOST_EXTENSIONS * extra(planned) - begun)
+def _further(planned: int, tried: int) -> int:
+    """Return how many more trials an optimizer may get to tune it, beyond those of so many configurations."""
+    most = planned + MOST_EXTENSIONS * extra(planned)
+    return most + again(most) - tried - again(tried)
 
 
 def _phase(name: str, trials: Iterable[Trial], records: Mapping[str, Record]) -> Phase:

@@ -19,7 +19,7 @@ from surefoot.comparison.plan import Plan
 from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.schedule import check_schedule
-from surefoot.comparison.search import seeds
+from surefoot.comparison.search import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.comparison.studies import StudyPlan, find_study, study_of
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
@@ -105,7 +105,7 @@ class Request:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
-        measure, tune = seeds(sizing.seeds, 1)
+        measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
         tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
         if tuning:
@@ -117,6 +117,7 @@ class Request:
             "sizing": asdict(sizing),
             "budget": asdict(self.budget),
             "search": search(tuning) if tuning else {},
+            "finalists": FINALISTS if tuning else 0,
             "timings": {label: asdict(timing) for label, timing in (timings or {}).items()},
         }
         return Plan(
@@ -131,6 +132,11 @@ class Request:
             engine=self.engine,
         )
 
+    @property
+    def _tunes(self) -> bool:
+        """Whether optimizers are tuned, in so many trials or in as many as there is time for."""
+        return self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0
+
     def design(self, content: Mapping[str, Any], spent: float = 0.0) -> Design:
         """Return the design with this content; its hash is of what is asked for."""
         asked: dict[str, Any] = {
@@ -138,6 +144,8 @@ class Request:
             "optimizers": [{**optimizer(arm), "ranges": _texts(arm.ranges)} for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
+        if self._tunes:
+            asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
         return design(self.name, content, asked, spent)
 
 

@@ -1,10 +1,11 @@
 """Tuning, as pure functions: which configurations are tried, which one wins, and when the search goes on.
 
-Three things make it fair. Every optimizer is tried at the same positions of its space, so no one draws the lucky
+Four things make it fair. Every optimizer is tried at the same positions of its space, so no one draws the lucky
 points; the first column is the learning rate, hence its positions are the same however many dimensions follow. The
 points do not depend on results (quasi-random, as Google's tuning playbook advises): any number of workers, in any
-order, gives the same search. And if a best learning rate lies at the edge of our window, the search goes on beyond it
-(Wilson et al. 2017), and every other optimizer gets as many more trials. A range that a user gave is never left.
+order, gives the same search. If a best learning rate lies at the edge of our window, the search goes on beyond it
+(Wilson et al. 2017), and every other optimizer gets as many more trials; a range that a user gave is never left. And no
+single seed decides: the best few of each are run again on more seeds, and chosen by the mean.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ COLUMNS = 32
 MOST_EXTENSIONS = 2
 """How often a search may go on; it then costs twice what was planned."""
 
+FINALISTS = 3
+"""How many of an optimizer's configurations, the best on the first tuning seed, are run again on the others."""
+
+TUNING_SEEDS = 3
+"""Every configuration is tried on the first of these, the finalists on all, and their mean chooses among them."""
+
 FIRST_TUNING_SEED = 1000
 """Seeds below measure, seeds from here on tune, so that no configuration is measured on a seed that chose it."""
 
@@ -37,13 +44,15 @@ class Tuning:
     """What was tried for one optimizer, in order, and how it went.
 
     `values` are validation values; one that is not finite diverged. `extensions` has an entry for each time that the
-    search went on: the side of the window, or None if it went on within.
+    search went on: the side of the window, or None if it went on within. `finals` are the means over all tuning seeds
+    of the `finalists`, in their order; one is not finite if it diverged on any of them.
     """
 
     space: Space
     configs: tuple[Config, ...] = ()
     values: tuple[float, ...] = ()
     extensions: tuple[Side | None, ...] = ()
+    finals: tuple[float, ...] = ()
 
     def after(self, extension: Extension, values: Sequence[float]) -> Tuning:
         """Return this tuning with an extension's configurations and their values added."""
@@ -112,19 +121,39 @@ def best(values: Sequence[float], better: Better) -> int:
     Raises:
         UsageError: there is no value, or `better` is neither "max" nor "min".
     """
+    return _ranked(values, better)[0]
+
+
+def _ranked(values: Sequence[float], better: Better) -> list[int]:
+    """Return the indices of all values, the best first."""
     if better not in ("max", "min"):
         raise UsageError(f"better={better!r}: say 'max' if a larger value is better (accuracy), 'min' if a smaller.")
     if not values:
         raise UsageError("there is no result to choose from; run the trials first.")
     sign = -1 if better == "max" else 1
-    return min(range(len(values)), key=lambda i: (0, sign * values[i]) if isfinite(values[i]) else (1, 0.0))
+    return sorted(range(len(values)), key=lambda i: (0, sign * values[i]) if isfinite(values[i]) else (1, 0.0))
+
+
+def finalists(tuning: Tuning, better: Better) -> list[Config]:
+    """Return the configurations that are run again, the best on the first tuning seed first; none if one was tried."""
+    if len(tuning.configs) < 2:
+        return []
+    return [tuning.configs[index] for index in _ranked(tuning.values, better)[:FINALISTS]]
+
+
+def again(trials: int) -> int:
+    """Return how many trials the finalists of so many configurations cost every optimizer."""
+    return min(FINALISTS, trials) * (TUNING_SEEDS - 1) if trials > 1 else 0
 
 
 def chosen(tuning: Tuning, better: Better) -> Config:
     """Return the winning configuration, to be measured on fresh seeds; empty if nothing was searched.
 
-    If every trial diverged it is the first, and measuring it will show so.
+    It is the best of the finalists, if there were any. If every trial diverged it is the first, and measuring it will
+    show so.
     """
+    if tuning.finals:
+        return finalists(tuning, better)[best(tuning.finals, better)]
     return tuning.configs[best(tuning.values, better)] if tuning.space.dimensions else {}
 
 

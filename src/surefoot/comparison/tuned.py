@@ -1,8 +1,9 @@
 """The tuned arms of a study: which trials the results so far ask for, decided by results alone.
 
 Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
-never see the test images; the configuration with the best validation metric is then measured on the measuring seeds
-like everybody else, and only these trials are compared. What comes next follows from the stored results, so a study
+never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. The
+one with the best mean validation metric is then measured on the measuring seeds like everybody else, and only these
+trials are compared. What comes next follows from the stored results, so a study
 that was stopped goes on where it was, and the order in which trials finish does not show.
 """
 
@@ -16,7 +17,7 @@ from math import nan
 from statistics import fmean
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.search import Config, Tuning, chosen, plan_extension, propose
+from surefoot.comparison.search import Config, Tuning, chosen, finalists, plan_extension, propose
 from surefoot.comparison.space import Space
 from surefoot.comparison.trial import Trial
 from surefoot.store.records import Better, Purpose, Record
@@ -39,7 +40,7 @@ class TunedArms:
         arms: the optimizers, as the user gave them.
         trials: how many configurations each gets.
         measure: the seeds that measure.
-        tune: the seeds that tune.
+        tune: the seeds that tune: the first tries every configuration, the others the best of them.
         make: makes a trial.
         better: whether the larger or the smaller validation metric is the better one.
         seed: of the search.
@@ -68,23 +69,28 @@ class TunedArms:
     def known(self, records: Mapping[str, Record]) -> list[Trial]:
         """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
         asked = self.configurations
-        trials = self._trials(asked)
+        trials = self._trials(asked, self.tune[:1])
         every, values = _in_turn(trials), _values(trials, records)
         if values is None:
             return every
         tunings = {label: Tuning(self.spaces[label], tuple(asked[label]), values[label]) for label in asked}
         while extensions := plan_extension(tunings, self.trials, self.better, self.seed):
-            trials = self._trials({label: one.configs for label, one in extensions.items()})
+            trials = self._trials({label: one.configs for label, one in extensions.items()}, self.tune[:1])
             every, values = every + _in_turn(trials), _values(trials, records)
             if values is None:
                 return every
             tunings |= {label: tunings[label].after(one, values[label]) for label, one in extensions.items()}
-        return every + self._measuring(tunings)
+        last = {label: finalists(one, self.better) for label, one in tunings.items() if len(self.tune) > 1}
+        every += _in_turn(self._trials(last, self.tune[1:]))
+        values = _values(self._trials(last, self.tune), records)
+        if values is None:
+            return every
+        return every + self._measuring(tunings | {at: replace(tunings[at], finals=values[at]) for at in last})
 
-    def _trials(self, asked: Mapping[str, Sequence[Config]]) -> Round:
+    def _trials(self, asked: Mapping[str, Sequence[Config]], seeds: Sequence[int]) -> Round:
         arms = {arm.label: arm for arm in self.arms}
         return {
-            label: [[self.make(tuned(arms[label], config), seed, "tune") for seed in self.tune] for config in configs]
+            label: [[self.make(tuned(arms[label], config), seed, "tune") for seed in seeds] for config in configs]
             for label, configs in asked.items()
         }
 
