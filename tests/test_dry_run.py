@@ -100,6 +100,30 @@ def test_the_spread_is_measured_where_it_can_be_and_else_assumed():
     assert 0.0005 < known.low == known.high < 0.002  # each trial's own luck has a deviation of 0.0008
 
 
+def test_an_assumed_spread_is_wider_for_a_small_test_set():
+    """The review's case: of 300 examples, real differences spread by 0.91 points where 0.23 to 0.32 were assumed."""
+    small, large = spread([], test_size=300), spread([], test_size=60_000)
+    assert (small.low, small.high) == pytest.approx([sd * math.sqrt(10_000 / 300) for sd in ASSUMED_SPREAD])
+    assert (large.low, large.high) == ASSUMED_SPREAD
+
+
+def test_the_spread_is_that_of_tuned_pairs_where_there_are_any():
+    """Adam's and AdaBound's bad defaults scatter twelve times as much as what tuning chose."""
+
+    def scattered(label, size):
+        made = [trial(label, seed=seed) for seed in range(5)]
+        return [replace(r, outcome=replace(r.outcome, test_metric=0.9 + size * (-1) ** r.seed)) for r in made]
+
+    wild = [*scattered("Adam", 0.06), *scattered("AdaBound", 0.03)]
+    calm = [replace(r, label=f"{r.label} tuned") for r in (*scattered("Adam", 0.005), *scattered("AdaBound", 0.0))]
+    calm = [replace(r, hyper={**r.hyper, "lr": 0.5}, key=f"{r.key}-tuned") for r in calm]
+    both = spread([*wild, *calm])
+    assert both.low == pytest.approx(0.005 * math.sqrt(1.2))
+    assert (both.pairs, both.tuned) == (1, True)
+    assert spread(wild).low == pytest.approx(0.03 * math.sqrt(1.2))
+    assert not spread(wild).tuned
+
+
 def test_more_seeds_see_smaller_differences():
     few, many = (smallest_difference(spread([]), seeds, 4) for seeds in (3, 20))
     assert few.comparisons == 6
@@ -128,6 +152,7 @@ def test_dry_run_tells_all_and_leaves_nothing(run, tmp_path):
     assert (code, err) == (0, "")
     assert list(tmp_path.iterdir()) == []
     assert max(map(len, out.splitlines())) <= 80
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
     words = " ".join(out.split())
     assert "Tuning 24 0" in words
     assert "Its best 3, on 2 more seeds 12 0" in words
@@ -139,6 +164,13 @@ def test_dry_run_tells_all_and_leaves_nothing(run, tmp_path):
     assert "What 5 seeds can tell" in words
     assert "in any of 6 pairs" in words
     assert "Assumed: differences spread by 0.23 to 0.32 pp" in words
+
+
+def test_dry_run_with_a_budget_says_that_the_clock_decides(run):
+    assert run(*ASK, "--budget", "60s", "--json")[1].find('"budget_seconds": 60.0') > 0
+    words = " ".join(run(*ASK, "--budget", "60s")[1].split())
+    assert "The budget of 60.0 s is not in the figures below: the clock decides." in words
+    assert "the clock decides" not in run(*ASK)[1]
 
 
 def test_dry_run_reads_the_store(run, tmp_path):

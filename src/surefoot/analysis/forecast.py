@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 from statistics import median, stdev
 from typing import Any
 
-from surefoot.analysis.arms import group
+from surefoot.analysis.arms import Arm, defaults_of, group
 from surefoot.analysis.power import promised
-from surefoot.analysis.scale import ACCURACY
+from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.store.records import Metric, Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)
 """Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
+
+ASSUMED_SIZE = 10_000
+"""Test examples of those runs."""
 
 SAME_STEP = ("task", "batch_size", "device")
 
@@ -31,12 +35,14 @@ LEAST_SEEDS = 3
 class Spread:
     """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions of a share).
 
-    `pairs` counts the pairs of optimizers whose median it is; 0 if it is assumed.
+    `pairs` counts the pairs of optimizers whose median it is, 0 if it is assumed; `tuned` tells whether both of each
+    pair are tuned.
     """
 
     low: float
     high: float
     pairs: int
+    tuned: bool = False
 
     @property
     def assumed(self) -> bool:
@@ -80,18 +86,37 @@ def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, 
     return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
 
 
-def spread(records: Sequence[Record], metric: Metric = ACCURACY) -> Spread | None:
+def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int = UNKNOWN_TEST_SIZE) -> Spread | None:
     """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds.
 
-    Where too few seeds tell it, it is assumed for a share, and None for any other `metric`.
+    Tuned ones are paired with each other where there are any: bad defaults scatter far more, and are not what a user
+    asks about. Where too few seeds tell it, it is assumed for a share of `test_size` examples, and None for any other
+    `metric`.
     """
-    scores = [arm.metrics() for arm in group(records)]
-    gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
-    found = [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
+    arms = group(records)
+    labels = [arm.label for arm in arms]
+    tuned = _spreads([arm for arm in arms if defaults_of(arm.label, labels)])
+    found = tuned or _spreads(arms)
     middle = median(found) if found else 0.0
     if middle > 0:
-        return Spread(middle, middle, len(found))
-    return Spread(*ASSUMED_SPREAD, 0) if metric.share else None
+        return Spread(middle, middle, len(found), bool(tuned))
+    low, high = (sd * _widening(test_size) for sd in ASSUMED_SPREAD)
+    return Spread(low, high, 0) if metric.share else None
+
+
+def _spreads(arms: Sequence[Arm]) -> list[float]:
+    """The standard deviation of paired differences, for each pair that shares enough seeds."""
+    scores = [arm.metrics() for arm in arms]
+    gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
+    return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
+
+
+def _widening(test_size: int) -> float:
+    """How much wider shares of so many examples spread than those of the published runs.
+
+    As if each example turned by itself (binomially), which is the cautious end: fewer examples then tell less.
+    """
+    return max(1.0, sqrt(ASSUMED_SIZE / test_size))
 
 
 def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:

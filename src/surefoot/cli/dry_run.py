@@ -20,6 +20,7 @@ from rich.table import Table
 
 from surefoot.analysis import plain
 from surefoot.analysis.forecast import (
+    ASSUMED_SIZE,
     Detectable,
     Spread,
     smallest_difference,
@@ -68,8 +69,10 @@ def tell(study: Plan, store: Path, *, as_json: bool) -> None:
         print(json.dumps(_json(forecast), ensure_ascii=False), flush=True)
         return
     console = Console(highlight=False, markup=False, emoji=False)
-    for part in _parts(forecast):
-        console.print(part)
+    with console.capture() as drawn:
+        for part in _parts(forecast):
+            console.print(part)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()), flush=True)
 
 
 def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
@@ -80,7 +83,7 @@ def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
     same = [record for record in records if dict(record.protocol) == first.protocol.content]
-    found = spread(one_name_each(same), first.protocol.metric)
+    found = spread(one_name_each(same), first.protocol.metric, first.protocol.test_size)
     arms = {trial.arm.label for trial in study.trials}
     count = len(arms) + sum(bool(space.dimensions) for space in spaces.values())
     return Forecast(
@@ -114,6 +117,7 @@ def _json(forecast: Forecast) -> dict[str, Any]:
         "study": forecast.study.name,
         "protocol": first.protocol.content,
         "workers": forecast.study.workers,
+        "budget_seconds": forecast.study.seconds,
         "trials": {
             "least": trials.trials[0],
             "most": trials.trials[1],
@@ -141,12 +145,23 @@ def _parts(forecast: Forecast) -> Iterator[Any]:
     study, first = forecast.study, forecast.study.trials[0]
     where = ", ".join(filter(None, [first.protocol.dataset, first.protocol.device]))
     yield f"Study {study.name} on {where}: nothing is trained by --dry-run.\n"
+    if study.seconds is not None:
+        yield f"{_clock(study)}\n"
     yield _phases(forecast.trials)
     yield f"\n{_time(forecast)}\n"
     if forecast.spaces:
         yield f"Search space of each optimizer, {study.tuning.trials if study.tuning else 0} trials each:"
         yield from _spaces(forecast.spaces)
     yield "\n".join(_power(forecast))
+
+
+def _clock(study: Plan) -> str:
+    """What a budget in minutes decides, which takes a pilot to tell."""
+    return (
+        f"The budget of {duration(study.seconds or 0.0)} is not in the figures below: the clock decides. The command "
+        "first times every optimizer; from that follow epochs, tuning trials and the most seeds, and time tells how many "
+        "of these are reached. Below is the study as it would be without a budget."
+    )
 
 
 def _phases(trials: Outlook) -> Table:
@@ -186,7 +201,8 @@ def _spaces(spaces: Mapping[str, Space]) -> Iterator[Any]:
 
 def _power(forecast: Forecast) -> Iterator[str]:
     found, numbers = forecast.detectable, forecast.spread
-    metric = forecast.study.trials[0].protocol.metric
+    protocol = forecast.study.trials[0].protocol
+    metric = protocol.metric
     if numbers is None:
         yield (
             f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
@@ -204,11 +220,21 @@ def _power(forecast: Forecast) -> Iterator[str]:
     )
     yield (
         f"Assumed: differences spread by {write(numbers.low, numbers.high)} over seeds, as in published runs of a "
-        "small CNN on Fashion-MNIST (DeepOBS fmnist_2c2d); the store has no trials of this protocol on 3 or more seeds."
+        f"small CNN on Fashion-MNIST (DeepOBS fmnist_2c2d){_widened(protocol.test_size)}; the store has no trials of "
+        "this protocol on 3 or more seeds."
         if numbers.assumed
         else f"By the store's trials of this protocol, differences spread by {write(numbers.low, numbers.high)} over "
-        f"seeds (median of {numbers.pairs} pairs of optimizers)."
+        f"seeds (median of {numbers.pairs} {_pairs(numbers)})."
     )
+
+
+def _widened(test_size: int) -> str:
+    """What the assumption was widened by, where the test set is smaller than the published one."""
+    return f", widened from {ASSUMED_SIZE:,} test examples to {test_size:,}" if test_size < ASSUMED_SIZE else ""
+
+
+def _pairs(found: Spread) -> str:
+    return f"pair{'' if found.pairs == 1 else 's'} of {'tuned ' if found.tuned else ''}optimizers"
 
 
 def _sizes(scale: Scale, low: float, high: float) -> str:
