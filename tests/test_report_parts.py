@@ -118,6 +118,38 @@ def test_a_study_that_is_judged_by_its_loss_shows_it_once():
     assert "validation_metric" not in rings[0]
 
 
+def test_a_failure_is_priced_only_where_there_is_one():
+    search = [tuning("Adam", lr) for lr in (1e-3, 1e-2)]
+    for records, told in ((search, False), ([search[0], diverged(search[1])], True)):
+        summary = summarize(records)
+        figure = tuning_figures(summary.tuning, tuning_looks((), summary.tuning), summary.metric)[-1]
+        assert figure.name == "tuning-best-of"
+        assert ("diverged or failed counts as 0.00 %" in figure.caption) == told
+
+
+def test_gaps_that_are_all_zero_are_left_out():
+    """As of a function of two variables, which has no examples."""
+
+    def level(record):
+        last, outcome = record.epochs[-1], record.outcome
+        known = {"train_loss": last.validation_loss, "train_metric": last.validation_metric}
+        return replace(record, outcome=replace(outcome, **known))
+
+    assert {"Loss gap", "Accuracy gap"} <= set(table(summarize(article(2))).header)
+    flat = [level(record) for record in article(2)]
+    assert not any("gap" in name for name in table(summarize(flat)).header)
+    assert "Gaps are" not in render(flat)
+    assert "Gaps are" in render(article(2))
+
+
+def test_the_protocol_is_in_words():
+    protocol = {**article()[0].protocol, "metric": vars(ERROR), "chance": 0.36333333333333334}
+    page = render([replace(trial(), protocol=protocol)]).replace("\u00a0", " ")
+    assert "Examples: 48,000 training" in page
+    assert "<dt>chance</dt><dd>36.33 %</dd>" in page
+    assert "<dt>metric</dt><dd>error, lower is better</dd>" in page
+
+
 def test_thinning_keeps_the_ends_and_says_so():
     assert thinned(range(1001), 5) == [0, 250, 500, 750, 1000]
     assert thinned([1, 2, 3], 5) == [1, 2, 3]

@@ -1,7 +1,7 @@
 """The result table as text, one row per optimizer: the terminal and the page show the same cells.
 
 Columns that say nothing in this study are left out: time to a target when there is none, how the trials ended when
-all have finished.
+all have finished, gaps when all are zero because a task has no examples.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _cells(row: Row, summary: Summary) -> dict[str, str]:
     cells = {"Optimizer": row.label}
     if any(other.n < len(other.seeds) or other.n != row.n for other in summary.rows):
         cells["Trials"] = state(row)
-    cells |= _result_cells(row, summary.scale)
+    cells |= _result_cells(row, summary.scale) | _gap_cells(row, summary)
     if summary.target is not None:
         cells |= _reach_cells(row, summary.scale.target(summary.target), many=_many(summary))
     cells["Time per step"] = MISSING if row.step_seconds is None else milliseconds(row.step_seconds)
@@ -99,16 +99,25 @@ def _cells(row: Row, summary: Summary) -> dict[str, str]:
 
 
 def _result_cells(row: Row, scale: Scale) -> dict[str, str]:
-    """Loss and metric on the test data, and by how much each is worse in validation than in training."""
-    loss_cells = (with_bounds(row.test_loss, loss), with_bounds(row.loss_gap, signed_loss))
-    if scale.name == "loss":  # a task that is judged by its loss has nothing to add
-        return dict(zip(("Test loss", "Loss gap"), loss_cells, strict=True))
-    return {
-        "Test loss": loss_cells[0],
-        f"Test {scale.name}": with_bounds(row.test_metric, scale.value),
-        "Loss gap": loss_cells[1],
-        f"{scale.name.capitalize()} gap": with_bounds(row.metric_gap, scale.signed),
-    }
+    """Loss and metric on the test data; a task that is judged by its loss has nothing to add to it."""
+    metric = {} if scale.name == "loss" else {f"Test {scale.name}": with_bounds(row.test_metric, scale.value)}
+    return {"Test loss": with_bounds(row.test_loss, loss)} | metric
+
+
+def _gap_cells(row: Row, summary: Summary) -> dict[str, str]:
+    """By how much loss and metric are worse in validation than in training."""
+    scale, cells = summary.scale, {}
+    if not _all_zero([other.loss_gap for other in summary.rows]):
+        cells["Loss gap"] = with_bounds(row.loss_gap, signed_loss)
+    if scale.name != "loss" and not _all_zero([other.metric_gap for other in summary.rows]):
+        cells[f"{scale.name.capitalize()} gap"] = with_bounds(row.metric_gap, scale.signed)
+    return cells
+
+
+def _all_zero(gaps: Sequence[Interval | None]) -> bool:
+    """Whether there are gaps, all of them zero for every seed."""
+    known = [gap for gap in gaps if gap]
+    return bool(known) and not any(gap.mean or gap.low or gap.high for gap in known)
 
 
 def pair_table(summary: Summary) -> Table | None:

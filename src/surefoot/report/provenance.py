@@ -8,11 +8,12 @@ from typing import Any
 
 from surefoot.analysis import Arm
 from surefoot.analysis.arms import defaults_of
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration
 from surefoot.conventions import resolve
 from surefoot.datasets import NAMES
 from surefoot.errors import UsageError
-from surefoot.store.records import Design, Record
+from surefoot.store.records import Design, Metric, Record
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
 
@@ -26,13 +27,13 @@ def protocol_in_words(protocol: Mapping[str, Any]) -> str:
         for key, name in (("train_size", "training"), ("validation_size", "validation"), ("test_size", "test"))
         if key in known
     ]
-    sentences = [f"Task: {what}." if what else "", f"Images: {', '.join(parts)}." if parts else "", _effort(known)]
+    sentences = [f"Task: {what}." if what else "", f"Examples: {', '.join(parts)}." if parts else "", _effort(known)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def other_protocol(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The protocol's remaining entries as name and text."""
-    return [(key.replace("_", " "), _number(value)) for key, value in protocol.items() if key not in TOLD]
+    return [(key.replace("_", " "), _entry(key, protocol)) for key in protocol if key not in TOLD]
 
 
 def settings(arm: Arm) -> list[str]:
@@ -121,6 +122,16 @@ def _effort(known: Mapping[str, str]) -> str:
     ]
     text = " ".join(part for part in parts if part)
     return f"Trained for {text}." if text else ""
+
+
+def _entry(key: str, protocol: Mapping[str, Any]) -> str:
+    """An entry as text: what the task is judged by in words, and what guessing gets as the metric is written."""
+    metric = Metric(**protocol.get("metric", {}))
+    if key == "metric":
+        return f"{metric.name}, {'higher' if metric.better == 'max' else 'lower'} is better"
+    if key == "chance":
+        return Scale(metric).value(protocol[key])
+    return _number(protocol[key])
 
 
 def _number(value: Any) -> str:

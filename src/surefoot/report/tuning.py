@@ -14,7 +14,6 @@ import altair as alt
 from surefoot.analysis import TuningRow
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import Tried
-from surefoot.analysis.wording import MISSING
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
 from surefoot.report.quantity import Quantity
 from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
@@ -37,9 +36,10 @@ BEST_OF = (
     "over all choices of k. What to see: a curve that is good at the left needs little tuning; where two cross, the "
     "winner depends on the budget. The value is that by which the best is chosen, because tuning never sees the test "
     "data; so it is somewhat too good. Bands: 95 % of resamples of the trials, too narrow at the right, where no "
-    "resample knows a better trial than the best. A trial that diverged counts as {failure}, one of an extended search "
-    "like the others, although it knew where to look."
+    "resample knows a better trial than the best. A trial of an extended search counts like the others, although it "
+    "knew where to look."
 )
+FAILED = "A trial that diverged or failed counts as {failure}."
 
 
 def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> Figure:
@@ -82,9 +82,14 @@ def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -
     points = [point for row in rows for point in _expected(row, quantity)]
     tuned = [look for look in looks if look.label in {row.label for row in rows}]
     panels = (Panel("Expected best of k trials", _best_panel(points, tuned, quantity)),) if points else ()
-    failure = next((row.failure for row in rows if row.failure is not None), None)
-    words = BEST_OF.format(metric=metric.name, failure=MISSING if failure is None else Scale(metric).target(failure))
+    words = " ".join([BEST_OF.format(metric=metric.name), *_failed(rows, Scale(metric))])
     return Figure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, columns=1, legend=True)
+
+
+def _failed(rows: Sequence[TuningRow], scale: Scale) -> list[str]:
+    """What a trial without a value counts, where there is one."""
+    counted = [row.failure for row in rows if row.failure is not None and (row.diverged or row.failed)]
+    return [FAILED.format(failure=scale.value(counted[0]))] if counted else []
 
 
 def _quantity(metric: Metric) -> Quantity:
