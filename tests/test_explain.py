@@ -5,6 +5,7 @@ import re
 import unicodedata
 import urllib.request
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -13,7 +14,7 @@ import pytest
 
 import oracles
 from settings import SETTINGS
-from surefoot.compiler.emit import latex, mathml, unicode
+from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.emit.walk import LEAVES
 from surefoot.compiler.graph import needed
 from surefoot.compiler.trace import trace
@@ -30,9 +31,11 @@ from surefoot.explain.path import GRID, walk
 from surefoot.explain.plot import plot
 from surefoot.explain.rule_html import FONTS, rule_html
 from surefoot.explain.serve import server_of
+from surefoot.explain.signs import signs
 from surefoot.explain.sliders import settable, slider
 from surefoot.explain.surfaces import SURFACES
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import Slot
 from surefoot.rules import RULES
 from surefoot.update import update
 
@@ -365,6 +368,24 @@ def test_help_has_an_example(surefoot_command):
     assert code == 0
     assert "Example: surefoot explain adabound" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+@pytest.mark.parametrize("notation", [unicode.NOTATION, mathml.NOTATION], ids=["unicode", "mathml"])
+def test_every_letter_of_a_formula_is_explained(setting, notation):
+    graph = trace(setting.rule, setting.hyper)
+    found = dict(signs(setting.rule, setting.hyper, graph, notation))
+    lines = formula.formulas(graph, formula.zeros_of(setting.hyper), notation)
+    assert {left for left, _ in lines} <= found.keys()
+    assert all(found.values())
+
+
+def test_every_slot_of_ours_says_what_it_holds_and_a_users_own_need_not(surefoot_command):
+    assert all(slot.meaning for own in RULES.values() for slot in own.slots)
+    assert "vᵐᵃˣₜ largest mean square so far" in surefoot_command("explain", "amsgrad")[1]
+    assert "<mi>t</mi></msub></math>: running mean of the gradients" in rule_html(RULES["adam"])
+    assert "state, kept from step to step" in rule_html(replace(RULES["adam"], slots=(Slot("m"), Slot("v"))))
+    assert "mₜ: running mean of the gradients; vₜ: " in render()
 
 
 def test_every_symbol_that_is_explained_is_known():

@@ -79,13 +79,9 @@ def _page(name: str) -> str:
 
 def _formula(found: Explanation) -> str:
     lines = "\n".join(mathml.emit(found.graph, formula.zeros_of(found.hyper)))
-    return (
-        "As torch means it, with every option at its default. "
-        "g is the gradient, w the weight, t the number of the step from 1"
-        + (", r the effective step size" if 'data-v="rate"' in lines else "")
-        + ".\n\n"
-        + html(f'<div class="formula">{lines}</div>')
-    )
+    letters = "\n".join(f"- {letter}: {meaning}" for letter, meaning in found.signs)
+    drawn = html(f'<div class="formula">{lines}</div>')
+    return f"As torch means it, with every option at its default.\n\n{drawn}\n\n{letters}"
 
 
 def _numbers(found: Explanation) -> str:

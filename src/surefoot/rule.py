@@ -78,16 +78,18 @@ class Slot:
     `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
     the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`. `positive` promises that no
     value is ever negative, as of a mean of squares: 8-bit state then spends the sign on a wider range, and never
-    makes zero of what is not, by whose root a rule may divide.
+    makes zero of what is not, by whose root a rule may divide. `meaning` says in a few words what the slot holds, to
+    those who read the formula.
     """
 
     name: str
     when: str | None = None
     start: float | str = 0.0
     positive: bool = False
+    meaning: str = ""
 
 
-SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT),)
+SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT, meaning="running mean of the weight"),)
 """What may be kept beside a rule's own slots."""
 
 

@@ -5,6 +5,7 @@
 | `family.py`, `guide.toml` | what each rule adds to the one before, when to use it and when not, and who says so |
 | `explanation.py` | all that is known about one rule, as data |
 | `terminal.py`, `plot.py` | the same in 80 columns, with a picture of its path in dots |
+| `signs.py` | what the letters of its formula stand for |
 | `differences.py`, `drift.py` | where frameworks differ, and what copying a number from one to another costs |
 | `surfaces.py`, `gradient.py` | the landscapes: functions of two weights, their gradients derived from their graphs |
 | `path.py`, `noise.py` | a rule walking over a surface in float64: what the page must repeat |

@@ -15,6 +15,7 @@ from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
 from surefoot.explain.differences import Difference, defaults, forms
 from surefoot.explain.family import KIN, Kin
 from surefoot.explain.path import Path, best_rate, walk
+from surefoot.explain.signs import signs
 from surefoot.explain.surfaces import SURFACES, Surface
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
@@ -86,6 +87,11 @@ class Explanation:
         used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
         return [_letter(name, self.hyper[name]) for name in self.hyper if name in used and self._shows(name)]
 
+    @property
+    def signs(self) -> list[tuple[str, str]]:
+        """The other letters of the formula for terminals, and what each stands for."""
+        return list(signs(self.rule, self.hyper, self.graph, unicode.NOTATION))
+
     def _shows(self, name: str) -> bool:
         return name in self.rule.own or bool(self.hyper[name])
 
@@ -119,6 +125,7 @@ class Explanation:
             "call": convention(self.rule.name, self.framework).call,
             "formula": {"unicode": self.unicode(10_000), "latex": self.latex},
             "symbols": [asdict(letter) for letter in self.letters],
+            "letters": dict(self.signs),
             "defaults": {name: dict(CONVENTIONS[self.rule.name][name].defaults) for name in FRAMEWORKS},
             "notes": {name: CONVENTIONS[self.rule.name][name].note for name in FRAMEWORKS},
             "differences": [asdict(line) for line in self.differences],

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from surefoot.compiler.emit import formula, javascript, mathml
+from surefoot.compiler.emit import formula, javascript, mathml, unicode
 from surefoot.compiler.emit.walk import write
 from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.explain.explanation import plain
+from surefoot.explain.signs import signs
 from surefoot.explain.sliders import settable, slider
 from surefoot.rule import Rule
 
@@ -38,10 +39,11 @@ class Texts:
 
 @dataclass
 class Library:
-    """The texts of all forms: steps, results in between and bounds as JavaScript functions, formulas as MathML."""
+    """The texts of all forms: steps, results in between, bounds as JavaScript; formulas as MathML; letters in words."""
 
     functions: Texts = field(default_factory=Texts)
     formulas: Texts = field(default_factory=Texts)
+    letters: Texts = field(default_factory=Texts)
 
     def rule(self, rule: Rule) -> dict[str, Any]:
         """Return a rule with all its forms as the page wants it; its texts are in the library."""
@@ -82,6 +84,7 @@ class Library:
             "between": self.functions.add(_between(graph, zeros)),
             "bounds": _maybe(_bounds(graph), self.functions),
             "formula": [self.formulas.add(line) for line in mathml.emit(graph, zeros)],
+            "letters": self.letters.add("; ".join(map(": ".join, signs(rule, hyper, graph, unicode.NOTATION)))),
             "starts": starts,
             "used": sorted({node.value for node in used if node.op == "scalar"} | _texts(starts.values())),
         }

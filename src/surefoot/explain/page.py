@@ -57,6 +57,7 @@ def render() -> str:
         "rules": rules,
         "surfaces": surfaces,
         "formulas": list(library.formulas),
+        "letters": list(library.letters),
         "conventions": [(name, {"paper": "the paper", "keras": "Keras"}.get(name, name)) for name in FRAMEWORKS],
         "first": next(iter(SURFACES)),
         "racers": FIRST,

@@ -11,6 +11,7 @@ from html import escape
 
 from surefoot.compiler.emit import formula, mathml
 from surefoot.explain.explanation import Explanation, Letter
+from surefoot.explain.signs import signs
 from surefoot.rule import Rule
 
 FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
@@ -28,7 +29,7 @@ def rule_html(rule: Rule) -> str:
     rows = "".join(_row(letter) for letter in one.letters)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Symbol", "Name", "Default", "Legal", "Meaning"))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    return f"<h4>{escape(rule.name)}</h4><p>{_code(escape(rule.doc))}</p>{lines}{table}{''.join(_notes(rule))}"
+    return f"<h4>{escape(rule.name)}</h4><p>{_code(escape(rule.doc))}</p>{lines}{table}{''.join(_notes(one))}"
 
 
 def _styled(line: str) -> str:
@@ -41,14 +42,19 @@ def _code(text: str) -> str:
     return re.sub("`([^`]*)`", r"<code>\1</code>", text)
 
 
+def _inline(symbol: str) -> str:
+    return f'<math style="font-family: {FONTS}">{symbol}</math>'
+
+
 def _row(letter: Letter) -> str:
-    symbol = f'<math style="font-family: {FONTS}">{mathml.symbol(letter.name)}</math>'
+    symbol = _inline(mathml.symbol(letter.name))
     cells = (escape(text) for text in (f"{letter.value:g}", letter.legal, letter.meaning))
     return (
         f'<tr><th scope="row">{symbol}</th><td>{escape(letter.name)}</td>{"".join(f"<td>{c}</td>" for c in cells)}</tr>'
     )
 
 
-def _notes(rule: Rule) -> Iterator[str]:
-    yield "<p>g: gradient, w: weight, r: effective step size, t: number of the step, from 1.</p>"
-    yield f"<p>Source: {escape(rule.source)}.</p>"
+def _notes(one: Explanation) -> Iterator[str]:
+    found = signs(one.rule, one.hyper, one.graph, mathml.NOTATION)
+    yield f"<p>{'; '.join(f'{_inline(letter)}: {escape(meaning)}' for letter, meaning in found)}.</p>"
+    yield f"<p>Source: {escape(one.rule.source)}.</p>"

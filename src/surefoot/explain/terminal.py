@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
+from surefoot.compiler.emit import unicode
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
 from surefoot.explain.differences import Difference, defaults, forms, spellings
 from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
@@ -47,6 +48,7 @@ def explanation(one: Explanation, surface: str, times: Sequence[str] = ()) -> st
         _head(one),
         _section("Formula", one.unicode(WIDTH - 2).rstrip("\n").split("\n")),
         _section("Numbers", _letters(one.letters)),
+        _section("Letters", _signs(one.signs)),
         _section("Defaults that differ", _differences(one)),
         _section("When to use it", _claims(one.kin.use)),
         _section("When not", _claims(one.kin.avoid)),
@@ -87,7 +89,12 @@ def _letters(letters: Sequence[Letter]) -> Iterator[str]:
         sensible = f"; sensible: {letter.sensible[0]:g} to {letter.sensible[1]:g}" if letter.sensible else ""
         text = f"{letter.meaning}; {letter.legal.replace('x', letter.symbol)}{sensible}"
         yield from _indented(head, text)
-    yield from _indented("t   ", "number of the step, from 1; g: gradient; w: weight; r: effective step size")
+
+
+def _signs(signs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    width = max(unicode.columns(sign) for sign, _ in signs)
+    for sign, text in signs:
+        yield from _indented(sign + " " * (width - unicode.columns(sign) + 1), text)
 
 
 def _indented(head: str, text: str) -> list[str]:

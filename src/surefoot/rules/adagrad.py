@@ -9,7 +9,7 @@ from surefoot.rule import Slot, Step, rule
 
 
 @rule(
-    slots=(Slot("s", start="initial_accumulator", positive=True),),
+    slots=(Slot("s", start="initial_accumulator", positive=True, meaning="s₀ plus the squared gradients so far"),),
     source="Duchi, Hazan & Singer, JMLR 12, 2011",
 )
 def adagrad(

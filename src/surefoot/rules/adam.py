@@ -18,7 +18,11 @@ from surefoot.rule import Slot, Step, rule
 
 
 @rule(
-    slots=("m", Slot("v", positive=True), Slot("vmax", when="amsgrad", positive=True)),
+    slots=(
+        Slot("m", meaning="running mean of the gradients"),
+        Slot("v", positive=True, meaning="running mean of the squared gradients"),
+        Slot("vmax", when="amsgrad", positive=True, meaning="largest mean square so far"),
+    ),
     source="Kingma & Ba, ICLR 2015, arXiv:1412.6980",
 )
 def adam(

@@ -14,7 +14,11 @@ from surefoot.rule import Slot, Step, rule
 
 
 @rule(
-    slots=(Slot("v", positive=True), Slot("a", when="centered"), Slot("b", when="momentum")),
+    slots=(
+        Slot("v", positive=True, meaning="running mean of the squared gradients"),
+        Slot("a", when="centered", meaning="running mean of the gradients"),
+        Slot("b", when="momentum", meaning="momentum: fading sum of the divided gradients, or of α times them"),
+    ),
     source="Tieleman & Hinton, Coursera lecture 6.5, 2012; Graves 2013, arXiv:1308.0850",
 )
 def rmsprop(

@@ -15,7 +15,7 @@ from surefoot.rule import Slot, Step, rule
 
 
 @rule(
-    slots=(Slot("b", when="momentum"),),
+    slots=(Slot("b", when="momentum", meaning="momentum: fading sum of the gradients, or of α times them"),),
     source="Robbins & Monro 1951; Polyak 1964; Nesterov 1983; Sutskever et al., ICML 2013",
 )
 def sgd(

@@ -92,8 +92,8 @@ def emit(graph: Graph, hyper: Mapping[str, Any], width: int = 80) -> str:
         width: columns that no line may exceed, as far as its parts allow.
     """
     lines = formula.formulas(graph, formula.zeros_of(hyper), NOTATION)
-    left = max(_columns(name) for name, _ in lines)
-    text = [" " * (left - _columns(name)) + f"{name} = {fit(right, width - left - 3)}" for name, right in lines]
+    left = max(columns(name) for name, _ in lines)
+    text = [" " * (left - columns(name)) + f"{name} = {fit(right, width - left - 3)}" for name, right in lines]
     return "\n".join(line.replace("\n", "\n" + " " * (left + 3)) for line in text) + "\n"
 
 
@@ -109,7 +109,7 @@ def fit(text: str, width: int) -> str:
     return head + made.replace("\n", "\n" + " " * len(head)) + rest
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Return how wide a text is: what stands above or below a letter takes no room."""
     return sum(letter not in "\u0303\u0304" for letter in text)
 

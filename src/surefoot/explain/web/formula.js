@@ -20,14 +20,14 @@ function valuesAt(racer, walked, t, weight) {
 }
 
 class Formula {
-  constructor(box) {
-    this.box = box;
+  constructor(box, letters) {
+    [this.box, this.letters] = [box, letters];
     this.key = "";
   }
 
   // Builds the lines anew only when the form changes; otherwise only the numbers in them do.
   draw(racer, walked, t, weight) {
-    const key = formulaLines(racer).join("");
+    const key = [...formulaLines(racer), formOf(racer).letters].join("");
     if (key !== this.key) this.build(racer, key);
     const values = t >= 1 && t <= walked.made ? valuesAt(racer, walked, t, weight) : null;
     for (const place of this.places) {
@@ -39,6 +39,7 @@ class Formula {
 
   build(racer, key) {
     this.key = key;
+    this.letters.textContent = DATA.letters[formOf(racer).letters];
     this.box.replaceChildren();
     for (const line of formulaLines(racer)) {
       const row = document.createElement("div");

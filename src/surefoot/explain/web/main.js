@@ -28,7 +28,7 @@ const frames = [];
 const map = new SurfaceMap($("map"), (start, done) => change({ start }, done));
 const lossChart = new Chart($("loss"), (share) => seek(Math.round(share * state.steps)));
 const rateChart = new Chart($("rates"), (share) => seek(Math.round(share * state.steps)));
-const formula = new Formula($("formula"));
+const formula = new Formula($("formula"), $("letters"));
 const racers = new Racers($("racers"), $("legend"), $("sliders"), {
   choose: (k) => change({ chosen: k }, true),
   replace: (k, racer) => change({ racers: state.racers.with(k, racer), chosen: k }, true),
