@@ -348,6 +348,24 @@ def test_the_page_is_written_where_it_is_asked_for(surefoot_command, tmp_path):
     assert (tmp_path / "here" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_the_page_is_named_in_json_where_that_is_asked_for(surefoot_command, tmp_path):
+    code, out, _ = surefoot_command("explain", "--web", "--out", "page.html", "--json")
+    assert code == 0
+    assert Path(json.loads(out)["path"]).resolve() == tmp_path / "page.html"
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_sensible_values_are_legal(name):
+    for value in HYPERPARAMETERS[name].sensible or ():
+        HYPERPARAMETERS[name].check("a rule", name, value)
+
+
+@pytest.mark.parametrize("rule", [name for name, kin in KIN.items() if kin.parent])
+def test_what_a_rule_adds_is_not_what_it_was_said_to_do(rule):
+    does, adds = (set(re.findall(r"[a-z]{4,}", text.lower())) for text in (RULES[rule].doc, KIN[rule].adds))
+    assert len(does & adds) <= len(adds) / 2
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_explained_in_every_convention(surefoot_command, rule, framework):

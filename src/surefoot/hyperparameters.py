@@ -68,7 +68,9 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "alpha": Hyperparameter("ρ", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 0.999)),
     "rho": Hyperparameter("ρ", "share of the running averages kept each step", high=1.0, closed=True),
     "beta1": Hyperparameter("β₁", "share of the mean gradient kept each step", high=1.0, sensible=(0.5, 0.99)),
-    "beta2": Hyperparameter("β₂", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 1.0)),
+    "beta2": Hyperparameter(
+        "β₂", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 0.9999)
+    ),
     "eps": Hyperparameter("ε", "keeps the divisor away from zero; unit of a gradient", sensible=(1e-10, 1e-3)),
     "final_lr": Hyperparameter("α*", "rate on which AdaBound's two bounds close", sensible=(1e-3, 1.0)),
     "gamma": Hyperparameter("γ", "speed at which the bounds close", high=1.0, above=True, sensible=(1e-4, 1e-2)),

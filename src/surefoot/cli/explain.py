@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,26 +34,28 @@ def explain(
     Example: surefoot explain adabound
     """
     if web or serve:
-        _page(rule, out, port, serve=serve)
+        _page(rule, out, port, serve=serve, as_json=as_json)
     elif rule is None:
         _family(as_json=as_json)
     else:
         _rule(rule, convention, surface, conventions=conventions, latex=latex, time=time, as_json=as_json)
 
 
-def _page(rule: str | None, out: Path, port: int, *, serve: bool) -> None:
+def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool) -> None:
     from surefoot.errors import UsageError
     from surefoot.explain.page import write_page
 
     if rule is not None:
         raise UsageError(f"the playground has every rule; leave {rule!r} out (its file is named with --out FILE).")
     path = write_page(out)
-    if not serve:
+    if as_json:
+        _print_json({"path": str(path)})
+    elif not serve:
         typer.echo(f"Playground: {path}")
-        return
-    from surefoot.explain.serve import serve as serve_page
+    if serve:
+        from surefoot.explain.serve import serve as serve_page
 
-    serve_page(path, port, typer.echo)
+        serve_page(path, port, partial(typer.echo, err=as_json))
 
 
 def _family(*, as_json: bool) -> None:

@@ -60,9 +60,7 @@ def slider(rule: Rule, name: str, defaults: set[float]) -> Slider:
     values = {value for value in defaults if value > 0}
     scale = "one_minus" if name in SHARES else "linear" if known.closed else "log"
     zero = low == 0 or 0.0 in defaults
-    if name in SHARES:
-        high = min(high, 0.9999)
-    elif scale == "log":
+    if scale == "log":
         low = low or high / 10**DECADES
     ends = min([low, *values]), max([high, *values])
     must_stay = name in rule.pinned or (rule.name in ("momentum", "nesterov") and name == "momentum")

@@ -57,7 +57,7 @@ def bounded(inner: Rule, name: str, doc: str) -> Rule:
 # The authors add eps to the uncorrected root: eps_hat is part of the rule, not of a framework's convention.
 _adam = replace(adam, defaults={**adam.defaults, "eps_hat": True})
 
-adabound = bounded(_adam, "adabound", "Adam whose rates are clipped between two bounds that close on SGD's rate.")
+adabound = bounded(_adam, "adabound", "Adam at first, SGD with momentum at last.")
 
 amsbound = bounded(
     _adam.variant("amsgrad", "", pin={"amsgrad": True}, source=""),

@@ -65,7 +65,7 @@ amsgrad = adam.variant(
 
 adamw = adam.variant(
     "adamw",
-    "Adam with weight decay kept out of the gradient: every weight decays alike.",
+    "Adam with decoupled weight decay.",
     pin={"decoupled": True},
     source="Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101",
     weight_decay=1e-2,

@@ -46,7 +46,7 @@ def sgd(
 
 momentum = sgd.variant(
     "momentum",
-    "Gradient descent with heavy-ball momentum: a direction that persists builds up speed.",
+    "Gradient descent with heavy-ball momentum.",
     pin={"nesterov": False},
     source="Polyak, USSR Comput. Math. Math. Phys. 1964",
     momentum=0.9,
@@ -54,7 +54,7 @@ momentum = sgd.variant(
 
 nesterov = sgd.variant(
     "nesterov",
-    "Momentum that looks ahead: the newest gradient acts once more than the older ones.",
+    "Momentum that looks ahead.",
     pin={"nesterov": True},
     source="Nesterov 1983; Sutskever et al., ICML 2013",
     momentum=0.9,
