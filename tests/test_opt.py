@@ -140,6 +140,7 @@ def test_a_full_name_on_the_command_line_is_imported():
         (lambda: Opt(torch.optim.NAdam, learning_rate=0.1), "unknown option of torch.optim.nadam.NAdam"),
         (lambda: Opt(3), "3 is no optimizer"),
         (lambda: Opt(nn.Linear), "has no method step"),
+        (lambda: Opt(torch.optim.LBFGS), "its step() needs closure, and every optimizer gets the same"),
         (lambda: arms_of([]), "no optimizer to compare"),
         (lambda: parse_arms(["torch.optim.NAdamm"], "torch"), "unknown name in torch.optim 'NAdamm'. Did you mean"),
         (lambda: parse_arms(["no.such.Thing"], "torch"), "is the library installed"),

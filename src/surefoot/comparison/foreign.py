@@ -35,8 +35,20 @@ def check(make: Any) -> Make:
         )
     if isinstance(make, type) and not hasattr(make, "step"):
         raise UsageError(f"{name_of(make)} has no method step; give an optimizer class such as torch.optim.NAdam.")
+    if isinstance(make, type) and (needed := _needed(make)):
+        raise UsageError(
+            f"{name_of(make)} cannot be compared: its step() needs {' and '.join(needed)}, and every optimizer gets "
+            "the same: one gradient of each batch, and step(). Leave it out; a class of yours may take closure=None."
+        )
     made: Make = make
     return made
+
+
+def _needed(make: Any) -> list[str]:
+    """The arguments without which a class takes no step, such as the closure of torch's LBFGS."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(make.step).parameters.values())[1:]
+    return [p.name for p in parameters if p.default is MISSING and p.kind in positional]
 
 
 def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> dict[str, Any]:

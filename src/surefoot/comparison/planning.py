@@ -210,7 +210,7 @@ def _texts(ranges: Mapping[str, Dimension]) -> dict[str, str]:
 
 
 def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
-    if isinstance(study, str) and ".py:" not in study:
+    if isinstance(study, str) and ".py:" not in study and not study.endswith(".py"):
         described = find_study(study)
         dataset = options.dataset or described.dataset
         size, share = options.train_size, described.validation

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +20,11 @@ def in_file(text: str) -> Any:
     Worker processes get its functions whole, so they need not find the file.
 
     Raises:
-        UsageError: no such file or name, or the file raises an error.
+        UsageError: no such file or name, a file with the name of another module, or one that raises an error.
     """
     path, _, name = text.rpartition(":")
+    if text.endswith(".py"):
+        raise UsageError(f"{text!r} names a file and no task in it; {_how(Path(text))}.")
     if not path.endswith(".py") or not name:
         raise UsageError(f"{text!r} names no object in a file; write it as my.py:task.")
     module = _module(Path(path))
@@ -40,14 +44,36 @@ def imported(dotted: str) -> Any:
         raise unknown(f"name in {parent}", name, dir(importlib.import_module(parent))) from None
 
 
+def _how(path: Path) -> str:
+    """Say how a task in a file is written, with the tasks that the file makes; it is read and not run."""
+    if not path.is_file():
+        return "there is no such file either; write it as my.py:task"
+    with suppress(SyntaxError, ValueError):
+        calls = [line for line in ast.parse(path.read_bytes()).body if isinstance(line, ast.Assign)]
+        made = [ast.unparse(line.targets[0]) for line in calls if _makes_task(line.value)]
+        return f"write it as {' or '.join(f'{path}:{name}' for name in made or ['NAME'])}"
+    return f"write it as {path}:NAME"
+
+
+def _makes_task(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] == "task"
+
+
 def _module(path: Path) -> ModuleType:
     import cloudpickle
 
     if not path.is_file():
         raise UsageError(f"there is no file {path}; give the path of a Python file, as in my.py:task.")
     found = sys.modules.get(path.stem)
-    if found is not None and Path(found.__file__ or "").resolve() == path.resolve():
+    if found is not None and Path(getattr(found, "__file__", None) or "").resolve() == path.resolve():
         return found
+    if path.stem in sys.stdlib_module_names or (
+        found is not None and path.stem not in cloudpickle.list_registry_pickle_by_value()
+    ):
+        raise UsageError(
+            f"{path} has the name of another module, {path.stem}, which other code would then get instead of it; "
+            "rename the file."
+        )
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not a Python file.")
