@@ -14,6 +14,7 @@ from surefoot.analysis.intervals import holm, paired_difference, t_interval
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
+from surefoot.analysis.wording import p_value
 from surefoot.errors import UsageError
 
 
@@ -98,20 +99,72 @@ def test_equal_optimizers_are_seldom_told_apart():
 
 
 def test_verdict_on_several_seeds_names_ties_and_the_beaten():
-    best = scored([0.985, 0.987, 0.986, 0.988], "AdaBound")
-    close = scored([0.986, 0.985, 0.987, 0.986], "Adam")
-    far = scored([0.965, 0.966, 0.965, 0.967], "Adagrad")
+    best = scored([0.985, 0.987, 0.986, 0.988, 0.9865], "AdaBound")
+    close = scored([0.986, 0.985, 0.987, 0.986, 0.986], "Adam")
+    far = scored([0.965, 0.966, 0.965, 0.967, 0.9657], "Adagrad")
     result = verdict(far, best, close)
     assert (result.best, result.ties, result.behind) == ("AdaBound", ("Adam",), ("Adagrad",))
     assert "Not distinguishable from AdaBound: Adam (−0.05 pp [" in result.text
-    assert "4 seeds" in result.text
+    assert "5 seeds" in result.text
     assert "ahead of Adagrad by 2.08 pp [" in result.text
 
 
-def test_pairs_use_only_the_seeds_that_both_finished():
+def test_the_difference_is_of_the_seeds_that_both_finished_and_the_rest_are_counted():
     best, other = scored([0.98, 0.99, 0.98, 0.99], "a"), scored([0.97, 0.97, 0.97, 0.97], "b")
     other[3] = diverged(other[3])
-    assert verdict(best, other).pairs[0].n == 3
+    (pair,) = verdict(best, other).pairs
+    assert (pair.n, pair.diverged) == (4, 1)
+    assert pair.difference == pytest.approx(-0.04 / 3)
+
+
+def lost(label, accuracies, count):
+    """Ten seeds, of which so many diverged."""
+    records = scored(accuracies, label)
+    return [*map(diverged, records[:count]), *records[count:]]
+
+
+def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
+    """99 % on the 6 seeds that it finished against 95 % on all ten."""
+    result = verdict(lost("A", [0.99] * 10, 4), lost("B", [0.95] * 10, 0))
+    assert (result.best, result.ties, result.behind) == ("B", ("A",), ())
+    assert result.text == (
+        "B has the highest mean test accuracy (95.00 %, 10 seeds) of the optimizers of which the fewest seeds "
+        "diverged. Not distinguishable from B: A (+4.00 pp [3.99, 4.01], 10 seeds, 4 of them diverged, adjusted p = "
+        "0.125). A seed that diverged counts as worse than every score. Diverged: A (4 of 10 seeds)."
+    )
+
+
+def test_one_seed_that_finished_of_ten_is_no_run_to_be_best_in():
+    result = verdict(lost("A", [0.99] * 10, 9), lost("B", [0.95] * 10, 0))
+    assert (result.best, result.behind) == ("B", ("A",))
+    assert "ahead of A (9 of 10 seeds diverged)" in result.text
+    assert "in this one run" not in result.text
+    single = verdict(lost("A", [0.99] * 10, 9), scored([0.95], "B"), scored([0.94], "C"))
+    assert single.best == "B"
+
+
+def test_an_optimizer_that_diverged_can_be_best_and_says_how_often():
+    result = verdict(lost("A", [0.99] * 10, 1), lost("B", [0.95] * 10, 3))
+    assert result.text.startswith(
+        "A has the highest mean test accuracy (99.00 %, 9 of 10 seeds), ahead of B (3 of 10 seeds diverged). "
+    )
+
+
+def test_few_seeds_settle_nothing_and_are_no_tie():
+    result = verdict(scored([0.98] * 4, "A"), scored([0.3] * 4, "B"))
+    assert (result.best, result.ties, result.behind, result.open) == ("A", (), (), ("B",))
+    assert result.text == (
+        "A has the highest mean test accuracy (98.00 %, 4 seeds). Not settled, as a difference takes 5 seeds or more: "
+        "B (−68.00 pp [−68.02, −67.98], 4 seeds)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.05, "0.050"), (0.0503, "0.0503"), (0.0496, "0.050"), (0.0499999, "0.050"), (1.0, "1.000"), (0.0009, "< 0.001")],
+)
+def test_a_p_value_never_contradicts_what_is_made_of_it(p, text):
+    assert p_value(p) == text
 
 
 def test_one_seed_states_the_sampling_noise_and_claims_no_more():

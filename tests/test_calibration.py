@@ -13,7 +13,8 @@ from surefoot.analysis import calibration, group, pairwise, verdict, winners_cur
 from surefoot.analysis.calibration import calibrate, false_verdicts, found
 from surefoot.analysis.intervals import Difference
 from surefoot.analysis.power import promised
-from surefoot.analysis.seed_models import NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, as_arms, stored
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, as_arms, stored
 from surefoot.errors import UsageError
 from surefoot.store import Store
 
@@ -82,7 +83,10 @@ def test_what_is_counted_is_what_the_verdict_says():
     assert false_verdicts(equal, 2, 5, 100, rng()).rate.value == 0
 
 
-@pytest.mark.parametrize(("world", "arms", "seeds"), [(NORMAL, 2, 10), (SKEWED, 4, 8), (TWO_BASINS, 4, 10)])
+@pytest.mark.parametrize(
+    ("world", "arms", "seeds"),
+    [(NORMAL, 2, 10), (SKEWED, 4, 8), (TWO_BASINS, 4, 10), (TWO_BASINS, 8, 5), (DIVERGING, 4, 8)],
+)
 def test_equal_optimizers_are_called_different_in_at_most_5_percent(world, arms, seeds):
     row = false_verdicts(world, arms, seeds, 800, rng(6, arms))
     assert row.holds
@@ -106,7 +110,29 @@ def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
     assert not false_verdicts(NORMAL, 2, 5, 800, rng(8)).holds
 
 
-def test_three_seeds_of_two_basins_are_the_known_limit():
+@pytest.mark.parametrize("world", [NORMAL, SKEWED, TWO_BASINS, DIVERGING], ids=lambda world: world.name)
+def test_of_four_optimizers_and_their_tuned_ones_every_family_holds(world):
+    row = false_verdicts(world, 8, 5, 800, rng(15), tuned=True)
+    assert row.holds
+    assert row.tuned
+
+
+def test_calibration_catches_one_family_without_holm(monkeypatch):
+    monkeypatch.setattr(pairwise, "holm", list)
+    assert not false_verdicts(NORMAL, 8, 5, 800, rng(16), tuned=True).holds
+
+
+def test_trials_without_a_score_have_diverged_and_are_judged():
+    scores = DIVERGING.draw(rng(17), 1, 2, 10)[0]
+    arms = as_arms(scores)
+    assert [len(arm.diverged) for arm in arms] == np.isnan(scores).sum(axis=1).tolist()
+    assert 0 < np.isnan(scores).sum() < 12
+    assert verdict.compare_arms(arms, Scale())[0].n == 10
+
+
+def test_three_seeds_of_two_basins_claim_nothing_where_a_t_test_would(monkeypatch):
+    assert false_verdicts(TWO_BASINS, 4, 3, 800, rng(9)).rate.value == 0
+    monkeypatch.setattr(pairwise, "FEWEST_PAIRS", 2)
     assert not false_verdicts(TWO_BASINS, 4, 3, 800, rng(9)).holds
 
 
@@ -139,14 +165,17 @@ def result():
 
 def test_calibration_holds_and_shows_all(result):
     assert result.holds
-    assert {row.world for row in result.false_verdicts} == {"normal", "skewed, heavy tail", "two basins"}
-    assert len(result.false_verdicts) == 9
+    worlds = {"normal", "skewed, heavy tail", "two basins", "3 in 10 diverge"}
+    assert {row.world for row in result.false_verdicts} == worlds
+    assert len(result.false_verdicts) == 4 * 6 + 1
+    last = result.false_verdicts[-1]
+    assert (last.seeds, last.rate.hits) == (3, 0)
     assert [row.promised for row in result.power] == [0.5, 0.8, 0.95] * 2
     assert [row.holds for row in result.practices] == [False, False, False, True]
 
 
 def test_calibration_is_its_seed(monkeypatch):
-    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10),))
+    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
     first = calibrate(studies=100, seed=1)
     np.random.seed(1)
     assert calibrate(studies=100, seed=1) == first
@@ -183,7 +212,7 @@ def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
 
 @pytest.fixture
 def run(monkeypatch, surefoot_command):
-    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10), (4, 8)))
+    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False), (6, 8, True)))
     return lambda *arguments: surefoot_command("check", *arguments)
 
 
@@ -192,10 +221,17 @@ def test_the_tables_fit_80_columns(run):
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out
-    for words in ("Equal optimizers", "known limit", "One optimizer is better", "16 learning rates", "at least 80 %"):
+    for words in (
+        "Equal optimizers",
+        "untested",
+        "3 + 3 tuned",
+        "One optimizer is better",
+        "16 learning rates",
+        "at least 80 %",
+    ):
         assert words in out
     assert "300 simulated studies a row, seed 0" in out
-    assert "Every promise holds, but for known limits." in out
+    assert "Every promise holds." in out
     assert "known differences" in err
 
 
@@ -203,10 +239,10 @@ def test_json_is_one_object_with_every_row(run):
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
     content = json.loads(out)
-    assert list(content) == ["studies", "seed", "holds", "false_verdicts", "limits", "power", "practices"]
+    assert list(content) == ["studies", "seed", "holds", "false_verdicts", "power", "practices"]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]
-    assert list(first) == ["world", "arms", "seeds", "rate", "holds"]
+    assert list(first) == ["world", "arms", "seeds", "tuned", "rate", "holds"]
     assert list(first["rate"]) == ["value", "low", "high", "hits", "of"]
     assert content["practices"][-1]["holds"]
 

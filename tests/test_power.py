@@ -102,6 +102,7 @@ def test_scores_in_whole_examples_tie_and_that_costs_power(size):
 
 
 def test_what_is_promised_is_of_the_test_that_the_verdict_will_use():
+    assert promised(0.0027, 4) == inf
     assert promised(0.0027, 7, comparisons=6) == detectable(0.0027, 7, comparisons=6)
     assert promised(0.0027, 8, comparisons=6) == permutation_detectable(0.0027, 8, comparisons=6)
     assert promised(0.0027, 7) == permutation_detectable(0.0027, 7)

@@ -241,15 +241,32 @@ def test_lower_is_better_where_the_metric_says_so():
 
 
 def test_ties_come_first():
-    records = [replace(r, label="Adam two", key=f"{r.key}2") for r in article(4) if r.label == "Adam"]
-    page = render([*article(4), *records])
+    records = [replace(r, label="Adam two", key=f"{r.key}2") for r in article(5) if r.label == "Adam"]
+    page = render([*article(5), *records])
     tie = re.search(r'<p class="tie"><span>Not distinguishable:</span> <bdi>(.*?)</bdi>', page)
-    assert set(tie[1].split(" = ")) == {"Adam", "Adam two"}
+    assert set(tie[1].split(" and ")) == {"Adam", "Adam two"}
     assert tie.start() < page.index("has the highest")
 
 
 def test_after_one_run_each_nothing_is_called_a_tie():
     assert 'class="tie"' not in render(article(1))
+
+
+def test_after_a_few_seeds_nothing_is_settled():
+    records = article(3)
+    assert 'class="tie"' not in render(records)
+    cell = dict(matrix(summarize(records), ["Adam", "AdaBound"]))["Adam"][1]
+    assert (cell.standing, cell.p) == ("not settled", "–")
+
+
+def test_where_all_seeds_diverged_a_cell_has_no_difference():
+    records = [diverged(r) if r.label == "Adam" else r for r in article(6)]
+    summary = summarize(records)
+    cells = dict(matrix(summary, ["Adam", "AdaBound"]))
+    assert (cells["Adam"][1].standing, cells["AdaBound"][0].standing) == ("worse", "better")
+    assert (cells["Adam"][1].difference, cells["Adam"][1].interval, cells["Adam"][1].wins) == ("–", "–", "0 %")
+    assert "Adam" in render(records)
+    assert len(pairwise_table(summary).rows) == 6
 
 
 def test_published_numbers_stand_beside_ours():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
+from math import isfinite, nan
 
 from surefoot.errors import UsageError
 from surefoot.store.records import Record, Status
@@ -52,6 +52,11 @@ class Arm:
     def metrics(self) -> dict[int, float]:
         """The test metric by seed, of the finished trials."""
         return {trial.seed: trial.outcome.test_metric for trial in self.finished if trial.outcome}
+
+    def results(self) -> dict[int, float]:
+        """The test metric by seed of the judged trials, not a number where one diverged."""
+        found = {**self.metrics(), **{trial.seed: nan for trial in self.diverged}}
+        return dict(sorted(found.items()))
 
 
 def group(records: Sequence[Record]) -> tuple[Arm, ...]:

@@ -19,6 +19,7 @@ from scipy import optimize, stats
 
 from surefoot.analysis.checks import Numbers, count, positive, share
 from surefoot.analysis.intervals import ALPHA
+from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.permutation import EXACT, fewest_pairs, signs
 from surefoot.errors import UsageError
 
@@ -39,7 +40,7 @@ def power(difference: float, sd: float, seeds: int, *, comparisons: int = 1, alp
         difference: the true mean difference, above 0, in the unit of `sd` (0.002 is 0.2 pp of accuracy).
         sd: standard deviation of the paired differences over seeds.
         seeds: pairs, at least 2.
-        comparisons: how many pairs of optimizers are tested together: m (m - 1) / 2 for m optimizers.
+        comparisons: how many pairs of optimizers are tested together: m (m - 1) / 2 for a family of m.
         alpha: the two-sided level of all comparisons together.
     """
     return _t_power(positive(difference, "difference") / positive(sd, "sd"), *_design(seeds, comparisons, alpha))
@@ -128,8 +129,12 @@ def promised(
 ) -> float:
     """As `detectable`, for the test that the verdict will use with so many seeds and comparisons (see `pairwise`).
 
+    It is infinite with fewer than `pairwise.FEWEST_PAIRS` seeds, where nothing is tested.
+
     `resolution` is the smallest step of a score, and `studies` are those simulated, where it is the permutation test.
     """
+    if seeds < FEWEST_PAIRS:
+        return inf
     if seeds < fewest_pairs(ALPHA, comparisons):
         return detectable(sd, seeds, comparisons=comparisons, wanted=wanted)
     options = {"comparisons": comparisons, "studies": studies}

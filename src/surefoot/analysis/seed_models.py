@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.arms import Arm
+from surefoot.analysis.arms import TUNED, Arm
 from surefoot.errors import UsageError
 from surefoot.store.records import Outcome, Record
 
@@ -49,6 +49,11 @@ def skewed(rng: np.random.Generator, *shape: int) -> Scores:
 def two_basins(rng: np.random.Generator, *shape: int) -> Scores:
     """Draw luck that decides between two levels, 0.38 pp apart, with little scatter around each."""
     return OWN * (2 * rng.integers(0, 2, shape) - 1 + 0.1 * rng.standard_normal(shape))
+
+
+def diverging(rng: np.random.Generator, *shape: int) -> Scores:
+    """Draw luck that follows the bell curve, but for three trials in ten, which diverge and have no score."""
+    return np.where(rng.random(shape) < 0.3, np.nan, normal(rng, *shape))
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
@@ -92,15 +97,23 @@ def rounded(scores: Scores, test_size: int) -> Scores:
     return np.round(np.clip(scores, 0, 1) * test_size) / test_size
 
 
-def as_arms(scores: Scores) -> list[Arm]:
-    """Return one study's scores, a row for each arm, as the finished trials that `verdict.judge` reads."""
+def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
+    """Return one study's scores, a row for each arm, as the ended trials that `verdict.judge` reads.
+
+    Args:
+        scores: not a number where a trial diverged.
+        tuned: whether the second half of the rows is the first half, tuned.
+    """
     rows = scores.tolist()
+    half = len(rows) // 2 if tuned else len(rows)
+    names = [f"arm {i % half}{TUNED if i >= half else ''}" for i in range(len(rows))]
     return [
-        Arm(f"arm {i}", tuple(_trial(i, seed, score) for seed, score in enumerate(row))) for i, row in enumerate(rows)
+        Arm(name, tuple(_trial(name, seed, score) for seed, score in enumerate(row)))
+        for name, row in zip(names, rows, strict=True)
     ]
 
 
-def _trial(arm: int, seed: int, score: float) -> Record:
+def _trial(name: str, seed: int, score: float) -> Record:
     measured = Outcome(
         test_loss=0.0,
         test_metric=score,
@@ -110,10 +123,10 @@ def _trial(arm: int, seed: int, score: float) -> Record:
         optimizer_bytes=0,
         parameters=0,
     )
-    name = f"arm {arm}"
-    return Record(f"{arm}-{seed}", "calibration", name, name, "", {}, seed, {}, status="finished", outcome=measured)
+    return Record(f"{name}-{seed}", "calibration", name, name, "", {}, seed, {}, status="finished", outcome=measured)
 
 
 NORMAL = simulated("normal", normal)
 SKEWED = simulated("skewed, heavy tail", skewed)
 TWO_BASINS = simulated("two basins", two_basins)
+DIVERGING = simulated("3 in 10 diverge", diverging)

@@ -16,7 +16,7 @@ from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.curve_area import curve_area
 from surefoot.analysis.doubts import warnings
 from surefoot.analysis.intervals import Interval, t_interval
-from surefoot.analysis.pairwise import Comparison, tie_groups
+from surefoot.analysis.pairwise import FEWEST_PAIRS, Comparison, tie_groups
 from surefoot.analysis.plain import plain
 from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.robustness import divergence_rate
@@ -26,10 +26,12 @@ from surefoot.analysis.target import Arrivals, Reach, arrivals, choose_targets, 
 from surefoot.analysis.traces import Trace
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.tuning_words import how_tuned
-from surefoot.analysis.verdict import Verdict, compare_arms, judge
+from surefoot.analysis.verdict import Verdict, compare_arms, judge, results
 from surefoot.analysis.wording import join
 from surefoot.errors import UsageError
 from surefoot.store.records import Metric, Outcome, Record
+
+FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"
 
 TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 
@@ -71,11 +73,11 @@ class Row:
 class Summary:
     """A study in numbers: rows in the order of the records, the verdict, and what else can be said of them.
 
-    `metric` is what the study is judged by. `comparisons` has every pair of optimizers that share two seeds, `groups`
-    the largest sets of which no two can be told apart, the best first. `target` is of the validation metric, None
-    where none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached,
-    and `profiles` how often each optimizer was among the quickest. `notes` say how to read the numbers, `warnings` why
-    to doubt them. `tuning` has a row for each optimizer that was tuned.
+    `metric` is what the study is judged by. `comparisons` has every pair of a family that shares two seeds, `groups`
+    the largest sets of which no two were told apart, the best first. `target` is of the validation metric, None where
+    none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
+    `profiles` how often each optimizer was among the quickest. `notes` say how to read the numbers, `warnings` why to
+    doubt them. `tuning` has a row for each optimizer that was tuned.
     """
 
     study: str
@@ -111,7 +113,6 @@ def summarize(records: Sequence[Record]) -> Summary:
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0])
     comparisons = compare_arms(arms, scale)
-    scores = {arm.label: arm.metrics() for arm in arms if arm.finished}
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
@@ -123,7 +124,7 @@ def summarize(records: Sequence[Record]) -> Summary:
         metric=scale.metric,
         rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ())) for arm in arms),
         comparisons=comparisons,
-        groups=tie_groups(scores, comparisons, higher=scale.sign > 0),
+        groups=tie_groups(results(arms), comparisons, higher=scale.sign > 0),
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(arms, timed, target, scale),
@@ -185,16 +186,26 @@ def _notes(
     elif records[0].study == "article":
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(len(arm.finished) >= 2 for arm in arms):
-        tests = join(sorted({TESTS[row.test] for row in comparisons}))
-        yield "Brackets are 95 % t intervals over seeds, each for itself." + (
-            f" Differences are paired by seed; p-values are those of {tests}, adjusted for all pairs (Holm), and only "
-            "an adjusted p of at most 0.05 counts as a difference."
-            if comparisons
-            else ""
-        )
+        yield f"Brackets are 95 % t intervals over seeds, each for itself.{_tested(comparisons)}"
     if target is None:
         yield f"No target of validation {scale.name} tells these trials apart, so time to target is not shown."
-    if len({record.convention for record in records}) > 1:
+    if len({record.convention for record in records if record.convention}) > 1:
         yield "The optimizers follow more than one convention; see their settings."
     if len({str(record.protocol.get("device")) for record in records}) > 1:
         yield "The trials ran on more than one device: their times do not compare."
+
+
+def _tested(comparisons: Sequence[Comparison]) -> str:
+    """How differences were tested, as a sentence after another."""
+    if not comparisons:
+        return ""
+    tests = {TESTS[row.test] for row in comparisons if row.test}
+    if not tests:
+        return f" Differences are paired by seed; with fewer than {FEWEST_PAIRS} seeds none is tested." * bool(
+            comparisons
+        )
+    families = {row.family for row in comparisons} != {"all"}
+    return (
+        f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for all pairs"
+        f"{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a difference."
+    )

@@ -20,6 +20,7 @@ from surefoot.analysis.wording import (
     loss,
     memory,
     milliseconds,
+    p_value,
     signed_loss,
     with_bounds,
 )
@@ -125,8 +126,10 @@ def pair_table(summary: Summary) -> Table | None:
     rows = tuple(
         (
             pair.other,
-            with_bounds(Interval(pair.difference, pair.low, pair.high, pair.n), summary.scale.signed),
-            f"{pair.p:.3f}" if pair.p >= 0.001 else "< 0.001",
+            MISSING
+            if pair.difference is None
+            else with_bounds(Interval(pair.difference, pair.low, pair.high, pair.n), summary.scale.signed),
+            p_value(pair.p),
             str(pair.n),
         )
         for pair in summary.verdict.pairs

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 
 from surefoot.analysis.arms import defaults_of
-from surefoot.analysis.intervals import Interval
+from surefoot.analysis.intervals import ALPHA, Interval
 
 MISSING = "–"
 
@@ -56,6 +56,16 @@ def significant(value: float, digits: int = 3, *, plus: bool = False) -> str:
     if -5 < exponent < 7:
         return minus(f"{value:{sign},.{max(0, digits - 1 - exponent)}f}")
     return minus(f"{value:{sign}.{digits - 1}e}")
+
+
+def p_value(p: float | None) -> str:
+    """A p-value with three decimals, or as many as it takes to see on which side of 0.05 it is: "0.0503"."""
+    if p is None:
+        return MISSING
+    if p < 0.001:
+        return "< 0.001"
+    digits = next((n for n in range(3, 16) if (round(p, n) <= ALPHA) == (p <= ALPHA)), 16)
+    return f"{p:.{digits}f}"
 
 
 def milliseconds(seconds: float) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from math import comb
 
 from rich.console import Console
 from rich.table import Table
 
 from surefoot.analysis.calibration import Calibration, FalseVerdicts, Power
 from surefoot.analysis.intervals import Interval
-from surefoot.analysis.permutation import fewest_pairs
+from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.plain import plain
 from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.winners_curse import RATES, Practice
@@ -25,7 +24,7 @@ def print_json(result: Calibration) -> None:
     """Print a calibration as one JSON object; every row says whether it `holds`."""
     rows = {
         name: [{**plain(row), "holds": row.holds} for row in getattr(result, name)]
-        for name in ("false_verdicts", "limits", "power", "practices")
+        for name in ("false_verdicts", "power", "practices")
     }
     content = {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
     print(json.dumps(content, ensure_ascii=False), flush=True)
@@ -41,7 +40,7 @@ def print_result(result: Calibration) -> None:
 
     part(
         "Equal optimizers: how often is one called better? At most 5 % is promised.",
-        _false_verdicts(result.false_verdicts, result.limits),
+        _false_verdicts(result.false_verdicts),
     )
     part("One optimizer is better, scores are normal: how often is that found?", _power(result.power))
     part(f"{RATES} learning rates, all equally good: what does tuning seem to gain?", _practices(result.practices))
@@ -49,12 +48,16 @@ def print_result(result: Calibration) -> None:
         console.print(text)
 
 
-def _false_verdicts(rows: Iterable[FalseVerdicts], limits: Iterable[FalseVerdicts]) -> Table:
+def _false_verdicts(rows: Iterable[FalseVerdicts]) -> Table:
     drawn = _columns("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", "")
-    marked = [(row, HOLDS[row.holds]) for row in rows] + [(row, "known limit") for row in limits]
-    for row, mark in marked:
-        drawn.add_row(row.world, str(row.arms), str(row.seeds), _percent(row.rate.value), _range(row.rate), mark)
+    for row in rows:
+        mark = HOLDS[row.holds] if row.seeds >= FEWEST_PAIRS else "untested"
+        drawn.add_row(row.world, _arms(row), str(row.seeds), _percent(row.rate.value), _range(row.rate), mark)
     return drawn
+
+
+def _arms(row: FalseVerdicts) -> str:
+    return f"{row.arms // 2} + {row.arms // 2} tuned" if row.tuned else str(row.arms)
 
 
 def _power(rows: Iterable[Power]) -> Table:
@@ -87,20 +90,15 @@ def _notes(result: Calibration) -> Iterable[str]:
         "The gain is tuned minus untuned test accuracy, in truth 0. Where one seed measures, the higher score is "
         "called better, as papers do."
     )
-    yield from map(_limit, result.limits)
+    if any(row.tuned for row in result.false_verdicts):
+        yield (
+            "With tuned optimizers, 5 % is promised for each of three families: among the tuned, among the untuned, "
+            "and of each tuned with its own untuned. Shown is the family in which most are called better."
+        )
     yield (
-        "Every promise holds, but for known limits."
-        if result.holds
-        else "A promise does not hold: see the rows that say so."
+        f"With fewer than {FEWEST_PAIRS} seeds nothing is tested: they cannot show whether scores gather at two levels."
     )
-
-
-def _limit(row: FalseVerdicts) -> str:
-    enough = fewest_pairs(comparisons=comb(row.arms, 2))
-    return (
-        f"Known limit: {row.seeds} seeds cannot show whether scores gather at two levels, and a verdict from so few "
-        f"assumes that they do not. With {row.arms} optimizers take {enough} seeds or more."
-    )
+    yield ("Every promise holds." if result.holds else "A promise does not hold: see the rows that say so.")
 
 
 def _percent(value: float) -> str:

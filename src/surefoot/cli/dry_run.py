@@ -28,6 +28,7 @@ from surefoot.analysis.forecast import (
     step_times,
     training_seconds,
 )
+from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration, milliseconds, seeds
 from surefoot.comparison.outlook import Outlook, outlook
@@ -85,7 +86,6 @@ def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
     same = [record for record in records if dict(record.protocol) == first.protocol.content]
     found = spread(one_name_each(same), first.protocol.metric, first.protocol.test_size)
     arms = {trial.arm.label for trial in study.trials}
-    count = len(arms) + sum(bool(space.dimensions) for space in spaces.values())
     return Forecast(
         study=study,
         trials=trials,
@@ -93,7 +93,7 @@ def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
         seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
         spaces=spaces,
         spread=found,
-        detectable=_detectable(study, found, count),
+        detectable=_detectable(study, found, len(arms)),  # the tuned are a family, as large as that of the untuned
     )
 
 
@@ -209,14 +209,18 @@ def _power(forecast: Forecast) -> Iterator[str]:
             f"{metric.name} nothing is assumed."
         )
         return
-    if found is None:
-        yield "What the seeds can tell: no difference; at least two optimizers and --seeds 2 are needed."
+    if found is None or found.seeds < FEWEST_PAIRS:
+        yield f"What the seeds can tell: no difference; at least two optimizers and --seeds {FEWEST_PAIRS} are needed."
         return
     write = partial(_sizes, Scale(metric))
+    alone = f"{write(*found.alone)} in a single pair decided on beforehand."
     yield (
         f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.name} of "
-        f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of "
-        f"{write(*found.alone)} in a single pair decided on beforehand."
+        + (
+            f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of {alone}"
+            if found.comparisons > 1
+            else alone
+        )
     )
     yield (
         f"Assumed: differences spread by {write(numbers.low, numbers.high)} over seeds, as in published runs of a "

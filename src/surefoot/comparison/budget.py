@@ -23,7 +23,7 @@ MARGIN = 0.94
 """The share of a budget that is planned with: times vary, and the report takes some."""
 
 FEWEST_TRIALS, MOST_TRIALS = 4, 16
-FEWEST_SEEDS = 3
+FEWEST_SEEDS = 5
 """What a budget has to allow for, and how much of it tuning may take; the rest are seeds."""
 
 

@@ -7,14 +7,14 @@ its row. What could be told apart is marked by a word and a colour, never by col
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from surefoot.analysis import Comparison, Summary, Table
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import minus
+from surefoot.analysis.wording import MISSING, join, p_value
 
-Standing = Literal["better", "worse", "tie", ""]
+Standing = Literal["better", "worse", "tie", "not settled"]
 
 
 @dataclass(frozen=True)
@@ -42,42 +42,45 @@ def compared(summary: Summary) -> list[str]:
 
 
 def ties_in_words(summary: Summary) -> list[str]:
-    """A line for each group of optimizers of which no two can be told apart, the best first; groups of one are none.
-
-    None where nothing was tested: after one run each, a row that is 30 points behind would be called a tie.
-    """
-    return [" = ".join(group) for group in summary.groups if len(group) > 1 and summary.comparisons]
+    """A line for each group of optimizers of which no two were told apart, the best first; groups of one are none."""
+    return [join(group) for group in summary.groups if len(group) > 1]
 
 
 def pairwise_table(summary: Summary) -> Table | None:
     """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
     scale = summary.scale
-    rows = tuple((row.a, row.b, *_texts(row, scale), str(row.difference.n), row.test) for row in summary.comparisons)
+    rows = tuple((row.a, row.b, *_texts(row, scale), str(row.n), row.test or MISSING) for row in summary.comparisons)
     head = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     return Table(head, rows) if rows else None
 
 
 def _texts(row: Comparison, scale: Scale) -> tuple[str, str, str, str]:
     gap = row.difference
-    return scale.signed(gap.mean), _bounds(gap.low, gap.high, scale), _p(row.p), f"{100 * row.wins.value:.0f} %"
+    shown = (MISSING, MISSING) if gap is None else (scale.signed(gap.mean), _bounds(gap.low, gap.high, scale))
+    return *shown, p_value(row.p), f"{100 * row.wins.value:.0f} %"
 
 
 def _duel(label: str, other: str, known: dict[tuple[str, str], Comparison], scale: Scale) -> Duel | None:
-    turned = (label, other) not in known
-    row = known.get((other, label) if turned else (label, other))
-    if row is None:
-        return None
-    gap, sign = row.difference, -1 if turned else 1
-    low, high = sorted((sign * gap.low, sign * gap.high))
-    wins = 1 - row.wins.value if turned else row.wins.value
-    ahead = scale.gain(sign * gap.mean) > 0
-    standing: Standing = "tie" if not row.distinguishable else "better" if ahead else "worse"
-    return Duel(scale.signed(sign * gap.mean), _bounds(low, high, scale), _p(row.p), f"{100 * wins:.0f} %", standing)
+    if (label, other) in known:
+        return Duel(*_texts(known[label, other], scale), _standing(label, known[label, other]))
+    row = known.get((other, label))
+    return None if row is None else Duel(*_texts(_turned(row), scale), _standing(label, row))
+
+
+def _turned(row: Comparison) -> Comparison:
+    """The same pair, seen from the other side."""
+    gap, wins = row.difference, row.wins
+    other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+    return replace(row, a=row.b, b=row.a, difference=other, wins=replace(wins, value=1 - wins.value))
+
+
+def _standing(label: str, row: Comparison) -> Standing:
+    if row.p is None:
+        return "not settled"
+    if not row.distinguishable:
+        return "tie"
+    return "better" if row.better == label else "worse"
 
 
 def _bounds(low: float, high: float, scale: Scale) -> str:
     return f"[{scale.bare(low)}, {scale.bare(high)}]"
-
-
-def _p(value: float) -> str:
-    return minus(f"{value:.3f}") if value >= 0.001 else "< 0.001"
