@@ -1,4 +1,4 @@
-"""What a number of seeds can see: the smallest difference that is found four times out of five, and its inverse.
+"""What a number of seeds can see: the smallest difference that is found four times out of five.
 
 Differences between two optimizers are taken seed by seed, so what counts is their own spread `sd` over seeds, not the
 spread of either score. With several comparisons every figure here is for the strictest step of Holm's correction
@@ -28,7 +28,6 @@ STUDIES = 1000
 PATTERNS = 10_000
 """Sign patterns beyond 16 seeds: fewer than the test tries, which its power does not notice."""
 
-MOST_SEEDS = 100_000
 BLOCK = 2_000_000
 """Numbers held at a time while simulating: 16 MB."""
 
@@ -56,49 +55,6 @@ def detectable(sd: float, seeds: int, *, comparisons: int = 1, alpha: float = AL
     while _t_power(top, *design) < aim:
         top *= 2
     return positive(sd, "sd") * float(optimize.brentq(lambda effect: _t_power(effect, *design) - aim, 0, top))
-
-
-def seeds_needed(
-    difference: float, sd: float, *, comparisons: int = 1, alpha: float = ALPHA, wanted: float = POWER
-) -> int:
-    """The fewest seeds with which the paired t-test finds `difference` with probability `wanted`.
-
-    Raises UsageError when that would be more than 100,000.
-    """
-    low, high = 1, 2
-    while power(difference, sd, high, comparisons=comparisons, alpha=alpha) < _aim(wanted):
-        low, high = high, 2 * high
-        if high > MOST_SEEDS:
-            raise UsageError(
-                f"a difference of {difference:g} at a spread of {sd:g} would need more than {MOST_SEEDS:,} seeds. "
-                "Ask for a larger difference."
-            )
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = power(difference, sd, middle, comparisons=comparisons, alpha=alpha) >= wanted
-        low, high = (low, middle) if enough else (middle, high)
-    return high
-
-
-def permutation_power(
-    difference: float,
-    sd: float,
-    seeds: int,
-    *,
-    comparisons: int = 1,
-    alpha: float = ALPHA,
-    resolution: float = 0.0,
-    studies: int = STUDIES,
-    seed: int = 0,
-) -> float:
-    """As `power`, for the paired permutation test: the share of `studies` simulated ones that find the difference.
-
-    It is 0 with fewer seeds than `permutation.fewest_pairs`, however large the difference. `resolution` is the
-    smallest step of a score, in the unit of `sd`.
-    """
-    effect = positive(difference, "difference") / positive(sd, "sd")
-    design = _design(seeds, comparisons, alpha)
-    return float(np.mean(_turning_points(*design, studies, seed, resolution / sd) <= effect))
 
 
 def permutation_detectable(
