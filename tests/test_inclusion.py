@@ -8,6 +8,7 @@ import pytest
 from samples import trial
 from surefoot.analysis import group
 from surefoot.analysis.inclusion import INCLUDES, family, guessing_margin, inclusion_warnings, no_progress_warning
+from surefoot.analysis.wording import percent
 
 
 def arm(label, rule, losses, **hyper):
@@ -103,6 +104,16 @@ def test_luck_does_not_pass_for_progress():
     assert guessing_margin(0.1, 10_000) == pytest.approx(0.009)
     assert no_progress_warning("a", [0.104], 0.1, margin=0.009) is not None
     assert no_progress_warning("a", [0.104], 0.1) is None
+
+
+def test_the_warning_says_how_far_luck_reaches_and_not_that_nothing_was_tuned():
+    """41.33 % is above the 36.33 % of guessing: without the margin the sentence contradicts itself."""
+    warning = no_progress_warning("SGD tuned", [0.4133], 0.3633, margin=guessing_margin(0.3633, 300), write=percent)
+    assert warning == (
+        "No configuration of SGD tuned beat the 36.33 % of guessing (the best reached 41.33 %) by more than luck, "
+        "which alone can reach 44.66 %: it has learned nothing that shows, and its rank means nothing."
+    )
+    assert "luck" not in no_progress_warning("a", [nan], 0.1, margin=0.1)
 
 
 def test_a_loss_must_fall_below_where_it_began():

@@ -269,6 +269,13 @@ def test_where_all_seeds_diverged_a_cell_has_no_difference():
     assert len(pairwise_table(summary).rows) == 6
 
 
+def test_the_page_shows_the_area_under_the_curve():
+    summary = summarize(article(3))
+    page = render(article(3)).replace("\u00a0", " ")
+    assert '<th scope="col">Area</th>' in page
+    assert all(f"<td>{100 * row.area.mean:.2f} %<small>[" in page for row in summary.rows)
+
+
 def test_published_numbers_stand_beside_ours():
     records = article(4)
     one = Reference("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")

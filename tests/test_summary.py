@@ -8,10 +8,12 @@ from math import inf
 import numpy as np
 import pytest
 
-from samples import article, diverged, study, trial
-from surefoot.analysis import plain, summarize, summarize_suite
+from samples import article, diverged, study, trial, tuned
+from surefoot.analysis import plain, summarize, summarize_suite, table
 from surefoot.analysis.survival import kaplan_meier
+from surefoot.analysis.wording import duration, loss
 from surefoot.errors import UsageError
+from surefoot.store.records import Metric
 
 
 def learning(label, accuracies, seed=0, score=0.9, **protocol):
@@ -47,6 +49,57 @@ def test_arrivals_are_kaplan_meier_s_on_three_clocks():
     reach = {row.label: row.reach for row in summary.rows}
     assert (reach["slow"].reached, reach["slow"].of, reach["slow"].epochs, reach["slow"].seconds) == (2, 3, 4, 40)
     assert [one.target for one in summary.arrivals] == [0.7, 0.8]
+
+
+def test_epochs_and_seconds_tell_the_same_of_one_that_seldom_arrives():
+    """Only one of three reaches 0.8, and it is the slowest by the clock."""
+    records = [r for r in race() if r.label == "fast"]
+    for seed, curve in enumerate([(0.5, 0.6, 0.7, 0.75), (0.5, 0.6, 0.7, 0.75), (0.5, 0.6, 0.7, 0.81)]):
+        one = learning("rare", curve, seed)
+        late = tuple(replace(epoch, seconds=(1 + 9 * (seed == 2)) * epoch.seconds) for epoch in one.epochs)
+        records.append(replace(one, epochs=late))
+    summary = summarize(records)
+    row = dict(zip(table(summary).header, table(summary).rows[1], strict=True))
+    assert (row["Epochs to 80 %"], row["Time to 80 %"]) == ("only 1 of 3", "only 1 of 3")
+
+
+def test_an_interval_stays_within_what_a_share_can_be():
+    records = [learning("a", (0.5, 0.6), seed, score) for seed, score in enumerate((0.95, 0.3))]
+    row = summarize(records).rows[0]
+    assert (row.test_metric.low, row.test_metric.high) == (0, 1)
+    free = [replace(r, protocol={**r.protocol, "metric": vars(Metric("score", "max", share=False))}) for r in records]
+    assert summarize(free).rows[0].test_metric.low < 0
+
+
+def test_a_choice_of_tuning_that_diverges_in_measuring_is_warned_of():
+    records = tuned(3, 4, ("Adam",))
+    lost = [diverged(r) if r.label == "Adam tuned" and r.purpose == "measure" else r for r in records]
+    assert any(
+        "Adam tuned: what was chosen on 1 seed of tuning diverged on 3 of 3 seeds of measuring." in warning
+        for warning in summarize(lost).warnings
+    )
+    assert not any("diverged" in warning for warning in summarize(records).warnings)
+
+
+def test_a_class_without_a_convention_does_not_make_two():
+    records = article()
+    foreign = [replace(records[0], convention=""), *records[1:]]
+    assert not any("convention" in note for note in summarize(foreign).notes)
+    mixed = [replace(records[0], convention="torch"), *records[1:]]
+    assert any("more than one convention" in note for note in summarize(mixed).notes)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0847, "0.08470"), (129.413, "129.4"), (64_400, "64,400"), (3.1e-5, "3.100e−05"), (0.0, "0.000")],
+)
+def test_losses_of_all_sizes_have_as_many_digits(value, text):
+    assert loss(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.034, "34 ms"), (0.0, "0.0 s"), (0.1, "0.1 s"), (134, "134 s")])
+def test_a_short_time_is_told_in_milliseconds(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_steps_count_the_last_batch_unless_it_is_dropped():

@@ -126,6 +126,17 @@ def test_trials_of_different_length_are_censored_each_at_its_own_end():
     assert time_to_target({"a": group}, 0.9)["a"].waiting == pytest.approx((0.5, 0))
 
 
+def test_in_seconds_the_quick_that_missed_wait_until_the_last_has_ended():
+    """Three trainings of as many epochs: two were done and had missed before the third arrived, so one of three did."""
+    quick = [Trace((1.0, 2.0), (0.1, 0.2)), Trace((1.0, 2.1), (0.1, 0.2))]
+    group = [*quick, Trace((2.0, 4.0), (0.1, 0.9))]
+    alone = time_to_target({"a": group}, 0.9)["a"]
+    assert (alone.waiting, alone.median) == ((0.0,), 4)
+    together = time_to_target({"a": group}, 0.9, same_length=True)["a"]
+    assert together.waiting == pytest.approx((2 / 3,))
+    assert together.median is None
+
+
 @pytest.mark.parametrize(
     ("groups", "target", "words"),
     [

@@ -1,7 +1,8 @@
 """The warnings of a study: what a careful reader would ask before believing its ranking.
 
-An optimizer that lost to one that it contains was not tuned well, and one of which no configuration beat guessing was
-not compared at all. Where a task does not tell what guessing gives, nothing is compared with it.
+An optimizer that lost to one that it contains was not tuned well, one whose chosen configuration diverges was tuned on
+too few seeds, and one of which no configuration beat guessing was not compared at all. Where a task does not tell what
+guessing gives, nothing is compared with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from surefoot.analysis.arms import Arm
 from surefoot.analysis.inclusion import guessing_margin, inclusion_warnings, no_progress_warning
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import TuningRow
+from surefoot.analysis.wording import seeds
 
 
 def warnings(
@@ -21,9 +23,20 @@ def warnings(
 ) -> tuple[str, ...]:
     """A sentence for each reason to doubt the ranking of these arms, of which some were tuned as `tuning` tells."""
     tuned = {row.label for row in tuning}
-    included = inclusion_warnings([arm for arm in arms if arm.label in tuned])
+    sure = (*inclusion_warnings([arm for arm in arms if arm.label in tuned]), *_unstable(arms, tuning))
     chance = protocol.get("chance")
-    return included if chance is None else (*included, *_at_chance(arms, tuning, float(chance), protocol, scale))
+    return sure if chance is None else (*sure, *_at_chance(arms, tuning, float(chance), protocol, scale))
+
+
+def _unstable(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> Iterator[str]:
+    """A warning for each configuration that did best in tuning and then diverged."""
+    searches = {row.label: row for row in tuning}
+    for arm in arms:
+        if arm.label in searches and arm.diverged:
+            yield (
+                f"{arm.label}: what was chosen on {seeds(len(searches[arm.label].seeds))} of tuning diverged on "
+                f"{len(arm.diverged)} of {seeds(len(arm.judged))} of measuring. A lower learning rate may be safer."
+            )
 
 
 def _at_chance(

@@ -63,9 +63,11 @@ def no_progress_warning(
     if best is not None and (best > start + margin if higher else best < start - margin):
         return None
     reached = "all diverged" if best is None else f"the best reached {write(best)}"
+    edge = write(start + margin if higher else start - margin)
+    luck = f" by more than luck, which alone can reach {edge}" if margin and best is not None else ""
     return (
-        f"No configuration of {label} beat the {write(start)} of {without} ({reached}): it was not tuned, "
-        "and its rank means nothing."
+        f"No configuration of {label} beat the {write(start)} of {without} ({reached}){luck}: it has learned nothing "
+        "that shows, and its rank means nothing."
     )
 
 

@@ -8,8 +8,9 @@ differences in percentage points; any other metric in significant digits, its di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from surefoot.analysis.intervals import Interval
 from surefoot.analysis.wording import percent, points, signed_points, significant
 from surefoot.store.records import Metric, Record
 
@@ -70,6 +71,12 @@ class Scale:
     def target(self, score: float) -> str:
         """A target, as short as it is: "98.5 %", or "0.05"."""
         return f"{100 * score:g} %" if self.metric.share else f"{score:g}"
+
+    def possible(self, interval: Interval | None) -> Interval | None:
+        """The interval of a score within what the metric can be: a share is never below 0 or above 1."""
+        if interval is None or interval.low is None or interval.high is None or not self.metric.share:
+            return interval
+        return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
 
     def best(self, scores: Iterable[float]) -> float:
         """The best of the scores, of which there is one at least."""

@@ -122,7 +122,7 @@ def summarize(records: Sequence[Record]) -> Summary:
         study=first.study,
         protocol=dict(first.protocol),
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ())) for arm in arms),
+        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ()), scale) for arm in arms),
         comparisons=comparisons,
         groups=tie_groups(results(arms), comparisons, higher=scale.sign > 0),
         target=target,
@@ -135,7 +135,7 @@ def summarize(records: Sequence[Record]) -> Summary:
     )
 
 
-def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace]) -> Row:
+def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace], scale: Scale) -> Row:
     first = arm.trials[0]
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
     failed = arm.with_status("failed")
@@ -151,11 +151,11 @@ def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace]) -> Row:
         unfinished=len(arm.with_status("running")),
         reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
         test_loss=t_interval([outcome.test_loss for outcome in outcomes]),
-        test_metric=t_interval([outcome.test_metric for outcome in outcomes]),
+        test_metric=scale.possible(t_interval([outcome.test_metric for outcome in outcomes])),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
         reach=arrived.reach(arm.label) if arrived else None,
-        area=curve_area([trace for trace in curves if all(map(isfinite, trace.values))]),
+        area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
         divergence=divergence_rate(arm),
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),

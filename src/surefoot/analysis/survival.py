@@ -1,9 +1,10 @@
 """Time to a target as survival: how many trials have reached it by when, with those that never did still counted.
 
 A trial that ends without reaching the target is censored at its end: it might have got there later, and says nothing
-beyond. A trial that diverged will never get there: it stays among those yet to arrive for all time (as one with a
-competing event does), and does so even if it had touched the target before, since a run that blows up is of no use.
-So a median counts every trial, and is unknown rather than flattering when too few arrive.
+beyond. In seconds that would let the quick leave early, although all trained equally far: there each that missed waits
+until the last one's end. A trial that diverged will never get there: it stays among those yet to arrive for all time
+(as one with a competing event does), and does so even if it had touched the target before, since a run that blows up
+is of no use. So a median counts every trial, and is unknown rather than flattering when too few arrive.
 Sources: Kaplan and Meier, JASA 53 (1958); Greenwood (1926); Brookmeyer and Crowley, Biometrics 38 (1982), log-log.
 """
 
@@ -46,7 +47,12 @@ class Survival:
 
 
 def time_to_target(
-    traces: Mapping[str, Sequence[Trace]], target: float, *, higher: bool = True, level: float = 0.95
+    traces: Mapping[str, Sequence[Trace]],
+    target: float,
+    *,
+    higher: bool = True,
+    level: float = 0.95,
+    same_length: bool = False,
 ) -> dict[str, Survival]:
     """When the trials of each optimizer first reached `target`.
 
@@ -55,11 +61,14 @@ def time_to_target(
         target: in the unit of the figure.
         higher: whether higher values are better (accuracy); False for losses.
         level: of the intervals.
+        same_length: whether all trials of an optimizer trained as long by another clock than this one. Then one that
+            missed waits until the last of them ended: that it was done sooner, by a quicker machine, says nothing of
+            when it would have arrived.
 
     Raises UsageError when the target tells nothing apart: no trial reaches it, or all do at their first evaluation.
     """
     check_target([trace for group in traces.values() for trace in group], target, higher=higher)
-    return {name: _survival(group, target, higher, level) for name, group in traces.items()}
+    return {name: _survival(group, target, higher, level, same_length) for name, group in traces.items()}
 
 
 def check_target(traces: Sequence[Trace], target: float, *, higher: bool = True) -> None:
@@ -115,10 +124,11 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: floa
     )
 
 
-def _survival(group: Sequence[Trace], target: float, higher: bool, level: float) -> Survival:
+def _survival(group: Sequence[Trace], target: float, higher: bool, level: float, same_length: bool) -> Survival:
+    last = max((trace.clock[-1] for trace in group if not trace.diverged), default=inf)
     crossings = [first_crossing(trace, target, higher=higher) for trace in group]
     ends = [
-        crossing if isfinite(crossing) or trace.diverged else trace.clock[-1]
+        crossing if isfinite(crossing) or trace.diverged else last if same_length else trace.clock[-1]
         for crossing, trace in zip(crossings, group, strict=True)
     ]
     return kaplan_meier(ends, [isfinite(crossing) for crossing in crossings], level=level)

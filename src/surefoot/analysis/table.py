@@ -167,9 +167,10 @@ def _chosen(one: Searched) -> str:
 def _reach_cells(row: Row, target: str, many: bool) -> dict[str, str]:
     epochs = seconds = MISSING
     if row.reach:
-        epochs = "not reached" if row.reach.epochs is None else f"{row.reach.epochs:g}"
-        seconds = "not reached" if row.reach.seconds is None else duration(row.reach.seconds)
-        epochs += f" ({row.reach.reached}/{row.reach.of})" if many else ""
+        missed = f"only {row.reach.reached} of {row.reach.of}" if row.reach.reached else "not reached"
+        count = f" ({row.reach.reached}/{row.reach.of})" if many else ""
+        epochs = missed if row.reach.epochs is None else f"{row.reach.epochs:g}{count}"
+        seconds = missed if row.reach.seconds is None else duration(row.reach.seconds)
     return {f"Epochs to {target}": epochs, f"Time to {target}": seconds}
 
 

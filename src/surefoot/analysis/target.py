@@ -74,7 +74,10 @@ def traces_by_clock(arms: Sequence[Arm]) -> Timed:
 def arrivals(timed: Timed, target: float, scale: Scale) -> Arrivals:
     """How the arms came to a target; `UsageError` where it tells nothing apart."""
     higher = scale.sign > 0
-    ways = {clock: time_to_target(groups, target, higher=higher) for clock, groups in timed.items()}
+    ways = {
+        clock: time_to_target(groups, target, higher=higher, same_length=clock == "seconds")
+        for clock, groups in timed.items()
+    }
     return Arrivals(target, ways["epochs"], ways.get("steps", {}), ways["seconds"])
 
 

@@ -30,13 +30,13 @@ def signed_points(fraction: float) -> str:
 
 
 def loss(value: float) -> str:
-    """A loss with four decimals, the digits that a tutorial prints."""
-    return minus(f"{value:.4f}" if abs(value) < 1000 else f"{value:.3g}")
+    """A loss with four significant digits: "0.08470", "129.4", "64,400", "3.100e-05"."""
+    return significant(value, 4)
 
 
 def signed_loss(value: float) -> str:
-    """A difference of losses: "+0.0123"."""
-    return minus(f"{value:+.4f}" if abs(value) < 1000 else f"{value:+.3g}")
+    """A difference of losses, of which fewer digits are known: "+0.0123"."""
+    return significant(value, plus=True)
 
 
 def with_bounds(interval: Interval | None, write: Callable[[float], str]) -> str:
@@ -74,7 +74,9 @@ def milliseconds(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A training time: "9.4 s", "134 s", "12.5 min", "3.2 h"."""
+    """A training time: "34 ms", "9.4 s", "134 s", "12.5 min", "3.2 h"."""
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.3g} ms"
     if seconds < 600:
         return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 36_000 else f"{seconds / 3600:.1f} h"

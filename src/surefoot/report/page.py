@@ -169,7 +169,7 @@ def _rows(summary: Summary, looks: Sequence[Style]) -> list[dict[str, Any]]:
             "look": look,
             "label": row.label,
             "setting": setting(row, tuning.get(row.label)),
-            "cells": [_stacked(cell) for cell in (*cells[1:], *further(tuning.get(row.label), summary))],
+            "cells": [_stacked(cell) for cell in (*cells[1:], *further(row, tuning.get(row.label), summary))],
             "arrivals": arrival_cells(summary.arrivals, row.label),
             "row": row,
         }

@@ -1,4 +1,4 @@
-"""What the page adds to the result table: the settings below a name, and what tuning gained.
+"""What the page adds to the result table: the settings below a name, the area, and what tuning gained.
 
 The terminal has tables of their own for these; on the page a reader looks for them in the row of the optimizer.
 """
@@ -18,13 +18,15 @@ def setting(row: Row, tuning: TuningRow | None) -> str:
 
 def further_header(summary: Summary) -> tuple[str, ...]:
     """The headings of the columns that say something in this study."""
-    return ("Gain",) if any(row.gain for row in summary.tuning) else ()
+    gained = any(row.gain for row in summary.tuning)
+    return (*(["Area"] if any(row.area for row in summary.rows) else []), *(["Gain"] if gained else []))
 
 
-def further(tuning: TuningRow | None, summary: Summary) -> tuple[str, ...]:
+def further(row: Row, tuning: TuningRow | None, summary: Summary) -> tuple[str, ...]:
     """The cells under `further_header`."""
     gain = with_bounds(tuning.gain, summary.scale.signed) if tuning else MISSING
-    return tuple(gain for _ in further_header(summary))
+    cells = {"Area": with_bounds(row.area, summary.scale.value), "Gain": gain}
+    return tuple(cells[name] for name in further_header(summary))
 
 
 def _short(value: object) -> str:
