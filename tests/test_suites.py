@@ -12,8 +12,6 @@ from surefoot.analysis.interquartile import aggregate, interquartile_mean
 from surefoot.analysis.suites import (
     algoperf_score,
     performance_profiles,
-    relative_performance,
-    study_time,
     time_ratios,
 )
 from surefoot.errors import UsageError
@@ -68,24 +66,9 @@ def test_profiles_are_step_functions():
 
 def test_misses_are_infinite_and_infinity_survives():
     """AlgoPerf's `series[series != np.nan]` removes nothing, as nothing equals NaN: misses went on as if measured."""
-    assert study_time([[inf, inf], [100.0, inf], [inf, 300.0]]) == 300
-    assert study_time([[inf], [100.0], [inf]]) == inf
-    assert study_time([[inf], [100.0]]) == inf
-    with pytest.raises(UsageError, match="nan"):
-        study_time([[nan], [1.0]])
-
-
-def test_the_fastest_trial_is_the_one_with_the_least_time():
-    """Not the one with the fewest evaluations, by which AlgoPerf's script chose: here 3 of 100 s against 5 of 50 s."""
-    evaluations = {"slow steps": (3, 100.0), "fast steps": (5, 50.0)}
-    assert study_time([[count * seconds for count, seconds in evaluations.values()]]) == 250
-
-
-def test_studies_are_medianed_and_trials_are_not_pooled():
-    """One lucky trial in one of three studies does not decide, as it did when the script took the best trial of all."""
-    studies = [[100.0, 400.0], [300.0, 500.0], [350.0, 600.0]]
-    assert study_time(studies) == 300
-    assert min(min(trials) for trials in studies) == 100
+    times = {"adam": {"a": 10.0, "b": inf}, "sgd": {"a": inf, "b": inf}}
+    assert time_ratios(times) == {"adam": {"a": 1, "b": inf}, "sgd": {"a": inf, "b": inf}}
+    assert algoperf_score(times) == {"adam": 0.5, "sgd": 0}
 
 
 def test_beyond_r_max_a_result_counts_as_a_miss():
@@ -123,24 +106,9 @@ def test_times_that_do_not_compare_are_refused(times, words):
         time_ratios(times)
 
 
-def test_no_study_and_no_range_are_refused():
-    with pytest.raises(UsageError, match="one trial at least"):
-        study_time([[1.0], []])
+def test_no_range_is_refused():
     with pytest.raises(UsageError, match="above 1"):
         algoperf_score(TIMES, r_max=1)
-
-
-def test_relative_performance_of_accuracies_and_losses():
-    values = {"adam": {"a": 0.9, "b": 0.6}, "sgd": {"a": 0.45, "b": 0.8}}
-    assert relative_performance(values) == pytest.approx({"adam": (1 + 0.75) / 2, "sgd": (0.5 + 1) / 2})
-    losses = {"adam": {"a": 0.2, "b": 0.5}, "sgd": {"a": 0.4, "b": inf}}
-    assert relative_performance(losses, higher=False) == pytest.approx({"adam": 1, "sgd": 0.25})
-
-
-@pytest.mark.parametrize(("value", "higher"), [(nan, True), (inf, True), (0.0, True), (-0.1, False), (nan, False)])
-def test_relative_performance_needs_numbers_above_zero(value, higher):
-    with pytest.raises(UsageError, match="above 0"):
-        relative_performance({"adam": {"a": value}, "sgd": {"a": 0.5}}, higher=higher)
 
 
 @pytest.mark.parametrize("n", range(1, 14))

@@ -10,9 +10,11 @@ import pytest
 
 from samples import article, diverged, study, trial, tuned
 from surefoot.analysis import plain, summarize, summarize_suite, table
+from surefoot.analysis.suite_table import profile_table, suite_notes, suite_table
 from surefoot.analysis.survival import kaplan_meier
 from surefoot.analysis.wording import duration, loss
 from surefoot.errors import UsageError
+from surefoot.report.suite_page import write_suite_page
 from surefoot.store.records import Metric
 
 
@@ -180,11 +182,52 @@ def test_a_suite_of_too_little_says_less():
     assert two.profiles is None
     assert two.algoperf == {"A": 1, "B": pytest.approx(2 / 3)}
     few = summarize_suite({name: [r for r in found if r.seed < 2] for name, found in records.items()})
-    assert few.aggregates is None
+    assert few.aggregates == {}
+    assert few.without == dict.fromkeys("AB", "in one 2 of its 2 seeds finished, and it takes 3")
+    one = summarize_suite({"one": records["one"]})
+    assert one.without == dict.fromkeys("AB", "it takes 2 studies")
+    assert "No interquartile mean of any: it takes 2 studies." in list(suite_notes(one))
     with pytest.raises(UsageError, match="no optimizer"):
         summarize_suite({"one": records["one"][:3], "two": records["two"][3:]})
     with pytest.raises(UsageError, match=r"\(none\)"):
         summarize_suite({})
+
+
+def test_an_optimizer_that_diverged_leaves_the_others_their_interquartile_mean():
+    """The review's case: one trial that diverged, and no mean for anybody, without a word."""
+    records = three()
+    whole = summarize_suite(records)
+    lost = {
+        name: [replace(r, status="diverged", outcome=None) if r.label == "A" and name == "two" else r for r in found]
+        for name, found in records.items()
+    }
+    suite = summarize_suite(lost)
+    assert suite.aggregates.keys() == {"B"}
+    assert suite.aggregates["B"] != whole.aggregates["B"], "in task two B is now the best"
+    assert suite.without == {"A": "in two 0 of its 3 seeds finished, and it takes 3"}
+    cells = {row[0]: row for row in suite_table(suite).rows}
+    place = suite_table(suite).header.index("Interquartile mean")
+    assert cells["A"][place] == "–"
+    middle = [(0.85 + 0.002 - 0.1) / 0.761, *(0.75 / 0.751, 0.76 / 0.761), 1, 1]  # of nine shares
+    assert suite.aggregates["B"].mean == pytest.approx(np.mean(middle))
+    assert cells["B"][place].startswith("0.997 [")
+    assert f"No interquartile mean of A: {suite.without['A']}." in list(suite_notes(suite))
+
+
+def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):
+    suite = summarize_suite(three())
+    table = profile_table(suite.profiles)
+    assert table.header == ("Optimizer", "r = 1", "r = 1.5", "r = 2", "r = 3", "r = 4")
+    assert table.rows == (
+        ("A", "67 %", "67 %", "67 %", "67 %", "67 %"),
+        ("B", "33 %", "33 %", "100 %", "100 %", "100 %"),
+    )
+    page = write_suite_page(suite, {name: f"Verdict on {name}." for name in suite.studies}, tmp_path / "s.html")
+    text = page.read_text(encoding="utf-8")
+    for words in ("Performance profile", "<svg", 'href="three.html"', "Verdict on two.", "67 %", "Interquartile mean"):
+        assert words in text
+    two = summarize_suite({name: three()[name] for name in ("one", "two")})
+    assert "Performance profile" not in write_suite_page(two, {}, tmp_path / "two.html").read_text(encoding="utf-8")
 
 
 def test_ten_thousand_trials_are_summarized_in_seconds():

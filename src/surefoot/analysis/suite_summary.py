@@ -14,11 +14,12 @@ from statistics import fmean, median
 from typing import Any
 
 from surefoot.analysis.arms import Arm, group
-from surefoot.analysis.interquartile import Aggregate, aggregate
+from surefoot.analysis.interquartile import FEWEST_TASKS, Aggregate, aggregate
 from surefoot.analysis.plain import plain
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
 from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
+from surefoot.analysis.wording import seeds
 from surefoot.errors import UsageError
 from surefoot.store.records import Record
 
@@ -32,8 +33,8 @@ class SuiteSummary:
 
     `times` are median epochs to the `targets` of the `studies`, infinite where fewer than half of the seeds get there;
     a study without a target is not in them. `algoperf` is the AlgoPerf score (None without any target), `profiles` the
-    performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means of the scores (None
-    with fewer than 2 studies or 3 seeds in any).
+    performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means of the scores of those
+    that finished 3 seeds in each of 2 studies or more, and `without` tells of the others why they have none.
     """
 
     studies: tuple[str, ...]
@@ -42,7 +43,8 @@ class SuiteSummary:
     times: Mapping[str, Mapping[str, float]]
     algoperf: Mapping[str, float] | None
     profiles: Mapping[str, Profile] | None
-    aggregates: Mapping[str, Aggregate] | None
+    aggregates: Mapping[str, Aggregate]
+    without: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain dicts and lists for `json.dumps`; what is not finite becomes None."""
@@ -63,7 +65,7 @@ def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
     taking = {name: [found[label] for label in shared] for name, found in arms.items()}
     targets = {name: target for name in studies if (target := _target(taking[name], scales[name])) is not None}
     times = _times(taking, targets, scales)
-    enough = len(studies) > 1 and all(len(arm.finished) >= FEWEST_SEEDS for found in taking.values() for arm in found)
+    without = {label: why for label in shared if (why := _without(label, taking, scales))}
     return SuiteSummary(
         studies=tuple(studies),
         optimizers=tuple(shared),
@@ -71,7 +73,8 @@ def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
         times=times,
         algoperf=algoperf_score(times) if targets else None,
         profiles=performance_profiles(times) if len(targets) >= FEWEST_PROBLEMS else None,
-        aggregates=_aggregates(taking, scales) if enough else None,
+        aggregates=_aggregates([label for label in shared if label not in without], taking, scales),
+        without=without,
     )
 
 
@@ -92,21 +95,43 @@ def _times(
     return times
 
 
-def _aggregates(arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> dict[str, Aggregate] | None:
-    scores: dict[str, dict[str, list[float]]] = {}
+def _without(label: str, arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> str:
+    """Why an optimizer has no interquartile mean; empty if it has one."""
+    if len(arms) < FEWEST_TASKS:
+        return f"it takes {FEWEST_TASKS} studies"
     for name, found in arms.items():
-        best = scales[name].best(fmean(arm.metrics().values()) for arm in found)
-        start = _start(found)
-        if scales[name].gain(best) <= scales[name].gain(start):
-            return None  # nobody got anywhere, so there is no way of which to have a share
-        for arm in found:
-            shares = [(score - start) / (best - start) for score in arm.metrics().values()]
-            scores.setdefault(arm.label, {})[name] = shares
-    return {label: aggregate(of) for label, of in scores.items()}
+        if not _advanced(found, scales[name]):
+            return f"in {name} nobody got further than the start"
+        (trials,) = (len(arm.trials) for arm in found if arm.label == label)
+        (finished,) = (len(arm.finished) for arm in found if arm.label == label)
+        if finished < FEWEST_SEEDS:
+            return f"in {name} {finished} of its {seeds(trials)} finished, and it takes {FEWEST_SEEDS}"
+    return ""
 
 
-def _start(arms: Sequence[Arm]) -> float:
-    """What needs no training, or little."""
+def _aggregates(
+    labels: Sequence[str], arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]
+) -> dict[str, Aggregate]:
+    ends = {name: _ends(found, scales[name]) for name, found in arms.items()} if labels else {}
+    return {label: aggregate({name: _shares(label, arms[name], *ends[name]) for name in arms}) for label in labels}
+
+
+def _shares(label: str, arms: Sequence[Arm], start: float, best: float) -> list[float]:
+    """The scores of one optimizer in one study, as shares of the way from the start to the best mean."""
+    return [(score - start) / (best - start) for arm in arms if arm.label == label for score in arm.metrics().values()]
+
+
+def _advanced(arms: Sequence[Arm], scale: Scale) -> bool:
+    """Whether somebody got anywhere: else there is no way of which to have a share."""
+    if not any(arm.finished for arm in arms):
+        return False
+    start, best = _ends(arms, scale)
+    return scale.gain(best) > scale.gain(start)
+
+
+def _ends(arms: Sequence[Arm], scale: Scale) -> tuple[float, float]:
+    """Where the way starts, which needs no training, or little, and the best mean that it leads to."""
     trials = [trial for arm in arms for trial in arm.finished]
     chance = trials[0].protocol.get("chance")
-    return float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
+    start = float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
+    return start, scale.best(fmean(arm.metrics().values()) for arm in arms if arm.finished)

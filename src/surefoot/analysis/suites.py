@@ -1,10 +1,10 @@
-"""Several problems at once: who is how much slower than the fastest, and whose results are how far from the best.
+"""Several problems at once: who is how much slower than the fastest.
 
 Times to a target are compared as ratios to the fastest optimizer on the same problem; one that misses the target took
-for ever, and that infinity goes through every median, ratio and score as it is. The AlgoPerf score is the area under
+for ever, and that infinity goes through every ratio and score as it is. The AlgoPerf score is the area under
 the performance profile, here in closed form, so no grid rounds it. What is said of one problem needs none of this.
-Sources: Dahl et al., Benchmarking Neural Network Training Algorithms, arXiv:2306.07179 (score, studies); Dolan and
-Moré, Mathematical Programming 91 (2002) (profiles); Sivaprasad et al., ICML 2020 (relative performance).
+Sources: Dahl et al., Benchmarking Neural Network Training Algorithms, arXiv:2306.07179 (score); Dolan and
+Moré, Mathematical Programming 91 (2002) (profiles).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isnan
-from statistics import fmean, median
+from statistics import fmean
 
 from surefoot.errors import UsageError
 
@@ -34,20 +34,6 @@ class Profile:
 
     ratios: tuple[float, ...]
     shares: tuple[float, ...]
-
-
-def study_time(studies: Sequence[Sequence[float]]) -> float:
-    """The time to target of an optimizer that is tuned: the median over studies of the fastest trial of each.
-
-    Args:
-        studies: for each study the times of its trials, in any unit, infinite for a trial that missed. The fastest is
-            the one with the least time, not the one with the fewest evaluations.
-
-    Returns infinity when half of the studies missed.
-    """
-    if not studies or not all(studies):
-        raise UsageError(f"{len(studies)} studies, some without trials; expected one trial at least in each.")
-    return median(min(_time(time) for time in trials) for trials in studies)
 
 
 def time_ratios(times: ByProblem) -> dict[str, dict[str, float]]:
@@ -93,34 +79,9 @@ def performance_profiles(times: ByProblem, *, r_max: float = R_MAX) -> dict[str,
     return {name: _profile(list(of.values()), r_max) for name, of in time_ratios(times).items()}
 
 
-def relative_performance(values: ByProblem, *, higher: bool = True) -> dict[str, float]:
-    """The aggregated relative performance of each optimizer: its value over the best one's, averaged over problems.
-
-    Args:
-        values: results above 0, such as the expected best of k trials: accuracies or, with `higher=False`, losses, for
-            which the ratio is turned round, and an infinite one (diverged) counts 0.
-        higher: whether higher values are better.
-
-    Returns numbers from 0 to 1, where 1 is the best on every problem. Beware of metrics that all fill in a narrow band:
-    90 and 91 % differ by little in this measure.
-    """
-    pick, problems = (max if higher else min), _problems(values)
-    best = {problem: pick(_value(of[problem], higher) for of in values.values()) for problem in problems}
-    return {
-        name: fmean(_relative(of[problem], best[problem], higher) for problem in problems)
-        for name, of in values.items()
-    }
-
-
 def _profile(ratios: Sequence[float], r_max: float) -> Profile:
     steps = sorted({1.0, r_max, *(ratio for ratio in ratios if ratio <= r_max)})
     return Profile(tuple(steps), tuple(sum(ratio <= step for ratio in ratios) / len(ratios) for step in steps))
-
-
-def _relative(value: float, best: float, higher: bool) -> float:
-    if higher:
-        return value / best
-    return best / value if isfinite(value) else 0.0
 
 
 def _problems(table: ByProblem) -> tuple[str, ...]:
@@ -137,12 +98,6 @@ def _problems(table: ByProblem) -> tuple[str, ...]:
 def _time(value: float) -> float:
     if isnan(value) or value <= 0:
         raise UsageError(f"a time to target is {value}; expected a number above 0, infinity for a miss.")
-    return value
-
-
-def _value(value: float, higher: bool) -> float:
-    if isnan(value) or value <= 0 or (higher and value == inf):
-        raise UsageError(f"a result is {value}; relative performance needs numbers above 0.")
     return value
 
 

@@ -159,8 +159,8 @@ def _clock(study: Plan) -> str:
     """What a budget in minutes decides, which takes a pilot to tell."""
     return (
         f"The budget of {duration(study.seconds or 0.0)} is not in the figures below: the clock decides. The command "
-        "first times every optimizer; from that follow epochs, tuning trials and the most seeds, and time tells how many "
-        "of these are reached. Below is the study as it would be without a budget."
+        "first times every optimizer; from that follow epochs, tuning trials and the most seeds, and time tells how "
+        "many of these are reached. Below is the study as it would be without a budget."
     )
 
 

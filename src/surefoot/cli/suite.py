@@ -1,4 +1,4 @@
-"""`surefoot compare --all-small`: every small study, a report for each, and one table over all of them."""
+"""`surefoot compare --all-small`: every small study, a report for each, and a table and a page over all of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from surefoot.cli.tables import print_table
 from surefoot.comparison.planning import Options, ask
 from surefoot.comparison.studies import STUDIES
 from surefoot.report import write_report
+from surefoot.report.suite_page import write_suite_page
 from surefoot.store import Record
+
+PAGE = "all-small.html"
 
 
 def compare_small(options: Options, store: Path, report: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Run the small studies one after the other and print what they say together.
+    """Run the small studies one after the other and print what they say together; each is asked for before any runs.
 
     Args:
         options: for every study alike.
@@ -31,32 +34,35 @@ def compare_small(options: Options, store: Path, report: Path, *, dry_run: bool,
         dry_run: only print what each study would run.
         as_json: print JSON.
     """
-    names = [study.name for study in STUDIES.values() if study.small]
+    requests = {study.name: ask(study.name, options) for study in STUDIES.values() if study.small}
     if dry_run:
-        for request in (ask(name, options) for name in names):
+        for request in requests.values():
             tell(request.plan(request.wanted), store, as_json=as_json)
         return
     studies: dict[str, Sequence[Record]] = {}
     failed = False
-    for name in names:
-        ran = run(ask(name, options), store)
+    for name, request in requests.items():
+        ran = run(request, store)
         studies[name], failed = ran.records, failed or ran.failed
         write_report(ran.records, report.parent / f"{name}.html", design=ran.design)
-    _print(summarize_suite(studies), studies, report.parent, as_json=as_json)
+    suite = summarize_suite(studies)
+    verdicts = {name: summarize(records).verdict.text for name, records in studies.items()}
+    write_suite_page(suite, verdicts, report.parent / PAGE)
+    _print(suite, verdicts, report.parent, as_json=as_json)
     if failed:
         raise typer.Exit(1)
 
 
-def _print(suite: SuiteSummary, studies: Mapping[str, Sequence[Record]], folder: Path, *, as_json: bool) -> None:
+def _print(suite: SuiteSummary, verdicts: Mapping[str, str], folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**suite.to_json(), "reports": str(folder)}, ensure_ascii=False), flush=True)
         return
     console = Console(highlight=False, markup=False, emoji=False)
-    for name, records in studies.items():
+    for name, verdict in verdicts.items():
         console.print(f"\n{name}", style="bold")
-        console.print(summarize(records).verdict.text)
+        console.print(verdict)
     console.print("\nAll together", style="bold", end="")
     print_table(console, suite_table(suite))
     for note in suite_notes(suite):
         console.print(note)
-    console.print(f"\nReports: {folder}/<study>.html", soft_wrap=True)
+    console.print(f"\nReports: {folder}/<study>.html\nAll together: {folder / PAGE}", soft_wrap=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import vl_convert
+from markupsafe import Markup
 
 from surefoot.analysis import plain
 from surefoot.report.theme import Style, config
@@ -122,3 +124,11 @@ def _panel_spec(panel: Panel) -> dict[str, Any]:
 
 def _scale(looks: Sequence[Style], values: list[Any]) -> alt.Scale:
     return alt.Scale(domain=[look.label for look in looks], range=values)
+
+
+def svg(drawn: Figure) -> Markup:
+    """Draw a figure for a page without scripts: without its title, which the page sets as text."""
+    spec = drawn.spec()
+    del spec["title"]
+    picture: str = vl_convert.vegalite_to_svg(spec)
+    return Markup(picture)

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis.range_window import Curve, Finding, Window, frame
 from surefoot.analysis.range_words import DRAWN, IS_NOT, TO_USE, result
 from surefoot.files import write_whole
-from surefoot.report.figure import Figure, Panel, Rows, chart_of
+from surefoot.report.figure import Figure, Panel, Rows, chart_of, svg
 from surefoot.report.scales import Axes, linear_axis, log_axis
 from surefoot.report.theme import MUTED, Style, dark_partners, styles
 
@@ -45,7 +43,7 @@ def write_range_page(found: Sequence[Finding], path: str | Path, study: str, abo
         loader=PackageLoader("surefoot.report", "templates"),
     )
     looks = styles(one.label for one in found)
-    drawn = [(one, result(one), _svg(figure(one, look))) for one, look in zip(found, looks, strict=True)]
+    drawn = [(one, result(one), svg(figure(one, look))) for one, look in zip(found, looks, strict=True)]
     page = environment.get_template("range.html.j2").render(
         study=study, drawn=drawn, texts=(about, DRAWN, IS_NOT, TO_USE), dark=dark_partners(), version=__version__
     )
@@ -62,14 +60,6 @@ def figure(one: Finding, look: Style) -> Figure:
     layers = [*(_shaded(one.window, one.curve, axes) if one.window else ()), *_lines(look, axes)]
     panel = Panel("", alt.LayerChart(layer=layers))
     return Figure("lr-find", "Training loss by learning rate", DRAWN, (panel,), datasets, columns=1, legend=False)
-
-
-def _svg(drawn: Figure) -> Markup:
-    """Draw a figure without its title, which the page sets as text."""
-    spec = drawn.spec()
-    del spec["title"]
-    svg: str = vl_convert.vegalite_to_svg(spec)
-    return Markup(svg)
 
 
 def _mean_rows(curve: Curve) -> Rows:
