@@ -16,7 +16,7 @@ from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
 from surefoot.progress.lines import Lines
-from surefoot.report.provenance import command
+from surefoot.report.repeat import command
 from surefoot.store import Store
 
 

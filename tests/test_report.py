@@ -22,7 +22,7 @@ from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
 from surefoot.report.page import render
-from surefoot.report.provenance import command
+from surefoot.report.repeat import command
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.store.records import Epoch
 

@@ -35,6 +35,7 @@ from surefoot.report.matrix import compared, matrix, ties_in_words
 from surefoot.report.ranking import further, further_header, setting
 from surefoot.report.raw import left_out, packed
 from surefoot.report.reference import Reference, published, reference_table
+from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.survival import arrival_cells
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.store.records import Design, Record
@@ -95,7 +96,7 @@ def render(
         **content,
         contents=list(_contents(content)),
         design=provenance.design_facts(design) if design else [],
-        command=command or provenance.command(arms, design),
+        repeat=Repeat(command) if command else repeat(arms, design),
         dark=dark_partners(),
         script=Markup(_source("script.js")),
         bundle=_bundle() if drawn else "",

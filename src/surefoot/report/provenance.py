@@ -1,18 +1,13 @@
-"""Where the numbers come from: the protocol in words, settings, machine, and the command that repeats them."""
+"""Where the numbers come from: the protocol in words, settings and machine."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.analysis.arms import defaults_of
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration
-from surefoot.conventions import resolve
-from surefoot.datasets import NAMES
-from surefoot.errors import UsageError
 from surefoot.store.records import Design, Metric, Record
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
@@ -65,53 +60,6 @@ def design_facts(design: Design) -> list[tuple[str, str]]:
         "time taken": duration(design.seconds) if design.seconds else "",
     }
     return [(name, text) for name, text in facts.items() if text]
-
-
-def command(arms: Sequence[Arm], design: Design | None = None) -> str:
-    """A command line that trains the same arms again, made from what the records hold.
-
-    They hold every trial of a search; how many were planned before it was extended is in the design.
-    """
-    labels = [arm.label for arm in arms]
-    tuned = {arm.label for arm in arms if defaults_of(arm.label, labels)}
-    first = arms[0].trials[0]
-    protocol = first.protocol
-    study = "FILE.py:NAME" if protocol.get("fingerprint") else first.study  # where the user's own task is
-    words = ["surefoot", "compare", study, "--only"]
-    for arm in arms:
-        words += [] if arm.label in tuned else ["-o", _optimizer(arm.trials[0])]
-    words += ["--seeds", str(max(len(arm.trials) for arm in arms))]
-    for name in ("epochs", "batch_size", "schedule", "device"):
-        words += [f"--{name.replace('_', '-')}", str(protocol[name])] if name in protocol else []
-    words += _data(protocol)
-    if design:
-        words += ["--trials", str(design.content["sizing"]["trials"])]
-    unknown = " --trials ...  # as many as were planned" if tuned and not design else ""
-    return shlex.join(words) + unknown
-
-
-def _data(protocol: Mapping[str, Any]) -> list[str]:
-    """The options for the data, which only tasks on one of our data sets of images take."""
-    if protocol.get("dataset") not in NAMES:
-        return []
-    used = protocol["train_size"] + protocol["validation_size"]
-    return ["--dataset", protocol["dataset"], "--train-size", str(used)]
-
-
-def _optimizer(record: Record) -> str:
-    """The optimizer as `-o` reads it: its name where the syntax can hold it, and options that are not the defaults."""
-    options = ", ".join(f"{name}={value!r}" for name, value in record.hyper.items() if _differs(record, name))
-    call = f"{record.rule.partition('@')[0]}({options})"  # what stands behind it tells a class's code from another
-    return call if set("=(),") & set(record.label) or not record.label.strip() else f"{record.label}={call}"
-
-
-def _differs(record: Record, name: str) -> bool:
-    """Whether an option is not its convention's default; every option of a rule that this version does not know."""
-    try:
-        defaults = resolve(record.rule, record.convention, {})
-    except UsageError:
-        return True
-    return name not in defaults or defaults[name] != record.hyper[name]
 
 
 def _effort(known: Mapping[str, str]) -> str:
