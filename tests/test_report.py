@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from samples import article, diverged, running, study, trial
+from samples import article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize, table
 from surefoot.analysis.intervals import t_interval
 from surefoot.comparison.arm import parse_arms
@@ -323,6 +323,18 @@ def test_figures_are_written_in_each_format(tmp_path):
     assert ">lr 0.01<" in fan
     assert fan.count("stroke-dasharray") >= 1
     assert len(re.findall(r'aria-roledescription="area mark container"', fan)) == 6
+
+
+def test_a_saved_figure_says_what_its_marks_are_and_is_no_wider_than_two_panels(tmp_path):
+    records = tuned(3, 4, ("Adagrad", "Adam", "AdaBound"))
+    pictures = {path.stem: path.read_text() for path in write_figures(records, tmp_path, formats=("svg",))}
+    assert "Hollow symbols: the mean test figure" in pictures["curves-epoch"]
+    assert "bands: the middle 50 %, 90 % and 98 % of the weights" in pictures["step-sizes"]
+    assert "AMSBound&#39;s bounds" in pictures["step-sizes"].replace("'", "&#39;")
+    assert "Bands: 95 % intervals" in pictures["time-to-target"]
+    for name, svg in pictures.items():
+        assert float(re.search(r'width="([\d.]+)"', svg)[1]) < 900, name
+        assert min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg)) >= 12, name
 
 
 def test_unknown_figure_format_is_refused(tmp_path):

@@ -11,7 +11,10 @@ import pytest
 
 from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
+from surefoot.analysis.range_window import finding
+from surefoot.comparison.range_test import learning_rates
 from surefoot.report import Reference, write_csv, write_report
+from surefoot.report.range_page import write_range_page
 
 CURVES = 'form[data-figure="curves-epoch"]'
 
@@ -96,6 +99,18 @@ def test_the_results_fit_a_wide_screen_and_the_settings_a_phone(opened, name):
     for width, table in ((1400, "Table of results"), (390, "Table of settings")):
         box = opened(name, viewport={"width": width, "height": 900}).locator(f'[aria-label="{table}"]')
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
+
+
+def test_no_gap_is_below_the_charts_of_a_range_test_on_a_phone(browser, tmp_path):
+    rates = learning_rates(200)
+    losses = [2.0 if rate < 1e-3 else 1.0 for rate in rates]
+    one = finding("one", rates, dict.fromkeys(range(3), losses), 2.0, None)
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(write_range_page([one], tmp_path / "p.html", "study", "what it is").as_uri())
+    heights = page.locator(".chart, .chart svg").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
+    page.close()
+    assert len(heights) == 2
+    assert heights[0] == heights[1]
 
 
 def test_the_clock_switches(opened):

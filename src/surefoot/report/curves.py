@@ -32,7 +32,7 @@ CAPTION = (
     "while the weights were moving, so they lag behind; validation figures are taken at the end of the epoch."
 )
 STRETCHED = "On the log axis of {0}, equal steps are equal factors in errors made."
-PUBLISHED = "Dashed lines with diamonds: published numbers, listed at the end of this page."
+PUBLISHED = "Dashed lines with diamonds: published numbers."
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,17 @@ def curves(
     axes = {kind: quantity.axes(heights(arms, data, kind)) for kind, quantity in kinds.items()}
     known = clocks(arms[0].trials[0].protocol) if arms else (EPOCHS,)
     look = Look(looks, {name: rows for name, rows in data.items() if rows}, known, clock, kinds, axes)
-    some = data["averaged"] or data["single"]
+    some, drawn = data["averaged"] or data["single"], list(_how_drawn(arms, look))
     return Figure(
         name=f"curves-{clock.field}",
         title=f"{' and '.join(['Loss', *(kinds[kind].title for kind in kinds if kind != 'loss')])} while training",
-        caption=" ".join([CAPTION, *_how_drawn(arms, look), *left_out(*singles, "single trials")]),
+        caption=" ".join([CAPTION, *_stretched(look), *drawn, *left_out(*singles, "single trials")]),
         panels=tuple(_panel(measure, look) for measure in measures(kinds)) if some else (),
         datasets=look.data,
         columns=2,
         legend=True,
         switches=(clock_switch(known, clock), Switch("time", "Time axis", TIMES, "linear"), *_growths(look)),
+        note=" ".join(drawn),
     )
 
 
@@ -79,16 +80,20 @@ def _growths(look: Look) -> Iterator[Switch]:
             yield Switch(kind, f"{look.quantities[kind].title} axis".capitalize(), tuple(axes), next(iter(axes)))
 
 
-def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
-    seeds = max((len(arm.finished) for arm in arms), default=0)
+def _stretched(look: Look) -> Iterator[str]:
     for quantity in look.quantities.values():
         if quantity.is_reversed:
             yield STRETCHED.format(quantity.title)
+
+
+def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
+    """What lines, bands and points are: all that a picture needs that has no page around it."""
+    seeds = max((len(arm.finished) for arm in arms), default=0)
     if seeds > 1:
         band = "the 95 % interval of that mean" if interval_is_drawn(arms) else "from the lowest to the highest seed"
         yield f"Line: mean over up to {seeds:,} seeds; band: {band}."
     if look.data.get("tested"):
-        yield "Rings in the validation panels: the mean test figure, measured once at the end."
+        yield "Hollow symbols: the mean test figure, measured once at the end."
     if look.data.get("single"):
         yield DIVERGED_OR_RUNNING
     if look.data.get("published"):

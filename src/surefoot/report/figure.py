@@ -1,13 +1,14 @@
 """A figure: panels side by side with a title and a caption, as one Vega-Lite specification.
 
 The page shows the panels of the same specification one by one, so that they wrap on a phone, and sets the title,
-caption and legend as text; an exported file holds all of it in one picture.
+caption and legend as text; an exported file is one picture of all of it, with what its marks are below the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -17,7 +18,15 @@ from markupsafe import Markup
 from surefoot.analysis import plain
 from surefoot.report.theme import Style, config
 
-WIDTH, HEIGHT = 400, 240
+WIDTH, HEIGHT = 340, 240
+ALONE = 430
+"""Of a panel in a file; on the page it is as wide as its box."""
+
+FILE_COLUMNS = 2
+"""Most panels side by side in a file, which is shown in a column of text: three would be too small to read."""
+
+NOTE_WIDTH = 52
+"""Characters of a note that stand above one panel."""
 
 Rows = list[dict[str, Any]]
 
@@ -54,7 +63,8 @@ class Figure:
     """Panels with a title, a caption (what to see, what was drawn) and whether they need the colour legend.
 
     `name` is the stem of exported files; `datasets` the rows that the panels' charts name; an exported file shows the
-    first pick of each of the `switches`. A figure without panels has nothing to show yet.
+    first pick of each of the `switches`, and the `note`: what marks and bands are. A figure without panels has nothing
+    to show yet.
     """
 
     name: str
@@ -65,6 +75,7 @@ class Figure:
     columns: int
     legend: bool
     switches: tuple[Switch, ...] = ()
+    note: str = ""
 
     def spec(self) -> dict[str, Any]:
         """The whole figure as a Vega-Lite specification that refers to nothing outside itself."""
@@ -72,9 +83,12 @@ class Figure:
         datasets = dict(self.datasets)
         for chart in charts:  # Altair moves rows that a chart holds into datasets of its own
             datasets |= chart.pop("datasets", {})
-        title = {"text": self.title, "fontSize": 16, "offset": 14}
-        look = config(legend=self.legend)
-        spec = {"title": title, "concat": charts, "columns": self.columns, "datasets": datasets, "config": look}
+        columns = min(self.columns, FILE_COLUMNS)
+        title: dict[str, Any] = {"text": self.title, "fontSize": 18, "offset": 14, "limit": 2 * WIDTH * columns}
+        if self.note:
+            title["subtitle"] = wrap(self.note, NOTE_WIDTH * columns)
+        look = config(legend=self.legend, columns=2 * columns)
+        spec = {"title": title, "concat": charts, "columns": columns, "datasets": datasets, "config": look}
         if self.switches:
             spec["usermeta"] = {"views": [panel.views for panel in self.panels]}
         flat: dict[str, Any] = plain(spec)
@@ -127,8 +141,10 @@ def _scale(looks: Sequence[Style], values: list[Any]) -> alt.Scale:
 
 
 def svg(drawn: Figure) -> Markup:
-    """Draw a figure for a page without scripts: without its title, which the page sets as text."""
+    """Draw a figure for a page without scripts: without its title, which the page sets as text, and wider, alone."""
     spec = drawn.spec()
     del spec["title"]
+    for panel in spec["concat"]:
+        panel["width"] = ALONE
     picture: str = vl_convert.vegalite_to_svg(spec)
     return Markup(picture)

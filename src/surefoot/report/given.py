@@ -14,10 +14,7 @@ from surefoot.analysis import Arm
 from surefoot.analysis.arms import defaults_of
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.store.records import Design, Record
-
-BY_USER = "given by the user"
-"""The source of such a range in a design."""
+from surefoot.store.records import GIVEN_BY_USER, Design, Record
 
 
 def untuned(arms: Sequence[Arm]) -> list[Arm]:
@@ -34,7 +31,9 @@ def is_imported(record: Record) -> bool:
 def ranges_of(label: str, design: Design | None) -> dict[str, str]:
     """The ranges that the user gave this optimizer, as the design has them: "log 0.0001..0.1"."""
     search = _search(label, design)
-    return {name: text for name, text in search.get("ranges", {}).items() if search["sources"].get(name) == BY_USER}
+    return {
+        name: text for name, text in search.get("ranges", {}).items() if search["sources"].get(name) == GIVEN_BY_USER
+    }
 
 
 def options_of(arm: Arm, arms: Sequence[Arm], design: Design | None) -> dict[str, Any]:
@@ -45,8 +44,8 @@ def options_of(arm: Arm, arms: Sequence[Arm], design: Design | None) -> dict[str
 
 
 def class_of(record: Record) -> str:
-    """The name of a class without its module."""
-    return record.rule.rpartition(".")[2]
+    """The name of a class without its module, and without what tells its code from another."""
+    return record.rule.partition("@")[0].rpartition(".")[2]
 
 
 def names_itself(record: Record, options: Mapping[str, Any]) -> bool:

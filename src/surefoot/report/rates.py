@@ -29,6 +29,11 @@ CAPTION = (
     "wide as its weights are treated differently, and the fan moves while gradients change. The dotted grey line is "
     "the learning rate that was set."
 )
+NOTE = (
+    "Line: the median weight; bands: the middle 50 %, 90 % and 98 % of the weights; dotted: the learning rate that was "
+    "set."
+)
+BOUNDS_NOTE = "Dashed: AdaBound's and AMSBound's bounds."
 BOUNDS = (
     "AdaBound and AMSBound: the dashed lines are the lower and upper bound, which close on final_lr and squeeze the "
     "fan into SGD's single rate."
@@ -56,16 +61,21 @@ def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> Figure:
         datasets=tables,
         columns=2 if len(panels) <= 4 else 3,
         legend=False,
+        note=" ".join([NOTE, *([BOUNDS_NOTE] if _has_bounds(rows) else [])]),
     )
 
 
 def _caption(arms: Sequence[Arm], rows: Rows) -> str:
     parts = [CAPTION]
-    if any(row["lower"] is not None for row in rows):
+    if _has_bounds(rows):
         parts.append(BOUNDS)
     if any(len(arm.trials) > 1 for arm in arms):
         parts.append("Of several seeds, the lowest that has finished is drawn.")
     return " ".join(parts)
+
+
+def _has_bounds(rows: Rows) -> bool:
+    return any(row["lower"] is not None for row in rows)
 
 
 def _trial_to_show(arm: Arm) -> Record | None:
@@ -119,7 +129,7 @@ def _bound_name(table: Rows, name: str) -> alt.Chart:
     """The words "upper bound" beside the line, on the outer side and early, where the bounds are far apart."""
     place = alt.Chart(alt.InlineData(values=[table[len(table) // 6]]))
     outside: dict[str, Any] = {"upper": {"baseline": "bottom", "dy": -5}, "lower": {"baseline": "top", "dy": 5}}[name]
-    text: alt.Chart = place.mark_text(text=f"{name} bound", color=TEXT, align="left", dx=5, **outside)
+    text: alt.Chart = place.mark_text(text=f"{name} bound", color=TEXT, fontSize=12, align="left", dx=5, **outside)
     return text
 
 
@@ -128,7 +138,7 @@ def _references(trial: Record, axes: Axes) -> list[alt.Chart]:
     rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
     shown = [{"rate": value, "name": f"{name} {value:.3g}"} for name, value in rates.items() if _is_rate(value)]
     base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y.y("rate"))
-    text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=10)
+    text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=12)
     rule = base.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3, clip=True)
     return [rule, text.encode(alt.Text("name:N"), x=alt.value(0))] if shown else []
 

@@ -54,6 +54,7 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], scale: Scale,
         columns=3 if len(panels) != 2 else 2,
         legend=True,
         switches=(clock_switch(clocks),) if panels else (),
+        note=BANDS if several else "",
     )
 
 

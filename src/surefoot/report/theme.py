@@ -72,18 +72,20 @@ def dark_partners() -> tuple[tuple[str, str], ...]:
     return PALETTE + INK
 
 
-def config(*, legend: bool) -> dict[str, Any]:
-    """Vega-Lite's look for all figures: quiet axes, no frame, text in two greys; a legend below, or none."""
-    text = {"labelColor": MUTED, "titleColor": TEXT, "labelFontSize": 11, "titleFontSize": 11.5, "titleFontWeight": 500}
+def config(*, legend: bool, columns: int = 4) -> dict[str, Any]:
+    """Vega-Lite's look for all figures: quiet axes, no frame, text in two greys; a legend of `columns`, or none."""
+    text = {"labelColor": MUTED, "titleColor": TEXT, "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": 500}
     lines = {"gridColor": GRID, "domainColor": MUTED, "tickColor": MUTED}
-    below = {"orient": "bottom", "columns": 4, "labelLimit": 190, "symbolOpacity": 1, "title": None}
+    below = {"orient": "bottom", "columns": columns, "labelLimit": 190, "title": None}
+    symbols = {"symbolOpacity": 1, "symbolStrokeWidth": 0}  # a line's dashes would fray its symbol
+    note = {"subtitleColor": MUTED, "subtitleFontSize": 13, "subtitleLineHeight": 17}
     return {
         "background": PAPER,
         "font": "sans-serif",
         "view": {"stroke": None},
         "axis": {**text, **lines, "titlePadding": 8, "labelOverlap": True},
-        "legend": {**text, **below, "disable": not legend},
-        "title": {"color": TEXT, "anchor": "start", "fontSize": 13, "offset": 8, "limit": 420},
+        "legend": {**text, **below, **symbols, "disable": not legend},
+        "title": {"color": TEXT, "anchor": "start", "fontSize": 14, "offset": 8, "limit": 400, **note},
     }
 
 
