@@ -19,8 +19,10 @@ from surefoot.analysis import plain
 from surefoot.report.theme import Style, config
 
 WIDTH, HEIGHT = 340, 240
-ALONE = 430
 """Of a panel in a file; on the page it is as wide as its box."""
+
+ALONE = 430
+"""The width of a panel that is drawn into a page without scripts."""
 
 FILE_COLUMNS = 2
 """Most panels side by side in a file, which is shown in a column of text: three would be too small to read."""

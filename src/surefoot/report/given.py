@@ -25,7 +25,7 @@ def untuned(arms: Sequence[Arm]) -> list[Arm]:
 
 def is_imported(record: Record) -> bool:
     """Whether the rule is a class of some library, under its full name."""
-    return "." in record.rule
+    return "." in name_of(record)
 
 
 def ranges_of(label: str, design: Design | None) -> dict[str, str]:
@@ -43,9 +43,14 @@ def options_of(arm: Arm, arms: Sequence[Arm], design: Design | None) -> dict[str
     return {name: value for name, value in told.items() if name not in searched}
 
 
+def name_of(record: Record) -> str:
+    """The name of a rule, or the full name of a class, without what tells its code from another."""
+    return record.rule.partition("@")[0]
+
+
 def class_of(record: Record) -> str:
-    """The name of a class without its module, and without what tells its code from another."""
-    return record.rule.partition("@")[0].rpartition(".")[2]
+    """The name of a class without its module."""
+    return name_of(record).rpartition(".")[2]
 
 
 def names_itself(record: Record, options: Mapping[str, Any]) -> bool:

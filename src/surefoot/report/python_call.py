@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.report.given import class_of, is_imported, names_itself, options_of, ranges_of, untuned
+from surefoot.report.given import class_of, is_imported, name_of, names_itself, options_of, ranges_of, untuned
 from surefoot.store.records import Design
 
 RANGES = {"log": "log", "uniform": "uniform", "1 - log": "one_minus"}
@@ -41,12 +41,12 @@ def is_local(arm: Arm) -> bool:
 def _imports(arms: Sequence[Arm]) -> list[str]:
     """How the classes of libraries come by their names: `torch.optim.nadam` is hidden, and only imported from."""
     classes = [arm.trials[0] for arm in untuned(arms) if is_imported(arm.trials[0]) and not is_local(arm)]
-    return sorted({f"from {one.rule.removesuffix('.' + class_of(one))} import {class_of(one)}" for one in classes})
+    return sorted({f"from {name_of(one).removesuffix('.' + class_of(one))} import {class_of(one)}" for one in classes})
 
 
 def _optimizer(arm: Arm, arms: Sequence[Arm], design: Design | None) -> str:
     record, options = arm.trials[0], options_of(arm, arms, design)
-    what = class_of(record) if is_imported(record) else repr(record.rule)
+    what = class_of(record) if is_imported(record) else repr(name_of(record))
     ranges = {name: _range(text) for name, text in ranges_of(arm.label, design).items()}
     words = [what]
     words += [] if names_itself(record, options) else [f"name={record.label!r}"]

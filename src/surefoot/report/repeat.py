@@ -12,7 +12,7 @@ from typing import Any
 
 from surefoot.analysis import Arm
 from surefoot.datasets import NAMES
-from surefoot.report.given import options_of, ranges_of, untuned
+from surefoot.report.given import name_of, options_of, ranges_of, untuned
 from surefoot.report.python_call import is_local, python_call
 from surefoot.store.records import Design
 
@@ -76,5 +76,5 @@ def _optimizer(arm: Arm, arms: Sequence[Arm], design: Design | None) -> str:
     """The optimizer as `-o` reads it: its name where the syntax can hold it, and the options that it was given."""
     record = arm.trials[0]
     options = ", ".join(f"{name}={value!r}" for name, value in options_of(arm, arms, design).items())
-    call = f"{record.rule.partition('@')[0]}({options})"  # what stands behind it tells a class's code from another
+    call = f"{name_of(record)}({options})"
     return call if set("=(),") & set(record.label) or not record.label.strip() else f"{record.label}={call}"
