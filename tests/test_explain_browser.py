@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.explain.page import GRID, MOST, render
 from surefoot.explain.path import best_rate, walk
 from surefoot.explain.surfaces import SURFACES
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 STEPS = 200
 EXACT = 1e-12
 FRAME = 1000 / 60
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 WALKS = """jobs => jobs.map(([racer, race]) => {
     const made = surefoot.walk(racer, race);
@@ -67,7 +68,7 @@ def state(page):
 
 def job(rule, framework, surface, **options):
     """A walk for the page, and the same by the rule itself."""
-    hyper = resolve(rule, framework, options)
+    hyper = shown(rule, framework, options)
     numbers = {name: value for name, value in hyper.items() if isinstance(value, float)}
     racer = {"rule": rule, "convention": framework, "hyper": numbers}
     race = {"surface": surface.name, "knobs": surface.settings, "start": surface.start, "steps": STEPS}
@@ -153,10 +154,16 @@ def test_the_address_holds_the_state(opened):
     page.locator("#h-lr").focus()
     page.keyboard.press("ArrowRight")
     page.locator("#forward").click()
+    page.locator("#seconds").select_option("30")
+    page.locator("[name=weight][value='1']").check()
     before, fragment = state(page), page.evaluate("location.hash")
     assert before["surface"] == "beale"
     assert (before["racers"][0]["rule"], before["racers"][0]["convention"]) == ("adadelta", "keras")
-    assert state(opened(fragment)) == before
+    assert (before["seconds"], before["weight"]) == (30, 1)
+    again = opened(fragment)
+    assert state(again) == before
+    assert again.locator("#seconds").input_value() == "30"
+    assert again.locator("[name=weight][value='1']").is_checked()
 
 
 @pytest.mark.parametrize(
@@ -190,6 +197,120 @@ def test_the_pointer_and_the_keys_move_the_start(opened):
     assert moved[0] == pytest.approx(dragged[0] + 0.08)
     assert moved[1] == dragged[1]
     assert page.locator("#x").input_value() == str(moved[0])
+
+
+PHONE = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True}
+
+
+def swipe(page, place, across=0, down=0):
+    """Move a finger over the page, from a place in it, as far as this."""
+    x, y = place
+    finger = page.context.new_cdp_session(page)
+    for share in (k / 10 for k in range(11)):
+        points = [{"x": x + share * across, "y": y + share * down}]
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove" if share else "touchStart", "touchPoints": points})
+        page.evaluate(DRAWN)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.evaluate(DRAWN)
+
+
+def ring_of(page):
+    """The place of the ring on the screen; the map's margins are those of `map.js`."""
+    page.locator("#map").scroll_into_view_if_needed()
+    box = page.locator("#map").bounding_box()
+    x0, x1, y0, y1 = SURFACES["valley"].window
+    x, y = SURFACES["valley"].start
+    across, up = (x - x0) / (x1 - x0), (y1 - y) / (y1 - y0)
+    return box["x"] + 50 + across * (box["width"] - 60), box["y"] + 10 + up * (box["height"] - 46)
+
+
+def test_a_finger_scrolls_over_the_map_and_the_charts_and_moves_the_start_by_its_ring(opened):
+    page = opened(**PHONE)
+    before = state(page)
+    for name in ("#map", "#loss", "#rates"):
+        page.locator(name).scroll_into_view_if_needed()
+        box, scrolled = page.locator(name).bounding_box(), page.evaluate("scrollY")
+        swipe(page, (box["x"] + box["width"] - 60, box["y"] + box["height"] / 2), down=120 if scrolled > 200 else -120)
+        assert page.evaluate("scrollY") != scrolled, name
+        assert state(page) == before, name
+    ring, scrolled = ring_of(page), page.evaluate("scrollY")
+    swipe(page, ring, across=40, down=90)
+    assert page.evaluate("scrollY") == scrolled
+    moved = state(page)["start"]
+    assert moved[0] > before["start"][0]
+    assert moved[1] < before["start"][1]
+    page.touchscreen.tap(ring[0] + 150, ring[1])
+    assert state(page)["start"][0] > moved[0] + 0.5
+
+
+def test_a_finger_that_moves_sideways_over_a_chart_chooses_a_step_and_so_does_a_tap(opened):
+    page = opened(**PHONE)
+    page.locator("#loss").scroll_into_view_if_needed()
+    box = page.locator("#loss").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.touchscreen.tap(*middle)
+    tapped = state(page)["at"]
+    assert 150 < tapped < 250
+    swipe(page, middle, across=80)
+    assert state(page)["at"] > tapped + 50
+
+
+def test_walks_that_cover_each_other_say_so_as_long_as_they_do(opened):
+    page = opened()
+    assert state(page)["at"] == 60
+    assert page.locator("[data-loss='4']").inner_text().endswith("walks as 4")
+    assert "walks as" not in page.locator("[data-loss='3']").inner_text()
+    for step in (0, 400):
+        page.locator("#scrub").fill(str(step))
+        page.wait_for_selector(f"#step:text-is('step {step} of 400')")
+        assert "walks as" not in page.locator("#racers").inner_text()
+
+
+SHOWN = """select => {
+    const whole = select.cloneNode(true);
+    [whole.id, whole.style.width] = ["", "max-content"];
+    document.getElementById("racers").append(whole);
+    const wanted = whole.getBoundingClientRect().width;
+    whole.remove();
+    return select.getBoundingClientRect().width - wanted;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1000, 1400])
+def test_every_choice_can_be_read_whole(opened, width):
+    page = opened("#surface=valley&race=momentum~paper,adadelta~keras", viewport={"width": width, "height": 844})
+    for name in ("#rule0", "#convention0"):
+        assert page.locator(name).evaluate(SHOWN) >= 0, name
+
+
+WRITTEN = """() => {
+    const draw = CanvasRenderingContext2D.prototype.fillText;
+    window.written = { left: [], right: [] };
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        const { a, b, e } = this.getTransform();
+        const { width, fontBoundingBoxAscent: tall } = this.measureText(text);
+        if (b) window.written.right.push(e / Math.hypot(a, b) + tall / 2);
+        else if (this.textAlign === "right" && this.textBaseline === "middle") window.written.left.push(x - width);
+        draw.call(this, text, x, y);
+    };
+}"""
+
+
+def test_no_axis_is_named_over_its_own_numbers(opened):
+    page = opened()
+    page.evaluate(WRITTEN)
+    for surface in SURFACES:
+        page.locator("#surface").select_option(surface)
+        page.evaluate(DRAWN)
+    written = page.evaluate("window.written")
+    assert len(written["left"]) > 50
+    assert min(written["left"]) > max(written["right"])
+
+
+def test_the_map_says_that_it_takes_keys_and_its_numbers_say_what_they_are(opened):
+    page = opened()
+    assert page.get_by_role("application", name="The arrow keys").get_attribute("id") == "map"
+    assert [page.get_by_label(f"Start {name}", exact=True).get_attribute("id") for name in "xy"] == ["x", "y"]
 
 
 def test_play_pause_step_and_scrub(opened):
@@ -251,8 +372,6 @@ def test_the_formula_shows_the_numbers_of_the_step(opened):
     assert "0.999" in lines[1]
     assert not any("…" in line or "NaN" in line for line in lines)
 
-
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 EVERY_FORM = [f"{rule}~{framework}~weight_decay:0.01" for rule in RULES for framework in FRAMEWORKS]
 

@@ -31,6 +31,9 @@ SCRIPTS = ("numbers.js", "walk.js", "map.js", "charts.js", "formula.js", "state.
 STEPS = (100, 200, 400, 1000, 3000)
 """How many steps a race may have."""
 
+SECONDS, USUAL = (4, 10, 30), 10
+"""How long it may take to play a race, and how long it takes."""
+
 MOST = 8
 """How many may race."""
 
@@ -63,6 +66,8 @@ def render() -> str:
         "racers": FIRST,
         "most": MOST,
         "steps": STEPS,
+        "seconds": SECONDS,
+        "usual": USUAL,
         "grid": GRID,
         "seed": SEED,
     }
@@ -72,6 +77,7 @@ def render() -> str:
         style=Markup(_source("style.css")),
         surfaces=SURFACES.values(),
         steps=STEPS,
+        seconds=SECONDS,
         grid=GRID,
         data=_script_json(data),
         functions=Markup(",\n".join(library.functions)),

@@ -1,7 +1,8 @@
 // Two charts against the step: the loss, and the effective step size of each weight, both in decades.
 
-const EDGE = { left: 52, right: 12, top: 10, bottom: 34 };
+const EDGE = { left: 66, right: 12, top: 10, bottom: 34 };
 const DECADES = 14;
+const SIDEWAYS = 8; // pixels after which a finger means the chart and not the page
 
 class Chart {
   constructor(canvas, onStep) {
@@ -11,13 +12,22 @@ class Chart {
       const share = (event.clientX - box.left - EDGE.left) / (box.width - EDGE.left - EDGE.right);
       onStep(Math.max(0, Math.min(1, share)));
     };
+    let held = null;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
-      go(event);
+      held = { x: event.clientX, seeks: event.pointerType !== "touch" };
+      if (held.seeks) go(event);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (canvas.hasPointerCapture(event.pointerId)) go(event);
+      if (!held) return;
+      held.seeks ||= Math.abs(event.clientX - held.x) > SIDEWAYS;
+      if (held.seeks) go(event);
     });
+    canvas.addEventListener("pointerup", (event) => {
+      if (held && !held.seeks) go(event); // a tap
+      held = null;
+    });
+    canvas.addEventListener("pointercancel", () => (held = null)); // the page scrolls
   }
 
   // series: { values, from, to, k, dash, wide }; band: { low, high } arrays or null. What `key` stands for is painted

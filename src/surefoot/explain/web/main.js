@@ -20,7 +20,6 @@ let walks = [];
 let revision = 0;
 let bounds = null;
 let ranges = {};
-let weight = 0;
 let playing = false;
 let pending = false;
 const frames = [];
@@ -71,10 +70,7 @@ function tuned(racer) {
 function compute() {
   revision += 1;
   walks = state.racers.map((racer) => walk(racer, state));
-  walks.forEach((walked, k) => {
-    walked.twin = walks.findIndex((other) => samePath(other, walked));
-    if (walked.twin === k) walked.twin = null;
-  });
+  for (const walked of walks) walked.apart = walks.map((other) => (other === walked ? Infinity : apart(walked, other)));
   const racer = state.racers[state.chosen];
   const form = formOf(racer);
   bounds = null;
@@ -85,9 +81,15 @@ function compute() {
   ranges = { loss: decadesOf(lossSeries()), rate: mostDecades(rateSeries()) };
 }
 
-// Whether two walks cover each other on the map.
-function samePath(one, other) {
-  return one.x.every((x, t) => x === other.x[t]) && one.y.every((y, t) => y === other.y[t]);
+// The first step at which two walks are not the same: by more than a millionth of the map, for an eps may differ.
+function apart(one, other) {
+  const [x0, x1, y0, y1] = DATA.surfaces[state.surface].window;
+  const far = (a, b, width) => Math.abs(a - b) > width * 1e-6;
+  const both = Math.min(one.made, other.made);
+  for (let t = 1; t <= both; t++) {
+    if (far(one.x[t], other.x[t], x1 - x0) || far(one.y[t], other.y[t], y1 - y0)) return t;
+  }
+  return one.made === other.made ? Infinity : both + 1;
 }
 
 function lossSeries() {
@@ -111,7 +113,7 @@ function draw() {
   const common = { key: `${revision} ${theme.card}`, steps, at, theme };
   lossChart.draw({ ...common, series: lossSeries(), band: null, range: ranges.loss, label: "loss" });
   rateChart.draw({ ...common, series: rateSeries(), band: bounds, range: ranges.rate, label: "step size" });
-  formula.draw(state.racers[state.chosen], walks[state.chosen], at, weight);
+  formula.draw(state.racers[state.chosen], walks[state.chosen], at, state.weight);
   racers.tell(state, walks);
   $("scrub").value = String(at);
   $("step").textContent = `step ${at} of ${steps}`;
@@ -154,7 +156,7 @@ function play() {
   let before = null;
   const frame = (now) => {
     if (!playing) return;
-    place += before === null ? 0 : (Math.min(now - before, 200) / 1000) * (state.steps / Number($("seconds").value));
+    place += before === null ? 0 : (Math.min(now - before, 200) / 1000) * (state.steps / state.seconds);
     before = now;
     state.at = Math.min(state.steps, Math.floor(place));
     const begun = performance.now();
@@ -178,6 +180,8 @@ function build() {
   $("surface").value = state.surface;
   $("about").textContent = surface.about;
   $("steps").value = String(state.steps);
+  $("seconds").value = String(state.seconds);
+  document.querySelector(`[name=weight][value="${state.weight}"]`).checked = true;
   $("scrub").max = String(state.steps);
   $("same").checked = state.same;
   $("add").disabled = state.racers.length >= DATA.most;
@@ -224,9 +228,14 @@ function listen() {
     change({ racers: [...state.racers, newRacer(next)], chosen: state.racers.length }, true);
   });
   document.querySelectorAll("[name=weight]").forEach((radio) => radio.addEventListener("change", () => {
-    weight = Number(radio.value);
+    state.weight = Number(radio.value);
     redraw();
+    settle();
   }));
+  $("seconds").addEventListener("change", (event) => {
+    state.seconds = Number(event.target.value);
+    settle();
+  });
   $("to-compare").addEventListener("click", (event) => {
     event.preventDefault();
     $("compare").scrollIntoView();

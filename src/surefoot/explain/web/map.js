@@ -2,7 +2,9 @@
 
 const GRID = 150;
 const BANDS = 22;
-const MARGIN = { left: 40, right: 10, top: 10, bottom: 36 };
+const REACH = 26; // how far from the ring's middle a finger still takes hold of it
+const TAP = 10;
+const MARGIN = { left: 50, right: 10, top: 10, bottom: 36 };
 
 function plotArea(canvas) {
   return {
@@ -81,6 +83,7 @@ class SurfaceMap {
   constructor(canvas, onStart) {
     this.canvas = canvas;
     this.key = "";
+    this.ring = [-REACH, -REACH];
     this.back = document.createElement("canvas");
     this.listen(onStart);
   }
@@ -94,14 +97,7 @@ class SurfaceMap {
       const v = Math.min(1, Math.max(0, (event.clientY - box.top - area.top) / area.height));
       onStart([round(x0 + (x1 - x0) * u, 3), round(y1 - (y1 - y0) * v, 3)], done);
     };
-    this.canvas.addEventListener("pointerdown", (event) => {
-      this.canvas.setPointerCapture(event.pointerId);
-      move(event, false);
-    });
-    this.canvas.addEventListener("pointermove", (event) => {
-      if (this.canvas.hasPointerCapture(event.pointerId)) move(event, false);
-    });
-    this.canvas.addEventListener("pointerup", (event) => move(event, true));
+    this.drag(move, onStart);
     this.canvas.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (!way) return;
@@ -110,6 +106,34 @@ class SurfaceMap {
       const [x, y] = this.race.start;
       onStart([round(x + (way[0] * (x1 - x0)) / 50, 3), round(y + (way[1] * (y1 - y0)) / 50, 3)], true);
     });
+  }
+
+  // A finger scrolls the page unless it comes down on the ring; a tap moves the start as a click does.
+  drag(move, onStart) {
+    let held = null;
+    const on = (name, act, options) => this.canvas.addEventListener(name, act, options);
+    on("touchstart", (event) => this.onRing(event.touches[0]) && event.preventDefault(), { passive: false });
+    on("pointerdown", (event) => {
+      held = { x: event.clientX, y: event.clientY, drags: event.pointerType !== "touch" || this.onRing(event) };
+      if (!held.drags) return;
+      this.canvas.setPointerCapture(event.pointerId);
+      move(event, false);
+    });
+    on("pointermove", (event) => held?.drags && move(event, false));
+    on("pointerup", (event) => {
+      const tapped = held && Math.hypot(event.clientX - held.x, event.clientY - held.y) < TAP;
+      if (held?.drags || tapped) move(event, true);
+      held = null;
+    });
+    on("pointercancel", () => {
+      if (held?.drags) onStart(this.race.start, true);
+      held = null;
+    });
+  }
+
+  onRing({ clientX, clientY }) {
+    const box = this.canvas.getBoundingClientRect();
+    return Math.hypot(clientX - box.left - this.ring[0], clientY - box.top - this.ring[1]) < REACH;
   }
 
   draw(race, walks, at, chosen, theme) {
@@ -176,7 +200,7 @@ class SurfaceMap {
         context.lineTo(x + 6, y + 6 * side);
       }
     }
-    const [x, y] = [px(race.start[0]), py(race.start[1])];
+    const [x, y] = (this.ring = [px(race.start[0]), py(race.start[1])]);
     context.moveTo(x + 11, y);
     context.arc(x, y, 11, 0, 2 * Math.PI);
     context.stroke();

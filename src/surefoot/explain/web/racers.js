@@ -137,7 +137,8 @@ class Racers {
       const lost = walked.made < state.steps && state.at > walked.made;
       const edge = state.same && (racer.hyper.lr === DATA.grid[0] || racer.hyper.lr === DATA.grid.at(-1));
       this.put(`[data-rate="${k}"]`, `α ${words(racer.hyper.lr)}${edge ? " (end of range)" : ""}`);
-      const twin = walked.twin === null ? "" : `, walks as ${walked.twin + 1}`;
+      const first = walked.apart.findIndex((step) => step > state.at);
+      const twin = first === k || state.at === 0 ? "" : `, walks as ${first + 1}`;
       const end = lost ? `diverged at ${walked.made + 1}` : `loss ${words(walked.loss[at])}`;
       this.put(`[data-loss="${k}"]`, `${end}${twin}`);
     });

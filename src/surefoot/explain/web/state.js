@@ -12,7 +12,9 @@ function newState(surface = DATA.first) {
     start: [...start],
     steps: 400,
     seed: DATA.seed,
+    seconds: DATA.usual,
     at: 60,
+    weight: 0,
     same: true,
     chosen: DATA.racers.length - 1,
     racers: DATA.racers.map((rule) => newRacer(rule)),
@@ -30,7 +32,9 @@ function encode(state) {
     ...state.knobs,
     start: state.start.join(","),
     steps: state.steps,
+    seconds: state.seconds,
     at: state.at,
+    weight: state.weight + 1,
     same: state.same ? 1 : 0,
     chosen: state.chosen + 1,
     race: racers.join(","),
@@ -62,6 +66,8 @@ function decode(text) {
     ? given.start.split(",").map((value, k) => number(value, -100, 100, state.start[k]))
     : state.start;
   state.steps = DATA.steps.includes(Number(given.steps)) ? Number(given.steps) : state.steps;
+  state.seconds = DATA.seconds.includes(Number(given.seconds)) ? Number(given.seconds) : state.seconds;
+  state.weight = given.weight === "2" ? 1 : 0;
   state.at = Math.round(number(given.at, 0, state.steps, state.at));
   state.same = given.same !== "0";
   const racers = (given.race ?? "").split(",").map(decodeRacer).filter(Boolean).slice(0, DATA.most);
