@@ -240,6 +240,22 @@ def test_the_plot_shows_start_end_and_minimum():
     assert len({len(line) for line in picture.splitlines()[:-1]}) == 1
 
 
+@pytest.mark.parametrize(("rule", "plain"), [("adabound", "adam"), ("amsbound", "amsgrad")])
+def test_a_picture_of_bounds_shows_them_act_and_says_what_it_changed(rule, plain):
+    ground = SURFACES["valley"]
+    one = Explanation(RULES[rule], "torch", resolve(rule, "torch", {}))
+    lr, path = one.walk(ground)
+    free = walk(RULES[plain], resolve(plain, "torch", {"lr": lr}), ground, len(path.rates))
+    apart = np.linalg.norm(np.subtract(path.points, free.points), axis=1)
+    assert apart[:5].max() < 0.1
+    assert apart.max() > 0.3
+    assert "gamma 0.03 in place of 0.001" in one.remark
+    assert one.to_json("valley")["walk"]["gamma"] == 0.03
+    chosen = Explanation(RULES[rule], "torch", resolve(rule, "torch", {"gamma": 0.002}))
+    assert chosen.walk(ground)[1] == walk(RULES[rule], {**chosen.hyper, "lr": chosen.walk(ground)[0]}, ground, 100)
+    assert Explanation(RULES[plain], "torch", resolve(plain, "torch", {})).remark == ""
+
+
 def test_the_server_shows_the_page_and_nothing_else(tmp_path):
     (tmp_path / "page.html").write_text("<p>playground</p>")
     (tmp_path / "secret.txt").write_text("secret")

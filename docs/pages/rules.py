@@ -139,11 +139,15 @@ def _picture(found: Explanation) -> str:
     words = f"The path of {found.kin.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
     return (
         html(f'<div class="picture">{draw(surface, path, words)}</div>')
-        + f"\n\n{words}: the best rate of a grid. It starts at the ring and ends at the dot. "
+        + f"\n\n{words}: the best rate of a grid{_changed(found)}. It starts at the ring and ends at the dot. "
         "An illustration, not evidence: two weights say nothing about which optimizer is best for a network; see "
         "[how to choose](../../choose.md).\n\n"
         + html(f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>')
     )
+
+
+def _changed(found: Explanation) -> str:
+    return f", with {found.remark}" if found.remark else ""
 
 
 def _playground(found: Explanation) -> str:

@@ -46,6 +46,9 @@ class Cost:
 STEPS = 100
 """Steps of the walk that is drawn."""
 
+SOON = 0.03
+"""AdaBound's gamma in that walk, if nobody chose one: by its default, no bound acts within so few steps."""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -106,10 +109,23 @@ class Explanation:
         """Defaults and forms that frameworks do not agree on."""
         return [line for line in (*defaults(self.rule.name), *forms(self.rule.name)) if line.differs]
 
+    @property
+    def hastened(self) -> dict[str, float]:
+        """The numbers that the walk has otherwise than the explanation, so that it shows what is the rule's own."""
+        bounded = "gamma" in self.rule.own and self.hyper["gamma"] == self.rule.defaults["gamma"]
+        return {"gamma": SOON} if bounded else {}
+
     def walk(self, surface: Surface) -> tuple[float, Path]:
         """The best of the learning rates of the grid on a surface, and the walk at that rate."""
-        lr = best_rate(self.rule, self.hyper, surface, STEPS)
-        return lr, walk(self.rule, {**self.hyper, "lr": lr}, surface, STEPS)
+        hyper = {**self.hyper, **self.hastened}
+        lr = best_rate(self.rule, hyper, surface, STEPS)
+        return lr, walk(self.rule, {**hyper, "lr": lr}, surface, STEPS)
+
+    @property
+    def remark(self) -> str:
+        """What has to be said of the walk's numbers; empty if they are those of the explanation."""
+        changes = (f"{name} {value:g} in place of {self.hyper[name]:g}" for name, value in self.hastened.items())
+        return "".join(f"{change}, so that its bounds act within the picture" for change in changes)
 
     def to_json(self, surface: str) -> dict[str, Any]:
         """Return all of it as JSON knows it, the walk on this surface included."""
@@ -132,7 +148,7 @@ class Explanation:
             "use": [asdict(claim) for claim in self.kin.use],
             "avoid": [asdict(claim) for claim in self.kin.avoid],
             "cost": asdict(self.cost),
-            "walk": {"surface": surface, "lr": lr, "points": path.points, "losses": path.losses},
+            "walk": {"surface": surface, "lr": lr, **self.hastened, "points": path.points, "losses": path.losses},
         }
 
 

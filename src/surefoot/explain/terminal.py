@@ -152,10 +152,13 @@ def _walk(one: Explanation, surface: str) -> tuple[str, list[str]]:
     title = f"{WALK} steps on: {ground.title}{f' ({turned})' if turned else ''}"
     legend = f"○ start   ● end, loss {path.losses[-1]:.2g}   × minimum   dots: bands of equal height"
     edge = ", the end of the range" if lr in (GRID[0], GRID[-1]) else ""
+    best = f"lr {lr:g}{edge}: the best of {len(GRID)} on this walk. An illustration, not evidence."
+    remark = f"With {one.remark}." if one.remark else ""
     return title, [
         *plot(ground, path).split("\n"),
         legend,
-        *wrap(f"lr {lr:g}{edge}: the best of {len(GRID)} on this walk. An illustration, not evidence.", WIDTH - 2),
+        *wrap(best, WIDTH - 2),
+        *wrap(remark, WIDTH - 2),
     ]
 
 
