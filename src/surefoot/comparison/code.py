@@ -12,7 +12,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -46,7 +46,13 @@ def _installed(module: str) -> bool:
 
 def _version(module: str) -> str:
     """Return the version of the package that a module is in; nothing for one that pip does not know."""
-    return ",".join(version(name) for name in packages_distributions().get(module.partition(".")[0], ()))
+    return ",".join(sorted({version(name) for name in _packages().get(module.partition(".")[0], ())}))
+
+
+@cache  # for it takes 0.2 s
+def _packages() -> Mapping[str, list[str]]:
+    """Return the names of the installed packages by those of the modules in them."""
+    return packages_distributions()
 
 
 def _parts(thing: Any, seen: Seen) -> Iterator[str]:
@@ -64,7 +70,7 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
     elif isinstance(thing, FunctionType):
         yield from _function(thing, seen)
     elif isinstance(thing, set | frozenset):
-        yield from sorted(map(repr, thing))
+        yield from sorted("".join(_parts(part, {*seen})) for part in thing)
     else:
         for part in _contained(thing):
             yield from _parts(part, seen)
