@@ -78,6 +78,13 @@ def test_a_mistake_is_one_message_and_exit_code_2_and_leaves_nothing(run, argume
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_suite_that_one_study_refuses_is_refused_before_any_runs(run, tmp_path):
+    code, _, err = run("compare", "--all-small", "--train-size", 2000, "--device", "cpu")
+    assert code == 2
+    assert "quadratic-deep brings its own data" in " ".join(err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_store_of_another_program_is_refused_and_left_alone(run, tmp_path):
     path = tmp_path / "other.sqlite"
     with closing(sqlite3.connect(path)) as other:

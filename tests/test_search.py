@@ -9,11 +9,11 @@ from surefoot.comparison.search import (
     COLUMNS,
     Tuning,
     best,
+    best_at_edge,
     chosen,
     edge,
     extended,
     extra,
-    ledger,
     plan_extension,
     propose,
     seeds,
@@ -430,11 +430,10 @@ def test_the_search_follows_an_optimum_beyond_the_window_twice_and_then_ends(tri
     assert tunings["far"].extensions == ("above", "above")
     assert {len(tuning.configs) for tuning in tunings.values()} == {trials + 2 * extra(trials)}
     assert chosen(tunings["far"], "max")["lr"] > extended(spaces["far"], "above", 2).dimensions["lr"].low
-    rows = {row.label: row for row in ledger(tunings, "max")}
-    assert rows["far"].best_at_edge == "above"
+    assert best_at_edge(tunings["far"], "max") == "above"
     if trials >= 8:
-        assert rows["near"].extensions == ("above", None)
-        assert rows["near"].best_at_edge is None
+        assert tunings["near"].extensions == ("above", None)
+        assert best_at_edge(tunings["near"], "max") is None
         assert abs(math.log10(chosen(tunings["near"], "max")["lr"] / 2.0)) < 0.5
 
 
@@ -449,8 +448,7 @@ def test_divergence_beyond_the_best_is_an_interior_not_an_edge():
 def test_if_all_diverged_no_edge_is_claimed():
     tuning = Tuning(LR, tuple(lrs(1e-4, 1e-3, 1e-2)), (NAN, NAN, NAN))
     assert plan_extension({"a": tuning}, 3, "max", seed=0) == {}
-    (row,) = ledger({"a": tuning}, "max")
-    assert (row.trials, row.diverged, row.best_at_edge) == (3, 3, None)
+    assert best_at_edge(tuning, "max") is None
 
 
 def test_a_hard_range_of_the_users_is_refined_not_left():
@@ -460,7 +458,7 @@ def test_a_hard_range_of_the_users_is_refined_not_left():
     planned = plan_extension({"hard": at_edge, "other": tuned(LR, 8, hill(5.0))}, 8, "max", seed=0)
     assert planned["hard"].side is None
     assert max(config["lr"] for config in planned["hard"].configs) <= 0.1
-    assert ledger({"hard": at_edge}, "max")[0].best_at_edge == "above"
+    assert best_at_edge(at_edge, "max") == "above"
 
 
 @pytest.mark.parametrize("trials", [4, 8])
@@ -487,14 +485,6 @@ def test_unequal_effort_is_refused():
     torn = Tuning(LR, tunings["a"].configs, tunings["a"].values[:-1])
     with pytest.raises(UsageError, match="'a' has 7 results for 8"):
         plan_extension({"a": torn}, 8, "max", seed=0)
-
-
-def test_the_ledger_shows_what_each_had():
-    made = space("adam", 12, "torch")
-    (row,) = ledger({"Adam": tuned(made, 12, hill(1e-3))}, "max")
-    assert (row.label, row.trials, row.diverged, row.dimensions, row.extensions) == ("Adam", 12, 0, 2, ())
-    assert row.space == made.text
-    assert row.sources == made.sources
 
 
 # Seeds

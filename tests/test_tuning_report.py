@@ -161,6 +161,21 @@ def test_finalists_are_told_and_the_best_is_one_of_them():
     )
 
 
+def test_the_ledger_tells_what_was_planned_and_what_came_on_top():
+    """The review's case: 7 configurations where 3 were asked for, and no word why."""
+    records = study(*((10.0**-place, 0.9 - 0.01 * place) for place in range(7)))
+    rows = tunings([*records, *again(records, 1.0)])
+    planned = PlannedSearch(
+        3, {"lr": "log 0.01..1", "beta1": "1 - log 0.1..0.5"}, {"lr": "us", "beta1": "given by the user"}
+    )
+    looks = styles(["Adam tuned"])
+    trials, ranges, *_ = ledger(rows, looks, planned={"Adam": planned})[0].cells
+    assert (trials.lines, trials.below) == (("7",), ("3 planned, 4 more", "best 1 on 3 seeds", "0 diverged"))
+    assert (ranges.lines, ranges.below) == (("lr log 0.01..1", "beta1 1 - log 0.1..0.5"), ("beta1 given",))
+    trials, ranges, *_ = ledger(rows, looks)[0].cells
+    assert (trials.below, ranges.lines) == (("best 1 on 3 seeds", "0 diverged"), ("–",))
+
+
 def test_a_seed_or_image_used_twice_is_told():
     records = study((1e-3, 0.9), (1e-2, 0.95))
     same_seed = [replace(r, seed=0) if r.purpose == "tune" else r for r in records]

@@ -8,7 +8,7 @@ from math import isfinite
 from surefoot.analysis.suite_summary import SuiteSummary
 from surefoot.analysis.suites import R_MAX, Profile
 from surefoot.analysis.table import Table
-from surefoot.analysis.wording import MISSING, join
+from surefoot.analysis.wording import MISSING, join, minus
 
 RATIOS = (1.0, 1.5, 2.0, 3.0, R_MAX)
 """Where the table reads the performance profile."""
@@ -45,7 +45,7 @@ def suite_notes(suite: SuiteSummary) -> Iterator[str]:
 
 def _aggregate(suite: SuiteSummary, label: str) -> str:
     found = suite.aggregates.get(label)
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]" if found else MISSING
+    return minus(f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]") if found else MISSING
 
 
 def _without(suite: SuiteSummary) -> Iterator[str]:

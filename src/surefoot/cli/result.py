@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
+from surefoot.analysis import Row, Summary, plain, summarize, table, tuning_table, tuning_warnings
 from surefoot.analysis.planned_search import planned_searches
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
@@ -36,14 +36,15 @@ def conclude(
     write_report(records, report, design=design)
     summary = summarize(records)
     if as_json:
-        print_json(summary, store, report)
+        print_json(summary, store, report, design)
     else:
         print_result(summary, store, report, design)
 
 
-def print_json(summary: Summary, store: Path, report: Path) -> None:
-    """Print the summary as one JSON object, with the paths of the store and the report."""
-    print(json.dumps({**summary.to_json(), "store": str(store), "report": str(report)}, ensure_ascii=False), flush=True)
+def print_json(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
+    """Print the summary as one JSON object, with each search as planned and the paths of the store and the report."""
+    further = {"planned": plain(planned_searches(design)), "store": str(store), "report": str(report)}
+    print(json.dumps({**summary.to_json(), **further}, ensure_ascii=False), flush=True)
 
 
 def print_result(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:

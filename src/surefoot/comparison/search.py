@@ -72,23 +72,6 @@ class Extension:
     configs: tuple[Config, ...]
 
 
-@dataclass(frozen=True)
-class LedgerRow:
-    """What one optimizer's tuning cost and where its best ended, for the fairness ledger.
-
-    `trials` and `dimensions` are to be equal in all rows, but for rules that have less to search.
-    """
-
-    label: str
-    trials: int
-    diverged: int
-    dimensions: int
-    space: str
-    sources: Mapping[str, str]
-    extensions: tuple[Side | None, ...]
-    best_at_edge: Side | None
-
-
 def propose(space: Space, trials: int, seed: int, skip: int = 0) -> list[dict[str, float]]:
     """Return the configurations to try; those for fewer trials are the first of those for more.
 
@@ -213,23 +196,6 @@ def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, s
     return {label: _extension(tuning, sides[label], extra(trials), seed) for label, tuning in searched.items()}
 
 
-def ledger(tunings: Mapping[str, Tuning], better: Better) -> tuple[LedgerRow, ...]:
-    """Return a row of the fairness ledger for every optimizer."""
-    return tuple(
-        LedgerRow(
-            label=label,
-            trials=len(tuning.values),
-            diverged=sum(not isfinite(value) for value in tuning.values),
-            dimensions=len(tuning.space.dimensions),
-            space=tuning.space.text,
-            sources=tuning.space.sources,
-            extensions=tuning.extensions,
-            best_at_edge=_best_at_edge(tuning, better),
-        )
-        for label, tuning in tunings.items()
-    )
-
-
 def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the seeds that measure, from 0, and those that tune, from `FIRST_TUNING_SEED`: none is in both.
 
@@ -249,7 +215,7 @@ def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(range(measure)), tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + tuning))
 
 
-def _best_at_edge(tuning: Tuning, better: Better) -> Side | None:
+def best_at_edge(tuning: Tuning, better: Better) -> Side | None:
     """Return at which edge the best lies; nowhere if nothing was searched or all diverged."""
     if not any(isfinite(value) for value in tuning.values):
         return None
@@ -258,7 +224,7 @@ def _best_at_edge(tuning: Tuning, better: Better) -> Side | None:
 
 def _extendable(tuning: Tuning, better: Better) -> Side | None:
     """Return at which edge the search can go on; the ends of a range that the user gave are hard."""
-    return _best_at_edge(tuning, better) if tuning.space.may_grow else None
+    return best_at_edge(tuning, better) if tuning.space.may_grow else None
 
 
 def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:

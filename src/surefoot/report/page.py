@@ -120,7 +120,7 @@ def _tables(
         "cumulative": cumulative_table(tuning, scale),
         "matrix": matrix(summary, compared(summary)),
         "ledger_header": header(scale),
-        "ledger": ledger(tuning, tuned, scale),
+        "ledger": ledger(tuning, tuned, scale, planned),
         "how_tuned": how_tuned(tuning) if tuning else "",
         "good": within(tuning, scale),
         "tuning_warnings": tuning_warnings(tuning, planned),
