@@ -21,7 +21,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 SUREFOOT = Path(sys.executable).with_name("surefoot")
 EFFORT = "--trials 8 --seeds 10 --json"
 SUITE = f"surefoot compare --all-small {EFFORT}"
-ARTICLE = "surefoot compare article --seeds 3 --json"
+ARTICLE = "surefoot compare article --seeds 5 --json"
 
 
 def printed(command: str, folder: Path) -> dict:

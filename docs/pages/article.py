@@ -9,7 +9,7 @@ from pages.studies import interval, stored
 
 BACKENDS = {"tensorflow": "Keras on TensorFlow", "jax": "Keras on JAX", "torch": "Keras on torch"}
 STORE = "article.sqlite"
-COMMAND = "surefoot compare article --seeds 3"
+COMMAND = "surefoot compare article --seeds 5"
 
 
 def write(data: Path, generated: Path) -> None:
@@ -43,7 +43,7 @@ def _beside_keras(result: dict, command: str, keras: dict) -> str:
         (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in BACKENDS))
         for ours, name in ((row, row["label"].partition("(")[0]) for row in result["rows"])
     ]
-    return f"{fenced(command, 'console')}\n\n{table(('optimizer', 'Surefoot, 3 seeds', *BACKENDS.values()), rows)}\n"
+    return f"{fenced(command, 'console')}\n\n{table(('optimizer', f"Surefoot, {result['rows'][0]['n']} seeds", *BACKENDS.values()), rows)}\n"
 
 
 def _figures(run: dict) -> str:
