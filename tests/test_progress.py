@@ -11,6 +11,7 @@ from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
+from surefoot.progress.words import name_of
 from surefoot.store import Epoch, Outcome
 
 
@@ -54,6 +55,11 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     assert len(lines) == 1
     assert "loss 0.5000" in lines[0]
     assert lines[0].rstrip()[-1] != "…"
+
+
+def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):
+    first, again = (replace(trial, purpose="tune", seed=seed) for seed in (1000, 1001))
+    assert name_of(again, many=False) == f"{name_of(first, many=False)} #1001"
 
 
 def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):

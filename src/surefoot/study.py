@@ -67,7 +67,7 @@ def compare(
         better: "max" or "min", for a metric of yours.
         budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs". Minutes are kept within a few per cent.
         epochs: passes over the training data in a trial.
-        trials: configurations that tune each optimizer; 0 does not tune.
+        trials: configurations that tune each optimizer, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many measure each optimizer.
         batch_size: examples in a training step.
         schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".

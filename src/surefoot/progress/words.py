@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from surefoot.analysis import wording
 from surefoot.analysis.scale import Scale
+from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
-    """Return what a trial is called: a tuning one by what it tries, else by its seed if there are several."""
+    """Return what a trial is called: a tuning one by what it tries, and by its seed where there are several."""
     label = trial.arm.label
     if trial.purpose == "tune":
         label += f" ({', '.join(f'{name}={value:.3g}' for name, value in trial.arm.given.items())})"
     name = label if len(label) <= longest else label[: longest - 1] + "…"
-    return f"{name} #{trial.seed}" if many and trial.purpose == "measure" else name
+    again = trial.purpose == "tune" and trial.seed > FIRST_TUNING_SEED
+    return f"{name} #{trial.seed}" if again or (many and trial.purpose == "measure") else name
 
 
 def result(trial: Trial, outcome: Outcome, last: float) -> str:
