@@ -391,4 +391,5 @@ def test_package_holds_the_template():
         "range.html.j2",
         "script.js",
         "style.css.j2",
+        "suite.html.j2",
     }
