@@ -159,7 +159,10 @@ def test_thinning_keeps_the_ends_and_says_so():
 
 def test_long_curves_and_many_lost_trials_are_thinned():
     (curves, *_) = figures(group([trial(epochs=400)]))
-    assert len(curves.spec()["datasets"]["averaged"]) == 120
+    averaged = curves.spec()["datasets"]["averaged"]
+    assert len(averaged) == 120
+    assert sum(row["mark"] for row in averaged) == 20
+    assert averaged[-1]["mark"]
     lost = [replace(diverged(trial(seed=seed), 2), key=str(seed)) for seed in range(100)]
     (curves, *_) = figures(group(lost))
     assert len({row["seed"] for row in curves.spec()["datasets"]["single"]}) == 60

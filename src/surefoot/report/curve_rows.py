@@ -7,7 +7,7 @@ drawn (`..._y`, `..._low`, `..._high`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import isfinite
+from math import ceil, isfinite
 from statistics import fmean
 from typing import Any
 
@@ -25,6 +25,9 @@ ENDS = ("y", "low", "high")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
 """Most trials that are drawn one by one."""
+
+MOST_MARKS = 20
+"""Most symbols along a line; more would hide each other, and it."""
 
 DIVERGED_OR_RUNNING = (
     "Thin dotted lines: single trials that diverged (a cross marks the last epoch) or have not finished."
@@ -86,10 +89,13 @@ def _not_averaged(arm: Arm) -> list[Record]:
 
 def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
     """Mean and band over the finished trials of an arm, epoch by epoch."""
-    for epochs in thinned(list(zip(*(trial.epochs for trial in arm.finished), strict=False)), LINE):
+    shown = thinned(list(zip(*(trial.epochs for trial in arm.finished), strict=False)), LINE)
+    every = ceil(len(shown) / MOST_MARKS)
+    for place, epochs in enumerate(shown, start=1):
         clock = [times(epoch, arm.trials[0].protocol) for epoch in epochs]
         row: dict[str, Any] = {"optimizer": arm.label, "seeds": len(epochs)} | clock[0]
         row["seconds"] = fmean(epoch.seconds for epoch in epochs)
+        row["mark"] = (len(shown) - place) % every == 0
         for measure in measures(kinds):
             values = [getattr(epoch, measure) for epoch in epochs]
             row |= _measured(measure, values, kinds) | _band(measure, values, kinds, interval)

@@ -126,9 +126,10 @@ def steps(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[a
 
 
 def lines(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    """A line for each optimizer and a point for each value, which answers to the pointer."""
+    """A line for each optimizer and a point for each value, which answers to the pointer; unseen if `mark` is false."""
     base = chart_of(data).encode(x, y, colour(looks))
-    marks = base.mark_point(size=38, filled=True, opacity=1, clip=True).encode(shape(looks), tooltip=tooltip)
+    seen = alt.condition("datum.mark !== false", alt.value(1), alt.value(0))
+    marks = base.mark_point(size=38, filled=True, clip=True).encode(shape(looks), opacity=seen, tooltip=tooltip)
     return [base.mark_line(strokeWidth=2, clip=True).encode(dash(looks)), marks]
 
 
