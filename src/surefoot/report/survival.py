@@ -1,8 +1,8 @@
 """How long until a target: the share of trials still under way, for two or three targets side by side.
 
-Kaplan-Meier's steps: a line falls where trials arrive. A trial that ended without arriving counts as under way up to
-its end; one that diverged never arrives, so its optimizer's line cannot reach the ground. Each clock has rows of its
-own, as trials that arrive in the same epoch do so at different seconds.
+Kaplan-Meier's steps: a line falls where trials arrive. A trial that ended without arriving counts as under way until
+the last of its optimizer's ended; one that diverged never arrives, so its optimizer's line cannot reach the ground.
+Each clock has rows of its own, as trials that arrive in the same epoch do so at different seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from surefoot.report.thin import LINE, thinned
 CAPTION = (
     "The share of each optimizer's trials that have not yet reached a validation {metric}, one panel for each target "
     "(Kaplan-Meier). What to see: the line that falls first belongs to the fastest; one that stays up has trials that "
-    "never arrive. Trials that diverged never do; one that ended before it got there is counted up to its end."
+    "never arrive. Trials that diverged never do; one that ended before it got there is counted until "
+    "the last of its optimizer's ended."
 )
 BANDS = "Bands: 95 % intervals."
 
