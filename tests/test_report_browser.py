@@ -101,6 +101,15 @@ def test_the_results_fit_a_wide_screen_and_the_settings_a_phone(opened, name):
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
 
 
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_the_results_and_the_pairs_fit_a_page_of_paper(opened, name):
+    page = opened(name, viewport={"width": 688, "height": 900})
+    page.emulate_media(media="print")
+    for table in ("Table of results", "Matrix of paired differences"):
+        box = page.locator(f'[aria-label="{table}"]')
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
+
+
 def test_no_gap_is_below_the_charts_of_a_range_test_on_a_phone(browser, tmp_path):
     rates = learning_rates(200)
     losses = [2.0 if rate < 1e-3 else 1.0 for rate in rates]
