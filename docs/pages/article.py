@@ -43,7 +43,8 @@ def _beside_keras(result: dict, command: str, keras: dict) -> str:
         (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in BACKENDS))
         for ours, name in ((row, row["label"].partition("(")[0]) for row in result["rows"])
     ]
-    return f"{fenced(command, 'console')}\n\n{table(('optimizer', f"Surefoot, {result['rows'][0]['n']} seeds", *BACKENDS.values()), rows)}\n"
+    head = ("optimizer", f"Surefoot, {result['rows'][0]['n']} seeds", *BACKENDS.values())
+    return f"{fenced(command, 'console')}\n\n{table(head, rows)}\n"
 
 
 def _figures(run: dict) -> str:
