@@ -109,19 +109,16 @@ def _rivals(results: dict) -> str:
         f"Tuned, on {len(TASKS)} tasks that learn from data:\n\n{answers}\n\n"
         "Each optimizer was tuned in equally many trials, and measured with 10 seeds that tuning had not seen. "
         "The difference is that of the test results, with its 95 % interval; p has Holm's correction over all pairs "
-        "of the study. Where p is above 0.05, the two were not told apart.\n\n"
+        "of tuned optimizers. Where p is above 0.05, the two were not told apart.\n\n"
         + table(("study", "pair", "difference", "p", "result"), rows)
     )
 
 
 def _difference(found: dict, a: str, result: dict) -> tuple[str, str, str]:
-    sign = 1 if found["a"] == a else -1
-    difference = found["difference"]
+    sign, difference = 1 if found["a"] == a else -1, found["difference"]
     ends = sorted(sign * difference[key] for key in ("low", "high"))
     shown = {"mean": sign * difference["mean"], "low": ends[0], "high": ends[1]}
-    higher = (shown["mean"] > 0) == (result["metric"]["better"] == "max")
-    first, second = (found["a"], found["b"]) if sign > 0 else (found["b"], found["a"])
-    told = "not told apart" if found["p"] > 0.05 else f"{first if higher else second} better"
+    told = "not told apart" if found["p"] > 0.05 else f"{found['better']} better"
     return interval(shown, result["metric"]["share"], "points"), f"{found['p']:.2g}", told
 
 
