@@ -80,7 +80,7 @@ class Case:
         return relative_error(ours, theirs, start, first=100 if self.decay else 1)
 
     def _rates(self) -> np.ndarray:
-        base = reference.resolve(self.rule, self.framework, self.options)["lr"]
+        base = reference.shown(self.rule, self.framework, self.options)["lr"]
         t = np.arange(self.steps)
         return base * np.minimum(t / 50, 1) * np.where(t < 500, 1.0, 0.1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.conventions import resolve
+from surefoot.conventions import shown
 from surefoot.rule import Rule, Step
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -37,7 +37,7 @@ def run(
         watch: called with the step count and the step.
     """
     rule = rule or RULES[name]
-    hyper = rule.complete(resolve(name, framework, options))
+    hyper = rule.complete(shown(name, framework, options))
     if rates is not None:
         hyper["base_lr"] = hyper["lr"]
     weight, path = start, np.empty_like(gradients)

@@ -11,13 +11,13 @@ from surefoot.compiler.emit.tidy import tidy
 from surefoot.compiler.graph import Graph
 from surefoot.compiler.plan import HOST
 from surefoot.compiler.trace import trace
-from surefoot.conventions import resolve
+from surefoot.conventions import resolve, shown
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rules import RULES
 
 
 def formula(name, framework="torch", **options):
-    hyper = resolve(name, framework, {"lr": 0.01, **options})
+    hyper = shown(name, framework, {"lr": 0.01, **options})
     return dict(formulas(trace(RULES[name], hyper), hyper))
 
 
