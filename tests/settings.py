@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, shown
+from surefoot.conventions import FRAMEWORKS, required, shown
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -26,10 +26,9 @@ SURROUNDED = {"gradient_factor": 0.5, "max_grad_value": 0.3, "maximize": True, "
 """Everything that can stand around a rule."""
 
 
-def required(rule: str, framework: str) -> dict[str, Any]:
-    """What a convention has a name for and no default, the learning rate apart; the rule's own default."""
-    known, own = CONVENTIONS[rule][framework], RULES[rule].defaults
-    return {name: own[name] for name in known.names if name in own and name not in known.defaults and name != "lr"}
+def needs(rule: str, framework: str) -> dict[str, Any]:
+    """What a convention requires, the learning rate apart: the rule's own default."""
+    return {name: RULES[rule].defaults[name] for name in required(rule, framework) if name != "lr"}
 
 
 @dataclass(frozen=True)

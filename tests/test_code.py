@@ -13,7 +13,7 @@ from line_task import foreign, trials
 from surefoot.analysis import group
 from surefoot.comparison.code import code_of
 from surefoot.comparison.opt import Opt
-from surefoot.report.provenance import command
+from surefoot.report.repeat import command
 
 CLASS = """
 import torch
@@ -137,7 +137,7 @@ def test_a_trial_of_an_edited_class_is_another_trial(made):
 
 def test_the_reports_command_names_the_class_without_its_version():
     arms = group([foreign(torch.optim.NAdam).record({})])
-    assert "torch.optim.nadam.NAdam(lr=0.1, " in command(arms)
+    assert "torch.optim.nadam.NAdam(lr=0.1)'" in command(arms)
 
 
 def test_a_trial_of_a_rule_of_ours_keeps_the_key_that_stores_have():

@@ -118,7 +118,7 @@ def test_resolve_gives_every_hyperparameter_a_value(rule, framework):
     [
         ("adam", "optax", "learning rate; give one: adam(lr=...)."),
         ("adamw", "paper", "weight_decay; give one: adamw(weight_decay=...)."),
-        ("adagrad", "paper", "learning rate or eps; give one: adagrad(lr=..., eps=...)."),
+        ("adagrad", "paper", "learning rate; give one: adagrad(lr=...)."),
     ],
 )
 def test_what_a_framework_requires_is_asked_for_unless_it_is_only_shown(rule, framework, missing):

@@ -59,10 +59,10 @@ def test_our_spelling_integers_and_numbers_of_numpy_are_understood():
 @pytest.mark.parametrize("convention", ["keras", "torch", "optax", "paper"])
 def test_a_configuration_makes_the_same_optimizer(name, convention):
     import surefoot.keras
-    from settings import required
+    from settings import needs
     from surefoot.conventions import resolve
 
-    kind, more = getattr(surefoot.keras, name), required(name.lower(), convention)
+    kind, more = getattr(surefoot.keras, name), needs(name.lower(), convention)
     one = kind(0.25, convention=convention, maximize=True, **more)
     two = kind.from_config(one.get_config())
     assert two.get_config() == one.get_config()

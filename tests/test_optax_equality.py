@@ -15,7 +15,7 @@ import surefoot.optax  # noqa: E402
 from cases import CASES, LONG, TOLERANCE, Case, make_gradients, make_start, relative_error  # noqa: E402
 from optax_runs import run, schedule  # noqa: E402
 from reference import run as run_numpy  # noqa: E402
-from settings import OPTIONS, required  # noqa: E402
+from settings import OPTIONS, needs  # noqa: E402
 from surefoot.conventions import FRAMEWORKS  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
 
@@ -76,9 +76,7 @@ def test_equal_to_the_rule_on_numpy(rule):
     gradients = make_gradients(300, True)
     around = {"weight_decay": 0.1, "maximize": True, "max_grad_value": 0.5}
     forms = [{}, around, *OPTIONS.get(rule, [])]
-    told = [
-        (framework, {"lr": 0.01, **required(rule, framework), **form}) for framework in FRAMEWORKS for form in forms
-    ]
+    told = [(framework, {"lr": 0.01, **needs(rule, framework), **form}) for framework in FRAMEWORKS for form in forms]
     starts = [make_start(form.get("weight_decay")) for _, form in told]
     made = [getattr(surefoot.optax, rule)(**form, convention=framework) for framework, form in told]
     paths = run(list(zip(made, starts, strict=True)), gradients)

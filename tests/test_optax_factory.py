@@ -16,7 +16,7 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
-from settings import required  # noqa: E402
+from settings import needs  # noqa: E402
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
@@ -56,7 +56,7 @@ def test_every_rule_has_a_factory_with_help(name):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", RULES)
 def test_by_and_convention_are_one(name, framework):
-    factory, more = getattr(ours, name), required(name, framework)
+    factory, more = getattr(ours, name), needs(name, framework)
     move = first_move(factory.by(framework)(0.01, **more))
     np.testing.assert_array_equal(move, first_move(factory(0.01, convention=framework, **more)))
     lr = CONVENTIONS[name][framework].defaults.get("lr", inspect.Parameter.empty)

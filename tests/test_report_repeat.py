@@ -40,7 +40,11 @@ def planned(optimizers, **protocol):
     ]
     spaces = {arm.label: arm.space(8) for arm in arms}
     search = {
-        label: {"ranges": {n: d.text for n, d in space.dimensions.items()}, "sources": dict(space.sources)}
+        label: {
+            "configurations": [{}] * 8,
+            "ranges": {n: d.text for n, d in space.dimensions.items()},
+            "sources": dict(space.sources),
+        }
         for label, space in spaces.items()
     }
     return arms, records, replace(DESIGN, content={**DESIGN.content, "search": search})

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from settings import required
+from settings import needs
 from surefoot.comparison.search import (
     COLUMNS,
     Tuning,
@@ -88,7 +88,7 @@ def test_a_bad_range_is_refused(make, words):
 @pytest.mark.parametrize("trials", [1, 9, 10, 24, 25, 500])
 @pytest.mark.parametrize("rule", RULES)
 def test_every_corner_of_every_space_is_legal_and_every_lr_window_as_wide(rule, trials, framework):
-    given = required(rule, framework)
+    given = needs(rule, framework)
     made = space(rule, trials, framework, fixed=given)
     for u in (0.0, 1.0):
         resolve(rule, framework, {"lr": 1.0, **given, **made.at([u] * len(made.dimensions))})

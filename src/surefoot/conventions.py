@@ -14,7 +14,7 @@ from typing import Any
 
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
 
 
@@ -305,7 +305,7 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, An
     meaning, ours = convention(rule, framework), RULES[rule]
     options = _translate(rule, meaning, given)
     known = {**meaning.switches, **meaning.defaults, **options}
-    missing = [name for name in _required(meaning, ours) if name not in known]
+    missing = [name for name in required(rule, framework) if name not in known]
     if missing:
         raise UsageError(
             f"{rule}: the {framework} convention has no default {' or '.join(missing).replace('lr', 'learning rate')}; "
@@ -323,14 +323,18 @@ def shown(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]
         UsageError: as there, but for what is missing.
     """
     meaning, ours = convention(rule, framework), RULES[rule]
-    own = {name: ours.defaults[name] for name in _required(meaning, ours)}
+    own = {name: ours.defaults[name] for name in required(rule, framework)}
     return resolve(rule, framework, {**own, **_translate(rule, meaning, given)})
 
 
-def _required(meaning: Convention, ours: Rule) -> list[str]:
-    """Return what the framework has a name for and no default."""
+def required(rule: str, framework: str) -> list[str]:
+    """Return what the framework has a name for and no default.
+
+    `eps` is not asked for: where a paper leaves it open it only guards a division, and the rule's own does.
+    """
+    meaning, ours = convention(rule, framework), RULES[rule]
     names = dict.fromkeys(["lr", *meaning.names])
-    return [name for name in names if name in ours.defaults and name not in meaning.defaults]
+    return [name for name in names if name in ours.defaults and name not in meaning.defaults and name != "eps"]
 
 
 def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS
+from surefoot.conventions import CONVENTIONS, FRAMEWORKS, required
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rules import RULES
 
@@ -53,4 +53,4 @@ def _value(rule: str, framework: str, name: str) -> str:
     value = CONVENTIONS[rule][framework].defaults.get(name)
     if value is not None:
         return f"{value:g}"
-    return "required" if name in CONVENTIONS[rule][framework].names else ""
+    return "required" if name in required(rule, framework) else ""
