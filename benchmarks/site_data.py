@@ -1,7 +1,7 @@
 """Run the studies that the site shows, and keep in docs/data what they found: `python benchmarks/site_data.py`.
 
 Everything is what a command prints or stores; beside each result stands the command that repeats it. Name a part to run
-only that: suite, article or keras, which needs the environment of `make test-frameworks`.
+only that: suite, article, or keras-tensorflow, keras-jax and keras-torch, which need that of `make test-frameworks`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "docs" / "data"
 EXAMPLE = Path(__file__).parent.parent / "examples" / "mnist_keras.py"
-BACKENDS = ("tensorflow", "jax", "torch")
 SUREFOOT = Path(sys.executable).with_name("surefoot")
 EFFORT = "--trials 8 --seeds 10 --json"
 SUITE = f"surefoot compare --all-small {EFFORT}"
@@ -51,21 +51,22 @@ def article(folder: Path) -> None:
     shutil.copy(folder / "surefoot-results" / "results.sqlite", DATA / "article.sqlite")
 
 
-def keras(folder: Path) -> None:
-    """Run the tutorial's script on each backend of Keras; needs the environment of `make test-frameworks`."""
-    results = {}
-    for backend in BACKENDS:
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        command = [sys.executable, EXAMPLE]
-        done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        figures = re.findall(r"^Test (loss|accuracy) using (\w+): (\S+)$", done.stdout, re.MULTILINE)
-        results[backend] = {name: {} for _, name, _ in figures}
-        for what, name, figure in figures:
-            results[backend][name][what] = float(figure)
-    keep("keras", "python examples/mnist_keras.py", results)
+def keras(backend: str, folder: Path) -> None:
+    """Run the tutorial's script on a backend of Keras; needs the environment of `make test-frameworks`."""
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(
+        [sys.executable, EXAMPLE], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    result: dict[str, dict[str, float]] = {}
+    for what, name, figure in re.findall(r"^Test (loss|accuracy) using (\w+): (\S+)$", done.stdout, re.MULTILINE):
+        result.setdefault(name, {})[what] = float(figure)
+    stored = DATA / "keras.json"
+    others = json.loads(stored.read_text(encoding="utf-8"))["result"] if stored.exists() else {}
+    keep("keras", "python examples/mnist_keras.py", {**others, backend: result})
 
 
-PARTS = {"suite": suite, "article": article, "keras": keras}
+BACKENDS = {f"keras-{name}": partial(keras, name) for name in ("tensorflow", "jax", "torch")}
+PARTS = {"suite": suite, "article": article, **BACKENDS}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

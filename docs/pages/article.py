@@ -38,12 +38,13 @@ def _text(result: dict) -> str:
 
 
 def _beside_keras(result: dict, command: str, keras: dict) -> str:
-    """The tutorial's own script on each backend of Keras beside our run: accuracies, one seed each."""
+    """The tutorial's own script on the backends of Keras on which it was run, beside our run: accuracies, one seed."""
+    backends = {name: title for name, title in BACKENDS.items() if name in keras}
     rows = [
-        (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in BACKENDS))
+        (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in backends))
         for ours, name in ((row, row["label"].partition("(")[0]) for row in result["rows"])
     ]
-    head = ("optimizer", f"Surefoot, {result['rows'][0]['n']} seeds", *BACKENDS.values())
+    head = ("optimizer", f"Surefoot, {result['rows'][0]['n']} seeds", *backends.values())
     return f"{fenced(command, 'console')}\n\n{table(head, rows)}\n"
 
 
