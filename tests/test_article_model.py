@@ -153,7 +153,7 @@ def layer_by_layer(block, x):
 
 @pytest.mark.parametrize("side", [28, 29, 30, 31])  # even and odd inputs of both poolings
 def test_the_fast_ways_are_closer_to_float64_than_plain_float32_layers(side):
-    """On average: the largest error is that of a window whose maximum another rounding moved, and the threads decide."""
+    """On average: the largest error is that of a window whose maximum a rounding moved, which the threads decide."""
     blocks = worn(make_model(4))[:2]
     random = torch.Generator().manual_seed(5)
     x = torch.rand(20, 1, side, side, generator=random)
