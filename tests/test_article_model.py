@@ -151,9 +151,17 @@ def layer_by_layer(block, x):
     return block.plain(nn.functional.conv2d(x, block.conv.weight))
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    """Sums are rounded otherwise with another number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("side", [28, 29, 30, 31])  # even and odd inputs of both poolings
-def test_the_fast_ways_are_closer_to_float64_than_plain_float32_layers(side):
-    """On average: the largest error is that of a window whose maximum a rounding moved, which the threads decide."""
+def test_the_fast_ways_are_closer_to_float64_than_plain_float32_layers(side, threads):
     blocks = worn(make_model(4))[:2]
     random = torch.Generator().manual_seed(5)
     x = torch.rand(20, 1, side, side, generator=random)
@@ -162,8 +170,11 @@ def test_the_fast_ways_are_closer_to_float64_than_plain_float32_layers(side):
     plain = gradients(copy.deepcopy(blocks), layer_by_layer, x, grad)
     fast = gradients(copy.deepcopy(blocks), ConvBlock.forward, x, grad)
     for name, value in exact.items():
-        error, allowed = (fast[name] - value).abs().mean(), (plain[name] - value).abs().mean()
-        assert error <= allowed + 1e-6 * value.abs().max(), name
+        error, allowed = (fast[name] - value).abs(), (plain[name] - value).abs()
+        slack = 1e-6 * value.abs().max()
+        assert error.mean() <= allowed.mean() + slack, name
+        if threads == 2:  # with one, a window's maximum moves in both, and the largest errors are 445 and 440
+            assert error.max() <= allowed.max() + slack, name
 
 
 def test_of_equal_values_in_a_window_the_first_gets_the_gradient_as_in_torch():

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from surefoot.conventions import shown
+from surefoot.conventions import resolve
 from surefoot.parity.cases import BLOCK, SCALES, Case, gradients, grid, start
 from surefoot.parity.front import FrontEnd
 from surefoot.parity.result import Row
@@ -42,7 +42,7 @@ def _rows(front_end: str, case: Case, path: np.ndarray, beside: np.ndarray | Non
 def expected(case: Case, begin: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the weights after each step of the rule in float64."""
     rule = RULES[case.rule]
-    hyper = shown(case.rule, case.convention, {"lr": case.lr, "weight_decay": case.weight_decay})
+    hyper = resolve(case.rule, case.convention, {"lr": case.lr, "weight_decay": case.weight_decay})
     weight = begin.astype("float64")
     state = {slot: np.full_like(weight, value) for slot, value in rule.starts(hyper).items()}
     path = []
