@@ -8,7 +8,6 @@ does the same beside ours: the numbers are the same, or both raise the same kind
 
 from __future__ import annotations
 
-import copy
 import functools
 import itertools
 from collections.abc import Callable
@@ -18,13 +17,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.mathops import Array, maximum
 from surefoot.rule import Slot, Step, rule
 from surefoot.torch import RuleOptimizer
-from torch_habits import CHANGES, WAYS, give, parameters
+from torch_habits import CHANGES, WAYS, numbers, parameters, twin_of
 from torch_runs import params_of
 
 pytestmark = [
@@ -120,32 +118,6 @@ def give_gradients(optimizer: Any, seed: int) -> None:
         else:
             p.grad = p.grad.clone() if p.grad.data_ptr() == p.data_ptr() else p.grad
             p.grad.copy_(grad) if p.grad.is_contiguous() else setattr(p, "grad", grad)
-
-
-def twin_of(optimizer: Any, make: Callable[..., Any]) -> Any:
-    """Return a new optimizer with copies of all that can be seen of another; what shares memory there does so here."""
-    params = list(dict.fromkeys(params_of(optimizer)))
-    seen = [(p.detach(), p.grad if p.grad is None else p.grad.detach(), optimizer.state.get(p)) for p in params]
-    groups = [{key: x for key, x in group.items() if key != "params"} for group in optimizer.param_groups]
-    seen, groups = copy.deepcopy((seen, groups))
-    places = {p: Parameter(x, requires_grad=p.requires_grad) for p, (x, _, _) in zip(params, seen, strict=True)}
-    twin = make([*places.values()])
-    twin.state.clear()
-    twin.param_groups[:] = [
-        {**group, "params": [places[p] for p in own["params"]]}
-        for group, own in zip(groups, optimizer.param_groups, strict=True)
-    ]
-    for p, (_, grad, state) in zip(params, seen, strict=True):
-        if grad is not None:
-            give(places[p], grad)
-        if state is not None:
-            twin.state[places[p]] = state
-    return twin
-
-
-def numbers(optimizer: Any) -> list[dict[str, Any]]:
-    """Return copies of the weights and the state of every parameter."""
-    return [{"weight": p.detach().clone(), **copy.deepcopy(optimizer.state.get(p, {}))} for p in params_of(optimizer)]
 
 
 def check_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:

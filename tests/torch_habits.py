@@ -85,6 +85,32 @@ def give(p: Tensor, grad: Tensor) -> None:
         p.grad.data = grad
 
 
+def twin_of(optimizer: Any, make: Callable[..., Any]) -> Any:
+    """Return a new optimizer with copies of all that can be seen of another; what shares memory there does so here."""
+    params = list(dict.fromkeys(params_of(optimizer)))
+    seen = [(p.detach(), p.grad if p.grad is None else p.grad.detach(), optimizer.state.get(p)) for p in params]
+    groups = [{key: x for key, x in group.items() if key != "params"} for group in optimizer.param_groups]
+    seen, groups = copy.deepcopy((seen, groups))
+    places = {p: Parameter(x, requires_grad=p.requires_grad) for p, (x, _, _) in zip(params, seen, strict=True)}
+    twin = make([*places.values()])
+    twin.state.clear()
+    twin.param_groups[:] = [
+        {**group, "params": [places[p] for p in own["params"]]}
+        for group, own in zip(groups, optimizer.param_groups, strict=True)
+    ]
+    for p, (_, grad, state) in zip(params, seen, strict=True):
+        if grad is not None:
+            give(places[p], grad)
+        if state is not None:
+            twin.state[places[p]] = state
+    return twin
+
+
+def numbers(optimizer: Any) -> list[dict[str, Any]]:
+    """Return copies of the weights and the state of every parameter."""
+    return [{"weight": p.detach().clone(), **copy.deepcopy(optimizer.state.get(p, {}))} for p in params_of(optimizer)]
+
+
 # Weights
 
 
