@@ -23,6 +23,7 @@ import llvmlite.binding as llvm
 import numba
 
 from surefoot.engines import float8, pointers
+from surefoot.engines.uninterrupted import uninterrupted
 from surefoot.errors import SurefootWarning
 from surefoot.files import write_whole
 
@@ -44,14 +45,21 @@ def cache_folder() -> Path:
 @functools.lru_cache(maxsize=1024)
 def compiled(text: str, signature: str = SIGNATURE) -> Any:
     """Return the function `step` of a module's text, compiled; of a kernel, unless another signature is given."""
+    kernel, reason = uninterrupted(lambda: _compiled(text, signature))
+    if reason:
+        _say_once(reason)
+    return kernel
+
+
+def _compiled(text: str, signature: str) -> tuple[Any, str]:
+    """Return the function, and why it cannot be kept on disk, if so."""
     try:
-        return _from_disk(text, signature, "kernel_" + _fingerprint(text))
+        return _from_disk(text, signature, "kernel_" + _fingerprint(text)), ""
     except Exception as error:  # if it is the text that cannot be compiled, the next lines say so
         name = "kernel_" + hashlib.sha256(text.encode()).hexdigest()[:24]
         kernel = _dispatcher(text, name, f"<{name}>", cache=False)
         kernel.compile(signature)
-        _say_once(f"{type(error).__name__}: {error}" if not str(error) else str(error))
-        return kernel
+        return kernel, str(error) or type(error).__name__
 
 
 def address(kernel: Any) -> int:

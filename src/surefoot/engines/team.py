@@ -23,6 +23,7 @@ from torch import Tensor
 from torch._C._dynamo import guards
 
 from surefoot.engines.launch import Tables
+from surefoot.engines.uninterrupted import load
 
 KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
 """The kinds of step counts that generated code can read and add to."""
@@ -215,9 +216,8 @@ def _openmp() -> int:
 @functools.cache
 def _native() -> tuple[Callable[[int], None], Callable[[int], None], int]:
     """Return the function that does a job, without and with Python's lock, and its address."""
-    from surefoot.engines.kernels import address, compiled  # imports Numba, which takes a while: when it is needed
-
-    at = address(compiled(_TEXT, _SIGNATURE))
+    kernels = load("surefoot.engines.kernels")
+    at = kernels.address(kernels.compiled(_TEXT, _SIGNATURE))
     return ctypes.CFUNCTYPE(None, ctypes.c_int64)(at), ctypes.PYFUNCTYPE(None, ctypes.c_int64)(at), at
 
 
