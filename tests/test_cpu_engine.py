@@ -23,7 +23,7 @@ import surefoot.torch
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, _chunks
+from surefoot.engines.launch import CHUNK, Launch, chunks_of
 from surefoot.engines.team import Counts, Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
@@ -557,7 +557,7 @@ def test_inference_mode():
 def test_index_arithmetic_of_a_huge_tensor():
     """2^31 + 1 weights: neither planned with 32-bit numbers, nor with a large table."""
     size = 2**31 + 1
-    chunks = _chunks([(size, 0, 0), (3, 1, 0)])
+    chunks = chunks_of([(size, 0, 0), (3, 1, 0)])
     assert chunks.dtype == np.int64
     assert chunks.nbytes < 8e6
     assert chunks[-2].tolist() == [0, 2**31, 1, 0, 2**31]
@@ -616,7 +616,7 @@ FORK = """
 import multiprocessing, warnings, torch, surefoot.torch
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, _chunks
+from surefoot.engines.launch import CHUNK, Launch, chunks_of
 from surefoot.engines.team import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 
 from surefoot.engines.launch import Launch
-from surefoot.engines.team import Counts, Kernel, Work, parallel
-from surefoot.engines.uninterrupted import load
+from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
 
 SPLIT = 1 << 14
 """Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
@@ -36,7 +35,7 @@ class Step:
         self.counts = counts
         self._launches = launches
         self._sums = [[Step([sums], Counts([])) for sums in launch.before] for launch in launches]
-        self._work = Work([Kernel(_address(one.kernel.text), one.tables()) for one in launches], counts)
+        self._work = Work([Kernel(kernel_address(one.kernel.text), one.tables()) for one in launches], counts)
 
     def begin(self, values: Values) -> None:
         """Put the numbers of the coming step into the tables, sums over whole tensors among them."""
@@ -56,13 +55,6 @@ class Step:
     def done(self) -> bool:
         """Whether the step has been taken."""
         return self._work.done
-
-
-def _address(text: str) -> int:
-    """Return the address of a kernel."""
-    kernels = load("surefoot.engines.kernels")
-    place: int = kernels.address(kernels.compiled(text))
-    return place
 
 
 def run(launch: Launch, values: Values) -> None:

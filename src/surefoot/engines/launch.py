@@ -148,7 +148,7 @@ class Launch:
         if self._fixed is None:
             shape = len(self._runs), len(self._pointers[0]) if self._pointers else 0
             pointers, strides = (np.array(x, np.int64).reshape(shape) for x in (self._pointers, self._strides))
-            self._fixed = _chunks(self._runs, self.chunk), pointers, strides
+            self._fixed = chunks_of(self._runs, self.chunk), pointers, strides
         return self._fixed
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
@@ -213,7 +213,7 @@ def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:
     return [name for name in map(scales, names) if name in arrays]
 
 
-def _chunks(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
+def chunks_of(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
     """Return tensor, first weight, number of weights, row of scalars and number of the first weight of each chunk."""
     length, row, number = np.array(runs, np.int64).reshape(-1, 3).T
     pieces = -(-length // chunk)

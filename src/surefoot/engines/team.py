@@ -213,6 +213,13 @@ def _openmp() -> int:
         return 0
 
 
+def kernel_address(text: str) -> int:
+    """Return the address of a kernel; it is compiled, or found on disk, when its text is first seen."""
+    kernels = load("surefoot.engines.kernels")
+    place: int = kernels.address(kernels.compiled(text))
+    return place
+
+
 @functools.cache
 def _native() -> tuple[Callable[[int], None], Callable[[int], None], int]:
     """Return the function that does a job, without and with Python's lock, and its address."""

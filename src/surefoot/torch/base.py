@@ -102,7 +102,7 @@ class RuleOptimizer(SlotKeeper):
 
         While tables change they are out of reach: after a step that was interrupted the next one makes its own.
         """
-        scaling = gradients.scaling(self, self.options.max_grad_norm, self._counting_device())
+        scaling = gradients.scaling(self, self._counting_device())
         if scaling is None:
             return
         program, self._program = None if dispatch.observed() else self._program, None
@@ -120,6 +120,9 @@ class RuleOptimizer(SlotKeeper):
 
     def _step_anew(self, scaling: gradients.Scaling) -> Program | None:
         """Take a step as if it were the first; return its tables, if they can serve again."""
+        limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
+        if limit is not None:
+            scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
         program, before = Program(self.rule, self.options, scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
@@ -242,11 +245,11 @@ class RuleOptimizer(SlotKeeper):
         if program.scaling.skip is not None and program.scaling.skip:
             return []
         own = self.state[p]
-        step = own["step"] + 1
+        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
-        t = step.to(torch.float64, copy=True) if settings.capturable else float(step)
+        t = step.to(torch.float64, copy=True) if counted else float(step)
         slots, rounding = self._slots(p, own, settings), None
-        if self.options.stochastic_rounding and not settings.capturable:
+        if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
         writes = eager.prepare(
             self.rule,

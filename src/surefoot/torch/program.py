@@ -12,6 +12,7 @@ his exception after the rest has been done.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, is_
@@ -26,14 +27,15 @@ from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fit import Fitted, fit
 from surefoot.engines.launch import Launch
-from surefoot.engines.layout import is_plain
+from surefoot.engines.layout import addresses, is_plain
+from surefoot.engines.norm import Norm, fits
 from surefoot.engines.team import KINDS, Counts
 from surefoot.rule import Rule
-from surefoot.torch.gradients import Scaling
+from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import Options
 from surefoot.torch.state import real, weights_before
-from surefoot.torch.watch import Watch, addresses, local
+from surefoot.torch.watch import Watch, local
 
 Group = dict[str, Any]
 
@@ -109,6 +111,7 @@ class Program:
         self._watch = Watch()
         self._gradients: list[Tensor] = []
         """Those of a repeated step, which live until it has been taken."""
+        self._norm: Norm | None = None
         self._places: list[int] = []
         """Where the gradients lay in the last step."""
         self._idle: list[Tensor] = []
@@ -116,6 +119,7 @@ class Program:
         self._counts: list[Tensor] = []
         self._counted: list[Tensor] = []
         """Step counts that the host keeps, and those that the device does."""
+        self._steps_at: Counter[int] = Counter()
         self._native: cpu.Step | None = None
         self._moved: list[Tensor] = []
         """Everything that kernels write; autograd is told."""
@@ -162,7 +166,7 @@ class Program:
             _say_once("its rule sums over whole tensors; give it dense ones, not capturable, and no 8-bit state")
             return False
         launch = self._launch(engine, kernel, shown, counted)
-        t = step if counted else float(step) + 1
+        t = step if counted else self._next(step)
         launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number, weights_before(p))
         self._members.setdefault(launch, []).append(len(self._watch.params))
         (self._counted if counted else self._counts).append(step)
@@ -171,6 +175,11 @@ class Program:
         if self._whole:
             self._watch.add(p, own, [*tensors(own, names).values()])
         return True
+
+    def _next(self, step: Tensor) -> float:
+        """Return the number of a parameter's step; one that is given twice makes two."""
+        self._steps_at[step.data_ptr()] += 1
+        return float(step) + self._steps_at[step.data_ptr()]
 
     def _kernel(self, engine: str, shown: Fitted) -> choice.Kernel:
         """Return the kernel that steps the parameter."""
@@ -261,20 +270,33 @@ class Program:
 
         Args:
             optimizer: whose step it is.
-            scaling: what the gradients of this step are multiplied by, and whether it counts.
+            scaling: what the gradients of this step are multiplied by before they are clipped, and whether it counts.
             settings: returns a group's settings.
         """
-        if (scaling.factor is None) is not (self.scaling.factor is None) or not self._same_groups(optimizer, settings):
+        scaled = scaling.factor is not None or self.options.max_grad_norm is not None
+        if scaled is (self.scaling.factor is None) or not self._same_groups(optimizer, settings):
             return False
         gradients = self._watch.look(optimizer.state)
         if gradients is None:
             return False
-        self.scaling, self._gradients = scaling, gradients
-        self._follow(addresses(gradients))
+        places, self._gradients = addresses(gradients), gradients
+        self.scaling = self._clipped(scaling, gradients, places)
+        self._follow(places)
         for _, launch in self._launches.values():
             launch.next()
         self.commit()
         return True
+
+    def _clipped(self, scaling: Scaling, gradients: list[Tensor], places: list[int]) -> Scaling:
+        """Return the scaling with what clipping by norm asks for."""
+        limit = self.options.max_grad_norm
+        if limit is None:
+            return scaling
+        if self._counted or self._watch.sharded or not all(map(fits, gradients)):
+            device = gradients[0].device if self._counted else None
+            return clip(scaling, limit, joint_norm(self._watch.params, device))
+        self._norm = self._norm or Norm(gradients)
+        return clip(scaling, limit, self._norm.at(places))
 
     def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
         """Tell whether the same parameters are stepped by the same kernels."""

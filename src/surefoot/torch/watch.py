@@ -30,11 +30,6 @@ _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
 _grad = attrgetter("grad")
 
 
-def addresses(tensors: Sequence[Tensor]) -> list[int]:
-    """Return where tensors lie."""
-    return [*map(Tensor.data_ptr, tensors)]
-
-
 def local(x: Tensor) -> Tensor:
     """Return a tensor, or of a sharded one (DTensor) the shard that is here; autograd must not look on."""
     return x.to_local() if is_sharded(x) else x  # type: ignore[attr-defined]
@@ -63,7 +58,7 @@ class Watch:
         self._keys, self._values = [*state.keys()], [*state.values()]
         self._slots, self._steps = self._slots_now(), self._steps_now()
         self._shards = [*map(_shards, self.params)]
-        self._sharded = any(map(is_sharded, self.params))
+        self.sharded = any(map(is_sharded, self.params))
         self._here = self._kept()
         self._alike = _guards([*self._here, *map(local, gradients)])
         self._places = Places([*self._here, *counts.tensors], counts)
@@ -73,7 +68,7 @@ class Watch:
         if not self._same_state(state):
             return None
         gradients = [*map(_grad, self.params)]
-        if self._sharded:
+        if self.sharded:
             if [*map(_shards, gradients)] != self._shards or not all(map(is_, self._kept(), self._here)):
                 return None
             gradients = [*map(local, gradients)]
