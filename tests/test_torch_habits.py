@@ -22,8 +22,7 @@ import surefoot.torch
 from surefoot.mathops import Array, maximum
 from surefoot.rule import Slot, Step, rule
 from surefoot.torch import RuleOptimizer
-from torch_habits import CHANGES, WAYS, numbers, parameters, twin_of
-from torch_runs import params_of
+from torch_habits import CHANGES, WAYS, give_gradients, numbers, parameters, twin_of
 
 pytestmark = [
     pytest.mark.usefixtures("kernel_cache", "settings_put_back"),
@@ -106,18 +105,6 @@ def torchs(name: str) -> Callable[..., Any] | None:
     kind, options = RULES[name]
     make = getattr(torch.optim, kind, None) if kind else None
     return make and partial(make, **options, foreach=False)
-
-
-def give_gradients(optimizer: Any, seed: int) -> None:
-    """Write new gradients where the old ones lie, as backward does; where there is none, a new one."""
-    generator = torch.Generator().manual_seed(seed)
-    for p in params_of(optimizer):
-        grad = torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.dtype)
-        if p.grad is None or p.grad.is_sparse or p.grad.shape != p.shape or p.grad.requires_grad:
-            p.grad = grad
-        else:
-            p.grad = p.grad.clone() if p.grad.data_ptr() == p.data_ptr() else p.grad
-            p.grad.copy_(grad) if p.grad.is_contiguous() else setattr(p, "grad", grad)
 
 
 def check_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:

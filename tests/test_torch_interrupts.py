@@ -192,7 +192,7 @@ def test_steps_interrupted_at_random_moments(which, seed, count):
 @pytest.mark.slow
 def test_first_steps_interrupted_as_they_compile(tmp_path):
     found = run_child(HERE / "torch_interrupted.py", "first", 4, 3, XDG_CACHE_HOME=str(tmp_path))
-    assert found["signals"] > 3
+    assert found["signals"]
     assert found["wrong"] == []
 
 

@@ -85,6 +85,18 @@ def give(p: Tensor, grad: Tensor) -> None:
         p.grad.data = grad
 
 
+def give_gradients(optimizer: Any, seed: int) -> None:
+    """Write new gradients where the old ones lie, as backward does; where there is none, a new one."""
+    generator = torch.Generator().manual_seed(seed)
+    for p in params_of(optimizer):
+        grad = torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.dtype)
+        if p.grad is None or p.grad.is_sparse or p.grad.shape != p.shape or p.grad.requires_grad:
+            p.grad = grad
+        else:
+            p.grad = p.grad.clone() if p.grad.data_ptr() == p.data_ptr() else p.grad
+            p.grad.copy_(grad) if p.grad.is_contiguous() else setattr(p, "grad", grad)
+
+
 def twin_of(optimizer: Any, make: Callable[..., Any]) -> Any:
     """Return a new optimizer with copies of all that can be seen of another; what shares memory there does so here."""
     params = list(dict.fromkeys(params_of(optimizer)))

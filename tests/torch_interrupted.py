@@ -1,8 +1,8 @@
 """A training that is interrupted at random moments, in a process of its own: it may crash, and it takes signals.
 
-Run as `python torch_interrupted.py many|large|first SEED COUNT`. A timer's signal raises KeyboardInterrupt as Ctrl-C does,
-somewhere in `step()`. A second training, never interrupted, says what each step should have done: the interrupted one
-has either not happened, and is taken again, or has happened whole. Prints how many signals there were, and what was
+Run as `python torch_interrupted.py many|large|first SEED COUNT`. A timer's signal raises KeyboardInterrupt as Ctrl-C
+does, somewhere in `step()`. A second training, never interrupted, says what each step should have done: the interrupted
+one has either not happened, and is taken again, or has happened whole. Prints how many signals there were, and what was
 found wrong.
 """
 
