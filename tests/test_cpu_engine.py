@@ -23,7 +23,7 @@ import surefoot.torch
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, chunks_of
+from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.team import Counts, Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
@@ -445,12 +445,8 @@ def test_threads_share_the_work():
         seen.append((threading.get_ident(), *arguments[-2:]))
 
     kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * NATIVE)(spy)
-    tables = (
-        np.zeros((20, 5), np.int64),
-        *(np.zeros((1, 2), np.int64) for _ in range(2)),
-        np.zeros((1, 1)),
-        np.zeros(1, np.int64),
-    )
+    places = [np.zeros((1, 2), np.int64) for _ in range(2)]
+    tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
     work = Work([Kernel(ctypes.cast(kernel, ctypes.c_void_p).value, tables)], Counts([]))
     work.begin([2], parts=5)
     work.run()
@@ -616,7 +612,7 @@ FORK = """
 import multiprocessing, warnings, torch, surefoot.torch
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, chunks_of
+from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.team import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang

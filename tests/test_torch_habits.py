@@ -9,7 +9,6 @@ does the same beside ours: the numbers are the same, or both raise the same kind
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -68,20 +67,6 @@ LAXER = {
 
 OTHERWISE = {"gradient_is_the_weight": ("AdamW",)}
 """Habits at which the numbers differ: torch's AdamW shrinks the weights first and then reads the gradient there."""
-
-MOVING = tuple(name for name in RULES if name != "SGD")
-COUNTING = ("Adagrad", "Adam", "AdamW", "amsgrad", "AdaBound", "AMSBound", "own")
-OPEN = {
-    "one_step_set_through_numpy": COUNTING,
-    "steps_set_through_numpy": COUNTING,
-    "steps_set_through_data": COUNTING,
-    "state_resized_in_place": MOVING,
-    "state_swapped_for_a_smaller_one": MOVING,
-    "state_transposed_in_place": MOVING,
-    "state_transposed_at_the_same_address": MOVING,
-    "state_as_strided_in_place": MOVING,
-}
-"""Habits and rules at which the CPU engine goes on with tables that are stale."""
 
 
 @pytest.fixture
@@ -176,16 +161,9 @@ def check_habit(name: str, engine: str, habit: str, change: Callable[[Any], Any]
             assert one is other if isinstance(one, type) else check_same(one, other) is None
 
 
-def changes() -> list[Any]:
-    """Return every habit with every rule and engine, the open ones marked."""
-    stale = pytest.mark.xfail(strict=True, reason="goes on with stale tables")
-    return [
-        pytest.param(habit, name, engine, marks=stale if engine == "cpu" and name in OPEN.get(habit, ()) else ())
-        for habit, name, engine in itertools.product(CHANGES, RULES, ENGINES)
-    ]
-
-
-@pytest.mark.parametrize(("habit", "name", "engine"), changes())
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("habit", CHANGES)
 def test_a_change_between_two_steps(habit, name, engine):
     check_habit(name, engine, habit, CHANGES[habit], WAYS["plainly"])
 
