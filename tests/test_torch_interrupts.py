@@ -117,8 +117,6 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
 }
 """By name: what makes the optimizer, its parameters, the steps before, and which lines are tried: every so many."""
 
-OPEN = pytest.mark.xfail(run=False, reason="a step is no transaction yet; it may crash the process")
-
 
 def after(make: Callable[..., Any], params: Callable[[], Any], steps: int) -> Any:
     """Return an optimizer after so many steps, with the gradients of the next."""
@@ -153,7 +151,7 @@ def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
     return same(numbers(optimizer), numbers(twin))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=OPEN) for name in STEPS])
+@pytest.mark.parametrize("name", STEPS)
 def test_a_step_interrupted_at_a_line(name):
     make, params, steps, every = STEPS[name]
     optimizer = after(make, params, steps)
@@ -184,7 +182,6 @@ def run_child(*arguments: object, **environment: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@OPEN
 @pytest.mark.slow
 @pytest.mark.parametrize(("which", "seed", "count"), [("many", 1, 120), ("many", 2, 120), ("large", 3, 60)])
 def test_steps_interrupted_at_random_moments(which, seed, count):
@@ -192,7 +189,6 @@ def test_steps_interrupted_at_random_moments(which, seed, count):
     assert found == {"signals": count, "wrong": []}
 
 
-@OPEN
 @pytest.mark.slow
 def test_first_steps_interrupted_as_they_compile(tmp_path):
     found = run_child(HERE / "torch_interrupted.py", "first", 4, 3, XDG_CACHE_HOME=str(tmp_path))
@@ -203,7 +199,6 @@ def test_first_steps_interrupted_as_they_compile(tmp_path):
 # Averages
 
 
-@OPEN
 def test_weights_come_back_when_averaging_is_interrupted():
     """Wherever it is: as the average is put in place, and as the weights are put back."""
     make = around("Adam")
@@ -281,7 +276,6 @@ print(json.dumps({"untouched": first if raised else [True, True], "weight": roun
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a first step counts before it can fail")
 def test_a_warning_that_is_an_error_leaves_a_first_step_undone(tmp_path):
     """The cache of kernels cannot be written, which is worth a warning."""
     file = tmp_path / "file"
