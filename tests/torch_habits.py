@@ -26,9 +26,9 @@ from torch_runs import params_of
 CHANGES: dict[str, Callable[[Any], Optimizer | None]] = {}
 WAYS: dict[str, Callable[[Any], object]] = {}
 
-F64, F32 = torch.float64, torch.float32
-SHAPES = (((4, 3), F64), ((3, 3), F64), ((2, 3, 2, 2), F64), ((), F64), ((0,), F64), ((7,), F32))
-"""Kinds of parameters that every optimizer here has: of two dtypes, one square, one an image, one number, one empty."""
+F64, F32, C128 = torch.float64, torch.float32, torch.complex128
+SHAPES = (((4, 3), F64), ((3, 3), F64), ((2, 3, 2, 2), F64), ((), F64), ((0,), F64), ((7,), F32), ((3,), C128))
+"""Parameters that every optimizer here has: of three dtypes; among them a square, an image, a number, an empty one."""
 
 
 def parameters() -> list[Parameter]:
@@ -348,6 +348,12 @@ def gradient_with_a_sign_yet_to_flip(o):
 
 
 @change
+def gradient_yet_to_be_conjugated(o):
+    for p in params_of(o):
+        p.grad = p.grad.conj()
+
+
+@change
 def gradient_of_another_dtype(o):
     give(params_of(o)[0], params_of(o)[0].grad.to(F32))
 
@@ -390,7 +396,8 @@ def state_edited(o):
 @change
 def state_edited_through_numpy(o):
     for x in all_moments(o):
-        x.numpy()[...] *= 0.5
+        if x.dtype != torch.bfloat16:  # which NumPy does not know
+            x.numpy()[...] *= 0.5
 
 
 @change
