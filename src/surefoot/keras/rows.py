@@ -7,6 +7,7 @@ twice has the sum of both gradients, at each mention: all write the same numbers
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +64,5 @@ def summed(rows: Any, values: Any) -> tuple[Any, Any]:
 def written(variable: Any, rows: Any, values: Any) -> Any:
     """Return what `assign` makes of a variable with some rows replaced."""
     if keras.backend.backend() == "tensorflow":
-        from tensorflow import IndexedSlices
-
-        return IndexedSlices(values, rows)
+        return sys.modules["tensorflow"].IndexedSlices(values, rows)
     return ops.scatter_update(ops.convert_to_tensor(variable), ops.expand_dims(rows, 1), values)
