@@ -137,6 +137,10 @@ def test_fsdp(of, name, engine):
     equal(found, alone(name, engine=engine, **OPTIONS[name]))
 
 
+def test_steps_on_shards_are_laid_out_once(of):
+    assert of("laid out") == of("laid out, clipped") == 1
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_uneven_and_empty_shards(of, name, engine):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 import torch.distributed as dist
@@ -46,6 +47,7 @@ from shared_training import (
     whole,
 )
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.torch.program import Program
 from without_teardown import end_at_once
 
 Case = Callable[[], Any]
@@ -77,6 +79,14 @@ def ddp_step(name: str, package: Any, dtype: torch.dtype = torch.float32) -> dic
 def fsdp_step(name: str, engine: str, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     model = fsdp(dtype)
     return outcome(train(model, ours(name, model, engine=engine, **OPTIONS[name]), mine()))
+
+
+def fsdp_layouts(**options: Any) -> int:
+    """How often steps on shards are laid out."""
+    model = fsdp()
+    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as made:
+        train(model, ours("Adam", model, **options), mine())
+    return made.call_count
 
 
 def torch_fsdp_step() -> dict[str, Any]:
@@ -231,6 +241,7 @@ def cases(folder: Path) -> dict[str, Case]:
         found[f"partial {engine}"] = lambda e=engine: partial(e)
         found[f"clipped {engine}"] = lambda e=engine: clipped(e)
     found |= {"zero": zero_step, "rates": rates, "skipped": skipped, "differentiated": differentiated}
+    found |= {"laid out": fsdp_layouts, "laid out, clipped": lambda: fsdp_layouts(max_grad_norm=0.5)}
     found |= {"clipped beside plain": clipped_beside_plain, "plain gradient": plain_gradient}
     return found | {"resumed": lambda: resumed(folder), "one process and back": from_one_process_and_back}
 

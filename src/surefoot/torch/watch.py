@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch._C._dynamo import guards
 
+from surefoot.engines.layout import addresses
 from surefoot.engines.team import Counts, Places
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
@@ -60,19 +61,22 @@ class Watch:
         self._shards = [*map(_shards, self.params)]
         self.sharded = any(map(is_sharded, self.params))
         self._here = self._kept()
+        self._where = addresses(self._here)
         self._alike = _guards([*self._here, *map(local, gradients)])
-        self._places = Places([*self._here, *counts.tensors], counts)
+        self._places = Places(counts.tensors if self.sharded else [*self._here, *counts.tensors], counts)
 
     def look(self, state: Mapping[Tensor, Any]) -> list[Tensor] | None:
         """Return the gradients as they are here; None if anything but their places is not as it was."""
         if not self._same_state(state):
             return None
-        gradients = [*map(_grad, self.params)]
-        if self.sharded:
-            if [*map(_shards, gradients)] != self._shards or not all(map(is_, self._kept(), self._here)):
+        here, gradients = self._here, [*map(_grad, self.params)]
+        if self.sharded:  # the shard of a tensor is another object each time
+            if [*map(_shards, gradients)] != self._shards:
                 return None
-            gradients = [*map(local, gradients)]
-        return gradients if self._alike(*self._here, *gradients) and self._places.hold() else None
+            here, gradients = self._kept(), [*map(local, gradients)]
+        if not self._alike(*here, *gradients) or not self._places.hold():
+            return None
+        return None if self.sharded and addresses(here) != self._where else gradients
 
     def _same_state(self, state: Mapping[Tensor, Any]) -> bool:
         """Tell whether the same tensors are kept for the same parameters."""
