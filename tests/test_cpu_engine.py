@@ -448,7 +448,7 @@ def test_threads_share_the_work():
     places = [np.zeros((1, 2), np.int64) for _ in range(2)]
     tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
     work = Work([Kernel(ctypes.cast(kernel, ctypes.c_void_p).value, tables)], Counts([]))
-    work.begin([2], parts=5)
+    work.begin([2])
     work.run()
     assert work.done
     assert len({thread for thread, *_ in seen}) == 2
@@ -458,7 +458,7 @@ def test_threads_share_the_work():
 def test_a_part_that_is_done_is_not_done_again():
     count = torch.tensor(3.0)
     work = Work([], Counts([count]))
-    work.begin([], parts=1)
+    work.begin([])
     work.run()
     work.run()
     assert count == 4
@@ -472,7 +472,7 @@ def test_weights_that_share_memory_move_one_after_the_other(monkeypatch):
     monkeypatch.setattr(
         Work,
         "begin",
-        lambda self, threads, parts, begin=Work.begin: begin(self, asked.append(threads) or threads, parts),
+        lambda self, threads, begin=Work.begin: begin(self, asked.append(threads) or threads),
     )
     for p in parts:
         p.grad = torch.ones_like(p)

@@ -15,6 +15,7 @@ from typing import Any
 from surefoot.bench.arena import Arena
 from surefoot.bench.cases import LR
 from surefoot.bench.contenders import Contender, Stepper
+from surefoot.errors import UsageError
 
 INSTALL = {"pytorch_optimizer": "pip install pytorch-optimizer", "optax": "pip install optax jax"}
 """How to add each of the libraries."""
@@ -57,6 +58,10 @@ def pytorch_optimizer_peers(case: str) -> list[Contender]:
     ]
 
 
+MOST_ARGUMENTS = 1000
+"""Tensors for which optax's step is compiled."""
+
+
 def optax_peers(case: str) -> list[Contender]:
     """Return optax's way to do a case, compiled by jax as one function."""
     if case not in _ITS_FUNCTIONS:
@@ -79,6 +84,10 @@ def _make(case: str, foreach: bool, arena: Arena) -> Stepper:
 
 
 def _make_optax(case: str, arena: Arena) -> Stepper:
+    if len(arena.parameters) > MOST_ARGUMENTS:
+        raise UsageError(
+            f"XLA compiles a function of {len(arena.parameters):,} tensors for minutes, and takes gigabytes"
+        )
     jax, optax = import_module("jax"), import_module("optax")
     name, options = _ITS_FUNCTIONS[case]
     rule = getattr(optax, name)(LR, **options)

@@ -18,9 +18,6 @@ from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
 SPLIT = 1 << 14
 """Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
 
-PARTS = 8
-"""Parts of a step for each thread: whoever is done first takes the next."""
-
 Values = Sequence[Mapping[str, Any]]
 """The hyperparameters of each group."""
 
@@ -45,7 +42,7 @@ class Step:
                 stage.run()
                 launch.sum_up(k)
             launch.fill(kernel.tables, values)
-        self._work.begin([_threads(launch) for launch in self._launches], PARTS)
+        self._work.begin([_threads(launch) for launch in self._launches])
 
     def run(self) -> None:
         """Take the step, unless it has been taken."""

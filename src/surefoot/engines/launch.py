@@ -139,7 +139,8 @@ class Launch:
 
     def fill(self, tables: Tables, values: Sequence[Mapping[str, Any]]) -> None:
         """Put the numbers of this step into its tables; `values` are the hyperparameters of each group."""
-        tables.scalars[:] = self.scalars(values)
+        if self.rows:
+            tables.scalars[:] = self._scalars(values)
         if self.kernel.stochastic:
             tables.keys[:] = self.keys()
 
@@ -153,10 +154,12 @@ class Launch:
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return a row of scalars for each group and step count."""
-        totals = self.totals or [{}] * len(self.rows)
-        rows = zip(self.rows, totals, strict=True)
-        scalars = [self.kernel.plan.host({**values[group], **own, "t": t}) for (group, t), own in rows]
+        scalars = self._scalars(values)
         return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))
+
+    def _scalars(self, values: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+        rows = zip(self.rows, self.totals or [{}] * len(self.rows), strict=True)
+        return [self.kernel.plan.host({**values[group], **own, "t": t}) for (group, t), own in rows]
 
     def keys(self) -> NDArray[np.int64]:
         """Return each run's key of random rounding; if steps are counted, what `keys_at` makes it of."""

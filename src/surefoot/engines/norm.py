@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.engines.fit import KINDS
@@ -82,12 +83,12 @@ class Norm:
         self._work = Work(kernels, Counts([]))
         self._large = sum(g.numel() for g in gradients) >= 4 * CHUNK
 
-    def at(self, addresses: Sequence[int]) -> float:
+    def at(self, addresses: NDArray[np.int64]) -> float:
         """Return the norm of the gradients at these addresses."""
         for kernel, members in zip(self._work.kernels, self._members.values(), strict=True):
-            kernel.tables.pointers[:, 0] = [addresses[k] for k in members]
+            kernel.tables.pointers[:, 0] = addresses[members]
         threads = torch.get_num_threads() if self._large and parallel() else 1
-        self._work.begin([threads] * len(self._members), parts=8)
+        self._work.begin([threads] * len(self._members))
         self._work.run()
         return math.sqrt(math.fsum(float(sums.sum()) for sums in self._sums))
 

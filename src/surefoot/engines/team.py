@@ -23,16 +23,20 @@ from torch import Tensor
 from torch._C._dynamo import guards
 
 from surefoot.engines.launch import Tables
+from surefoot.engines.layout import addresses
 from surefoot.engines.uninterrupted import load
 
 KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
 """The kinds of step counts that generated code can read and add to."""
 
-_KERNEL, _COUNT, _COMPARE, _LIST = range(4)
-"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; work off a list."""
+_KERNEL, _COUNT, _COMPARE, _FIND, _LIST = range(5)
+"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; find places; a list."""
 
-_NEXT, _PIECE, _ANSWER = 1, 3, 1
-"""Places in a job: the next chunk, how many are taken at a time; what a comparison finds, or whether a list is done."""
+_ANSWER, _PIECE, _OBJECTS = 1, 3, 3
+"""Places in a job: what it has found, or whether it is done; chunks that are taken at a time; the tensors to find."""
+
+PARTS = 32
+"""Parts of a kernel's chunks for each thread: whoever is done first takes the next."""
 
 _LENGTH, _SIGNATURE = 14, "void(int64)"
 
@@ -88,9 +92,19 @@ def step(address):
                     job[1] += array_int64(at, 0, 1)[0] != seen[k]
                 else:
                     job[1] += array_int32(at, 0, 1)[0] != seen[k]
+    elif job[0] == 3:
+        tensors, places = array_int64(job[3], 0, job[2]), array_int64(job[4], 0, job[2])
+        distances = array_int64(job[6], 0, job[2])
+        job[1] = 0
+        for k in range(job[2]):
+            place = address_of(job[5], tensors[k])
+            distances[k] = place - places[k]
+            job[1] += distances[k] != 0
+            places[k] = place
     else:
         jobs = table_int64(job[3], job[2], 2)
         for k in range(job[2]):
+            array_int64(jobs[k, 0], 1, 1)[0] = 0
             if jobs[k, 1] > 1:
                 call(job[5], (job[4], jobs[k, 0], jobs[k, 1], 0))
             else:
@@ -128,9 +142,9 @@ class Kernel:
         n, (runs, columns), rows = len(tables.chunks), tables.pointers.shape, tables.scalars.shape
         self.words = _words(_KERNEL, 0, n, n, function, chunks, pointers, runs, columns, strides, scalars, *rows, keys)
 
-    def begin(self, pieces: int) -> None:
-        """Go back to the first chunk; `pieces` is in how many parts the chunks are taken."""
-        self.words[_NEXT], self.words[_PIECE] = 0, max(1, -(-int(self.words[2]) // pieces))
+    def divide(self, pieces: int) -> None:
+        """Take the chunks in so many parts."""
+        self.words[_PIECE] = max(1, -(-int(self.words[2]) // pieces))
 
 
 class Work:
@@ -143,6 +157,7 @@ class Work:
 
     def __init__(self, kernels: Sequence[Kernel], counts: Counts) -> None:
         self.kernels, self._counts = kernels, counts
+        self._threads: list[int] | None = None
         table, seen = _place(counts.table), _place(counts.seen)
         self._count = _words(_COUNT, 0, len(counts.seen), table, seen)
         words = [self._count, *(kernel.words for kernel in kernels)]
@@ -151,12 +166,13 @@ class Work:
         self._list = _words(_LIST, 0, len(words), _place(self._jobs), function, parallel())
         self._at = _place(self._list)
 
-    def begin(self, threads: Sequence[int], parts: int) -> None:
-        """Start anew, each kernel with so many threads, which take so many parts each; nothing is written yet."""
+    def begin(self, threads: list[int]) -> None:
+        """Start anew, each kernel with so many threads; nothing is written yet."""
         self._list[_ANSWER] = 0
-        self._jobs[1:, 1] = threads
-        for kernel, count in zip(self.kernels, threads, strict=True):
-            kernel.begin(count * parts if count > 1 else 1)
+        if threads != self._threads:
+            self._threads, self._jobs[1:, 1] = threads, threads
+            for kernel, count in zip(self.kernels, threads, strict=True):
+                kernel.divide(count * PARTS if count > 1 else 1)
 
     def run(self) -> None:
         """Do everything, unless it has been done."""
@@ -178,7 +194,7 @@ class Places:
     def __init__(self, tensors: Sequence[Tensor], counts: Counts) -> None:
         self._tensors, self._counts = tensors, counts
         self._ids = np.array([*map(id, tensors)], np.int64)
-        self._where = np.array([x.data_ptr() for x in tensors], np.int64)
+        self._where = np.array(addresses(tensors), np.int64)
         n, seen = len(tensors) if ADDRESS_OF else 0, counts.seen
         places = _place(self._ids), _place(self._where), ADDRESS_OF
         self._words = _words(_COMPARE, 0, n, *places, len(seen), _place(counts.table), _place(seen))
@@ -186,10 +202,32 @@ class Places:
 
     def hold(self) -> bool:
         """Tell whether every tensor lies where it lay, and every count says what was seen."""
-        if not ADDRESS_OF and [*map(Tensor.data_ptr, self._tensors)] != self._where.tolist():
+        if not ADDRESS_OF and addresses(self._tensors) != self._where.tolist():
             return False
         self._compare(self._at)
         return not self._words[_ANSWER]
+
+
+class Addresses:
+    """Where tensors lie that are others in each step, such as gradients; `where` is where they lay last."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        n = len(tensors)
+        self.where = np.array(addresses(tensors), np.int64)
+        self._distances = np.zeros(n, np.int64)
+        self._words = _words(_FIND, 0, n, 0, _place(self.where), ADDRESS_OF, _place(self._distances))
+        self._find, self._at = _native()[1], _place(self._words)
+
+    def look(self, tensors: Sequence[Tensor]) -> NDArray[np.int64] | None:
+        """Return by how many bytes each lies from where its like lay before; None if all lie there still."""
+        if not ADDRESS_OF:
+            now = np.array(addresses(tensors), np.int64)
+            self._distances[:], self.where[:] = now - self.where, now
+            return self._distances if self._distances.any() else None
+        objects = np.fromiter(map(id, tensors), np.int64, len(self.where))
+        self._words[_OBJECTS] = _place(objects)
+        self._find(self._at)
+        return self._distances if self._words[_ANSWER] else None
 
 
 _PROCESS = os.getpid()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,7 +72,7 @@ def joint_norm(params: Iterable[Tensor], device: torch.device | None) -> Any:
         return torch.linalg.vector_norm(torch.stack([x.to(torch.float64) for x in _norms(found)]))
     here = [g for g in found if fits(g)]
     others = [g for g in found if not fits(g)]
-    norms = [Norm(here).at(addresses(here))] if here else []
+    norms = [Norm(here).at(np.array(addresses(here), np.int64))] if here else []
     return math.hypot(*norms, *map(float, _norms(others)))
 
 

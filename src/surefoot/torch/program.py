@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,9 +26,9 @@ from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fit import Fitted, fit
 from surefoot.engines.launch import Launch
-from surefoot.engines.layout import addresses, is_plain
+from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
-from surefoot.engines.team import KINDS, Counts
+from surefoot.engines.team import KINDS, Addresses, Counts
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.kept import kept, tensors
@@ -59,6 +58,9 @@ Write = tuple[bool, Callable[[], object]]
 """What writes a part of a step, the same however often it is done; and whether autograd looks on."""
 
 
+_FIXED = (float, int, str, tuple, type(None))
+
+
 @dataclass
 class GroupSeen:
     """A param group as the tables know it."""
@@ -68,22 +70,32 @@ class GroupSeen:
     keys: tuple[str, ...]
     params: list[Tensor] = field(init=False)
     values: list[Any] = field(init=False)
+    fixed: bool = field(init=False)
+    """Whether no value can change without being another object."""
 
     def __post_init__(self) -> None:
         """Look at the group."""
-        self.params, self.values = list(self.group["params"]), self._values()
+        self.params = list(self.group["params"])
+        self._take(self._values())
 
     def _values(self) -> list[Any]:
         return [tuple(value) if isinstance(value, list) else value for value in map(self.group.get, self.keys)]
+
+    def _take(self, values: list[Any]) -> None:
+        self.values = values
+        self.fixed = all(isinstance(self.group.get(key), _FIXED) for key in self.keys)
 
     def still(self, group: Group, settings: SettingsOf) -> bool:
         """Tell whether the same kernel steps the same parameters; takes over new numbers."""
         params = group["params"]
         if group is not self.group or len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
+        if self.fixed and [*map(group.get, self.keys)] == self.values:
+            return True
         values = self._values()
         if any(isinstance(value, Tensor) for value in values) or values != self.values:
-            before, self.settings, self.values = self.settings, settings(group), values
+            before, self.settings = self.settings, settings(group)
+            self._take(values)
             return before[1:] == self.settings[1:]
         return True
 
@@ -112,8 +124,6 @@ class Program:
         self._gradients: list[Tensor] = []
         """Those of a repeated step, which live until it has been taken."""
         self._norm: Norm | None = None
-        self._places: list[int] = []
-        """Where the gradients lay in the last step."""
         self._idle: list[Tensor] = []
         self._parameters = 0
         self._counts: list[Tensor] = []
@@ -262,7 +272,7 @@ class Program:
             return None
         gradients = [*map(attrgetter("grad"), self._watch.params)]
         self._watch.start(state, gradients, self._native.counts)
-        self._places = addresses([*map(local, gradients)])
+        self._addresses = Addresses([*map(local, gradients)])
         return self
 
     def repeat(self, optimizer: torch.optim.Optimizer, scaling: Scaling, settings: SettingsOf) -> bool:
@@ -279,15 +289,18 @@ class Program:
         gradients = self._watch.look(optimizer.state)
         if gradients is None:
             return False
-        places, self._gradients = addresses(gradients), gradients
-        self.scaling = self._clipped(scaling, gradients, places)
-        self._follow(places)
+        self._gradients = gradients
+        distances = self._addresses.look(gradients)
+        self.scaling = self._clipped(scaling, gradients)
+        if distances is not None:
+            for launch, members in self._members.items():
+                launch.follow(distances[members])
         for _, launch in self._launches.values():
             launch.next()
         self.commit()
         return True
 
-    def _clipped(self, scaling: Scaling, gradients: list[Tensor], places: list[int]) -> Scaling:
+    def _clipped(self, scaling: Scaling, gradients: list[Tensor]) -> Scaling:
         """Return the scaling with what clipping by norm asks for."""
         limit = self.options.max_grad_norm
         if limit is None:
@@ -296,7 +309,7 @@ class Program:
             device = gradients[0].device if self._counted else None
             return clip(scaling, limit, joint_norm(self._watch.params, device))
         self._norm = self._norm or Norm(gradients)
-        return clip(scaling, limit, self._norm.at(places))
+        return clip(scaling, limit, self._norm.at(self._addresses.where))
 
     def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
         """Tell whether the same parameters are stepped by the same kernels."""
@@ -304,15 +317,6 @@ class Program:
         if len(groups) != len(self._groups) or any(p.grad is not None for p in self._idle):
             return False
         return all(seen.still(group, settings) for seen, group in zip(self._groups, groups, strict=True))
-
-    def _follow(self, places: list[int]) -> None:
-        """Follow the gradients to where they lie now."""
-        if places == self._places:
-            return
-        distances = np.array(places, np.int64) - np.array(self._places, np.int64)
-        for launch, members in self._members.items():
-            launch.follow(distances[members])
-        self._places = places
 
 
 def _countable(step: Tensor, p: Tensor, counted: bool) -> bool:
