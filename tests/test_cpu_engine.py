@@ -24,7 +24,8 @@ from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
-from surefoot.engines.team import Counts, Kernel, Work
+from surefoot.engines.places import Counts
+from surefoot.engines.team import Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule

@@ -16,8 +16,8 @@ from surefoot.bridge.fit import family, fit
 from surefoot.bridge.progress import Meaning, Progress, Slots
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.groups import Settings
 from surefoot.torch.kept import numbers
-from surefoot.torch.program import Settings
 from surefoot.torch.state import number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")

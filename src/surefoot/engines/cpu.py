@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from surefoot.engines.jobs import kernel_address
 from surefoot.engines.launch import Launch
-from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
+from surefoot.engines.places import Counts
+from surefoot.engines.team import Kernel, Work, parallel
 
 SPLIT = 1 << 14
 """Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""

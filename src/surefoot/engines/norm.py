@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.engines.fit import KINDS
+from surefoot.engines.jobs import kernel_address
 from surefoot.engines.launch import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense
-from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
+from surefoot.engines.places import Counts
+from surefoot.engines.team import Kernel, Work, parallel
 
 _READ = {
     "float32": ("array_float32", "float64({})"),

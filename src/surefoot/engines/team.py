@@ -12,120 +12,18 @@ import ctypes
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch._C._dynamo import guards
 
+from surefoot.engines.jobs import ANSWER, COUNT, KERNEL, LIST, PIECE, native, place, words
 from surefoot.engines.launch import Tables
-from surefoot.engines.layout import addresses
-from surefoot.engines.uninterrupted import load
-
-KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
-"""The kinds of step counts that generated code can read and add to."""
-
-_KERNEL, _COUNT, _COMPARE, _FIND, _LIST = range(5)
-"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; find places; a list."""
-
-_ANSWER, _PIECE, _OBJECTS = 1, 3, 3
-"""Places in a job: what it has found, or whether it is done; chunks that are taken at a time; the tensors to find."""
+from surefoot.engines.places import Counts
 
 PARTS = 32
 """Parts of a kernel's chunks for each thread: whoever is done first takes the next."""
-
-_LENGTH, _SIGNATURE = 14, "void(int64)"
-
-ADDRESS_OF: int = getattr(guards, "_torchinductor_pyobject_tensor_data_ptr", 0)
-"""The function by which code that torch.compile generates asks where a tensor lies; 0 if this torch has none."""
-
-_TEXT = '''\
-"""Do the job at an address: numbers of 64 bits, the first of which says what kind it is."""
-
-from surefoot.engines.pointers import (
-    address_of, array_float32, array_float64, array_int32, array_int64, call, table_float64, table_int64, take
-)
-
-
-def step(address):
-    job = array_int64(address, 0, 14)
-    if job[0] == 0:
-        kernel, chunks = job[4], table_int64(job[5], job[2], 5)
-        pointers, strides = table_int64(job[6], job[7], job[8]), table_int64(job[9], job[7], job[8])
-        scalars, keys = table_float64(job[10], job[11], job[12]), array_int64(job[13], 0, job[7])
-        first = take(address + 8, job[3])
-        while first < job[2]:
-            last = min(first + job[3], job[2])
-            call(kernel, (chunks, pointers, strides, scalars, keys, first, last))
-            first = take(address + 8, job[3])
-    elif job[0] == 1:
-        counts, seen = table_int64(job[3], job[2], 2), array_float64(job[4], 0, job[2])
-        for k in range(job[2]):
-            at, kind = counts[k]
-            if kind == 0:
-                array_float32(at, 0, 1)[0] += 1
-            elif kind == 1:
-                array_float64(at, 0, 1)[0] += 1
-            elif kind == 2:
-                array_int64(at, 0, 1)[0] += 1
-            else:
-                array_int32(at, 0, 1)[0] += 1
-            seen[k] += 1
-    elif job[0] == 2:
-        tensors, places = array_int64(job[3], 0, job[2]), array_int64(job[4], 0, job[2])
-        job[1] = 0
-        for k in range(job[2]):
-            job[1] += address_of(job[5], tensors[k]) != places[k]
-        if job[1] == 0:
-            counts, seen = table_int64(job[7], job[6], 2), array_float64(job[8], 0, job[6])
-            for k in range(job[6]):
-                at, kind = counts[k]
-                if kind == 0:
-                    job[1] += array_float32(at, 0, 1)[0] != seen[k]
-                elif kind == 1:
-                    job[1] += array_float64(at, 0, 1)[0] != seen[k]
-                elif kind == 2:
-                    job[1] += array_int64(at, 0, 1)[0] != seen[k]
-                else:
-                    job[1] += array_int32(at, 0, 1)[0] != seen[k]
-    elif job[0] == 3:
-        tensors, places = array_int64(job[3], 0, job[2]), array_int64(job[4], 0, job[2])
-        distances = array_int64(job[6], 0, job[2])
-        job[1] = 0
-        for k in range(job[2]):
-            place = address_of(job[5], tensors[k])
-            distances[k] = place - places[k]
-            job[1] += distances[k] != 0
-            places[k] = place
-    else:
-        jobs = table_int64(job[3], job[2], 2)
-        for k in range(job[2]):
-            array_int64(jobs[k, 0], 1, 1)[0] = 0
-            if jobs[k, 1] > 1:
-                call(job[5], (job[4], jobs[k, 0], jobs[k, 1], 0))
-            else:
-                call(job[4], (jobs[k, 0],))
-        job[1] = 1
-'''
-
-
-class Counts:
-    """Step counts in CPU memory, of a kind in `KINDS`.
-
-    Attributes:
-        tensors: the counts.
-        table: address and kind of each.
-        seen: what each was when this was made, and one more for each step that native code has counted since.
-    """
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self.tensors = tensors
-        self.table = np.array([(x.data_ptr(), KINDS[x.dtype]) for x in tensors], np.int64).reshape(-1, 2)
-        self.seen = np.array([float(x) for x in tensors], np.float64)
 
 
 class Kernel:
@@ -138,13 +36,13 @@ class Kernel:
 
     def __init__(self, function: int, tables: Tables) -> None:
         self.tables = tables
-        chunks, pointers, strides, scalars, keys = map(_place, tables)
+        chunks, pointers, strides, scalars, keys = map(place, tables)
         n, (runs, columns), rows = len(tables.chunks), tables.pointers.shape, tables.scalars.shape
-        self.words = _words(_KERNEL, 0, n, n, function, chunks, pointers, runs, columns, strides, scalars, *rows, keys)
+        self.words = words(KERNEL, 0, n, n, function, chunks, pointers, runs, columns, strides, scalars, *rows, keys)
 
     def divide(self, pieces: int) -> None:
         """Take the chunks in so many parts."""
-        self.words[_PIECE] = max(1, -(-int(self.words[2]) // pieces))
+        self.words[PIECE] = max(1, -(-int(self.words[2]) // pieces))
 
 
 class Work:
@@ -158,17 +56,17 @@ class Work:
     def __init__(self, kernels: Sequence[Kernel], counts: Counts) -> None:
         self.kernels, self._counts = kernels, counts
         self._threads: list[int] | None = None
-        table, seen = _place(counts.table), _place(counts.seen)
-        self._count = _words(_COUNT, 0, len(counts.seen), table, seen)
-        words = [self._count, *(kernel.words for kernel in kernels)]
-        self._jobs = np.array([(_place(each), 1) for each in words], np.int64)
-        self._call, _, function = _native()
-        self._list = _words(_LIST, 0, len(words), _place(self._jobs), function, parallel())
-        self._at = _place(self._list)
+        table, seen = place(counts.table), place(counts.seen)
+        self._count = words(COUNT, 0, len(counts.seen), table, seen)
+        jobs = [self._count, *(kernel.words for kernel in kernels)]
+        self._jobs = np.array([(place(each), 1) for each in jobs], np.int64)
+        self._call, _, function = native()
+        self._list = words(LIST, 0, len(jobs), place(self._jobs), function, parallel())
+        self._at = place(self._list)
 
     def begin(self, threads: list[int]) -> None:
         """Start anew, each kernel with so many threads; nothing is written yet."""
-        self._list[_ANSWER] = 0
+        self._list[ANSWER] = 0
         if threads != self._threads:
             self._threads, self._jobs[1:, 1] = threads, threads
             for kernel, count in zip(self.kernels, threads, strict=True):
@@ -182,52 +80,7 @@ class Work:
     @property
     def done(self) -> bool:
         """Whether everything has been written; the native code notes it, so no interrupt can come in between."""
-        return bool(self._list[_ANSWER])
-
-
-class Places:
-    """Where tensors lie, and what step counts say; `hold` tells whether nobody but native code has changed either.
-
-    The tensors must be alive, and be plain memory, whenever that is asked.
-    """
-
-    def __init__(self, tensors: Sequence[Tensor], counts: Counts) -> None:
-        self._tensors, self._counts = tensors, counts
-        self._ids = np.array([*map(id, tensors)], np.int64)
-        self._where = np.array(addresses(tensors), np.int64)
-        n, seen = len(tensors) if ADDRESS_OF else 0, counts.seen
-        places = _place(self._ids), _place(self._where), ADDRESS_OF
-        self._words = _words(_COMPARE, 0, n, *places, len(seen), _place(counts.table), _place(seen))
-        self._compare, self._at = _native()[1], _place(self._words)
-
-    def hold(self) -> bool:
-        """Tell whether every tensor lies where it lay, and every count says what was seen."""
-        if not ADDRESS_OF and addresses(self._tensors) != self._where.tolist():
-            return False
-        self._compare(self._at)
-        return not self._words[_ANSWER]
-
-
-class Addresses:
-    """Where tensors lie that are others in each step, such as gradients; `where` is where they lay last."""
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        n = len(tensors)
-        self.where = np.array(addresses(tensors), np.int64)
-        self._distances = np.zeros(n, np.int64)
-        self._words = _words(_FIND, 0, n, 0, _place(self.where), ADDRESS_OF, _place(self._distances))
-        self._find, self._at = _native()[1], _place(self._words)
-
-    def look(self, tensors: Sequence[Tensor]) -> NDArray[np.int64] | None:
-        """Return by how many bytes each lies from where its like lay before; None if all lie there still."""
-        if not ADDRESS_OF:
-            now = np.array(addresses(tensors), np.int64)
-            self._distances[:], self.where[:] = now - self.where, now
-            return self._distances if self._distances.any() else None
-        objects = np.fromiter(map(id, tensors), np.int64, len(self.where))
-        self._words[_OBJECTS] = _place(objects)
-        self._find(self._at)
-        return self._distances if self._words[_ANSWER] else None
+        return bool(self._list[ANSWER])
 
 
 _PROCESS = os.getpid()
@@ -249,27 +102,3 @@ def _openmp() -> int:
         return ctypes.cast(library.GOMP_parallel, ctypes.c_void_p).value or 0
     except (OSError, AttributeError):  # this torch has other threads
         return 0
-
-
-def kernel_address(text: str) -> int:
-    """Return the address of a kernel; it is compiled, or found on disk, when its text is first seen."""
-    kernels = load("surefoot.engines.kernels")
-    place: int = kernels.address(kernels.compiled(text))
-    return place
-
-
-@functools.cache
-def _native() -> tuple[Callable[[int], None], Callable[[int], None], int]:
-    """Return the function that does a job, without and with Python's lock, and its address."""
-    kernels = load("surefoot.engines.kernels")
-    at = kernels.address(kernels.compiled(_TEXT, _SIGNATURE))
-    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(at), ctypes.PYFUNCTYPE(None, ctypes.c_int64)(at), at
-
-
-def _words(*numbers: int) -> NDArray[np.int64]:
-    return np.array([*numbers, *[0] * (_LENGTH - len(numbers))], np.int64)
-
-
-def _place(array: NDArray[Any]) -> int:
-    place: int = array.__array_interface__["data"][0]
-    return place

@@ -24,9 +24,10 @@ from surefoot.errors import UsageError
 from surefoot.lookup import find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients
+from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import numbers as numbers_of
 from surefoot.torch.options import split
-from surefoot.torch.program import Group, Program, Settings, Write
+from surefoot.torch.program import Program, Write
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
 from surefoot.torch.arguments import conventional
+from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import tensors
 from surefoot.torch.options import Extras
-from surefoot.torch.program import Group, Settings
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 Number = float | Tensor

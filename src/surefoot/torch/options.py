@@ -40,7 +40,8 @@ class Options:
 
     Attributes:
         engine: `auto` takes the compiled kernel for the parameter's device where there is one; `cpu` and `gpu` are
-            these kernels, `eager` is the rule itself on torch's arrays.
+            these kernels, `eager` is the rule itself on torch's arrays, which holds a second copy of weights and state
+            while it steps.
         max_grad_norm: scale all gradients down together where their joint norm is larger; None does not.
         state_dtype: kind of the state's numbers, such as `torch.bfloat16` for float32 weights; None is the weight's.
             `torch.uint8` keeps a byte a weight and slot, relative to the largest of each 256 neighbours: a slot

@@ -14,9 +14,8 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter, is_
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,79 +24,21 @@ from surefoot.compiler.plan import RANDOM
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fit import Fitted, fit
+from surefoot.engines.jobs import KINDS
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
-from surefoot.engines.team import KINDS, Addresses, Counts
+from surefoot.engines.places import Addresses, Counts
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
+from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import Options
 from surefoot.torch.state import real, weights_before
 from surefoot.torch.watch import Watch, local
 
-Group = dict[str, Any]
-
-
-class Settings(NamedTuple):
-    """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts.
-
-    `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group.
-    """
-
-    hyper: dict[str, Any]
-    starts: dict[str, Any]
-    differentiable: bool
-    capturable: bool
-    form: choice.Form | None
-
-
-SettingsOf = Callable[[Group], Settings]
-
 Write = tuple[bool, Callable[[], object]]
 """What writes a part of a step, the same however often it is done; and whether autograd looks on."""
-
-
-_FIXED = (float, int, str, tuple, type(None))
-
-
-@dataclass
-class GroupSeen:
-    """A param group as the tables know it."""
-
-    group: Group
-    settings: Settings
-    keys: tuple[str, ...]
-    params: list[Tensor] = field(init=False)
-    values: list[Any] = field(init=False)
-    fixed: bool = field(init=False)
-    """Whether no value can change without being another object."""
-
-    def __post_init__(self) -> None:
-        """Look at the group."""
-        self.params = list(self.group["params"])
-        self._take(self._values())
-
-    def _values(self) -> list[Any]:
-        return [tuple(value) if isinstance(value, list) else value for value in map(self.group.get, self.keys)]
-
-    def _take(self, values: list[Any]) -> None:
-        self.values = values
-        self.fixed = all(isinstance(self.group.get(key), _FIXED) for key in self.keys)
-
-    def still(self, group: Group, settings: SettingsOf) -> bool:
-        """Tell whether the same kernel steps the same parameters; takes over new numbers."""
-        params = group["params"]
-        if group is not self.group or len(params) != len(self.params) or not all(map(is_, params, self.params)):
-            return False
-        if self.fixed and [*map(group.get, self.keys)] == self.values:
-            return True
-        values = self._values()
-        if any(isinstance(value, Tensor) for value in values) or values != self.values:
-            before, self.settings = self.settings, settings(group)
-            self._take(values)
-            return before[1:] == self.settings[1:]
-        return True
 
 
 class Program:

@@ -18,10 +18,10 @@ from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept
 from surefoot.lookup import find, reference
 from surefoot.rule import Rule
+from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import keep, kept, restored
 from surefoot.torch.options import Options
 from surefoot.torch.owner import check_owner, missing
-from surefoot.torch.program import Group, Settings
 from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
 
 

@@ -11,8 +11,8 @@ from surefoot.conventions import convention as find_convention
 from surefoot.rules import RULES
 from surefoot.torch.arguments import check
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.groups import Group
 from surefoot.torch.options import split
-from surefoot.torch.program import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""

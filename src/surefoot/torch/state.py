@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import fits
+from surefoot.engines.jobs import KINDS
 
 
 def steps_so_far(own: Mapping[str, Any]) -> Any:
@@ -21,13 +22,12 @@ def steps_so_far(own: Mapping[str, Any]) -> Any:
     return own.get("step", 0.0 if own.get("momentum_buffer") is None else 1.0)
 
 
-COUNTS = (torch.float32, torch.float64, torch.int32, torch.int64)
-"""Kinds of step counts that stay as they are; in others, such as bfloat16, counting stops early."""
-
-
 def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
-    """Return a step count in which steps can be counted: of a plain number or a short kind a new one."""
-    if isinstance(step, Tensor) and step.dtype in COUNTS:
+    """Return a step count in which steps can be counted: of a plain number a new one.
+
+    So of a short kind, such as bfloat16, in which counting stops early.
+    """
+    if isinstance(step, Tensor) and step.dtype in KINDS:
         return step
     return count(float(step), p, capturable=capturable)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch._C._dynamo import guards
 
 from surefoot.engines.layout import addresses
-from surefoot.engines.team import Counts, Places
+from surefoot.engines.places import Counts, Places
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
     type,

@@ -1,0 +1,71 @@
+"""What a param group says in the rule's words, and whether it still says so in the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from operator import is_
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from surefoot.engines import choice
+
+Group = dict[str, Any]
+
+
+class Settings(NamedTuple):
+    """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts.
+
+    `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group.
+    """
+
+    hyper: dict[str, Any]
+    starts: dict[str, Any]
+    differentiable: bool
+    capturable: bool
+    form: choice.Form | None
+
+
+SettingsOf = Callable[[Group], Settings]
+
+_FIXED = (float, int, str, tuple, type(None))
+
+
+@dataclass
+class GroupSeen:
+    """A param group as the tables know it."""
+
+    group: Group
+    settings: Settings
+    keys: tuple[str, ...]
+    params: list[Tensor] = field(init=False)
+    values: list[Any] = field(init=False)
+    fixed: bool = field(init=False)
+    """Whether no value can change without being another object."""
+
+    def __post_init__(self) -> None:
+        """Look at the group."""
+        self.params = list(self.group["params"])
+        self._take(self._values())
+
+    def _values(self) -> list[Any]:
+        return [tuple(value) if isinstance(value, list) else value for value in map(self.group.get, self.keys)]
+
+    def _take(self, values: list[Any]) -> None:
+        self.values = values
+        self.fixed = all(isinstance(self.group.get(key), _FIXED) for key in self.keys)
+
+    def still(self, group: Group, settings: SettingsOf) -> bool:
+        """Tell whether the same kernel steps the same parameters; takes over new numbers."""
+        params = group["params"]
+        if group is not self.group or len(params) != len(self.params) or not all(map(is_, params, self.params)):
+            return False
+        if self.fixed and [*map(group.get, self.keys)] == self.values:
+            return True
+        values = self._values()
+        if any(isinstance(value, Tensor) for value in values) or values != self.values:
+            before, self.settings = self.settings, settings(group)
+            self._take(values)
+            return before[1:] == self.settings[1:]
+        return True
