@@ -22,7 +22,7 @@ import numpy as np
 
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.mathops import Array
+from surefoot.mathops import Array, precision_of
 
 AROUND: dict[str, Any] = {
     "weight_decay": 0.0,
@@ -120,7 +120,8 @@ class Rule:
     def __call__(self, g: Array, state: Any, t: Array, **hyper: Any) -> Step:
         """Run the rule: `g` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
         values = self.complete(hyper)
-        return self.function(g, state, t, **{name: values[name] for name in self.own})
+        with precision_of(g):
+            return self.function(g, state, t, **{name: values[name] for name in self.own})
 
     def complete(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
         """Return a value for every hyperparameter: as given, as the variant fixes it, else the default."""

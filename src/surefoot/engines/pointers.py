@@ -1,4 +1,4 @@
-"""What generated kernels import: arrays at an address, numbers in 16 and 8 bits, maximum and minimum that let NaN win.
+"""What generated kernels import: arrays at an address, numbers in 16 and 8 bits, and what NaN passes through.
 
 Half precision lies in memory as 16-bit integers, since Numba has no such numbers on the CPU; it becomes float32 when
 read and is rounded when written. bfloat16 is the upper half of a float32, so integer arithmetic converts it, to nearest
@@ -186,3 +186,9 @@ def maximum(a: Any, b: Any) -> Any:
 def minimum(a: Any, b: Any) -> Any:
     """Return the smaller number; NaN if either is."""
     return a if a <= b or a != a else b
+
+
+@njit(inline="always")
+def sign(x: Any) -> Any:
+    """Return 1, 0 or -1; NaN if it is."""
+    return abs(x) if x == 0 else np.sign(x)
