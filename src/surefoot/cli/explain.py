@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def explain(
-    rule: Annotated[str | None, typer.Argument(help='Which rule: adabound, "adam(beta1=0.5)". None: all.')] = None,
+    rule: Annotated[
+        str | None, typer.Argument(help='Which: adabound, "adam(beta1=0.5)", my.py:rule. None: all.')
+    ] = None,
     convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Where frameworks differ, and what copying numbers costs.")
@@ -85,7 +87,7 @@ def _rule(
     elif latex:
         typer.echo(one.latex, nl=False)
     elif conventions:
-        typer.echo(terminal.conventions(one.rule.name))
+        typer.echo(terminal.conventions(one.rule))
     else:
         typer.echo(terminal.explanation(one, surface, terminal.times_of(times, PARAMETERS, notes) if times else ()))
 
@@ -94,10 +96,9 @@ def _explanation(text: str, framework: str) -> Explanation:
     from surefoot.comparison.arm import parse_rule
     from surefoot.conventions import shown
     from surefoot.explain.explanation import Explanation
-    from surefoot.rules import RULES
 
-    name, given = parse_rule(text)
-    return Explanation(RULES[name], framework, shown(name, framework, given))
+    rule, given = parse_rule(text)
+    return Explanation(rule, framework, shown(rule, framework, given))
 
 
 PARAMETERS = "the article's network, float32"
@@ -118,7 +119,7 @@ def _json(one: Explanation, surface: str, *, conventions: bool) -> dict[str, obj
 
     made = one.to_json(surface)
     if conventions:
-        rows = [asdict(drift) for drift in drifts(one.rule.name)]
+        rows = [asdict(drift) for drift in drifts(one.rule)]
         made["drift"] = {"steps": STEPS, "scales": SCALES, "rows": rows}
     return made
 

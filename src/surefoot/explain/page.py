@@ -19,7 +19,6 @@ from markupsafe import Markup
 from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
 from surefoot.explain.colours import DARK, LIGHT
-from surefoot.explain.family import KIN
 from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
 from surefoot.explain.surfaces import SURFACES, Surface
@@ -54,7 +53,7 @@ def write_page(path: str | Path) -> Path:
 def render() -> str:
     """The text of the page."""
     library = Library()
-    rules = {rule.name: {**library.rule(rule), "title": KIN[rule.name].title} for rule in RULES.values()}
+    rules = {rule.name: {**library.rule(rule), "title": rule.title} for rule in RULES.values()}
     surfaces = {surface.name: _surface(surface, library) for surface in SURFACES.values()}
     data = {
         "rules": rules,
