@@ -57,11 +57,18 @@ class Explanation:
         rule: which rule.
         framework: whose convention.
         hyper: a value for every hyperparameter.
+        called: how a command line names the rule, if not by its name.
     """
 
     rule: Rule
     framework: str
     hyper: Mapping[str, Any]
+    called: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command that explains it."""
+        return f"surefoot explain {self.called or self.rule.name}"
 
     @cached_property
     def graph(self) -> Graph:

@@ -17,6 +17,7 @@ from surefoot.explain.path import GRID
 from surefoot.explain.plot import plot
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rule import Rule
+from surefoot.rules import is_built_in
 
 WIDTH = 80
 _NAMES = {"keras": "Keras", "paper": "the paper"}
@@ -69,17 +70,22 @@ def conventions(rule: Rule) -> str:
         lines += ["", *_table(changed)]
     lines += ["", "Spelled otherwise than here:"]
     lines += [line for framework, names in spellings(rule).items() for line in _spelling(framework, names)]
-    lines += ["", *(line for framework in FRAMEWORKS for line in _note(rule, framework))]
+    notes = [line for framework in FRAMEWORKS for line in _note(rule, framework)]
+    lines += ["", *notes] if notes else []
     return "\n".join([*lines, "", *_drift(rule)])
 
 
 def _head(one: Explanation) -> str:
     rule, adds = one.rule, one.rule.about.adds
     parent = f"Beyond {rule.parent.title}, it {adds}." if rule.parent and adds else ""
-    call = convention(rule, one.framework).call
-    where = f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
+    where = _where(one) if is_built_in(rule) else ""
     parts = [f"{rule.title}: {plain(rule.doc)}", parent, f"Paper: {rule.source}.", where]
     return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
+
+
+def _where(one: Explanation) -> str:
+    call = convention(one.rule, one.framework).call
+    return f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -109,7 +115,7 @@ def _indented(head: str, text: str) -> list[str]:
 def _differences(one: Explanation) -> list[str]:
     if not one.differences:
         return ["none: all agree"]
-    more = f"surefoot explain {one.rule.name} --conventions shows all, and what copying costs"
+    more = f"{one.command} --conventions shows all, and what copying costs"
     return [*_table(one.differences, WIDTH - 2), "", more]
 
 
@@ -142,7 +148,7 @@ def _claims(claims: Sequence[Claim]) -> list[str]:
 def _cost(one: Explanation, times: Sequence[str]) -> list[str]:
     cost = one.cost
     kept = f"{cost.state_bytes} bytes of state ({', '.join(cost.slots)})" if cost.slots else "no state"
-    again = f"step time: not measured here; surefoot explain {one.rule.name} --time does"
+    again = f"step time: not measured here; {one.command} --time does"
     return [
         f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes",
         *(times or [again]),
