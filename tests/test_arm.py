@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.comparison.arm import TITLES, parse_arms
+from surefoot.comparison.arm import parse_arms
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 
@@ -41,7 +41,8 @@ def test_one_text_may_hold_several():
 
 
 def test_every_rule_has_a_title():
-    assert list(TITLES) == list(RULES)
+    assert [rule.title.lower() for rule in RULES.values()] == list(RULES)
+    assert all(rule.about.title for rule in RULES.values())
 
 
 @pytest.mark.parametrize(

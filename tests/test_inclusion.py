@@ -7,8 +7,9 @@ import pytest
 
 from samples import trial
 from surefoot.analysis import group
-from surefoot.analysis.inclusion import INCLUDES, family, guessing_margin, inclusion_warnings, no_progress_warning
+from surefoot.analysis.inclusion import family, guessing_margin, inclusion_warnings, knob, no_progress_warning
 from surefoot.analysis.wording import percent
+from surefoot.rules import RULES
 
 
 def arm(label, rule, losses, **hyper):
@@ -75,8 +76,7 @@ def test_only_seeds_of_both_count():
         ("sgd", {"momentum": 0.9, "nesterov": True}, "nesterov"),
         ("momentum", {"momentum": 0.9}, "momentum"),
         ("nesterov", {"momentum": 0.9}, "nesterov"),
-        ("rmsprop", {"momentum": 0.9}, "rmsprop with momentum"),
-        ("rmsprop", {}, "rmsprop"),
+        ("rmsprop", {"momentum": 0.9}, "rmsprop"),
         ("adam", {}, "adam"),
     ],
 )
@@ -85,11 +85,18 @@ def test_a_rule_may_be_another_one_by_its_options(rule, hyper, name):
 
 
 def test_the_table_is_choi_s_hierarchy_and_is_transitive():
-    assert {"momentum", "sgd"} <= set(INCLUDES["adam"])
-    assert {"nesterov", "sgd"} <= set(INCLUDES["nadam"])
-    for special in INCLUDES.values():
+    said = {name: rule.about.contains for name, rule in RULES.items()}
+    contents = {name: contains.rules if contains else () for name, contains in said.items()}
+    assert {"momentum", "sgd"} <= set(contents["adam"])
+    for special in contents.values():
         for name in special:
-            assert set(INCLUDES.get(name, ())) <= set(special)
+            assert set(contents[name]) <= set(special)
+
+
+def test_rmsprop_contains_momentum_when_it_has_some():
+    assert knob("rmsprop", "momentum", {"momentum": 0.9}) == "eps"
+    assert knob("rmsprop", "momentum", {"momentum": 0.0}) is None
+    assert knob("my.rmsprop@12345678", "momentum", {"momentum": 0.9}) is None
 
 
 def test_fob_s_sgd_at_chance_is_warned_of():

@@ -13,6 +13,7 @@ LAYERS = [
     "errors",
     "files",
     "mathops",
+    "about",
     "number",
     "count",
     "hyperparameters",

@@ -1,8 +1,9 @@
 """Signs that tuning was not good enough, in words: what a careful reader would ask before believing a ranking.
 
-Some optimizers contain others: with a large eps Adam is momentum, and with momentum 0 momentum is gradient descent. So
-when each is tuned well, the general one cannot lose on the training loss, which is what it minimises; if it does, the
-search fell short, and the ranking with it. And an optimizer that nowhere beats guessing was not compared at all.
+Some optimizers contain others: with a large eps Adam is momentum, and with momentum 0 momentum is gradient descent;
+each rule says which (`About.contains`). So when each is tuned well, the general one cannot lose on the training loss,
+which is what it minimises; if it does, the search fell short, and the ranking with it. And an optimizer that nowhere
+beats guessing was not compared at all.
 Source: Choi et al., On Empirical Comparisons of Optimizers for Deep Learning, arXiv:1910.05446.
 """
 
@@ -15,15 +16,7 @@ from statistics import fmean
 from surefoot.analysis.arms import Arm
 from surefoot.analysis.checks import count, share
 from surefoot.analysis.intervals import ALPHA, paired_difference
-
-INCLUDES = {
-    "momentum": ("sgd",),
-    "nesterov": ("sgd",),
-    "rmsprop with momentum": ("momentum", "sgd"),
-    "adam": ("momentum", "sgd"),
-    "nadam": ("nesterov", "sgd"),
-}
-"""Each optimizer, and those that it becomes at some setting of its hyperparameters."""
+from surefoot.rules import RULES
 
 
 def inclusion_warnings(arms: Sequence[Arm]) -> tuple[str, ...]:
@@ -77,19 +70,29 @@ def guessing_margin(chance: float, size: int) -> float:
 
 
 def family(rule: str, hyper: Mapping[str, object]) -> str:
-    """The name under which `INCLUDES` knows a setting: a rule may be another one by its options."""
-    momentum = bool(hyper.get("momentum"))
-    if rule in ("sgd", "momentum", "nesterov"):
-        return ("nesterov" if hyper.get("nesterov") or rule == "nesterov" else "momentum") if momentum else "sgd"
-    return "rmsprop with momentum" if rule == "rmsprop" and momentum else rule
+    """The name of the rule that a setting comes to: a rule may be another one by its options."""
+    if rule not in ("sgd", "momentum", "nesterov"):
+        return rule
+    if not hyper.get("momentum"):
+        return "sgd"
+    return "nesterov" if hyper.get("nesterov") or rule == "nesterov" else "momentum"
+
+
+def knob(rule: str, special: str, hyper: Mapping[str, object]) -> str | None:
+    """The hyperparameter that turns a rule into a special case of it; None if it does not contain it."""
+    contains = RULES[rule].about.contains if rule in RULES else None
+    if contains is None or special not in contains.rules or (contains.when and not hyper.get(contains.when)):
+        return None
+    return contains.knob
 
 
 def _inclusion_warning(general: Arm, special: Arm) -> str | None:
     """Words if the special one's training loss is lower, and not by chance, on the seeds that both finished."""
-    names = [family(arm.trials[0].rule, arm.trials[0].hyper) for arm in (general, special)]
+    first, other = general.trials[0], special.trials[0]
+    missed = knob(family(first.rule, first.hyper), family(other.rule, other.hyper), first.hyper)
     mine, its = _losses(general), _losses(special)
     common = [seed for seed in mine if seed in its]
-    if names[1] not in INCLUDES.get(names[0], ()) or len(common) < 2:
+    if missed is None or len(common) < 2:
         return None
     pairs = [mine[seed] for seed in common], [its[seed] for seed in common]
     gap = paired_difference(*pairs)
@@ -98,15 +101,10 @@ def _inclusion_warning(general: Arm, special: Arm) -> str | None:
     return (
         f"{general.label} lost to {special.label} on training loss ({fmean(pairs[0]):.4g} against "
         f"{fmean(pairs[1]):.4g}), which it contains as a special case: the tuning of {general.label} looks "
-        f"insufficient. Give it more trials, or a wider search space with {_knob(names[0])} in it."
+        f"insufficient. Give it more trials, or a wider search space with {missed} in it."
     )
 
 
 def _losses(arm: Arm) -> dict[int, float]:
     found = {trial.seed: trial.outcome.train_loss for trial in arm.finished if trial.outcome}
     return {seed: loss for seed, loss in found.items() if isfinite(loss)}
-
-
-def _knob(general: str) -> str:
-    """The hyperparameter that turns the general one into the special one."""
-    return "momentum" if general in ("momentum", "nesterov") else "eps"

@@ -1,4 +1,4 @@
-"""What an optimizer that is not ours is made of, in a few characters that change when its code does.
+"""What an optimizer or a rule that is not ours is made of, in a few characters that change when its code does.
 
 What runs counts, not how it is written: the bytecode of its methods with its constants and defaults, and each function,
 class and plain value of the user's that they name; of an installed library, the version. Not seen is what code finds
@@ -18,6 +18,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from surefoot.rule import Rule
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 METHODS = (FunctionType, staticmethod, classmethod, property)
 
@@ -30,7 +32,16 @@ def code_of(make: Any) -> str:
     module = make.__module__
     if _installed(module):
         return _version(module)
-    return hashlib.sha256("\n".join(_parts(make, set())).encode()).hexdigest()[:8]
+    return _digest(make)
+
+
+def code_of_rule(rule: Rule) -> str:
+    """Return eight digits for a rule of the user's, whoever wrote what it is made of."""
+    return _digest(rule)
+
+
+def _digest(thing: Any) -> str:
+    return hashlib.sha256("\n".join(_parts(thing, set())).encode()).hexdigest()[:8]
 
 
 def _installed(module: str) -> bool:
@@ -69,6 +80,8 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
         yield from _class(thing, seen)
     elif isinstance(thing, FunctionType):
         yield from _function(thing, seen)
+    elif isinstance(thing, Rule):
+        yield from _rule(thing, seen)
     elif isinstance(thing, set | frozenset):
         yield from sorted("".join(_parts(part, {*seen})) for part in thing)
     else:
@@ -121,6 +134,17 @@ def _class(made: type, seen: Seen) -> Iterator[str]:
                 yield from _parts(value, seen)
 
 
+def _rule(rule: Rule, seen: Seen) -> Iterator[str]:
+    """Give what decides a rule's numbers: its function, and what a library's, such as `bounded`'s, was made with."""
+    function: Any = rule.function
+    slots = [(slot.name, slot.when, slot.start, slot.positive) for slot in rule.slots]
+    for part in (function, slots, dict(rule.defaults), dict(rule.pinned)):
+        yield from _parts(part, seen)
+    if _library(function):
+        yield f"{function.__module__} {_version(function.__module__)}"
+        yield from _closure(function, seen)
+
+
 def _function(function: FunctionType, seen: Seen) -> Iterator[str]:
     if _library(function):
         return
@@ -128,6 +152,10 @@ def _function(function: FunctionType, seen: Seen) -> Iterator[str]:
     yield from _parts(function.__defaults__, seen)
     yield from _parts(function.__kwdefaults__, seen)
     yield from _named(function.__globals__, frozenset(_names(function.__code__)), seen)
+    yield from _closure(function, seen)
+
+
+def _closure(function: FunctionType, seen: Seen) -> Iterator[str]:
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # a name that has no value yet
             yield from _parts(cell.cell_contents, seen)
@@ -151,7 +179,8 @@ def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Itera
     """Give what names stand for in a module and, for names such as `helpers.step`, in the user's modules it imports."""
     for name in sorted(names & space.keys()):
         thing = space[name]
-        library = _installed(getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or "")
+        module = getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or ""
+        library = _installed(module) and not isinstance(thing, Rule)
         yield f"{name} {getattr(thing, '__qualname__', '')}"
         if not isinstance(thing, ModuleType):
             yield from () if library else _parts(thing, seen)

@@ -31,7 +31,8 @@ def check(make: Any) -> Make:
     """Return what makes an optimizer; `UsageError` if it cannot be one."""
     if not callable(make) or not hasattr(make, "__qualname__"):
         raise UsageError(
-            f"{make!r} is no optimizer; give a name such as 'adam', a class such as torch.optim.NAdam, or surefoot.Opt."
+            f"{make!r} is no optimizer; give a name such as 'adam', a rule, a class such as torch.optim.NAdam, or "
+            "surefoot.Opt."
         )
     if isinstance(make, type) and not hasattr(make, "step"):
         raise UsageError(f"{name_of(make)} has no method step; give an optimizer class such as torch.optim.NAdam.")

@@ -25,6 +25,7 @@ from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.user_code import in_file
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.rule import Rule
 from surefoot.store import Design, Store
 from surefoot.store.records import Purpose
 from surefoot.store.runs import decides
@@ -194,7 +195,7 @@ def _budget(options: Options) -> Budget:
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
     """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
     for arm in arms:
-        if arm.make is None or "lr" in arm.hyper or arm.given or arm.ranges:
+        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.given or arm.ranges:
             continue
         name, options = arm.make.__qualname__, [key for key, value in arm.hyper.items() if type(value) is float]
         warnings.warn(
