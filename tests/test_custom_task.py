@@ -21,7 +21,7 @@ from torch.utils.data import (
 
 import surefoot
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
 
@@ -163,7 +163,7 @@ def test_cross_entropy_and_accuracy_are_the_default_and_chance_is_the_largest_cl
 
 def test_a_loss_of_ones_own_is_the_metric_too_and_smaller_is_better():
     regression = made(model=lambda: nn.Linear(3, 1), loss=lambda out, y: ((out[:, 0] - y) ** 2).mean())
-    assert regression.metric == Metric("loss", "min", share=False)
+    assert regression.metric == LOSS
     loss, metric = regression.measure(regression.make_model(0), regression.data.test.batch(slice(0, 5)))
     assert metric.item() == loss.item()
 
@@ -173,6 +173,89 @@ def test_a_metric_of_ones_own_has_its_name_and_direction():
         return (outputs[:, 0] - targets).abs().mean()
 
     assert made(metric=mean_error, better="min").metric == Metric("mean error", "min", share=False)
+
+
+class Precision:
+    """A metric with the protocol of torchmetrics': it collects batches, and its `==` makes another metric."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self):
+        self.right, self.seen = 0, 0
+
+    def update(self, outputs, targets):
+        self.right += int((outputs.argmax(1) == targets).sum())
+        self.seen += len(targets)
+
+    def compute(self):
+        return torch.tensor(self.right / self.seen)
+
+    def reset(self):
+        self.right, self.seen = 0, 0
+
+    def __call__(self, outputs, targets):
+        self.update(outputs, targets)
+        return self.compute()
+
+    def __eq__(self, other):
+        return Precision()
+
+
+class Answering:
+    """Things of a user's of which nothing may be asked but to be called: an array's `==` and truth are no answer."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments):
+        return self.function(*arguments)
+
+    def __eq__(self, other):
+        raise RuntimeError("compared")
+
+    def __bool__(self):
+        raise RuntimeError("asked whether it is true")
+
+    __len__ = __bool__
+
+
+def test_a_metric_object_judges_whatever_it_answers_to_a_comparison():
+    found = made(metric=Precision(), better="max")
+    assert found.metric == Metric("Precision", "max", share=False)
+    model, batch = found.make_model(0), found.data.test.batch(slice(0, 20))
+    right = (model(batch[0]).argmax(1) == batch[1]).double().mean().item()
+    for _ in range(2):
+        loss, metric = found.measure(model, batch)
+        assert metric.item() == pytest.approx(right) != loss.item()
+    assert (found.score.right, found.score.seen) == (0, 0), "a batch is judged by itself, and nothing piles up"
+
+
+def test_nothing_of_a_users_is_compared_or_asked_for_its_truth(tmp_path):
+    parts = {"model": Answering(net), "loss": Answering(functional.cross_entropy), "metric": Answering(Precision())}
+    assert made(**parts, better="max").metric.better == "max"
+    with pytest.raises(UsageError, match="a task and model, data, loss, metric are given"):
+        surefoot.compare(made(), data=(pair(), pair()), store=tmp_path / "r.sqlite", **parts)
+
+
+def test_a_metric_that_is_called_loss_is_one_beside_the_loss():
+    def loss(outputs, targets):
+        return (outputs.argmax(1) == targets).double().mean()
+
+    found = made(metric=loss, better="max").metric
+    assert found == Metric("loss metric", "max", share=False)
+    assert (LOSS.judged_by_loss, found.judged_by_loss) == (True, False)
+
+
+@pytest.mark.parametrize("metric", [LOSS, Metric(), Metric("loss", "max", share=False), Metric("error", "min")])
+def test_a_metric_is_read_as_it_was_stored(metric):
+    assert Metric.read(metric.content) == metric
+
+
+def test_older_stores_tell_the_loss_by_its_name():
+    stored = {"name": "loss", "better": "min", "share": False}
+    assert (LOSS.content, Metric.read(stored), Metric.read({})) == (stored, LOSS, Metric())
 
 
 def test_a_model_that_computes_its_own_loss_from_a_dict_is_taken():

@@ -88,8 +88,9 @@ def compare(
         >>> print(study.table())
         >>> optimizer = study.best().build(model.parameters())
     """
+    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
     request = ask(
-        _task(task, model, data, loss=loss, metric=metric, better=better, name=name, batch_size=batch_size),
+        _task(task, batch_size=batch_size, **parts),
         Options(
             optimizers=arms_of(optimizers),
             only=True,
@@ -114,18 +115,17 @@ def compare(
     return Study(replace(planned, design=design), tuple(records), Path(store))
 
 
-def _task(task: str | Task | None, model: Any, data: Any, **parts: Any) -> str | Task:
+def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> str | Task:
     if task is not None:
-        given = [name for name, value in {"model": model, "data": data, **parts}.items() if value]
-        given = [name for name in given if name != "batch_size"]
+        given = [part for part, value in parts.items() if value is not None]
         if given:
             raise UsageError(f"a task and {', '.join(given)} are given; a task brings its own: give one or the other.")
         return task
-    if model is None or data is None:
+    if parts["model"] is None or parts["data"] is None:
         raise UsageError("nothing to train is given; give model= and data=, or a task.")
     from surefoot.tasks.custom import task as make_task  # imports torch
 
-    return make_task(model=model, data=data, **parts)
+    return make_task(**{**parts, "name": parts["name"] or ""}, batch_size=batch_size)
 
 
 def _check_any(records: Sequence[Record]) -> None:

@@ -101,7 +101,8 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
-        return {**plain(self), "verdict": {**plain(self.verdict), "text": self.verdict.text}}
+        judged = {"metric": self.metric.content, "verdict": {**plain(self.verdict), "text": self.verdict.text}}
+        return {**plain(self), **judged}
 
 
 def summarize(records: Sequence[Record]) -> Summary:

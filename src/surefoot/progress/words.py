@@ -29,7 +29,7 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 def figures(trial: Trial, loss: float, metric: float) -> str:
     """Return both figures, or one, where the loss is the metric."""
     words = f"loss {wording.loss(loss)}"
-    return words if trial.protocol.metric.name == "loss" else f"{words}, {measured(trial, metric)}"
+    return words if trial.protocol.metric.judged_by_loss else f"{words}, {measured(trial, metric)}"
 
 
 def measured(trial: Trial, value: float) -> str:

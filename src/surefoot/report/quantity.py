@@ -66,7 +66,7 @@ class Quantity:
         return next(iter(self.axes(heights).values()))
 
     def _prefers_log(self, heights: Sequence[float]) -> bool:
-        if self.metric is None or self.metric.name == "loss" or self.is_share:
+        if self.metric is None or self.metric.judged_by_loss or self.is_share:
             return True
         return bool(heights) and max(heights) > 10 * min(heights)
 

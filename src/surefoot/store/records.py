@@ -25,18 +25,34 @@ Better = Literal["max", "min"]
 class Metric:
     """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
 
-    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy.
+    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `judged_by_loss` says that
+    the metric is the loss itself; a metric of the user's that is merely called "loss" is one beside it.
     """
 
     name: str = "accuracy"
     better: Better = "max"
     share: bool = True
+    judged_by_loss: bool = False
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Metric:
+        """Return a metric as a protocol has it; older ones told by its name that it is the loss."""
+        return cls(**{"judged_by_loss": stored.get("name") == "loss", **stored})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The metric as a protocol has it: what `read` would take it for is left out."""
+        told = {} if self.judged_by_loss == (self.name == "loss") else {"judged_by_loss": self.judged_by_loss}
+        return {"name": self.name, "better": self.better, "share": self.share, **told}
 
     @property
     def sign(self) -> int:
         """1 if larger is better, else -1: a value times its sign is better when it is larger."""
         return 1 if self.better == "max" else -1
 
+
+LOSS = Metric("loss", "min", share=False, judged_by_loss=True)
+"""The metric of a task that is judged by its loss."""
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -125,7 +141,7 @@ class Record:
     @property
     def metric(self) -> Metric:
         """The task's metric; accuracy, unless the protocol names another."""
-        return Metric(**self.protocol.get("metric", {}))
+        return Metric.read(self.protocol.get("metric", {}))
 
 
 GIVEN_BY_USER = "given by the user"

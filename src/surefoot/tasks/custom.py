@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import UsageError, unknown
-from surefoot.store.records import Better, Metric
+from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, split_of
 from surefoot.tasks.metrics import accuracy
@@ -30,8 +30,6 @@ Measure = Callable[[Any, Any], Tensor]
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
-
-LOSS = Metric("loss", "min", share=False)
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ class CustomTask:
         if self.score is None:
             return loss, loss
         with torch.no_grad():
-            return loss, torch.as_tensor(self.score(outputs, targets))
+            return loss, _scored(self.score, outputs, targets)
 
     def _loss(self, outputs: Any, targets: Any) -> Tensor:
-        return (self.loss or _cross_entropy)(outputs, targets)
+        return (_cross_entropy if self.loss is None else self.loss)(outputs, targets)
 
 
 def task(
@@ -116,18 +114,38 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
     """Return what computes the metric, None where it is the loss, and what it is."""
     if metric is None:
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
-    if metric == "loss":
-        return None, LOSS
-    if metric == "accuracy":
-        return accuracy, Metric()
+    if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
+        return _named_metric(metric)
     if not callable(metric):
-        raise unknown("metric", str(metric), ("accuracy", "loss"))
+        raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
     if better not in ("max", "min"):
         raise UsageError(
             f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
             "better='min' if smaller."
         )
-    return metric, Metric(_name(metric).replace("_", " "), better, share=False)
+    return metric, Metric(_metric_name(metric), better, share=False)
+
+
+def _named_metric(name: str) -> tuple[Measure | None, Metric]:
+    if name == "loss":
+        return None, LOSS
+    if name == "accuracy":
+        return accuracy, Metric()
+    raise unknown("metric", name, ("accuracy", "loss"))
+
+
+def _metric_name(metric: Measure) -> str:
+    """The name that a metric of the user's has in tables, where the loss stands beside it."""
+    name = _name(metric).replace("_", " ")
+    return "loss metric" if name == "loss" else name
+
+
+def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
+    """The metric of one batch; one that collects batches, as torchmetrics' do, is emptied again."""
+    value = torch.as_tensor(score(outputs, targets))
+    if callable(reset := getattr(score, "reset", None)):
+        reset()
+    return value
 
 
 def _splits(data: Any) -> Splits:
