@@ -68,6 +68,26 @@ def test_every_optimizer_is_compared_with_its_defaults_and_tuned_and_one_that_fa
     assert "It takes lr" in reason
 
 
+def test_what_cannot_work_is_named_before_anything_is_trained(tmp_path, capsys):
+    compared(tmp_path / "r.sqlite", seeds=1, epochs=1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "] " in line]
+    mistaken = [line for line in lines if "Refuser" in line]
+    assert "Refuser: failed: it cannot be built on this model: " in lines[0]
+    assert "needs a licence. It takes lr" in lines[0]
+    assert all("failed: it cannot be built" in line for line in mistaken)
+    assert lines.index(mistaken[1]) > lines.index(mistaken[0])
+
+
+def test_optimizers_are_tried_without_being_compared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"model": net, "data": (pair(300, 0), pair(200, 1)), "workers": 1, "device": "cpu"}
+    found = surefoot.try_out(**given, optimizers=["sgd(lr=0.1)", torch.optim.NAdam, Refuser])
+    assert list(found) == ["SGD(lr=0.1)", "NAdam", "Refuser"]
+    assert (found["SGD(lr=0.1)"], found["NAdam"]) == ("", "")
+    assert found["Refuser"].startswith("it cannot be built on this model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_verdict_and_the_table_name_all(study):
     assert "SGD" in study.verdict
     text = str(study.table())
@@ -166,6 +186,25 @@ TASK_FILE = """
 
     task = surefoot.task(model=net, data=((x, x[:, :1]), (x, x[:, :1])), loss=squared_error, name="line")
 """
+
+
+CALLING = """
+
+    class Calling(torch.optim.SGD):
+        def step(self, closure=None):
+            closure()
+"""
+
+
+@pytest.mark.slow
+def test_optimizers_are_tried_on_a_task_in_a_file_by_the_command(tmp_path):
+    (tmp_path / "my.py").write_text(textwrap.dedent(TASK_FILE) + textwrap.dedent(CALLING))
+    command = [sys.executable, "-m", "surefoot.cli", "try", "my.py:task", "-o", "adam", "-o", "my.Calling"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    works, fails = ended.stdout.splitlines()
+    assert (ended.returncode, works) == (1, "Adam: works"), ended.stderr
+    assert fails.startswith("Calling: does not work: its step fails on this model: TypeError: 'NoneType'")
+    assert "without a closure" in fails
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -16,6 +16,7 @@ from surefoot.comparison.executor import Engine
 from surefoot.comparison.opt import arms_of
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.planning import Options, ask
+from surefoot.comparison.tried import try_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.progress import progress
 from surefoot.report import write_report
@@ -113,6 +114,67 @@ def compare(
         design = results.design(planned.design.hash) if planned.design else None
     _check_any(records)
     return Study(replace(planned, design=design), tuple(records), Path(store))
+
+
+def try_out(
+    task: str | Task | None = None,
+    *,
+    model: Callable[[], Any] | None = None,
+    data: Any = None,
+    optimizers: Sequence[Any] | None = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    metric: Callable[[Any, Any], Any] | str | None = None,
+    better: Better | None = None,
+    batch_size: int | None = None,
+    schedule: str | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    engine: Engine | None = None,
+) -> dict[str, str]:
+    """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
+
+    `compare` does the same before its first trial, and does not begin the trials of an optimizer that fails.
+
+    Args:
+        task: as in `compare`, and so is all that follows.
+        model: makes the model.
+        data: `(train, test)` or `(train, validation, test)`.
+        optimizers: names, texts, classes and `surefoot.Opt`; the study's own by default.
+        loss: of outputs and targets.
+        metric: what they are judged by.
+        better: "max" or "min", for a metric of yours.
+        batch_size: examples in a training step.
+        schedule: of every learning rate.
+        workers: optimizers at a time.
+        device: "auto", "cpu", "cuda" or "mps".
+        engine: where they are tried.
+
+    Returns:
+        what is wrong with each optimizer and what to do, by its name; an empty text where it works.
+
+    Raises:
+        UsageError: something that cannot be compared at all, whatever the optimizer.
+    """
+    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": None}
+    request = ask(
+        _task(task, batch_size=batch_size, **parts),
+        Options(
+            optimizers=tuple(_texts_and_arms(optimizers or ())),
+            only=bool(optimizers),
+            batch_size=batch_size,
+            schedule=schedule,
+            workers=workers,
+            device=device,
+            engine=engine or Engine(),
+        ),
+    )
+    return try_arms(request.task, request.arms, request.protocol, request.workers, request.engine)
+
+
+def _texts_and_arms(optimizers: Sequence[Any]) -> Iterator[str | Arm]:
+    """Give texts as they are, to be read as the study reads its own, and the arms of all else."""
+    for one in optimizers:
+        yield from [one] if isinstance(one, str) else arms_of([one])
 
 
 def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> str | Task:

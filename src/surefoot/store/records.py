@@ -14,8 +14,8 @@ Status = Literal["running", "finished", "diverged", "failed"]
 ENDED: tuple[Status, ...] = ("finished", "diverged")
 """How a trial ends with a result; one that failed is tried again."""
 
-Purpose = Literal["measure", "tune", "pilot"]
-"""Why a trial is run; a pilot is only timed, and leaves no record."""
+Purpose = Literal["measure", "tune", "pilot", "try"]
+"""Why a trial is run; a pilot is only timed, a try only shows whether the optimizer works: they leave no record."""
 
 Better = Literal["max", "min"]
 """Whether the larger or the smaller value of a metric is the better one."""

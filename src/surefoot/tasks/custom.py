@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,14 @@ class CustomTask:
 
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
         """The loss and the metric of a batch."""
+        loss, metric = self.begin(model, batch)
+        return loss, metric() if callable(metric) else metric
+
+    def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
+        """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss."""
         outputs, targets = _forward(model, batch)
         loss = _own_loss(outputs) if self.loss is None and hasattr(outputs, "loss") else self._loss(outputs, targets)
-        if self.score is None:
-            return loss, loss
-        with torch.no_grad():
-            return loss, _scored(self.score, outputs, targets)
+        return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
 
     def _loss(self, outputs: Any, targets: Any) -> Tensor:
         return (_cross_entropy if self.loss is None else self.loss)(outputs, targets)
@@ -142,7 +145,8 @@ def _metric_name(metric: Measure) -> str:
 
 def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
     """The metric of one batch; one that collects batches, as torchmetrics' do, is emptied again."""
-    value = torch.as_tensor(score(outputs, targets))
+    with torch.no_grad():
+        value = torch.as_tensor(score(outputs, targets))
     if callable(reset := getattr(score, "reset", None)):
         reset()
     return value
