@@ -16,12 +16,16 @@ from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
 from surefoot.analysis.wording import milliseconds, significant
+from surefoot.cli import result
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
+from surefoot.report import write_report
+from surefoot.report.curve_rows import rows_of
 from surefoot.store.records import LOSS, Metric
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
+AUROC = Metric("AUROC", "max", share=False)
 
 
 def records_of(metric, label, scores, curve=None, **protocol):
@@ -211,6 +215,31 @@ def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
     (warning,) = summarize([*momentum, *adam, *tuning]).warnings
     assert warning.startswith("Adam tuned lost to Momentum tuned on training loss")
     assert summarize([*momentum, *adam]).warnings == (), "untuned, it says nothing"
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
+    curve = (0.5, 0.7, 0.8)
+    first, *others = records_of(AUROC, "a", [0.8, 0.82, 0.79, 0.81], curve)
+    epochs = [replace(one, validation_metric=nan if i == epoch else curve[i]) for i, one in enumerate(first.epochs)]
+    records = [replace(first, epochs=tuple(epochs)), *others]
+    rows = rows_of(group(records), [])[0]["averaged"]
+    drawn = [row.get("validation_metric_y") for row in rows]
+    assert [place for place, height in enumerate(drawn) if height is None] == [epoch]
+    assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
+    page = write_report(records, tmp_path / "report.html").read_text()
+    assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
+
+
+def test_the_result_is_printed_before_a_report_is_written(monkeypatch, capsys, tmp_path):
+    def fails(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(result, "write_report", fails)
+    for as_json in (False, True):
+        with pytest.raises(OSError, match="disk full"):
+            result.conclude(records_of(AUROC, "a", LOW), tmp_path, tmp_path / "report.html", as_json=as_json)
+        assert "30." in capsys.readouterr().out
 
 
 def test_metrics_are_not_mixed():

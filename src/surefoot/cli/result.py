@@ -1,4 +1,4 @@
-"""How a command ends: the report, and the result in print.
+"""How a command ends: the result in print, and then the report, for what was trained is not to be lost to a drawing.
 
 The tutorial's two lines for each optimizer come first, then the table, the verdict, and where the files are.
 """
@@ -29,16 +29,16 @@ def conclude(
     as_json: bool,
     design: Design | None = None,
 ) -> None:
-    """Write the report of some records and print their result, for people or as JSON.
+    """Print the result of some records, for people or as JSON, and write their report.
 
     `design` is what was decided before.
     """
-    write_report(records, report, design=design)
     summary = summarize(records)
     if as_json:
         print_json(summary, store, report, design)
     else:
         print_result(summary, store, report, design)
+    write_report(records, report, design=design)
 
 
 def print_json(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
