@@ -16,7 +16,6 @@ from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
 from surefoot.analysis.wording import milliseconds, significant
-from surefoot.cli import result
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
@@ -229,17 +228,6 @@ def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
     assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
     page = write_report(records, tmp_path / "report.html").read_text()
     assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
-
-
-def test_the_result_is_printed_before_a_report_is_written(monkeypatch, capsys, tmp_path):
-    def fails(*_, **__):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(result, "write_report", fails)
-    for as_json in (False, True):
-        with pytest.raises(OSError, match="disk full"):
-            result.conclude(records_of(AUROC, "a", LOW), tmp_path, tmp_path / "report.html", as_json=as_json)
-        assert "30." in capsys.readouterr().out
 
 
 def test_metrics_are_not_mixed():

@@ -244,18 +244,18 @@ def test_a_metric_that_is_called_loss_is_one_beside_the_loss():
         return (outputs.argmax(1) == targets).double().mean()
 
     found = made(metric=loss, better="max").metric
-    assert found == Metric("loss metric", "max", share=False)
-    assert (LOSS.judged_by_loss, found.judged_by_loss) == (True, False)
+    assert (found.name, found.title, found.is_loss) == ("loss", "metric loss", False)
+    assert LOSS.title == "loss"
 
 
 @pytest.mark.parametrize("metric", [LOSS, Metric(), Metric("loss", "max", share=False), Metric("error", "min")])
 def test_a_metric_is_read_as_it_was_stored(metric):
-    assert Metric.read(metric.content) == metric
+    assert Metric.from_json(metric.to_json()) == metric
 
 
 def test_older_stores_tell_the_loss_by_its_name():
     stored = {"name": "loss", "better": "min", "share": False}
-    assert (LOSS.content, Metric.read(stored), Metric.read({})) == (stored, LOSS, Metric())
+    assert (LOSS.to_json(), Metric.from_json(stored), Metric.from_json({})) == (stored, LOSS, Metric())
 
 
 def test_a_model_that_computes_its_own_loss_from_a_dict_is_taken():

@@ -101,8 +101,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
-        judged = {"metric": self.metric.content, "verdict": {**plain(self.verdict), "text": self.verdict.text}}
-        return {**plain(self), **judged}
+        return {**plain(self), "verdict": {**plain(self.verdict), "text": self.verdict.text}}
 
 
 def summarize(records: Sequence[Record]) -> Summary:

@@ -31,7 +31,6 @@ def report(
     with Store(store, readonly=True) as results:
         records = one_name_each(newest_run(results.records(study), study))
         design = newest_design(results.designs(study), records)
-    conclude(records, store, out, as_json=as_json, design=design)
     if figures:
         write_figures(records, figures)
     if csv:
@@ -40,3 +39,4 @@ def report(
         write_markdown(records, markdown)
     if latex:
         write_latex(records, latex)
+    conclude(records, store, out, as_json=as_json, design=design)

@@ -1,4 +1,4 @@
-"""How a command ends: the result in print, and then the report, for what was trained is not to be lost to a drawing.
+"""How a command ends: the report, and the result in print.
 
 The tutorial's two lines for each optimizer come first, then the table, the verdict, and where the files are.
 """
@@ -29,16 +29,16 @@ def conclude(
     as_json: bool,
     design: Design | None = None,
 ) -> None:
-    """Print the result of some records, for people or as JSON, and write their report.
+    """Write the report of some records and print their result, for people or as JSON.
 
     `design` is what was decided before.
     """
+    write_report(records, report, design=design)
     summary = summarize(records)
     if as_json:
         print_json(summary, store, report, design)
     else:
         print_result(summary, store, report, design)
-    write_report(records, report, design=design)
 
 
 def print_json(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
@@ -57,7 +57,7 @@ def print_result(summary: Summary, store: Path, report: Path, design: Design | N
     if tuning := tuning_table(summary):
         console.print("\nTuning", style="bold", end="")
         print_table(console, tuning)
-        console.print(TUNING.format(metric=summary.metric.name), style="dim")
+        console.print(TUNING.format(metric=summary.metric.title), style="dim")
         for text in tuning_warnings(summary.tuning, planned_searches(design)):
             console.print(text)
     console.print()
@@ -71,5 +71,7 @@ def _lines(row: Row, metric: Metric) -> list[str]:
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
-    figures = {"loss": row.test_loss.mean, metric.name: row.test_metric.mean}
-    return [f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures.items()]
+    figures = [("loss", row.test_loss.mean), (metric.title, row.test_metric.mean)]
+    return [
+        f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures[: 1 if metric.is_loss else 2]
+    ]

@@ -126,7 +126,7 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
             f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
             "better='min' if smaller."
         )
-    return metric, Metric(_metric_name(metric), better, share=False)
+    return metric, Metric(_name(metric).replace("_", " "), better, share=False)
 
 
 def _named_metric(name: str) -> tuple[Measure | None, Metric]:
@@ -135,12 +135,6 @@ def _named_metric(name: str) -> tuple[Measure | None, Metric]:
     if name == "accuracy":
         return accuracy, Metric()
     raise unknown("metric", name, ("accuracy", "loss"))
-
-
-def _metric_name(metric: Measure) -> str:
-    """The name that a metric of the user's has in tables, where the loss stands beside it."""
-    name = _name(metric).replace("_", " ")
-    return "loss metric" if name == "loss" else name
 
 
 def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
