@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from surefoot.comparison import foreign
-from surefoot.comparison.code import code_of
+from surefoot.comparison.code import code_of, written
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import Space, space
 from surefoot.comparison.user_code import imported
@@ -214,7 +214,7 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
 
 
 def _label(title: str, given: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name}={value}" for name, value in given.items())
+    options = ", ".join(f"{name}={written(value)}" for name, value in given.items())
     return f"{title}({options})" if options else title
 
 

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from surefoot.comparison.code import written
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
@@ -139,4 +140,4 @@ def _plain(value: Any) -> Any:
     """Return the value, or how it is written if JSON has no such thing."""
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)

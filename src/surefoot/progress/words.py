@@ -6,6 +6,7 @@ from typing import Any
 
 from surefoot.analysis import wording
 from surefoot.analysis.scale import Scale
+from surefoot.comparison.code import written
 from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
@@ -27,7 +28,7 @@ def _short(value: Any) -> str:
         return f"({', '.join(map(_short, value))})"
     if isinstance(value, float):
         return f"{value:.3g}"
-    return str(getattr(value, "__name__", value))
+    return str(getattr(value, "__name__", None) or written(value))
 
 
 def result(trial: Trial, outcome: Outcome, last: float) -> str:
