@@ -20,6 +20,9 @@ from torch.utils.data import (
 )
 
 import surefoot
+from surefoot.comparison.planning import Options, ask
+from surefoot.comparison.training import Training
+from surefoot.comparison.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
@@ -100,6 +103,59 @@ ROWS = TensorDataset(*pair())
 def test_a_loader_that_draws_every_example_once_is_its_data_set_and_its_batch_size(loader):
     found = made(data=(loader, pair(20, 1)))
     assert (found.batch_size, found.fingerprint) == (8, made().fingerprint)
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(ROWS, batch_size=7, drop_last=True),
+        DataLoader(ROWS, batch_sampler=BatchSampler(RandomSampler(ROWS), 7, drop_last=True)),
+    ],
+)
+def test_a_loader_that_leaves_an_incomplete_batch_out_is_followed(loader):
+    options = Options(device="cpu", workers=1, only=True, optimizers=("sgd",))
+    found = [ask(made(data=(data, pair(20, 1))), options).protocol for data in (loader, pair())]
+    assert [(one.batch_size, one.drop_last, one.steps_per_epoch) for one in found] == [(7, True, 5), (64, False, 1)]
+
+
+class Sizes(nn.Module):
+    """A model that notes how many examples it gets at a time while it is evaluated."""
+
+    seen: ClassVar = []
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, inputs):
+        if not self.training:
+            self.seen.append(len(inputs))
+        return self.linear(inputs)
+
+
+@pytest.mark.parametrize(
+    ("others", "sizes"),
+    [
+        ((pair(20, 1),), [4]),
+        ((DataLoader(ROWS, batch_size=3),), [3, 1]),
+        ((DataLoader(ROWS, batch_size=30), DataLoader(ROWS, batch_size=3)), [3] * 13 + [1]),
+        ((DataLoader(ROWS, batch_size=30), pair(20, 1)), [30, 10]),
+    ],
+)
+def test_evaluation_takes_as_many_at_a_time_as_the_loaders_of_its_parts(monkeypatch, others, sizes):
+    task_ = made(model=Sizes, data=(pair(), *others))
+    request = ask(task_, Options(device="cpu", workers=1, only=True, optimizers=("sgd",)))
+    training = Training(Trial("mine", request.arms[0], 0, request.protocol), task_, print)
+    monkeypatch.setattr(Sizes, "seen", [])
+    training._evaluate(training.validation)
+    assert Sizes.seen == sizes
+
+
+def test_a_metric_of_ones_own_depends_on_how_many_are_evaluated_at_a_time():
+    parts = [pair(20, 1), DataLoader(ROWS, batch_size=3), DataLoader(ROWS, batch_size=4)]
+    own = {made(data=(pair(), pair(), part), metric=Precision(), better="max").fingerprint for part in parts}
+    mean = {made(data=(pair(), pair(), part)).fingerprint for part in parts}
+    assert (len(own), len(mean)) == (3, 2), "the test data differs once"
 
 
 class TwoByTwo(BatchSampler):
@@ -297,6 +353,19 @@ def test_a_changed_model_loss_or_data_changes_the_fingerprint_and_nothing_else_d
     assert len({first, *(other.fingerprint for other in others)}) == 5
 
 
+class Noisy(Squares):
+    """Examples that are augmented."""
+
+    def __getitem__(self, i):
+        return torch.full((3,), float(i)) + torch.rand(3), i % 2
+
+
+def test_validation_that_is_cut_from_augmented_examples_is_warned_of():
+    with pytest.warns(SurefootWarning, match="made with random numbers, as augmented ones are"):
+        made(data=(Noisy(), pair(20, 1)))
+    made(data=(Noisy(), pair(), pair(20, 1)))  # pytest would raise the warning
+
+
 class Labels(Squares):
     """Examples of which a span in the middle has another label than it should."""
 
@@ -369,6 +438,16 @@ def test_layers_that_take_their_size_from_the_first_batch_may_be_used():
 SHARED = net()
 
 
+def zeros():
+    """Data of a single class, as it looks to a model with one output."""
+    inputs, targets = pair()
+    return inputs, torch.zeros_like(targets)
+
+
+def bce(outputs, targets):
+    return functional.binary_cross_entropy_with_logits(outputs[:, 0], targets.float())
+
+
 def broken():
     raise RuntimeError("no such file: weights.pt")
 
@@ -383,6 +462,18 @@ def broken():
         ({"model": nn.Flatten}, "no parameter that is trained"),
         ({"data": (pair(),)}, "tuple of 1 parts; give (train, test)"),
         ({"data": pair()[0]}, "data is a Tensor"),
+        ({"data": pair()}, "data is 2 tensors or arrays, where each part needs inputs and targets of its own"),
+        ({"data": ([t.numpy() for t in pair()])}, "give ((train_inputs, train_targets), (test_inputs, test_targets))"),
+        ({"data": (tuple(t.tolist() for t in pair()), pair())}, "training data is 2 lists; give tensors or arrays"),
+        ({"model": lambda: nn.Linear(3, 1), "metric": "loss", "data": (zeros(), zeros())}, "a gradient of zero for"),
+        (
+            {"model": lambda: nn.Linear(3, 1), "loss": bce, "metric": "accuracy"},
+            "one output give better='max' and metric",
+        ),
+        (
+            {"model": lambda: nn.Linear(3, 1), "data": (zeros(), zeros())},
+            "accuracy takes the largest of several outputs",
+        ),
         ({"data": ((pair()[0], pair(39)[1]), pair())}, "training data: the arrays have [40, 39] rows"),
         ({"data": ((pair()[0][:0], pair()[1][:0]), pair())}, "training data: the arrays are empty"),
         ({"data": (Stream(), pair())}, "can only be read from its start"),

@@ -50,8 +50,8 @@ def written(thing: Any, write: Callable[[Any], str] = str) -> str:
         case set() | frozenset():
             return f"{{{', '.join(sorted(written(part, repr) for part in thing))}}}"
         case dict():
-            parts = (f"{written(name, repr)}: {written(value, repr)}" for name, value in thing.items())
-            return f"{{{', '.join(parts)}}}"
+            pairs = (f"{written(name, repr)}: {written(value, repr)}" for name, value in thing.items())
+            return f"{{{', '.join(pairs)}}}"
         case list() | tuple():
             parts = ", ".join(written(part, repr) for part in thing)
             return f"[{parts}]" if isinstance(thing, list) else f"({parts}{',' * (len(thing) == 1)})"

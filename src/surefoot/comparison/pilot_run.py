@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from surefoot.comparison.events import Started, Timed
-from surefoot.comparison.training import EVALUATION_BATCH, DivergedError, Training
+from surefoot.comparison.training import DivergedError, Training
 
 PILOT_SECONDS = 1.0
 
@@ -44,8 +44,8 @@ class Pilot(Training):
         """Return the seconds that evaluating an example takes."""
         start, examples = time.perf_counter(), 0
         while time.perf_counter() - start < PILOT_SECONDS and examples < len(self.validation):
-            examples += min(EVALUATION_BATCH, len(self.validation))
-            self._evaluate(self.validation, limit=EVALUATION_BATCH)
+            examples += min(self.evaluation_batch, len(self.validation))
+            self._evaluate(self.validation, limit=self.evaluation_batch)
         return (time.perf_counter() - start) / examples
 
 

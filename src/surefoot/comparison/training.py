@@ -29,11 +29,10 @@ from surefoot.comparison.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
-from surefoot.tasks.task import Split, Task, begin
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
 
 PROGRESS_SECONDS = 0.2
-EVALUATION_BATCH = 500
 
 
 class DivergedError(Exception):
@@ -55,6 +54,7 @@ class Training:
         data, device = task.data, self.protocol.device
         self.train, self.validation, self.test = (part.to(device) for part in (data.train, data.validation, data.test))
         self.recording = recording_steps(self.protocol.steps)
+        self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
         self._start()
 
     def _start(self) -> None:
@@ -175,8 +175,8 @@ class Training:
         size = min(limit or len(split), len(split))
         losses, metrics = 0.0, 0.0
         with self._evaluating():
-            for start in range(0, size, EVALUATION_BATCH):
-                end = min(start + EVALUATION_BATCH, size)
+            for start in range(0, size, self.evaluation_batch):
+                end = min(start + self.evaluation_batch, size)
                 loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
                 losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
         return losses / size, metrics / size

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from surefoot.comparison.events import Event, Started, Tried
-from surefoot.comparison.training import EVALUATION_BATCH, DivergedError, Training
+from surefoot.comparison.training import DivergedError, Training
 from surefoot.comparison.trial import Trial
 from surefoot.errors import SurefootError, TrialError
 from surefoot.tasks.seeds import seed_everything
@@ -78,7 +78,7 @@ class TryOut(Training):
         batches = self._batches()
         self._steps([batches[0], batches[-1]])
         with _named("it cannot be evaluated"):
-            self._evaluate(self.validation, limit=EVALUATION_BATCH)
+            self._evaluate(self.validation, limit=self.evaluation_batch)
         with _named("its state cannot be saved", KEEP):
             return self._checkpoint()
 

@@ -7,6 +7,7 @@ the first loss. So a changed model is never taken for the old one, and one whose
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,14 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import SurefootWarning, UsageError, unknown
 from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
-from surefoot.tasks.examples import batch_size_of, cut, split_of
+from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.metrics import accuracy
 from surefoot.tasks.seeds import seeded
-from surefoot.tasks.task import Splits
-from surefoot.tasks.trial_run import examine
+from surefoot.tasks.task import EVALUATION_BATCH, Splits
+from surefoot.tasks.trial_run import examine, is_random
 
 Measure = Callable[[Any, Any], Tensor]
 """A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
@@ -44,6 +45,8 @@ class CustomTask:
     score: Measure | None
     metric: Metric
     batch_size: int
+    drop_last: bool = False
+    evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
     dataset: str = ""
@@ -94,7 +97,8 @@ def task(
             with cross-entropy, or `loss`, the default with any other.
         better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better.
         name: the task's name; the factory's by default.
-        batch_size: examples in a step; a DataLoader's own, or 64.
+        batch_size: examples in a step; a DataLoader's own, or 64. One with `drop_last` leaves an incomplete last batch
+            out. The smallest batch size of the other parts' DataLoaders evaluates, or 500.
 
     Raises:
         UsageError: a factory that raises or returns no module or the same weights twice, data that cannot be used, a
@@ -106,10 +110,19 @@ def task(
             "trial starts from weights of its own."
         )
     score, judged = _metric(metric, better, loss)
-    size = batch_size or batch_size_of(data[0] if isinstance(data, tuple | list) and data else None) or BATCH_SIZE
     splits = _splits(data)
-    chance = _chance(splits.test) if score is accuracy else None
-    made = CustomTask(name or _name(model), model, splits, loss, score, judged, size, chance)
+    made = CustomTask(
+        name=name or _name(model),
+        model=model,
+        data=splits,
+        loss=loss,
+        score=score,
+        metric=judged,
+        batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
+        drop_last=drops_last(data[0]),
+        evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
+        chance=_chance(splits.test) if score is accuracy else None,
+    )
     return replace(made, fingerprint=examine(made))
 
 
@@ -150,10 +163,22 @@ def _splits(data: Any) -> Splits:
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         parts = f" of {len(data)} parts" if isinstance(data, tuple | list) else ""
         raise UsageError(f"data is a {type(data).__name__}{parts}; give (train, test) or (train, validation, test).")
+    if all(isinstance(part, Tensor | np.ndarray) for part in data):
+        raise UsageError(
+            f"data is {len(data)} tensors or arrays, where each part needs inputs and targets of its own; give "
+            "((train_inputs, train_targets), (test_inputs, test_targets))."
+        )
     names = ("training", "test") if len(data) == 2 else ("training", "validation", "test")
     parts_ = [split_of(part, name) for part, name in zip(data, names, strict=True)]
     if len(parts_) == 3:
         return Splits(*parts_)
+    if is_random(parts_[0]):
+        warnings.warn(
+            "the training examples are made with random numbers, as augmented ones are, and a tenth of them is kept "
+            "for validation: that is augmented too. Give data=(train, validation, test) with a plain validation.",
+            SurefootWarning,
+            stacklevel=4,
+        )
     return Splits(*cut(parts_[0], VALIDATION), parts_[1])
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+EVALUATION_BATCH = 500
+"""How many examples are evaluated at a time, unless a task says otherwise with `evaluation_batch`."""
+
+
 class Split(Protocol):
     """Examples of one part of the data, in a fixed order."""
 
