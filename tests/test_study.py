@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -133,6 +135,17 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ({"budget": "3 epochs"}, "epochs are given twice"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"seeds": 0}, "--seeds is 0"),
+        ({"seeds": [1, 2, 3, 4]}, "seeds is [1, 2, 3, 4]; give how many, a whole number, such as seeds=4"),
+        ({"epochs": "3"}, "epochs is '3'; give how many, a whole number, such as epochs=3"),
+        ({"trials": True}, "trials is True; give how many"),
+        ({"workers": 1.5}, "workers is 1.5; give how many"),
+        ({"budget": 20}, "budget is 20; say of what, as in budget='20min'"),
+        (
+            {"loss": "cross_entropy"},
+            "loss is 'cross_entropy'; give a function of outputs and targets, such as torch.nn",
+        ),
+        ({"better": "min"}, "better='min' is for a metric of yours, and the optimizers are judged by their accuracy"),
+        ({"better": "max", "metric": "loss"}, "judged by their loss, of which the smaller is better; give metric= too"),
         ({"task": net, "model": None, "data": None}, "is no task: it has no chance, data"),
     ],
 )
@@ -141,6 +154,16 @@ def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
         compared(tmp_path / "r.sqlite", **changes)
     assert words in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_timedelta_is_a_budget(tmp_path):
+    study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
+    assert study.plan.seconds == 90
+
+
+def test_whole_numbers_of_any_kind_are_taken(tmp_path):
+    counts = {"seeds": np.int64(1), "epochs": np.int32(1), "trials": np.int64(0)}
+    assert len(compared(tmp_path / "r.sqlite", **counts, optimizers=["sgd"]).records) == 1
 
 
 SCRIPT = """

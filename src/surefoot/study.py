@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from html import escape
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ def compare(
     loss: Callable[[Any, Any], Any] | None = None,
     metric: Callable[[Any, Any], Any] | str | None = None,
     better: Better | None = None,
-    budget: str | None = None,
+    budget: str | timedelta | None = None,
     epochs: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
@@ -66,7 +68,8 @@ def compare(
         loss: of outputs and targets; cross-entropy by default.
         metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
         better: "max" or "min", for a metric of yours.
-        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs". Minutes are kept within a few per cent.
+        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs", or a `timedelta`. Minutes are kept within
+            a few per cent.
         epochs: passes over the training data in a trial.
         trials: configurations that tune each optimizer, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many measure each optimizer.
@@ -89,19 +92,16 @@ def compare(
         >>> print(study.table())
         >>> optimizer = study.best().build(model.parameters())
     """
+    counts = _whole(epochs=epochs, trials=trials, seeds=seeds, batch_size=batch_size, workers=workers)
     parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
     request = ask(
-        _task(task, batch_size=batch_size, **parts),
+        _task(task, batch_size=counts["batch_size"], **parts),
         Options(
             optimizers=arms_of(optimizers),
             only=True,
-            epochs=epochs,
-            trials=trials,
-            seeds=seeds,
-            batch_size=batch_size,
-            budget=budget,
+            **counts,
+            budget=_budget(budget),
             schedule=schedule,
-            workers=workers,
             device=device,
             engine=engine or Engine(),
         ),
@@ -155,20 +155,37 @@ def try_out(
     Raises:
         UsageError: something that cannot be compared at all, whatever the optimizer.
     """
+    counts = _whole(batch_size=batch_size, workers=workers)
     parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": None}
     request = ask(
-        _task(task, batch_size=batch_size, **parts),
+        _task(task, batch_size=counts["batch_size"], **parts),
         Options(
             optimizers=tuple(_texts_and_arms(optimizers or ())),
             only=bool(optimizers),
-            batch_size=batch_size,
+            **counts,
             schedule=schedule,
-            workers=workers,
             device=device,
             engine=engine or Engine(),
         ),
     )
     return try_arms(request.task, request.arms, request.protocol, request.workers, request.engine)
+
+
+def _whole(**counts: Any) -> dict[str, Any]:
+    """Return the counts as Python's own numbers; `UsageError` for what is no whole number, such as a list of seeds."""
+    for name, value in counts.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
+            raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
+    return {name: value if value is None else int(value) for name, value in counts.items()}
+
+
+def _budget(given: str | timedelta | None) -> str | None:
+    if isinstance(given, timedelta):
+        return f"{given.total_seconds()} s"
+    if given is None or isinstance(given, str):
+        return given
+    raise UsageError(f"budget is {given!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'.")
 
 
 def _texts_and_arms(optimizers: Sequence[Any]) -> Iterator[str | Arm]:

@@ -221,8 +221,10 @@ def _label(title: str, given: Mapping[str, Any]) -> str:
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
 
-    Two that only differ in their ranges share the trials of their untuned settings.
+    Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
+    ranges share the trials of their untuned settings.
     """
+    arms = _told_apart(arms)
     for arm, other in combinations(arms, 2):
         if arm.label == other.label:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
@@ -232,3 +234,15 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
                 "one out or change its options."
             )
     return tuple(arms)
+
+
+def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.rule)
+    several = {label for label, found in origins.items() if len(found) > 1}
+    return [
+        replace(arm, label=f"{arm.label} ({arm.convention or arm.rule})") if arm.label in several else arm
+        for arm in arms
+    ]

@@ -109,6 +109,10 @@ def task(
             f"model is {type(model).__name__}; give a function that makes the model, such as `lambda: Net()`: every "
             "trial starts from weights of its own."
         )
+    if loss is not None and not callable(loss):
+        raise UsageError(
+            f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
+        )
     score, judged = _metric(metric, better, loss)
     splits = _splits(data)
     made = CustomTask(
@@ -131,7 +135,7 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
     if metric is None:
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
     if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
-        return _named_metric(metric)
+        return _named_metric(metric, better)
     if not callable(metric):
         raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
     if better not in ("max", "min"):
@@ -142,12 +146,17 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
     return metric, Metric(_name(metric).replace("_", " "), better, share=False)
 
 
-def _named_metric(name: str) -> tuple[Measure | None, Metric]:
-    if name == "loss":
-        return None, LOSS
-    if name == "accuracy":
-        return accuracy, Metric()
-    raise unknown("metric", name, ("accuracy", "loss"))
+def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
+    known = {"loss": (None, LOSS), "accuracy": (accuracy, Metric())}
+    if name not in known:
+        raise unknown("metric", name, known)
+    judged = known[name][1]
+    if better not in (None, judged.better):
+        raise UsageError(
+            f"better={better!r} is for a metric of yours, and the optimizers are judged by their {name}, of which the "
+            f"{'larger' if judged.better == 'max' else 'smaller'} is better; give metric= too, or leave better= out."
+        )
+    return known[name]
 
 
 def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
