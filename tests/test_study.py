@@ -156,6 +156,11 @@ def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_path):
+    with pytest.raises(UsageError, match=r"a budget of 0.2 s is too small: to start and to time 3 optimizers"):
+        compared(tmp_path / "r.sqlite", budget="0.2 s", trials=None, epochs=None, seeds=None)
+
+
 def test_a_timedelta_is_a_budget(tmp_path):
     study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
     assert study.plan.seconds == 90

@@ -10,6 +10,7 @@ from torch import nn
 from line_task import Line, line, numbers, trials
 from surefoot.comparison.arm import make_arm
 from surefoot.comparison.events import Finished, Started, Tried
+from surefoot.comparison.opt import log
 from surefoot.comparison.training import Training
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.try_run import DoesNotWork, TryOut
@@ -233,6 +234,18 @@ def test_a_schedule_needs_a_learning_rate_to_set():
     trial = of(NoLr)
     with pytest.raises(DoesNotWork, match="the schedule cosine sets the learning rate, and NoLr has no lr"):
         tried(replace(trial, protocol=replace(trial.protocol, schedule="cosine")))
+
+
+class Required(Plain):
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+
+
+def test_what_a_class_has_no_default_for_starts_in_the_middle_of_its_range():
+    trial = of(Required, ranges={"lr": log(1e-4, 1)})
+    assert tried(trial)[-1] == Tried(trial.key)
+    (group,) = trial.arm.build(line().make_model(0).parameters()).param_groups
+    assert group["lr"] == pytest.approx(1e-2) == trial.arm.hyper["lr"]
 
 
 def test_steps_that_lose_the_loss_are_no_fault():

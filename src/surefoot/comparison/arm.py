@@ -84,7 +84,7 @@ class Arm:
             TrialError: a class that is not ours refuses its options.
         """
         if self.make is not None:
-            return foreign.build(self.make, parameters, self.label, self.given)
+            return foreign.build(self.make, parameters, self.label, self.given, self.ranges)
         from surefoot.torch import RuleOptimizer
 
         rule = RULES[self.rule]

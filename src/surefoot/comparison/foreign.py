@@ -72,8 +72,14 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension])
     return {name: _plain(value) for name, value in values.items()}
 
 
-def build(make: Make, parameters: Any, label: str, options: Mapping[str, Any]) -> Any:
-    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given."""
+def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Any:
+    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given.
+
+    What the class has no default for is in the middle of its range, as `hyper` says.
+    """
+    known = _paired(_signature(make)[0])
+    middles = {name: range_.at(0.5) for name, range_ in ranges.items() if known.get(name, MISSING) is MISSING}
+    options = {**middles, **given}
     try:
         return make(parameters, **_torchs(make, options))
     except (TypeError, ValueError) as error:

@@ -71,9 +71,9 @@ class Epoch:
     """One epoch of one trial.
 
     `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
-    evaluation is not in it. The training figures are means over the epoch's batches while the weights were moving
-    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch. The
-    metric is the task's (`Record.metric`); a share, such as an accuracy, is a fraction.
+    evaluation, loading examples and a metric of the user's are not in it. The training figures are means over the
+    epoch's batches while the weights were moving (as Keras's `history` has them); the validation figures are taken in
+    evaluation mode at the end of the epoch. The metric is the task's (`Record.metric`); a share, such as an accuracy, is a fraction.
     """
 
     epoch: int
@@ -103,9 +103,10 @@ class Outcome:
     """What is measured once, at the end of a trial, in evaluation mode.
 
     `train_loss` and `train_metric` are of the first images of the training part, as many as the validation part
-    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
-    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights. `engine` is
-    what ran the optimizer's steps, as it tells itself: `cpu`, `gpu`, `eager`; empty where that was not recorded.
+    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step
+    (forward pass, backward pass and the optimizer's step), `optimizer_bytes` the memory of the optimizer's state,
+    `parameters` the number of trainable weights. `engine` is what ran the optimizer's steps, as it tells itself: `cpu`,
+    `gpu`, `eager`; empty where that was not recorded.
     """
 
     test_loss: float
