@@ -73,8 +73,8 @@ class Epoch:
     `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
     evaluation, loading examples and a metric of the user's are not in it. The training figures are means over the
     epoch's batches while the weights were moving (as Keras's `history` has them); the validation figures are taken in
-    evaluation mode at the end of the epoch. The metric is the task's (`Record.metric`); a share, such as an accuracy, is
-    a fraction.
+    evaluation mode at the end of the epoch. The metric is the task's (`Record.metric`); a share, such as an accuracy,
+    is a fraction.
     """
 
     epoch: int
