@@ -18,10 +18,13 @@ from surefoot.analysis.verdict import judge, noise
 from surefoot.analysis.wording import milliseconds, significant
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
-from surefoot.store.records import Metric
+from surefoot.report import write_report
+from surefoot.report.curve_rows import rows_of
+from surefoot.store.records import LOSS, Metric
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
+AUROC = Metric("AUROC", "max", share=False)
 
 
 def records_of(metric, label, scores, curve=None, **protocol):
@@ -213,14 +216,27 @@ def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
     assert summarize([*momentum, *adam]).warnings == (), "untuned, it says nothing"
 
 
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
+    curve = (0.5, 0.7, 0.8)
+    first, *others = records_of(AUROC, "a", [0.8, 0.82, 0.79, 0.81], curve)
+    epochs = [replace(one, validation_metric=nan if i == epoch else curve[i]) for i, one in enumerate(first.epochs)]
+    records = [replace(first, epochs=tuple(epochs)), *others]
+    rows = rows_of(group(records), [])[0]["averaged"]
+    drawn = [row.get("validation_metric_y") for row in rows]
+    assert [place for place, height in enumerate(drawn) if height is None] == [epoch]
+    assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
+    page = write_report(records, tmp_path / "report.html").read_text()
+    assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
+
+
 def test_metrics_are_not_mixed():
     with pytest.raises(UsageError, match="metric is"):
         summarize([*records_of(PERPLEXITY, "a", LOW), *records_of(ERROR, "b", [0.1])])
 
 
 def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
-    loss = Metric("loss", "min", share=False)
-    summary = summarize([*records_of(loss, "a", LOW), *records_of(loss, "b", HIGH)])
+    summary = summarize([*records_of(LOSS, "a", LOW), *records_of(LOSS, "b", HIGH)])
     assert [name for name in table(summary).header if "gap" in name or "Test" in name] == ["Test loss", "Loss gap"]
     content = json.loads(json.dumps(summary.to_json(), allow_nan=False))
     assert content["metric"] == {"name": "loss", "better": "min", "share": False}
@@ -255,7 +271,7 @@ def test_the_scale_of_a_share_and_of_anything_else():
     assert (share.best([1, 2]), other.best([1, 2]), other.worst([1, 2])) == (2, 1, 2)
 
 
-@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, Metric("loss", "min", share=False)], ids=lambda one: one.name)
+@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, LOSS], ids=lambda one: one.name)
 def test_the_terminal_shows_any_metric_in_80_columns(monkeypatch, capsys, metric):
     monkeypatch.setenv("COLUMNS", "80")
     points = [(1e-4, 0.6), (1e-3, 0.4), (1e-2, 0.42)]

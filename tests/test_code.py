@@ -142,3 +142,42 @@ def test_the_reports_command_names_the_class_without_its_version():
 
 def test_a_trial_of_a_rule_of_ours_keeps_the_key_that_stores_have():
     assert trials("adam")[0].key == "c20ae1c7fd041253"
+
+
+OPTIONS = """
+import sys
+from functools import partial
+import torch
+from surefoot.comparison.opt import Opt
+from surefoot.comparison.trial import Trial
+from line_task import trials
+
+class Part:
+    def __init__(self, size):
+        self.size = size
+
+def rise(step, by={by}):
+    return step * by
+
+class Mine(torch.optim.SGD):
+    def __init__(self, params, lr=0.1, option=None):
+        super().__init__(params, lr)
+
+for option in (rise, partial(rise, by=3), Part({by}), {{"names": {{"a", "b", "c"}}}}, [rise], {{"one", "two", "six"}}):
+    arm = Opt(Mine, option=option).arm
+    print(Trial("line", arm, 0, trials("sgd")[0].protocol).key, arm.label)
+"""
+
+
+def test_options_of_any_kind_have_the_same_key_and_label_in_every_process():
+    def told(by, seed):
+        path = os.pathsep.join(sys.path)
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": path}
+        command = [sys.executable, "-c", OPTIONS.format(by=by)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    first, again, other = told(2, 0), told(2, 1), told(4, 0)
+    assert len(first) == 6
+    assert first == again
+    assert " at 0x" not in "".join(first)
+    assert [a == b for a, b in zip(first, other, strict=True)] == [False, False, False, True, False, True]

@@ -1,11 +1,13 @@
 """The bars in a terminal: a resumed trial's time left, and lines that fit."""
 
 import io
+import math
 import time
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
@@ -55,6 +57,30 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     assert len(lines) == 1
     assert "loss 0.5000" in lines[0]
     assert lines[0].rstrip()[-1] != "…"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((0.9, 0.95), "betas=(0.9, 0.95)"),
+        ([0.9, 0.12345], "betas=(0.9, 0.123)"),
+        (None, "betas=None"),
+        (nn.Linear, "betas=Linear"),
+        (True, "betas=True"),
+        ("fast", "betas=fast"),
+    ],
+)
+def test_options_of_any_kind_are_written(trial, value, text):
+    arm = replace(trial.arm, label="A", given={"lr": 0.00012345, "betas": value})
+    assert name_of(replace(trial, arm=arm, purpose="tune"), many=False, longest=60) == f"A (lr=0.000123, {text})"
+
+
+@pytest.mark.parametrize("values", [[math.nan, 0.5, 0.7], [0.5, math.nan, 0.7], [0.7, 0.5, math.nan]])
+def test_an_epoch_without_a_metric_is_not_the_best(trial, values):
+    board = Board([trial])
+    for number, value in enumerate(values, 1):
+        board.observe(trial, events.EpochDone(trial.key, Epoch(number, 1.0, 0.1, 0.1, 0.1, value), (), b""))
+    assert "70.00 %" in board.__rich__().plain
 
 
 def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
@@ -44,13 +44,13 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None
     """The mean of the values with its t interval (95 % unless told); None when there are no values.
 
     Use it for one figure of one optimizer over seeds. Do not compare two optimizers by looking whether their
-    intervals overlap: use `paired_difference`.
+    intervals overlap: use `paired_difference`. Where a value is no number, neither is the mean, and it has no interval.
     """
     if not values:
         return None
     mean = fmean(values)
-    if len(values) == 1:
-        return Interval(mean, None, None, 1)
+    if len(values) == 1 or not isfinite(mean):
+        return Interval(mean, None, None, len(values))
     half = _t_quantile(len(values), level) * stdev(values) / sqrt(len(values))
     return Interval(mean, mean - half, mean + half, len(values))
 

@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from surefoot.comparison import foreign
-from surefoot.comparison.code import code_of, code_of_rule
+from surefoot.comparison.code import code_of, digest, written
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import Space, space
 from surefoot.comparison.user_code import imported, referred, without_references
@@ -73,7 +73,7 @@ class Arm:
         """
         rule = self._made_by
         if not isinstance(rule, Rule):
-            return foreign.build(rule, parameters, self.label, self.given)
+            return foreign.build(rule, parameters, self.label, self.given, self.ranges)
         from surefoot.torch import RuleOptimizer
 
         return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
@@ -110,7 +110,7 @@ def make_arm(
         label = name or _label(made.title, given)
         if is_built_in(made):
             return Arm(label, made.name, convention, hyper, given, ranges)
-        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, code_of_rule(made))
+        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, digest(made))
     kind = foreign.check(optimizer)
     hyper, label = _hyper(kind, "", given, ranges), name or _label(kind.__qualname__, given)
     return Arm(label, foreign.name_of(kind), "", hyper, given, ranges, kind, code_of(kind))
@@ -211,15 +211,17 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
 
 
 def _label(title: str, given: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name}={value}" for name, value in given.items())
+    options = ", ".join(f"{name}={written(value)}" for name, value in given.items())
     return f"{title}({options})" if options else title
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
 
-    Two that only differ in their ranges share the trials of their untuned settings.
+    Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
+    ranges share the trials of their untuned settings.
     """
+    arms = _told_apart(arms)
     for arm, other in combinations(arms, 2):
         if arm.label == other.label:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
@@ -229,3 +231,15 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
                 "one out or change its options."
             )
     return tuple(arms)
+
+
+def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.rule)
+    several = {label for label, found in origins.items() if len(found) > 1}
+    return [
+        replace(arm, label=f"{arm.label} ({arm.convention or arm.rule})") if arm.label in several else arm
+        for arm in arms
+    ]

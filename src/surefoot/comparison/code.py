@@ -9,8 +9,9 @@ bytecode, so after an upgrade a class of the user's is trained anew; that is the
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from importlib.metadata import packages_distributions, version
@@ -23,6 +24,9 @@ from surefoot.rule import Rule
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 METHODS = (FunctionType, staticmethod, classmethod, property)
 
+PLACE = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where an object lies, as Python writes one that has no text of its own: another place in every process."""
+
 Seen = set[Any]
 """What has been read already: things may refer to each other in circles."""
 
@@ -30,18 +34,31 @@ Seen = set[Any]
 def code_of(make: Any) -> str:
     """Return the version of the installed library that a class comes from, or eight digits for the user's own code."""
     module = make.__module__
-    if _installed(module):
-        return _version(module)
-    return _digest(make)
+    return _version(module) if _installed(module) else digest(make)
 
 
-def code_of_rule(rule: Rule) -> str:
-    """Return eight digits for a rule of the user's, whoever wrote what it is made of."""
-    return _digest(rule)
-
-
-def _digest(thing: Any) -> str:
+def digest(thing: Any) -> str:
+    """Return eight digits of what a thing consists of, the same in every process."""
     return hashlib.sha256("\n".join(_parts(thing, set())).encode()).hexdigest()[:8]
+
+
+def written(thing: Any, write: Callable[[Any], str] = str) -> str:
+    """Return how a thing is written in every process alike.
+
+    Python writes a set in an order, and some objects with a place in memory, that change from process to process: a set
+    is sorted, and for the place stands what the object consists of.
+    """
+    match thing:
+        case set() | frozenset():
+            return f"{{{', '.join(sorted(written(part, repr) for part in thing))}}}"
+        case dict():
+            pairs = (f"{written(name, repr)}: {written(value, repr)}" for name, value in thing.items())
+            return f"{{{', '.join(pairs)}}}"
+        case list() | tuple():
+            parts = ", ".join(written(part, repr) for part in thing)
+            return f"[{parts}]" if isinstance(thing, list) else f"({parts}{',' * (len(thing) == 1)})"
+    text, places = PLACE.subn("", write(thing))
+    return f"{text} {digest((thing, getattr(thing, '__dict__', None)))}" if places else text
 
 
 def _installed(module: str) -> bool:

@@ -76,8 +76,15 @@ class Timed:
     cold: float
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed
+@dataclass(frozen=True)
+class Tried:
+    """The optimizer was only tried out, and works."""
+
+    key: str
+
+
+Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed | Tried
 """Anything that a running trial tells."""
 
-End = Finished | Diverged | Failed | Timed
+End = Finished | Diverged | Failed | Timed | Tried
 """What a trial tells last."""

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from surefoot.comparison.code import written
 from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
@@ -72,8 +73,14 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension])
     return {name: _plain(value) for name, value in values.items()}
 
 
-def build(make: Make, parameters: Any, label: str, options: Mapping[str, Any]) -> Any:
-    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given."""
+def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Any:
+    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given.
+
+    What the class has no default for is in the middle of its range, as `hyper` says.
+    """
+    known = _paired(_signature(make)[0])
+    middles = {name: range_.at(0.5) for name, range_ in ranges.items() if known.get(name, MISSING) is MISSING}
+    options = {**middles, **given}
     try:
         return make(parameters, **_torchs(make, options))
     except (TypeError, ValueError) as error:
@@ -140,4 +147,4 @@ def _plain(value: Any) -> Any:
     """Return the value, or how it is written if JSON has no such thing."""
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)

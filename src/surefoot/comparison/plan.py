@@ -19,6 +19,7 @@ from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, 
 from surefoot.comparison.executor import Engine, Executor, open_executor
 from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
+from surefoot.comparison.tried import TriedOut
 from surefoot.comparison.tuned import TUNED, TunedArms
 from surefoot.errors import unknown
 from surefoot.store import Design, Record, Store
@@ -78,7 +79,7 @@ class Plan:
                 tried |= {trial.key for trial in todo}
                 if executor is None:
                     opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
-                    executor = workers.enter_context(opening)
+                    executor = TriedOut(workers.enter_context(opening))
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
                 if self.timings:

@@ -97,7 +97,7 @@ class Request:
             timings = {label: Timing(**times) for label, times in kept.content["timings"].items()}
             return self.plan(Sizing(**kept.content["sizing"]), timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine)
+        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine, self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
         return self.plan(sizing, timings, spent).freeze(store)

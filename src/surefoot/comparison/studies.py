@@ -179,6 +179,7 @@ def study_of(task: Task) -> StudyPlan:
         optimizers=("momentum", "adam", "adabound"),
         epochs=5,
         batch_size=getattr(task, "batch_size", 64),
+        drop_last=getattr(task, "drop_last", False),
         validation=0.1,
         seeds=5,
         trials=8,

@@ -35,6 +35,7 @@ class Trial:
         """Sixteen hexadecimal digits that tell this trial from any other."""
         parts = [self.arm.identity, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]
         parts += [self.purpose] if self.purpose != "measure" else []
+        parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def record(self, environment: Mapping[str, Any]) -> Record:

@@ -6,7 +6,7 @@ Nothing here knows SQLite or a framework, so the three sides meet in this file o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Status = Literal["running", "finished", "diverged", "failed"]
@@ -14,8 +14,8 @@ Status = Literal["running", "finished", "diverged", "failed"]
 ENDED: tuple[Status, ...] = ("finished", "diverged")
 """How a trial ends with a result; one that failed is tried again."""
 
-Purpose = Literal["measure", "tune", "pilot"]
-"""Why a trial is run; a pilot is only timed, and leaves no record."""
+Purpose = Literal["measure", "tune", "pilot", "try"]
+"""Why a trial is run; a pilot is only timed, a try only shows whether the optimizer works: they leave no record."""
 
 Better = Literal["max", "min"]
 """Whether the larger or the smaller value of a metric is the better one."""
@@ -25,17 +25,42 @@ Better = Literal["max", "min"]
 class Metric:
     """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
 
-    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy.
+    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `is_loss` says that it is the
+    loss itself, which then need not be shown twice; a metric of the user's may have the same name.
     """
 
     name: str = "accuracy"
     better: Better = "max"
     share: bool = True
+    is_loss: bool = False
 
     @property
     def sign(self) -> int:
         """1 if larger is better, else -1: a value times its sign is better when it is larger."""
         return 1 if self.better == "max" else -1
+
+    @property
+    def title(self) -> str:
+        """The name as people read it; a metric of the user's that has the name of the loss is told from it."""
+        return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """The metric as the store keeps it; `is_loss` only where name and direction do not tell, as they always did."""
+        found = asdict(self)
+        return found if self.is_loss != _reads_as_loss(found) else {n: found[n] for n in ("name", "better", "share")}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Metric:
+        """The metric that `to_json` wrote; accuracy where nothing was."""
+        return cls(**{"is_loss": _reads_as_loss(found), **found})
+
+
+LOSS = Metric("loss", "min", share=False, is_loss=True)
+"""The metric of a task that is judged by its loss."""
+
+
+def _reads_as_loss(found: Mapping[str, Any]) -> bool:
+    return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
 
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -46,9 +71,10 @@ class Epoch:
     """One epoch of one trial.
 
     `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
-    evaluation is not in it. The training figures are means over the epoch's batches while the weights were moving
-    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch. The
-    metric is the task's (`Record.metric`); a share, such as an accuracy, is a fraction.
+    evaluation, loading examples and a metric of the user's are not in it. The training figures are means over the
+    epoch's batches while the weights were moving (as Keras's `history` has them); the validation figures are taken in
+    evaluation mode at the end of the epoch. The metric is the task's (`Record.metric`); a share, such as an accuracy,
+    is a fraction.
     """
 
     epoch: int
@@ -78,9 +104,10 @@ class Outcome:
     """What is measured once, at the end of a trial, in evaluation mode.
 
     `train_loss` and `train_metric` are of the first images of the training part, as many as the validation part
-    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
-    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights. `engine` is
-    what ran the optimizer's steps, as it tells itself: `cpu`, `gpu`, `eager`; empty where that was not recorded.
+    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step
+    (forward pass, backward pass and the optimizer's step), `optimizer_bytes` the memory of the optimizer's state,
+    `parameters` the number of trainable weights. `engine` is what ran the optimizer's steps, as it tells itself: `cpu`,
+    `gpu`, `eager`; empty where that was not recorded.
     """
 
     test_loss: float
@@ -125,7 +152,7 @@ class Record:
     @property
     def metric(self) -> Metric:
         """The task's metric; accuracy, unless the protocol names another."""
-        return Metric(**self.protocol.get("metric", {}))
+        return Metric.from_json(self.protocol.get("metric", {}))
 
 
 GIVEN_BY_USER = "given by the user"
