@@ -15,7 +15,7 @@ from torch import Tensor
 
 from surefoot.engines.fit import KINDS
 from surefoot.engines.launch import CHUNK, Tables, chunks_of
-from surefoot.engines.layout import is_dense, is_plain
+from surefoot.engines.layout import is_dense
 from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
 
 _READ = {
@@ -62,7 +62,7 @@ def fits(gradient: Tensor) -> bool:
     """Tell whether a gradient is dense memory of the CPU, of a kind that is added up here."""
     if type(gradient) is not Tensor or gradient.device.type != "cpu" or gradient.dtype not in KINDS:
         return False
-    return is_plain(gradient) and is_dense(gradient)
+    return gradient.layout == torch.strided and is_dense(gradient)  # a sign yet to flip does not matter
 
 
 class Norm:
