@@ -99,7 +99,7 @@ def space(
     found = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
     found |= {name: (dimension, GIVEN_BY_USER) for name, dimension in given.items()}
     made = Space({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
-    _check_legal(rule, hyper, made)
+    _check_legal(rule, framework, hyper, made)
     return made
 
 
@@ -170,8 +170,10 @@ def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any])
             )
 
 
-def _check_legal(rule: Rule, hyper: Mapping[str, Any], made: Space) -> None:
-    """Raise `UsageError` if an end of a range is not a value that the rule takes."""
+def _check_legal(rule: Rule, framework: str, hyper: Mapping[str, Any], made: Space) -> None:
+    """Raise `UsageError` if an end of a range is not a value that the rule, as the framework means it, takes."""
     options = {name: value for name, value in hyper.items() if name in rule.defaults}
     for u in (0.0, 1.0):
-        rule.check({**options, **made.at([u] * len(made.dimensions))})
+        end = {**options, **made.at([u] * len(made.dimensions))}
+        rule.check(end)
+        convention(rule, framework).check(rule.name, rule.complete(end))
