@@ -20,7 +20,6 @@ from surefoot.engines import kernels, pointers
 from surefoot.errors import SurefootWarning
 from surefoot.rules import RULES
 
-
 PACKAGE = Path(pointers.__file__).parents[1]
 
 
