@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import inf, isfinite, isnan, nan, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
@@ -21,7 +21,11 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its t interval, 95 % unless told; one seed gives none: `low` and `high` are None."""
+    """A mean over `n` seeds and its t interval, 95 % unless told.
+
+    `low` and `high` are None where there is none: with one seed, and where a value is not finite. The mean of these is
+    not a number.
+    """
 
     mean: float
     low: float | None
@@ -44,12 +48,12 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None
     """The mean of the values with its t interval (95 % unless told); None when there are no values.
 
     Use it for one figure of one optimizer over seeds. Do not compare two optimizers by looking whether their
-    intervals overlap: use `paired_difference`. Where a value is no number, neither is the mean, and it has no interval.
+    intervals overlap: use `paired_difference`.
     """
     if not values:
         return None
-    mean = fmean(values)
-    if len(values) == 1 or not isfinite(mean):
+    mean = fmean(values) if all(map(isfinite, values)) else nan
+    if len(values) == 1 or isnan(mean):
         return Interval(mean, None, None, len(values))
     half = _t_quantile(len(values), level) * stdev(values) / sqrt(len(values))
     return Interval(mean, mean - half, mean + half, len(values))

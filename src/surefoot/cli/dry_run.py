@@ -186,8 +186,8 @@ def _time(forecast: Forecast) -> str:
     workers = min(forecast.study.workers, most)
     return (
         f"Training time: about {_range(*map(duration, forecast.seconds))} with {workers} at a time, by the step times "
-        f"of {len(times)} earlier trials in the store (median {milliseconds(median(times))}); start-up, loading, "
-        "metrics and evaluation come on top."
+        f"of {len(times)} earlier trials in the store (median {milliseconds(median(times))}); start-up and evaluation "
+        "come on top."
     )
 
 
