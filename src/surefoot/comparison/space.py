@@ -172,8 +172,6 @@ def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any])
 
 def _check_legal(rule: Rule, framework: str, hyper: Mapping[str, Any], made: Space) -> None:
     """Raise `UsageError` if an end of a range is not a value that the rule, as the framework means it, takes."""
-    options = {name: value for name, value in hyper.items() if name in rule.defaults}
+    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE}
     for u in (0.0, 1.0):
-        end = {**options, **made.at([u] * len(made.dimensions))}
-        rule.check(end)
-        convention(rule, framework).check(rule.name, rule.complete(end))
+        resolve(rule, framework, {**options, **made.at([u] * len(made.dimensions))})
