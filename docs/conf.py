@@ -12,9 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from pages import shown, write_pages
-
 import surefoot
+from pages import shown, write_pages
 
 project = "Surefoot"
 author = "The Surefoot developers"

@@ -130,7 +130,7 @@ def test_list_shows_what_there_is_to_compare(run):
 
 def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
     stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
-    files = ["--out", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
+    files = ["--report", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
     code, out, err = run("report", "--store", "results.sqlite", *files)
     assert (code, err) == (0, "")
     assert "Test loss using Adagrad: 0." in out
@@ -169,7 +169,7 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
 
     monkeypatch.setenv("COLUMNS", width)
     records = [*article(seeds=3, epochs=2)[:-1], diverged(article(seeds=3, epochs=2)[-1], after=0)]
-    print_result(summarize(records), Path("store"), Path("report"))
+    print_result(summarize(records))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= int(width)
     assert "(mean of 3 seeds)" in out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from surefoot.analysis import wording
-from surefoot.analysis.scale import Scale
 from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
+from surefoot.words import Written
+from surefoot.words.numbers import LOSS
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
@@ -28,11 +28,11 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 
 def figures(trial: Trial, loss: float, metric: float) -> str:
     """Return both figures, or one, where the loss is the metric."""
-    words = f"loss {wording.loss(loss)}"
+    words = f"loss {LOSS(loss)}"
     return words if trial.protocol.metric.name == "loss" else f"{words}, {measured(trial, metric)}"
 
 
 def measured(trial: Trial, value: float) -> str:
     """Return the task's metric with its name: "accuracy 98.02 %"."""
     judged = trial.protocol.metric
-    return f"{judged.name} {Scale(judged).value(value)}"
+    return f"{judged.name} {Written(judged).value(value)}"

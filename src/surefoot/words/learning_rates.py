@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surefoot.analysis.range_window import LEVEL_DECADES, SMOOTHING, Finding, Window
-from surefoot.analysis.wording import seeds
+from surefoot.words.numbers import seeds
 
 DRAWN = (
     f"Each seed's curve is the running median of its training loss over {SMOOTHING:g} decades of learning rate. Line: "
