@@ -15,6 +15,7 @@ from surefoot.analysis import group
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
+from surefoot.errors import SurefootError
 from surefoot.progress.lines import Lines
 from surefoot.report.repeat import command
 from surefoot.store import Store
@@ -137,6 +138,20 @@ def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
     assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.suffix for path in Path("figures").iterdir()} == {".svg", ".png"}
     assert Path("epochs.csv").read_text(encoding="utf-8").count("\n") == 1 + 4 * 2
+
+
+def test_a_report_that_cannot_be_written_leaves_the_result_in_print(run, tmp_path, monkeypatch):
+    stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
+
+    def broken(*_):
+        raise SurefootError("cannot write it")
+
+    monkeypatch.setattr("surefoot.cli.result.write_report", broken)
+    code, out, err = run("report", "--store", "results.sqlite")
+    assert code != 0
+    assert "cannot write it" in err
+    assert "has the highest test accuracy" in out
+    assert "Report:" not in out
 
 
 def test_report_json_is_one_object(run, tmp_path):

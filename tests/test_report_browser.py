@@ -98,10 +98,25 @@ def test_every_chart_is_drawn_and_nothing_sticks_out(opened, name, width, scheme
 
 
 @pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
-def test_the_results_fit_a_wide_screen_and_the_settings_a_phone(opened, name):
-    for width, table in ((1400, "Table of results"), (390, "Table of settings")):
-        box = opened(name, viewport={"width": width, "height": 900}).locator(f'[aria-label="{table}"]')
-        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
+def test_the_results_fit_a_wide_screen_and_every_table_a_phone(opened, name):
+    wide = opened(name, viewport={"width": 1400, "height": 900}).locator('[aria-label="Table of results"]')
+    assert wide.evaluate("box => box.scrollWidth <= box.clientWidth")
+    boxes = opened(name, viewport={"width": 390, "height": 900}).locator(".scroll")
+    assert boxes.count() >= 5
+    for box in boxes.all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), box.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_on_a_phone_the_judged_metric_stands_first_and_every_figure_has_its_name(opened, name):
+    row = opened(name, viewport={"width": 390, "height": 900}).locator(".results tbody tr").first
+    cells = row.locator("td")
+    heights = {cell.get_attribute("data-name"): cell.bounding_box()["y"] for cell in cells.all()}
+    metric = "balanced classification accuracy" if name == "lost.html" else "accuracy"
+    assert min(heights, key=heights.get) == f"Test {metric}"
+    assert row.locator("th").bounding_box()["y"] < min(heights.values())
+    shown = cells.first.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert shown == f'"{cells.first.get_attribute("data-name")}"'
 
 
 @pytest.mark.parametrize("name", ["tuned.html", "lost.html"])

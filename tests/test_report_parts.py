@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import math
 import re
 import time
 from dataclasses import replace
@@ -13,13 +14,14 @@ import vl_convert
 from report_pages import said
 from samples import DESIGN, article, diverged, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
+from surefoot.analysis.intervals import t_interval
 from surefoot.analysis.suites import performance_profiles
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
 from surefoot.report.clocks import steps_per_epoch
 from surefoot.report.documents import latex, markdown
 from surefoot.report.figures import claim_figures, figures, tuning_figures
-from surefoot.report.page import content
+from surefoot.report.page import content, drawn
 from surefoot.report.profile import over_problems
 from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.raw import packed
@@ -171,6 +173,32 @@ def test_long_curves_and_many_lost_trials_are_thinned():
     (curves, *_) = figures(group(lost))
     assert len({row["seed"] for row in curves.spec()["datasets"]["single"]}) == 60
     assert "60 of 100 single trials" in curves.caption
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+@pytest.mark.parametrize("lost", [[-1], [2], range(5)], ids=["last", "middle", "all"])
+def test_a_score_that_is_not_a_number_is_a_gap_in_a_curve(seeds, lost):
+    """As AUROC is where the last batch has one class only."""
+    records = article(seeds)
+    epochs = list(records[seeds - 1].epochs)
+    for place in lost:
+        epochs[place] = replace(epochs[place], validation_metric=math.nan)
+    records[seeds - 1] = replace(records[seeds - 1], epochs=tuple(epochs))
+    summary = summarize(records)
+    rows = figures(summary.arms)[0].spec()["datasets"]["averaged"]
+    mine = [row for row in rows if row["optimizer"] == records[0].label]
+    holes = [place % 5 for place in lost]
+    assert [place for place, row in enumerate(mine) if row["validation_metric_y"] is None] == sorted(holes)
+    assert [place for place, row in enumerate(mine) if "validation_metric_low" not in row] == sorted(holes)
+    assert all(row["validation_loss_y"] is not None for row in mine)
+    assert drawn(summary).keys() >= {"curves-epoch", "generalization"}
+
+
+@pytest.mark.parametrize("values", [[math.nan, 1.0, 2.0], [math.inf, 1.0], [math.inf, -math.inf]])
+def test_a_mean_of_what_is_not_finite_has_no_interval(values):
+    interval = t_interval(values)
+    assert math.isnan(interval.mean)
+    assert (interval.low, interval.high, interval.n) == (None, None, len(values))
 
 
 def test_steps_follow_the_protocol():
