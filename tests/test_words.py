@@ -212,7 +212,7 @@ def test_nobody_takes_a_cell_apart(room):
 
 
 def test_the_analysis_writes_no_sentence():
-    """Four words are a sentence; errors and docstrings are for programmers, and `check` names what it checks."""
+    """Five words are a sentence; errors and docstrings are for programmers, and `check` names what it checks."""
     for path in (Path(surefoot.__file__).parent / "analysis").glob("*.py"):
         if path.name in ("calibration.py", "published.py"):
             continue
@@ -221,7 +221,7 @@ def test_the_analysis_writes_no_sentence():
         spoken |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
-                assert sum(map(str.isalpha, node.value.split())) < 4, f"{path.name}: {node.value!r}"
+                assert sum(map(str.isalpha, node.value.split())) < 5, f"{path.name}: {node.value!r}"
 
 
 def test_a_column_is_one_entry_and_stands_everywhere(monkeypatch, capsys):
