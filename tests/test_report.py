@@ -5,7 +5,6 @@ import errno
 import json
 import re
 import shlex
-import time
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +23,7 @@ from surefoot.report.repeat import command
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.store.records import Epoch
 from surefoot.words import as_json, notes, table, verdict_text
+from work import work
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -48,8 +48,13 @@ def without_bundle(page):
     return page.replace(max(scripts, key=len), "") if scripts else page
 
 
-def test_page_refers_to_nothing_outside_itself():
-    page = drawn(article(2))
+@pytest.fixture(scope="module")
+def page():
+    """The page of a plain study, as it is written."""
+    return drawn(article(2))
+
+
+def test_page_refers_to_nothing_outside_itself(page):
     for tag, attributes in Tags(page).found:
         assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
         assert not {"src", "srcset", "action", "data"} & set(attributes)
@@ -66,8 +71,7 @@ def test_page_forbids_itself_the_network():
     assert "http" not in policy
 
 
-def test_bundle_is_small_and_loads_nothing_by_itself():
-    page = drawn(article())
+def test_bundle_is_small_and_loads_nothing_by_itself(page):
     assert len(page) < 2_000_000
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert not re.search(r"import\s*\(|importScripts|new Worker", max(scripts, key=len))
@@ -108,8 +112,7 @@ def test_page_shows_the_numbers_of_the_summary():
             assert all(part in text for part in (*cell.lines, *cell.below))
 
 
-def test_verdict_comes_before_the_table_and_the_figures():
-    page = drawn(article())
+def test_verdict_comes_before_the_table_and_the_figures(page):
     assert page.index('class="verdict"') < page.index("<table") < page.index("<figure")
 
 
@@ -235,12 +238,9 @@ def test_infinite_losses_of_a_diverging_trial_do_not_stretch_the_axis():
     assert spec["concat"][1]["layer"][0]["encoding"]["y"]["scale"]["domain"][1] < 10
 
 
-def test_a_large_study_is_quick():
-    records = study(8, 20)
-    drawn([trial()])  # the bundle is made once
-    start = time.perf_counter()
-    drawn(records)
-    assert time.perf_counter() - start < 5  # 1 s on two idle cores
+def test_a_large_study_costs_no_more_than_its_trials():
+    small, large = (work(drawn, study(3, seeds)) for seeds in (2, 16))
+    assert large < 6 * small
 
 
 def test_report_replaces_a_file_whole(tmp_path):

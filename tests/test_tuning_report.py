@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 from dataclasses import replace
 
 import pytest
@@ -25,6 +24,7 @@ from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings,
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.tuning import how_tuned
 from surefoot.words.tuning_tables import ledger
+from work import work
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -421,16 +421,18 @@ def test_the_command_that_repeats_a_tuned_study_names_the_optimizers_once():
     assert "--trials" in command
 
 
-def test_a_long_search_is_quick_to_summarize():
+def test_a_long_search_costs_no_more_than_its_trials():
     (one,) = search((1e-3, 0.9))
-    records = [
-        replace(one, key=str(i), hyper={**one.hyper, "lr": 1e-3 + 1e-5 * i}, epochs=(at(one, 0.8 + 1e-4 * i),))
-        for i in range(1000)
-    ]
-    start = time.perf_counter()
-    (row,) = tunings(records)
-    assert time.perf_counter() - start < 5  # 0.3 s on two cores
+
+    def long(trials):
+        return [
+            replace(one, key=str(i), hyper={**one.hyper, "lr": 1e-3 + 1e-5 * i}, epochs=(at(one, 0.8 + 1e-4 * i),))
+            for i in range(trials)
+        ]
+
+    (row,) = tunings(long(1000))
     assert len(row.curve.mean) == row.trials == 1000
+    assert work(tunings, long(1000)) < 12 * work(tunings, long(100))
 
 
 def test_a_search_stays_together_under_the_newest_name_of_its_choice():

@@ -7,6 +7,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def only(records, purpose):
     return [r for r in records if r.purpose == purpose]
 
 
+@cache
 def studies():
     """One study for each sentence, by what is the matter with it."""
     close, far = scored("close", [0.981]), scored("far", [0.9])
