@@ -97,7 +97,6 @@ def test_our_own_names_are_understood():
         (lambda: ours.adam.by("jax"), "unknown convention 'jax'"),
         (lambda: ours.adam(1e-2, key=0), "jax.random.key"),
         (lambda: ours.adabound(1e-2, base_lr=-1.0), "base_lr=-1.0 is not allowed"),
-        (lambda: ours.sgd(1e-2, nesterov=True), "needs momentum above 0"),
         (lambda: ours.factory(ours.adam), "is not a rule"),
     ],
 )

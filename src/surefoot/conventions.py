@@ -9,7 +9,7 @@ A rule that a framework lacks is given the form that its family has there, and `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot.errors import UsageError, unknown
@@ -24,7 +24,9 @@ class Convention:
 
     `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
     its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
-    `switches` the form of the formula, `note` what a user should know.
+    `switches` the form of the formula, `note` what a user should know. `limits` has the highest value that the
+    framework takes where that is lower than the rule's own, `needs` the switches that it refuses without another
+    hyperparameter.
     """
 
     call: str
@@ -32,6 +34,17 @@ class Convention:
     defaults: Mapping[str, float]
     switches: Mapping[str, bool] = field(default_factory=dict)
     note: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, rule: str, hyper: Mapping[str, Any]) -> None:
+        """Raise `UsageError` for values that the rule could take and the framework does not."""
+        for name, most in self.limits.items():
+            if hyper[name] > most:
+                raise UsageError(f"{rule}: {name}={hyper[name]!r} is not allowed: {self.call} takes up to {most:g}.")
+        for name, other in self.needs.items():
+            if hyper[name] and not hyper[other]:
+                raise UsageError(f"{rule}: {name}=True needs {other} above 0; given {other}={hyper[other]!r}.")
 
 
 _TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
@@ -43,6 +56,7 @@ _BETAS_KERAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
 _BETAS_OPTAX = {"beta1": "b1", "beta2": "b2", "eps": "eps"}
 _BETAS = {"beta1": 0.9, "beta2": 0.999}
 _DECOUPLED = {"decoupled": True}
+_LOOKS_AHEAD = {"nesterov": "momentum"}
 _BOUND = {"final_lr": "final_lr", "gamma": "gamma"}
 _BOUND_DEFAULTS = {"final_lr": 0.1, "gamma": 1e-3}
 
@@ -52,6 +66,7 @@ _SGD = {
         {**_TORCH, "momentum": "momentum", "dampening": "dampening"},
         {"lr": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0},
         note="dampening does not act on the first gradient",
+        needs=_LOOKS_AHEAD,
     ),
     "keras": Convention(
         "keras.optimizers.SGD",
@@ -59,6 +74,7 @@ _SGD = {
         {"lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0},
         {"lr_in_buffer": True, **_DECOUPLED},
         "the velocity holds steps: a change of the learning rate acts with delay",
+        limits={"momentum": 1.0},
     ),
     "optax": Convention("optax.sgd", {**_OPTAX, "momentum": "momentum"}, {"momentum": 0.0}),
     "paper": Convention(
@@ -67,6 +83,7 @@ _SGD = {
         {"momentum": 0.0},
         {"lr_in_buffer": True},
         "Sutskever et al. 2013: the velocity holds steps",
+        needs=_LOOKS_AHEAD,
     ),
 }
 
@@ -254,9 +271,7 @@ _ADABOUND = {
 
 def _with(table: Mapping[str, Convention], **defaults: float) -> dict[str, Convention]:
     """Return a family's conventions with other defaults: the variant is a setting there, not a class."""
-    return {
-        name: Convention(c.call, c.names, {**c.defaults, **defaults}, c.switches, c.note) for name, c in table.items()
-    }
+    return {name: replace(c, defaults={**c.defaults, **defaults}) for name, c in table.items()}
 
 
 CONVENTIONS: dict[str, dict[str, Convention]] = {
@@ -313,7 +328,9 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, An
         )
     hyper = {name: value for name, value in known.items() if name in ours.defaults}
     ours.check(hyper)
-    return {**ours.complete(hyper)}
+    values = ours.complete(hyper)
+    meaning.check(rule, values)
+    return values
 
 
 def shown(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
