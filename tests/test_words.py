@@ -21,12 +21,14 @@ from surefoot.report.documents import latex, markdown
 from surefoot.report.page import content, html
 from surefoot.store.records import Metric
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.arrivals import arrival_table
 from surefoot.words.cells import of
 from surefoot.words.learning_rates import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
+from surefoot.words.pairs import MATRIX, TIE
 from surefoot.words.results import COLUMNS
 from surefoot.words.suite import suite_notes
 from surefoot.words.tuning import PRINTED_CAPTION
-from surefoot.words.tuning_tables import ledger
+from surefoot.words.tuning_tables import cumulative_table, ledger
 
 GOLDEN = Path(__file__).parent / "golden" / "sentences.md"
 
@@ -180,7 +182,7 @@ def sentences() -> Iterator[str]:
         suite = summarize_suite({one: summarize(found) for one, found in records.items()})
         yield from ("", f"## suite: {name}", "", *suite_notes(suite))
     below = (caption for name in ("few seeds", "one run", "tuned", "a perplexity") for caption in captions(name))
-    yield from ("", "## below tables", "", *dict.fromkeys(below), PRINTED_CAPTION)
+    yield from ("", "## below tables", "", *dict.fromkeys(below), PRINTED_CAPTION, TIE, MATRIX)
     yield from ("", "## a range test", "", what_it_is(2, 100, (1e-6, 1.0), 3.0), DRAWN, IS_NOT, TO_USE)
     yield from (f"- {why}" for why in REASONS.values())
 
@@ -188,8 +190,8 @@ def sentences() -> Iterator[str]:
 def captions(name: str) -> Iterator[str]:
     """What stands below the page's tables."""
     summary = summarize(studies()[name])
-    tables = [table(summary, "page"), *([ledger(summary)] if summary.tuning else [])]
-    yield from (caption for one in tables for caption in one.captions)
+    tables = [table(summary, "page"), arrival_table(summary), ledger(summary), cumulative_table(summary)]
+    yield from (caption for one in tables if one for caption in one.captions)
 
 
 def golden() -> str:

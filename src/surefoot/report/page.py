@@ -31,11 +31,11 @@ from surefoot.report.figures import claim_figures, figures, tuning_figures, tuni
 from surefoot.report.raw import left_out, packed
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import repeat
-from surefoot.report.survival import arrival_cells
 from surefoot.report.theme import Style, dark_partners, styles
-from surefoot.words import Written, notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.arrivals import arrival_table
 from surefoot.words.numbers import numbers_in_words
-from surefoot.words.pairs import compared, matrix, ties_in_words
+from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
 from surefoot.words.results import setting
 from surefoot.words.tuning import how_tuned
 from surefoot.words.tuning_tables import cumulative_table, ledger
@@ -90,10 +90,10 @@ def content(summary: Summary) -> dict[str, Any]:
         "results": table(summary, "page"),
         "order": sorted(range(len(arms)), key=lambda place: _height(summary.rows[place], summary)),
         "remarks": [_remarks(row, summary) for row in summary.rows],
-        "several": any(row.n > 1 for row in summary.rows),
-        "targets": [Written(metric).target(one.target) for one in summary.arrivals],
-        "arrivals": [arrival_cells(summary.arrivals, row.label) for row in summary.rows],
+        "arrivals": arrival_table(summary),
+        "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
+        "matrix_caption": MATRIX.format(metric=metric.name),
         "tuning_warnings": tuning_warnings(summary),
         "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",
         "ledger": ledger(summary),

@@ -24,6 +24,11 @@ What = Literal["train_loss", "validation_loss", "test_loss", "train_metric", "va
 
 HEADER = ("Published", "Figure", "Epoch", "Published value", "Ours", "Source")
 
+CAPTION = (
+    "Drawn with the curves above. Ours is the mean over the seeds [95 % interval] at the same epoch; where we did not "
+    "test at that epoch, our validation figure stands in its place, and says so."
+)
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -77,7 +82,7 @@ def reference_table(references: Sequence[Reference], arms: Sequence[Arm], metric
     """A row for each published value with ours at that epoch beside it; None where nothing was published."""
     by_label = {arm.label: arm for arm in arms}
     rows = [row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), metric)]
-    return plain_table(HEADER, rows) if rows else None
+    return plain_table(HEADER, rows, CAPTION) if rows else None
 
 
 def _rows(one: Reference, arm: Arm | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:

@@ -21,9 +21,7 @@ from surefoot.report.scales import linear_axis
 from surefoot.report.theme import Style
 from surefoot.report.thin import LINE, thinned
 from surefoot.store.records import Metric
-from surefoot.words import Text, Written
-from surefoot.words.cells import text
-from surefoot.words.numbers import DURATION, MISSING, PLAIN, Unit
+from surefoot.words import Written
 
 CAPTION = (
     "The share of each optimizer's trials that have not yet reached a validation {metric}, one panel for each target "
@@ -73,33 +71,6 @@ def ends_of(arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
         for arm in arms
         if (told := [trial for trial in arm.judged if trial.epochs])
     }
-
-
-def arrival_cells(arrivals: Sequence[Arrivals], label: str) -> list[Text]:
-    """When one optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
-    return [_cell(one, label) for one in arrivals]
-
-
-def _cell(one: Arrivals, label: str) -> Text:
-    epochs = one.epochs.get(label)
-    if epochs is None:
-        return text(MISSING)
-    count = f"{epochs.reached} of {epochs.of} arrived"
-    if epochs.median is None:
-        return text("not reached" if epochs.reached == 0 else "later than seen", count)
-    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps else ()
-    seconds = one.seconds[label]
-    time = () if seconds.median is None else (f"{DURATION(seconds.median)}{_bounds(seconds, DURATION)}",)
-    unit = "epoch" if epochs.median == 1 else "epochs"
-    return text(f"{epochs.median:g} {unit}{_bounds(epochs, PLAIN)}", *time, *steps, count)
-
-
-def _bounds(way: Survival, write: Unit) -> str:
-    """The interval of a median; its upper end is not known where all the rest arrived at once."""
-    if way.of < 2 or way.median_low is None:
-        return ""
-    low, high = way.median_low, way.median_high
-    return f" [{write(low)}, …]" if high is None else f" {write.bounds(low, high)}"
 
 
 def _by(one: Arrivals, clock: Clock) -> Mapping[str, Survival]:

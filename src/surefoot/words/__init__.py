@@ -5,8 +5,8 @@ verdict         what the seeds allow to say    warnings        reasons to doubt 
 tuning          how optimizers were tuned      notes           how to read the numbers
 cells           cells, columns and tables      results         the columns of the result table
 pairs           every optimizer with each      tuning_tables   tuning in print, and the ledger
-suite           several studies at once        learning_rates  what a range test shows
-as_json         all of a study for programs
+arrivals        when targets were reached      suite           several studies at once
+learning_rates  what a range test shows        as_json         all of a study for programs
 """
 
 from surefoot.words.as_json import as_json

@@ -173,10 +173,10 @@ def tabulate(columns: Sequence[Column[Row]], rows: Sequence[Row], summary: Summa
     )
 
 
-def plain_table(header: Sequence[str], rows: Iterable[Sequence[AnyCell | str]]) -> Table:
+def plain_table(header: Sequence[str], rows: Iterable[Sequence[AnyCell | str]], *captions: str) -> Table:
     """A table of which every column is always there; words may stand for their cell."""
     made = (tuple(text(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
-    return Table(tuple(header), tuple(made))
+    return Table(tuple(header), tuple(made), captions)
 
 
 def _said(words: str | Callable[[Summary], str], summary: Summary) -> str:

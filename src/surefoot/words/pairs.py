@@ -17,6 +17,18 @@ from surefoot.words.scale import Written
 
 Standing = Literal["better", "worse", "tie", "not settled"]
 
+TIE = "Not distinguishable:"
+"""What stands before a group of optimizers of which no two were told apart."""
+
+MATRIX = (
+    "Test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p, adjusted (Holm) for "
+    "all pairs of its family; and in how many seeds the row beats the column (ties half; a seed that diverged is "
+    "beaten by all). What to see: a cell is marked better or worse only where p is at most 0.05; all others are ties, "
+    "or not settled with fewer than 5 seeds. Families are the tuned, the untuned, and each tuned with its own untuned; "
+    "a dot stands where two are not compared."
+)
+"""What stands above the matrix."""
+
 
 @dataclass(frozen=True)
 class Duel:

@@ -21,6 +21,11 @@ SCALES = {"log": "log", "log of 1 - x": "log of 1 − x", "linear": "linear"}
 ENDS = ("diverged", "failed", "unfinished")
 """How a trial of a search can end without a result; the first is told even where there is none."""
 
+CUMULATIVE = (
+    "The mean height of the curve above: where small budgets count most (CPE), all alike (CPU), and large ones most "
+    "(CPL)."
+)
+
 
 def tuning_table(summary: Summary) -> Table | None:
     """What tuning tried, chose and gained, a row per tuned optimizer; None where nothing was tuned."""
@@ -40,7 +45,8 @@ def cumulative_table(summary: Summary) -> Table | None:
         for row in summary.tuning
         if (one := row.cumulative)
     ]
-    return plain_table(("Optimizer", "Early (CPE)", "Uniform (CPU)", "Late (CPL)"), rows) if rows else None
+    head = ("Optimizer", "Early (CPE)", "Uniform (CPU)", "Late (CPL)")
+    return plain_table(head, rows, CUMULATIVE) if rows else None
 
 
 def _count(end: str) -> Column[TuningRow]:
