@@ -231,6 +231,15 @@ def test_short_weights_go_as_optax_s_within_their_own_digits(case, dtype):
     np.testing.assert_allclose(*(np.asarray(m, "float32") for m in moves), rtol=16 * float(jnp.finfo(dtype).eps))
 
 
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_weights_in_8_bits_keep_their_kind_and_their_state_is_float32(dtype):
+    params = jnp.ones(3, dtype)
+    moves = [o.update(params, o.init(params), params)[0] for o in (ours.sgd(0.5), optax.sgd(0.5))]
+    assert moves[0].dtype == moves[1].dtype == params.dtype
+    np.testing.assert_array_equal(*(np.asarray(m, "float32") for m in moves))
+    assert ours.adam(0.5).init(params).slots["v"].dtype == jnp.float32
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_extra_arguments_are_let_through(case):
     params = normal(2)

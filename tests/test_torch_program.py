@@ -10,6 +10,8 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
+from surefoot.engines import team
+from surefoot.torch import watch
 from surefoot.torch.program import Program
 from torch_runs import check_same, drive, params_of
 
@@ -54,6 +56,15 @@ def count_layouts(optimizer, steps: int = 1) -> int:
     return made.call_count
 
 
+@pytest.fixture(params=["its own guards", "a torch that has moved them"])
+def guarded(request, monkeypatch):
+    """What looks at tensors is torch's; where this torch has it no more, it is Python."""
+    if request.param != "its own guards":
+        monkeypatch.setattr(watch, "guards", None)
+        monkeypatch.setattr(team, "ADDRESS_OF", 0)
+
+
+@pytest.mark.usefixtures("guarded")
 def test_usual_steps_are_laid_out_once():
     assert count_layouts(surefoot.torch.Adam(params()), steps=5) == 1
 
@@ -171,6 +182,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.usefixtures("guarded")
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_a_user_changes_is_noticed(change):
     """The step on old tables equals that of an optimizer which has none."""

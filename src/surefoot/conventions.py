@@ -24,9 +24,8 @@ class Convention:
 
     `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
     its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
-    `switches` the form of the formula, `note` what a user should know. `limits` has the highest value that the
-    framework takes where that is lower than the rule's own, `needs` the switches that it refuses without another
-    hyperparameter.
+    `switches` the form of the formula, `note` what a user should know, `limits` the highest value that the framework
+    takes where that is lower than the rule's own.
     """
 
     call: str
@@ -35,16 +34,12 @@ class Convention:
     switches: Mapping[str, bool] = field(default_factory=dict)
     note: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
-    needs: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, rule: str, hyper: Mapping[str, Any]) -> None:
         """Raise `UsageError` for values that the rule could take and the framework does not."""
         for name, most in self.limits.items():
             if hyper[name] > most:
                 raise UsageError(f"{rule}: {name}={hyper[name]!r} is not allowed: {self.call} takes up to {most:g}.")
-        for name, other in self.needs.items():
-            if hyper[name] and not hyper[other]:
-                raise UsageError(f"{rule}: {name}=True needs {other} above 0; given {other}={hyper[other]!r}.")
 
 
 _TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
@@ -56,7 +51,6 @@ _BETAS_KERAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
 _BETAS_OPTAX = {"beta1": "b1", "beta2": "b2", "eps": "eps"}
 _BETAS = {"beta1": 0.9, "beta2": 0.999}
 _DECOUPLED = {"decoupled": True}
-_LOOKS_AHEAD = {"nesterov": "momentum"}
 _BOUND = {"final_lr": "final_lr", "gamma": "gamma"}
 _BOUND_DEFAULTS = {"final_lr": 0.1, "gamma": 1e-3}
 
@@ -66,7 +60,6 @@ _SGD = {
         {**_TORCH, "momentum": "momentum", "dampening": "dampening"},
         {"lr": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0},
         note="dampening does not act on the first gradient",
-        needs=_LOOKS_AHEAD,
     ),
     "keras": Convention(
         "keras.optimizers.SGD",
@@ -83,7 +76,6 @@ _SGD = {
         {"momentum": 0.0},
         {"lr_in_buffer": True},
         "Sutskever et al. 2013: the velocity holds steps",
-        needs=_LOOKS_AHEAD,
     ),
 }
 
@@ -305,13 +297,14 @@ def convention(rule: str, framework: str) -> Convention:
     return CONVENTIONS[rule][framework]
 
 
-def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(rule: str, framework: str, given: Mapping[str, Any], *, idle: bool = False) -> dict[str, Any]:
     """Return a value for every hyperparameter of `rule`: the user's, else the convention's, else the rule's own.
 
     Args:
         rule: the rule's name.
         framework: `torch`, `keras`, `optax` or `paper`.
         given: the user's options, in our spelling or the framework's.
+        idle: take a switch that has nothing to act on, as is `nesterov` without momentum.
 
     Raises:
         UsageError: an unknown name (close matches are named), a value out of range, one hyperparameter given under
@@ -330,6 +323,8 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, An
     ours.check(hyper)
     values = ours.complete(hyper)
     meaning.check(rule, values)
+    if values.get("nesterov") and not values["momentum"] and not idle:
+        raise UsageError(f"{rule}: nesterov=True needs momentum above 0; given momentum={values['momentum']!r}.")
     return values
 
 

@@ -117,20 +117,22 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable and its slots one step of the rule; of a sparse gradient, its rows."""
-        index, part, rows = self._get_variable_index(variable), sparse(gradient), None
+        index, rows = self._get_variable_index(variable), None
         copy = self._copies[index]
-        if part and copy is None:
-            rows, gradient = summed(*part)
-        elif part:
-            gradient = widened(gradient)
+        if part := sparse(gradient):
+            rows, gradient = summed(*part) if copy is None else (None, widened(gradient))
         made = self._updated(gradient, variable, learning_rate, rows)
         new = [(getattr(self, f"_slot_{slot}")[index], value) for slot, value in made.state.items()]
-        new += [(copy, made.weight)] if copy is not None else []
-        new += [(variable, ops.cast(made.weight, variable.dtype))]
+        if copy is not None:
+            new.append((copy, made.weight))
+        self._write([*new, (variable, ops.cast(made.weight, variable.dtype))], rows, gradient)
+
+    def _write(self, new: Sequence[tuple[Any, Any]], rows: Any, gradient: Any) -> None:
+        """Give variables their new values, or some rows of them, each in memory of its own."""
         taken = [gradient]
-        for target, value in new:
+        for variable, value in new:
             apart = ops.copy(value) if any(value is other for other in taken) else value
-            self.assign(target, apart if rows is None else written(target, rows, apart))
+            self.assign(variable, apart if rows is None else written(variable, rows, apart))
             taken.append(apart)
 
     def _updated(self, gradient: Any, variable: Any, learning_rate: Any, rows: Any = None) -> Update:

@@ -37,7 +37,8 @@ def is_complex(dtype: Any) -> bool:
 
 def kind(dtype: Any) -> Any:
     """Return the real numbers in which weights of this kind are computed: float32 at least."""
-    return jnp.promote_types(jnp.finfo(dtype).dtype, jnp.float32)
+    own_kind = jnp.finfo(dtype).dtype
+    return own_kind if own_kind.itemsize >= 4 else jnp.dtype("float32")
 
 
 def fitted(value: Any, dtype: Any) -> Any:

@@ -115,10 +115,8 @@ class _Transformation:
     def _kept(self, slot: str, dtype: Any) -> Any:
         """Return the kind of numbers in which a slot of leaves of this kind is kept."""
         kept = self.kept.get(slot, kind(dtype))
-        return jnp.promote_types(kept, jnp.complex64) if self._is_plane(slot, dtype) else kept
-
-    def _is_plane(self, slot: str, dtype: Any) -> bool:
-        return is_complex(dtype) and slot not in self.rule.positive
+        is_plane = is_complex(dtype) and slot not in self.rule.positive
+        return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
 
     def _check(self, state: Any) -> None:
         """Raise unless a state is what this rule keeps."""
@@ -140,9 +138,9 @@ class _Transformation:
         **extra: Any,  # noqa: ARG002  other transformations' arguments
     ) -> tuple[Any, RuleState]:
         """Return what is to be added to the weights, and the new state."""
+        self._check(state)
         if params is None and (self.hyper.fixed["weight_decay"] or state.key is not None):
             raise UsageError(f"{self.rule.name}: weight decay and random rounding need the weights: give params.")
-        self._check(state)
         gradients, structure = flatten(updates)
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
