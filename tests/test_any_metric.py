@@ -3,24 +3,26 @@
 import json
 from dataclasses import asdict, replace
 from math import nan
-from pathlib import Path
 from statistics import fmean
 
 import pytest
 from scipy import stats
 
 from samples import PROTOCOL, trial
-from surefoot.analysis import group, pair_table, summarize, table, tuning_table
+from surefoot.analysis import group, summarize
 from surefoot.analysis.budget_curve import expected_best
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
-from surefoot.analysis.wording import milliseconds, significant
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
 from surefoot.store.records import LOSS, Metric
+from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
+from surefoot.words.numbers import MILLISECONDS, significant
+from surefoot.words.pairs import pair_table
+from surefoot.words.verdict import verdict_sentences
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
@@ -59,14 +61,14 @@ def test_where_less_is_better_the_lowest_wins():
     assert (verdict.best, verdict.behind) == ("b", ("a",))
     gaps = [x - y for x, y in zip(HIGH, LOW, strict=True)]
     low, high = stats.t.interval(0.95, 6, loc=fmean(gaps), scale=stats.sem(gaps))
-    assert verdict.text == (
+    assert verdict_text(summary) == (
         f"b has the lowest mean test perplexity (30.329, 7 seeds), ahead of a by {fmean(gaps):.1f} "
         f"[{low:.2f}, {high:.1f}]."
     )
     assert (row.difference.mean, row.p, row.test) == (pytest.approx(fmean(gaps)), 2 / 2**7, "permutation")
     assert row.wins.value == 0, "a is never better"
     assert summary.groups == (("b",), ("a",))
-    assert pair_table(summary).rows[0][1].startswith("+10.2 [")
+    assert pair_table(summary).texts[0][2].startswith("+10.2")
 
 
 def test_the_sign_of_the_metric_is_all_that_turns_the_verdict():
@@ -80,11 +82,12 @@ def test_the_sign_of_the_metric_is_all_that_turns_the_verdict():
 
 
 def test_one_run_of_a_metric_without_yardstick_settles_nothing():
-    verdict = summarize([*records_of(PERPLEXITY, "a", [40.0]), *records_of(PERPLEXITY, "b", [30.0])]).verdict
+    summary = summarize([*records_of(PERPLEXITY, "a", [40.0]), *records_of(PERPLEXITY, "b", [30.0])])
+    verdict = summary.verdict
     assert (verdict.best, verdict.ties, verdict.open, verdict.behind) == ("b", (), ("a",), ())
     assert verdict.yardstick is None
-    assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict.text
-    assert "One run cannot settle anything" in verdict.text
+    assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict_text(summary)
+    assert "One run cannot settle anything" in verdict_text(summary)
 
 
 def test_one_run_of_an_error_has_the_yardstick_of_a_share():
@@ -96,10 +99,8 @@ def test_one_run_of_an_error_has_the_yardstick_of_a_share():
 
 def test_few_seeds_say_what_they_assume_and_many_do_not():
     def text(seeds):
-        return judge(
-            group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])),
-            Scale(PERPLEXITY),
-        ).text
+        arms = group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds]))
+        return " ".join(verdict_sentences(judge(arms, Scale(PERPLEXITY)), Scale(PERPLEXITY)))
 
     assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
     assert "normally" not in text(6)
@@ -178,7 +179,7 @@ def test_tuning_by_a_metric_of_which_less_is_better():
     assert (row.divergence.hits, row.divergence.of) == (1, 4)
     assert row.gain.mean == pytest.approx(4.0), "five, four and three fewer"
     assert tuning_table(summary).header[-1] == "Gain"
-    assert tuning_table(summary).rows[0][-1].startswith("+4.00 [")
+    assert tuning_table(summary).texts[0][-1].startswith("+4.00 [")
 
 
 def test_sensitivity_needs_the_learning_rate_alone():
@@ -190,7 +191,7 @@ def test_sensitivity_needs_the_learning_rate_alone():
 
 def test_no_configuration_that_beats_guessing_is_warned_of():
     def warned(metric, scores, chance):
-        return summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)).warnings
+        return warnings(summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)))
 
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
     assert warning.startswith("No configuration of a beat the 10.00 % of guessing (the best reached 10.40 %)")
@@ -211,9 +212,9 @@ def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
     momentum = arm("Momentum tuned", "sgd", {"lr": 0.1, "momentum": 0.9}, 0.1)
     adam = arm("Adam tuned", "adam", {"lr": 0.01}, 0.2)
     tuning = [replace(r[0], key=r[0].label, seed=99, purpose="tune") for r in (momentum, adam)]
-    (warning,) = summarize([*momentum, *adam, *tuning]).warnings
+    (warning,) = warnings(summarize([*momentum, *adam, *tuning]))
     assert warning.startswith("Adam tuned lost to Momentum tuned on training loss")
-    assert summarize([*momentum, *adam]).warnings == (), "untuned, it says nothing"
+    assert warnings(summarize([*momentum, *adam])) == (), "untuned, it says nothing"
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
@@ -226,7 +227,7 @@ def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
     drawn = [row.get("validation_metric_y") for row in rows]
     assert [place for place, height in enumerate(drawn) if height is None] == [epoch]
     assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
-    page = write_report(records, tmp_path / "report.html").read_text()
+    page = write_report(summarize(records), tmp_path / "report.html").read_text()
     assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
 
 
@@ -238,7 +239,7 @@ def test_metrics_are_not_mixed():
 def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
     summary = summarize([*records_of(LOSS, "a", LOW), *records_of(LOSS, "b", HIGH)])
     assert [name for name in table(summary).header if "gap" in name or "Test" in name] == ["Test loss", "Loss gap"]
-    content = json.loads(json.dumps(summary.to_json(), allow_nan=False))
+    content = json.loads(json.dumps(as_json(summary), allow_nan=False))
     assert content["metric"] == {"name": "loss", "better": "min", "share": False}
     assert "accuracy" not in json.dumps(content)
 
@@ -259,14 +260,16 @@ def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
 )
 def test_three_significant_digits(value, text):
     assert significant(value) == text
-    assert milliseconds(value / 1000) == f"{text} ms"
+    assert MILLISECONDS(value / 1000) == f"{text} ms"
 
 
 def test_the_scale_of_a_share_and_of_anything_else():
     share, other = Scale(), scale_of(records_of(PERPLEXITY, "a", [1.0])[0])
-    assert (share.value(0.98024), share.size(0.0007), share.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
-    assert (other.value(30.3286), other.size(0.5), other.signed(0.5)) == ("30.329", "0.500", "+0.500")
-    assert (share.target(0.985), other.target(21.6)) == ("98.5 %", "21.6")
+    one, two = Written(share.metric), Written(other.metric)
+    assert (one.value(0.98024), one.size(0.0007), one.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
+    assert (two.value(30.3286), two.size(0.5), two.signed(0.5)) == ("30.329", "0.500", "+0.500")
+    assert (one.target(0.985), two.target(21.6)) == ("98.5 %", "21.6")
+    assert (one.difference.bounds(-0.001, 0.002), two.signed.bounds(1, 2)) == ("[−0.10, 0.20]", "[+1.00, +2.00]")
     assert (share.resolution, other.resolution) == (1e-4, 0)
     assert (share.best([1, 2]), other.best([1, 2]), other.worst([1, 2])) == (2, 1, 2)
 
@@ -275,7 +278,7 @@ def test_the_scale_of_a_share_and_of_anything_else():
 def test_the_terminal_shows_any_metric_in_80_columns(monkeypatch, capsys, metric):
     monkeypatch.setenv("COLUMNS", "80")
     points = [(1e-4, 0.6), (1e-3, 0.4), (1e-2, 0.42)]
-    print_result(summarize(search(metric, points)), Path("store"), Path("report"))
+    print_result(summarize(search(metric, points)))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert f"test {metric.name}" in out

@@ -15,6 +15,7 @@ from surefoot.analysis import group
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
+from surefoot.errors import SurefootError
 from surefoot.progress.lines import Lines
 from surefoot.report.repeat import command
 from surefoot.store import Store
@@ -130,13 +131,27 @@ def test_list_shows_what_there_is_to_compare(run):
 
 def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
     stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
-    files = ["--out", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
+    files = ["--report", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
     code, out, err = run("report", "--store", "results.sqlite", *files)
     assert (code, err) == (0, "")
     assert "Test loss using Adagrad: 0." in out
     assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.suffix for path in Path("figures").iterdir()} == {".svg", ".png"}
     assert Path("epochs.csv").read_text(encoding="utf-8").count("\n") == 1 + 4 * 2
+
+
+def test_a_report_that_cannot_be_written_leaves_the_result_in_print(run, tmp_path, monkeypatch):
+    stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
+
+    def broken(*_):
+        raise SurefootError("cannot write it")
+
+    monkeypatch.setattr("surefoot.cli.result.write_report", broken)
+    code, out, err = run("report", "--store", "results.sqlite")
+    assert code != 0
+    assert "cannot write it" in err
+    assert "has the highest test accuracy" in out
+    assert "Report:" not in out
 
 
 def test_report_json_is_one_object(run, tmp_path):
@@ -169,7 +184,7 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
 
     monkeypatch.setenv("COLUMNS", width)
     records = [*article(seeds=3, epochs=2)[:-1], diverged(article(seeds=3, epochs=2)[-1], after=0)]
-    print_result(summarize(records), Path("store"), Path("report"))
+    print_result(summarize(records))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= int(width)
     assert "(mean of 3 seeds)" in out

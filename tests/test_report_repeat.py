@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import torch
 
 import surefoot
+from report_pages import said
 from samples import DESIGN, trial
 from surefoot.analysis import group
 from surefoot.comparison.opt import arms_of
-from surefoot.report.page import render
 from surefoot.report.repeat import repeat
 
 
@@ -77,7 +77,7 @@ def test_the_call_of_a_python_study_has_the_same_arms_and_ranges():
 
 def test_a_page_of_a_python_study_names_no_command_that_cannot_run():
     _, records, design = planned(OPTIMIZERS, **OWN)
-    page = render(records, design=design)
+    page = said(records, design)
     assert "surefoot compare" not in page
     assert "run again the script that made it" in page
 

@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis import Summary, Table, summarize, table
+from surefoot.analysis import Summary, summarize
 from surefoot.comparison.arm import Arm
 from surefoot.comparison.executor import Engine
 from surefoot.comparison.opt import arms_of
@@ -25,6 +25,7 @@ from surefoot.report import write_report
 from surefoot.store import Record, Store
 from surefoot.store.records import Better
 from surefoot.tasks import Task
+from surefoot.words import Table, notes, table, verdict_text, warnings
 
 STORE = Path("surefoot-results/results.sqlite")
 OPTIMIZERS = ("momentum", "adam", "adabound")
@@ -231,12 +232,12 @@ class Study:
     @cached_property
     def summary(self) -> Summary:
         """All numbers: a row for each optimizer, every pair, the verdict, the tuning."""
-        return summarize(self.records)
+        return summarize(self.records, self.plan.design)
 
     @property
     def verdict(self) -> str:
         """What the seeds allow to say, in a few sentences; ties are called ties."""
-        return self.summary.verdict.text
+        return verdict_text(self.summary)
 
     def table(self) -> Table:
         """The result table, a row for each optimizer; print it."""
@@ -248,13 +249,13 @@ class Study:
     def _repr_html_(self) -> str:
         """The verdict, the result table and what there is to note, for notebooks."""
         verdict, *remarks = (
-            f"<p>{escape(text)}</p>" for text in (self.verdict, *self.summary.warnings, *self.summary.notes)
+            f"<p>{escape(text)}</p>" for text in (self.verdict, *warnings(self.summary), *notes(self.summary))
         )
         return f"<h4>{escape(self.plan.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write the report, one page that needs no network, and return its path."""
-        return write_report(self.records, Path(path), design=self.plan.design)
+        return write_report(self.summary, Path(path))
 
     def best(self) -> Best:
         """Return the optimizer with the best mean on the test data; `verdict` tells what it is tied with.

@@ -30,12 +30,14 @@ from surefoot.analysis.forecast import (
 )
 from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration, milliseconds, seeds
 from surefoot.comparison.outlook import Outlook, outlook
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.search import FINALISTS, TUNING_SEEDS
 from surefoot.comparison.space import Space
 from surefoot.store import Record, Store, one_name_each
+from surefoot.store.records import Metric
+from surefoot.words import Written
+from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
 NAMES = {
     "defaults": "Each optimizer as given",
@@ -186,7 +188,7 @@ def _time(forecast: Forecast) -> str:
     workers = min(forecast.study.workers, most)
     return (
         f"Training time: about {_range(*map(duration, forecast.seconds))} with {workers} at a time, by the step times "
-        f"of {len(times)} earlier trials in the store (median {milliseconds(median(times))}); start-up and evaluation "
+        f"of {len(times)} earlier trials in the store (median {MILLISECONDS(median(times))}); start-up and evaluation "
         "come on top."
     )
 
@@ -206,16 +208,16 @@ def _power(forecast: Forecast) -> Iterator[str]:
     if numbers is None:
         yield (
             f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
-            f"{metric.name} nothing is assumed."
+            f"{metric.title} nothing is assumed."
         )
         return
     if found is None or found.seeds < FEWEST_PAIRS:
         yield f"What the seeds can tell: no difference; at least two optimizers and --seeds {FEWEST_PAIRS} are needed."
         return
-    write = partial(_sizes, Scale(metric))
+    write = partial(_sizes, metric)
     alone = f"{write(*found.alone)} in a single pair decided on beforehand."
     yield (
-        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.name} of "
+        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
         + (
             f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of {alone}"
             if found.comparisons > 1
@@ -241,10 +243,11 @@ def _pairs(found: Spread) -> str:
     return f"pair{'' if found.pairs == 1 else 's'} of {'tuned ' if found.tuned else ''}optimizers"
 
 
-def _sizes(scale: Scale, low: float, high: float) -> str:
-    if scale.metric.share and low >= 1:
+def _sizes(metric: Metric, low: float, high: float) -> str:
+    if metric.share and low >= 1:
         return "more than 100 pp, which is none"
-    return f"{_range(scale.bare(low), scale.bare(high))} {scale.unit}".strip()
+    unit = Written(metric).size
+    return f"{_range(unit.bare(low), unit.bare(high))} {unit.symbol}".strip()
 
 
 def _range(low: str, high: str) -> str:

@@ -13,10 +13,11 @@ from math import isnan
 from rich.text import Text
 
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TUNED
+from surefoot.words import Written
+from surefoot.words.numbers import duration
 
 
 class Board:
@@ -68,7 +69,7 @@ class Board:
         if not self._best:
             return ""
         order = sorted(self._best, key=lambda label: -self._scale.gain(self._best[label]))
-        best = ", ".join(f"{label} {self._scale.value(self._best[label])}" for label in order)
+        best = ", ".join(f"{label} {Written(self._scale.metric).value(self._best[label])}" for label in order)
         return f"Best validation {self._scale.name} so far: {best}"
 
     def _left(self) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from surefoot.analysis import wording
-from surefoot.analysis.scale import Scale
 from surefoot.comparison.code import written
 from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
+from surefoot.words import Written
+from surefoot.words.numbers import LOSS
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
@@ -40,11 +40,11 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 
 def figures(trial: Trial, loss: float, metric: float) -> str:
     """Return both figures, or one, where the loss is the metric."""
-    words = f"loss {wording.loss(loss)}"
+    words = f"loss {LOSS(loss)}"
     return words if trial.protocol.metric.is_loss else f"{words}, {measured(trial, metric)}"
 
 
 def measured(trial: Trial, value: float) -> str:
     """Return the task's metric with its name: "accuracy 98.02 %"."""
     judged = trial.protocol.metric
-    return f"{judged.title} {Scale(judged).value(value)}"
+    return f"{judged.title} {Written(judged).value(value)}"

@@ -7,7 +7,7 @@ drawn (`..._y`, `..._low`, `..._high`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, nan
 from statistics import fmean
 from typing import Any
 
@@ -103,12 +103,15 @@ def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]
 
 
 def _measured(measure: str, values: Sequence[float], kinds: Kinds) -> dict[str, Any]:
-    """The mean of some values, and the height at which it is drawn."""
-    mean = fmean(values)
+    """The mean of some values, and the height at which it is drawn; not a number, and none, if one is not finite."""
+    mean = fmean(values) if all(map(isfinite, values)) else nan
     return {measure: mean, f"{measure}_y": kinds[measure.split("_")[1]].height(mean)}
 
 
 def _band(measure: str, values: Sequence[float], kinds: Kinds, interval: bool) -> dict[str, Any]:
+    """The ends of a band; none where a value is not a number, so that mean and band have a gap there."""
+    if not all(map(isfinite, values)):
+        return {}
     bounds = t_interval(values) if interval else None
     ends = (bounds.low, bounds.high) if bounds else (min(values), max(values))
     drawn = [height for end in ends if end is not None and (height := kinds[measure.split("_")[1]].height(end))]

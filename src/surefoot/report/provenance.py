@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration
 from surefoot.store.records import Design, Metric, Record
+from surefoot.words import Written
+from surefoot.words.numbers import duration
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
 
@@ -78,7 +78,7 @@ def _entry(key: str, protocol: Mapping[str, Any]) -> str:
     if key == "metric":
         return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
-        return Scale(metric).value(protocol[key])
+        return Written(metric).value(protocol[key])
     return _number(protocol[key])
 
 
