@@ -18,7 +18,7 @@ from surefoot.analysis.verdict import judge, noise
 from surefoot.analysis.wording import milliseconds, significant
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS, Metric
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
@@ -219,8 +219,7 @@ def test_metrics_are_not_mixed():
 
 
 def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
-    loss = Metric("loss", "min", share=False)
-    summary = summarize([*records_of(loss, "a", LOW), *records_of(loss, "b", HIGH)])
+    summary = summarize([*records_of(LOSS, "a", LOW), *records_of(LOSS, "b", HIGH)])
     assert [name for name in table(summary).header if "gap" in name or "Test" in name] == ["Test loss", "Loss gap"]
     content = json.loads(json.dumps(summary.to_json(), allow_nan=False))
     assert content["metric"] == {"name": "loss", "better": "min", "share": False}
@@ -255,7 +254,7 @@ def test_the_scale_of_a_share_and_of_anything_else():
     assert (share.best([1, 2]), other.best([1, 2]), other.worst([1, 2])) == (2, 1, 2)
 
 
-@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, Metric("loss", "min", share=False)], ids=lambda one: one.name)
+@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, LOSS], ids=lambda one: one.name)
 def test_the_terminal_shows_any_metric_in_80_columns(monkeypatch, capsys, metric):
     monkeypatch.setenv("COLUMNS", "80")
     points = [(1e-4, 0.6), (1e-3, 0.4), (1e-2, 0.42)]

@@ -21,7 +21,7 @@ from torch.utils.data import (
 
 import surefoot
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
 
@@ -163,7 +163,7 @@ def test_cross_entropy_and_accuracy_are_the_default_and_chance_is_the_largest_cl
 
 def test_a_loss_of_ones_own_is_the_metric_too_and_smaller_is_better():
     regression = made(model=lambda: nn.Linear(3, 1), loss=lambda out, y: ((out[:, 0] - y) ** 2).mean())
-    assert regression.metric == Metric("loss", "min", share=False)
+    assert regression.metric == LOSS
     loss, metric = regression.measure(regression.make_model(0), regression.data.test.batch(slice(0, 5)))
     assert metric.item() == loss.item()
 

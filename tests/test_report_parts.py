@@ -24,10 +24,9 @@ from surefoot.report.raw import packed
 from surefoot.report.reference import reference_table
 from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.thin import left_out, thinned
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS, Metric
 
 ACCURACY, ERROR = Metric(), Metric("error", "min")
-LOSS = Metric("loss", "min", share=False)
 PERPLEXITY, SCORE = Metric("perplexity", "min", share=False), Metric("score", "max", share=False)
 
 

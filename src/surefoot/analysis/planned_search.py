@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from surefoot.store.records import GIVEN_BY_USER, Design
+from surefoot.store.ranges import GIVEN_BY_USER
+from surefoot.store.records import Design
 
 
 @dataclass(frozen=True)

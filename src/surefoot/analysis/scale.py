@@ -30,7 +30,7 @@ class Scale:
     @property
     def name(self) -> str:
         """The metric's name, such as "accuracy"."""
-        return self.metric.name
+        return self.metric.title
 
     @property
     def sign(self) -> int:

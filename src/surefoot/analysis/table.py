@@ -101,7 +101,7 @@ def _cells(row: Row, summary: Summary) -> dict[str, str]:
 
 def _result_cells(row: Row, scale: Scale) -> dict[str, str]:
     """Loss and metric on the test data; a task that is judged by its loss has nothing to add to it."""
-    metric = {} if scale.name == "loss" else {f"Test {scale.name}": with_bounds(row.test_metric, scale.value)}
+    metric = {} if scale.metric.is_loss else {f"Test {scale.name}": with_bounds(row.test_metric, scale.value)}
     return {"Test loss": with_bounds(row.test_loss, loss)} | metric
 
 
@@ -110,7 +110,7 @@ def _gap_cells(row: Row, summary: Summary) -> dict[str, str]:
     scale, cells = summary.scale, {}
     if not _all_zero([other.loss_gap for other in summary.rows]):
         cells["Loss gap"] = with_bounds(row.loss_gap, signed_loss)
-    if scale.name != "loss" and not _all_zero([other.metric_gap for other in summary.rows]):
+    if not scale.metric.is_loss and not _all_zero([other.metric_gap for other in summary.rows]):
         cells[f"{scale.name.capitalize()} gap"] = with_bounds(row.metric_gap, scale.signed)
     return cells
 

@@ -206,7 +206,7 @@ def _power(forecast: Forecast) -> Iterator[str]:
     if numbers is None:
         yield (
             f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
-            f"{metric.name} nothing is assumed."
+            f"{metric.title} nothing is assumed."
         )
         return
     if found is None or found.seeds < FEWEST_PAIRS:
@@ -215,7 +215,7 @@ def _power(forecast: Forecast) -> Iterator[str]:
     write = partial(_sizes, Scale(metric))
     alone = f"{write(*found.alone)} in a single pair decided on beforehand."
     yield (
-        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.name} of "
+        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
         + (
             f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of {alone}"
             if found.comparisons > 1

@@ -57,7 +57,7 @@ def print_result(summary: Summary, store: Path, report: Path, design: Design | N
     if tuning := tuning_table(summary):
         console.print("\nTuning", style="bold", end="")
         print_table(console, tuning)
-        console.print(TUNING.format(metric=summary.metric.name), style="dim")
+        console.print(TUNING.format(metric=summary.metric.title), style="dim")
         for text in tuning_warnings(summary.tuning, planned_searches(design)):
             console.print(text)
     console.print()
@@ -71,5 +71,7 @@ def _lines(row: Row, metric: Metric) -> list[str]:
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
-    figures = {"loss": row.test_loss.mean, metric.name: row.test_metric.mean}
-    return [f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures.items()]
+    figures = [("loss", row.test_loss.mean), (metric.title, row.test_metric.mean)]
+    return [
+        f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures[: 1 if metric.is_loss else 2]
+    ]

@@ -15,13 +15,13 @@ from typing import Any
 
 from surefoot.comparison import foreign
 from surefoot.comparison.code import code_of
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import Space, space
 from surefoot.comparison.user_code import imported
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
+from surefoot.store.ranges import Dimension
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.search import FIRST_TUNING_SEED, MOST_EXTENSIONS, again, extra
 from surefoot.errors import UsageError
+from surefoot.store.protocol import Protocol
 
 UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 COUNTS = ("trial", "epoch", "seed")

@@ -10,10 +10,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""

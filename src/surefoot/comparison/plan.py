@@ -17,11 +17,11 @@ from surefoot.comparison.budget import Timing, once
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
 from surefoot.comparison.executor import Engine, Executor, open_executor
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TUNED, TunedArms
 from surefoot.errors import unknown
 from surefoot.store import Design, Record, Store
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 
@@ -118,7 +118,7 @@ class Plan:
         checkpoints = Checkpoints(store, self.engine.checkpoints)
         with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
             for event in told:
-                _save(store, event, by_key, executor, checkpoints)
+                _save(store, event, by_key, checkpoints)
                 if isinstance(event, End):
                     checkpoints.drop(event.key)
                     clock.save()
@@ -187,11 +187,11 @@ def _by_key(store: Store, *, curves: bool = True) -> dict[str, Record]:
     return {record.key: record for record in store.records(curves=curves)}
 
 
-def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Executor, checkpoints: Checkpoints) -> None:
+def _save(store: Store, event: Event, trials: dict[str, Trial], checkpoints: Checkpoints) -> None:
     """Write what an event says; progress within an epoch is not kept."""
     match event:
-        case Started(key):
-            store.begin(trials[key].record(executor.environment))
+        case Started(key, _, environment):
+            store.begin(trials[key].record(environment))
         case EpochDone():
             checkpoints.save(event)
         case Finished(key, outcome):
@@ -200,5 +200,5 @@ def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Execut
             store.diverge(key, reason)
         case Failed(key, reason):
             if store.record(key) is None:
-                store.begin(trials[key].record(executor.environment))
+                store.begin(trials[key].record({}))
             store.fail(key, reason)

@@ -16,8 +16,6 @@ from surefoot.comparison.design import design, optimizer, search
 from surefoot.comparison.executor import Engine, capacity, device_for
 from surefoot.comparison.pilot import time_arms
 from surefoot.comparison.plan import Plan
-from surefoot.comparison.protocol import Protocol
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.schedule import check_schedule
 from surefoot.comparison.search import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.comparison.studies import StudyPlan, find_study, study_of
@@ -26,6 +24,8 @@ from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.user_code import in_file
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store import Design, Store
+from surefoot.store.protocol import Protocol
+from surefoot.store.ranges import Dimension
 from surefoot.store.records import Purpose
 from surefoot.store.runs import decides
 from surefoot.tasks import Task, checked_task, make_task

@@ -17,11 +17,11 @@ from pathlib import Path
 from surefoot.comparison.arm import parse_arms
 from surefoot.comparison.device import resolve_device, workers_for
 from surefoot.comparison.plan import Observer, Plan
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.studies import find_study
 from surefoot.comparison.trial import Trial
 from surefoot.datasets import load
 from surefoot.store import Record, Store
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn

@@ -16,9 +16,9 @@ from math import isfinite
 
 import numpy as np
 
-from surefoot.comparison.ranges import Log, Side
 from surefoot.comparison.space import Space, check_count
 from surefoot.errors import UsageError
+from surefoot.store.ranges import Log, Side
 from surefoot.store.records import Better
 
 Config = Mapping[str, float]

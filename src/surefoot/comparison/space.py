@@ -14,12 +14,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from surefoot.comparison.ranges import Dimension, Log, OneMinus, Uniform
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE
 from surefoot.rules import RULES
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension, Log, OneMinus, Uniform
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.protocol import Protocol
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Purpose, Record
 from surefoot.store.runs import decides
 

@@ -29,10 +29,10 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 def figures(trial: Trial, loss: float, metric: float) -> str:
     """Return both figures, or one, where the loss is the metric."""
     words = f"loss {wording.loss(loss)}"
-    return words if trial.protocol.metric.name == "loss" else f"{words}, {measured(trial, metric)}"
+    return words if trial.protocol.metric.is_loss else f"{words}, {measured(trial, metric)}"
 
 
 def measured(trial: Trial, value: float) -> str:
     """Return the task's metric with its name: "accuracy 98.02 %"."""
     judged = trial.protocol.metric
-    return f"{judged.name} {Scale(judged).value(value)}"
+    return f"{judged.title} {Scale(judged).value(value)}"

@@ -39,7 +39,7 @@ Kinds = dict[str, Quantity]
 def quantities(arms: Sequence[Arm]) -> Kinds:
     """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
     metric = arms[0].trials[0].metric if arms else Metric()
-    other = {} if metric.name == "loss" else {"metric": Quantity(metric.name, metric)}
+    other = {} if metric.is_loss else {"metric": Quantity(metric.title, metric)}
     return {"loss": Quantity("loss"), **other}
 
 

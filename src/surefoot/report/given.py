@@ -14,7 +14,8 @@ from surefoot.analysis import Arm
 from surefoot.analysis.arms import defaults_of
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.store.records import GIVEN_BY_USER, Design, Record
+from surefoot.store.ranges import GIVEN_BY_USER
+from surefoot.store.records import Design, Record
 
 
 def untuned(arms: Sequence[Arm]) -> list[Arm]:

@@ -16,7 +16,7 @@ from surefoot.analysis.tuning import Searched
 from surefoot.analysis.tuning_words import numbers_in_words
 from surefoot.analysis.wording import MISSING, duration, join, with_bounds
 from surefoot.report.theme import Style
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER
 
 BEFORE = ("Optimizer", "Trials", "Planned range", "Tried", "Chosen")
 AFTER = ("Good rates", "Training spent", "Seeds", "Gain")

@@ -74,9 +74,9 @@ def _effort(known: Mapping[str, str]) -> str:
 
 def _entry(key: str, protocol: Mapping[str, Any]) -> str:
     """An entry as text: what the task is judged by in words, and what guessing gets as the metric is written."""
-    metric = Metric(**protocol.get("metric", {}))
+    metric = Metric.from_json(protocol.get("metric", {}))
     if key == "metric":
-        return f"{metric.name}, {'higher' if metric.better == 'max' else 'lower'} is better"
+        return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
         return Scale(metric).value(protocol[key])
     return _number(protocol[key])

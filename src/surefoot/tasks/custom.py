@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import UsageError, unknown
-from surefoot.store.records import Better, Metric
+from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, split_of
 from surefoot.tasks.metrics import accuracy
@@ -30,8 +30,6 @@ Measure = Callable[[Any, Any], Tensor]
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
-
-LOSS = Metric("loss", "min", share=False)
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> 
         test_metric = _measured(task, model, task.data.test, "test")[1]
     if all(metric.isnan() for metric in (training_metric, validation_metric, test_metric)):
         warnings.warn(
-            f"task {task.name}: its metric, {task.metric.name}, is nan on a batch of each part before any training; "
+            f"task {task.name}: its metric, {task.metric.title}, is nan on a batch of each part before any training; "
             "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
             SurefootWarning,
             stacklevel=4,

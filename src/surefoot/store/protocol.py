@@ -24,7 +24,7 @@ LATER: dict[str, Any] = {
     "schedule": "constant",
     "drop_last": False,
     "order": "shuffled",
-    "metric": asdict(Metric()),
+    "metric": Metric().to_json(),
     "fingerprint": "",
     "chance": None,
 }
@@ -58,7 +58,7 @@ class Protocol:
     @cached_property
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
-        every = {"version": VERSION, **asdict(self)}
+        every = {"version": VERSION, **asdict(self), "metric": self.metric.to_json()}
         return {name: value for name, value in every.items() if name not in LATER or value != LATER[name]}
 
     @property
