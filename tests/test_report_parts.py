@@ -14,7 +14,6 @@ from samples import DESIGN, article, diverged, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
-from surefoot.report.clocks import steps_per_epoch
 from surefoot.report.documents import latex, markdown
 from surefoot.report.figures import claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.matrix import compared, matrix, pairwise_table
@@ -24,6 +23,7 @@ from surefoot.report.raw import packed
 from surefoot.report.reference import reference_table
 from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.thin import left_out, thinned
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import LOSS, Metric
 
 ACCURACY, ERROR = Metric(), Metric("error", "min")

@@ -109,7 +109,7 @@ def compare(
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo, Path(logdir) if logdir else None) as observe:
             records = planned.run(results, observe)
-        design = results.design(planned.design.hash) if planned.design else None
+        design = results.design(planned.design.hash) or planned.design
     _check_any(records)
     return Study(replace(planned, design=design), tuple(records), Path(store))
 

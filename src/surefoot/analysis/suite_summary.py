@@ -13,7 +13,7 @@ from math import inf
 from statistics import fmean, median
 from typing import Any
 
-from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.arms import Arm, group, tuned_from
 from surefoot.analysis.interquartile import FEWEST_TASKS, Aggregate, aggregate
 from surefoot.analysis.plain import plain
 from surefoot.analysis.scale import Scale, scale_of
@@ -39,6 +39,7 @@ class SuiteSummary:
 
     studies: tuple[str, ...]
     optimizers: tuple[str, ...]
+    tuned_from: Mapping[str, str]
     targets: Mapping[str, float]
     times: Mapping[str, Mapping[str, float]]
     algoperf: Mapping[str, float] | None
@@ -69,6 +70,7 @@ def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
     return SuiteSummary(
         studies=tuple(studies),
         optimizers=tuple(shared),
+        tuned_from=tuned_from(next(iter(taking.values()))),
         targets=targets,
         times=times,
         algoperf=algoperf_score(times) if targets else None,

@@ -6,11 +6,11 @@ is not said where it is not so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from surefoot.analysis.planned_search import PlannedSearch
 from surefoot.analysis.tuning import TuningRow
 from surefoot.analysis.wording import join
+from surefoot.store.design import Search
 
 
 def how_tuned(rows: Sequence[TuningRow]) -> str:
@@ -18,13 +18,9 @@ def how_tuned(rows: Sequence[TuningRow]) -> str:
     return " ".join([_search(rows), *_waiting(rows), *_separation(rows)])
 
 
-def tuning_warnings(rows: Sequence[TuningRow], planned: Mapping[str, PlannedSearch] | None = None) -> tuple[str, ...]:
-    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result.
-
-    `planned` is what the design says of each search, by the untuned label: whether a range is the user's.
-    """
-    plans = planned or {}
-    return tuple(warning for row in rows for warning in _doubts(row, plans.get(row.defaults or "")))
+def tuning_warnings(rows: Sequence[TuningRow]) -> tuple[str, ...]:
+    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result."""
+    return tuple(warning for row in rows for warning in _doubts(row))
 
 
 def numbers_in_words(numbers: Sequence[int]) -> str:
@@ -65,23 +61,23 @@ def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
         yield "Tuning saw neither the measuring seeds nor the test data."
 
 
-def _doubts(row: TuningRow, planned: PlannedSearch | None) -> Iterator[str]:
+def _doubts(row: TuningRow) -> Iterator[str]:
     chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
     if row.edge and chosen is not None:
         beyond = "higher" if row.edge == "highest" else "lower"
         yield (
             f"{row.label}: the chosen learning rate, {chosen:.3g}, is the {row.edge} of the {_tried(row)} that were "
-            f"tried; a {beyond} one may be better{_held(planned)}."
+            f"tried; a {beyond} one may be better{_held(row.planned)}."
         )
     if row.best is None and not row.unfinished:
         yield f"{row.label}: none of its {_configurations(row.trials)} ended with a result, so nothing was tuned."
 
 
-def _held(planned: PlannedSearch | None) -> str:
+def _held(planned: Search | None) -> str:
     """Why the search did not go on, where it is the user's range that held it."""
     if planned is None or not planned.lr_is_users:
         return ""
-    return f", but the range that you gave ({planned.ranges['lr']}) is not left: give a wider one to find out"
+    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"
 
 
 def _tried(row: TuningRow) -> int:

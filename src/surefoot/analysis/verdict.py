@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from math import isnan, sqrt
 from statistics import fmean
 
-from surefoot.analysis.arms import Arm
+from surefoot.analysis.arms import Arm, tuned_from
 from surefoot.analysis.divergence import Scores, counted
 from surefoot.analysis.intervals import ALPHA, Difference, paired_difference
 from surefoot.analysis.pairwise import FEWEST_PAIRS, Comparison, compare_all
@@ -79,7 +79,7 @@ class Verdict:
 
 def compare_arms(arms: Sequence[Arm], scale: Scale) -> tuple[Comparison, ...]:
     """Every arm against every other of its family on their test metrics."""
-    return compare_all(results(arms), scale.resolution, higher=scale.sign > 0)
+    return compare_all(results(arms), scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from(arms))
 
 
 def results(arms: Sequence[Arm]) -> dict[str, dict[int, float]]:
@@ -98,7 +98,7 @@ def judge(arms: Sequence[Arm], scale: Scale, comparisons: Sequence[Comparison] |
         comparisons: what `compare_arms` made of them, if that is known already.
     """
     known = compare_arms(arms, scale) if comparisons is None else comparisons
-    spoken = in_words([arm.label for arm in arms])
+    spoken = in_words([arm.label for arm in arms], tuned_from(arms))
     said = [replace(row, a=spoken[row.a], b=spoken[row.b], better=spoken[row.better]) for row in known]
     verdict = _judge([replace(arm, label=spoken[arm.label]) for arm in arms], scale, said)
     return _written(verdict, {words: label for label, words in spoken.items()})

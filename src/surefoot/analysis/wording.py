@@ -5,10 +5,9 @@ Text for people: a true minus sign, a space before the unit, "–" for what is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
-from surefoot.analysis.arms import defaults_of
 from surefoot.analysis.intervals import ALPHA, Interval
 
 MISSING = "–"
@@ -96,12 +95,11 @@ def seeds(count: int) -> str:
     return f"{count} seed{'' if count == 1 else 's'}"
 
 
-def in_words(labels: Sequence[str]) -> dict[str, str]:
-    """Each label as a sentence says it: "tuned Adam" for "Adam tuned" and "untuned Adam" for "Adam", if both are there.
+def in_words(labels: Sequence[str], pairs: Mapping[str, str]) -> dict[str, str]:
+    """Each label as a sentence says it: "tuned Adam" and "untuned Adam" for the two of a pair, the tuned one first.
 
     Where that would give two of them one name, all stay as they are.
     """
-    pairs = {label: name for label in labels if (name := defaults_of(label, labels))}
     words = {label: f"untuned {label}" if label in pairs.values() else label for label in labels}
     words |= {label: f"tuned {name}" for label, name in pairs.items()}
     return words if len(set(words.values())) == len(words) else {label: label for label in labels}

@@ -25,12 +25,14 @@ def report(
     Example: surefoot report article --figures figures --csv epochs.csv --latex tables.tex
     """
     from surefoot.cli.result import conclude
+    from surefoot.errors import StoreError
     from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-    from surefoot.store import Store, newest_design, newest_run, one_name_each
+    from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
-        records = one_name_each(newest_run(results.records(study), study))
-        design = newest_design(results.designs(study), records)
+        records = results.run(designs[-1]) if (designs := results.designs(study)) else []
+    if not records:
+        raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
     if figures:
         write_figures(records, figures)
     if csv:
@@ -39,4 +41,4 @@ def report(
         write_markdown(records, markdown)
     if latex:
         write_latex(records, latex)
-    conclude(records, store, out, as_json=as_json, design=design)
+    conclude(records, store, out, as_json=as_json, design=designs[-1])

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from surefoot.analysis import Row, Summary, plain, summarize, table, tuning_table, tuning_warnings
-from surefoot.analysis.planned_search import planned_searches
+from surefoot.analysis import Row, Summary, summarize, table, tuning_table, tuning_warnings
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
 from surefoot.store import Design, Record
+from surefoot.store.design import Search
 from surefoot.store.records import Metric
 
 TUNING = "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
@@ -36,18 +37,25 @@ def conclude(
     write_report(records, report, design=design)
     summary = summarize(records)
     if as_json:
-        print_json(summary, store, report, design)
+        print_json(summary, store, report)
     else:
-        print_result(summary, store, report, design)
+        print_result(summary, store, report)
 
 
-def print_json(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
+def print_json(summary: Summary, store: Path, report: Path) -> None:
     """Print the summary as one JSON object, with each search as planned and the paths of the store and the report."""
-    further = {"planned": plain(planned_searches(design)), "store": str(store), "report": str(report)}
+    planned = {row.defaults: _planned_json(row.planned) for row in summary.tuning if row.defaults and row.planned}
+    further = {"planned": planned, "store": str(store), "report": str(report)}
     print(json.dumps({**summary.to_json(), **further}, ensure_ascii=False), flush=True)
 
 
-def print_result(summary: Summary, store: Path, report: Path, design: Design | None = None) -> None:
+def _planned_json(search: Search) -> dict[str, Any]:
+    """Return a search as it was planned: how many configurations, each range as people read it, and its source."""
+    texts = {name: one.text for name, one in search.ranges.items()}
+    return {"trials": len(search.configurations), "ranges": texts, "sources": dict(search.sources)}
+
+
+def print_result(summary: Summary, store: Path, report: Path) -> None:
     """Print the summary for people, at the width of their terminal."""
     console = Console(highlight=False, markup=False, emoji=False)
     for row in summary.rows:
@@ -58,7 +66,7 @@ def print_result(summary: Summary, store: Path, report: Path, design: Design | N
         console.print("\nTuning", style="bold", end="")
         print_table(console, tuning)
         console.print(TUNING.format(metric=summary.metric.title), style="dim")
-        for text in tuning_warnings(summary.tuning, planned_searches(design)):
+        for text in tuning_warnings(summary.tuning):
             console.print(text)
     console.print()
     for text in (summary.verdict.text, *summary.warnings, *summary.notes):

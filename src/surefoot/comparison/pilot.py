@@ -11,11 +11,11 @@ from dataclasses import astuple, replace
 from statistics import fmean
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.budget import Timing
 from surefoot.comparison.events import Failed, Started, Timed
 from surefoot.comparison.executor import Engine, open_executor
 from surefoot.comparison.trial import Trial
 from surefoot.errors import TrialError
+from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 

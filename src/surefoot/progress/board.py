@@ -15,7 +15,6 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.wording import duration
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TUNED
 
 
 class Board:
@@ -44,7 +43,7 @@ class Board:
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
                 self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
-                label = trial.arm.label.removesuffix(TUNED)
+                label = trial.part.tuned_from or trial.arm.label
                 known = [self._best[label]] if label in self._best else []
                 self._best[label] = self._scale.best([epoch.validation_metric, *known])
             case events.Finished(key) | events.Diverged(key) | events.Failed(key):

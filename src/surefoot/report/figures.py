@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from surefoot.analysis import Arm, Summary, TuningRow
+from surefoot.analysis.arms import tuned_from
 from surefoot.analysis.suites import performance_profiles
 from surefoot.report.clocks import EPOCHS, clocks
 from surefoot.report.curves import curves
@@ -22,16 +23,21 @@ Problems = Mapping[str, Mapping[str, float]]
 """For each optimizer its time to the target of each problem, infinite for a miss."""
 
 
+def arm_looks(arms: Sequence[Arm]) -> tuple[Style, ...]:
+    """The style of each arm; a tuned one shares the colour of the one that it was tuned from."""
+    return styles((arm.label for arm in arms), tuned_from(arms))
+
+
 def figures(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
     """The figures of the measured trials that have something to show; colours go by the order of the arms."""
-    looks = styles(arm.label for arm in arms)
+    looks = arm_looks(arms)
     every = (curves(arms, looks, EPOCHS, references), generalization(arms, looks), step_sizes(arms, looks))
     return tuple(figure for figure in every if figure.panels)
 
 
 def claim_figures(summary: Summary, arms: Sequence[Arm], problems: Problems | None = None) -> tuple[Figure, ...]:
     """The figures of what was concluded: time to targets, and the profile over problems or else over seeds."""
-    looks = styles(arm.label for arm in arms)
+    looks = arm_looks(arms)
     every = [survival(summary.arrivals, looks, summary.scale, ends_of(arms))]
     if problems and len(next(iter(problems.values()), {})) >= 3:
         every.append(over_problems(performance_profiles(problems), looks))
@@ -51,7 +57,7 @@ def tuning_figures(
 
 def by_other_clocks(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
     """The curves against steps and seconds, for files; the page has a switch instead."""
-    looks = styles(arm.label for arm in arms)
+    looks = arm_looks(arms)
     known = clocks(arms[0].trials[0].protocol) if arms else ()
     every = (curves(arms, looks, clock, references) for clock in known if clock is not EPOCHS)
     return tuple(figure for figure in every if figure.panels)
@@ -60,5 +66,6 @@ def by_other_clocks(arms: Sequence[Arm], references: Sequence[Reference] = ()) -
 def tuning_looks(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> tuple[Style, ...]:
     """The style of each tuned optimizer: the one of its arm, or of the next arms where it is not measured yet."""
     tuned = [row.label for row in tuning]
-    every = styles(dict.fromkeys([*(arm.label for arm in arms), *tuned]))
+    pairs = {row.label: row.defaults for row in tuning if row.defaults}
+    every = styles(dict.fromkeys([*(arm.label for arm in arms), *tuned]), tuned_from(arms) | pairs)
     return tuple(look for look in every if look.label in tuned)

@@ -6,16 +6,16 @@ choice is to lie within the range that was tried, and tuning seeds are to be oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surefoot.analysis import TuningRow
-from surefoot.analysis.planned_search import PlannedSearch
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import Searched
 from surefoot.analysis.tuning_words import numbers_in_words
 from surefoot.analysis.wording import MISSING, duration, join, with_bounds
 from surefoot.report.theme import Style
+from surefoot.store.design import Search
 from surefoot.store.ranges import GIVEN_BY_USER
 
 BEFORE = ("Optimizer", "Trials", "Planned range", "Tried", "Chosen")
@@ -48,7 +48,6 @@ def ledger(
     rows: Sequence[TuningRow],
     looks: Sequence[Style],
     scale: Scale | None = None,
-    planned: Mapping[str, PlannedSearch] | None = None,
 ) -> list[Entry]:
     """An entry for each tuned optimizer.
 
@@ -56,19 +55,18 @@ def ledger(
         rows: what the records tell of each.
         looks: a style for each of them.
         scale: that of accuracy if None.
-        planned: what the design says of each search, by the untuned label.
     """
-    by_label, plans = {look.label: look for look in looks}, planned or {}
-    return [Entry(by_label[row.label], _cells(row, scale or Scale(), plans.get(row.defaults or ""))) for row in rows]
+    by_label = {look.label: look for look in looks}
+    return [Entry(by_label[row.label], _cells(row, scale or Scale())) for row in rows]
 
 
-def _cells(row: TuningRow, scale: Scale, planned: PlannedSearch | None) -> tuple[Cell, ...]:
+def _cells(row: TuningRow, scale: Scale) -> tuple[Cell, ...]:
     ends = {"diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
     below = tuple(f"{count} {what}" for what, count in ends.items() if count or what == "diverged")
     good = row.good_rates
     return (
-        Cell((str(row.trials),), (*_beyond(row, planned), *_again(row), *below)),
-        _planned(planned),
+        Cell((str(row.trials),), (*_beyond(row), *_again(row), *below)),
+        _planned(row.planned),
         Cell(tuple(_range(one) for one in row.searched) or (MISSING,), _scales(row.searched)),
         Cell(tuple(_chosen(one) for one in row.searched) or (MISSING,), _place(row)),
         Cell((_value(row.best, scale),), (f"median {_value(row.median, scale)}",)),
@@ -79,23 +77,23 @@ def _cells(row: TuningRow, scale: Scale, planned: PlannedSearch | None) -> tuple
     )
 
 
-def _beyond(row: TuningRow, planned: PlannedSearch | None) -> tuple[str, ...]:
+def _beyond(row: TuningRow) -> tuple[str, ...]:
     """How many of the configurations came on top of the plan."""
-    more = row.trials - planned.trials if planned else 0
-    return (f"{planned.trials} planned, {more} more",) if planned and more > 0 else ()
+    planned = len(row.planned.configurations) if row.planned else row.trials
+    return (f"{planned} planned, {row.trials - planned} more",) if row.trials > planned else ()
 
 
 def _again(row: TuningRow) -> tuple[str, ...]:
     return (f"best {row.finalists} on {len(row.seeds)} seeds",) if row.finalists else ()
 
 
-def _planned(planned: PlannedSearch | None) -> Cell:
+def _planned(planned: Search | None) -> Cell:
     """Every range as it was decided beforehand, decoded; a user's own is named as one."""
     if planned is None:
         return Cell((MISSING,))
     given = [name for name, source in planned.sources.items() if source == GIVEN_BY_USER]
     return Cell(
-        tuple(f"{name} {text}" for name, text in planned.ranges.items()), (f"{join(given)} given",) if given else ()
+        tuple(f"{name} {one.text}" for name, one in planned.ranges.items()), (f"{join(given)} given",) if given else ()
     )
 
 

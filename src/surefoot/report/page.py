@@ -23,13 +23,12 @@ from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis import Arm, Row, Summary, group, summarize, table, tuning_warnings
-from surefoot.analysis.planned_search import PlannedSearch, planned_searches
 from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.cumulative import cumulative_table, within
 from surefoot.report.figure import Figure
-from surefoot.report.figures import Problems, claim_figures, figures, tuning_figures, tuning_looks
+from surefoot.report.figures import Problems, arm_looks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.ledger import header, ledger
 from surefoot.report.matrix import compared, matrix, ties_in_words
 from surefoot.report.ranking import further, further_header, setting
@@ -37,8 +36,9 @@ from surefoot.report.raw import left_out, packed
 from surefoot.report.reference import Reference, published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.survival import arrival_cells
-from surefoot.report.theme import Style, dark_partners, styles
-from surefoot.store.records import Design, Record
+from surefoot.report.theme import Style, dark_partners
+from surefoot.store.design import Design
+from surefoot.store.records import Record
 
 
 def write_report(
@@ -80,7 +80,7 @@ def render(
     """The text of the report page; the arguments are those of `write_report`."""
     summary, arms = summarize(records), group(records)
     references = published(summary.study, arms) if references is None else references
-    looks, tuned = styles(arm.label for arm in arms), tuning_looks(arms, summary.tuning)
+    looks, tuned = arm_looks(arms), tuning_looks(arms, summary.tuning)
     drawn = _figures(figures(arms, references) + claim_figures(summary, arms, problems), looks)
     drawn |= _figures(tuning_figures(summary.tuning, tuned, summary.metric), tuned)
     content = {
@@ -89,14 +89,14 @@ def render(
         "looks": {look.label: look for look in (*looks, *tuned)},
         "published": reference_table(references, arms, summary.scale),
         **_verdict(summary),
-        **_tables(summary, looks, tuned, planned_searches(design)),
+        **_tables(summary, looks, tuned),
         **_provenance(records, summary, arms, looks),
     }
     return _template().render(
         **content,
         contents=list(_contents(content)),
         design=provenance.design_facts(design) if design else [],
-        repeat=Repeat(command) if command else repeat(arms, design),
+        repeat=Repeat(command) if command else repeat(design) if design else Repeat(""),
         dark=dark_partners(),
         script=Markup(_source("script.js")),
         bundle=_bundle() if drawn else "",
@@ -108,9 +108,7 @@ def _verdict(summary: Summary) -> dict[str, Any]:
     return {"ties": ties_in_words(summary), "warnings": summary.warnings}
 
 
-def _tables(
-    summary: Summary, looks: Sequence[Style], tuned: Sequence[Style], planned: Mapping[str, PlannedSearch]
-) -> dict[str, Any]:
+def _tables(summary: Summary, looks: Sequence[Style], tuned: Sequence[Style]) -> dict[str, Any]:
     tuning, scale = summary.tuning, summary.scale
     return {
         "header": (*table(summary).header, *further_header(summary)),
@@ -120,10 +118,10 @@ def _tables(
         "cumulative": cumulative_table(tuning, scale),
         "matrix": matrix(summary, compared(summary)),
         "ledger_header": header(scale),
-        "ledger": ledger(tuning, tuned, scale, planned),
+        "ledger": ledger(tuning, tuned, scale),
         "how_tuned": how_tuned(tuning) if tuning else "",
         "good": within(tuning, scale),
-        "tuning_warnings": tuning_warnings(tuning, planned),
+        "tuning_warnings": tuning_warnings(tuning),
     }
 
 
