@@ -2,6 +2,7 @@
 
 import pytest
 
+from surefoot.comparison.opt import Opt
 from surefoot.comparison.planning import Options, ask
 from surefoot.store import Store
 from surefoot.store.design import Sizing
@@ -73,6 +74,13 @@ def test_the_same_command_goes_on_with_what_was_decided_first(tmp_path):
 )
 def test_another_decision_is_another_design(changes):
     assert asked(**changes).hash != asked().hash
+
+
+def test_an_option_that_is_given_its_default_is_not_searched_and_is_another_design():
+    fixed = Opt("adam", lr=0.001, name="x").arm
+    free = Opt("adam", name="x").arm
+    assert fixed.hyper == free.hyper
+    assert asked(optimizers=(fixed,)).hash != asked(optimizers=(free,)).hash
 
 
 def test_the_number_of_workers_decides_nothing():

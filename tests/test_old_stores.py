@@ -73,8 +73,6 @@ def test_the_same_call_goes_on_with_its_run_and_trains_nothing(old):
         "booth", optimizers=["adam", "sgd(lr=0.01)"], trials=2, seeds=2, epochs=1, device="cpu", store=old
     )
     assert [study.plan.design.hash] == hashes
-    assert {record.key: record.outcome for record in study.records} == {
-        key: record.outcome for key, record in before.items()
-    } | {record.key: record.outcome for record in study.records if record.purpose == "tune"}
-    assert {record.key for record in study.records} == set(before)
-    assert {record.outcome.engine for record in study.records} != {"made"}
+    after = {record.key: record for record in study.records}
+    assert after.keys() == before.keys()
+    assert {key: repr(one.outcome) for key, one in after.items()} == {k: repr(one.outcome) for k, one in before.items()}

@@ -306,3 +306,26 @@ def test_every_pair_of_runs_of_one_study_has_its_own_trials(tmp_path):
     for names, keys in known.items():
         again = surefoot.compare("booth", optimizers=names, trials=0, seeds=2, store=store)
         assert [record.key for record in again.records] == keys
+
+
+def test_a_run_that_has_not_begun_is_not_reported(surefoot_command, tmp_path):
+    store = tmp_path / "r.sqlite"
+    told = printed(surefoot_command, store, "compare", "booth", "--seeds", 2, "--trials", 0)
+    with Store(store) as opened:
+        ask("booth", Options(seeds=3, trials=0)).prepare(opened)
+    assert printed(surefoot_command, store, "report", "booth") == told
+
+
+def test_what_followed_from_a_failure_is_decided_again(tmp_path):
+    """A trial that failed is tried again; what tuning chose without it must not stand."""
+    request = ask("booth", Options(optimizers=arms_of(["adam", "momentum"]), only=True, trials=4, seeds=2))
+    with Store(tmp_path / "r.sqlite") as store:
+        plan = request.prepare(store)
+        records = plan.run(store, lambda *_: None)
+        tried = next(record for record in records if record.part.role == "tuning")
+        store.fail(tried.key, "out of memory")
+        again = request.prepare(store)
+        known, todo = again.standing(store)
+        assert {trial.part.round for trial in known} == {0}
+        assert [trial.key for trial in todo] == [tried.key]
+        assert {record.key for record in again.run(store, lambda *_: None)} == {record.key for record in records}

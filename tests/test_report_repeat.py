@@ -1,5 +1,6 @@
 """What a report says of how to repeat its study runs, and gives the same arms; what cannot run is not said."""
 
+import inspect
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -92,3 +93,11 @@ def test_a_study_with_nothing_of_its_own_is_a_command_and_what_is_searched_is_no
     assert "theirs=torch.optim.nadam.NAdam(" in told.text
     assert "momentum_decay=0.01" in told.text
     assert "lr=" not in told.text
+
+
+def test_the_call_of_a_built_in_study_takes_its_data_as_it_was():
+    """A range needs Python, and the images that were used decide the numbers too."""
+    *_, design = planned([surefoot.Opt("sgd", lr=surefoot.log(1e-3, 0.1))])
+    found = called(repeat(design).text).options
+    assert (found["dataset"], found["train_size"]) == ("mnist", 60_000)
+    assert found.keys() <= inspect.signature(surefoot.compare).parameters.keys()

@@ -42,6 +42,8 @@ def compare(
     seeds: int | None = None,
     batch_size: int | None = None,
     schedule: str | None = None,
+    dataset: str | None = None,
+    train_size: int | None = None,
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
@@ -71,6 +73,8 @@ def compare(
         seeds: how many measure each optimizer.
         batch_size: examples in a training step.
         schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".
+        dataset: another data set for a built-in study: "mnist", "kmnist" or "fashion-mnist".
+        train_size: training images of a built-in study, validation included.
         name: of the task.
         workers: trials at a time; as many as cores by default.
         device: "auto", "cpu", "cuda" or "mps".
@@ -99,6 +103,8 @@ def compare(
             batch_size=batch_size,
             budget=budget,
             schedule=schedule,
+            dataset=dataset,
+            train_size=train_size,
             workers=workers,
             device=device,
             engine=engine or Engine(),

@@ -7,7 +7,7 @@ differences in percentage points; any other metric in significant digits, its di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from surefoot.analysis.intervals import Interval
@@ -89,10 +89,6 @@ class Scale:
     def gain(self, score: float) -> float:
         """The score, or a difference of scores, turned so that more is better."""
         return self.sign * score
-
-    def meets(self, target: float) -> Callable[[float], bool]:
-        """Tell of a score whether it is at the target or better."""
-        return lambda score: self.gain(score) >= self.gain(target)
 
 
 def scale_of(record: Record) -> Scale:

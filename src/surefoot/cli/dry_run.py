@@ -66,8 +66,8 @@ def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     if store.exists():
         with Store(store, readonly=True) as results:
             records = results.records()
-            same = [design for design in results.designs() if design.protocol.decides == study.protocol.decides]
-            like = results.run(same[-1]) if same else []
+            same = [one for one in reversed(results.designs()) if one.protocol.decides == study.protocol.decides]
+            like = next((found for one in same if (found := results.run(one))), [])
     forecast = _forecast(study, records, like)
     if as_json:
         print(json.dumps(_json(forecast), ensure_ascii=False), flush=True)

@@ -30,8 +30,9 @@ def report(
     from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
-        records = results.run(designs[-1]) if (designs := results.designs(study)) else []
-    if not records:
+        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
+        design, records = next(((one, found) for one, found in runs if found), (None, []))
+    if design is None:
         raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
     if figures:
         write_figures(records, figures)
@@ -41,4 +42,4 @@ def report(
         write_markdown(records, markdown)
     if latex:
         write_latex(records, latex)
-    conclude(records, store, out, as_json=as_json, design=designs[-1])
+    conclude(records, store, out, as_json=as_json, design=design)

@@ -37,7 +37,9 @@ def optimizer(arm: Arm) -> Optimizer:
 
 
 def asked_of(arm: Arm) -> dict[str, Any]:
-    """Return what an optimizer has in the hash; options that came to be stored later, only where there are any."""
+    """Return what an optimizer has in the hash; an option given its default value too, as it is then not searched."""
     one = optimizer(arm)
     asked = {"label": one.label, "rule": one.rule, "convention": one.convention, "hyper": one.hyper}
-    return {**asked, "ranges": ranges_json(one.ranges), **({"given": one.given} if one.given else {})}
+    plain = make_arm(arm.make or arm.rule, arm.convention, {}, ranges=arm.ranges).hyper
+    fixed = {name: value for name, value in one.given.items() if plain.get(name, value) == value}
+    return {**asked, "ranges": ranges_json(one.ranges), **({"fixed": fixed} if fixed else {})}

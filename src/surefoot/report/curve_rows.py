@@ -22,7 +22,6 @@ from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Metric, Record
 
 PARTS = ("train", "validation")
-ENDS = ("y", "low", "high")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
 """Most trials that are drawn one by one."""

@@ -19,7 +19,7 @@ OWN_CODE = (
     "call of Surefoot is:"
 )
 OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
-ONLY_PYTHON = "In Python, as a command line gives no ranges:"
+ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _is_text(one: Optimizer, design: Design) -> bool:
     """Whether `-o` can say it: no ranges, a convention that is the study's, a name that its syntax can hold."""
     named = one.label if one.is_named else "x"
     readable = named == named.strip() != "" and not set("=(),") & set(named)
-    return readable and not one.ranges and one.convention in ("", design.convention)
+    return readable and not one.ranges and one.convention in ("", design.convention or one.convention)
 
 
 def _options(design: Design) -> dict[str, Any]:
