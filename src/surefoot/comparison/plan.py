@@ -7,7 +7,7 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -116,7 +116,7 @@ class Plan:
 
     def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
         """Return what is run next; with a budget, only as much measuring as there is time for."""
-        todo = [trial for trial in self.unfinished(store) if trial.key not in tried]
+        todo = [trial for trial in self.standing(store, tried)[1] if trial.key not in tried]
         if clock.deadline is None:
             return todo
         tuning = [trial for trial in todo if trial.purpose == "tune"]
@@ -153,14 +153,14 @@ class Plan:
                 observe(by_key[event.key], event)
         clock.save()
 
-    def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
+    def standing(self, store: Store, tried: Collection[str] = ()) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
 
-        A round that follows from these results is stored first. A trial that failed is tried again; one that two
-        optimizers share is run once.
+        A round that follows from these results is stored first. A trial that failed is tried again, and nothing
+        follows from it until it is one of the `tried`; one that two optimizers share is run once.
         """
         known = self.known(store)
-        while more := self._following(store, known):
+        while more := self._following(store, known, tried):
             store.plan(self.design.hash, [trial.planned for trial in more], after=known[-1].part.round)
             known += more
         statuses = store.statuses([trial.key for trial in known])
@@ -194,11 +194,12 @@ class Plan:
             return self.tuning.trial(given.arm, planned.seed, planned.part)
         return replace(given, seed=planned.seed)
 
-    def _following(self, store: Store, known: list[Trial]) -> list[Trial]:
+    def _following(self, store: Store, known: list[Trial], tried: Collection[str]) -> list[Trial]:
         if self.tuning is None:
             return []
         records = store.run(self.design, curves=False)
-        return self.tuning.following(known, {record.key: record for record in records})
+        ended = {one.key: one for one in records if one.status != "failed" or one.key in tried}
+        return self.tuning.following(known, ended)
 
 
 class Clock:
