@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.store.design import Budget, Design, Part, Sizing
+from surefoot.store import Store
+from surefoot.store.design import Budget, Design, Part, Planned, Sizing
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
 
@@ -203,3 +204,13 @@ DESIGN = Design(
     seconds=1199.0,
 )
 """A design, as far as the report reads it."""
+
+
+def entered(store: Store, records: list[Record]) -> None:
+    """Enter the records of a study into a store as one run of it, begun."""
+    first = records[0]
+    design = replace(DESIGN, hash=first.study, study=first.study, protocol=Protocol.from_json(first.protocol))
+    store.freeze(design)
+    store.plan(design.hash, [Planned(one.key, one.label, one.seed, one.part) for one in records], after=-2)
+    for record in records:
+        store.begin(record)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import vl_convert
 
-from samples import DESIGN, article, diverged, study, trial, tuned, tuning
+from samples import DESIGN, article, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
@@ -365,8 +365,7 @@ def test_the_commands_write_documents(surefoot_command, tmp_path):
     from surefoot.store import Store
 
     with Store(tmp_path / "s.sqlite") as store:
-        for record in [replace(r, status="running", outcome=None) for r in study(2, 2)]:
-            store.begin(record)
+        entered(store, [replace(r, status="running", outcome=None) for r in study(2, 2)])
     code, *_ = surefoot_command(
         "report", "article", "--store", "s.sqlite", "--out", "r.html", "--markdown", "t.md", "--latex", "t.tex"
     )
