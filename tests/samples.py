@@ -206,6 +206,12 @@ DESIGN = Design(
 """A design, as far as the report reads it."""
 
 
+def at_values(record: Record, **values: float) -> Record:
+    """The trial of a search as it would be with these of the searched values."""
+    part = replace(record.part, configuration={**record.part.configuration, **values})
+    return replace(record, hyper={**record.hyper, **values}, part=part)
+
+
 def entered(store: Store, records: list[Record]) -> None:
     """Enter the records of a study into a store as one run of it, begun."""
     first = records[0]

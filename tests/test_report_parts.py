@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import vl_convert
 
-from samples import DESIGN, article, diverged, entered, study, trial, tuned, tuning
+from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
@@ -390,8 +390,8 @@ def test_what_diverged_stands_at_the_worst_end(metric, end, word):
 
 def test_many_configurations_are_thinned_and_the_choice_stays():
     base = tuning("Adam", 1e-3)
-    search = [replace(base, key=str(i), hyper={**base.hyper, "lr": 1e-4 * 1.003**i}) for i in range(2500)]
-    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, key="m")
+    search = [replace(at_values(base, lr=1e-4 * 1.003**i), key=str(i)) for i in range(2500)]
+    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, part=search[1234].part, key="m")
     summary = summarize([*search, measured])
     start = time.perf_counter()
     figure = tuning_figures(summary.tuning, tuning_looks(group([measured]), summary.tuning), summary.metric)[0]

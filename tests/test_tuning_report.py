@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from samples import DESIGN, chosen, diverged, running, trial, tuned, tuning
+from samples import DESIGN, at_values, chosen, diverged, running, trial, tuned, tuning
 from surefoot.analysis import group, summarize, table, tuning_table, tuning_warnings, tunings
 from surefoot.analysis.budget_curve import expected_best
 from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
@@ -450,8 +450,7 @@ def test_the_command_that_repeats_a_tuned_study_names_the_optimizers_once():
 def test_a_long_search_is_quick_to_summarize():
     (one,) = search((1e-3, 0.9))
     records = [
-        replace(one, key=str(i), hyper={**one.hyper, "lr": 1e-3 + 1e-5 * i}, epochs=(at(one, 0.8 + 1e-4 * i),))
-        for i in range(1000)
+        replace(at_values(one, lr=1e-3 + 1e-5 * i), key=str(i), epochs=(at(one, 0.8 + 1e-4 * i),)) for i in range(1000)
     ]
     start = time.perf_counter()
     (row,) = tunings(records)
