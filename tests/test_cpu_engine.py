@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import pickle
 import subprocess
 import sys
 import threading
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +23,8 @@ import surefoot.torch
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, _chunks
+from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.team import Counts, Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule
@@ -431,39 +432,52 @@ def test_threads_do_not_show():
     check_same(*ours)
 
 
-@pytest.mark.usefixtures("two_threads")
-def test_threads_share_the_work(monkeypatch):
-    """The other thread steps a part of its own, and no part is stepped twice."""
-    seen = []
-    inner = cpu._work
+NATIVE = 3 * 9 + 9 + 7 + 2
+"""Numbers that a kernel is called with in native code: tables of two axes are nine each, the keys seven."""
 
-    def watched(launch, kernel, parts, *tables):
-        def spy(*arguments):
-            barrier.wait(10)
-            seen.append((threading.get_ident(), *arguments[-2:]))
-            kernel(*arguments)
 
-        inner(launch, spy, parts, *tables)
+def test_threads_share_the_work():
+    """The other thread takes parts of its own, and no part is taken twice."""
+    seen, barrier = [], threading.Barrier(2)
 
-    barrier = threading.Barrier(2)
-    monkeypatch.setattr(cpu, "_work", watched)
-    p = Parameter(torch.zeros(20 * CHUNK))
-    p.grad = torch.ones_like(p)
-    stepper("SGD", [p], lr=1.0).step()
-    assert (p == -1).all()
+    def spy(*arguments):
+        barrier.wait(10)
+        seen.append((threading.get_ident(), *arguments[-2:]))
+
+    kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * NATIVE)(spy)
+    places = [np.zeros((1, 2), np.int64) for _ in range(2)]
+    tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
+    work = Work([Kernel(ctypes.cast(kernel, ctypes.c_void_p).value, tables)], Counts([]))
+    work.begin([2], parts=5)
+    work.run()
+    assert work.done
     assert len({thread for thread, *_ in seen}) == 2
-    ends = [20 * k // (2 * cpu.PARTS) for k in range(2 * cpu.PARTS + 1)]
-    assert sorted(part for _, *part in seen) == [list(part) for part in pairwise(ends)]
+    assert sorted(part for _, *part in seen) == [[k, k + 2] for k in range(0, 20, 2)]
+
+
+def test_a_part_that_is_done_is_not_done_again():
+    count = torch.tensor(3.0)
+    work = Work([], Counts([count]))
+    work.begin([], parts=1)
+    work.run()
+    work.run()
+    assert count == 4
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_weights_that_share_memory_move_one_after_the_other(monkeypatch):
     big = torch.zeros(20 * CHUNK)
     parts = [Parameter(big[: 15 * CHUNK]), Parameter(big[5 * CHUNK :])]
-    monkeypatch.setattr(cpu, "_pool", lambda _: pytest.fail("two threads on one weight"))
+    asked = []
+    monkeypatch.setattr(
+        Work,
+        "begin",
+        lambda self, threads, parts, begin=Work.begin: begin(self, asked.append(threads) or threads, parts),
+    )
     for p in parts:
         p.grad = torch.ones_like(p)
     stepper("SGD", parts, lr=1.0).step()
+    assert asked == [[1]]
     assert big.sum() == -30 * CHUNK
     assert big.min() == -2
 
@@ -539,7 +553,7 @@ def test_inference_mode():
 def test_index_arithmetic_of_a_huge_tensor():
     """2^31 + 1 weights: neither planned with 32-bit numbers, nor with a large table."""
     size = 2**31 + 1
-    chunks = _chunks([(size, 0, 0), (3, 1, 0)])
+    chunks = chunks_of([(size, 0, 0), (3, 1, 0)])
     assert chunks.dtype == np.int64
     assert chunks.nbytes < 8e6
     assert chunks[-2].tolist() == [0, 2**31, 1, 0, 2**31]
@@ -582,29 +596,31 @@ def test_several_python_threads_at_once():
         check_same(ours[0], optimizer)
 
 
-def test_a_parameter_that_cannot_be_stepped_leaves_those_before_it_whole():
-    """Their weights have moved as far as their step counts say, on either engine."""
-    for engine in ("auto", "eager"):
-        fine, sparse = Parameter(torch.ones(3)), Parameter(torch.ones(3))
-        fine.grad, sparse.grad = torch.ones(3), torch.ones(3).to_sparse()
-        optimizer = stepper("Adam", [fine, sparse], engine=engine)
-        with pytest.raises(RuntimeError, match="sparse"):
-            optimizer.step()
-        assert optimizer.state[fine]["step"] == 1
-        assert (fine < 1).all()
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_a_step_that_raises_has_not_happened(engine):
+    """A parameter that cannot be stepped leaves those before it where they were, and without state."""
+    fine, sparse = Parameter(torch.ones(3)), Parameter(torch.ones(3))
+    fine.grad, sparse.grad = torch.ones(3), torch.ones(3).to_sparse()
+    optimizer = stepper("Adam", [fine, sparse], engine=engine)
+    with pytest.raises(RuntimeError, match="sparse"):
+        optimizer.step()
+    assert not optimizer.state
+    assert (fine == 1).all()
 
 
 FORK = """
 import multiprocessing, warnings, torch, surefoot.torch
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import CHUNK, Launch, _chunks
+from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.team import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang
 
 def step_in_child(pipe, optimizer, p):
     torch.set_num_threads(1)  # torch itself hangs in a child whose parent had OpenMP's threads
     torch.get_num_threads = lambda: 2
+    assert not parallel()
     optimizer.step()
     pipe.send(p.detach().numpy())
 
@@ -624,7 +640,7 @@ print("hangs" if found is None else bool((p.detach().numpy() == found).all()), c
 
 
 def test_after_fork():
-    """A child has the parent's compiled kernels, but not its threads, and makes its own.
+    """A child has the parent's compiled kernels, but not its threads, and steps alone.
 
     In a process of its own: the suite's has JAX in it, which does not allow a fork.
     """

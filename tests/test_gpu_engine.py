@@ -26,7 +26,7 @@ from surefoot.compiler.plan import plan
 from surefoot.compiler.trace import trace
 from surefoot.engines import choice, device_rows, dispatch, gpu, triton_setup
 from surefoot.engines.fit import fit
-from surefoot.engines.launch import Launch, _chunks
+from surefoot.engines.launch import Launch, chunks_of
 from surefoot.engines.rounding import key, key_before_steps, keys_at
 from surefoot.errors import SurefootWarning
 from surefoot.mathops import maximum, where
@@ -216,7 +216,7 @@ def test_chunks_are_the_engines():
 
 def test_an_enormous_tensor_overflows_nothing():
     size = 2**31 + 1
-    chunks = _chunks([(3, 0, 0), (size, 1, 7), (0, 1, 0), (5, 1, 0)], gpu.BLOCK)
+    chunks = chunks_of([(3, 0, 0), (size, 1, 7), (0, 1, 0), (5, 1, 0)], gpu.BLOCK)
     assert chunks.dtype == np.int64
     assert chunks.flags.c_contiguous
     assert chunks[1:-1, 2].sum() == size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -77,6 +78,15 @@ def test_illegal_value_is_named_with_its_meaning_and_range(name, value):
 
     with pytest.raises(UsageError, match=f"^{re.escape(said)}$"):
         entry.check("sgd", name, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(ml_dtypes.bfloat16(0.25), "bfloat16"), (np.array(0.25), "ndarray")], ids=["bfloat16", "array"]
+)
+def test_a_number_of_another_kind_is_refused_with_what_to_write(value, kind):
+    said = rf"is 0 <= x, as a Python number; this is of type {kind}, so give float\(0\.25\)\.$"
+    with pytest.raises(UsageError, match=said):
+        HYPERPARAMETERS["lr"].check("sgd", "lr", value)
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)

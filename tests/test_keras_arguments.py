@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
         ("Adam", {"lr": 0.1, "learning_rate": 0.1}, "lr is given twice"),
         ("Adam", {"convention": "kears"}, "unknown convention 'kears'. Did you mean 'keras'"),
         ("AdamW", {"weight_decay": None}, "adamw: weight_decay=None is not allowed"),
-        ("SGD", {"nesterov": True}, "sgd: nesterov=True needs momentum above 0"),
+        ("SGD", {"momentum": 2.0}, "sgd: momentum=2.0 is not allowed: keras.optimizers.SGD takes up to 1"),
         ("Adagrad", {"convention": "optax"}, "the optax convention has no default learning rate"),
         ("AdaBound", {"learning_rate": 0.0}, "give base_learning_rate="),
         ("RuleOptimizer", {"rule": "adm"}, "unknown rule 'adm'. Did you mean 'adam'"),

@@ -1,5 +1,6 @@
 """Compiled kernels on disk: found again, safe beside other processes, never trusted when damaged."""
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from surefoot.conventions import resolve
 from surefoot.engines import kernels, pointers
 from surefoot.errors import SurefootWarning
 from surefoot.rules import RULES
+
+PACKAGE = Path(pointers.__file__).parents[1]
 
 
 @pytest.fixture
@@ -227,3 +230,38 @@ def test_no_warning_when_all_is_well():
         warnings.simplefilter("error")
         anew()
         anew()
+
+
+WITHOUT_SOURCES = """
+import warnings, torch, surefoot.torch
+p = torch.nn.Parameter(torch.ones(3))
+p.grad = torch.ones(3)
+optimizer = surefoot.torch.SGD([p], lr=0.5)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    optimizer.step()
+print(optimizer.engine, p.tolist(), ["cannot be kept on disk" in str(each.message) for each in said])
+"""
+
+
+def zipped(folder: Path) -> Path:
+    """The package in a zip file."""
+    return Path(shutil.make_archive(str(folder / "package"), "zip", PACKAGE.parent, PACKAGE.name))
+
+
+def without_sources(folder: Path) -> Path:
+    """The package as machines without its source files have it."""
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(folder, legacy=True, quiet=1)
+    for source in folder.rglob("*.py"):
+        source.unlink()
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packed", [zipped, without_sources])
+def test_a_package_without_source_files_steps(packed, tmp_path):
+    """Nothing tells when a kernel on disk is out of date, so none is kept; that is worth a word, and no more."""
+    env = {**os.environ, "PYTHONPATH": str(packed(tmp_path)), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SOURCES], env=env, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "cpu [0.5, 0.5, 0.5] [True]\n", done.stderr

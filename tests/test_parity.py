@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import surefoot.cli.check_parity as command
 from keras_backends import on_each_backend
 from surefoot.cli.app import app
+from surefoot.cli.parity_table import limits
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.parity import FRONT_ENDS, Finding, Result, Row, run
@@ -203,6 +205,18 @@ def test_markdown(monkeypatch, tmp_path):
     assert "surefoot check --parity --markdown" in text
     rows_shown = [line for line in text.splitlines() if line.startswith("| amsgrad |")]
     assert len(rows_shown) == 1 + len(FRAMEWORKS) * 2 * len(SCALES)
+
+
+def test_what_stays_different_is_on_the_page_with_its_reason(monkeypatch, tmp_path):
+    page = tmp_path / "parity.md"
+    check(monkeypatch, "--markdown", str(page), found=result())
+    stored = (Path(__file__).parents[1] / "docs" / "parity.md").read_text(encoding="utf-8")
+    for text in (page.read_text(encoding="utf-8"), stored):
+        shown = text.partition(f"## {limits().title}")[2].partition("## ")[0]
+        assert [line for line in shown.splitlines() if line.startswith("| ")][2:] == [
+            f"| {' | '.join(row)} |" for row in limits().rows
+        ]
+    assert all(all(cell for cell in row) for row in limits().rows)
 
 
 @pytest.mark.parametrize(

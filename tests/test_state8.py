@@ -362,6 +362,24 @@ def test_torchs_checkpoint_is_not_encoded_where_autograd_looks_on():
     assert torch.equal(ours.state[q]["exp_avg"], theirs.state[params_of(theirs)[0]]["exp_avg"])
 
 
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+def test_a_checkpoint_in_another_order_comes_back_to_the_kernel(name):
+    """Blocks are neighbours in memory, so the codes are made anew: the numbers are nearly the same."""
+    first = make(name, Parameter(torch.randn(8, 16, 8, 8)), state_dtype=torch.uint8)
+    drive(first, steps=2)
+    turned = Parameter(params_of(first)[0].detach().clone(memory_format=torch.channels_last))
+    second = make(name, turned, state_dtype=torch.uint8)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    old, new = (optimizer.state[params_of(optimizer)[0]] for optimizer in (first, second))
+    for key in [key for key in old if f"{key}_scale" in old]:
+        positive = key == "exp_avg_sq"
+        expected, found = (Blocks(own[key], own[f"{key}_scale"], positive).read() for own in (old, new))
+        torch.testing.assert_close(found, expected, rtol=2**-4, atol=1e-4 * float(expected.abs().max()))
+        assert new[key].stride() == turned.stride()
+    drive(second, steps=1)
+    assert second.engine == "cpu"
+
+
 @pytest.mark.parametrize("wanted", [None, torch.bfloat16])
 def test_a_checkpoint_in_8_bits_is_decoded_where_another_is_wanted(wanted):
     first = make("Adam", weights(), state_dtype=torch.uint8)

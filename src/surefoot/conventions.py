@@ -9,7 +9,7 @@ A rule that a framework lacks is given the form that its family has there, and `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot.errors import UsageError, unknown
@@ -24,7 +24,8 @@ class Convention:
 
     `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
     its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
-    `switches` the form of the formula, `note` what a user should know.
+    `switches` the form of the formula, `note` what a user should know, `limits` the highest value that the framework
+    takes where that is lower than the rule's own.
     """
 
     call: str
@@ -32,6 +33,13 @@ class Convention:
     defaults: Mapping[str, float]
     switches: Mapping[str, bool] = field(default_factory=dict)
     note: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, rule: str, hyper: Mapping[str, Any]) -> None:
+        """Raise `UsageError` for values that the rule could take and the framework does not."""
+        for name, most in self.limits.items():
+            if hyper[name] > most:
+                raise UsageError(f"{rule}: {name}={hyper[name]!r} is not allowed: {self.call} takes up to {most:g}.")
 
 
 _TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
@@ -59,6 +67,7 @@ _SGD = {
         {"lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0},
         {"lr_in_buffer": True, **_DECOUPLED},
         "the velocity holds steps: a change of the learning rate acts with delay",
+        limits={"momentum": 1.0},
     ),
     "optax": Convention("optax.sgd", {**_OPTAX, "momentum": "momentum"}, {"momentum": 0.0}),
     "paper": Convention(
@@ -254,9 +263,7 @@ _ADABOUND = {
 
 def _with(table: Mapping[str, Convention], **defaults: float) -> dict[str, Convention]:
     """Return a family's conventions with other defaults: the variant is a setting there, not a class."""
-    return {
-        name: Convention(c.call, c.names, {**c.defaults, **defaults}, c.switches, c.note) for name, c in table.items()
-    }
+    return {name: replace(c, defaults={**c.defaults, **defaults}) for name, c in table.items()}
 
 
 CONVENTIONS: dict[str, dict[str, Convention]] = {
@@ -290,13 +297,14 @@ def convention(rule: str, framework: str) -> Convention:
     return CONVENTIONS[rule][framework]
 
 
-def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(rule: str, framework: str, given: Mapping[str, Any], *, idle: bool = False) -> dict[str, Any]:
     """Return a value for every hyperparameter of `rule`: the user's, else the convention's, else the rule's own.
 
     Args:
         rule: the rule's name.
         framework: `torch`, `keras`, `optax` or `paper`.
         given: the user's options, in our spelling or the framework's.
+        idle: take a switch that has nothing to act on, as is `nesterov` without momentum.
 
     Raises:
         UsageError: an unknown name (close matches are named), a value out of range, one hyperparameter given under
@@ -313,7 +321,11 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, An
         )
     hyper = {name: value for name, value in known.items() if name in ours.defaults}
     ours.check(hyper)
-    return {**ours.complete(hyper)}
+    values = ours.complete(hyper)
+    meaning.check(rule, values)
+    if values.get("nesterov") and not values["momentum"] and not idle:
+        raise UsageError(f"{rule}: nesterov=True needs momentum above 0; given momentum={values['momentum']!r}.")
+    return values
 
 
 def shown(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:

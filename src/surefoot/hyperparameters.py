@@ -12,6 +12,8 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from surefoot.errors import UsageError
 
 
@@ -43,16 +45,29 @@ class Hyperparameter:
     def check(self, rule: str, name: str, value: Any) -> None:
         """Raise `UsageError` if `value` is of the wrong type or out of range."""
         if not self._allows(value):
-            raise UsageError(f"{rule}: {name}={value!r} is not allowed: {name} ({self.meaning}) is {self.range}.")
+            raise UsageError(
+                f"{rule}: {name}={value!r} is not allowed: {name} ({self.meaning}) is {self.range}{_kind(value)}."
+            )
 
     def _allows(self, value: Any) -> bool:
         if self.switch:
             return isinstance(value, bool)
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        if not _is_number(value) or not math.isfinite(value):
             return False
         number = float(value)
         above_low = number > self.low if self.above else number >= self.low
         return above_low and (number < self.high or (self.closed and number == self.high))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _kind(value: Any) -> str:
+    """Return what to say of a value that may be in range, but in a form of its own: NumPy's bfloat16, an array."""
+    if isinstance(value, numbers.Real | bool | np.bool_) or not hasattr(type(value), "__float__"):
+        return ""
+    return f", as a Python number; this is of type {type(value).__name__}, so give float({value})"
 
 
 def _switch(meaning: str) -> Hyperparameter:

@@ -19,6 +19,9 @@ from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 
+_TAKES_IDLE = ("keras", "optax")
+"""The frameworks whose own optimizers take a switch that has nothing to act on."""
+
 _LR = {"torch": "lr", "keras": "learning_rate", "optax": "learning_rate"}
 
 
@@ -85,7 +88,7 @@ def values(rule: Rule, convention: str, given: Mapping[str, Any], *, at_home: st
     """
     check_convention(rule, convention, at_home=at_home)
     if is_built_in(rule):
-        return resolve(rule.name, convention, given)
+        return resolve(rule.name, convention, given, idle=convention in _TAKES_IDLE)
     rule.check(given)
     return rule.complete(given)
 

@@ -1,7 +1,8 @@
 """Whether a parameter set fits into memory, decided before the system has to.
 
-A case takes its arena, what jax keeps for itself, and what torch's ways make on their way: lists of tensors
-as large as all weights together (foreach), or arrays as large as the largest tensor (its loop, the eager engine).
+A case takes its arena, what jax keeps for itself, and what others make on their way: lists of tensors as large as all
+weights together (torch's foreach; the eager engine, which writes nothing before all is computed), and arrays as large
+as the largest tensor.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def needed(parameters: ParameterSet, case: Case, size: int, *, jax: bool) -> int
     """Return about how many bytes a case takes, its numbers of `size` bytes each."""
     largest = max(map(prod, parameters.shapes))
     copies = 2 if jax else 1
-    numbers = parameters.weights * case.arrays * copies + max(LISTS * parameters.weights, BESIDE_LISTS * largest)
+    lists = max(LISTS, case.arrays - 1) * parameters.weights
+    numbers = parameters.weights * case.arrays * copies + lists + BESIDE_LISTS * largest
     return int(MARGIN * size * numbers)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +53,7 @@ class Options:
         dtype: `float32` or `bfloat16`, of weights, gradients and state.
         compiled: also time torch.compile, which takes a minute for each case and needs a C++ compiler.
         cold: also time the first step in fresh processes, which takes seconds for each contender.
+        busy: time the first set once more at the end, beside so many processes that use the processors.
     """
 
     sets: tuple[str, ...] = ("cnn", "resnet50")
@@ -60,6 +63,7 @@ class Options:
     dtype: str = "float32"
     compiled: bool = False
     cold: bool = False
+    busy: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,9 @@ def plan(options: Options) -> Plan:
     if options.dtype not in DTYPES:
         raise unknown("dtype", options.dtype, DTYPES)
     threads = torch.get_num_threads() if options.threads is None else options.threads
-    for name, value in (("threads", threads), ("rounds", options.rounds)):
-        if value < 1:
-            raise UsageError(f"--{name} is {value}; give a number of 1 or more.")
+    for name, value, least in (("threads", threads, 1), ("rounds", options.rounds, 1), ("busy", options.busy, 0)):
+        if value < least:
+            raise UsageError(f"--{name} is {value}; give a number of {least} or more.")
     sets = tuple(find_set(name) for name in dict.fromkeys(options.sets))
     cases = tuple(find_case(name) for name in dict.fromkeys(options.cases or case_names()))
     dtype = DTYPES[options.dtype]
@@ -107,7 +111,11 @@ def run(planned: Plan, observe: Observer) -> Result:
     try:
         with _threads(planned.threads), Interrupt() as interrupt:
             for parameters in planned.sets:
-                _run_set(planned, parameters, result, observe, interrupt)
+                _run_set(planned, parameters, parameters.name, result, observe, interrupt)
+            if planned.options.busy:
+                name = f"{planned.sets[0].name}, beside {planned.options.busy} busy loops"
+                with _loops(planned.options.busy):
+                    _run_set(planned, planned.sets[0], name, result, observe, interrupt)
         for case in planned.cases if planned.options.cold else ():
             observe(f"first steps of {case.name}")
             result.cold += first_steps(case.name, present(case, planned), planned.options.dtype, planned.threads)
@@ -116,12 +124,14 @@ def run(planned: Plan, observe: Observer) -> Result:
     return result
 
 
-def _run_set(planned: Plan, parameters: ParameterSet, result: Result, observe: Observer, interrupt: Interrupt) -> None:
-    entry = SetResult(parameters.name, len(parameters.shapes), parameters.weights)
+def _run_set(
+    planned: Plan, parameters: ParameterSet, name: str, result: Result, observe: Observer, interrupt: Interrupt
+) -> None:
+    entry = SetResult(name, len(parameters.shapes), parameters.weights)
     result.sets.append(entry)
     floors: list[float] = []
     for case in planned.cases:
-        observe(f"{parameters.name}: {case.name}")
+        observe(f"{name}: {case.name}")
         own = CaseRun(planned, parameters, case)
         try:
             own.run(result.notes, interrupt)
@@ -188,6 +198,18 @@ def _busy() -> list[str]:
     if load < BUSY * cores:
         return []
     return [f"the machine was busy before this began (load {load:.1f}, {cores} cores): these times are not its own"]
+
+
+@contextmanager
+def _loops(count: int) -> Iterator[None]:
+    """Keep so many processes busy, which compete for the processors."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 @contextmanager

@@ -1,13 +1,15 @@
-"""The parameter sets of the benchmark: the shapes of three networks, from many small tensors to few large ones.
+"""The parameter sets of the benchmark: the shapes of three networks, and many tensors of four weights.
 
 A step's time depends on how many tensors there are and how large, not on what the network computes, so no library of
-models is needed. The shapes are generated as the networks are built; the article's are taken from its own model.
+models is needed. The shapes are generated as the networks are built; the article's are taken from its own model. Of
+tiny tensors nothing is timed but what a step costs before it moves anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 from surefoot.errors import unknown
@@ -73,10 +75,16 @@ def _gpt2(width: int = 768, blocks: int = 12, vocabulary: int = 50257, context: 
     yield from ((width,), (width,))
 
 
+def _tiny(count: int) -> Iterator[Shape]:
+    yield from [(4,)] * count
+
+
 _NETWORKS: dict[str, tuple[str, Callable[[], Iterator[Shape]]]] = {
     "cnn": ("the article's convolutional network", _cnn),
     "resnet50": ("ResNet-50 for ImageNet", _resnet50),
     "gpt2": ("GPT-2 small, its head tied to the embedding", _gpt2),
+    "tiny": ("161 tensors, as many as ResNet-50 has, of four weights each", partial(_tiny, 161)),
+    "tiny10k": ("10,000 tensors of four weights", partial(_tiny, 10_000)),
 }
 
 SETS = {name: summary for name, (summary, _) in _NETWORKS.items()}

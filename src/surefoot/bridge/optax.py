@@ -19,7 +19,7 @@ from surefoot.bridge.fit import family, fit
 from surefoot.bridge.progress import Meaning, Progress, Slots
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
-from surefoot.optax.transformation import RuleState, described
+from surefoot.optax.transformation import RuleState, rule_of
 from surefoot.rule import Rule
 
 OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -80,8 +80,8 @@ def to_optax(progress: Progress, state: Any, optimizer: optax.GradientTransforma
         node = node._replace(count=jnp.asarray(fitted.count(), node.count.dtype)) if "count" in node._fields else node
         if isinstance(node, RuleState):
             trees = {slot: _with(tree, slot, fitted, 1.0) for slot, tree in node.slots.items()}
-            base = None if node.base_lr is None else jnp.asarray(fitted.meanings[0].base_lr, node.base_lr.dtype)
-            return node._replace(slots=trees, base_lr=base)
+            base, kept = fitted.meanings[0].base_lr, node.base_lr
+            return node._replace(slots=trees, base_lr=kept if None in (base, kept) else jnp.asarray(base, kept.dtype))
         fields = OPTAX.get(type(node).__name__, ("", {}))[1]
         return node._replace(**{f: _with(getattr(node, f), s, fitted, found.sign(s)) for s, f in fields.items()})
 
@@ -117,7 +117,7 @@ def _read(state: Any, optimizer: optax.GradientTransformation | None, steps: int
 
 
 def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) -> _Found:
-    told = None if optimizer is None else described(optimizer)
+    told = None if optimizer is None else rule_of(optimizer)
     if told is None:
         raise UsageError("the state is one of surefoot.optax's; give the transformation itself too, not a chain.")
     rule, hyper = told
@@ -128,7 +128,7 @@ def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) 
 
 
 def _meaning(rule: Rule, hyper: Hyper, node: RuleState) -> Meaning:
-    lr = float(hyper.lr(node.count)) if "lr" in hyper.moving else float(hyper.fixed["lr"])
+    lr = float(hyper.value("lr", node.count))
     base = hyper.moving.get("base_lr", node.base_lr)
     return Meaning(
         lr=lr,

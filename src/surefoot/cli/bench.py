@@ -13,7 +13,7 @@ from surefoot.cli.compare import Json
 
 def bench(
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="Parameter set: cnn, resnet50, gpt2. Default: the first two.")
+        list[str] | None, typer.Option("--set", help="Parameter set; --list shows them. Default: cnn and resnet50.")
     ] = None,
     rule: Annotated[list[str] | None, typer.Option("--rule", "-r", help="Only this rule: -r adam -r adabound.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of each contender; default: torch's.")] = None,
@@ -21,6 +21,7 @@ def bench(
     dtype: Annotated[str, typer.Option(help="Weights, gradients and state: float32 or bfloat16.")] = "float32",
     compiled: Annotated[bool, typer.Option("--compile", help="Time torch.compile too, which starts slowly.")] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Time first steps in fresh processes too.")] = False,
+    busy: Annotated[int, typer.Option(help="Time the first set again beside so many busy processes.")] = 0,
     chart: Annotated[Path | None, typer.Option(help="Also draw a bar chart to this .svg or .png.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show the sets, rules and contenders, and stop.")] = False,
     as_json: Json = False,
@@ -47,6 +48,7 @@ def bench(
             dtype=dtype,
             compiled=compiled,
             cold=cold,
+            busy=busy,
         )
     )
     if chart:

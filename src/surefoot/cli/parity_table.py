@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.parity import FRONT_ENDS, Finding, Result, Row
+from surefoot.parity.limits import LIMITS
 from surefoot.parity.result import BOUND
 
 HEADS = {
@@ -59,6 +60,12 @@ def findings(result: Result) -> Grid:
     return Grid("Wrong elsewhere", ("What", "Where", "Right", "Ours", "Its own"), rows, left=2)
 
 
+def limits() -> Grid:
+    """Return where a front-end differs from its framework, and why."""
+    rows = [(limit.framework, limit.what, limit.theirs, limit.ours, limit.reason) for limit in LIMITS]
+    return Grid("Where a front-end differs, and stays so", ("Where", "What", "Its own", "Ours", "Why"), rows, left=5)
+
+
 def notes(result: Result) -> Iterator[str]:
     """Yield what a reader needs to know beside the tables."""
     yield (
@@ -85,6 +92,8 @@ def to_markdown(result: Result, command: str) -> str:
         "## Wrong elsewhere",
         _BESIDE,
         _table(findings(result)),
+        "## Where a front-end differs, and stays so",
+        _table(limits()),
         "## Every row",
         "Form: whose form and defaults of the rule. Decay: 0.1 or none. Size: of the gradients.",
         _table(long(result)),

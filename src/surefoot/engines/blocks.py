@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from surefoot.compiler.plan import BLOCK
 from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
-from surefoot.engines.layout import is_plain, memory_numbers, memory_order
+from surefoot.engines.layout import is_dense, is_plain, memory_numbers, memory_order
 from surefoot.engines.rounding import random_bits
 from surefoot.errors import UsageError
 
@@ -26,8 +26,7 @@ SMALLEST = 4096
 
 def fits(p: Tensor) -> bool:
     """Tell whether a parameter can have 8-bit state: real numbers that fill one stretch of plain memory."""
-    dense = p.is_floating_point() and is_plain(p) and p.permute(memory_order(p)).is_contiguous()
-    return dense and p.numel() >= SMALLEST
+    return p.is_floating_point() and is_plain(p) and is_dense(p) and p.numel() >= SMALLEST
 
 
 @dataclass(frozen=True)

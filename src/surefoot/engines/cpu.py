@@ -1,68 +1,74 @@
 """The CPU engine: the rule's generated kernel, all tensors of a step in one pass over memory.
 
 It takes tensors in CPU memory, however they lie there as long as weights do not share memory. The kernel works on
-memory that torch owns, so autograd is told of every tensor that it wrote. Large steps are split among as many threads
+memory that torch owns, so autograd is told of every tensor that it writes. Large steps are split among as many threads
 as torch uses; weights do not depend on each other, so the split does not show in the numbers.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from surefoot.engines.launch import Launch
+from surefoot.engines.team import Counts, Kernel, Work, kernel_address, parallel
 
-SPLIT = 1 << 19
-"""Weights in a step for each thread: to wake one takes as long as to step a quarter of them."""
+SPLIT = 1 << 14
+"""Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
 
 PARTS = 8
 """Parts of a step for each thread: whoever is done first takes the next."""
 
-
-def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
-    """Step every tensor of a launch; `values` are the hyperparameters of each group."""
-    from surefoot.engines.kernels import compiled  # imports Numba, which takes a while: not before it is needed
-
-    tables = launch.tables(values)
-    threads = _threads(launch, len(tables.chunks))
-    count = threads * PARTS if threads > 1 else 1
-    ends = [len(tables.chunks) * k // count for k in range(count + 1)]
-    parts, kernel = iter([*pairwise(ends)]), compiled(launch.kernel.text)
-    _share(threads, functools.partial(_work, launch, kernel, parts, *tables))
+Values = Sequence[Mapping[str, Any]]
+"""The hyperparameters of each group."""
 
 
-def _work(_alive: Launch, kernel: Any, parts: Iterator[tuple[int, int]], *tables: NDArray[Any]) -> None:
-    """Step the parts that no other thread has taken; the launch is passed so that its tensors live until it is done."""
-    for first, last in parts:
-        kernel(*tables, first, last)
+class Step:
+    """One step of some launches, and of the step counts that go up with it, as one native call.
+
+    It serves again: `begin` takes the numbers of a step and writes nothing, `run` does it.
+    """
+
+    def __init__(self, launches: Sequence[Launch], counts: Counts) -> None:
+        self.counts = counts
+        self._launches = launches
+        self._sums = [[Step([sums], Counts([])) for sums in launch.before] for launch in launches]
+        self._work = Work([Kernel(kernel_address(one.kernel.text), one.tables()) for one in launches], counts)
+
+    def begin(self, values: Values) -> None:
+        """Put the numbers of the coming step into the tables, sums over whole tensors among them."""
+        for launch, sums, kernel in zip(self._launches, self._sums, self._work.kernels, strict=True):
+            for k, stage in enumerate(sums):
+                stage.begin(values)
+                stage.run()
+                launch.sum_up(k)
+            launch.fill(kernel.tables, values)
+        self._work.begin([_threads(launch) for launch in self._launches], PARTS)
+
+    def run(self) -> None:
+        """Take the step, unless it has been taken."""
+        self._work.run()
+
+    @property
+    def done(self) -> bool:
+        """Whether the step has been taken."""
+        return self._work.done
 
 
-def _threads(launch: Launch, chunks: int) -> int:
-    """Return how many threads are worth it; one for weights that share memory, which move one after the other."""
-    wanted = min(torch.get_num_threads(), chunks, launch.size // SPLIT)
-    return 1 if wanted <= 1 or launch.overlaps else wanted
+def run(launch: Launch, values: Values) -> None:
+    """Step every tensor of a launch."""
+    step = Step([launch], Counts([]))
+    step.begin(values)
+    step.run()
 
 
-def _share(threads: int, work: Callable[[], None]) -> None:
-    """Run `work` in this thread and in others at once; it divides among those that call it what there is to do."""
-    helpers = []
-    with contextlib.suppress(RuntimeError):  # when Python ends it starts no thread any more; then this one does it all
-        for _ in range(threads - 1):
-            helpers.append(_pool(os.getpid()).submit(work))
-    work()
-    for helper in helpers:
-        helper.result()
+def _threads(launch: Launch) -> int:
+    """Return how many threads step a launch: all that torch uses, or one.
 
-
-@functools.lru_cache(maxsize=1)
-def _pool(process: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    """Return this process's helper threads; a forked child has none of its parent's and makes its own."""
-    return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="surefoot")
+    It is one for little work, and for weights that share memory, which move one after the other. OpenMP ends threads
+    that a smaller team does not need, so there is nothing in between.
+    """
+    alone = launch.size < 2 * SPLIT or not parallel() or launch.overlaps
+    return 1 if alone else torch.get_num_threads()

@@ -7,7 +7,8 @@ choose, and rounded when they are written. State in 8 bits is decoded before and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from surefoot.compiler.plan import COMPUTE
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.layout import memory_numbers
+from surefoot.engines.layout import is_apart, memory_numbers
 from surefoot.engines.rounding import stochastic
 from surefoot.mathops import Array
 from surefoot.rule import Rule
@@ -42,7 +43,25 @@ def step(
     key: int | None = None,
     offset: int = 0,
 ) -> None:
-    """Move `weight` and `state` one step of `rule`, in place; the gradient is only read.
+    """Move `weight` and `state` one step of `rule`, in place; see `prepare` for the arguments."""
+    options = {"differentiable": differentiable, "key": key, "offset": offset}
+    for write in prepare(rule, weight, gradient, state, t, hyper, **options):  # type: ignore[arg-type]
+        write()
+
+
+def prepare(
+    rule: Rule,
+    weight: Tensor,
+    gradient: Tensor,
+    state: MutableMapping[str, Kept],
+    t: Array,
+    hyper: Mapping[str, Any],
+    *,
+    differentiable: bool = False,
+    key: int | None = None,
+    offset: int = 0,
+) -> list[Callable[[], object]]:
+    """Compute one step of `rule`; return what writes it into `weight` and `state`, which may be done more than once.
 
     Args:
         rule: which rule.
@@ -55,28 +74,34 @@ def step(
         differentiable: replace the old state instead of writing into it, which autograd needs.
         key: round what is bfloat16 or 8 bits at random, with this key (`rounding.py`); to nearest if None.
         offset: how many weights lie in the shards before this one, which counts for random rounding.
+
+    Raises:
+        RuntimeError: torch's own, if weights share memory.
     """
+    for x in (weight, *(x for x in state.values() if isinstance(x, Tensor))):
+        if not is_apart(x):
+            x.mul_(1)  # torch has the words for it
     random = None
     if key is not None and any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in (weight, *state.values())):
         random = key, memory_numbers(weight) + offset
     numbers = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in state.items()}
     if gradient.is_sparse:
-        _step_touched(rule, weight, gradient, numbers, t, hyper, random)
-        return
+        return _prepare_touched(rule, weight, gradient, numbers, t, hyper, random)
     old = weight.clone() if differentiable else weight
     new, made = _update(rule, old, gradient, numbers, t, hyper, random)
-    weight.copy_(new)
+    writes: list[Callable[[], object]] = [partial(weight.copy_, new)]
     for k, (slot, value) in enumerate(made.items(), start=1):
         kept = state[slot]
         if isinstance(kept, Blocks):
-            kept.write(value, random and random[0], k, random and random[1])
+            writes.append(partial(kept.write, value, random and random[0], k, random and random[1]))
         elif differentiable:
-            state[slot] = value
+            writes.append(partial(state.__setitem__, slot, value))
         else:
-            kept.copy_(value)
+            writes.append(partial(kept.copy_, value))
+    return writes
 
 
-def _step_touched(
+def _prepare_touched(
     rule: Rule,
     weight: Tensor,
     gradient: Tensor,
@@ -84,15 +109,15 @@ def _step_touched(
     t: Array,
     hyper: Mapping[str, Any],
     random: Random | None,
-) -> None:
+) -> list[Callable[[], object]]:
     """Step only the weights that a sparse gradient has entries for."""
     gradient = gradient.coalesce()
     touched = tuple(gradient.indices())
     rows = {slot: value[touched] for slot, value in state.items()}
     random = random and (random[0], random[1][touched])
-    weight[touched], made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
-    for slot, value in made.items():
-        state[slot][touched] = value
+    new, made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
+    writes = [partial(state[slot].__setitem__, touched, value) for slot, value in made.items()]
+    return [partial(weight.__setitem__, touched, new), *writes]
 
 
 def _update(

@@ -11,6 +11,7 @@ from torch import Tensor
 from surefoot.compiler.plan import scales
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import Runs, find_runs, is_apart, is_plain, is_quick, lies_like
+from surefoot.engines.uninterrupted import load
 
 KINDS = {
     torch.float32: "float32",
@@ -83,6 +84,5 @@ def _with_scales(fitted: Fitted, blocks: Mapping[str, Blocks]) -> Fitted | str:
 def _converts(arrays: Mapping[str, Tensor]) -> bool:
     if all(x.dtype != torch.float16 for x in arrays.values()):
         return True
-    from surefoot.engines.pointers import has_float16  # imports Numba: not before it is needed
-
-    return has_float16()
+    found: bool = load("surefoot.engines.pointers").has_float16()
+    return found

@@ -1,9 +1,9 @@
 """From a kernel's text to a function: compiled once for a machine, and kept on disk for the next process.
 
 The text is the key: its file is named by the hash of the text and of the versions of what compiles it, and Numba itself
-keeps the machine code beside it, for each kind of processor; a checksum tells if that is damaged. Where the cache
-cannot be written (no space, a read-only home) the kernel is compiled in memory, once in each process, and a warning
-says so once.
+keeps the machine code beside it, for each kind of processor; a checksum tells if that is damaged. Whatever fails around
+the cache (no space, a read-only home, a package in a zip file, which has no source files) costs a compilation and
+never a step: the kernel is compiled in memory, once in each process, and a warning says so once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import llvmlite.binding as llvm
 import numba
 
 from surefoot.engines import float8, pointers
-from surefoot.errors import SurefootError, SurefootWarning
+from surefoot.engines.uninterrupted import uninterrupted
+from surefoot.errors import SurefootWarning
 from surefoot.files import write_whole
 
 _CALLED = (pointers, float8)
@@ -42,16 +43,30 @@ def cache_folder() -> Path:
 
 
 @functools.lru_cache(maxsize=1024)
-def compiled(text: str) -> Any:
-    """Return the kernel `step` of a module's text as a compiled function."""
-    name = "kernel_" + _fingerprint(text)
+def compiled(text: str, signature: str = SIGNATURE) -> Any:
+    """Return the function `step` of a module's text, compiled; of a kernel, unless another signature is given."""
+    kernel, reason = uninterrupted(lambda: _compiled(text, signature))
+    if reason:
+        _say_once(reason)
+    return kernel
+
+
+def _compiled(text: str, signature: str) -> tuple[Any, str]:
+    """Return the function, and why it cannot be kept on disk, if so."""
     try:
-        return _from_disk(text, name)
-    except (OSError, SurefootError, RuntimeError) as error:  # the last is Numba's word for a folder it cannot use
-        _say_once(str(error))
+        return _from_disk(text, signature, "kernel_" + _fingerprint(text)), ""
+    except Exception as error:  # if it is the text that cannot be compiled, the next lines say so
+        name = "kernel_" + hashlib.sha256(text.encode()).hexdigest()[:24]
         kernel = _dispatcher(text, name, f"<{name}>", cache=False)
-        kernel.compile(SIGNATURE)
-        return kernel
+        kernel.compile(signature)
+        return kernel, str(error) or type(error).__name__
+
+
+def address(kernel: Any) -> int:
+    """Return the address of a compiled function, for native code: it takes its arguments as C does."""
+    (made,) = kernel.overloads.values()
+    place: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+    return place
 
 
 def _fingerprint(text: str) -> str:
@@ -62,7 +77,7 @@ def _fingerprint(text: str) -> str:
     return hashlib.sha256(repr((text, sources, versions)).encode()).hexdigest()[:24]
 
 
-def _from_disk(text: str, name: str) -> Any:
+def _from_disk(text: str, signature: str, name: str) -> Any:
     """Return the kernel, from the cache if it is there, else compiled and kept there."""
     path = cache_folder() / f"{name}.py"
     _keep(path, text.encode())
@@ -71,7 +86,7 @@ def _from_disk(text: str, name: str) -> Any:
     if not seal.exists() or seal.read_bytes() != _digest(seal):
         for damaged in _code(seal):
             damaged.unlink(missing_ok=True)
-    kernel.compile(SIGNATURE)
+    kernel.compile(signature)
     _keep(seal, _digest(seal))
     return kernel
 

@@ -58,6 +58,9 @@ class Launch:
         self._strides: list[tuple[int, ...]] = []
         self._runs: list[tuple[int, int, int]] = []
         self._parameters: list[int] = []
+        self._owners: list[int] = []
+        self.parameters = 0
+        """How many were added."""
         self._fixed: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
         self.size = 0
         """Weights that the kernel steps."""
@@ -69,7 +72,7 @@ class Launch:
 
     def add(
         self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int, offset: int = 0
-    ) -> slice:
+    ) -> None:
         """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
 
         Args:
@@ -79,15 +82,12 @@ class Launch:
             t: how many steps it has made, this one included; a number, or if they are counted a tensor of one.
             parameter: its number, from which its random numbers follow.
             offset: how many weights of it lie in the shards before this one.
-
-        Returns:
-            its runs.
         """
         if self.before or self.summing or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
         if self.before:
             self._add_before(arrays, group, t, parameter)
-        first, row, names = len(self._runs), len(self.rows) - 1, [*arrays]
+        row, names = len(self.rows) - 1, [*arrays]
         own = self.kernel.plan.arrays
         columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
         for k, addresses in enumerate(runs.addresses):
@@ -95,11 +95,12 @@ class Launch:
             self._strides.append(tuple(runs.strides[column] for column in columns))
             self._runs.append((runs.length, row, offset + k * runs.length))
             self._parameters.append(parameter)
+            self._owners.append(self.parameters)
+        self.parameters += 1
         self.size += arrays["w"].numel()
         self._read.append(arrays["g"])
         outputs = [*self.kernel.plan.outputs]
         self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
-        return slice(first, len(self._runs))
 
     def _add_before(self, arrays: Mapping[str, Tensor], group: int, t: Any, parameter: int) -> None:
         """Add a parameter to the launches of the sums, with memory for what they sum up."""
@@ -130,16 +131,24 @@ class Launch:
         """Where the tensors are."""
         return self.written[0].device
 
-    def tables(self, values: Sequence[Mapping[str, Any]]) -> Tables:
-        """Return the tables of this step; `values` are the hyperparameters of each group."""
-        return Tables(*self.places(), self.scalars(values), self.keys())
+    def tables(self) -> Tables:
+        """Return tables for all steps to come; `fill` puts the numbers of a step into them."""
+        places = self.places()
+        shape = len(self.rows), len(self.kernel.plan.hoisted)
+        return Tables(*places, np.zeros(shape, np.float64), np.zeros(len(self._runs), np.int64))
+
+    def fill(self, tables: Tables, values: Sequence[Mapping[str, Any]]) -> None:
+        """Put the numbers of this step into its tables; `values` are the hyperparameters of each group."""
+        tables.scalars[:] = self.scalars(values)
+        if self.kernel.stochastic:
+            tables.keys[:] = self.keys()
 
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return chunks, pointers and strides; of these `move` changes the pointers, in place."""
+        """Return chunks, pointers and strides; of these `follow` changes the pointers, in place."""
         if self._fixed is None:
             shape = len(self._runs), len(self._pointers[0]) if self._pointers else 0
             pointers, strides = (np.array(x, np.int64).reshape(shape) for x in (self._pointers, self._strides))
-            self._fixed = _chunks(self._runs, self.chunk), pointers, strides
+            self._fixed = chunks_of(self._runs, self.chunk), pointers, strides
         return self._fixed
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
@@ -172,13 +181,13 @@ class Launch:
         for launch in self.before:
             launch.next()
 
-    def move(self, runs: slice, distance: int) -> None:
-        """Tell that the gradient of a parameter, in these runs, lies so many bytes from where it lay."""
+    def follow(self, distances: NDArray[np.int64]) -> None:
+        """Follow the gradients: by how many bytes that of each parameter has moved, in the order of `add`."""
         arrays = self.kernel.plan.arrays
-        if "g" in arrays and self._fixed is not None:
-            self._fixed[1][runs, arrays.index("g")] += distance
+        if "g" in arrays and self._runs:
+            self.places()[1][:, arrays.index("g")] += distances[self._owners]
         for launch in self.before:
-            launch.move(runs, distance)
+            launch.follow(distances)
 
     @functools.cached_property
     def overlaps(self) -> bool:
@@ -193,11 +202,10 @@ class Launch:
         return any(start + far > after for start, far, after in zip(starts, reach, starts[1:], strict=False))
 
     def done(self) -> None:
-        """Tell autograd what was written, and let go of the gradients, which whoever steps again looks up anew."""
+        """Let go of the gradients, which whoever steps again looks up anew."""
         self._read.clear()
         for launch in self.before:
             launch.done()
-        torch.autograd.graph.increment_version(self.written)
 
 
 def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:
@@ -205,7 +213,7 @@ def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:
     return [name for name in map(scales, names) if name in arrays]
 
 
-def _chunks(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
+def chunks_of(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
     """Return tensor, first weight, number of weights, row of scalars and number of the first weight of each chunk."""
     length, row, number = np.array(runs, np.int64).reshape(-1, 3).T
     pieces = -(-length // chunk)

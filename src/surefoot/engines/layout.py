@@ -32,6 +32,11 @@ class Runs(NamedTuple):
     length: int
 
 
+def addresses(tensors: Sequence[Tensor]) -> list[int]:
+    """Return where tensors lie."""
+    return [*map(Tensor.data_ptr, tensors)]
+
+
 def is_plain(x: Tensor) -> bool:
     """Tell whether a tensor is the memory at its address: no subclass, not sparse, no sign yet to flip."""
     return type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided and not x.is_neg()
@@ -45,6 +50,11 @@ def lies_like(a: Tensor, b: Tensor) -> bool:
 def is_quick(x: Tensor, like: Tensor) -> bool:
     """Tell whether an array is quick to read in the order of another: by neighbours, or all from one place."""
     return lies_like(x, like) or _axes([like, x])[-1][1][1] in (0, 1)
+
+
+def is_dense(x: Tensor) -> bool:
+    """Tell whether an array fills one stretch of memory, in whatever order of its axes."""
+    return x.is_contiguous() or x.permute(memory_order(x)).is_contiguous()
 
 
 def is_apart(x: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""What generated kernels import: arrays at an address, numbers in 16 and 8 bits, maximum and minimum that let NaN win.
+"""What generated code imports: arrays and functions at an address, numbers in 16 and 8 bits, maximum that lets NaN win.
 
 Half precision lies in memory as 16-bit integers, since Numba has no such numbers on the CPU; it becomes float32 when
 read and is rounded when written. bfloat16 is the upper half of a float32, so integer arithmetic converts it, to nearest
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, float32, float64, int32, njit, types, uint8, uint16, uint32
+from numba import carray, float32, float64, int32, int64, njit, types, uint8, uint16, uint32
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
@@ -22,6 +22,9 @@ from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
 
 QUIET = uint32(0x400000)
 """The bit that keeps a NaN a NaN when its lower half goes."""
+
+
+_INT16, _INT32, _INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
 
 @intrinsic
@@ -47,6 +50,65 @@ def array_float64(address: int, start: int, count: int) -> Any:
 
 
 @njit(inline="always")
+def array_int64(address: int, start: int, count: int) -> Any:
+    """Return `count` int64 numbers, from number `start` after an address on, as an array."""
+    return carray(_pointer(address + 8 * start, int64(0)), (count,))
+
+
+@njit(inline="always")
+def array_int32(address: int, start: int, count: int) -> Any:
+    """Return `count` int32 numbers, from number `start` after an address on, as an array."""
+    return carray(_pointer(address + 4 * start, int32(0)), (count,))
+
+
+@njit(inline="always")
+def table_int64(address: int, rows: int, columns: int) -> Any:
+    """Return the int64 numbers at an address as a table."""
+    return carray(_pointer(address, int64(0)), (rows, columns))
+
+
+@njit(inline="always")
+def table_float64(address: int, rows: int, columns: int) -> Any:
+    """Return the float64 numbers at an address as a table."""
+    return carray(_pointer(address, float64(0)), (rows, columns))
+
+
+@intrinsic
+def take(typing_context: Any, address: Any, amount: Any) -> Any:  # noqa: ARG001
+    """Add to the int64 number at an address, in one piece for all threads; return what it was."""
+
+    def generate(context: Any, make: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return make.atomic_rmw("add", make.inttoptr(arguments[0], _INT64.as_pointer()), arguments[1], "acq_rel")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def call(typing_context: Any, function: Any, arguments: Any) -> Any:  # noqa: ARG001
+    """Call the function at an address, which returns nothing, with a tuple of numbers and arrays."""
+
+    def generate(context: Any, make: Any, signature: Any, given: Any) -> Any:
+        kinds = [context.get_value_type(kind) for kind in signature.args[1].types]
+        kind = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
+        values = [make.extract_value(given[1], k) for k in range(len(kinds))]
+        make.call(make.inttoptr(given[0], kind), values)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, arguments), generate
+
+
+@intrinsic
+def address_of(typing_context: Any, function: Any, thing: Any) -> Any:  # noqa: ARG001
+    """Return the address that the function at an address gives for a Python object at another."""
+
+    def generate(context: Any, make: Any, signature: Any, given: Any) -> Any:  # noqa: ARG001
+        kind = ir.FunctionType(_INT64, [_INT64]).as_pointer()
+        return make.call(make.inttoptr(given[0], kind), [given[1]])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@njit(inline="always")
 def array_codes(address: int, start: int, count: int) -> Any:
     """Return `count` codes of a byte each, from number `start` after an address on, as an array."""
     return carray(_pointer(address + start, uint8(0)), (count,))
@@ -68,7 +130,7 @@ def _conversion(given: Any, returned: Any, generate: Callable[[Any, Any], Any]) 
     return convert
 
 
-_HALF, _FLOAT, _INT16, _INT32 = ir.HalfType(), ir.FloatType(), ir.IntType(16), ir.IntType(32)
+_HALF, _FLOAT = ir.HalfType(), ir.FloatType()
 
 bits_of = _conversion(float32, uint32, lambda make, x: make.bitcast(x, _INT32))
 number_of = _conversion(uint32, float32, lambda make, x: make.bitcast(x, _FLOAT))

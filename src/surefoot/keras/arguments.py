@@ -32,7 +32,7 @@ class Common(TypedDict, total=False):
     `convention` is whose form and defaults of the rule to use: `keras`, `torch`, `optax` or `paper`.
     `base_learning_rate` is the rate that a schedule is measured against, where the rule asks how far it has come
     (AdaBound's bounds do, and the paper's AdamW); by default `learning_rate`, or where a schedule stands at step 0,
-    after any warm-up.
+    after any warm-up. `decay` is what Keras warns of and ignores.
     """
 
     clipnorm: float | None
@@ -44,6 +44,7 @@ class Common(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+    decay: float | None
     convention: str
     base_learning_rate: float | None
 
@@ -72,8 +73,14 @@ class Options:
 
 
 def declared(init: Init) -> Init:
-    """Make a constructor of its signature: what the caller gave goes to `_start`, and what he left out does not."""
-    signature = inspect.signature(init)
+    """Make a constructor of its signature: what the caller gave goes to `_start`, and what he left out does not.
+
+    Keras's own arguments of every optimizer may follow by position, in Keras's order.
+    """
+    own = inspect.signature(init)
+    theirs = inspect.signature(keras.optimizers.SGD).parameters.values()
+    *first, common = own.parameters.values()
+    signature = own.replace(parameters=[*first, *(p for p in theirs if p.name in Common.__annotations__), common])
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +88,9 @@ def declared(init: Init) -> Init:
         del given["self"]
         self._start(given | given.pop("common", {}))
 
-    return cast(Init, wrapper)
+    made = cast(Any, wrapper)
+    made.__signature__ = signature
+    return cast(Init, made)
 
 
 def understand(
@@ -98,13 +107,16 @@ def understand(
     Raises:
         UsageError: an unknown option or convention, a value out of range, or a rate that is measured against zero.
     """
-    common = {name: value for name, value in given.items() if name in Common.__annotations__}
-    convention, base = common.pop("convention", "keras"), common.pop("base_learning_rate", None)
-    own = _own(rule, {name: x for name, x in given.items() if name not in Common.__annotations__}, spelled)
+    convention = given.get("convention", "keras")
+    shared = Common.__annotations__.keys() - ({"decay"} if convention != "keras" else set())
+    common = {name: value for name, value in given.items() if name in shared and name != "convention"}
+    base = common.pop("base_learning_rate", None)
+    own = _own(rule, {name: x for name, x in given.items() if name not in shared}, spelled)
     if own.get("weight_decay", 0.0) is None and not rule.defaults["weight_decay"]:
         del own["weight_decay"]
     rate = own.pop("lr", None)
-    if not (rate is None or isinstance(rate, float | Schedule) or callable(rate)):
+    asked = rate is not None or "learning_rate" in given
+    if asked and not (isinstance(rate, float | Schedule) or callable(rate)):
         raise UsageError(
             f"{rule.name}: learning_rate={rate!r} is no learning rate; give a number, a schedule of "
             "keras.optimizers.schedules, or a function of no arguments."

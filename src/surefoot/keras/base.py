@@ -17,6 +17,7 @@ from keras import ops
 from surefoot.count import Count
 from surefoot.keras.arguments import Options
 from surefoot.keras.precision import followed, is_half, kept_dtype, widened
+from surefoot.keras.rows import rests, sparse, summed, written
 from surefoot.lookup import names
 from surefoot.number import plain
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
@@ -106,26 +107,47 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
-        super().apply([widened(g) for g in grads], trainable_variables)
+        by_rows = any(sparse(g) for g in grads) and self._steps_by_rows()
+        super().apply([g if by_rows and sparse(g) else widened(g) for g in grads], trainable_variables)
+
+    def _steps_by_rows(self) -> bool:
+        """Return whether a step may leave alone what has no gradient: nothing around it looks at whole gradients."""
+        around = (self.clipnorm, self.clipvalue, self.global_clipnorm, self.gradient_accumulation_steps)
+        return not any((*around, self.loss_scale_factor)) and rests(self.rule, {**self._hyper(), "lr": 0.1})
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move one variable and its slots one step of the rule."""
-        index, made = self._get_variable_index(variable), self._updated(gradient, variable, learning_rate)
-        for slot, value in made.state.items():
-            self.assign(getattr(self, f"_slot_{slot}")[index], value)
-        if self._copies[index] is not None:
-            self.assign(self._copies[index], made.weight)
-        self.assign(variable, ops.cast(made.weight, variable.dtype))
+        """Move one variable and its slots one step of the rule; of a sparse gradient, its rows."""
+        index, rows = self._get_variable_index(variable), None
+        copy = self._copies[index]
+        if part := sparse(gradient):
+            rows, gradient = summed(*part) if copy is None else (None, widened(gradient))
+        made = self._updated(gradient, variable, learning_rate, rows)
+        new = [(getattr(self, f"_slot_{slot}")[index], value) for slot, value in made.state.items()]
+        if copy is not None:
+            new.append((copy, made.weight))
+        self._write([*new, (variable, ops.cast(made.weight, variable.dtype))], rows, gradient)
 
-    def _updated(self, gradient: Any, variable: Any, learning_rate: Any) -> Update:
-        """Return what the coming step makes of one variable and its slots; nothing moves."""
+    def _write(self, new: Sequence[tuple[Any, Any]], rows: Any, gradient: Any) -> None:
+        """Give variables their new values, or some rows of them, each in memory of its own."""
+        taken = [gradient]
+        for variable, value in new:
+            apart = ops.copy(value) if any(value is other for other in taken) else value
+            self.assign(variable, apart if rows is None else written(variable, rows, apart))
+            taken.append(apart)
+
+    def _updated(self, gradient: Any, variable: Any, learning_rate: Any, rows: Any = None) -> Update:
+        """Return what the coming step makes of one variable and its slots, or of some rows; nothing moves."""
+
+        def part(kept: Any) -> Any:
+            whole = ops.convert_to_tensor(kept)
+            return whole if rows is None else ops.take(whole, rows, axis=0)
+
         index = self._get_variable_index(variable)
-        weight, hyper = self._full(variable), self._hyper()
+        weight, hyper = part(self._full(variable)), self._hyper()
         if not self._use_weight_decay(variable):
             hyper["weight_decay"] = 0.0
         t, lr = (ops.cast(x, weight.dtype) for x in (self.iterations + 1, learning_rate))
-        slots = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
-        state = {slot: ops.convert_to_tensor(kept) for slot, kept in slots.items()}
+        state = {slot: part(getattr(self, f"_slot_{slot}")[index]) for slot in self.rule.starts(hyper)}
         return update(self.rule, weight, ops.cast(gradient, weight.dtype), state, Count(t), {**hyper, "lr": lr})
 
     def effective_lr(self, grads: Sequence[Any]) -> list[Any]:
@@ -177,10 +199,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
                 self.assign(copy, ops.where(due, *map(ops.convert_to_tensor, (average, copy))))
 
     def _overwrite_model_variables_with_average_value(self, trainable_variables: Sequence[Any]) -> None:
-        """Let the averages take the weights' place, rounded where the weights are shorter."""
-        if all(copy is None for copy in self._copies):
-            super()._overwrite_model_variables_with_average_value(trainable_variables)
-            return
+        """Let the averages take the weights' place, rounded where the weights are shorter, in memory of their own."""
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             if average is not None:
-                self.assign(variable, ops.cast(average, variable.dtype))
+                self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))

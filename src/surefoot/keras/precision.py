@@ -12,6 +12,8 @@ from typing import Any
 
 from keras import backend, ops
 
+from surefoot.keras.rows import dense
+
 _HALF = {"bfloat16": (2.0**-8, 0.0), "float16": (2.0**-11, 2.0**-25)}
 """For each format in 16 bits, the largest error of rounding to it: relative, and absolute where numbers end."""
 
@@ -30,10 +32,8 @@ def widened(gradient: Any) -> Any:
     """Return a gradient as a dense array of float32 or wider; None stays None."""
     if gradient is None:
         return None
-    if hasattr(gradient, "dense_shape"):  # TensorFlow's IndexedSlices, of an embedding
-        gradient = ops.scatter(ops.expand_dims(gradient.indices, 1), gradient.values, gradient.dense_shape)
-    dense = ops.convert_to_tensor(gradient, sparse=False)
-    return ops.cast(dense, kept_dtype(dense.dtype))
+    whole = dense(gradient)
+    return ops.cast(whole, kept_dtype(whole.dtype))
 
 
 def followed(weight: Any, copy: Any) -> Any:

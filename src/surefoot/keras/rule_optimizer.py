@@ -37,7 +37,8 @@ class RuleOptimizer(KerasOptimizer):
 
     def _start(self, given: Mapping[str, Any]) -> None:
         rule = find(given["rule"])
-        rest = {name: value for name, value in given.items() if name != "rule"}
+        unset = {"rule": given["rule"], "learning_rate": None}.items()
+        rest = {name: value for name, value in given.items() if (name, value) not in unset}
         self._set_up(rule, understand(rule, rest, spelled={}, form={}))
 
     def get_config(self) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError, unknown
 from surefoot.lookup import check_convention
 from surefoot.optax.hyper import decide
-from surefoot.optax.spelling import AROUND, BUILT_IN, document, names, signature
+from surefoot.optax.leaves import moves
+from surefoot.optax.spelling import BUILT_IN, KEPT, around, beyond, document, names, signature
 from surefoot.optax.transformation import transformation
 from surefoot.rule import Rule
 
@@ -78,7 +79,7 @@ def _framework(rule: Rule, asked: str | None) -> str:
 
 def _bind(rule: Rule, spelled: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundArguments:
     """Return the arguments under optax's names; our own names are understood."""
-    theirs = names(rule)
+    theirs = names(rule) | around(rule)
     for name in kwargs:
         if name not in spelled.parameters and name not in theirs:
             raise unknown(f"option of {rule.name}", name, spelled.parameters)
@@ -99,11 +100,31 @@ def _refuse_injected(rule: Rule, spelled: Signature, bound: BoundArguments, aske
 
 
 def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
-    ours = {theirs: name for name, theirs in names(rule).items()}
-    given = {
-        ours.get(name, name): value
-        for name, value in arguments.items()
-        if value is not None and (name == "base_lr" or name not in AROUND)
-    }
+    _refuse_beyond(rule, arguments)
+    ours = {theirs: name for name, theirs in {**names(rule), **around(rule)}.items()}
+    given = {ours[name]: value for name, value in arguments.items() if value is not None and name in ours}
+    options = {name: given.pop(name, None) for name in around(rule) if name != "base_lr"}
     hyper = decide(rule, framework, given)
-    return transformation(rule, hyper, mask=arguments.get("mask"), key=arguments.get("key"))
+    return transformation(rule, hyper, mask=options["mask"], key=options["key"], kept=_kept(rule, options))
+
+
+def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
+    """Raise for what optax has beyond the rule, unless it is what optax has by default."""
+    for name, default in beyond(rule).items():
+        value = arguments.get(name)
+        if value is not None and (isinstance(value, jax.Array) or value != default):
+            raise UsageError(
+                f"{rule.name}: {name}={value!r} is not possible: this rule has no {name}, which optax's has; leave it "
+                "out, or use optax's own."
+            )
+
+
+def _kept(rule: Rule, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the kind of numbers that a slot is to be kept in, by the slot."""
+    name, slot = KEPT.get(rule.name, ("", ""))
+    if options.get(name) is None:
+        return {}
+    dtype = jax.dtypes.canonicalize_dtype(options[name])
+    if not moves(dtype):
+        raise UsageError(f"{rule.name}: {name}={dtype} is no kind of numbers with a fraction; give float32, say.")
+    return {slot: dtype}

@@ -19,6 +19,7 @@ from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.lookup import values
 from surefoot.number import Number
+from surefoot.optax.leaves import fitted, own
 from surefoot.rule import Rule
 
 _LEGAL = 0.5
@@ -39,23 +40,24 @@ class Hyper:
 
     @property
     def follows(self) -> bool:
-        """Whether a schedule of the learning rate must be measured against the rate that it began with."""
-        return "lr" in self.moving and "base_lr" not in self.moving and self.fixed["base_lr"] is None
+        """Whether the state says what a schedule is measured against, and not an option."""
+        return "base_lr" not in self.moving
 
     def at(self, count: Any, dtype: Any, base_lr: Any = None) -> dict[str, Any]:
         """Return all values for the step after `count` others, for weights that are computed in `dtype`."""
-        made = {name: jnp.asarray(self._value(name, count), dtype) for name in self.moving}
+        made = {name: fitted(jnp.asarray(self.value(name, count)), dtype) for name in self.moving}
         base = self.moving.get("base_lr", base_lr)
         if base is not None:
-            made["base_lr"] = _base(made["lr"] if "lr" in made else self.fixed["lr"], jnp.asarray(base, dtype))
+            made["base_lr"] = _base(made["lr"] if "lr" in made else self.fixed["lr"], fitted(jnp.asarray(base), dtype))
         return {**self.fixed, **{name: Number(value) for name, value in made.items()}}
 
-    def lr(self, count: Any) -> Any:
-        """Return the learning rate at a count."""
-        return jnp.asarray(self._value("lr", count), jnp.result_type(float))
+    def base(self) -> Any:
+        """Return, as an array, the learning rate that a schedule is measured against from the first step on."""
+        return own(fitted(jnp.asarray(self.value("lr" if self.follows else "base_lr", 0)), jnp.result_type(float)))
 
-    def _value(self, name: str, count: Any) -> Any:
-        value = self.moving[name]
+    def value(self, name: str, count: Any) -> Any:
+        """Return a hyperparameter after so many steps, as the user gave it."""
+        value = self.moving.get(name, self.fixed[name])
         return value(count) if callable(value) else value
 
 

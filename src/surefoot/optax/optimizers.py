@@ -1,9 +1,9 @@
 """The optimizers: every rule under its own name, as optax's users call theirs.
 
-Each stands for what optax has under that name, with the same hyperparameters, defaults and updates; `momentum`,
-`nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. Switches are given by name. What
-optax's have beyond the rule is not there: `eps_root`, `mu_dtype`, `accumulator_dtype`, `initial_scale`, and the
-`nesterov` of Adam and RMSprop. `help` of each tells its arguments.
+Each stands for what optax has under that name, with the same arguments, their order, defaults and updates; `momentum`,
+`nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. What optax's have beyond the rule is
+taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
+RMSprop. `help` of each tells its arguments.
 """
 
 from __future__ import annotations

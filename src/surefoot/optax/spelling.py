@@ -1,14 +1,19 @@
-"""How optax spells a rule: the signature of its factory, made from the table of conventions.
+"""How optax spells a rule: the signature of its factory, made from optax's own and the table of conventions.
 
-A hyperparameter that is 0 by default, as are momentum and weight decay, is None in the signature: not in use.
-`inject_hyperparams` passes every number of the signature as an array, and an array would be in use.
+What may be given by position is what optax has there, in its order. What optax has beyond a rule, such as `eps_root`,
+is taken at optax's default only. A hyperparameter that is 0 by default, as are momentum and weight decay, is None in
+the signature: not in use. `inject_hyperparams` passes every number of the signature as an array, and an array would be
+in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
 from typing import Any
+
+import optax
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
@@ -22,8 +27,16 @@ BUILT_IN = "optax"
 _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 """Switches that optax has, under another name."""
 
-_KEYWORD_ONLY = ("weight_decay", "momentum")
-"""What comes after `eps` here, and with others before it in optax: to be given by name."""
+_MASK = {"adadelta": "weight_decay_mask"}
+"""What optax calls the mask, where it is not `mask`."""
+
+_MOMENTUM = ("accumulator_dtype", "b")
+_MEAN = ("mu_dtype", "m")
+KEPT = {
+    **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
+    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound"), _MEAN),
+}
+"""The argument that says in which kind of numbers a slot is kept, and which slot."""
 
 AROUND: dict[str, str] = {
     "base_lr": "the learning rate that a schedule is measured against: AdaBound's bounds move with the rate by "
@@ -38,12 +51,29 @@ AROUND: dict[str, str] = {
 
 
 def names(rule: Rule) -> dict[str, str]:
-    """Return the spelling of each hyperparameter that a user may set, in the order of the signature."""
+    """Return the spelling of each hyperparameter that a user may set: optax's own first."""
     first = {ours: theirs for ours, theirs in spelled(rule, BUILT_IN).items() if ours in rule.defaults}
     switches = _SWITCHES.get(rule.name, {})
     rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
-    late = {ours: theirs for ours, theirs in first.items() if ours in _KEYWORD_ONLY and "eps" in first}
-    return {**{ours: theirs for ours, theirs in first.items() if ours not in late}, **rest, **late}
+    return {**first, **rest}
+
+
+def around(rule: Rule) -> dict[str, str]:
+    """Return the spelling of each option that is no hyperparameter."""
+    kept = KEPT[rule.name][:1] if is_built_in(rule) and rule.name in KEPT else ()
+    return {name: _MASK.get(rule.name, name) if name == "mask" else name for name in (*kept, *AROUND)}
+
+
+def beyond(rule: Rule) -> dict[str, Any]:
+    """Return what optax's own function takes and the rule has not, with optax's defaults."""
+    ours = {*names(rule).values(), *around(rule).values(), *rule.pinned}
+    return {name: p.default for name, p in peer(rule).items() if name not in ours}
+
+
+def peer(rule: Rule) -> Mapping[str, Parameter]:
+    """Return the parameters of optax's own function; none if it has no such rule."""
+    call = convention(rule.name, BUILT_IN).call if is_built_in(rule) else ""
+    return inspect.signature(getattr(optax, call.rpartition(".")[2])).parameters if call else {}
 
 
 def defaults(rule: Rule, framework: str) -> dict[str, Any]:
@@ -55,27 +85,27 @@ def defaults(rule: Rule, framework: str) -> dict[str, Any]:
 
 def signature(rule: Rule, framework: str) -> Signature:
     """Return the signature of a rule's factory under a convention."""
-    given, known = names(rule), defaults(rule, framework)
-    positional = _positional(rule, given)
-    parameters = [
-        Parameter(
-            theirs,
-            Parameter.POSITIONAL_OR_KEYWORD if ours in positional else Parameter.KEYWORD_ONLY,
-            default=known.get(ours, Parameter.empty),
-        )
-        for ours, theirs in given.items()
-    ]
-    around = {"base_lr": None, "mask": None, "key": None, "convention": framework}
-    parameters += [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in around.items()]
-    return Signature(sorted(parameters, key=lambda p: p.kind))
+    known, first = defaults(rule, framework), list(_positional(rule))
+    hyper = {theirs: known.get(ours, Parameter.empty) for ours, theirs in names(rule).items()}
+    rest = dict.fromkeys((*around(rule).values(), *beyond(rule)))
+    offered = {**hyper, **rest, "convention": framework}
+    kinds = dict.fromkeys(first, Parameter.POSITIONAL_OR_KEYWORD)
+    return Signature(
+        [
+            Parameter(name, kinds.get(name, Parameter.KEYWORD_ONLY), default=offered[name])
+            for name in dict.fromkeys((*first, *offered))
+        ]
+    )
 
 
-def _positional(rule: Rule, given: Mapping[str, str]) -> set[str]:
-    """Return what may be given by position: what optax has first, in its order."""
-    if not is_built_in(rule):
-        return {"lr"} & given.keys()
-    meant = convention(rule.name, BUILT_IN).names
-    return {ours for ours in meant if ours not in _KEYWORD_ONLY or "eps" not in meant}
+def _positional(rule: Rule) -> Iterator[str]:
+    """Yield what may be given by position: as in optax, up to what the rule fixes; the numbers of a rule it lacks."""
+    if not (theirs := peer(rule)):
+        yield from (name for ours, name in spelled(rule, BUILT_IN).items() if ours in rule.defaults)
+    for name, parameter in theirs.items():
+        if name in rule.pinned or parameter.kind is Parameter.KEYWORD_ONLY:
+            return
+        yield name
 
 
 def document(rule: Rule, framework: str) -> str:
@@ -84,15 +114,18 @@ def document(rule: Rule, framework: str) -> str:
     for ours, theirs in names(rule).items():
         about = HYPERPARAMETERS[ours]
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
-    lines += [f"    {name}: {meaning}." for name, meaning in AROUND.items()]
+    lines += [f"    {theirs}: {AROUND.get(name, _KEPT)}." for name, theirs in around(rule).items()]
+    lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]
     lines += ["", _VALUES, "", f"Source: {rule.source}."]
     return "\n".join(lines)
 
 
 _VALUES = """\
 Each number may also be a schedule, a function of the count of steps so far, or a scalar array. None means what
-the convention says. Weights are real, float32 or float64, or float16 or bfloat16, which are computed and whose state
-is kept in float32."""
+the convention says. Weights are real or complex; those in fewer than 32 bits are computed and their state is kept in
+float32. Integers stay as they are."""
+
+_KEPT = "the kind of numbers in which the mean or sum of gradients is kept; float32 or the weights' if None"
 
 
 def _counterpart(rule: Rule, framework: str) -> str:

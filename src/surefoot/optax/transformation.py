@@ -1,15 +1,17 @@
 """A rule as an optax transformation: state of the weights' shapes, and an update that calls the rule on each leaf.
 
 No formula is here. A leaf is computed in float32, or in float64 if that is its kind, and only what is returned is
-rounded to the kind of the weight; state is kept as computed, for a mean of squares in bfloat16 stops growing. The step
-count is one for all leaves, as in optax.
+rounded to the kind of the weight; state is kept as computed unless another kind is asked for (`kept`), for a mean of
+squares in bfloat16 stops growing. The step count is one for all leaves, as in optax. No array of a state is also
+another's: the user may donate it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,8 +23,20 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.number import plain
 from surefoot.optax import rounding
 from surefoot.optax.hyper import Hyper
-from surefoot.optax.leaves import flatten, kind
+from surefoot.optax.leaves import (
+    apart,
+    check_shapes,
+    described,
+    dtype_of,
+    fitted,
+    flatten,
+    is_complex,
+    kind,
+    moves,
+    own,
+)
 from surefoot.optax.mask import decaying
+from surefoot.optax.plane import Vector, flat
 from surefoot.rule import WEIGHT, Rule
 from surefoot.update import change
 
@@ -33,7 +47,8 @@ class RuleState(NamedTuple):
     Attributes:
         count: steps made.
         slots: by the rule's name for it (`m`, `v`), a tree like the weights'.
-        base_lr: the learning rate that a schedule is measured against; None unless the rule asks for it.
+        base_lr: the learning rate that a schedule is measured against; None unless the rule asks for it. An option
+            `base_lr` stands above it.
         key: of random rounding; None without.
     """
 
@@ -43,15 +58,25 @@ class RuleState(NamedTuple):
     key: Any
 
 
-def transformation(rule: Rule, hyper: Hyper, *, mask: Any, key: Any) -> optax.GradientTransformationExtraArgs:
-    """Return the transformation of a rule whose hyperparameters are decided."""
+def transformation(
+    rule: Rule, hyper: Hyper, *, mask: Any, key: Any, kept: Mapping[str, Any]
+) -> optax.GradientTransformationExtraArgs:
+    """Return the transformation of a rule whose hyperparameters are decided.
+
+    Args:
+        rule: which rule.
+        hyper: its hyperparameters.
+        mask: which weights decay.
+        key: of random rounding.
+        kept: the kind of numbers of each slot that is to be kept in another than the steps are computed in.
+    """
     if key is not None:
         rounding.check(key)
-    made = _Transformation(rule, hyper, mask, key)
+    made = _Transformation(rule, hyper, mask, key, kept)
     return optax.GradientTransformationExtraArgs(made.init, made.update)
 
 
-def described(optimizer: optax.GradientTransformation) -> tuple[Rule, Hyper] | None:
+def rule_of(optimizer: optax.GradientTransformation) -> tuple[Rule, Hyper] | None:
     """Return the rule and the hyperparameters of a transformation of ours; None of another, also if ours is inside."""
     made = getattr(optimizer.init, "__self__", None)
     return (made.rule, made.hyper) if isinstance(made, _Transformation) else None
@@ -63,26 +88,45 @@ class _Transformation:
     hyper: Hyper
     mask: Any
     key: Any
+    kept: Mapping[str, Any]
 
     def init(self, params: Any) -> RuleState:
         """Return the state before the first step."""
-        _check(params, self.key)
-        count = jnp.zeros([], jnp.int32)
-        slots = {slot: self._begin(slot, params) for slot in self.rule.starts(self.hyper.fixed)}
-        return RuleState(count, slots, self.hyper.lr(count) if self._follows() else None, self.key)
+        _warn(params, self.key)
+        slots = {slot: jax.tree.map(partial(self._begin, slot), params) for slot in self._slots}
+        measures = "base_lr" in self.rule.own or not self.hyper.fixed["decay_by_lr"]
+        return RuleState(jnp.zeros([], jnp.int32), slots, self.hyper.base() if measures else None, own(self.key))
 
-    def _begin(self, slot: str, params: Any) -> Any:
-        def begin(leaf: Any) -> Any:
-            leaf = jnp.asarray(leaf)
-            dtype = kind(leaf)
-            start = self.rule.starts(self.hyper.at(0, dtype))[slot]
-            return jnp.array(leaf, dtype) if start is WEIGHT else jnp.full_like(leaf, plain(start), dtype=dtype)
+    @property
+    def _slots(self) -> Iterable[str]:
+        return self.rule.starts(self.hyper.fixed)
 
-        return jax.tree.map(begin, params)
+    def _begin(self, slot: str, leaf: Any) -> Any:
+        """Return a slot of one leaf before the first step."""
+        leaf = described(leaf)
+        if not moves(dtype := dtype_of(leaf)):
+            return jnp.zeros_like(leaf)
+        start, kept = self.rule.starts(self.hyper.at(0, kind(dtype)))[slot], self._kept(slot, dtype)
+        if start is not WEIGHT:
+            return jnp.full_like(leaf, own(plain(start)), dtype=kept)
+        known = not isinstance(leaf, jax.ShapeDtypeStruct)
+        return jnp.array(leaf, kept, copy=True) if known else jax.ShapeDtypeStruct(leaf.shape, kept)
 
-    def _follows(self) -> bool:
-        uses = "base_lr" in self.rule.own or not self.hyper.fixed["decay_by_lr"]
-        return uses and self.hyper.follows
+    def _kept(self, slot: str, dtype: Any) -> Any:
+        """Return the kind of numbers in which a slot of leaves of this kind is kept."""
+        kept = self.kept.get(slot, kind(dtype))
+        is_plane = is_complex(dtype) and slot not in self.rule.positive
+        return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
+
+    def _check(self, state: Any) -> None:
+        """Raise unless a state is what this rule keeps."""
+        if not isinstance(state, RuleState):
+            what = f"is a {type(state).__name__}"
+        elif set(state.slots) != set(self._slots):
+            what = f"has {_listed(state.slots)}, where this rule and its options keep {_listed(self._slots)}"
+        else:
+            return
+        raise UsageError(f"{self.rule.name}: the state {what}; give what `init` of this transformation returned.")
 
     def update(
         self,
@@ -94,13 +138,9 @@ class _Transformation:
         **extra: Any,  # noqa: ARG002  other transformations' arguments
     ) -> tuple[Any, RuleState]:
         """Return what is to be added to the weights, and the new state."""
+        self._check(state)
         if params is None and (self.hyper.fixed["weight_decay"] or state.key is not None):
             raise UsageError(f"{self.rule.name}: weight decay and random rounding need the weights: give params.")
-        if not isinstance(state, RuleState):
-            raise UsageError(
-                f"{self.rule.name}: the state is a {type(state).__name__}; give what `init` of this transformation "
-                "returned."
-            )
         gradients, structure = flatten(updates)
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
@@ -136,21 +176,25 @@ class _Step:
     _values: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     def leaf(self, number: int, gradient: Any, weight: Any, state: Mapping[str, Any], decays: bool) -> _Leaf:
-        """Step one leaf; None instead of a gradient leaves its state as it is."""
+        """Step one leaf; without a gradient, or of integers, it stays and so does its state."""
         if gradient is None:
             return _Leaf(None, state, lambda: None)
-        gradient = jnp.asarray(gradient)
-        target = gradient if weight is None else jnp.asarray(weight)
-        dtype = kind(target)
+        gradient = described(gradient)
+        target = gradient if weight is None else described(weight)
+        check_shapes(self.rule.name, target, gradient, *state.values())
+        if not moves(target.dtype):
+            return _Leaf(jnp.zeros_like(target), state, lambda: jnp.zeros(target.shape))
+        dtype = kind(target.dtype)
         hyper = self._hyper_in(dtype) if decays else {**self._hyper_in(dtype), "weight_decay": 0.0}
-        given = {slot: value.astype(dtype) for slot, value in state.items()}
-        made = change(self.rule, target.astype(dtype), gradient.astype(dtype), given, self.t, hyper)
-        new = {slot: made.state[slot].astype(value.dtype) for slot, value in state.items()}
+        w, g = (_computed(x, target.dtype) for x in (target, gradient))
+        given = {slot: _computed(x, target.dtype, slot in self.rule.positive) for slot, x in state.items()}
+        made = change(self.rule, w, g, given, self.t, hyper)
+        new = {slot: fitted(flat(made.state[slot]), value.dtype) for slot, value in state.items()}
 
         def rate() -> Any:
             return jnp.broadcast_to(jnp.asarray(plain(made.step.rate), dtype), target.shape)
 
-        return _Leaf(self._rounded(made.weight, target, number), new, rate)
+        return _Leaf(self._rounded(flat(made.weight), target, number), apart(new, gradient, target), rate)
 
     def _hyper_in(self, dtype: Any) -> dict[str, Any]:
         """Return the hyperparameters for leaves that are computed in `dtype`, made once for all of them."""
@@ -166,10 +210,20 @@ class _Step:
         return rounding.rounded_change(move.astype(jnp.float32), target, key)
 
 
-def _check(params: Any, key: Any) -> None:
-    """Raise for weights that no rule takes, and warn of those that will not move."""
-    kinds = [(kind(leaf), leaf.dtype) for leaf in map(jnp.asarray, jax.tree.leaves(params))]
-    if key is None and any(dtype == jnp.bfloat16 for _, dtype in kinds):
+def _listed(slots: Iterable[str]) -> str:
+    return ", ".join(slots) or "nothing"
+
+
+def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:
+    """Return a leaf's gradient or state in the numbers that a weight of this kind is computed in."""
+    if is_real or not is_complex(weight):
+        return fitted(value, kind(weight))
+    return Vector(fitted(value, jnp.promote_types(kind(weight), jnp.complex64)))
+
+
+def _warn(params: Any, key: Any) -> None:
+    """Warn of weights that will not move."""
+    if key is None and any(dtype_of(leaf) == jnp.bfloat16 for leaf in map(described, jax.tree.leaves(params))):
         warnings.warn(
             "weights in bfloat16 stand still under small steps, which round to nothing; give the optimizer a key, "
             "key=jax.random.key(0), say, to round at random, in proportion.",

@@ -30,13 +30,10 @@ def sgd(
     lr_in_buffer: bool = False,
 ) -> Step:
     """Gradient descent: every weight has the same rate. With `momentum`, the direction is a sum of past gradients."""
-    if nesterov and (not momentum or dampening):
-        raise UsageError(
-            f"sgd: nesterov=True needs momentum above 0 and dampening 0; given momentum={momentum}, "
-            f"dampening={dampening}."
-        )
     if not momentum:
         return Step(rate=lr, direction=g)
+    if nesterov and dampening:
+        raise UsageError(f"sgd: nesterov=True needs dampening 0; given dampening={dampening}.")
     if lr_in_buffer:
         b = momentum * state.b + lr * g
         return Step(rate=lr, direction=g, move=momentum * b + lr * g if nesterov else b, b=b)

@@ -9,7 +9,9 @@ the drop-in replacements for torch.optim's classes stand.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -24,7 +26,7 @@ from surefoot.rule import Rule
 from surefoot.torch import gradients
 from surefoot.torch.kept import numbers as numbers_of
 from surefoot.torch.options import split
-from surefoot.torch.program import Group, Program, Settings
+from surefoot.torch.program import Group, Program, Settings, Write
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
@@ -96,10 +98,17 @@ class RuleOptimizer(SlotKeeper):
         return loss
 
     def _advance(self) -> None:
-        """Take a step with the gradients as they are, unless one is known not to be finite."""
-        scaling = gradients.scaling(self, self.options.max_grad_norm, self._counting_device())
-        if scaling is not None and not (self._program and self._program.repeat(self, scaling, self._settings)):
-            self._step_anew(scaling)
+        """Take a step with the gradients as they are, unless one is known not to be finite.
+
+        While tables change they are out of reach: after a step that was interrupted the next one makes its own.
+        """
+        scaling = gradients.scaling(self, self._counting_device())
+        if scaling is None:
+            return
+        program, self._program = None if dispatch.observed() else self._program, None
+        with torch.no_grad():
+            repeated = program is not None and program.repeat(self, scaling, self._settings)
+        self._program = program if repeated else self._step_anew(scaling)
 
     def _counting_device(self) -> torch.device | None:
         """Return the device that counts all steps, so that nothing is read from it; None if the host counts some."""
@@ -109,16 +118,32 @@ class RuleOptimizer(SlotKeeper):
         kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
-    def _step_anew(self, scaling: gradients.Scaling) -> None:
-        """Take a step as if it were the first."""
-        self._program, program = None, Program(self.rule, self.options, scaling)
+    def _step_anew(self, scaling: gradients.Scaling) -> Program | None:
+        """Take a step as if it were the first; return its tables, if they can serve again."""
+        limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
+        if limit is not None:
+            scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
+        program, before = Program(self.rule, self.options, scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
                 self._step_group(group, program)
-        finally:  # if a parameter cannot be stepped, those before it have been, as on the eager engine
-            program.run()
+            program.commit()
+        except BaseException:
+            if not program.begun:
+                self._put_back(before)
+            raise
         self._ran = "+".join(sorted(program.ran))
-        self._program = program.keep(self.state)
+        with torch.no_grad():
+            return program.keep(self.state)
+
+    def _put_back(self, before: dict[Tensor, Group]) -> None:
+        """Take state back that a step has made which did not happen."""
+        for p, own in [*self.state.items()]:
+            if p not in before:
+                del self.state[p]
+            elif isinstance(own, dict):
+                own.clear()
+                own.update(before[p])
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -127,15 +152,19 @@ class RuleOptimizer(SlotKeeper):
         Raises:
             UsageError: no parameter has an average yet.
         """
-        pairs = [(p, own["ema"]) for p, own in self.state.items() if "ema" in own]
-        if not pairs:
+        average = {p: own["ema"] for p, own in self.state.items() if "ema" in own}
+        if not average:
             raise UsageError("there is no moving average yet; make the optimizer with ema=0.999, say, and take a step.")
-        kept = [p.detach().clone() for p, _ in pairs]
-        _overwrite((p, ema) for p, ema in pairs)
+        weights = {p: p.detach().clone() for p in average}
         try:
-            yield
-        finally:
-            _overwrite((p, x) for (p, _), x in zip(pairs, kept, strict=True))
+            try:
+                _overwrite(average)
+                yield
+            finally:
+                _overwrite(weights)
+        except BaseException:  # an interrupt may have come before the last line, or within it
+            _overwrite(weights)
+            raise
 
     @torch.no_grad()
     def effective_lr(self) -> dict[Tensor, Tensor]:
@@ -183,7 +212,7 @@ class RuleOptimizer(SlotKeeper):
         starts = self.rule.starts(hyper)
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
-        plain &= self.options.engine != "eager" and group.get("fused") is not False
+        plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
         form = choice.form(hyper) if plain else None
         if form is not None and not choice.compiles(self.rule, form):
             form = None
@@ -200,40 +229,43 @@ class RuleOptimizer(SlotKeeper):
                     self._step_parameter(p, p.grad, settings, program)
 
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
-        """Step a parameter at once, or leave it to the kernel that steps the whole program."""
+        """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
         usable = self._usable(p, grad, settings)
         if hasattr(p, "to_local") and choice.sums(self.rule, choice.form(settings.hyper)):
             raise UsageError(f"{self.rule.name} sums over whole tensors, and of a sharded one only its shard is here.")
-        own = self._ensure_state(p, settings)
-        own["step"] += program.scaling.advance
-        number = program.number()
+        own, number = self._ensure_state(p, settings), program.number()
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        if settings.form is not None and program.add(p, usable, own, names, number):
-            return
-        program.eager()
+        if settings.form is None or not program.add(p, usable, own, names, number):
+            program.eager(real(p), lambda: self._eagerly(p, usable, settings, program, number))
+
+    def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> list[Write]:
+        """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
         if program.scaling.skip is not None and program.scaling.skip:
-            return
+            return []
+        own = self.state[p]
+        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
-        t = own["step"].to(torch.float64, copy=True) if settings.capturable else float(own["step"])
+        t = step.to(torch.float64, copy=True) if counted else float(step)
         slots, rounding = self._slots(p, own, settings), None
-        if self.options.stochastic_rounding and not settings.capturable:
+        if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
-        hyper = program.values(settings)
-        eager.step(
+        writes = eager.prepare(
             self.rule,
             real(p),
-            real(usable),
+            real(grad),
             slots,
             t,
-            hyper,
+            program.values(settings),
             differentiable=settings.differentiable,
             key=rounding,
             offset=weights_before(p),
         )
         if settings.differentiable:
-            own.update({names[slot]: like(p, numbers_of(value)) for slot, value in slots.items()})
+            writes += [lambda: own.update({self._state_name(k): like(p, numbers_of(x)) for k, x in slots.items()})]
+        writes.append(partial(own["step"].copy_, step))
+        return [(torch.is_grad_enabled(), write) for write in writes]
 
     def _rate(self, p: Tensor, settings: Settings) -> Tensor:
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
@@ -260,6 +292,6 @@ _advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)
 
 
 @torch.no_grad()
-def _overwrite(pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
-    for p, x in pairs:
+def _overwrite(pairs: Mapping[Tensor, Tensor]) -> None:
+    for p, x in pairs.items():
         p.copy_(x)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from surefoot.engines.layout import addresses
+from surefoot.engines.norm import Norm, fits
 from surefoot.errors import UsageError
 
 HALF = (torch.float16, torch.bfloat16)
@@ -37,54 +39,40 @@ class Scaling(NamedTuple):
         return 1 if self.skip is None else (self.skip == 0).to(torch.float32)
 
 
-def scaling(optimizer: Any, max_norm: float | None, device: torch.device | None) -> Scaling | None:
-    """Return what is asked of the coming step; None if it is left out.
+def scaling(optimizer: Any, device: torch.device | None) -> Scaling | None:
+    """Return what torch's GradScaler asks of the coming step; None if it is left out.
 
     Args:
-        optimizer: may have `grad_scale` and `found_inf`, which torch's GradScaler sets.
-        max_norm: largest joint norm of the unscaled gradients.
+        optimizer: may have `grad_scale` and `found_inf`, which the scaler sets.
         device: which counts the steps; None if the host does.
     """
+    scale, found = getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None)
     if device is not None:
-        return Scaling(_factor_there(optimizer, max_norm), getattr(optimizer, "found_inf", None))
-    return None if found_inf(optimizer) else Scaling(factor(optimizer, max_norm))
+        return Scaling(None if scale is None else 1 / scale.to(torch.float64), found)
+    if found is not None and bool(found):
+        return None
+    return Scaling(None if scale is None else 1 / float(scale))
 
 
-def found_inf(optimizer: Any) -> bool:
-    """Tell whether torch's GradScaler has found a gradient that is not finite, so that the step is left out."""
-    found = getattr(optimizer, "found_inf", None)
-    return found is not None and bool(found)
+def clip(given: Scaling, max_norm: float, norm: Any) -> Scaling:
+    """Return a scaling that also takes gradients of this norm, as they are, to one of at most `max_norm`."""
+    unscale = 1.0 if given.factor is None else given.factor
+    shrink = max_norm / (unscale * norm + NORM_EPS)
+    if isinstance(shrink, Tensor):
+        return given._replace(factor=unscale * torch.clamp(shrink, max=1))
+    return given._replace(factor=unscale if shrink > 1 else unscale * shrink)  # a norm that is NaN stays one
 
 
-def factor(optimizer: Any, max_norm: float | None) -> float | None:
-    """Return the factor, or None if gradients are taken as they are.
-
-    Args:
-        optimizer: may have `grad_scale`, which torch's GradScaler sets.
-        max_norm: largest joint norm of the unscaled gradients.
-    """
-    scale = getattr(optimizer, "grad_scale", None)
-    unscale = None if scale is None else 1 / float(scale)
-    if max_norm is None:
-        return unscale
-    unscale = 1.0 if unscale is None else unscale
-    norms = _norms(p.grad for group in optimizer.param_groups for p in group["params"])
-    norm = unscale * math.hypot(*map(float, norms))
-    shrink = max_norm / (norm + NORM_EPS)
-    return unscale if shrink > 1 else unscale * shrink  # a norm that is NaN stays one
-
-
-def _factor_there(optimizer: Any, max_norm: float | None) -> Tensor | None:
-    """Return the same factor, computed on the device."""
-    scale = getattr(optimizer, "grad_scale", None)
-    unscale = None if scale is None else 1 / scale.to(torch.float64)
-    if max_norm is None:
-        return unscale
-    norms = _norms(p.grad for group in optimizer.param_groups for p in group["params"])
-    norm = torch.linalg.vector_norm(torch.stack([x.to(torch.float64) for x in norms]))
-    norm = norm if unscale is None else unscale * norm
-    shrink = torch.clamp(max_norm / (norm + NORM_EPS), max=1)
-    return shrink if unscale is None else unscale * shrink
+@torch.no_grad()
+def joint_norm(params: Iterable[Tensor], device: torch.device | None) -> Any:
+    """Return the joint norm of all gradients: a number, or a tensor on the device that counts the steps."""
+    found = [p.grad for p in params if p.grad is not None]
+    if device is not None:
+        return torch.linalg.vector_norm(torch.stack([x.to(torch.float64) for x in _norms(found)]))
+    here = [g for g in found if fits(g)]
+    others = [g for g in found if not fits(g)]
+    norms = [Norm(here).at(addresses(here))] if here else []
+    return math.hypot(*norms, *map(float, _norms(others)))
 
 
 def shared_like(p: Tensor, gradient: Tensor) -> Tensor:
@@ -104,16 +92,14 @@ def shared_like(p: Tensor, gradient: Tensor) -> Tensor:
     return shared
 
 
-@torch.no_grad()
-def _norms(gradients: Iterable[Tensor | None]) -> list[Tensor]:
+def _norms(gradients: Iterable[Tensor]) -> list[Tensor]:
     """Return the joint norm of the gradients that there are, each read once; one for each way to share them out.
 
     Of gradients in half precision it is taken in float32: in float16 it would overflow before they do.
     """
     by_mesh: dict[Any, list[Tensor]] = {}
     for g in gradients:
-        if g is not None:
-            wide = torch.linalg.vector_norm(g, dtype=torch.float32) if g.dtype in HALF else g
-            by_mesh.setdefault(getattr(g, "device_mesh", None), []).append(wide)
+        wide = torch.linalg.vector_norm(g, dtype=torch.float32) if g.dtype in HALF else g
+        by_mesh.setdefault(getattr(g, "device_mesh", None), []).append(wide)
     found = [torch.nn.utils.get_total_norm(some) for some in by_mesh.values()]
     return [norm.full_tensor() if hasattr(norm, "full_tensor") else norm for norm in found]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept
+from surefoot.engines.layout import lies_like
 from surefoot.errors import UsageError
 from surefoot.torch.state import real
 
@@ -59,10 +60,15 @@ def tensors(own: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
 
 
 def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> Kept:
-    """Return a slot of a checkpoint for `p`, if it is in 8 bits or is to be; encoded to nearest."""
+    """Return a slot of a checkpoint for `p`, if it is in 8 bits or is to be; encoded to nearest.
+
+    Blocks are neighbours in memory: codes that lie otherwise than `p` are encoded anew, so that kernels can use them.
+    """
     x = kept(given, name, positive=positive)
     if wanted != torch.uint8:
         return numbers(x).to(p.device, wanted)
-    if isinstance(x, Blocks):
+    if isinstance(x, Blocks) and lies_like(x.codes, p):
         return Blocks(x.codes.to(p.device, copy=True), x.scales.to(p.device, copy=True), positive)
-    return Blocks.of(x.to(p.device, torch.float32), positive=positive)
+    if x.shape != p.shape:  # a checkpoint of another model, for which the step has torch's error
+        return Blocks.of(numbers(x).to(p.device, torch.float32), positive=positive)
+    return Blocks.of(torch.empty_like(p, dtype=torch.float32).copy_(numbers(x)), positive=positive)

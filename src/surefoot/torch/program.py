@@ -1,32 +1,41 @@
-"""A step laid out: which kernel moves which parameter. It serves the next steps too, until more than numbers change.
+"""Kernel tables for one optimizer step, reused until a tensor, a group or an option changes.
 
 Most steps of a training differ from the one before in gradients and learning rates alone; then nothing is looked up,
 checked against torch's rules or put into tables again. Whatever a user may have done between two steps (a new state, a
 group more, a parameter moved or frozen) is noticed by comparing what the tables were made from.
+
+A step is prepared first, and writes nothing; then it is committed, whole: kernels and step counts of the CPU by one
+native call, and what the eager engine has computed by copies that may be done twice. Whoever interrupts a commit gets
+his exception after the rest has been done.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from surefoot.compiler.plan import RANDOM
-from surefoot.engines import choice, dispatch
+from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fit import Fitted, fit
 from surefoot.engines.launch import Launch
-from surefoot.engines.layout import is_plain
+from surefoot.engines.layout import addresses, is_plain
+from surefoot.engines.norm import Norm, fits
+from surefoot.engines.team import KINDS, Counts
 from surefoot.rule import Rule
-from surefoot.torch.gradients import Scaling
+from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import Options
 from surefoot.torch.state import real, weights_before
-from surefoot.torch.watch import Watch
+from surefoot.torch.watch import Watch, local
 
 Group = dict[str, Any]
 
@@ -45,6 +54,9 @@ class Settings(NamedTuple):
 
 
 SettingsOf = Callable[[Group], Settings]
+
+Write = tuple[bool, Callable[[], object]]
+"""What writes a part of a step, the same however often it is done; and whether autograd looks on."""
 
 
 @dataclass
@@ -67,9 +79,7 @@ class GroupSeen:
     def still(self, group: Group, settings: SettingsOf) -> bool:
         """Tell whether the same kernel steps the same parameters; takes over new numbers."""
         params = group["params"]
-        if group is not self.group or len(params) != len(self.params):
-            return False
-        if any(p is not q for p, q in zip(params, self.params, strict=True)):
+        if group is not self.group or len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
         values = self._values()
         if any(isinstance(value, Tensor) for value in values) or values != self.values:
@@ -79,7 +89,7 @@ class GroupSeen:
 
 
 class Program:
-    """One step of an optimizer on kernels.
+    """One step of an optimizer.
 
     Args:
         rule: which rule.
@@ -90,14 +100,31 @@ class Program:
     def __init__(self, rule: Rule, options: Options, scaling: Scaling) -> None:
         self.rule, self.options, self.scaling = rule, options, scaling
         self.ran: set[str] = set()
-        self.whole = True
+        self.begun = False
+        """Whether the commit has begun, which then ends whatever happens."""
+        self._whole = True
         """Whether kernels step everything, so that the program can serve again."""
         self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
+        self._members: dict[Launch, list[int]] = {}
+        """Of each launch, which of the gradients are its own."""
         self._groups: list[GroupSeen] = []
         self._watch = Watch()
-        self._runs: list[tuple[Launch, slice]] = []
+        self._gradients: list[Tensor] = []
+        """Those of a repeated step, which live until it has been taken."""
+        self._norm: Norm | None = None
+        self._places: list[int] = []
+        """Where the gradients lay in the last step."""
         self._idle: list[Tensor] = []
         self._parameters = 0
+        self._counts: list[Tensor] = []
+        self._counted: list[Tensor] = []
+        """Step counts that the host keeps, and those that the device does."""
+        self._steps_at: Counter[int] = Counter()
+        self._native: cpu.Step | None = None
+        self._moved: list[Tensor] = []
+        """Everything that kernels write; autograd is told."""
+        self._writes: list[Write] = []
+        self._written: set[Any] = set()
 
     def begin(self, group: Group, settings: Settings, keys: tuple[str, ...]) -> None:
         """Go to the next param group; `keys` are those that settings are made from."""
@@ -114,12 +141,12 @@ class Program:
         return self._parameters - 1
 
     def add(self, p: Tensor, grad: Tensor, own: Group, names: Mapping[str, str], number: int) -> bool:
-        """Leave a parameter to a kernel, if one can step it; nothing moves before `run`.
+        """Leave a parameter to a kernel, if one can step it.
 
         Args:
             p: the parameter.
             grad: its gradient.
-            own: its state, whose step count is that of this step.
+            own: its state.
             names: for each slot in use, its name in the state.
             number: the parameter's.
         """
@@ -127,8 +154,8 @@ class Program:
         engine = "" if grad.is_sparse else dispatch.engine(self.options.engine, p.device, counted=counted)
         state = {slot: kept(own, name, positive=slot in self.rule.positive) for slot, name in names.items()}
         weight, gradient = real(p), real(grad)
-        if any(x.shape != weight.shape for x in (gradient, *state.values())) or (counted and step.device != p.device):
-            engine = ""  # a checkpoint of another model: the eager engine raises torch's error
+        if any(x.shape != weight.shape for x in (gradient, *state.values())) or not _countable(step, p, counted):
+            engine = ""  # a checkpoint of another model, say: the eager engine raises torch's error
         shown = fit(weight, gradient, state) if engine else ""
         if isinstance(shown, str):
             if shown:
@@ -138,16 +165,21 @@ class Program:
         if kernel.before and (counted or len(shown.runs.addresses) > 1 or self.options.state_dtype == torch.uint8):
             _say_once("its rule sums over whole tensors; give it dense ones, not capturable, and no 8-bit state")
             return False
-        t = step if counted else float(step)
         launch = self._launch(engine, kernel, shown, counted)
-        runs = launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number, weights_before(p))
-        # of inference tensors nobody knows whether they were written to, of a sharded one the shard is a tensor apart
-        watched = not step.is_inference() and is_plain(p) and (counted or step.device.type == "cpu")
-        self.whole &= watched and grad is p.grad and not shown.copied
-        self._runs.append((launch, runs))
-        if self.whole:
-            self._watch.add(p, grad, own, tensors(own, names), counted=counted)
+        t = step if counted else self._next(step)
+        launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number, weights_before(p))
+        self._members.setdefault(launch, []).append(len(self._watch.params))
+        (self._counted if counted else self._counts).append(step)
+        # of inference tensors nobody knows whether they were written to
+        self._whole &= not step.is_inference() and is_plain(weight) and grad is p.grad and not shown.copied
+        if self._whole:
+            self._watch.add(p, own, [*tensors(own, names).values()])
         return True
+
+    def _next(self, step: Tensor) -> float:
+        """Return the number of a parameter's step; one that is given twice makes two."""
+        self._steps_at[step.data_ptr()] += 1
+        return float(step) + self._steps_at[step.data_ptr()]
 
     def _kernel(self, engine: str, shown: Fitted) -> choice.Kernel:
         """Return the kernel that steps the parameter."""
@@ -164,18 +196,60 @@ class Program:
             self._launches[key] = engine, dispatch.launch(engine, kernel, self.options.seed, counted=counted)
         return self._launches[key][1]
 
-    def eager(self) -> None:
-        """Note that the eager engine steps a parameter."""
-        self.whole = False
-        self.ran.add("eager")
+    def eager(self, weight: Tensor, prepare: Callable[[], list[Write]]) -> None:
+        """Leave a parameter to the eager engine; `prepare` returns what it writes.
 
-    def run(self) -> None:
-        """Step everything that was added."""
+        Weights that share memory move one after the other: those before are written at once.
+        """
+        self._whole = False
+        self.ran.add("eager")
+        place = _storage(weight)
+        if place in self._written:
+            _carry_out(self._writes)
+            self._writes, self._written = [], set()
+        self._written.add(place)
+        self._writes += prepare()
+
+    def commit(self) -> None:
+        """Take the step: all of it, also if an exception comes in between; or nothing, if it cannot begin."""
         values = [self.values(seen.settings) for seen in self._groups]
-        for engine, launch in self._launches.values():
-            launch.skip = self.scaling.skip
-            dispatch.run(engine, launch, values)
+        if self._launches:
+            if self._native is None:
+                self._native = cpu.Step(self._engine("cpu"), Counts(self._counts))
+                self._moved = [x for _, launch in self._launches.values() for x in launch.written] + self._counts
+            self._native.begin(values)
+        try:
+            self.begun = True
+            self._finish(values)
+        except BaseException:
+            self._finish(values)
+            raise
+        self._gradients = []
+        for _, launch in self._launches.values():
             launch.done()
+
+    def _finish(self, values: Sequence[Mapping[str, Any]]) -> None:
+        """Do what of the step has not been done."""
+        if self._native is not None and self._native.done:
+            return
+        _carry_out(self._writes)
+        if self._counted:
+            self._count_there()
+        for launch in self._engine("gpu"):
+            launch.skip = self.scaling.skip
+            dispatch.run("gpu", launch, values)
+        torch.autograd.graph.increment_version(self._moved)
+        if self._native is not None:
+            self._native.run()
+
+    def _engine(self, name: str) -> list[Launch]:
+        return [launch for engine, launch in self._launches.values() if engine == name]
+
+    def _count_there(self) -> None:
+        """Add one to the step counts that the device keeps."""
+        advance = self.scaling.advance
+        # of a tensor that is not in a list, torch would read the number
+        torch._foreach_add_(self._counted, [advance] * len(self._counted) if torch.is_tensor(advance) else advance)
 
     def values(self, settings: Settings) -> Mapping[str, Any]:
         """Return the hyperparameters of a group in this step."""
@@ -184,9 +258,11 @@ class Program:
 
     def keep(self, state: Mapping[Tensor, Any]) -> Program | None:
         """Return the program if it can serve the next step; `state` is the optimizer's."""
-        if not self.whole:
+        if not self._whole or self._native is None:
             return None
-        self._watch.start(state)
+        gradients = [*map(attrgetter("grad"), self._watch.params)]
+        self._watch.start(state, gradients, self._native.counts)
+        self._places = addresses([*map(local, gradients)])
         return self
 
     def repeat(self, optimizer: torch.optim.Optimizer, scaling: Scaling, settings: SettingsOf) -> bool:
@@ -194,37 +270,68 @@ class Program:
 
         Args:
             optimizer: whose step it is.
-            scaling: what the gradients of this step are multiplied by, and whether it counts.
+            scaling: what the gradients of this step are multiplied by before they are clipped, and whether it counts.
             settings: returns a group's settings.
         """
-        if (scaling.factor is None) is not (self.scaling.factor is None) or not self._holds(optimizer, settings):
+        scaled = scaling.factor is not None or self.options.max_grad_norm is not None
+        if scaled is (self.scaling.factor is None) or not self._same_groups(optimizer, settings):
             return False
-        self.scaling = scaling
-        self._watch.count(scaling.advance)
+        gradients = self._watch.look(optimizer.state)
+        if gradients is None:
+            return False
+        places, self._gradients = addresses(gradients), gradients
+        self.scaling = self._clipped(scaling, gradients, places)
+        self._follow(places)
         for _, launch in self._launches.values():
             launch.next()
-        self.run()
+        self.commit()
         return True
 
-    def _holds(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
-        """Tell whether only numbers and the gradients' places have changed, and note the places."""
+    def _clipped(self, scaling: Scaling, gradients: list[Tensor], places: list[int]) -> Scaling:
+        """Return the scaling with what clipping by norm asks for."""
+        limit = self.options.max_grad_norm
+        if limit is None:
+            return scaling
+        if self._counted or self._watch.sharded or not all(map(fits, gradients)):
+            device = gradients[0].device if self._counted else None
+            return clip(scaling, limit, joint_norm(self._watch.params, device))
+        self._norm = self._norm or Norm(gradients)
+        return clip(scaling, limit, self._norm.at(places))
+
+    def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
+        """Tell whether the same parameters are stepped by the same kernels."""
         groups = optimizer.param_groups
         if len(groups) != len(self._groups) or any(p.grad is not None for p in self._idle):
             return False
-        if not all(seen.still(group, settings) for seen, group in zip(self._groups, groups, strict=True)):
-            return False
-        found = self._watch.gradients_now(optimizer.state)
-        if found is not None and found != self._watch.gradients:
-            self._move(found)
-        return found is not None
+        return all(seen.still(group, settings) for seen, group in zip(self._groups, groups, strict=True))
 
-    def _move(self, addresses: list[int]) -> None:
+    def _follow(self, places: list[int]) -> None:
         """Follow the gradients to where they lie now."""
-        places = zip(self._runs, addresses, self._watch.gradients, strict=True)
-        for (launch, runs), now, before in places:
-            if now != before:
-                launch.move(runs, now - before)
-        self._watch.gradients = addresses
+        if places == self._places:
+            return
+        distances = np.array(places, np.int64) - np.array(self._places, np.int64)
+        for launch, members in self._members.items():
+            launch.follow(distances[members])
+        self._places = places
+
+
+def _countable(step: Tensor, p: Tensor, counted: bool) -> bool:
+    """Tell whether an engine can count a parameter's steps where the count lies."""
+    return step.device == p.device if counted else step.device.type == "cpu" and step.dtype in KINDS
+
+
+def _storage(x: Tensor) -> Any:
+    """Return something that is the same for tensors in the same memory."""
+    try:
+        return x.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):  # it has none: its numbers are somebody else's business
+        return id(x)
+
+
+def _carry_out(writes: Iterable[Write]) -> None:
+    for enabled, write in writes:
+        with torch.set_grad_enabled(enabled):
+            write()
 
 
 @functools.lru_cache(maxsize=64)

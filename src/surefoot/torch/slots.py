@@ -8,6 +8,7 @@ kernels and the eager engine can use it; where autograd follows the state it is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -19,8 +20,9 @@ from surefoot.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.kept import keep, kept, restored
 from surefoot.torch.options import Options
+from surefoot.torch.owner import check_owner, missing
 from surefoot.torch.program import Group, Settings
-from surefoot.torch.state import count, filled, loaded, number, slot_dtype, steps_so_far
+from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
 
 
 class SlotKeeper(torch.optim.Optimizer):
@@ -32,6 +34,9 @@ class SlotKeeper(torch.optim.Optimizer):
     fixed: ClassVar[Mapping[str, Any]] = {}
     """Options that make the class what it is: a checkpoint of a sibling does not change them."""
 
+    _given: Mapping[str, Any] = MappingProxyType({})
+    """The checkpoint that is being loaded, as hooks have left it."""
+
     def _settings(self, group: Group) -> Settings:
         """Return what a group says in the rule's words; `RuleOptimizer` knows."""
         raise NotImplementedError
@@ -41,10 +46,16 @@ class SlotKeeper(torch.optim.Optimizer):
         return slot
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
-        """Return the parameter's state, with the step count and every slot in use."""
+        """Return the parameter's state, with the step count and every slot in use.
+
+        Raises:
+            KeyError: a slot that every step keeps is gone; torch's error too.
+        """
         own: Group = self.state[p]
-        if "step" not in own:
-            own["step"] = count(steps_so_far(own), p, capturable=settings.capturable)
+        own["step"] = counts(steps_so_far(own), p, capturable=settings.capturable)
+        gone = [slot for slot in self.rule.slots if slot.when is None and own.get(self._state_name(slot.name)) is None]
+        if gone and own["step"]:
+            raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
 
     def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
@@ -80,17 +91,16 @@ class SlotKeeper(torch.optim.Optimizer):
                 wanted = slot_dtype(p, slot, torch.uint8, encode=False)
                 keep(own, self._state_name(slot), x.read().to(wanted))
 
-    def _restore_kinds(self, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
+    def _restore_kinds(self, own: Group, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
         """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
         for slot in settings.starts:
             name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
             if not isinstance(given.get(name), Tensor):
                 continue
             if torch.uint8 in (wanted, given[name].dtype):
-                x = restored(given, name, p, wanted, positive=slot in self.rule.positive)
-                keep(self.state[p], name, x)
-            elif wanted != self.state[p][name].dtype:
-                self.state[p][name] = given[name].to(device=p.device, dtype=wanted, copy=True)
+                keep(own, name, restored(given, name, p, wanted, positive=slot in self.rule.positive))
+            elif wanted != own[name].dtype:
+                own[name] = given[name].to(device=p.device, dtype=wanted, copy=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the rule with the optimizer: by its name, as functions are."""
@@ -102,27 +112,42 @@ class SlotKeeper(torch.optim.Optimizer):
         What torch's checkpoint lacks stays as this optimizer was made; where it has a scheduler's `initial_lr`,
         that is the learning rate at construction.
         """
-        made = self.__dict__.get("param_groups", [])
-        super().__setstate__({**state, "rule": find(state["rule"])} if "rule" in state else state)
-        for group, before in zip(self.param_groups, made, strict=False):
-            self._complete(group, before)
-        for group in self.param_groups:
+        whole = {**state, "rule": find(state["rule"])} if "rule" in state else self._from_checkpoint(state)
+        for group in whole["param_groups"]:
             for p in group["params"]:
-                if p in self.state:
-                    self.state[p] = loaded(self.state[p], p, capturable=group.get("capturable", False))
+                if p in whole["state"]:
+                    whole["state"][p] = loaded(whole["state"][p], p, capturable=group.get("capturable", False))
+        super().__setstate__(whole)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a checkpoint: this optimizer's, or torch's of the same name. See `torch.optim.Optimizer`."""
+        """Load a checkpoint: this optimizer's, or torch's of the same name. See `torch.optim.Optimizer`.
+
+        Whatever interrupts it, the optimizer is as before or has all of the checkpoint.
+
+        Raises:
+            UsageError: the state is another optimizer's.
+        """
         found: dict[str, Any] = {}
         last = self.register_load_state_dict_pre_hook(lambda _, given: found.update(given))  # as other hooks leave it
+        self._given = found
         try:
             super().load_state_dict(state_dict)
         finally:
             last.remove()
-        for group, given in zip(self.param_groups, found["param_groups"], strict=True):
+            del self._given
+
+    def _from_checkpoint(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return what torch has made of a checkpoint, completed; nothing of this optimizer has changed yet."""
+        given_groups = self._given.get("param_groups", state["param_groups"])
+        for group, before, given in zip(state["param_groups"], self.param_groups, given_groups, strict=True):
+            self._complete(group, before)
             settings = self._settings(group)
             for p, index in zip(group["params"], given["params"], strict=True):
-                self._restore_kinds(p, settings, found["state"].get(index, {}))
+                if p in state["state"]:
+                    check_owner(self, state["state"][p])
+                    kinds = self._given.get("state", {}).get(index, {})
+                    self._restore_kinds(state["state"][p], p, settings, kinds)
+        return state
 
     def _complete(self, group: Group, made: Group) -> None:
         """Complete a loaded group by the options that it lacks."""

@@ -6,17 +6,30 @@ real numbers: a complex parameter and its state are shown to it as pairs, which 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import fits
 
 
-def steps_so_far(own: dict[str, Any]) -> Any:
+def steps_so_far(own: Mapping[str, Any]) -> Any:
     """Return the step count; torch's SGD keeps none, but a momentum buffer there tells that there was a step."""
     return own.get("step", 0.0 if own.get("momentum_buffer") is None else 1.0)
+
+
+COUNTS = (torch.float32, torch.float64, torch.int32, torch.int64)
+"""Kinds of step counts that stay as they are; in others, such as bfloat16, counting stops early."""
+
+
+def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
+    """Return a step count in which steps can be counted: of a plain number or a short kind a new one."""
+    if isinstance(step, Tensor) and step.dtype in COUNTS:
+        return step
+    return count(float(step), p, capturable=capturable)
 
 
 def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
@@ -82,19 +95,23 @@ def number(lr: Any) -> float:
 
 
 def scalar(value: Any) -> Any:
-    """Return a hyperparameter that is a tensor of one element as one of no dimension, so that it broadcasts."""
-    return value.squeeze() if isinstance(value, Tensor) else value
+    """Return a hyperparameter as a rule takes it: NumPy's numbers as Python's, which are in double precision.
+
+    A tensor of one element becomes one of no dimension, so that it broadcasts.
+    """
+    if isinstance(value, Tensor):
+        return value.squeeze()
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def loaded(own: dict[str, Any], p: Tensor, *, capturable: bool) -> dict[str, Any]:
     """Return the loaded state of `p` as this optimizer keeps it.
 
-    A step count that is a plain number becomes a tensor, as in torch; one on a GPU comes to the CPU, unless it is to be
-    captured. torch's SGD leaves sparse momentum buffers.
+    A step count that is a plain number becomes a tensor, as in torch, and so does one in half precision; one on a GPU
+    comes to the CPU, unless it is to be captured. torch's SGD leaves sparse momentum buffers.
     """
     dense = {key: x.to_dense() if isinstance(x, Tensor) and x.is_sparse else x for key, x in own.items()}
-    if "step" in dense and not isinstance(dense["step"], Tensor):
-        dense["step"] = count(dense["step"], p, capturable=capturable)
-    elif "step" in dense and not capturable:
-        dense["step"] = dense["step"].cpu()
+    if "step" in dense:
+        step = counts(dense["step"], p, capturable=capturable)
+        dense["step"] = step if capturable else step.cpu()
     return dense

@@ -1,33 +1,38 @@
 """What the tables of a step were made from: parameters, gradients, states and step counts, compared in every step.
 
-A tensor may be given other memory, another shape or sign at any time, a state other tensors; a kernel that went on with
-the old addresses would write into memory that is no longer theirs. Tensors are looked at in columns, a property at a
-time: a training of small tensors spends most of its step on this, and a loop in C is four times as fast as one here.
+A tensor may be given other memory, another shape or sign at any time, a state other tensors, a step count another
+number; a kernel that went on with the old addresses would write into memory that is no longer theirs. So each step
+looks again at the identity of what is kept, at every tensor's properties (in one call of the guards that torch.compile
+uses), at its address, and at the number of every step count where it lies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter, is_
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch._C._dynamo import guards
+
+from surefoot.engines.team import Counts, Places
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
     type,
+    attrgetter("layout"),
     attrgetter("dtype"),
-    Tensor.numel,
+    Tensor.size,
     Tensor.stride,
     Tensor.is_neg,
     Tensor.is_conj,
 )
-_grad, _layout, _version = attrgetter("grad"), attrgetter("layout"), attrgetter("_version")
+_grad = attrgetter("grad")
 
 
-def _addresses(tensors: list[Tensor]) -> list[int]:
-    return [*map(Tensor.data_ptr, tensors)]
+def local(x: Tensor) -> Tensor:
+    """Return a tensor, or of a sharded one (DTensor) the shard that is here; autograd must not look on."""
+    return x.to_local() if is_sharded(x) else x  # type: ignore[attr-defined]
 
 
 class Watch:
@@ -35,73 +40,82 @@ class Watch:
 
     def __init__(self) -> None:
         self.params: list[Tensor] = []
-        self.gradients: list[int] = []
-        """Where the gradients lay in the last step."""
-        self._kept: list[tuple[dict[str, Any], str, Tensor]] = []
-        self._steps: list[tuple[Tensor, int]] = []
-        self._counters: list[NDArray[Any]] = []
-        self._on_host: list[Tensor] = []
-        self._counted: list[Tensor] = []
-        self._looks: list[list[Any]] = [[] for _ in _LOOKS]
-        self._states: list[int] = []
-        self._tensors: list[Tensor] = []
-        self._addresses: list[int] = []
-        self._taken = 0
+        self._owners: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
-    def add(self, p: Tensor, grad: Tensor, own: dict[str, Any], names: Mapping[str, str], *, counted: bool) -> None:
-        """Watch a parameter: `own` is its state, `names` what the slots in use are called there.
-
-        Its step count is `counted` on the device, or on the CPU.
-        """
+    def add(self, p: Tensor, own: dict[str, Any], names: Sequence[str]) -> None:
+        """Watch a parameter: `own` is its state, `names` what the slots in use are called there."""
         self.params.append(p)
-        self.gradients.append(grad.data_ptr())
-        self._kept += [(own, name, own[name]) for name in (*names.values(), "step")]
-        self._steps.append((own["step"], own["step"]._version))
-        if counted:
-            self._counted.append(own["step"])
-        else:
-            self._on_host.append(own["step"])
-            self._counters.append(own["step"].numpy())
-        for column, look in zip(self._looks, _LOOKS, strict=True):
-            column += [look(p), look(grad)]
+        self._owners.setdefault((*names,), []).append(own)
 
-    def start(self, state: Mapping[Tensor, Any]) -> None:
-        """Begin to watch what has been added; `state` is the optimizer's."""
-        self._states = [*map(id, state.values())]
-        self._tensors = [x for _, _, x in self._kept]
-        self._addresses = _addresses([*self.params, *self._tensors])
-
-    def gradients_now(self, state: Mapping[Tensor, Any]) -> list[int] | None:
-        """Return where the gradients lie now; None if anything else is not as it was."""
-        grads = [*map(_grad, self.params)]
-        if any(g is None or g.layout is not torch.strided for g in grads):
-            return None
-        pairs = [x for pair in zip(self.params, grads, strict=True) for x in pair]
-        if any([*map(look, pairs)] != column for column, look in zip(self._looks, _LOOKS, strict=True)):
-            return None
-        if not self._same_state(state):
-            return None
-        return _addresses(grads)
-
-    def _same_state(self, state: Mapping[Tensor, Any]) -> bool:
-        """Tell whether the states are those that were, with the same tensors in the same memory, and nobody counted."""
-        if [*map(id, state.values())] != self._states:
-            return False
-        if not all(map(is_, [own.get(name) for own, name, _ in self._kept], self._tensors)):
-            return False
-        if any(step._version != version + self._taken for step, version in self._steps):
-            return False
-        return _addresses([*self.params, *self._tensors]) == self._addresses
-
-    def count(self, advance: Any) -> None:
-        """Add one to every step count: torch takes two microseconds for each on the CPU, this a twentieth of one.
+    def start(self, state: Mapping[Tensor, Any], gradients: Sequence[Tensor], counts: Counts) -> None:
+        """Begin to watch what has been added, after its step; grad mode is off, as whenever it is looked at.
 
         Args:
-            advance: is added on the device: a number or a tensor of one.
+            state: the optimizer's.
+            gradients: of the parameters; later ones need not be the same tensors, nor lie in the same place.
+            counts: the step counts that the host keeps.
         """
-        for counter in self._counters:
-            counter[()] = counter.item() + 1
-        if self._counted:  # of a tensor that is not in a list, torch would read the number
-            torch._foreach_add_(self._counted, [advance] * len(self._counted) if torch.is_tensor(advance) else advance)
-        torch.autograd.graph.increment_version(self._on_host)
-        self._taken += 1
+        self._keys, self._values = [*state.keys()], [*state.values()]
+        self._slots, self._steps = self._slots_now(), self._steps_now()
+        self._shards = [*map(_shards, self.params)]
+        self.sharded = any(map(is_sharded, self.params))
+        self._here = self._kept()
+        self._alike = _guards([*self._here, *map(local, gradients)])
+        self._places = Places([*self._here, *counts.tensors], counts)
+
+    def look(self, state: Mapping[Tensor, Any]) -> list[Tensor] | None:
+        """Return the gradients as they are here; None if anything but their places is not as it was."""
+        if not self._same_state(state):
+            return None
+        gradients = [*map(_grad, self.params)]
+        if self.sharded:
+            if [*map(_shards, gradients)] != self._shards or not all(map(is_, self._kept(), self._here)):
+                return None
+            gradients = [*map(local, gradients)]
+        return gradients if self._alike(*self._here, *gradients) and self._places.hold() else None
+
+    def _same_state(self, state: Mapping[Tensor, Any]) -> bool:
+        """Tell whether the same tensors are kept for the same parameters."""
+        if len(state) != len(self._keys) or not all(map(is_, state.values(), self._values)):
+            return False
+        try:
+            slots, steps = self._slots_now(), self._steps_now()
+        except KeyError:
+            return False
+        return (
+            all(map(is_, state, self._keys)) and all(map(is_, slots, self._slots)) and all(map(is_, steps, self._steps))
+        )
+
+    def _slots_now(self) -> list[Any]:
+        found = [map(itemgetter(name), owners) for names, owners in self._owners.items() for name in names]
+        return [*chain.from_iterable(found)]
+
+    def _steps_now(self) -> list[Any]:
+        return [*map(itemgetter("step"), chain.from_iterable(self._owners.values()))]
+
+    def _kept(self) -> list[Tensor]:
+        """Return parameters and slots, as they are here."""
+        return [*map(local, (*self.params, *self._slots))]
+
+
+def is_sharded(x: Any) -> bool:
+    """Tell whether a tensor is divided among processes."""
+    return hasattr(x, "to_local")
+
+
+def _shards(x: Any) -> Any:
+    """Return how a tensor is divided among which processes; None if it is whole."""
+    return (x.placements, x.device_mesh) if is_sharded(x) else None
+
+
+def _guards(tensors: Sequence[Tensor]) -> Callable[..., bool]:
+    """Return what tells whether other tensors are like these in all but their numbers and places."""
+    if not hasattr(guards, "TensorGuards"):  # another torch: then properties are looked at one by one
+        known = [*map(_properties, tensors)]
+        return lambda *now: all(isinstance(x, Tensor) for x in now) and [*map(_properties, now)] == known
+    check: Callable[..., bool] = guards.TensorGuards(*tensors, dynamic_dims_sizes=None, dynamic_dims_strides=None).check
+    return check
+
+
+def _properties(x: Tensor) -> tuple[Any, ...]:
+    return tuple(look(x) for look in _LOOKS)

@@ -1,0 +1,73 @@
+"""Complex weights, as optax moves them: each number is a vector in the plane, with one rate.
+
+A rule squares its gradient to learn how large it is. Of a vector that is the dot product with itself, |g|^2, a real
+number; so the product of two vectors is their dot product, and a rule's text does not change. A slot that is never
+negative holds real numbers, every other one vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from surefoot.errors import UsageError
+from surefoot.number import plain
+
+
+class Vector:
+    """A complex array that a rule takes for the weights, the gradient or a mean of gradients."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __add__(self, other: Any) -> Vector:
+        return Vector(self.array + flat(other))
+
+    def __neg__(self) -> Vector:
+        return Vector(-self.array)
+
+    def __sub__(self, other: Any) -> Vector:
+        return Vector(self.array - flat(other))
+
+    def __rsub__(self, other: Any) -> Vector:
+        return Vector(flat(other) - self.array)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Vector):
+            return self.array.real * other.array.real + self.array.imag * other.array.imag
+        return Vector(self.array * plain(other))
+
+    def __truediv__(self, other: Any) -> Vector:
+        return Vector(lax.complex(self.array.real / plain(other), self.array.imag / plain(other)))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __mathops__(self) -> Any:
+        """Return the functions of `mathops` that vectors have."""
+        return _Functions()
+
+
+class _Functions:
+    """What a rule may do with vectors beside arithmetic."""
+
+    def where(self, condition: Any, a: Any, b: Any) -> Vector:
+        return Vector(jnp.where(condition, flat(a), flat(b)))
+
+    def clip(self, x: Vector, low: Any, high: Any) -> Vector:
+        return Vector(lax.complex(*(jnp.clip(part, low, high) for part in (x.array.real, x.array.imag))))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        raise UsageError(
+            f"this rule takes {name} of weights or gradients, which complex numbers have not; "
+            "optax.contrib.split_real_and_imaginary around the optimizer gives it real and imaginary parts."
+        )
+
+
+def flat(value: Any) -> Any:
+    """Return the array of a vector or a number, and what is neither as it is."""
+    return value.array if isinstance(value, Vector) else plain(value)

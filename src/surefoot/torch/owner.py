@@ -1,0 +1,92 @@
+"""Whose state a checkpoint holds, told by its slots: a rule that finds another's would go on with wrong numbers.
+
+Adam with the step count of SGD and new moments takes steps three times too long, for thousands of steps, and torch says
+nothing. A checkpoint of torch.optim has no name in it, so the slots decide. Rules that keep the same slots, such as
+Adam, AdamW and AdaBound, may go on with each other's state. Keys that are nobody's, a user's own, are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from surefoot.errors import UsageError
+from surefoot.rule import SLOTS_AROUND, Rule
+from surefoot.rules import RULES
+from surefoot.torch.kept import scale_name
+from surefoot.torch.state import steps_so_far
+
+
+class Owner:
+    """An optimizer as its state shows it.
+
+    Args:
+        label: what it is called.
+        rule: which rule it runs.
+        names: for each slot of the rule, its name in the state where that is another.
+    """
+
+    def __init__(self, label: str, rule: Rule, names: Mapping[str, str]) -> None:
+        self.label = label
+        self.needs = {names.get(slot.name, slot.name) for slot in rule.slots if slot.when is None}
+        slots = {names.get(slot.name, slot.name) for slot in (*rule.slots, *SLOTS_AROUND)}
+        self.knows = {"step", *slots, *map(scale_name, slots)}
+
+    def fits(self, keys: set[str]) -> bool:
+        """Tell whether a state with these keys can be its own, and nothing else."""
+        return self.needs <= keys <= self.knows
+
+
+def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if a parameter's state is that of an optimizer with other slots.
+
+    Args:
+        optimizer: which is to go on with it: a `RuleOptimizer`.
+        own: the state, with at least a step behind it.
+    """
+    me, keys = _owner(optimizer), {key for key, x in own.items() if x is not None}
+    if me.fits(keys) or not keys or (keys == {"step"} and not steps_so_far(own)):
+        return
+    others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]
+    if others or not me.needs <= keys:
+        raise UsageError(
+            f"the checkpoint has the state of {_either(others) or 'another optimizer'} ({_listed(keys)}), and this is "
+            f"{me.label}, which keeps {_listed(me.needs) or 'nothing of these'}. Load it into the optimizer that it "
+            "is of; or start anew: load the model's weights alone."
+        )
+
+
+def missing(name: str, steps: Any) -> str:
+    """Return what to say of a slot that is gone."""
+    return f"state has {float(steps):g} steps and no {name!r}; to start anew, delete the parameter's whole state"
+
+
+def _owner(optimizer: Any) -> Owner:
+    names = getattr(optimizer, "state_names", {})
+    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
+    return Owner(label, optimizer.rule, names)
+
+
+def _others(kind: type) -> Iterator[Owner]:
+    """Yield torch's optimizers, as far as they have Surefoot's rules, and `RuleOptimizer` with a built-in rule."""
+    family = next(base for base in kind.__mro__ if base.__name__ == "SlotKeeper")
+    for made in _below(family):
+        if "name" in vars(made):
+            yield Owner(made.__name__, RULES[made.name], made.state_names)
+    for name, rule in RULES.items():
+        yield Owner(f"RuleOptimizer(rule={name!r})", rule, {})
+
+
+def _below(kind: type) -> Iterator[Any]:
+    below: type
+    for below in kind.__subclasses__():
+        yield below
+        yield from _below(below)
+
+
+def _either(labels: list[str]) -> str:
+    return " or ".join(labels)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

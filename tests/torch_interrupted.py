@@ -1,0 +1,140 @@
+"""A training that is interrupted at random moments, in a process of its own: it may crash, and it takes signals.
+
+Run as `python torch_interrupted.py many|large|first SEED COUNT`. A timer's signal raises KeyboardInterrupt as Ctrl-C
+does, somewhere in `step()`. A second training, never interrupted, says what each step should have done: the interrupted
+one has either not happened, and is taken again, or has happened whole. Prints how many signals there were, and what was
+found wrong.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+import surefoot.torch
+
+
+def many() -> Any:
+    """A thousand tensors of ten weights: the step is nearly all Python."""
+    generator = torch.Generator().manual_seed(1)
+    return surefoot.torch.Adam([Parameter(torch.randn(10, generator=generator)) for _ in range(1000)], lr=0.01)
+
+
+def large() -> Any:
+    """A tensor that two threads share."""
+    return surefoot.torch.Adam([Parameter(torch.zeros(3_000_000))], lr=0.01)
+
+
+def seen(optimizer: Any) -> list[Tensor]:
+    """Return weights, step counts and moments, each as one tensor."""
+    params = optimizer.param_groups[0]["params"]
+    names = ("step", "exp_avg", "exp_avg_sq")
+    state = [torch.stack([optimizer.state[p][name] for p in params]) for name in names]
+    return [torch.stack([p.detach() for p in params]), *state]
+
+
+def equal(one: list[Tensor], other: list[Tensor]) -> bool:
+    return all(map(torch.equal, one, other))
+
+
+def give_gradients(optimizer: Any, k: int) -> None:
+    generator = torch.Generator().manual_seed(k)
+    for p in optimizer.param_groups[0]["params"]:
+        grad = torch.randn(p.shape, generator=generator)
+        if p.grad is None or k % 3 == 0:  # backward may write where the old one lies, or leave a new one
+            p.grad = grad
+        else:
+            p.grad.copy_(grad)
+
+
+def signalled(step: Callable[[], object], delay: float) -> bool:
+    """Run a step with a signal after so many seconds; tell whether it came through."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        step()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def settled(optimizer: Any) -> bool:
+    """Tell whether nothing writes any more: fill the weights, wait, look, and put back what there was."""
+    (p,) = optimizer.param_groups[0]["params"]
+    state = [x.clone() for x in optimizer.state[p].values()]
+    kept = p.detach().clone()
+    with torch.no_grad():
+        p.fill_(7)
+        time.sleep(0.02)
+        quiet = bool((p == 7).all()) and equal([*optimizer.state[p].values()], state)
+        p.copy_(kept)
+    return quiet
+
+
+def train(make: Callable[[], Any], seed: int, count: int) -> dict[str, Any]:
+    random.seed(seed)
+    optimizer, reference = make(), make()
+    for k in range(3):
+        for each in (optimizer, reference):
+            give_gradients(each, k)
+            begin = time.perf_counter()
+            each.step()
+        lasts = time.perf_counter() - begin
+    signals, wrong, k = 0, [], 3
+    while signals < count and k < 10 * count:
+        k += 1
+        for each in (optimizer, reference):
+            give_gradients(each, k)
+        before = [x.clone() for x in seen(optimizer)]
+        reference.step()
+        came = signalled(optimizer.step, random.uniform(1e-6, 1.2 * lasts))
+        signals += came
+        if came and make is large and not settled(optimizer):
+            wrong.append(f"step {k}: something writes after it has raised")
+        if equal(seen(optimizer), before):
+            optimizer.step()
+        if not equal(seen(optimizer), seen(reference)):
+            wrong.append(f"step {k}: neither whole nor not at all, or wrong numbers")
+            break
+    return {"signals": signals, "wrong": wrong}
+
+
+def compile_first_steps(seed: int, count: int) -> dict[str, Any]:
+    """Interrupt first steps, which compile; so many of each rule, and then let it be."""
+    random.seed(seed)
+    signals, wrong = 0, []
+    for name in ("SGD", "Adagrad", "Adam"):
+        make = getattr(surefoot.torch, name)
+        optimizer, reference = (make([Parameter(torch.ones(3))], lr=0.1, engine=engine) for engine in ("cpu", "eager"))
+        for each in (optimizer, reference):
+            give_gradients(each, seed)
+        reference.step()
+        for _ in range(count):
+            came = signalled(optimizer.step, random.uniform(1e-6, 1.5))
+            signals += came
+            if not came:
+                break
+        else:
+            optimizer.step()
+        (p,), (q,) = optimizer.param_groups[0]["params"], reference.param_groups[0]["params"]
+        if not torch.allclose(p, q, rtol=1e-6, atol=0) or optimizer.state[p]["step"] != 1:
+            wrong.append(name)
+    return {"signals": signals, "wrong": wrong}
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    torch.set_num_threads(2)
+    which, seed, count = sys.argv[1], *map(int, sys.argv[2:])
+    run = compile_first_steps if which == "first" else functools.partial(train, {"many": many, "large": large}[which])
+    print(json.dumps(run(seed, count)))
