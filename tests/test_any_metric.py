@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 from scipy import stats
 
-from samples import PROTOCOL, trial
+from samples import PROTOCOL, at_values, trial
 from surefoot.analysis import group, summarize
 from surefoot.analysis.budget_curve import expected_best
 from surefoot.analysis.scale import Scale, scale_of
@@ -18,6 +18,7 @@ from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
+from surefoot.store.design import Part
 from surefoot.store.records import LOSS, Metric
 from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
 from surefoot.words.numbers import MILLISECONDS, significant
@@ -144,20 +145,21 @@ def search(metric, points, seeds=3):
             seed=99,
             purpose="tune",
             epochs=epochs,
-            hyper={**base[0].hyper, "lr": lr},
+            part=Part("tuning", base[0].label),
             outcome=replace(base[0].outcome, test_metric=nan, test_loss=nan),
         )
+        one = at_values(one, lr=lr)
         tried.append(replace(one, status="diverged", outcome=None) if value is None else one)
     chosen = [
         replace(
-            r,
+            at_values(r, lr=points[1][0]),
             key=f"c{r.seed}",
             label="x tuned",
-            hyper={**r.hyper, "lr": points[1][0]},
             outcome=replace(r.outcome, test_metric=45.0 + r.seed),
         )
         for r in base
     ]
+    chosen = [replace(r, part=replace(r.part, role="measured", tuned_from=base[0].label)) for r in chosen]
     return [*base, *tried, *chosen]
 
 
@@ -184,7 +186,7 @@ def test_tuning_by_a_metric_of_which_less_is_better():
 
 def test_sensitivity_needs_the_learning_rate_alone():
     records = search(PERPLEXITY, [(1e-4, 60.0), (1e-3, 40.0)])
-    two = [replace(r, hyper={**r.hyper, "beta1": 0.5 + r.hyper["lr"]}) if r.purpose == "tune" else r for r in records]
+    two = [at_values(r, beta1=0.5 + r.hyper["lr"]) if r.purpose == "tune" else r for r in records]
     assert summarize(records).tuning[0].sensitivity is not None
     assert summarize(two).tuning[0].sensitivity is None
 

@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from line_task import foreign, trials
-from surefoot.analysis import group
+from samples import DESIGN
 from surefoot.comparison.code import code_of
+from surefoot.comparison.design import optimizer
 from surefoot.comparison.opt import Opt
-from surefoot.report.repeat import command
+from surefoot.report.repeat import repeat
 
 CLASS = """
 import torch
@@ -136,8 +138,8 @@ def test_a_trial_of_an_edited_class_is_another_trial(made):
 
 
 def test_the_reports_command_names_the_class_without_its_version():
-    arms = group([foreign(torch.optim.NAdam).record({})])
-    assert "torch.optim.nadam.NAdam(lr=0.1)'" in command(arms)
+    design = replace(DESIGN, optimizers=(optimizer(foreign(torch.optim.NAdam).arm),))
+    assert "torch.optim.nadam.NAdam(lr=0.1)'" in repeat(design).text
 
 
 def test_a_trial_of_a_rule_of_ours_keeps_the_key_that_stores_have():

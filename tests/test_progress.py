@@ -15,6 +15,7 @@ from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
 from surefoot.progress.words import name_of
 from surefoot.store import Epoch, Outcome
+from surefoot.store.design import Part
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):
 
 
 def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):
-    tuned = replace(trial, arm=replace(trial.arm, label="x tuned"), purpose="tune")
+    tuned = replace(trial, arm=replace(trial.arm, label="y"), purpose="tune", part=Part("tuning", "x"))
     other = replace(trial, arm=replace(trial.arm, label="x"), seed=1)
     board = Board([trial, tuned, other])
     assert board.__rich__().plain == "0 of 3 trials done, 0 running"

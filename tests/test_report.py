@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from report_pages import Tags, drawn, said, text_of
-from samples import article, diverged, running, study, trial, tuned
+from samples import DESIGN, article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize
 from surefoot.analysis.intervals import t_interval
 from surefoot.comparison.arm import parse_arms
+from surefoot.comparison.design import optimizer
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
-from surefoot.report.repeat import command
+from surefoot.report.repeat import repeat
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.store.records import Epoch
 from surefoot.words import as_json, notes, table, verdict_text
@@ -337,10 +338,7 @@ def test_json_holds_the_summary_and_the_records(tmp_path):
 def test_the_command_that_repeats_a_study_gives_the_same_settings():
     texts = ["adam(lr=0.01)", "mine=sgd(lr=0.1, momentum=0.9)", "amsgrad", "nesterov", "adabound", "adamw(lr=0.5)"]
     arms = parse_arms(texts, "keras")
-    records = [
-        replace(trial(), label=arm.label, rule=arm.rule, convention=arm.convention, hyper=arm.hyper) for arm in arms
-    ]
-    words = shlex.split(command(group(records)))
+    words = shlex.split(repeat(replace(DESIGN, optimizers=tuple(map(optimizer, arms)), convention="keras")).text)
     again = parse_arms([words[i + 1] for i, word in enumerate(words) if word == "-o"], "keras")
     assert again == arms
 

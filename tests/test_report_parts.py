@@ -11,13 +11,12 @@ import pytest
 import vl_convert
 
 from report_pages import said
-from samples import DESIGN, article, diverged, study, trial, tuned, tuning
+from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
 from surefoot.analysis.intervals import t_interval
 from surefoot.analysis.suites import performance_profiles
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
-from surefoot.report.clocks import steps_per_epoch
 from surefoot.report.curve_rows import rows_of
 from surefoot.report.documents import latex, markdown
 from surefoot.report.figures import claim_figures, figures, tuning_figures
@@ -29,6 +28,7 @@ from surefoot.report.reference import reference_table
 from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.theme import styles
 from surefoot.report.thin import left_out, thinned
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import LOSS, Metric
 from surefoot.words import table
 from surefoot.words.pairs import compared, matrix, pair_table
@@ -404,8 +404,7 @@ def test_the_commands_write_documents(surefoot_command, tmp_path):
     from surefoot.store import Store
 
     with Store(tmp_path / "s.sqlite") as store:
-        for record in [replace(r, status="running", outcome=None) for r in study(2, 2)]:
-            store.begin(record)
+        entered(store, [replace(r, status="running", outcome=None) for r in study(2, 2)])
     code, *_ = surefoot_command(
         "report", "article", "--store", "s.sqlite", "--report", "r.html", "--markdown", "t.md", "--latex", "t.tex"
     )
@@ -430,8 +429,8 @@ def test_what_diverged_stands_at_the_worst_end(metric, end, word):
 
 def test_many_configurations_are_thinned_and_the_choice_stays():
     base = tuning("Adam", 1e-3)
-    search = [replace(base, key=str(i), hyper={**base.hyper, "lr": 1e-4 * 1.003**i}) for i in range(2500)]
-    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, key="m")
+    search = [replace(at_values(base, lr=1e-4 * 1.003**i), key=str(i)) for i in range(2500)]
+    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, part=search[1234].part, key="m")
     summary = summarize([*search, measured])
     figure = tuning_figures(summary)[0]
     rows = figure.datasets["tried 0"]

@@ -13,11 +13,11 @@ from surefoot.comparison import pilot_run
 from surefoot.comparison.arm import make_arm, parse_arms
 from surefoot.comparison.events import Diverged, EpochDone, Finished, Progress, Started
 from surefoot.comparison.pilot_run import Pilot
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.rates import recording_steps
 from surefoot.comparison.training import Training
 from surefoot.comparison.trial import Trial
 from surefoot.datasets import Dataset
+from surefoot.store.protocol import Protocol
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits

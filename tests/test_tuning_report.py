@@ -8,18 +8,19 @@ from dataclasses import replace
 import pytest
 
 from report_pages import Tags, drawn, said, text_of
-from samples import chosen, diverged, running, trial, tuned, tuning
+from samples import DESIGN, at_values, chosen, diverged, running, trial, tuned, tuning, with_plan
 from surefoot.analysis import summarize, tunings
 from surefoot.analysis.budget_curve import expected_best
-from surefoot.analysis.planned_search import PlannedSearch
 from surefoot.cli.result import print_result
 from surefoot.comparison.arm import parse_arms
+from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.tuned import tuned as tuned_arm
 from surefoot.report import write_csv, write_figures
 from surefoot.report.figures import tuning_figures
 from surefoot.report.page import content
 from surefoot.report.theme import dark_partners, styles
-from surefoot.store import one_name_each
+from surefoot.store.design import Budget, Optimizer, Search
+from surefoot.store.ranges import GIVEN_BY_USER, Log, OneMinus
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.tuning import how_tuned
@@ -56,6 +57,17 @@ def study(*points, pick=None, label="Adam", seeds=3):
     return [*defaults, *found, *(chosen(winner, record) for record in defaults)]
 
 
+def searched_in(where, record):
+    """A tuning trial of a search that was planned so."""
+    return replace(record, part=replace(record.part, search=where))
+
+
+def searched_for(record, *names):
+    """A trial of a search for these hyperparameters."""
+    values = {name: record.hyper[name] for name in names}
+    return replace(record, part=replace(record.part, configuration=values)) if record.part.tuned_from else record
+
+
 def row_of(*points, **options):
     (row,) = tunings(study(*points, **options))
     return row
@@ -77,7 +89,8 @@ def test_a_row_counts_and_names_what_was_searched():
 
 def test_shares_are_on_the_scale_of_what_is_not_kept():
     records = [tuning("Adam", lr, beta1=beta1) for lr, beta1 in ((1e-3, 0.5), (1e-2, 0.99))]
-    (row,) = tunings([trial("Adam"), *records])
+    where = Search({"lr": Log(1e-4, 0.1), "beta1": OneMinus(Log(0.005, 0.5))}, {})
+    (row,) = tunings([trial("Adam"), *(searched_in(where, record) for record in records)])
     assert [(one.name, one.scale) for one in row.searched] == [("lr", "log"), ("beta1", "log of 1 - x")]
     assert row.searched[1].chosen is None, "nothing was measured yet"
 
@@ -142,7 +155,13 @@ def test_several_tuning_seeds_make_one_configuration():
 def again(records, *rates, seeds=(1001, 1002), accuracy=0.9):
     """Tuning trials of some learning rates on more seeds."""
     return [
-        replace(r, seed=seed, key=f"{r.key}-{seed}", epochs=(*r.epochs[:-1], at(r, accuracy)))
+        replace(
+            r,
+            seed=seed,
+            key=f"{r.key}-{seed}",
+            epochs=(*r.epochs[:-1], at(r, accuracy)),
+            part=replace(r.part, role="final"),
+        )
         for r in records
         if r.purpose == "tune" and r.hyper["lr"] in rates
         for seed in seeds
@@ -166,10 +185,9 @@ def test_the_ledger_tells_what_was_planned_and_what_came_on_top():
     """The review's case: 7 configurations where 3 were asked for, and no word why."""
     records = study(*((10.0**-place, 0.9 - 0.01 * place) for place in range(7)))
     summary = summarize([*records, *again(records, 1.0)])
-    planned = PlannedSearch(
-        3, {"lr": "log 0.01..1", "beta1": "1 - log 0.1..0.5"}, {"lr": "us", "beta1": "given by the user"}
-    )
-    _, trials, ranges, *_ = ledger(replace(summary, planned={"Adam": planned})).rows[0]
+    where = {"lr": Log(0.01, 1), "beta1": OneMinus(Log(0.1, 0.5))}
+    planned = Search(where, {"lr": "us", "beta1": GIVEN_BY_USER}, ({}, {}, {}))
+    _, trials, ranges, *_ = ledger(with_plan(summary, planned)).rows[0]
     assert (trials.lines, trials.below) == (("7",), ("3 planned, 4 more", "best 1 on 3 seeds", "0 diverged"))
     assert (ranges.lines, ranges.below) == (("lr log 0.01..1", "beta1 1 - log 0.1..0.5"), ("beta1 given",))
     _, trials, ranges, *_ = ledger(summary).rows[0]
@@ -198,7 +216,8 @@ def test_nothing_tuned_is_no_row():
 def test_names_are_as_the_study_makes_them():
     (arm,) = parse_arms(["adam"], "keras")
     row = row_of((1e-3, 0.9), (1e-2, 0.95))
-    assert tuned_arm(arm, {"lr": 0.01}).label == row.label
+    label = TunedArms((arm,), 1, (), (), make=None).labels[arm.label]
+    assert tuned_arm(arm, {"lr": 0.01}, label).label == row.label
     assert arm.label == row.defaults
 
 
@@ -255,7 +274,7 @@ def test_the_edge_and_a_search_without_result_are_warned_of():
 def test_at_the_edge_of_a_range_that_the_user_gave_the_warning_says_why_the_search_ended_there():
     summary = summarize(study((1e-3, 0.9), (1e-2, 0.8), (1e-1, 0.95)))
     held, free = (
-        tuning_warnings(replace(summary, planned={"Adam": PlannedSearch(3, {"lr": "log 0.001..0.1"}, {"lr": source})}))
+        tuning_warnings(with_plan(summary, Search({"lr": Log(0.001, 0.1)}, {"lr": source})))
         for source in ("given by the user", "Sivaprasad et al. 2020")
     )
     (warning,) = held
@@ -280,6 +299,7 @@ def test_the_tuning_table_fits_the_terminal(monkeypatch, capsys, width, dimensio
     records = tuned(3, 8)
     if dimensions == 2:
         records += [tuning("Adam", 0.1 + place, beta1=0.9 + 0.01 * place) for place in range(2)]
+        records = [searched_for(record, "lr", "beta1") if record.rule == "adam" else record for record in records]
     print_result(summarize(records))
     out = capsys.readouterr().out
     part = out[out.index("\nTuning\n") :]
@@ -364,7 +384,8 @@ def test_tuning_figures_name_their_axes_datasets_and_dark_colours():
 
 def test_an_optimizer_and_its_tuned_self_share_their_colour_and_nothing_else():
     labels = [f"o{i}" for i in range(9)]
-    looks = {look.label: look for look in styles(labels + [f"{label} tuned" for label in labels])}
+    pairs = {f"{label} tuned": label for label in labels}
+    looks = {look.label: look for look in styles([*labels, *pairs], pairs)}
     for label in labels:
         one, other = looks[label], looks[f"{label} tuned"]
         assert one.colour == other.colour
@@ -415,7 +436,9 @@ def test_tuning_figures_are_exported_and_csv_tells_tuning_from_measuring(tmp_pat
 
 
 def test_the_command_that_repeats_a_tuned_study_names_the_optimizers_once():
-    command = content(summarize(tuned(2, 4, ("Adam",))))["repeat"].text
+    asked = {"optimizers": (Optimizer("Adam", "adam", "keras", {}),), "convention": "keras", "budget": Budget()}
+    design = replace(DESIGN, study="article-tuned", **asked)
+    command = content(summarize(tuned(2, 4, ("Adam",)), design))["repeat"].text
     assert command.startswith("surefoot compare article-tuned --only")
     assert command.count(" -o ") == 1
     assert "--trials" in command
@@ -426,28 +449,10 @@ def test_a_long_search_costs_no_more_than_its_trials():
 
     def long(trials):
         return [
-            replace(one, key=str(i), hyper={**one.hyper, "lr": 1e-3 + 1e-5 * i}, epochs=(at(one, 0.8 + 1e-4 * i),))
+            replace(at_values(one, lr=1e-3 + 1e-5 * i), key=str(i), epochs=(at(one, 0.8 + 1e-4 * i),))
             for i in range(trials)
         ]
 
     (row,) = tunings(long(1000))
     assert len(row.curve.mean) == row.trials == 1000
     assert work(tunings, long(1000)) < 12 * work(tunings, long(100))
-
-
-def test_a_search_stays_together_under_the_newest_name_of_its_choice():
-    records = study((1e-3, 0.9), (2e-2, 0.95))
-    longer = [r for r in search((0.05, 0.97)) if r.purpose == "tune"]
-    later = [replace(chosen(longer[0], trial("Adam", seed=s)), key=f"later{s}") for s in range(3)]
-    named = one_name_each([*records, *longer, *later])
-    assert {r.label for r in named if r.purpose == "tune"} == {"Adam tuned"}
-    assert {r.label for r in named if r.hyper["lr"] == 0.05} == {"Adam tuned"}
-    assert {r.label for r in named if r.hyper["lr"] == 2e-2 and r.purpose == "measure"} == {"Adam tuned (2)"}
-    assert [(row.trials, row.searched[0].chosen) for row in tunings(named)] == [(3, 0.05)]
-
-
-def test_a_search_takes_the_new_name_of_its_choice():
-    records = study((1e-3, 0.9), (2e-2, 0.95))
-    renamed = [replace(r, label=f"mine{r.label[4:]}", seed=3, key=f"new{r.label}") for r in (records[0], records[-1])]
-    (row,) = tunings(one_name_each([*records, *renamed]))
-    assert (row.label, row.defaults, row.measuring_seeds) == ("mine tuned", "mine", (0, 1, 2, 3))

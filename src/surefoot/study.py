@@ -46,6 +46,8 @@ def compare(
     seeds: int | None = None,
     batch_size: int | None = None,
     schedule: str | None = None,
+    dataset: str | None = None,
+    train_size: int | None = None,
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
@@ -76,6 +78,8 @@ def compare(
         seeds: how many measure each optimizer.
         batch_size: examples in a training step.
         schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".
+        dataset: another data set for a built-in study: "mnist", "kmnist" or "fashion-mnist".
+        train_size: training images of a built-in study, validation included.
         name: of the task.
         workers: trials at a time; as many as cores by default.
         device: "auto", "cpu", "cuda" or "mps".
@@ -103,6 +107,8 @@ def compare(
             **counts,
             budget=_budget(budget),
             schedule=schedule,
+            dataset=dataset,
+            train_size=train_size,
             device=device,
             engine=engine or Engine(),
         ),
@@ -112,7 +118,7 @@ def compare(
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo, Path(logdir) if logdir else None) as observe:
             records = planned.run(results, observe)
-        design = results.design(planned.design.hash) if planned.design else None
+        design = results.design(planned.design.hash) or planned.design
     _check_any(records)
     return Study(replace(planned, design=design), tuple(records), Path(store))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 from statistics import fmean, median
 
-from surefoot.analysis.arms import Arm
+from surefoot.analysis.arms import Arm, tuned_from
 from surefoot.analysis.interquartile import FEWEST_TASKS, Aggregate, aggregate
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
@@ -48,6 +48,7 @@ class SuiteSummary:
 
     studies: tuple[str, ...]
     optimizers: tuple[str, ...]
+    tuned_from: Mapping[str, str]
     targets: Mapping[str, float]
     times: Mapping[str, Mapping[str, float]]
     algoperf: Mapping[str, float] | None
@@ -73,6 +74,7 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
     return SuiteSummary(
         studies=tuple(studies),
         optimizers=tuple(shared),
+        tuned_from=tuned_from(next(iter(taking.values()))),
         targets=targets,
         times=times,
         algoperf=algoperf_score(times) if targets else None,

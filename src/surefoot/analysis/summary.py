@@ -12,12 +12,11 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.arms import Arm, group, tuned_from
 from surefoot.analysis.curve_area import curve_area
 from surefoot.analysis.doubts import Doubt, doubts
 from surefoot.analysis.intervals import Interval, t_interval
 from surefoot.analysis.pairwise import Comparison, tie_groups
-from surefoot.analysis.planned_search import PlannedSearch, planned_searches
 from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.robustness import divergence_rate
 from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, Scale, scale_of
@@ -27,7 +26,8 @@ from surefoot.analysis.traces import Trace
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.verdict import Verdict, compare_arms, judge, results
 from surefoot.errors import UsageError
-from surefoot.store.records import Design, Metric, Outcome, Record
+from surefoot.store.design import Design
+from surefoot.store.records import Metric, Outcome, Record
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Summary:
     the largest sets of which no two were told apart, the best first. `target` is of the validation metric, None where
     none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
     `profiles` how often each optimizer was among the quickest. `doubts` are reasons not to believe the ranking.
-    `tuning` has a row for each optimizer that was tuned, `planned` what its `design` says of its search, by the untuned
-    label. `records` are all trials, `arms` those that measure.
+    `tuning` has a row for each optimizer that was tuned. `records` are all trials, `arms` those that measure, `design`
+    what was decided before the first of them.
     """
 
     study: str
@@ -90,7 +90,6 @@ class Summary:
     records: tuple[Record, ...] = field(repr=False)
     arms: tuple[Arm, ...] = field(repr=False)
     design: Design | None = None
-    planned: Mapping[str, PlannedSearch] = field(default_factory=dict)
 
     @property
     def scale(self) -> Scale:
@@ -100,15 +99,11 @@ class Summary:
     @property
     def tuned_from(self) -> dict[str, str]:
         """The label of each tuned optimizer, and of the same one untuned."""
-        return {row.label: row.defaults for row in self.tuning if row.defaults}
+        return tuned_from(self.arms) | {row.label: row.defaults for row in self.tuning if row.defaults}
 
     def tuning_of(self, label: str) -> TuningRow | None:
         """How this optimizer was tuned; None if it was not."""
         return next((row for row in self.tuning if row.label == label), None)
-
-    def planned_for(self, row: TuningRow) -> PlannedSearch | None:
-        """What the design says of the search of an optimizer."""
-        return self.planned.get(row.defaults or "")
 
 
 def summarize(records: Sequence[Record], design: Design | None = None) -> Summary:
@@ -141,7 +136,6 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         records=tuple(records),
         arms=arms,
         design=design,
-        planned=planned_searches(design),
     )
 
 

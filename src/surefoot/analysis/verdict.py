@@ -20,7 +20,7 @@ from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
 
-from surefoot.analysis.arms import Arm
+from surefoot.analysis.arms import Arm, tuned_from
 from surefoot.analysis.divergence import Scores, counted
 from surefoot.analysis.intervals import ALPHA, Difference, paired_difference
 from surefoot.analysis.pairwise import Comparison, compare_all
@@ -102,7 +102,7 @@ class Verdict:
 
 def compare_arms(arms: Sequence[Arm], scale: Scale) -> tuple[Comparison, ...]:
     """Every arm against every other of its family on their test metrics."""
-    return compare_all(results(arms), scale.resolution, higher=scale.sign > 0)
+    return compare_all(results(arms), scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from(arms))
 
 
 def results(arms: Sequence[Arm]) -> dict[str, dict[int, float]]:

@@ -34,7 +34,7 @@ from surefoot.comparison.outlook import Outlook, outlook
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.search import FINALISTS, TUNING_SEEDS
 from surefoot.comparison.space import Space
-from surefoot.store import Record, Store, one_name_each
+from surefoot.store import Record, Store
 from surefoot.store.records import Metric
 from surefoot.words import Written
 from surefoot.words.numbers import MILLISECONDS, duration, seeds
@@ -64,10 +64,13 @@ class Forecast:
 def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     """Print the forecast of a study; a store that is not there yet is not made."""
     records: list[Record] = []
+    like: list[Record] = []
     if store.exists():
         with Store(store, readonly=True) as results:
             records = results.records()
-    forecast = _forecast(study, records)
+            same = [one for one in reversed(results.designs()) if one.protocol.decides == study.protocol.decides]
+            like = next((found for one in same if (found := results.run(one))), [])
+    forecast = _forecast(study, records, like)
     if as_json:
         print(json.dumps(_json(forecast), ensure_ascii=False), flush=True)
         return
@@ -78,15 +81,15 @@ def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()), flush=True)
 
 
-def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
+def _forecast(study: Plan, records: Sequence[Record], like: Sequence[Record]) -> Forecast:
+    """Return the forecast from all records of the store, and those of the newest run `like` this one."""
     first = study.trials[0]
     trials = outlook(study, {record.key: record for record in records})
     times = step_times(records, first.protocol.content)
     seconds = [training_seconds(left, first.protocol.steps, times) for left in trials.left]
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
-    same = [record for record in records if dict(record.protocol) == first.protocol.content]
-    found = spread(one_name_each(same), first.protocol.metric, first.protocol.test_size)
+    found = spread(like, first.protocol.metric, first.protocol.test_size)
     arms = {trial.arm.label for trial in study.trials}
     return Forecast(
         study=study,

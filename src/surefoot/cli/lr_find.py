@@ -91,7 +91,7 @@ def _conclude(
 
 def _own(arm: Arm) -> tuple[float, float] | None:
     """Return the window that a search takes without the test, if it would search a learning rate."""
-    from surefoot.comparison.ranges import Log
+    from surefoot.store.ranges import Log
 
     lr = arm.space(1).dimensions.get("lr")
     return (lr.low, lr.high) if isinstance(lr, Log) else None

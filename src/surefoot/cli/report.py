@@ -26,12 +26,16 @@ def report(
     """
     from surefoot.analysis import summarize
     from surefoot.cli.result import conclude
+    from surefoot.errors import StoreError
     from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-    from surefoot.store import Store, newest_design, newest_run, one_name_each
+    from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
-        records = one_name_each(newest_run(results.records(study), study))
-        summary = summarize(records, newest_design(results.designs(study), records))
+        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
+        design, records = next(((one, found) for one, found in runs if found), (None, []))
+    if design is None:
+        raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
+    summary = summarize(records, design)
     if figures:
         write_figures(summary, figures)
     if csv:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from surefoot.analysis import Row, Summary, plain
+from surefoot.analysis import Row, Summary
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
+from surefoot.store.design import Search
 from surefoot.store.records import Metric
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.tuning import PRINTED_CAPTION
@@ -31,8 +33,15 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) ->
 
 def print_json(summary: Summary, store: Path, report: Path) -> None:
     """Print the summary as one JSON object, with each search as planned and the paths of the store and the report."""
-    further = {"planned": plain(summary.planned), "store": str(store), "report": str(report)}
+    planned = {row.defaults: _planned_json(row.planned) for row in summary.tuning if row.defaults and row.planned}
+    further = {"planned": planned, "store": str(store), "report": str(report)}
     print(json.dumps({**as_json(summary), **further}, ensure_ascii=False), flush=True)
+
+
+def _planned_json(search: Search) -> dict[str, Any]:
+    """Return a search as it was planned: how many configurations, each range as people read it, and its source."""
+    texts = {name: one.text for name, one in search.ranges.items()}
+    return {"trials": len(search.configurations), "ranges": texts, "sources": dict(search.sources)}
 
 
 def print_result(summary: Summary) -> None:
@@ -68,5 +77,7 @@ def _lines(row: Row, metric: Metric) -> list[str]:
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
-    figures = {"loss": row.test_loss.mean, metric.title: row.test_metric.mean}
-    return [f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures.items()]
+    figures = [("loss", row.test_loss.mean), (metric.title, row.test_metric.mean)]
+    return [
+        f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures[: 1 if metric.is_loss else 2]
+    ]

@@ -16,7 +16,6 @@ from typing import Any
 
 from surefoot.comparison import foreign
 from surefoot.comparison.code import code_of, digest, written
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import Space, space
 from surefoot.comparison.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
@@ -24,6 +23,7 @@ from surefoot.errors import UsageError
 from surefoot.lookup import find, home
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
+from surefoot.store.ranges import Dimension
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from surefoot.comparison.code import written
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -70,7 +69,7 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension])
         raise UsageError(
             f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
         )
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: plain_value(value) for name, value in values.items()}
 
 
 def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Any:
@@ -143,8 +142,8 @@ def _torchs(make: Make, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "betas": pair}
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return the value, or how it is written if JSON has no such thing."""
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)

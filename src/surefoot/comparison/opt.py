@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from surefoot.comparison.arm import Arm, make_arm, parse_arms
-from surefoot.comparison.ranges import Log, OneMinus, Uniform
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
+from surefoot.store.ranges import Log, OneMinus, Uniform
 
 
 class Opt:

@@ -12,12 +12,12 @@ from math import inf
 from statistics import fmean
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.budget import Timing
 from surefoot.comparison.events import Failed, Started, Timed
 from surefoot.comparison.executor import Engine, open_executor
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
 from surefoot.errors import TrialError, UsageError
+from surefoot.store.design import Timing
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 
 STORING = 0.01

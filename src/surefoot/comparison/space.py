@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.about import Centre
-from surefoot.comparison.ranges import Dimension, Log, OneMinus, Uniform
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, rule_of
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension, Log, OneMinus, Uniform
 
 
 @dataclass(frozen=True)

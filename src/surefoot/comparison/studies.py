@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from surefoot.comparison.protocol import Order, Schedule
 from surefoot.errors import unknown
+from surefoot.store.protocol import Order, Schedule
 from surefoot.tasks import Task
 from surefoot.tasks.surfaces import SURFACES
 

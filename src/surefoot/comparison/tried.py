@@ -5,15 +5,14 @@ The worker's side is `try_run.py`. An optimizer that fails stops no other: its t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from surefoot.comparison.arm import Arm
 from surefoot.comparison.events import Event, Failed
 from surefoot.comparison.executor import Engine, Executor, Resume, open_executor
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TUNED
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 
 
@@ -27,11 +26,6 @@ class TriedOut:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._reasons: dict[str, str] = {}
-
-    @property
-    def environment(self) -> Mapping[str, object]:
-        """What the trial whose event came last runs in."""
-        return self._executor.environment
 
     def run(
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
@@ -67,4 +61,4 @@ def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, 
 
 def _optimizer(trial: Trial) -> str:
     """Return the name that an optimizer has with its defaults and tuned."""
-    return trial.arm.label.removesuffix(TUNED)
+    return trial.part.tuned_from or trial.arm.label

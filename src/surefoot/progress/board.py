@@ -15,7 +15,6 @@ from rich.text import Text
 from surefoot.analysis.scale import Scale
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TUNED
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 
@@ -46,7 +45,7 @@ class Board:
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
                 self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
-                self._note_best(trial.arm.label.removesuffix(TUNED), epoch.validation_metric)
+                self._note_best(trial.part.tuned_from or trial.arm.label, epoch.validation_metric)
             case events.Finished(key) | events.Diverged(key) | events.Failed(key):
                 self._taken[key] = self._steps[key]
                 self._ended.add(key)

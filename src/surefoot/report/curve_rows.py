@@ -13,15 +13,15 @@ from typing import Any
 
 from surefoot.analysis import Arm
 from surefoot.analysis.intervals import t_interval
-from surefoot.report.clocks import steps_per_epoch, times
+from surefoot.report.clocks import times
 from surefoot.report.figure import Rows
 from surefoot.report.quantity import Quantity
 from surefoot.report.reference import Reference
 from surefoot.report.thin import LINE, thinned
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Metric, Record
 
 PARTS = ("train", "validation")
-ENDS = ("y", "low", "high")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
 """Most trials that are drawn one by one."""

@@ -27,11 +27,11 @@ from surefoot.analysis import Row, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.figure import Figure
-from surefoot.report.figures import claim_figures, figures, tuning_figures, tuning_looks
+from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.raw import left_out, packed
 from surefoot.report.reference import published, reference_table
-from surefoot.report.repeat import repeat
-from surefoot.report.theme import Style, dark_partners, styles
+from surefoot.report.repeat import Repeat, repeat
+from surefoot.report.theme import Style, dark_partners
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.arrivals import arrival_table
 from surefoot.words.numbers import numbers_in_words
@@ -79,7 +79,7 @@ def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> s
 def content(summary: Summary) -> dict[str, Any]:
     """All that the page says, as data; nothing is drawn."""
     arms, design, metric = summary.arms, summary.design, summary.metric
-    looks = (*styles(arm.label for arm in arms), *tuning_looks(summary))
+    looks = (*arm_looks(arms), *tuning_looks(summary))
     return {
         "summary": summary,
         "looks": {look.label: look for look in looks},
@@ -106,7 +106,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "protocol": provenance.protocol_in_words(summary.protocol),
         "facts": provenance.other_protocol(summary.protocol) + (provenance.design_facts(design) if design else []),
         "environment": provenance.environment(summary.records),
-        "repeat": repeat(arms, design),
+        "repeat": repeat(design) if design else Repeat(""),
         "raw": Markup(packed(summary)),
         "left_out": left_out(summary.records),
     }
@@ -116,7 +116,7 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     """The figures by name, each as a specification for the page's script."""
     arms = summary.arms
     every = figures(arms, published(summary.study, arms)) + claim_figures(summary)
-    specs = _specs(every, styles(arm.label for arm in arms))
+    specs = _specs(every, arm_looks(arms))
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 

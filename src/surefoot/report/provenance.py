@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.store.records import Design, Metric, Record
+from surefoot.store.design import Design
+from surefoot.store.records import Metric, Record
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 
@@ -49,8 +50,7 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 def design_facts(design: Design) -> list[tuple[str, str]]:
     """What was decided before the first trial, as name and text."""
-    seconds = design.content["budget"]["seconds"]
-    sizing = {name: _number(value) for name, value in design.content["sizing"].items()}
+    seconds, sizing = design.budget.seconds, {name: _number(value) for name, value in vars(design.sizing).items()}
     facts = {
         "hash": design.hash,
         "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),

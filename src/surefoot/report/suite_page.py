@@ -32,7 +32,7 @@ def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str
         UsageError: a path that cannot be a file.
         SurefootError: the file cannot be written.
     """
-    looks = styles(suite.optimizers)
+    looks = styles(suite.optimizers, suite.tuned_from)
     page = (
         _environment()
         .get_template("suite.html.j2")

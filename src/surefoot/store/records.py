@@ -6,8 +6,25 @@ Nothing here knows SQLite or a framework, so the three sides meet in this file o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from surefoot.store.design import Part
+from surefoot.store.metric import LOSS, Better, Metric
+
+__all__ = [
+    "ENDED",
+    "LOSS",
+    "RATE_QUANTILES",
+    "Better",
+    "Epoch",
+    "Metric",
+    "Outcome",
+    "Purpose",
+    "Rates",
+    "Record",
+    "Status",
+]
 
 Status = Literal["running", "finished", "diverged", "failed"]
 
@@ -16,52 +33,6 @@ ENDED: tuple[Status, ...] = ("finished", "diverged")
 
 Purpose = Literal["measure", "tune", "pilot", "try"]
 """Why a trial is run; a pilot is only timed, a try only shows whether the optimizer works: they leave no record."""
-
-Better = Literal["max", "min"]
-"""Whether the larger or the smaller value of a metric is the better one."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
-
-    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `is_loss` says that it is the
-    loss itself, which then need not be shown twice; a metric of the user's may have the same name.
-    """
-
-    name: str = "accuracy"
-    better: Better = "max"
-    share: bool = True
-    is_loss: bool = False
-
-    @property
-    def sign(self) -> int:
-        """1 if larger is better, else -1: a value times its sign is better when it is larger."""
-        return 1 if self.better == "max" else -1
-
-    @property
-    def title(self) -> str:
-        """The name as people read it; a metric of the user's that has the name of the loss is told from it."""
-        return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
-
-    def to_json(self) -> dict[str, Any]:
-        """The metric as the store keeps it; `is_loss` only where name and direction do not tell, as they always did."""
-        found = asdict(self)
-        return found if self.is_loss != _reads_as_loss(found) else {n: found[n] for n in ("name", "better", "share")}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Metric:
-        """The metric that `to_json` wrote; accuracy where nothing was."""
-        return cls(**{"is_loss": _reads_as_loss(found), **found})
-
-
-LOSS = Metric("loss", "min", share=False, is_loss=True)
-"""The metric of a task that is judged by its loss."""
-
-
-def _reads_as_loss(found: Mapping[str, Any]) -> bool:
-    return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
-
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -130,7 +101,7 @@ class Record:
     status `diverged`, the `reason`, the epochs before it, and no outcome.
 
     `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
-    its test figures are NaN.
+    its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`.
     """
 
     key: str
@@ -145,6 +116,7 @@ class Record:
     purpose: Purpose = "measure"
     status: Status = "running"
     reason: str = ""
+    part: Part = field(default_factory=Part)
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
@@ -153,22 +125,3 @@ class Record:
     def metric(self) -> Metric:
         """The task's metric; accuracy, unless the protocol names another."""
         return Metric.from_json(self.protocol.get("metric", {}))
-
-
-GIVEN_BY_USER = "given by the user"
-"""Whence a range comes, in a design, that a user gave: the search never leaves it."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """What a study decided before its first trial: the protocol, the optimizers, the seeds, what tuning tries.
-
-    `hash` tells it from any other design; `content` is all of it, as JSON has it; `frozen` is when it was stored (UTC,
-    ISO 8601). `seconds` is the time that running it has taken so far.
-    """
-
-    hash: str
-    study: str
-    content: Mapping[str, Any]
-    frozen: str
-    seconds: float = 0.0

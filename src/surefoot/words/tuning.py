@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from surefoot.analysis import Summary, TuningRow
-from surefoot.analysis.planned_search import PlannedSearch
+from surefoot.store.design import Search
 from surefoot.words.numbers import count, join, numbers_in_words, short
 
 PRINTED_CAPTION = (
@@ -25,7 +25,7 @@ def how_tuned(rows: Sequence[TuningRow]) -> str:
 
 def tuning_warnings(summary: Summary) -> tuple[str, ...]:
     """A sentence for each doubt: a choice at the edge of what was tried, a search without a result."""
-    return tuple(warning for row in summary.tuning for warning in _doubts(row, summary.planned_for(row)))
+    return tuple(warning for row in summary.tuning for warning in _doubts(row))
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -59,24 +59,24 @@ def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
         yield "Tuning saw neither the measuring seeds nor the test data."
 
 
-def _doubts(row: TuningRow, planned: PlannedSearch | None) -> Iterator[str]:
+def _doubts(row: TuningRow) -> Iterator[str]:
     chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
     if row.edge and chosen is not None:
         beyond = "higher" if row.edge == "highest" else "lower"
         yield (
             f"{row.label}: the chosen learning rate, {short(chosen)}, is the {row.edge} of the {_tried(row)} that were "
-            f"tried; a {beyond} one may be better{_held(planned)}."
+            f"tried; a {beyond} one may be better{_held(row.planned)}."
         )
     if row.best is None and not row.unfinished:
         tried = count(row.trials, "configuration")
         yield f"{row.label}: none of its {tried} ended with a result, so nothing was tuned."
 
 
-def _held(planned: PlannedSearch | None) -> str:
+def _held(planned: Search | None) -> str:
     """Why the search did not go on, where it is the user's range that held it."""
     if planned is None or not planned.lr_is_users:
         return ""
-    return f", but the range that you gave ({planned.ranges['lr']}) is not left: give a wider one to find out"
+    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"
 
 
 def _tried(row: TuningRow) -> int:

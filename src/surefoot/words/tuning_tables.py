@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from surefoot.analysis import Summary, TuningRow
-from surefoot.analysis.planned_search import PlannedSearch
 from surefoot.analysis.tuning import Searched
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.design import Search
+from surefoot.store.ranges import GIVEN_BY_USER
 from surefoot.words.cells import AnyCell, Cell, Column, Table, Text, lines, of, plain_table, tabulate, text
 from surefoot.words.numbers import DURATION, MISSING, WHOLE_PERCENT, join, numbers_in_words, short
 from surefoot.words.scale import Written
@@ -83,23 +83,22 @@ PRINTED: list[Column[TuningRow]] = [
 ]
 
 
-def _trials(row: TuningRow, summary: Summary) -> Text:
-    planned = summary.planned_for(row)
-    more = row.trials - planned.trials if planned else 0
-    below = [f"{planned.trials} planned, {more} more"] if planned and more > 0 else []
+def _trials(row: TuningRow, _: Summary) -> Text:
+    planned = len(row.planned.configurations) if row.planned else row.trials
+    below = [f"{planned} planned, {row.trials - planned} more"] if row.trials > planned else []
     below += [f"best {row.finalists} on {len(row.seeds)} seeds"] if row.finalists else []
     counts = {end: getattr(row, end) for end in ENDS}
     below += [f"{count} {end}" for end, count in counts.items() if count or end == ENDS[0]]
     return text(str(row.trials), *below)
 
 
-def _planned(planned: PlannedSearch | None) -> Text:
+def _planned(planned: Search | None) -> Text:
     """Every range as it was decided beforehand, decoded; a user's own is named as one."""
     if planned is None:
         return text(MISSING)
     given = [name for name, source in planned.sources.items() if source == GIVEN_BY_USER]
     return lines(
-        (f"{name} {words}" for name, words in planned.ranges.items()), [f"{join(given)} given"] if given else ()
+        (f"{name} {one.text}" for name, one in planned.ranges.items()), [f"{join(given)} given"] if given else ()
     )
 
 
@@ -159,7 +158,7 @@ LEDGER: list[Column[TuningRow]] = [
     ),
     Column(
         "Planned range",
-        lambda row, summary: _planned(summary.planned_for(row)),
+        lambda row, _: _planned(row.planned),
         "Planned range: what was decided before the first trial; one that was given is never left.",
     ),
     Column(
