@@ -31,7 +31,7 @@ def report_and_figures(folder: Path) -> Path:
     command = Path(sys.executable).with_name("surefoot")
     subprocess.run([command, "compare", "article", "--store", store, "--report", page], check=True)
     subprocess.run(
-        [command, "report", "article", "--store", store, "--out", folder / "again.html", "--figures", folder],
+        [command, "report", "article", "--store", store, "--report", folder / "again.html", "--figures", folder],
         check=True,
     )
     shutil.copy(folder / "step-sizes.svg", DOCS)

@@ -21,6 +21,7 @@ from surefoot.comparison.plan import Plan
 from surefoot.comparison.planning import Options, plan
 from surefoot.comparison.trial import Trial
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
+from surefoot.store.design import Part
 
 EPOCHS = 10
 
@@ -79,10 +80,11 @@ def resumed(study: str, count: int, path: Path) -> None:
     assert tuned.tuning is not None
     arms = tuned.tuning.arms
     measure = tuple(range(count // (2 * len(arms))))
-    trials = tuple(tuned.tuning.make(arm, seed, "measure") for seed in measure for arm in arms)
+    trials = tuple(tuned.tuning.make(arm, seed, Part()) for seed in measure for arm in arms)
     tuned = replace(tuned, trials=trials, tuning=replace(tuned.tuning, measure=measure))
     with Store(path) as store:
         store._connection.execute("PRAGMA synchronous = OFF")  # how a store is filled is not what is measured
+        tuned = tuned.freeze(store)
         while todo := tuned.unfinished(store):
             for trial in todo:
                 fill(store, trial)

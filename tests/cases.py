@@ -22,7 +22,7 @@ import numpy as np
 
 import oracles
 import reference
-from surefoot.conventions import CONVENTIONS
+from surefoot.conventions import convention
 from surefoot.rule import Rule
 
 TOLERANCE = 1e-12
@@ -60,7 +60,7 @@ class Case:
 
     @property
     def oracle(self) -> str:
-        return self.call or CONVENTIONS[self.rule][self.framework].call or f"paper.{self.rule}"
+        return self.call or convention(self.rule, self.framework).call or f"paper.{self.rule}"
 
     def __str__(self) -> str:
         options = ",".join(f"{name}={value}" for name, value in {**self.options, **self.extra}.items())
@@ -136,7 +136,7 @@ def _each(rule: str, framework: str, variants: list[dict[str, Any]], decays: Any
             yield Case(rule, framework, {**base, **options}, decay=decay, **rest)
     if (rule, framework) != ("adagrad", "paper"):  # the paper's norm over all steps so far: quadratic
         yield Case(rule, framework, {**base, **variants[0]}, decay=decays[0], steps=LONG, **rest)
-    if "sqrt_t" not in CONVENTIONS[rule][framework].switches:
+    if "sqrt_t" not in convention(rule, framework).switches:
         yield Case(rule, framework, {**base, **variants[-1]}, decay=decays[-1], scheduled=True, **rest)
 
 

@@ -8,15 +8,14 @@ import torch
 
 from surefoot.comparison.arm import make_arm, parse_arms
 from surefoot.comparison.events import EpochDone, Finished
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.training import Training
 from surefoot.comparison.trial import Trial
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Protocol
+from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.task import Splits
 
 SIZE = 64
-LOSS = Metric("loss", "min", share=False)
 
 
 @dataclass(frozen=True)

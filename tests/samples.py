@@ -7,11 +7,16 @@ and seeds; `trial` one record to bend with `dataclasses.replace`. The same argum
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates, Record
+from surefoot.analysis import Summary
+from surefoot.store import Store
+from surefoot.store.design import Budget, Design, Part, Planned, Search, Sizing
+from surefoot.store.protocol import Protocol
+from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
 
 PROTOCOL: dict[str, Any] = {
     "task": "cnn",
@@ -73,8 +78,9 @@ def study(arms: int, seeds: int, epochs: int = 5) -> list[Record]:
     ]
 
 
+@cache
 def trial(label: str = "Adam", *, seed: int = 0, epochs: int = 5, salt: int = 0) -> Record:
-    """One finished trial of one of the four optimizers."""
+    """One finished trial of one of the four optimizers; made once, as its step sizes take longest."""
     setting = SETTINGS[label]
     rng = np.random.default_rng([seed, salt, list(SETTINGS).index(label)])
     luck = float(np.random.default_rng([seed, 77]).normal() * 0.0004 + rng.normal() * 0.0008)
@@ -176,21 +182,49 @@ def tuning(label: str, lr: float, **hyper: float) -> Record:
     outcome = replace(base.outcome, test_loss=float("nan"), test_metric=float("nan"))
     changed = {"hyper": {**setting.hyper, "lr": float(lr), **hyper}, "epochs": (*base.epochs[:-1], last)}
     key = f"{label}-tune-{lr:.6g}-{sorted(hyper.items())}"
-    return replace(base, key=key, label=f"{label} tuned", purpose="tune", outcome=outcome, rates=(), **changed)
+    part = Part("tuning", label, {"lr": float(lr), **hyper})
+    return replace(
+        base, key=key, label=f"{label} tuned", purpose="tune", part=part, outcome=outcome, rates=(), **changed
+    )
 
 
 def chosen(winner: Record, measured: Record) -> Record:
     """The measuring trial of a winner: as the default one of this seed, and half a point better."""
     outcome = replace(measured.outcome, test_metric=round(measured.outcome.test_metric + 0.005, 4))
     key = f"{winner.label}-{measured.seed}"
-    return replace(measured, key=key, label=winner.label, hyper=winner.hyper, outcome=outcome)
+    part = replace(winner.part, role="measured", round=1)
+    return replace(measured, key=key, label=winner.label, hyper=winner.hyper, part=part, outcome=outcome)
 
 
 DESIGN = Design(
     hash="0123abcd4567ef89",
     study="article",
-    content={"sizing": {"epochs": 5, "trials": 8, "seeds": 6}, "budget": {"seconds": 1200.0}},
+    protocol=Protocol.from_json(PROTOCOL),
+    optimizers=(),
+    sizing=Sizing(epochs=5, trials=8, seeds=6),
+    budget=Budget(seconds=1200.0),
     frozen="2026-01-01T12:00:00+00:00",
     seconds=1199.0,
 )
 """A design, as far as the report reads it."""
+
+
+def at_values(record: Record, **values: float) -> Record:
+    """The trial of a search as it would be with these of the searched values."""
+    part = replace(record.part, configuration={**record.part.configuration, **values})
+    return replace(record, hyper={**record.hyper, **values}, part=part)
+
+
+def with_plan(summary: Summary, search: Search) -> Summary:
+    """The summary as it would be if every search had been planned so."""
+    return replace(summary, tuning=tuple(replace(row, planned=search) for row in summary.tuning))
+
+
+def entered(store: Store, records: list[Record]) -> None:
+    """Enter the records of a study into a store as one run of it, begun."""
+    first = records[0]
+    design = replace(DESIGN, hash=first.study, study=first.study, protocol=Protocol.from_json(first.protocol))
+    store.freeze(design)
+    store.plan(design.hash, [Planned(one.key, one.label, one.seed, one.part) for one in records], after=-2)
+    for record in records:
+        store.begin(record)

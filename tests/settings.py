@@ -42,7 +42,7 @@ class Setting:
     @property
     def hyper(self) -> dict[str, Any]:
         asked = {name: value for name, value in self.options.items() if name not in GIVEN_BY_MACHINE}
-        return {**shown(self.rule.name, self.framework, {"lr": 0.01, **asked}), **self.options}
+        return {**shown(self.rule, self.framework, {"lr": 0.01, **asked}), **self.options}
 
     def begin(self, weight: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first step."""

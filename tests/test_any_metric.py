@@ -3,25 +3,31 @@
 import json
 from dataclasses import asdict, replace
 from math import nan
-from pathlib import Path
 from statistics import fmean
 
 import pytest
 from scipy import stats
 
-from samples import PROTOCOL, trial
-from surefoot.analysis import group, pair_table, summarize, table, tuning_table
+from samples import PROTOCOL, at_values, trial
+from surefoot.analysis import group, summarize
 from surefoot.analysis.budget_curve import expected_best
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
-from surefoot.analysis.wording import milliseconds, significant
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
-from surefoot.store.records import Metric
+from surefoot.report import write_report
+from surefoot.report.curve_rows import rows_of
+from surefoot.store.design import Part
+from surefoot.store.records import LOSS, Metric
+from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
+from surefoot.words.numbers import MILLISECONDS, significant
+from surefoot.words.pairs import pair_table
+from surefoot.words.verdict import verdict_sentences
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
+AUROC = Metric("AUROC", "max", share=False)
 
 
 def records_of(metric, label, scores, curve=None, **protocol):
@@ -56,14 +62,14 @@ def test_where_less_is_better_the_lowest_wins():
     assert (verdict.best, verdict.behind) == ("b", ("a",))
     gaps = [x - y for x, y in zip(HIGH, LOW, strict=True)]
     low, high = stats.t.interval(0.95, 6, loc=fmean(gaps), scale=stats.sem(gaps))
-    assert verdict.text == (
+    assert verdict_text(summary) == (
         f"b has the lowest mean test perplexity (30.329, 7 seeds), ahead of a by {fmean(gaps):.1f} "
         f"[{low:.2f}, {high:.1f}]."
     )
     assert (row.difference.mean, row.p, row.test) == (pytest.approx(fmean(gaps)), 2 / 2**7, "permutation")
     assert row.wins.value == 0, "a is never better"
     assert summary.groups == (("b",), ("a",))
-    assert pair_table(summary).rows[0][1].startswith("+10.2 [")
+    assert pair_table(summary).texts[0][2].startswith("+10.2")
 
 
 def test_the_sign_of_the_metric_is_all_that_turns_the_verdict():
@@ -77,11 +83,12 @@ def test_the_sign_of_the_metric_is_all_that_turns_the_verdict():
 
 
 def test_one_run_of_a_metric_without_yardstick_settles_nothing():
-    verdict = summarize([*records_of(PERPLEXITY, "a", [40.0]), *records_of(PERPLEXITY, "b", [30.0])]).verdict
+    summary = summarize([*records_of(PERPLEXITY, "a", [40.0]), *records_of(PERPLEXITY, "b", [30.0])])
+    verdict = summary.verdict
     assert (verdict.best, verdict.ties, verdict.open, verdict.behind) == ("b", (), ("a",), ())
     assert verdict.yardstick is None
-    assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict.text
-    assert "One run cannot settle anything" in verdict.text
+    assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict_text(summary)
+    assert "One run cannot settle anything" in verdict_text(summary)
 
 
 def test_one_run_of_an_error_has_the_yardstick_of_a_share():
@@ -93,10 +100,8 @@ def test_one_run_of_an_error_has_the_yardstick_of_a_share():
 
 def test_few_seeds_say_what_they_assume_and_many_do_not():
     def text(seeds):
-        return judge(
-            group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])),
-            Scale(PERPLEXITY),
-        ).text
+        arms = group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds]))
+        return " ".join(verdict_sentences(judge(arms, Scale(PERPLEXITY)), Scale(PERPLEXITY)))
 
     assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
     assert "normally" not in text(6)
@@ -140,20 +145,21 @@ def search(metric, points, seeds=3):
             seed=99,
             purpose="tune",
             epochs=epochs,
-            hyper={**base[0].hyper, "lr": lr},
+            part=Part("tuning", base[0].label),
             outcome=replace(base[0].outcome, test_metric=nan, test_loss=nan),
         )
+        one = at_values(one, lr=lr)
         tried.append(replace(one, status="diverged", outcome=None) if value is None else one)
     chosen = [
         replace(
-            r,
+            at_values(r, lr=points[1][0]),
             key=f"c{r.seed}",
             label="x tuned",
-            hyper={**r.hyper, "lr": points[1][0]},
             outcome=replace(r.outcome, test_metric=45.0 + r.seed),
         )
         for r in base
     ]
+    chosen = [replace(r, part=replace(r.part, role="measured", tuned_from=base[0].label)) for r in chosen]
     return [*base, *tried, *chosen]
 
 
@@ -175,19 +181,19 @@ def test_tuning_by_a_metric_of_which_less_is_better():
     assert (row.divergence.hits, row.divergence.of) == (1, 4)
     assert row.gain.mean == pytest.approx(4.0), "five, four and three fewer"
     assert tuning_table(summary).header[-1] == "Gain"
-    assert tuning_table(summary).rows[0][-1].startswith("+4.00 [")
+    assert tuning_table(summary).texts[0][-1].startswith("+4.00 [")
 
 
 def test_sensitivity_needs_the_learning_rate_alone():
     records = search(PERPLEXITY, [(1e-4, 60.0), (1e-3, 40.0)])
-    two = [replace(r, hyper={**r.hyper, "beta1": 0.5 + r.hyper["lr"]}) if r.purpose == "tune" else r for r in records]
+    two = [at_values(r, beta1=0.5 + r.hyper["lr"]) if r.purpose == "tune" else r for r in records]
     assert summarize(records).tuning[0].sensitivity is not None
     assert summarize(two).tuning[0].sensitivity is None
 
 
 def test_no_configuration_that_beats_guessing_is_warned_of():
     def warned(metric, scores, chance):
-        return summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)).warnings
+        return warnings(summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)))
 
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
     assert warning.startswith("No configuration of a beat the 10.00 % of guessing (the best reached 10.40 %)")
@@ -208,9 +214,23 @@ def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
     momentum = arm("Momentum tuned", "sgd", {"lr": 0.1, "momentum": 0.9}, 0.1)
     adam = arm("Adam tuned", "adam", {"lr": 0.01}, 0.2)
     tuning = [replace(r[0], key=r[0].label, seed=99, purpose="tune") for r in (momentum, adam)]
-    (warning,) = summarize([*momentum, *adam, *tuning]).warnings
+    (warning,) = warnings(summarize([*momentum, *adam, *tuning]))
     assert warning.startswith("Adam tuned lost to Momentum tuned on training loss")
-    assert summarize([*momentum, *adam]).warnings == (), "untuned, it says nothing"
+    assert warnings(summarize([*momentum, *adam])) == (), "untuned, it says nothing"
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_a_metric_that_is_no_number_once_is_a_gap_in_its_curve(tmp_path, epoch):
+    curve = (0.5, 0.7, 0.8)
+    first, *others = records_of(AUROC, "a", [0.8, 0.82, 0.79, 0.81], curve)
+    epochs = [replace(one, validation_metric=nan if i == epoch else curve[i]) for i, one in enumerate(first.epochs)]
+    records = [replace(first, epochs=tuple(epochs)), *others]
+    rows = rows_of(group(records), [])[0]["averaged"]
+    drawn = [row.get("validation_metric_y") for row in rows]
+    assert [place for place, height in enumerate(drawn) if height is None] == [epoch]
+    assert [("validation_metric_low" in row, "train_metric_low" in row) for row in rows].count((False, True)) == 1
+    page = write_report(summarize(records), tmp_path / "report.html").read_text()
+    assert "NaN" not in page.partition("<script")[2].partition("</script>")[0]
 
 
 def test_metrics_are_not_mixed():
@@ -219,10 +239,9 @@ def test_metrics_are_not_mixed():
 
 
 def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
-    loss = Metric("loss", "min", share=False)
-    summary = summarize([*records_of(loss, "a", LOW), *records_of(loss, "b", HIGH)])
+    summary = summarize([*records_of(LOSS, "a", LOW), *records_of(LOSS, "b", HIGH)])
     assert [name for name in table(summary).header if "gap" in name or "Test" in name] == ["Test loss", "Loss gap"]
-    content = json.loads(json.dumps(summary.to_json(), allow_nan=False))
+    content = json.loads(json.dumps(as_json(summary), allow_nan=False))
     assert content["metric"] == {"name": "loss", "better": "min", "share": False}
     assert "accuracy" not in json.dumps(content)
 
@@ -243,23 +262,25 @@ def test_a_study_of_a_loss_shows_it_once_and_everything_is_json():
 )
 def test_three_significant_digits(value, text):
     assert significant(value) == text
-    assert milliseconds(value / 1000) == f"{text} ms"
+    assert MILLISECONDS(value / 1000) == f"{text} ms"
 
 
 def test_the_scale_of_a_share_and_of_anything_else():
     share, other = Scale(), scale_of(records_of(PERPLEXITY, "a", [1.0])[0])
-    assert (share.value(0.98024), share.size(0.0007), share.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
-    assert (other.value(30.3286), other.size(0.5), other.signed(0.5)) == ("30.329", "0.500", "+0.500")
-    assert (share.target(0.985), other.target(21.6)) == ("98.5 %", "21.6")
+    one, two = Written(share.metric), Written(other.metric)
+    assert (one.value(0.98024), one.size(0.0007), one.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
+    assert (two.value(30.3286), two.size(0.5), two.signed(0.5)) == ("30.329", "0.500", "+0.500")
+    assert (one.target(0.985), two.target(21.6)) == ("98.5 %", "21.6")
+    assert (one.difference.bounds(-0.001, 0.002), two.signed.bounds(1, 2)) == ("[−0.10, 0.20]", "[+1.00, +2.00]")
     assert (share.resolution, other.resolution) == (1e-4, 0)
     assert (share.best([1, 2]), other.best([1, 2]), other.worst([1, 2])) == (2, 1, 2)
 
 
-@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, Metric("loss", "min", share=False)], ids=lambda one: one.name)
+@pytest.mark.parametrize("metric", [PERPLEXITY, ERROR, LOSS], ids=lambda one: one.name)
 def test_the_terminal_shows_any_metric_in_80_columns(monkeypatch, capsys, metric):
     monkeypatch.setenv("COLUMNS", "80")
     points = [(1e-4, 0.6), (1e-3, 0.4), (1e-2, 0.42)]
-    print_result(summarize(search(metric, points)), Path("store"), Path("report"))
+    print_result(summarize(search(metric, points)))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert f"test {metric.name}" in out

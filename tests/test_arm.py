@@ -1,8 +1,9 @@
 """Optimizers written as text: what is understood, what is refused and in which words."""
 
 import pytest
+import torch
 
-from surefoot.comparison.arm import TITLES, parse_arms
+from surefoot.comparison.arm import make_arm, parse_arms, without_twins
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 
@@ -41,7 +42,8 @@ def test_one_text_may_hold_several():
 
 
 def test_every_rule_has_a_title():
-    assert list(TITLES) == list(RULES)
+    assert [rule.title.lower() for rule in RULES.values()] == list(RULES)
+    assert all(rule.about.title for rule in RULES.values())
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,12 @@ def test_what_cannot_be_used_is_refused_with_the_reason(text, words):
 def test_two_names_for_one_setting_are_refused():
     with pytest.raises(UsageError, match="given twice, as 'a' and as 'b'"):
         parse_arms(["a=adam(lr=0.001)", "b=adam"], "keras")
+
+
+def test_one_rule_in_two_conventions_or_libraries_is_told_apart_by_them():
+    arms = [
+        make_arm(one, convention, {}) for one, convention in (("adam", "torch"), ("adam", "keras"), ("sgd", "torch"))
+    ]
+    assert [arm.label for arm in without_twins(arms)] == ["Adam (torch)", "Adam (keras)", "SGD"]
+    beside = without_twins([arms[1], make_arm(torch.optim.Adam, "torch", {}), arms[2]])
+    assert [arm.label for arm in beside] == ["Adam (keras)", "Adam (torch.optim.adam.Adam)", "SGD"]

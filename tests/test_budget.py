@@ -15,9 +15,9 @@ from surefoot.comparison.budget import (
     parse_budget,
     size,
 )
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.search import MOST_EXTENSIONS, again, extra
 from surefoot.errors import UsageError
+from surefoot.store.protocol import Protocol
 
 PROTOCOL = Protocol("t", "", 5, 10, train_size=1000, validation_size=100, test_size=200, device="cpu")
 TIMINGS = {"a": Timing(setup=0.5, step=0.01, example=0.001), "b": Timing(setup=0.5, step=0.02, example=0.001)}

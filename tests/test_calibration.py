@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from samples import PROTOCOL, article, trial
+from samples import PROTOCOL, article, entered, trial
 from surefoot.analysis import calibration, group, pairwise, verdict, winners_curse
 from surefoot.analysis.calibration import calibrate, false_verdicts, found
 from surefoot.analysis.intervals import Difference
@@ -256,13 +256,12 @@ def test_a_broken_promise_is_exit_code_1(run, monkeypatch):
 
 def test_real_seeds_of_a_store_join_in(run, tmp_path):
     with Store(tmp_path / "results.sqlite") as store:
-        for record in article(5):
-            store.begin(record)
-            store.finish(record.key, record.outcome)
-        for record in article(5):  # another study, with a test set of another size
-            other = replace(record, key=f"b{record.key}", study="mine", protocol={**PROTOCOL, "test_size": 5000})
-            store.begin(other)
-            store.finish(other.key, other.outcome)
+        changed = {"study": "mine", "protocol": {**PROTOCOL, "test_size": 5000}}
+        others = [replace(record, key=f"b{record.key}", **changed) for record in article(5)]
+        for records in (article(5), others):  # another study, with a test set of another size
+            entered(store, records)
+            for record in records:
+                store.finish(record.key, record.outcome)
     code, out, _ = run("--calibration", "--studies", "100", "--store", "results.sqlite")
     assert code == 0
     assert "8 stored" in out

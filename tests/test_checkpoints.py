@@ -1,14 +1,18 @@
 """Checkpoints outside the store: a trial goes on from them, they go with it, and the store names no missing one."""
 
+from dataclasses import replace
+
 import pytest
 
 from line_task import line, numbers, serial, trials
+from samples import DESIGN
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.events import EpochDone
 from surefoot.comparison.executor import Engine
 from surefoot.comparison.plan import Plan
 from surefoot.errors import StoreError, UsageError
 from surefoot.store import Store
+from surefoot.store.design import Budget
 
 
 class StopError(Exception):
@@ -23,7 +27,9 @@ def run(store, url, stop_after=None):
         if isinstance(event, EpochDone) and event.epoch.epoch == stop_after:
             raise StopError
 
-    planned = Plan("line", tuple(trials("adam(lr=0.1)")), line(), 1, engine=Engine(checkpoints=url))
+    every = tuple(trials("adam(lr=0.1)"))
+    design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
+    planned = Plan(design, every, line(), 1, engine=Engine(checkpoints=url))
     with Store(store) as results:
         planned.run(results, observe)
     return heard

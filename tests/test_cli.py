@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from samples import article, diverged
-from surefoot.analysis import group
+from samples import article, diverged, entered
 from surefoot.cli.result import print_result
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
+from surefoot.errors import SurefootError
 from surefoot.progress.lines import Lines
-from surefoot.report.repeat import command
-from surefoot.store import Store
+from surefoot.report.repeat import repeat
+from surefoot.store import Store, schema
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def run(monkeypatch, surefoot_command):
 
 def stored(records, path):
     with Store(path) as store:
+        entered(store, records)
         for record in records:
-            store.begin(record)
             for epoch in record.epochs:
                 rates = [r for r in record.rates if epoch.epoch == 1]
                 store.save_epoch(record.key, epoch, rates, b"checkpoint")
@@ -130,13 +130,27 @@ def test_list_shows_what_there_is_to_compare(run):
 
 def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
     stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
-    files = ["--out", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
+    files = ["--report", "page.html", "--figures", "figures", "--csv", "epochs.csv"]
     code, out, err = run("report", "--store", "results.sqlite", *files)
     assert (code, err) == (0, "")
     assert "Test loss using Adagrad: 0." in out
     assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.suffix for path in Path("figures").iterdir()} == {".svg", ".png"}
     assert Path("epochs.csv").read_text(encoding="utf-8").count("\n") == 1 + 4 * 2
+
+
+def test_a_report_that_cannot_be_written_leaves_the_result_in_print(run, tmp_path, monkeypatch):
+    stored(article(seeds=1, epochs=2), tmp_path / "results.sqlite")
+
+    def broken(*_):
+        raise SurefootError("cannot write it")
+
+    monkeypatch.setattr("surefoot.cli.result.write_report", broken)
+    code, out, err = run("report", "--store", "results.sqlite")
+    assert code != 0
+    assert "cannot write it" in err
+    assert "has the highest test accuracy" in out
+    assert "Report:" not in out
 
 
 def test_report_json_is_one_object(run, tmp_path):
@@ -148,11 +162,18 @@ def test_report_json_is_one_object(run, tmp_path):
     assert result["store"] == "results.sqlite"
 
 
-def test_report_gives_each_setting_the_one_name_that_it_had_last(run, tmp_path):
+def test_report_of_an_old_store_gives_each_setting_the_one_name_that_it_had_last(run, tmp_path, monkeypatch):
+    """Until version 3 a store did not know which trials a run has."""
     first, second, third, fourth = article(seeds=1, epochs=1)
     again = replace(first, label="mine", seed=1, key="another seed")
     renamed = [replace(first, label="old"), replace(second, label="mine"), third, fourth, again]
-    stored(renamed, tmp_path / "results.sqlite")
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:3])
+        patch.setattr(schema, "VERSION", 3)
+        with Store(tmp_path / "results.sqlite") as store:
+            for record in renamed:
+                store.begin(record)
+                store.finish(record.key, record.outcome)
     code, out, _ = run("report", "--store", "results.sqlite", "--json")
     assert code == 0
     assert [(row["label"], row["n"]) for row in json.loads(out)["rows"]] == [
@@ -169,7 +190,7 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
 
     monkeypatch.setenv("COLUMNS", width)
     records = [*article(seeds=3, epochs=2)[:-1], diverged(article(seeds=3, epochs=2)[-1], after=0)]
-    print_result(summarize(records), Path("store"), Path("report"))
+    print_result(summarize(records))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= int(width)
     assert "(mean of 3 seeds)" in out
@@ -198,8 +219,7 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
 def test_the_reports_command_plans_the_same_trials_again(run, tmp_path, study):
     size = {"train_size": 600} if study == "article" else {}
     planned = plan(study, Options(epochs=2, seeds=2, trials=0, batch_size=7, schedule="cosine", device="cpu", **size))
-    records = [trial.record({}) for trial in planned.trials]
-    words = shlex.split(command(group(records), planned.design))
+    words = shlex.split(repeat(planned.design).text)
     code, out, err = run(*words[1:], "--dry-run", "--json", "--store", str(tmp_path / "none.sqlite"))
     assert code == 0, err
     found = json.loads(out)

@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from line_task import foreign, trials
-from surefoot.analysis import group
+from samples import DESIGN
 from surefoot.comparison.code import code_of
+from surefoot.comparison.design import optimizer
 from surefoot.comparison.opt import Opt
-from surefoot.report.repeat import command
+from surefoot.report.repeat import repeat
 
 CLASS = """
 import torch
@@ -136,9 +138,48 @@ def test_a_trial_of_an_edited_class_is_another_trial(made):
 
 
 def test_the_reports_command_names_the_class_without_its_version():
-    arms = group([foreign(torch.optim.NAdam).record({})])
-    assert "torch.optim.nadam.NAdam(lr=0.1)'" in command(arms)
+    design = replace(DESIGN, optimizers=(optimizer(foreign(torch.optim.NAdam).arm),))
+    assert "torch.optim.nadam.NAdam(lr=0.1)'" in repeat(design).text
 
 
 def test_a_trial_of_a_rule_of_ours_keeps_the_key_that_stores_have():
     assert trials("adam")[0].key == "c20ae1c7fd041253"
+
+
+OPTIONS = """
+import sys
+from functools import partial
+import torch
+from surefoot.comparison.opt import Opt
+from surefoot.comparison.trial import Trial
+from line_task import trials
+
+class Part:
+    def __init__(self, size):
+        self.size = size
+
+def rise(step, by={by}):
+    return step * by
+
+class Mine(torch.optim.SGD):
+    def __init__(self, params, lr=0.1, option=None):
+        super().__init__(params, lr)
+
+for option in (rise, partial(rise, by=3), Part({by}), {{"names": {{"a", "b", "c"}}}}, [rise], {{"one", "two", "six"}}):
+    arm = Opt(Mine, option=option).arm
+    print(Trial("line", arm, 0, trials("sgd")[0].protocol).key, arm.label)
+"""
+
+
+def test_options_of_any_kind_have_the_same_key_and_label_in_every_process():
+    def told(by, seed):
+        path = os.pathsep.join(sys.path)
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": path}
+        command = [sys.executable, "-c", OPTIONS.format(by=by)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    first, again, other = told(2, 0), told(2, 1), told(4, 0)
+    assert len(first) == 6
+    assert first == again
+    assert " at 0x" not in "".join(first)
+    assert [a == b for a, b in zip(first, other, strict=True)] == [False, False, False, True, False, True]

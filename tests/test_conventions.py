@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from signed import signed
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention, resolve, shown
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
@@ -49,13 +51,13 @@ SWITCHES = {"nesterov", "centered", "amsgrad", "amsbound", "maximize", "eps_in_s
 # Where our default is not the framework's: the option that turns its optimizer into this rule.
 MADE_BY = {("momentum", "momentum"), ("nesterov", "momentum")}
 
-REAL = [(rule, framework) for rule in RULES for framework in FRAMEWORKS if CONVENTIONS[rule][framework].call]
+REAL = [(rule, framework) for rule in RULES for framework in FRAMEWORKS if convention(rule, framework).call]
 OFFICIAL = [("adabound", "torch"), ("amsbound", "torch")]
 
 
 def _parameters(rule: str, framework: str) -> dict[str, Any]:
     """Return the names and defaults in the framework's own signature, `betas` taken apart."""
-    library, _, name = (CONVENTIONS[rule][framework].call or "adabound.AdaBound").rpartition(".")
+    library, _, name = (convention(rule, framework).call or "adabound.AdaBound").rpartition(".")
     signature = inspect.signature(getattr(importlib.import_module(library), name))
     found = {}
     for parameter in signature.parameters.values():
@@ -66,19 +68,28 @@ def _parameters(rule: str, framework: str) -> dict[str, Any]:
     return found
 
 
-def test_every_rule_has_every_convention():
-    assert set(CONVENTIONS) == set(RULES)
+def test_the_table_has_every_convention_of_the_rules_that_it_speaks_of():
+    assert set(CONVENTIONS) <= set(RULES)
     assert all(tuple(table) == FRAMEWORKS for table in CONVENTIONS.values())
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_rule_of_which_the_table_says_nothing_has_its_own_names_and_defaults(framework):
+    meaning = convention(signed, framework)
+    assert meaning.names == {"lr": "learning_rate" if framework in ("keras", "optax") else "lr"}
+    assert (meaning.call, meaning.defaults, meaning.switches) == ("", {"lr": 0.1, "beta1": 0.9}, {})
+    assert resolve(signed, framework, {meaning.names["lr"]: 0.5}) == signed.complete({"lr": 0.5})
+    assert resolve(replace(signed, name="adam"), framework, {})["lr"] == 0.1, "a name is only a name"
 
 
 def test_frameworks_have_what_the_table_says_they_have():
     assert len(REAL) == 9 * 3
-    assert {rule for rule in RULES if not CONVENTIONS[rule]["torch"].call} == {"adabound", "amsbound"}
+    assert {rule for rule in RULES if not convention(rule, "torch").call} == {"adabound", "amsbound"}
 
 
 @pytest.mark.parametrize(("rule", "framework"), REAL + OFFICIAL)
 def test_names_and_defaults_are_the_framework_s(rule, framework):
-    meaning, theirs = CONVENTIONS[rule][framework], _parameters(rule, framework)
+    meaning, theirs = convention(rule, framework), _parameters(rule, framework)
     for name, spelling in meaning.names.items():
         default = theirs[spelling]
         if default is inspect.Parameter.empty or (name == "lr" and default is None):
@@ -89,7 +100,7 @@ def test_names_and_defaults_are_the_framework_s(rule, framework):
 
 @pytest.mark.parametrize(("rule", "framework"), REAL + OFFICIAL)
 def test_no_option_of_the_framework_is_left_out(rule, framework):
-    known = {*CONVENTIONS[rule][framework].names.values(), *OUTSIDE[framework], *SWITCHES}
+    known = {*convention(rule, framework).names.values(), *OUTSIDE[framework], *SWITCHES}
 
     assert set(_parameters(rule, framework)) - known == set()
 
@@ -97,7 +108,7 @@ def test_no_option_of_the_framework_is_left_out(rule, framework):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_table_speaks_of_the_rule_s_own_hyperparameters(rule, framework):
-    meaning, known = CONVENTIONS[rule][framework], {*RULES[rule].defaults, *RULES[rule].pinned}
+    meaning, known = convention(rule, framework), {*RULES[rule].defaults, *RULES[rule].pinned}
 
     assert set(meaning.names) | set(meaning.defaults) | set(meaning.switches) <= known
     assert len(set(meaning.names.values())) == len(meaning.names)

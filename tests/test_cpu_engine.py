@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 import surefoot.torch
+from signed import signed
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import choice, cpu, dispatch
 from surefoot.engines.fit import fit
@@ -155,6 +156,11 @@ def remembers(g, state, t, *, lr=0.1, eps=1e-3, initial_accumulator=1.0):  # noq
 def test_state_that_is_handed_on():
     """A slot's new value may be another slot's old one: everything is read before anything is written."""
     check_bits(remembers, remembers.complete({}), "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_choice_between_numbers_and_a_sign(dtype):
+    check_bits(signed, signed.complete({}), dtype)
 
 
 @rule(slots=("w", "g", "x1", "c0"), source="this test")

@@ -20,8 +20,11 @@ from torch.utils.data import (
 )
 
 import surefoot
+from surefoot.comparison.planning import Options, ask
+from surefoot.comparison.training import Training
+from surefoot.comparison.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
 
@@ -102,6 +105,59 @@ def test_a_loader_that_draws_every_example_once_is_its_data_set_and_its_batch_si
     assert (found.batch_size, found.fingerprint) == (8, made().fingerprint)
 
 
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(ROWS, batch_size=7, drop_last=True),
+        DataLoader(ROWS, batch_sampler=BatchSampler(RandomSampler(ROWS), 7, drop_last=True)),
+    ],
+)
+def test_a_loader_that_leaves_an_incomplete_batch_out_is_followed(loader):
+    options = Options(device="cpu", workers=1, only=True, optimizers=("sgd",))
+    found = [ask(made(data=(data, pair(20, 1))), options).protocol for data in (loader, pair())]
+    assert [(one.batch_size, one.drop_last, one.steps_per_epoch) for one in found] == [(7, True, 5), (64, False, 1)]
+
+
+class Sizes(nn.Module):
+    """A model that notes how many examples it gets at a time while it is evaluated."""
+
+    seen: ClassVar = []
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, inputs):
+        if not self.training:
+            self.seen.append(len(inputs))
+        return self.linear(inputs)
+
+
+@pytest.mark.parametrize(
+    ("others", "sizes"),
+    [
+        ((pair(20, 1),), [4]),
+        ((DataLoader(ROWS, batch_size=3),), [3, 1]),
+        ((DataLoader(ROWS, batch_size=30), DataLoader(ROWS, batch_size=3)), [3] * 13 + [1]),
+        ((DataLoader(ROWS, batch_size=30), pair(20, 1)), [30, 10]),
+    ],
+)
+def test_evaluation_takes_as_many_at_a_time_as_the_loaders_of_its_parts(monkeypatch, others, sizes):
+    task_ = made(model=Sizes, data=(pair(), *others))
+    request = ask(task_, Options(device="cpu", workers=1, only=True, optimizers=("sgd",)))
+    training = Training(Trial("mine", request.arms[0], 0, request.protocol), task_, print)
+    monkeypatch.setattr(Sizes, "seen", [])
+    training._evaluate(training.validation)
+    assert Sizes.seen == sizes
+
+
+def test_a_metric_of_ones_own_depends_on_how_many_are_evaluated_at_a_time():
+    parts = [pair(20, 1), DataLoader(ROWS, batch_size=3), DataLoader(ROWS, batch_size=4)]
+    own = {made(data=(pair(), pair(), part), metric=Precision(), better="max").fingerprint for part in parts}
+    mean = {made(data=(pair(), pair(), part)).fingerprint for part in parts}
+    assert (len(own), len(mean)) == (3, 2), "the test data differs once"
+
+
 class TwoByTwo(BatchSampler):
     """A batch sampler of the user's own."""
 
@@ -163,7 +219,7 @@ def test_cross_entropy_and_accuracy_are_the_default_and_chance_is_the_largest_cl
 
 def test_a_loss_of_ones_own_is_the_metric_too_and_smaller_is_better():
     regression = made(model=lambda: nn.Linear(3, 1), loss=lambda out, y: ((out[:, 0] - y) ** 2).mean())
-    assert regression.metric == Metric("loss", "min", share=False)
+    assert regression.metric == LOSS
     loss, metric = regression.measure(regression.make_model(0), regression.data.test.batch(slice(0, 5)))
     assert metric.item() == loss.item()
 
@@ -173,6 +229,89 @@ def test_a_metric_of_ones_own_has_its_name_and_direction():
         return (outputs[:, 0] - targets).abs().mean()
 
     assert made(metric=mean_error, better="min").metric == Metric("mean error", "min", share=False)
+
+
+class Precision:
+    """A metric with the protocol of torchmetrics': it collects batches, and its `==` makes another metric."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self):
+        self.right, self.seen = 0, 0
+
+    def update(self, outputs, targets):
+        self.right += int((outputs.argmax(1) == targets).sum())
+        self.seen += len(targets)
+
+    def compute(self):
+        return torch.tensor(self.right / self.seen)
+
+    def reset(self):
+        self.right, self.seen = 0, 0
+
+    def __call__(self, outputs, targets):
+        self.update(outputs, targets)
+        return self.compute()
+
+    def __eq__(self, other):
+        return Precision()
+
+
+class Answering:
+    """Things of a user's of which nothing may be asked but to be called: an array's `==` and truth are no answer."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments):
+        return self.function(*arguments)
+
+    def __eq__(self, other):
+        raise RuntimeError("compared")
+
+    def __bool__(self):
+        raise RuntimeError("asked whether it is true")
+
+    __len__ = __bool__
+
+
+def test_a_metric_object_judges_whatever_it_answers_to_a_comparison():
+    found = made(metric=Precision(), better="max")
+    assert found.metric == Metric("Precision", "max", share=False)
+    model, batch = found.make_model(0), found.data.test.batch(slice(0, 20))
+    right = (model(batch[0]).argmax(1) == batch[1]).double().mean().item()
+    for _ in range(2):
+        loss, metric = found.measure(model, batch)
+        assert metric.item() == pytest.approx(right) != loss.item()
+    assert (found.score.right, found.score.seen) == (0, 0), "a batch is judged by itself, and nothing piles up"
+
+
+def test_nothing_of_a_users_is_compared_or_asked_for_its_truth(tmp_path):
+    parts = {"model": Answering(net), "loss": Answering(functional.cross_entropy), "metric": Answering(Precision())}
+    assert made(**parts, better="max").metric.better == "max"
+    with pytest.raises(UsageError, match="a task and model, data, loss, metric are given"):
+        surefoot.compare(made(), data=(pair(), pair()), store=tmp_path / "r.sqlite", **parts)
+
+
+def test_a_metric_that_is_called_loss_is_one_beside_the_loss():
+    def loss(outputs, targets):
+        return (outputs.argmax(1) == targets).double().mean()
+
+    found = made(metric=loss, better="max").metric
+    assert (found.name, found.title, found.is_loss) == ("loss", "metric loss", False)
+    assert LOSS.title == "loss"
+
+
+@pytest.mark.parametrize("metric", [LOSS, Metric(), Metric("loss", "max", share=False), Metric("error", "min")])
+def test_a_metric_is_read_as_it_was_stored(metric):
+    assert Metric.from_json(metric.to_json()) == metric
+
+
+def test_older_stores_tell_the_loss_by_its_name():
+    stored = {"name": "loss", "better": "min", "share": False}
+    assert (LOSS.to_json(), Metric.from_json(stored), Metric.from_json({})) == (stored, LOSS, Metric())
 
 
 def test_a_model_that_computes_its_own_loss_from_a_dict_is_taken():
@@ -212,6 +351,19 @@ def test_a_changed_model_loss_or_data_changes_the_fingerprint_and_nothing_else_d
         made(loss=lambda out, y: 2 * functional.cross_entropy(out, y)),
     ]
     assert len({first, *(other.fingerprint for other in others)}) == 5
+
+
+class Noisy(Squares):
+    """Examples that are augmented."""
+
+    def __getitem__(self, i):
+        return torch.full((3,), float(i)) + torch.rand(3), i % 2
+
+
+def test_validation_that_is_cut_from_augmented_examples_is_warned_of():
+    with pytest.warns(SurefootWarning, match="made with random numbers, as augmented ones are"):
+        made(data=(Noisy(), pair(20, 1)))
+    made(data=(Noisy(), pair(), pair(20, 1)))  # pytest would raise the warning
 
 
 class Labels(Squares):
@@ -286,6 +438,16 @@ def test_layers_that_take_their_size_from_the_first_batch_may_be_used():
 SHARED = net()
 
 
+def zeros():
+    """Data of a single class, as it looks to a model with one output."""
+    inputs, targets = pair()
+    return inputs, torch.zeros_like(targets)
+
+
+def bce(outputs, targets):
+    return functional.binary_cross_entropy_with_logits(outputs[:, 0], targets.float())
+
+
 def broken():
     raise RuntimeError("no such file: weights.pt")
 
@@ -300,6 +462,18 @@ def broken():
         ({"model": nn.Flatten}, "no parameter that is trained"),
         ({"data": (pair(),)}, "tuple of 1 parts; give (train, test)"),
         ({"data": pair()[0]}, "data is a Tensor"),
+        ({"data": pair()}, "data is 2 tensors or arrays, where each part needs inputs and targets of its own"),
+        ({"data": ([t.numpy() for t in pair()])}, "give ((train_inputs, train_targets), (test_inputs, test_targets))"),
+        ({"data": (tuple(t.tolist() for t in pair()), pair())}, "training data is 2 lists; give tensors or arrays"),
+        ({"model": lambda: nn.Linear(3, 1), "metric": "loss", "data": (zeros(), zeros())}, "a gradient of zero for"),
+        (
+            {"model": lambda: nn.Linear(3, 1), "loss": bce, "metric": "accuracy"},
+            "one output give better='max' and metric",
+        ),
+        (
+            {"model": lambda: nn.Linear(3, 1), "data": (zeros(), zeros())},
+            "accuracy takes the largest of several outputs",
+        ),
         ({"data": ((pair()[0], pair(39)[1]), pair())}, "training data: the arrays have [40, 39] rows"),
         ({"data": ((pair()[0][:0], pair()[1][:0]), pair())}, "training data: the arrays are empty"),
         ({"data": (Stream(), pair())}, "can only be read from its start"),

@@ -14,6 +14,7 @@ from surefoot.comparison.opt import Opt
 from surefoot.comparison.outlook import outlook
 from surefoot.comparison.planning import Options, plan
 from surefoot.store import Store
+from surefoot.store.design import Part
 from surefoot.store.records import Metric
 
 
@@ -116,7 +117,10 @@ def test_the_spread_is_that_of_tuned_pairs_where_there_are_any():
 
     wild = [*scattered("Adam", 0.06), *scattered("AdaBound", 0.03)]
     calm = [replace(r, label=f"{r.label} tuned") for r in (*scattered("Adam", 0.005), *scattered("AdaBound", 0.0))]
-    calm = [replace(r, hyper={**r.hyper, "lr": 0.5}, key=f"{r.key}-tuned") for r in calm]
+    calm = [
+        replace(r, hyper={**r.hyper, "lr": 0.5}, key=f"{r.key}-tuned", part=Part("measured", r.label.split()[0]))
+        for r in calm
+    ]
     both = spread([*wild, *calm])
     assert both.low == pytest.approx(0.005 * math.sqrt(1.2))
     assert (both.pairs, both.tuned) == (1, True)
@@ -177,6 +181,7 @@ def test_dry_run_with_a_budget_says_that_the_clock_decides(run):
 def test_dry_run_reads_the_store(run, tmp_path):
     study = plan("article-tuned", Options(("adam", "momentum"), only=True, device="cpu"))
     with Store(tmp_path / "results.sqlite") as store:
+        study.freeze(store)
         for one in study.trials:
             record = as_ended(one)
             store.begin(record)

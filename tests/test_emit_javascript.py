@@ -7,8 +7,13 @@ import subprocess
 import numpy as np
 import pytest
 
-from settings import SETTINGS, run
+import settings
+from settings import Setting, run
+from signed import signed
 from surefoot.compiler.emit.targets import emit
+
+SETTINGS = (*settings.SETTINGS, Setting(signed, "torch", {}))
+"""Every rule's, and those of a rule that takes a sign."""
 
 STEPS = 200
 WEIGHTS = 4

@@ -91,8 +91,10 @@ def random_node(graph, rng, depth):
         return rng.choice(
             [graph.add("scalar", value="a"), graph.add("scalar", value="b"), graph.add("const", value=-2.0)]
         )
-    op = rng.choice(["add", "sub", "sub", "mul", "truediv", "truediv", "neg", "pow", "sqrt", "maximum", "where"])
-    inner = [random_node(graph, rng, depth - 1) for _ in range({"neg": 1, "sqrt": 1}.get(op, 2))]
+    op = rng.choice(
+        ["add", "sub", "sub", "mul", "truediv", "truediv", "neg", "pow", "sqrt", "maximum", "where", "sign"]
+    )
+    inner = [random_node(graph, rng, depth - 1) for _ in range({"neg": 1, "sqrt": 1, "sign": 1}.get(op, 2))]
     if op == "where":
         condition = graph.add(rng.choice(COMPARISONS), *(random_node(graph, rng, depth - 1) for _ in range(2)))
         return graph.add(op, condition, *inner)
@@ -113,7 +115,7 @@ def test_parentheses_stand_where_they_must():
     python = replace(walk.PYTHON, number=repr)
     rng, equal = random.Random(5), 0
     values = {"a": 0.7, "b": 1.3}
-    known = {"sqrt": HOST["sqrt"], "max": HOST["maximum"], **values}
+    known = {"sqrt": HOST["sqrt"], "max": HOST["maximum"], "sign": HOST["sign"], **values}
     for _ in range(3000):
         node = random_node(Graph(), rng, 4)
         try:

@@ -23,7 +23,7 @@ from surefoot.errors import UsageError
 from surefoot.explain import drift as drift_file
 from surefoot.explain.colours import DARK, LIGHT, contrast
 from surefoot.explain.explanation import Explanation
-from surefoot.explain.family import KIN, tree
+from surefoot.explain.family import tree
 from surefoot.explain.forms import Library
 from surefoot.explain.noise import noise
 from surefoot.explain.page import render
@@ -131,13 +131,14 @@ def test_a_walk_that_leaves_the_numbers_ends():
 
 
 def test_the_family_has_every_rule_and_each_builds_on_an_earlier_one():
-    assert set(KIN) == set(RULES)
-    order = [name for name, _, _ in tree()]
-    assert sorted(order) == sorted(RULES)
-    for name, kin in KIN.items():
-        assert not kin.parent or order.index(kin.parent) < order.index(name)
-        assert all(claim.text.endswith(".") and claim.source for claim in (*kin.use, *kin.avoid))
-    assert [name for name, kin in KIN.items() if not kin.parent] == ["sgd"]
+    order = [rule for rule, _, _ in tree()]
+    assert sorted(rule.name for rule in order) == sorted(RULES)
+    for rule in order:
+        assert rule.parent is None or order.index(rule.parent) < order.index(rule)
+        assert rule.about.adds
+        assert rule.about.use
+        assert all(claim.text.endswith(".") and claim.source for claim in (*rule.about.use, *rule.about.avoid))
+    assert [rule.name for rule in order if rule.parent is None] == ["sgd"]
 
 
 def rates_of(rule, framework, gradients):
@@ -306,7 +307,7 @@ def test_the_family_fits_too_and_has_every_rule(surefoot_command):
     code, out, _ = surefoot_command("explain")
     assert code == 0
     assert max(map(columns, out.splitlines())) <= 80
-    assert all(kin.title in out for kin in KIN.values())
+    assert all(rule.title in out for rule in RULES.values())
     code, out, _ = surefoot_command("explain", "--json")
     assert {entry["rule"] for entry in json.loads(out)["family"]} == set(RULES)
 
@@ -376,9 +377,9 @@ def test_sensible_values_are_legal(name):
         HYPERPARAMETERS[name].check("a rule", name, value)
 
 
-@pytest.mark.parametrize("rule", [name for name, kin in KIN.items() if kin.parent])
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.parent])
 def test_what_a_rule_adds_is_not_what_it_was_said_to_do(rule):
-    does, adds = (set(re.findall(r"[a-z]{4,}", text.lower())) for text in (RULES[rule].doc, KIN[rule].adds))
+    does, adds = (set(re.findall(r"[a-z]{4,}", text.lower())) for text in (RULES[rule].doc, RULES[rule].about.adds))
     assert len(does & adds) <= len(adds) / 2
 
 

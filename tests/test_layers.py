@@ -13,6 +13,7 @@ LAYERS = [
     "errors",
     "files",
     "mathops",
+    "about",
     "number",
     "count",
     "hyperparameters",
@@ -33,6 +34,7 @@ LAYERS = [
     "tasks",
     "comparison",
     "analysis",
+    "words",
     "report",
     "explain",
     "progress",
@@ -44,6 +46,7 @@ LAYERS = [
 
 EXCEPTIONS = {
     ("analysis", "comparison"): "analysis reads the store, never the running study",
+    ("words", "comparison"): "what is said of a result is said of the store's, never of the running study",
     ("report", "comparison"): "the report reads the store, never the running study",
 }
 

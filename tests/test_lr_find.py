@@ -9,7 +9,6 @@ import torch
 
 from line_task import line
 from surefoot.analysis.range_window import finding, smoothed
-from surefoot.analysis.range_words import result
 from surefoot.cli.range_plot import plot
 from surefoot.comparison.arm import make_arm
 from surefoot.comparison.planning import Options, ask
@@ -19,6 +18,7 @@ from surefoot.comparison.space import WIDTH
 from surefoot.comparison.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.report.range_page import write_range_page
+from surefoot.words.learning_rates import result
 
 RATES = learning_rates(200)
 ROOM = 0.3

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from samples import article
-from surefoot.analysis import Table, table
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
 from surefoot.mathops import sqrt
@@ -17,6 +16,8 @@ from surefoot.progress import cell, show
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES
 from surefoot.study import Study
+from surefoot.words import notes, table, warnings
+from surefoot.words.cells import lines, plain_table
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "compare.ipynb"
 
@@ -32,7 +33,7 @@ def words(element):
 
 
 def test_a_table_keeps_its_cells_and_escapes_names():
-    cells = Table(("Optimizer", "Chosen"), (("<b>&", "lr 0.1\nmomentum 0.9"), ("adam", "–")))
+    cells = plain_table(("Optimizer", "Chosen"), [("<b>&", lines(["lr 0.1", "momentum 0.9"])), ("adam", "–")])
     found = parsed(cells._repr_html_())
     rows = [[words(entry) for entry in row] for row in found.iter("tr")]
     assert rows == [["Optimizer", "Chosen"], ["<b>&", "lr 0.1momentum 0.9"], ["adam", "–"]]
@@ -50,7 +51,7 @@ def test_a_study_says_its_verdict_and_shows_its_table(study):
     assert words(found.find("h4")) == "<i>mine"
     assert words(found.find("p")) == " ".join(study.verdict.split())
     assert table(study.summary)._repr_html_() in study._repr_html_()
-    for remark in (*study.summary.warnings, *study.summary.notes):
+    for remark in (*warnings(study.summary), *notes(study.summary)):
         assert " ".join(remark.split()) in words(found)
 
 

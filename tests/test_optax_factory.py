@@ -17,7 +17,7 @@ import numpy as np  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
 from settings import needs  # noqa: E402
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS  # noqa: E402
+from surefoot.conventions import FRAMEWORKS, convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
 
@@ -59,7 +59,7 @@ def test_by_and_convention_are_one(name, framework):
     factory, more = getattr(ours, name), needs(name, framework)
     move = first_move(factory.by(framework)(0.01, **more))
     np.testing.assert_array_equal(move, first_move(factory(0.01, convention=framework, **more)))
-    lr = CONVENTIONS[name][framework].defaults.get("lr", inspect.Parameter.empty)
+    lr = convention(name, framework).defaults.get("lr", inspect.Parameter.empty)
     assert inspect.signature(factory.by(framework)).parameters["learning_rate"].default == lr
 
 

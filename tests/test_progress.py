@@ -1,11 +1,13 @@
 """The bars in a terminal: a resumed trial's time left, and lines that fit."""
 
 import io
+import math
 import time
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from torch import nn
 
 from surefoot.comparison import events
 from surefoot.comparison.planning import Options, plan
@@ -13,6 +15,7 @@ from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
 from surefoot.progress.words import name_of
 from surefoot.store import Epoch, Outcome
+from surefoot.store.design import Part
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +60,37 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     assert lines[0].rstrip()[-1] != "…"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((0.9, 0.95), "betas=(0.9, 0.95)"),
+        ([0.9, 0.12345], "betas=(0.9, 0.123)"),
+        (None, "betas=None"),
+        (nn.Linear, "betas=Linear"),
+        (True, "betas=True"),
+        ("fast", "betas=fast"),
+    ],
+)
+def test_options_of_any_kind_are_written(trial, value, text):
+    arm = replace(trial.arm, label="A", given={"lr": 0.00012345, "betas": value})
+    assert name_of(replace(trial, arm=arm, purpose="tune"), many=False, longest=60) == f"A (lr=0.000123, {text})"
+
+
+@pytest.mark.parametrize("values", [[math.nan, 0.5, 0.7], [0.5, math.nan, 0.7], [0.7, 0.5, math.nan]])
+def test_an_epoch_without_a_metric_is_not_the_best(trial, values):
+    board = Board([trial])
+    for number, value in enumerate(values, 1):
+        board.observe(trial, events.EpochDone(trial.key, Epoch(number, 1.0, 0.1, 0.1, 0.1, value), (), b""))
+    assert "70.00 %" in board.__rich__().plain
+
+
 def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):
     first, again = (replace(trial, purpose="tune", seed=seed) for seed in (1000, 1001))
     assert name_of(again, many=False) == f"{name_of(first, many=False)} #1001"
 
 
 def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):
-    tuned = replace(trial, arm=replace(trial.arm, label="x tuned"), purpose="tune")
+    tuned = replace(trial, arm=replace(trial.arm, label="y"), purpose="tune", part=Part("tuning", "x"))
     other = replace(trial, arm=replace(trial.arm, label="x"), seed=1)
     board = Board([trial, tuned, other])
     assert board.__rich__().plain == "0 of 3 trials done, 0 running"

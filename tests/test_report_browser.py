@@ -15,6 +15,7 @@ from surefoot.analysis.range_window import finding
 from surefoot.comparison.range_test import learning_rates
 from surefoot.report import Reference, write_csv, write_report
 from surefoot.report.range_page import write_range_page
+from surefoot.words import as_json
 
 CURVES = 'form[data-figure="curves-epoch"]'
 
@@ -28,9 +29,11 @@ def files(tmp_path_factory):
     plain = article(5)
     plain[-1] = diverged(plain[-1], 2)
     published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
-    write_report(plain, folder / "plain.html", references=[published])
-    write_report(tuned(4, 6), folder / "tuned.html", design=DESIGN)
-    write_report(lost(tuned(4, 6)), folder / "lost.html")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("surefoot.report.page.published", lambda *_: (published,))
+        write_report(summarize(plain), folder / "plain.html")
+    write_report(summarize(tuned(4, 6), DESIGN), folder / "tuned.html")
+    write_report(summarize(lost(tuned(4, 6))), folder / "lost.html")
     return folder
 
 
@@ -95,10 +98,25 @@ def test_every_chart_is_drawn_and_nothing_sticks_out(opened, name, width, scheme
 
 
 @pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
-def test_the_results_fit_a_wide_screen_and_the_settings_a_phone(opened, name):
-    for width, table in ((1400, "Table of results"), (390, "Table of settings")):
-        box = opened(name, viewport={"width": width, "height": 900}).locator(f'[aria-label="{table}"]')
-        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
+def test_the_results_fit_a_wide_screen_and_every_table_a_phone(opened, name):
+    wide = opened(name, viewport={"width": 1400, "height": 900}).locator('[aria-label="Table of results"]')
+    assert wide.evaluate("box => box.scrollWidth <= box.clientWidth")
+    boxes = opened(name, viewport={"width": 390, "height": 900}).locator(".scroll")
+    assert boxes.count() >= 5
+    for box in boxes.all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), box.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_on_a_phone_the_judged_metric_stands_first_and_every_figure_has_its_name(opened, name):
+    row = opened(name, viewport={"width": 390, "height": 900}).locator(".results tbody tr").first
+    cells = row.locator("td")
+    heights = {cell.get_attribute("data-name"): cell.bounding_box()["y"] for cell in cells.all()}
+    metric = "balanced classification accuracy" if name == "lost.html" else "accuracy"
+    assert min(heights, key=heights.get) == f"Test {metric}"
+    assert row.locator("th").bounding_box()["y"] < min(heights.values())
+    shown = cells.first.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert shown == f'"{cells.first.get_attribute("data-name")}"'
 
 
 @pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
@@ -199,7 +217,7 @@ def test_raw_data_is_saved_from_the_page(opened, files):
         page.get_by_role("button", name="Save the raw data as JSON").click()
     content = json.loads(download.value.path().read_text(encoding="utf-8"))
     assert content["records"][0]["epochs"][0]["train_loss"] == records[0].epochs[0].train_loss
-    assert content["summary"] == json.loads(json.dumps(summarize(records).to_json()))
+    assert content["summary"] == json.loads(json.dumps(as_json(summarize(records))))
 
 
 def _value(text):
@@ -249,7 +267,7 @@ def test_another_metric_keeps_its_page_whole(browser, tmp_path):
     page = context.new_page()
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(write_report(records, tmp_path / "p.html").as_uri())
+    page.goto(write_report(summarize(records), tmp_path / "p.html").as_uri())
     page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
     assert "perplexity" in axis_titles(page, "curves-epoch", 2)[1]
     text = page.locator("main").inner_text()

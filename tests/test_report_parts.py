@@ -3,31 +3,37 @@
 import base64
 import gzip
 import json
+import math
 import re
-import time
 from dataclasses import replace
 
 import pytest
 import vl_convert
 
-from samples import DESIGN, article, diverged, study, trial, tuned, tuning
-from surefoot.analysis import group, summarize, table
+from report_pages import said
+from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
+from surefoot.analysis import group, summarize
+from surefoot.analysis.intervals import t_interval
+from surefoot.analysis.suites import performance_profiles
 from surefoot.errors import UsageError
 from surefoot.report import Reference, write_latex, write_markdown
-from surefoot.report.clocks import steps_per_epoch
+from surefoot.report.curve_rows import rows_of
 from surefoot.report.documents import latex, markdown
-from surefoot.report.figures import claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.matrix import compared, matrix, pairwise_table
-from surefoot.report.page import render
+from surefoot.report.figures import claim_figures, figures, tuning_figures
+from surefoot.report.page import content, drawn
+from surefoot.report.profile import over_problems
 from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.raw import packed
 from surefoot.report.reference import reference_table
 from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
+from surefoot.report.theme import styles
 from surefoot.report.thin import left_out, thinned
-from surefoot.store.records import Metric
+from surefoot.store.protocol import steps_per_epoch
+from surefoot.store.records import LOSS, Metric
+from surefoot.words import table
+from surefoot.words.pairs import compared, matrix, pair_table
 
 ACCURACY, ERROR = Metric(), Metric("error", "min")
-LOSS = Metric("loss", "min", share=False)
 PERPLEXITY, SCORE = Metric("perplexity", "min", share=False), Metric("score", "max", share=False)
 
 
@@ -122,7 +128,7 @@ def test_a_failure_is_priced_only_where_there_is_one():
     search = [tuning("Adam", lr) for lr in (1e-3, 1e-2)]
     for records, told in ((search, False), ([search[0], diverged(search[1])], True)):
         summary = summarize(records)
-        figure = tuning_figures(summary.tuning, tuning_looks((), summary.tuning), summary.metric)[-1]
+        figure = tuning_figures(summary)[-1]
         assert figure.name == "tuning-best-of"
         assert ("diverged or failed counts as 0.00 %" in figure.caption) == told
 
@@ -138,16 +144,15 @@ def test_gaps_that_are_all_zero_are_left_out():
     assert {"Loss gap", "Accuracy gap"} <= set(table(summarize(article(2))).header)
     flat = [level(record) for record in article(2)]
     assert not any("gap" in name for name in table(summarize(flat)).header)
-    assert "Gaps are" not in render(flat)
-    assert "Gaps are" in render(article(2))
+    assert not any("Gaps are" in caption for caption in content(summarize(flat))["results"].captions)
+    assert any("Gaps are" in caption for caption in content(summarize(article(2)))["results"].captions)
 
 
 def test_the_protocol_is_in_words():
     protocol = {**article()[0].protocol, "metric": vars(ERROR), "chance": 0.36333333333333334}
-    page = render([replace(trial(), protocol=protocol)]).replace("\u00a0", " ")
-    assert "Examples: 48,000 training" in page
-    assert "<dt>chance</dt><dd>36.33 %</dd>" in page
-    assert "<dt>metric</dt><dd>error, lower is better</dd>" in page
+    page = content(summarize([replace(trial(), protocol=protocol)]))
+    assert "Examples: 48,000 training" in page["protocol"]
+    assert {("chance", "36.33 %"), ("metric", "error, lower is better")} <= set(page["facts"])
 
 
 def test_thinning_keeps_the_ends_and_says_so():
@@ -169,6 +174,31 @@ def test_long_curves_and_many_lost_trials_are_thinned():
     assert "60 of 100 single trials" in curves.caption
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+@pytest.mark.parametrize("lost", [[-1], [2], range(5)], ids=["last", "middle", "all"])
+def test_a_score_that_is_not_a_number_is_a_gap_in_a_curve(seeds, lost):
+    """As AUROC is where the last batch has one class only."""
+    records = article(seeds)
+    epochs = list(records[seeds - 1].epochs)
+    for place in lost:
+        epochs[place] = replace(epochs[place], validation_metric=math.nan)
+    records[seeds - 1] = replace(records[seeds - 1], epochs=tuple(epochs))
+    summary = summarize(records)
+    mine = [row for row in rows_of(summary.arms, ())[0]["averaged"] if row["optimizer"] == records[0].label]
+    holes = [place % 5 for place in lost]
+    assert [place for place, row in enumerate(mine) if row["validation_metric_y"] is None] == sorted(holes)
+    assert [place for place, row in enumerate(mine) if "validation_metric_low" not in row] == sorted(holes)
+    assert all(row["validation_loss_y"] is not None for row in mine)
+    assert seeds < 5 or drawn(summary).keys() >= {"curves-epoch", "generalization"}
+
+
+@pytest.mark.parametrize("values", [[math.nan, 1.0, 2.0], [math.inf, 1.0], [math.inf, -math.inf]])
+def test_a_mean_of_what_is_not_finite_has_no_interval(values):
+    interval = t_interval(values)
+    assert math.isnan(interval.mean)
+    assert (interval.low, interval.high, interval.n) == (None, None, len(values))
+
+
 def test_steps_follow_the_protocol():
     assert steps_per_epoch({"train_size": 1000, "batch_size": 300}) == 4
     assert steps_per_epoch({"train_size": 1000, "batch_size": 300, "drop_last": True}) == 3
@@ -181,7 +211,7 @@ def test_steps_follow_the_protocol():
 
 
 def test_every_switch_has_a_view_for_each_of_its_options():
-    for figure in (*figures(group(article(3))), *claim_figures(summarize(article(3)), group(article(3)))):
+    for figure in (*figures(group(article(3))), *claim_figures(summarize(article(3)))):
         for switch in figure.switches:
             told = {view.when.get(switch.name) for panel in figure.panels for view in panel.views}
             assert set(switch.options) <= told
@@ -192,8 +222,8 @@ def test_every_chart_is_valid_vega_lite():
     records = tuned(4, 5)
     records[-1] = diverged(records[-1], 2)
     summary, arms = summarize(records), group(records)
-    drawn = figures(arms, [Reference("theirs", {1: 0.9})]) + claim_figures(summary, arms)
-    drawn += tuning_figures(summary.tuning, tuning_looks(arms, summary.tuning), summary.metric)
+    drawn = figures(arms, [Reference("theirs", {1: 0.9})]) + claim_figures(summary)
+    drawn += tuning_figures(summary)
     assert len(drawn) == 7
     for figure in drawn:
         for panel in figure.panels:
@@ -202,7 +232,7 @@ def test_every_chart_is_valid_vega_lite():
 
 def test_survival_starts_with_all_and_ends_with_those_that_never_arrive():
     records = article(5)
-    figure = claim_figures(summarize(records), group(records))[0]
+    figure = claim_figures(summarize(records))[0]
     assert figure.name == "time-to-target"
     summary = summarize(records)
     for panel, one in enumerate(summary.arrivals):
@@ -215,74 +245,82 @@ def test_survival_starts_with_all_and_ends_with_those_that_never_arrive():
 def test_the_profile_is_over_problems_where_there_are_three():
     records = article(4)
     times = {"Adam": {"a": 1.0, "b": 2.0, "c": 3.0}, "Adagrad": {"a": 2.0, "b": 2.0, "c": float("inf")}}
-    summary, arms = summarize(records), group(records)
-    assert "over its seeds" in claim_figures(summary, arms)[-1].caption
-    figure = claim_figures(summary, arms, times)[-1]
+    summary = summarize(records)
+    assert "over its seeds" in claim_figures(summary)[-1].caption
+    figure = over_problems(performance_profiles(times), styles(times))
     assert figure.title == "Performance profile"
     first = {row["optimizer"]: row["share"] for row in reversed(figure.datasets["profile 0"])}
     assert first == {"Adam": 1.0, "Adagrad": pytest.approx(1 / 3)}
+
+
+def cells_of(summary, labels):
+    return {label: [duel for _, duel in row] for label, row in matrix(summary, labels)}
 
 
 def test_the_matrix_turns_signs_and_winners():
     summary = summarize(article(6))
     labels = compared(summary)
     assert labels[0] == "AdaBound"
-    cells = dict(matrix(summary, labels))
+    cells = cells_of(summary, labels)
     better, worse = cells["AdaBound"][labels.index("Adam")], cells["Adam"][0]
     assert (better.standing, worse.standing) == ("better", "worse")
-    assert better.difference.removeprefix("+") == worse.difference.removeprefix("−")
+    assert str(better.difference).startswith("+")
+    assert better.difference.value == -worse.difference.value
+    assert (better.difference.low, better.difference.high) == (-worse.difference.high, -worse.difference.low)
     assert (better.wins, worse.wins) == ("100 %", "0 %")
     assert better.p == worse.p
     assert cells["AdaBound"][0] is None
-    assert len(pairwise_table(summary).rows) == 6
+    assert len(pair_table(summary).rows) == 6
 
 
 def test_lower_is_better_where_the_metric_says_so():
     records = [replace(r, protocol={**r.protocol, "metric": vars(ERROR)}) for r in article(6)]
     summary = summarize(records)
-    assert dict(matrix(summary, ["AdaBound", "Adadelta"]))["AdaBound"][1].standing == "worse"
+    assert cells_of(summary, ["AdaBound", "Adadelta"])["AdaBound"][1].standing == "worse"
 
 
 def test_ties_come_first():
     records = [replace(r, label="Adam two", key=f"{r.key}2") for r in article(5) if r.label == "Adam"]
-    page = render([*article(5), *records])
+    page = said([*article(5), *records])
     tie = re.search(r'<p class="tie"><span>Not distinguishable:</span> <bdi>(.*?)</bdi>', page)
     assert set(tie[1].split(" and ")) == {"Adam", "Adam two"}
     assert tie.start() < page.index("has the highest")
 
 
 def test_after_one_run_each_nothing_is_called_a_tie():
-    assert 'class="tie"' not in render(article(1))
+    assert 'class="tie"' not in said(article(1))
 
 
 def test_after_a_few_seeds_nothing_is_settled():
     records = article(3)
-    assert 'class="tie"' not in render(records)
-    cell = dict(matrix(summarize(records), ["Adam", "AdaBound"]))["Adam"][1]
+    assert 'class="tie"' not in said(records)
+    cell = cells_of(summarize(records), ["Adam", "AdaBound"])["Adam"][1]
     assert (cell.standing, cell.p) == ("not settled", "–")
 
 
 def test_where_all_seeds_diverged_a_cell_has_no_difference():
     records = [diverged(r) if r.label == "Adam" else r for r in article(6)]
     summary = summarize(records)
-    cells = dict(matrix(summary, ["Adam", "AdaBound"]))
+    cells = cells_of(summary, ["Adam", "AdaBound"])
     assert (cells["Adam"][1].standing, cells["AdaBound"][0].standing) == ("worse", "better")
-    assert (cells["Adam"][1].difference, cells["Adam"][1].interval, cells["Adam"][1].wins) == ("–", "–", "0 %")
-    assert "Adam" in render(records)
-    assert len(pairwise_table(summary).rows) == 6
+    assert (str(cells["Adam"][1].difference), cells["Adam"][1].wins) == ("–", "0 %")
+    assert said(records).count("<b>–</b><small>–</small>") == 6
+    assert len(pair_table(summary).rows) == 6
 
 
 def test_the_page_shows_the_area_under_the_curve():
     summary = summarize(article(3))
-    page = render(article(3)).replace("\u00a0", " ")
-    assert '<th scope="col">Area</th>' in page
-    assert all(f"<td>{100 * row.area.mean:.2f} %<small>[" in page for row in summary.rows)
+    cells = table(summary, "page")
+    place = cells.header.index("Area")
+    assert [row[place].value for row in cells.rows] == [row.area.mean for row in summary.rows]
+    assert any(caption.startswith("Area is") for caption in cells.captions)
+    assert "Area" not in table(summary).header
 
 
 def test_published_numbers_stand_beside_ours():
     records = article(4)
     one = Reference("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")
-    rows = reference_table([one], group(records), summarize(records).scale).rows
+    rows = reference_table([one], group(records), Metric()).texts
     assert [row[:4] for row in rows] == [
         ("theirs", "test accuracy", "1", "90.00 %"),
         ("theirs", "test accuracy", "5", "95.00 % ± 0.10 %"),
@@ -299,7 +337,7 @@ def test_published_numbers_stand_beside_ours():
 def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():
     records = tuned(2, 3, ("Adam",))
     records = [replace(r, rates=trial().rates) for r in records]
-    content = json.loads(gzip.decompress(base64.b64decode(packed(records, summarize(records)))))
+    content = json.loads(gzip.decompress(base64.b64decode(packed(summarize(records)))))
     assert {bool(one["rates"]) for one in content["records"] if one["purpose"] == "tune"} == {False}
     assert {len(one["rates"]) for one in content["records"] if one["purpose"] == "measure"} == {len(trial().rates)}
     assert "step sizes of tuning trials" in content["left_out"]
@@ -307,11 +345,11 @@ def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():
 
 
 def test_the_design_and_its_hash_are_told():
-    page = render(tuned(1, 2, ("Adam",)), design=DESIGN)
-    assert "<dt>hash</dt><dd>0123abcd4567ef89</dd>" in page
-    assert "<dt>frozen</dt><dd>2026-01-01 12:00:00 UTC</dd>" in page
-    assert "5 epochs, 8 tuning trials of each, 6 seeds at most" in page.replace("\u00a0", " ")
-    assert "--trials 8" in page
+    page = content(summarize(tuned(1, 2, ("Adam",)), DESIGN))
+    facts = dict(page["facts"])
+    assert (facts["hash"], facts["frozen"]) == ("0123abcd4567ef89", "2026-01-01 12:00:00 UTC")
+    assert facts["planned"] == "5 epochs, 8 tuning trials of each, 6 seeds at most"
+    assert "--trials 8" in page["repeat"].text
 
 
 # Documents
@@ -325,9 +363,9 @@ def nasty():
 
 def test_markdown_has_the_cells_of_the_table(tmp_path):
     records = article(3)
-    text = write_markdown(records, tmp_path / "t.md").read_text(encoding="utf-8")
+    text = write_markdown(summarize(records), tmp_path / "t.md").read_text(encoding="utf-8")
     plain = text.replace("\\", "")
-    for row in table(summarize(records)).rows:
+    for row in table(summarize(records)).texts:
         assert "| " + " | ".join(row) + " |" in plain
     assert "## Differences in test accuracy, paired by seed" in text
 
@@ -341,7 +379,7 @@ def test_markdown_rows_have_one_width_and_names_are_escaped():
 
 
 def test_latex_is_escaped_and_balanced(tmp_path):
-    text = write_latex(nasty(), tmp_path / "t.tex").read_text(encoding="utf-8")
+    text = write_latex(summarize(nasty()), tmp_path / "t.tex").read_text(encoding="utf-8")
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     assert r"50\% \& \$x\_1\$ \#\{a\}\textasciitilde{}\textasciicircum{}\textbackslash{} \textless{}b" in body
     assert body.count(r"\begin{") == body.count(r"\end{") == 4
@@ -366,10 +404,9 @@ def test_the_commands_write_documents(surefoot_command, tmp_path):
     from surefoot.store import Store
 
     with Store(tmp_path / "s.sqlite") as store:
-        for record in [replace(r, status="running", outcome=None) for r in study(2, 2)]:
-            store.begin(record)
+        entered(store, [replace(r, status="running", outcome=None) for r in study(2, 2)])
     code, *_ = surefoot_command(
-        "report", "article", "--store", "s.sqlite", "--out", "r.html", "--markdown", "t.md", "--latex", "t.tex"
+        "report", "article", "--store", "s.sqlite", "--report", "r.html", "--markdown", "t.md", "--latex", "t.tex"
     )
     assert code == 0
     assert (tmp_path / "t.md").read_text().startswith("# article")
@@ -381,7 +418,7 @@ def test_what_diverged_stands_at_the_worst_end(metric, end, word):
     search = [tuning("Adam", lr) for lr in (1e-3, 1e-2, 1e-1)]
     records = [replace(r, protocol={**r.protocol, "metric": vars(metric)}) for r in [*search[:2], diverged(search[2])]]
     summary = summarize(records)
-    figure = tuning_figures(summary.tuning, tuning_looks((), summary.tuning), summary.metric)[0]
+    figure = tuning_figures(summary)[0]
     drawn = figure.spec()["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert [row["y"] for row in figure.datasets["tried 0"] if row["metric"] is None] == [drawn[end]]
     assert f"crosses at the {word}" in figure.caption
@@ -392,12 +429,10 @@ def test_what_diverged_stands_at_the_worst_end(metric, end, word):
 
 def test_many_configurations_are_thinned_and_the_choice_stays():
     base = tuning("Adam", 1e-3)
-    search = [replace(base, key=str(i), hyper={**base.hyper, "lr": 1e-4 * 1.003**i}) for i in range(2500)]
-    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, key="m")
+    search = [replace(at_values(base, lr=1e-4 * 1.003**i), key=str(i)) for i in range(2500)]
+    measured = replace(trial(), label="Adam tuned", hyper=search[1234].hyper, part=search[1234].part, key="m")
     summary = summarize([*search, measured])
-    start = time.perf_counter()
-    figure = tuning_figures(summary.tuning, tuning_looks(group([measured]), summary.tuning), summary.metric)[0]
-    assert time.perf_counter() - start < 5
+    figure = tuning_figures(summary)[0]
     rows = figure.datasets["tried 0"]
     assert len(rows) in (2000, 2001)
     assert sum(row["chosen"] for row in rows) == 1

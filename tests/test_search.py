@@ -19,7 +19,7 @@ from surefoot.comparison.search import (
     propose,
     seeds,
 )
-from surefoot.comparison.space import PRIORS, WIDTH, Log, OneMinus, Space, Uniform, lr_window, space
+from surefoot.comparison.space import WIDTH, Log, OneMinus, Space, Uniform, lr_window, space
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
@@ -106,13 +106,19 @@ def test_windows_are_centred_on_the_published_priors():
 
 
 def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
-    assert list(PRIORS) == list(RULES)
-    assert {name for name, prior in PRIORS.items() if "[assumed]" not in prior.source} == {
+    centres = {name: rule.about.lr for name, rule in RULES.items()}
+    assert all(centres.values())
+    assert {name for name, centre in centres.items() if "[assumed]" not in centre.source} == {
         "sgd",
         "momentum",
         "adagrad",
         "adam",
     }
+
+
+def test_a_relatives_centre_is_the_relatives():
+    assert RULES["rmsprop"].about.lr == RULES["adam"].about.lr.borrowed("Adam")
+    assert RULES["adam"].variant("mine", "", pin={}, source="").about.lr == RULES["adam"].about.lr.borrowed("Adam")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -68,6 +70,26 @@ def test_every_optimizer_is_compared_with_its_defaults_and_tuned_and_one_that_fa
     assert "It takes lr" in reason
 
 
+def test_what_cannot_work_is_named_before_anything_is_trained(tmp_path, capsys):
+    compared(tmp_path / "r.sqlite", seeds=1, epochs=1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "] " in line]
+    mistaken = [line for line in lines if "Refuser" in line]
+    assert "Refuser: failed: it cannot be built on this model: " in lines[0]
+    assert "needs a licence. It takes lr" in lines[0]
+    assert all("failed: it cannot be built" in line for line in mistaken)
+    assert lines.index(mistaken[1]) > lines.index(mistaken[0])
+
+
+def test_optimizers_are_tried_without_being_compared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"model": net, "data": (pair(300, 0), pair(200, 1)), "workers": 1, "device": "cpu"}
+    found = surefoot.try_out(**given, optimizers=["sgd(lr=0.1)", torch.optim.NAdam, Refuser])
+    assert list(found) == ["SGD(lr=0.1)", "NAdam", "Refuser"]
+    assert (found["SGD(lr=0.1)"], found["NAdam"]) == ("", "")
+    assert found["Refuser"].startswith("it cannot be built on this model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_verdict_and_the_table_name_all(study):
     assert "SGD" in study.verdict
     text = str(study.table())
@@ -113,6 +135,17 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ({"budget": "3 epochs"}, "epochs are given twice"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"seeds": 0}, "--seeds is 0"),
+        ({"seeds": [1, 2, 3, 4]}, "seeds is [1, 2, 3, 4]; give how many, a whole number, such as seeds=4"),
+        ({"epochs": "3"}, "epochs is '3'; give how many, a whole number, such as epochs=3"),
+        ({"trials": True}, "trials is True; give how many"),
+        ({"workers": 1.5}, "workers is 1.5; give how many"),
+        ({"budget": 20}, "budget is 20; say of what, as in budget='20min'"),
+        (
+            {"loss": "cross_entropy"},
+            "loss is 'cross_entropy'; give a function of outputs and targets, such as torch.nn",
+        ),
+        ({"better": "min"}, "better='min' is for a metric of yours, and the optimizers are judged by their accuracy"),
+        ({"better": "max", "metric": "loss"}, "judged by their loss, of which the smaller is better; give metric= too"),
         ({"task": net, "model": None, "data": None}, "is no task: it has no chance, data"),
     ],
 )
@@ -121,6 +154,21 @@ def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
         compared(tmp_path / "r.sqlite", **changes)
     assert words in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_path):
+    with pytest.raises(UsageError, match=r"a budget of 0.2 s is too small: to start and to time 3 optimizers"):
+        compared(tmp_path / "r.sqlite", budget="0.2 s", trials=None, epochs=None, seeds=None)
+
+
+def test_a_timedelta_is_a_budget(tmp_path):
+    study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
+    assert study.plan.seconds == 90
+
+
+def test_whole_numbers_of_any_kind_are_taken(tmp_path):
+    counts = {"seeds": np.int64(1), "epochs": np.int32(1), "trials": np.int64(0)}
+    assert len(compared(tmp_path / "r.sqlite", **counts, optimizers=["sgd"]).records) == 1
 
 
 SCRIPT = """
@@ -166,6 +214,25 @@ TASK_FILE = """
 
     task = surefoot.task(model=net, data=((x, x[:, :1]), (x, x[:, :1])), loss=squared_error, name="line")
 """
+
+
+CALLING = """
+
+    class Calling(torch.optim.SGD):
+        def step(self, closure=None):
+            closure()
+"""
+
+
+@pytest.mark.slow
+def test_optimizers_are_tried_on_a_task_in_a_file_by_the_command(tmp_path):
+    (tmp_path / "my.py").write_text(textwrap.dedent(TASK_FILE) + textwrap.dedent(CALLING))
+    command = [sys.executable, "-m", "surefoot.cli", "try", "my.py:task", "-o", "adam", "-o", "my.Calling"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    works, fails = ended.stdout.splitlines()
+    assert (ended.returncode, works) == (1, "Adam: works"), ended.stderr
+    assert fails.startswith("Calling: does not work: its step fails on this model: TypeError: 'NoneType'")
+    assert "without a closure" in fails
 
 
 @pytest.mark.slow

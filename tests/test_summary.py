@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from samples import article, diverged, study, trial, tuned
-from surefoot.analysis import plain, summarize, summarize_suite, table
-from surefoot.analysis.suite_table import profile_table, suite_notes, suite_table
+from surefoot.analysis import summarize, summarize_suite
+from surefoot.analysis.suite_summary import NoMean
 from surefoot.analysis.survival import kaplan_meier
-from surefoot.analysis.wording import duration, loss
 from surefoot.errors import UsageError
 from surefoot.report.suite_page import write_suite_page
 from surefoot.store.records import Metric
+from surefoot.words import as_json, notes, table, warnings
+from surefoot.words.numbers import LOSS, duration
+from surefoot.words.suite import profile_table, reason, suite_json, suite_notes, suite_table
 
 
 def learning(label, accuracies, seed=0, score=0.9, **protocol):
@@ -61,7 +63,7 @@ def test_epochs_and_seconds_tell_the_same_of_one_that_seldom_arrives():
         late = tuple(replace(epoch, seconds=(1 + 9 * (seed == 2)) * epoch.seconds) for epoch in one.epochs)
         records.append(replace(one, epochs=late))
     summary = summarize(records)
-    row = dict(zip(table(summary).header, table(summary).rows[1], strict=True))
+    row = dict(zip(table(summary).header, table(summary).texts[1], strict=True))
     assert (row["Epochs to 80 %"], row["Time to 80 %"]) == ("only 1 of 3", "only 1 of 3")
 
 
@@ -78,17 +80,17 @@ def test_a_choice_of_tuning_that_diverges_in_measuring_is_warned_of():
     lost = [diverged(r) if r.label == "Adam tuned" and r.purpose == "measure" else r for r in records]
     assert any(
         "Adam tuned: what was chosen on 1 seed of tuning diverged on 3 of 3 seeds of measuring." in warning
-        for warning in summarize(lost).warnings
+        for warning in warnings(summarize(lost))
     )
-    assert not any("diverged" in warning for warning in summarize(records).warnings)
+    assert not any("diverged" in warning for warning in warnings(summarize(records)))
 
 
 def test_a_class_without_a_convention_does_not_make_two():
     records = article()
     foreign = [replace(records[0], convention=""), *records[1:]]
-    assert not any("convention" in note for note in summarize(foreign).notes)
+    assert not any("convention" in note for note in notes(summarize(foreign)))
     mixed = [replace(records[0], convention="torch"), *records[1:]]
-    assert any("more than one convention" in note for note in summarize(mixed).notes)
+    assert any("more than one convention" in note for note in notes(summarize(mixed)))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_class_without_a_convention_does_not_make_two():
     [(0.0847, "0.08470"), (129.413, "129.4"), (64_400, "64,400"), (3.1e-5, "3.100e−05"), (0.0, "0.000")],
 )
 def test_losses_of_all_sizes_have_as_many_digits(value, text):
-    assert loss(value) == text
+    assert LOSS(value) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.034, "34 ms"), (0.0, "0.0 s"), (0.1, "0.1 s"), (134, "134 s")])
@@ -144,7 +146,11 @@ def test_comparisons_have_every_pair_and_groups_every_name():
     for row in summary.comparisons:
         if summary.verdict.best in (row.a, row.b):
             assert best[row.a if row.b == summary.verdict.best else row.b] == row.p
-    json.dumps(summary.to_json(), allow_nan=False)
+    json.dumps(as_json(summary), allow_nan=False)
+
+
+def together(studies):
+    return summarize_suite({name: summarize(records) for name, records in studies.items()})
 
 
 def three():
@@ -162,7 +168,7 @@ def three():
 
 
 def test_a_suite_has_algoperf_s_score_profiles_and_interquartile_means():
-    suite = summarize_suite(three())
+    suite = together(three())
     assert suite.targets == {"one": 0.8, "two": 0.8, "three": 0.8}
     assert suite.times == {"A": {"one": 2, "two": 2, "three": inf}, "B": {"one": 4, "two": 4, "three": 2}}
     assert suite.algoperf == pytest.approx({"A": 2 / 3, "B": (2 / 3 + 2 / 3 + 1) / 3})  # max(0, 4 - r) / 3
@@ -173,52 +179,53 @@ def test_a_suite_has_algoperf_s_score_profiles_and_interquartile_means():
     )
     assert suite.aggregates["A"].mean == pytest.approx(np.mean(runs[2:-2]))
     assert (suite.aggregates["A"].runs, suite.aggregates["A"].tasks) == (9, 3)
-    json.dumps(plain(suite), allow_nan=False)
+    json.dumps(suite_json(suite), allow_nan=False)
 
 
 def test_a_suite_of_too_little_says_less():
     records = three()
-    two = summarize_suite({name: records[name] for name in ("one", "two")})
+    two = together({name: records[name] for name in ("one", "two")})
     assert two.profiles is None
     assert two.algoperf == {"A": 1, "B": pytest.approx(2 / 3)}
-    few = summarize_suite({name: [r for r in found if r.seed < 2] for name, found in records.items()})
+    few = together({name: [r for r in found if r.seed < 2] for name, found in records.items()})
     assert few.aggregates == {}
-    assert few.without == dict.fromkeys("AB", "in one 2 of its 2 seeds finished, and it takes 3")
-    one = summarize_suite({"one": records["one"]})
-    assert one.without == dict.fromkeys("AB", "it takes 2 studies")
+    assert few.without == dict.fromkeys("AB", NoMean("one", 2, 2))
+    assert reason(few.without["A"]) == "in one 2 of its 2 seeds finished, and it takes 3"
+    one = together({"one": records["one"]})
+    assert one.without == dict.fromkeys("AB", NoMean())
     assert "No interquartile mean of any: it takes 2 studies." in list(suite_notes(one))
     with pytest.raises(UsageError, match="no optimizer"):
-        summarize_suite({"one": records["one"][:3], "two": records["two"][3:]})
+        together({"one": records["one"][:3], "two": records["two"][3:]})
     with pytest.raises(UsageError, match=r"\(none\)"):
-        summarize_suite({})
+        together({})
 
 
 def test_an_optimizer_that_diverged_leaves_the_others_their_interquartile_mean():
     """The review's case: one trial that diverged, and no mean for anybody, without a word."""
     records = three()
-    whole = summarize_suite(records)
+    whole = together(records)
     lost = {
         name: [replace(r, status="diverged", outcome=None) if r.label == "A" and name == "two" else r for r in found]
         for name, found in records.items()
     }
-    suite = summarize_suite(lost)
+    suite = together(lost)
     assert suite.aggregates.keys() == {"B"}
     assert suite.aggregates["B"] != whole.aggregates["B"], "in task two B is now the best"
-    assert suite.without == {"A": "in two 0 of its 3 seeds finished, and it takes 3"}
-    cells = {row[0]: row for row in suite_table(suite).rows}
+    assert suite.without == {"A": NoMean("two", 0, 3)}
+    cells = {row[0]: row for row in suite_table(suite).texts}
     place = suite_table(suite).header.index("Interquartile mean")
     assert cells["A"][place] == "–"
     middle = [(0.85 + 0.002 - 0.1) / 0.761, *(0.75 / 0.751, 0.76 / 0.761), 1, 1]  # of nine shares
     assert suite.aggregates["B"].mean == pytest.approx(np.mean(middle))
     assert cells["B"][place].startswith("0.997 [")
-    assert f"No interquartile mean of A: {suite.without['A']}." in list(suite_notes(suite))
+    assert "No interquartile mean of A: in two 0 of its 3 seeds finished, and it takes 3." in list(suite_notes(suite))
 
 
 def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):
-    suite = summarize_suite(three())
+    suite = together(three())
     table = profile_table(suite.profiles)
     assert table.header == ("Optimizer", "r = 1", "r = 1.5", "r = 2", "r = 3", "r = 4")
-    assert table.rows == (
+    assert table.texts == (
         ("A", "67 %", "67 %", "67 %", "67 %", "67 %"),
         ("B", "33 %", "33 %", "100 %", "100 %", "100 %"),
     )
@@ -226,7 +233,7 @@ def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):
     text = page.read_text(encoding="utf-8")
     for words in ("Performance profile", "<svg", 'href="three.html"', "Verdict on two.", "67 %", "Interquartile mean"):
         assert words in text
-    two = summarize_suite({name: three()[name] for name in ("one", "two")})
+    two = together({name: three()[name] for name in ("one", "two")})
     assert "Performance profile" not in write_suite_page(two, {}, tmp_path / "two.html").read_text(encoding="utf-8")
 
 

@@ -9,18 +9,19 @@ import pytest
 import torch
 
 from line_task import Line, line, trials
-from surefoot.comparison import training
-from surefoot.comparison.arm import parse_arms
+from surefoot.comparison import pilot_run
+from surefoot.comparison.arm import make_arm, parse_arms
 from surefoot.comparison.events import Diverged, EpochDone, Finished, Progress, Started
-from surefoot.comparison.protocol import Protocol
+from surefoot.comparison.pilot_run import Pilot
 from surefoot.comparison.rates import recording_steps
 from surefoot.comparison.training import Training
 from surefoot.comparison.trial import Trial
 from surefoot.datasets import Dataset
+from surefoot.store.protocol import Protocol
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
-from surefoot.torch import RuleOptimizer
+from surefoot.torch import Adam, RuleOptimizer
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +63,9 @@ def trial(text="adam", seed=0, **changes):
     return Trial("article", arm, seed, Protocol(**{**settings, **changes}))
 
 
-def run(planned, checkpoint=None):
+def run(planned, checkpoint=None, kind=Training):
     heard = []
-    Training(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
+    kind(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
     return [event for event in heard if not isinstance(event, Progress)]
 
 
@@ -138,12 +139,91 @@ def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_on
         original(self)
 
     monkeypatch.setattr(RuleOptimizer, "step", step)
-    monkeypatch.setattr(training, "PILOT_SECONDS", 0.05)
-    _, told = run(replace(trial(), purpose="pilot"))
+    monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 0.05)
+    _, told = run(replace(trial(), purpose="pilot"), kind=Pilot)
     assert not once
     assert told.setup < 0.4
     assert told.cold > 0.1
     assert 0 < told.saving < 0.4
+
+
+class Slow(Line):
+    """The line, whose metric and whose examples take their time; `took` counts what of it was waited for."""
+
+    def begin(self, model, batch):
+        loss, _ = self.measure(model, batch)
+
+        def metric():
+            clock.now += 100.0
+            return loss.detach()
+
+        return loss, metric
+
+
+class SlowRows(Arrays):
+    def to(self, _device):
+        return self
+
+    def batch(self, index):
+        clock.now += 1000.0
+        return super().to("cpu").batch(index)
+
+
+class clock:
+    """The test's own."""
+
+    now = 0.0
+
+
+def test_a_steps_time_is_that_of_both_passes_and_the_step(monkeypatch):
+    def step(self):
+        clock.now += 1.0
+        original(self)
+
+    original = RuleOptimizer.step
+    monkeypatch.setattr(RuleOptimizer, "step", step)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
+    data = line().data
+    slow = Slow(Splits(SlowRows(*data.train.arrays), data.validation, data.test))
+    (planned,) = trials("sgd", epochs=2)
+    heard = []
+    Training(planned, slow, heard.append).run(None)
+    assert heard[-1].outcome.step_seconds == 1.0
+    assert [event.epoch.seconds for event in heard if isinstance(event, EpochDone)] == [4.0, 8.0]
+    heard.clear()
+    monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 1.0)
+    Pilot(replace(planned, purpose="pilot"), slow, heard.append).run(None)
+    assert heard[-1].step == 1101.0, "a budget pays for all of it"
+
+
+def test_an_optimizer_that_keeps_an_average_is_evaluated_with_it():
+    make = make_arm(Adam, "torch", {"lr": 0.1, "ema": 0.9})
+    plain = make_arm(Adam, "torch", {"lr": 0.1})
+    planned = trials("sgd", epochs=3)[0]
+    heard = []
+    Training(replace(planned, arm=make), line(), heard.append).run(None)
+    done = [event.epoch for event in heard if isinstance(event, EpochDone)]
+
+    task, data = line(), line().data
+    model = task.make_model(0)
+    optimizer, average = plain.build(model.parameters()), model.weight.detach().clone()
+    for epoch, told in enumerate(done, 1):
+        order = torch.from_numpy(np.random.default_rng([0, epoch]).permutation(32))
+        for index in torch.split(order, 8):
+            optimizer.zero_grad()
+            task.measure(model, data.train.batch(index))[0].backward()
+            optimizer.step()
+            average += (1 - 0.9) * (model.weight.detach() - average)
+        averaged = task.make_model(0)
+        averaged.weight.data.copy_(average)
+        expected, walking = (
+            task.measure(one, data.validation.batch(slice(0, 16)))[0].item() for one in (averaged, model)
+        )
+        assert told.validation_loss == pytest.approx(expected, rel=1e-5)
+        assert abs(walking - expected) > 1e-3 * expected, "else the test shows nothing"
+    assert heard[-1].outcome.test_loss == pytest.approx(
+        task.measure(averaged, data.test.batch(slice(0, 16)))[0].item(), rel=1e-5
+    )
 
 
 def test_a_last_batch_of_one_image_counts_as_one():

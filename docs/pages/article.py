@@ -17,15 +17,17 @@ def write(data: Path, generated: Path) -> None:
     from surefoot.analysis import summarize
     from surefoot.report.export import write_figures
     from surefoot.store import Store
+    from surefoot.words import as_json
 
     with TemporaryDirectory() as folder:  # SQLite leaves files beside what it reads
         shutil.copy(data / STORE, folder)
         with Store(Path(folder) / STORE, readonly=True) as results:
             records = [record for record in results.records() if record.status == "finished"]
-    result = summarize(records).to_json()
+    summary = summarize(records)
+    result = as_json(summary)
     (generated / "article.md").write_text(_text(result), encoding="utf-8")
     (generated / "keras.md").write_text(_beside_keras(result, *stored(data, "keras")), encoding="utf-8")
-    write_figures(records, generated / "article", ["svg"])
+    write_figures(summary, generated / "article", ["svg"])
 
 
 def _text(result: dict) -> str:

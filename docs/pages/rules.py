@@ -5,10 +5,10 @@ from pathlib import Path
 from pages.markdown import fenced, html, table
 from pages.picture import draw
 from surefoot.compiler.emit import formula, mathml
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, resolve
+from surefoot.conventions import FRAMEWORKS, convention, resolve
 from surefoot.explain.differences import defaults, forms
 from surefoot.explain.explanation import STEPS, Explanation
-from surefoot.explain.family import KIN, tree
+from surefoot.explain.family import tree
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 
@@ -40,7 +40,7 @@ def pages() -> dict[str, str]:
 
 
 def _index() -> str:
-    lines = "\n".join(f"{branch}{KIN[name].title}: {KIN[name].adds}" for name, branch, _ in tree())
+    lines = "\n".join(f"{branch}{rule.title}: {rule.about.adds}" for rule, branch, _ in tree())
     names = "\n".join(RULES)
     return f"""# The rules
 
@@ -60,15 +60,15 @@ The same in a terminal: `surefoot explain`.
 
 def _page(name: str) -> str:
     found = Explanation(RULES[name], "torch", resolve(name, "torch", {}))
-    kin = found.kin
-    beyond = f" Beyond {KIN[kin.parent].title}, it {kin.adds}." if kin.parent else ""
+    rule, about = found.rule, found.rule.about
+    beyond = f" Beyond {rule.parent.title}, it {about.adds}." if rule.parent else ""
     parts = [
-        f"# {kin.title}\n\n{found.rule.doc}{beyond}\n\nSource: {found.rule.source}.",
+        f"# {rule.title}\n\n{rule.doc}{beyond}\n\nSource: {rule.source}.",
         f"## Formula\n\n{_formula(found)}",
         f"## Its numbers\n\n{_numbers(found)}",
         f"## What each framework means by it\n\n{_frameworks(name)}",
-        f"## When to use it\n\n{_claims(kin.use)}",
-        f"## When not\n\n{_claims(kin.avoid)}",
+        f"## When to use it\n\n{_claims(about.use)}",
+        f"## When not\n\n{_claims(about.avoid)}",
         f"## Cost\n\n{_cost(found)}",
         f"## A picture\n\n{_picture(found)}",
         f"## Code that runs\n\n{_code(name)}",
@@ -102,9 +102,9 @@ def _frameworks(name: str) -> str:
         for line in (*defaults(name), *forms(name))
     ]
     notes = [
-        f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {CONVENTIONS[name][f].note}."
+        f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {convention(name, f).note}."
         for f in FRAMEWORKS
-        if CONVENTIONS[name][f].note
+        if convention(name, f).note
     ]
     head = ("", *(SHOWN[f] for f in FRAMEWORKS))
     told = "Lines in bold differ. Choose another meaning with `convention=`; `surefoot explain {} --conventions` says "
@@ -136,7 +136,7 @@ def _cost(found: Explanation) -> str:
 def _picture(found: Explanation) -> str:
     surface = SURFACES[SURFACE]
     lr, path = found.walk(surface)
-    words = f"The path of {found.kin.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
+    words = f"The path of {found.rule.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
     return (
         html(f'<div class="picture">{draw(surface, path, words)}</div>')
         + f"\n\n{words}: the best rate of a grid{_changed(found)}. It starts at the ring and ends at the dot. "
@@ -152,7 +152,7 @@ def _changed(found: Explanation) -> str:
 
 def _playground(found: Explanation) -> str:
     """Return the address of the playground with this rule in it, beside the one that it builds on."""
-    race = ",".join(f"{name}~torch" for name in (found.kin.parent, found.rule.name) if name)
+    race = ",".join(f"{rule.name}~torch" for rule in (found.rule.parent, found.rule) if rule)
     return f"../../playground.html#surface={SURFACE}&amp;race={race}"
 
 

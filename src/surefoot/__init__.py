@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.comparison.executor import Engine
     from surefoot.comparison.opt import Opt, log, one_minus, uniform
-    from surefoot.study import Study, compare
+    from surefoot.study import Study, compare, try_out
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
 
 __version__ = "0.1.0"
 
-__all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "uniform"]
+__all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
 
 _ROOMS = (
     "analysis",
@@ -42,6 +42,7 @@ _DOORS = {
     "log": "surefoot.comparison.opt",
     "one_minus": "surefoot.comparison.opt",
     "task": "surefoot.tasks.custom",
+    "try_out": "surefoot.study",
     "uniform": "surefoot.comparison.opt",
 }
 """Where each public name of the package is."""

@@ -3,7 +3,9 @@
 "Adam(eps=1e-7)" is three different optimizers in torch, Keras and optax. A `Convention` says how one of them spells
 our hyperparameters (`names`), what they are if the user says nothing (`defaults`), and which form of the formula it
 computes (`switches`). `resolve` turns a name, a convention and the user's options into a complete set of values.
-A rule that a framework lacks is given the form that its family has there, and `call` is empty.
+A rule that a framework lacks is given the form that its family has there, and `call` is empty. A rule of which nothing
+stands here, such as one of the user's own, has its own names and defaults in every convention; only the learning rate
+is called as the framework calls it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any
 
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE
-from surefoot.rules import RULES
+from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rules import is_built_in, rule_of
 
 
 @dataclass(frozen=True)
@@ -279,29 +281,40 @@ CONVENTIONS: dict[str, dict[str, Convention]] = {
     "adabound": _ADABOUND,
     "amsbound": _ADABOUND,
 }
-"""`CONVENTIONS[rule][framework]`, for every rule and each of torch, keras, optax and paper."""
+"""`CONVENTIONS[rule][framework]`, for built-in rules and each of torch, keras, optax and paper."""
 
 FRAMEWORKS = ("torch", "keras", "optax", "paper")
 
 
-def convention(rule: str, framework: str) -> Convention:
-    """Return what `framework` means by `rule`.
+def convention(rule: Rule | str, framework: str) -> Convention:
+    """Return what `framework` means by a rule, which is given as itself or by the name of a built-in one.
 
     Raises:
         UsageError: no such rule, or no such framework.
     """
-    if rule not in CONVENTIONS:
-        raise unknown("optimizer", rule, CONVENTIONS)
     if framework not in FRAMEWORKS:
         raise unknown("convention", framework, FRAMEWORKS)
-    return CONVENTIONS[rule][framework]
+    own = rule_of(rule)
+    table = CONVENTIONS.get(own.name, {}) if is_built_in(own) else {}
+    return table.get(framework) or _as_it_is(own, framework)
 
 
-def resolve(rule: str, framework: str, given: Mapping[str, Any], *, idle: bool = False) -> dict[str, Any]:
+def _as_it_is(rule: Rule, framework: str) -> Convention:
+    """Return what any framework means by a rule of which it knows nothing."""
+    lr = {name: "learning_rate" if framework in ("keras", "optax") else name for name in rule.own & {"lr"}}
+    numbers = {name: float(value) for name, value in rule.defaults.items() if name in rule.own and _is_number(value)}
+    return Convention("", lr, numbers)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def resolve(rule: Rule | str, framework: str, given: Mapping[str, Any], *, idle: bool = False) -> dict[str, Any]:
     """Return a value for every hyperparameter of `rule`: the user's, else the convention's, else the rule's own.
 
     Args:
-        rule: the rule's name.
+        rule: a rule, or the name of a built-in one.
         framework: `torch`, `keras`, `optax` or `paper`.
         given: the user's options, in our spelling or the framework's.
         idle: take a switch that has nothing to act on, as is `nesterov` without momentum.
@@ -310,59 +323,60 @@ def resolve(rule: str, framework: str, given: Mapping[str, Any], *, idle: bool =
         UsageError: an unknown name (close matches are named), a value out of range, one hyperparameter given under
             two names, or none given for one that the framework requires.
     """
-    meaning, ours = convention(rule, framework), RULES[rule]
-    options = _translate(rule, meaning, given)
+    meaning, ours = convention(rule, framework), rule_of(rule)
+    options = _translate(ours, meaning, given)
     known = {**meaning.switches, **meaning.defaults, **options}
     missing = [name for name in required(rule, framework) if name not in known]
     if missing:
+        names = " or ".join(missing).replace("lr", "learning rate")
         raise UsageError(
-            f"{rule}: the {framework} convention has no default {' or '.join(missing).replace('lr', 'learning rate')}; "
-            f"give one: {rule}({', '.join(f'{name}=...' for name in missing)})."
+            f"{ours.name}: the {framework} convention has no default {names}; "
+            f"give one: {ours.name}({', '.join(f'{name}=...' for name in missing)})."
         )
     hyper = {name: value for name, value in known.items() if name in ours.defaults}
     ours.check(hyper)
     values = ours.complete(hyper)
-    meaning.check(rule, values)
+    meaning.check(ours.name, values)
     if values.get("nesterov") and not values["momentum"] and not idle:
-        raise UsageError(f"{rule}: nesterov=True needs momentum above 0; given momentum={values['momentum']!r}.")
+        raise UsageError(f"{ours.name}: nesterov=True needs momentum above 0; given momentum={values['momentum']!r}.")
     return values
 
 
-def shown(rule: str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def shown(rule: Rule | str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """As `resolve`, to show a convention and not to train: what it requires and nobody gave is the rule's own default.
 
     Raises:
         UsageError: as there, but for what is missing.
     """
-    meaning, ours = convention(rule, framework), RULES[rule]
-    own = {name: ours.defaults[name] for name in required(rule, framework)}
-    return resolve(rule, framework, {**own, **_translate(rule, meaning, given)})
+    meaning, ours = convention(rule, framework), rule_of(rule)
+    own = {name: ours.defaults[name] for name in required(ours, framework)}
+    return resolve(ours, framework, {**own, **_translate(ours, meaning, given)})
 
 
-def required(rule: str, framework: str) -> list[str]:
+def required(rule: Rule | str, framework: str) -> list[str]:
     """Return what the framework has a name for and no default.
 
     `eps` is not asked for: where a paper leaves it open it only guards a division, and the rule's own does.
     """
-    meaning, ours = convention(rule, framework), RULES[rule]
+    meaning, ours = convention(rule, framework), rule_of(rule)
     names = dict.fromkeys(["lr", *meaning.names])
     return [name for name in names if name in ours.defaults and name not in meaning.defaults and name != "eps"]
 
 
-def _translate(rule: str, meaning: Convention, given: Mapping[str, Any]) -> dict[str, Any]:
+def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the user's options under our names."""
     ours = {theirs: name for name, theirs in meaning.names.items()}
     options: dict[str, Any] = {}
     for name, value in given.items():
         own = ours.get(name, name)
-        if own not in RULES[rule].defaults or own in GIVEN_BY_MACHINE:
-            raise unknown(f"option of {rule}", name, _writable(rule, ours))
+        if own not in rule.defaults or own in GIVEN_BY_MACHINE:
+            raise unknown(f"option of {rule.name}", name, _writable(rule, ours))
         if own in options:
-            raise UsageError(f"{rule}: {own} is given twice, under two names; give it once.")
+            raise UsageError(f"{rule.name}: {own} is given twice, under two names; give it once.")
         options[own] = float(value) if type(value) is int and not HYPERPARAMETERS[own].switch else value
     return options
 
 
-def _writable(rule: str, ours: Mapping[str, str]) -> list[str]:
+def _writable(rule: Rule, ours: Mapping[str, str]) -> list[str]:
     """Return every option that a user can write, for messages: `betas[0]` cannot be."""
-    return [name for name in {*RULES[rule].defaults, *ours} if "[" not in name and name not in GIVEN_BY_MACHINE]
+    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in GIVEN_BY_MACHINE]

@@ -17,12 +17,10 @@ from surefoot.conventions import convention as find_convention
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule
-from surefoot.rules import RULES
+from surefoot.rules import RULES, is_built_in
 
 _TAKES_IDLE = ("keras", "optax")
 """The frameworks whose own optimizers take a switch that has nothing to act on."""
-
-_LR = {"torch": "lr", "keras": "learning_rate", "optax": "learning_rate"}
 
 
 def find(rule: Rule | str) -> Rule:
@@ -60,18 +58,28 @@ def reference(rule: Rule) -> str | None:
     """Return the text that `find` finds the rule by; None if it stands inside a function, where nobody finds it."""
     if is_built_in(rule):
         return rule.name
-    module = rule.function.__module__
-    return f"{module}:{rule.name}" if getattr(sys.modules.get(module), rule.name, None) is rule else None
+    module = home(rule)
+    return f"{module}:{rule.name}" if _standing(module, rule.name) is rule else None
 
 
-def is_built_in(rule: Rule) -> bool:
-    """Return whether the rule is one of Surefoot's own, which conventions speak of."""
-    return RULES.get(rule.name) is rule
+def home(rule: Rule) -> str:
+    """Return the module at whose top a rule stands under its name; that of its function if there is none.
+
+    A variant of a built-in rule stands in the user's module, and its function in ours.
+    """
+    own = rule.function.__module__
+    names = [own, *(name for name in sys.modules if name != "__main__"), "__main__"]
+    return next((name for name in names if _standing(name, rule.name) is rule), own)
+
+
+def _standing(module: str, name: str) -> Any:
+    """Return what stands under a name in a module, without running code of the module's."""
+    return getattr(sys.modules.get(module), "__dict__", {}).get(name)
 
 
 def names(rule: Rule, framework: str) -> dict[str, str]:
     """Return a framework's spelling of the rule's hyperparameters, by ours."""
-    return {**find_convention(rule.name, framework).names} if is_built_in(rule) else {"lr": _LR[framework]}
+    return {**find_convention(rule, framework).names}
 
 
 def values(rule: Rule, convention: str, given: Mapping[str, Any], *, at_home: str) -> dict[str, Any]:

@@ -1,20 +1,36 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `clip`, `where` and `total` from here and nothing from a framework, so the same text
-runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's symbols. No
-framework is imported: the argument's type tells which one is in use, and that one has been imported already by whoever
-made the array. On Python floats (values that depend only on hyperparameters and the step count) the arithmetic is
-float64.
+A rule imports `sqrt`, `maximum`, `clip`, `where`, `sign` and `total` from here and nothing from a framework, so the
+same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's symbols.
+No framework is imported: the argument's type tells which one is in use, and that one has been imported already by
+whoever made the array. On Python floats (values that depend only on hyperparameters and the step count) the arithmetic
+is float64.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 Array = Any
 """A Python float, a NumPy array, a tensor of torch or TensorFlow, a jax array or a symbol of the compiler."""
+
+_GRADIENT: ContextVar[Array] = ContextVar("gradient", default=0.0)
+"""What the rule that runs computes on: `where` between two numbers has no other array to take its precision from."""
+
+
+@contextmanager
+def precision_of(gradient: Array) -> Iterator[None]:
+    """Let `where` make numbers of the gradient's kind inside."""
+    before = _GRADIENT.set(gradient)
+    try:
+        yield
+    finally:
+        _GRADIENT.reset(before)
 
 
 def sqrt(x: Array) -> Array:
@@ -26,12 +42,14 @@ def sqrt(x: Array) -> Array:
 
 def maximum(a: Array, b: Array) -> Array:
     """Return the larger of two arrays, element by element; NaN wins."""
-    return _namespace(a, b).maximum(a, b)
+    larger = _namespace(a, b).maximum(a, b)
+    return float(larger) if _are_numbers(a, b) else larger
 
 
 def clip(x: Array, low: Array | None, high: Array | None) -> Array:
     """Return `x` moved into [low, high], element by element; None leaves that side open, NaN stays NaN."""
-    return _namespace(x, low, high).clip(x, low, high)
+    clipped = _namespace(x, low, high).clip(x, low, high)
+    return float(clipped) if _are_numbers(x, *(end for end in (low, high) if end is not None)) else clipped
 
 
 def expm1(x: Array) -> Array:
@@ -48,7 +66,20 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """Return `a` where the condition holds and `b` elsewhere: the `if` of a rule that looks at values."""
     if isinstance(condition, bool):
         return a if condition else b
-    return _namespace(condition, a, b).where(condition, a, b)
+    namespace, gradient = _namespace(condition, a, b), _GRADIENT.get()
+    if _are_numbers(a, b) and not _are_numbers(gradient) and not hasattr(condition, "__mathops__"):
+        a, b = namespace.full_like(gradient, a), namespace.full_like(gradient, b)
+    return namespace.where(condition, a, b)
+
+
+def sign(x: Array) -> Array:
+    """Return 1 above 0, -1 below, 0 at 0, element by element; NaN stays NaN."""
+    if _are_numbers(x):
+        return x if x != x else float((x > 0) - (x < 0))
+    namespace = _namespace(x)
+    if hasattr(x, "isnan"):  # torch's own makes 0 of NaN
+        return namespace.where(x.isnan(), x, x.sign())
+    return namespace.sign(x)
 
 
 def total(x: Array) -> Array:
@@ -65,6 +96,11 @@ def total(x: Array) -> Array:
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed = namespace.sum(x, dtype=namespace.float64)
     return summed.to(x.dtype) if hasattr(summed, "to") else x.dtype.type(summed)
+
+
+def _are_numbers(*values: Array) -> bool:
+    """Whether all of them are Python's own numbers, and so should the result be: NumPy's would widen float32."""
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _namespace(*arrays: Array) -> Any:
@@ -95,6 +131,12 @@ class _TensorFlow:
     def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
         x = x if low is None else self.maximum(x, low)
         return x if high is None else self._tensorflow.minimum(x, high)
+
+    def full_like(self, x: Array, value: float) -> Array:
+        return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.cast(value, x.dtype))
+
+    def sign(self, x: Array) -> Array:
+        return self.where(x != x, x, self._tensorflow.sign(x))
 
     def total(self, x: Array) -> Array:
         tf = self._tensorflow

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from surefoot.about import About
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.mathops import Array
+from surefoot.mathops import Array, precision_of
 
 AROUND: dict[str, Any] = {
     "weight_decay": 0.0,
@@ -105,6 +106,9 @@ class Rule:
         defaults: the hyperparameters that a user can set, those around every rule included, with their defaults.
         source: the paper or papers.
         doc: what the rule does, in a sentence.
+        family: the name that all rules with this formula and this state share: that of the first of them.
+        parent: the rule that it builds on, if any.
+        about: what else is said of it.
         pinned: hyperparameters that a variant fixes: they are what makes it this rule.
     """
 
@@ -115,12 +119,16 @@ class Rule:
     defaults: Mapping[str, Any]
     source: str
     doc: str
+    family: str
+    parent: Rule | None = None
+    about: About = field(default_factory=About)
     pinned: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, g: Array, state: Any, t: Array, **hyper: Any) -> Step:
         """Run the rule: `g` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
         values = self.complete(hyper)
-        return self.function(g, state, t, **{name: values[name] for name in self.own})
+        with precision_of(g):
+            return self.function(g, state, t, **{name: values[name] for name in self.own})
 
     def complete(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
         """Return a value for every hyperparameter: as given, as the variant fixes it, else the default."""
@@ -137,14 +145,52 @@ class Rule:
         return {slot.name: values.get(str(slot.start), slot.start) for slot in self.active(hyper)}
 
     @property
+    def title(self) -> str:
+        """How people write its name."""
+        return self.about.title or self.name
+
+    @property
+    def related(self) -> About:
+        """What is said of a relative of which nothing else is: its learning rate lies where this one's does."""
+        return About(lr=self.about.lr and self.about.lr.borrowed(self.title))
+
+    @property
     def positive(self) -> frozenset[str]:
         """The slots whose values are never negative."""
         return frozenset(slot.name for slot in self.slots if slot.positive)
 
-    def variant(self, name: str, doc: str, *, pin: Mapping[str, Any], source: str, **defaults: Any) -> Rule:
-        """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed."""
-        kept = {key: value for key, value in {**self.defaults, **defaults}.items() if key not in pin}
-        return replace(self, name=name, doc=doc, defaults=kept, source=source, pinned={**self.pinned, **pin})
+    def variant(
+        self,
+        name: str,
+        doc: str,
+        *,
+        pin: Mapping[str, Any],
+        source: str,
+        parent: Rule | None = None,
+        about: About | None = None,
+        **defaults: Any,
+    ) -> Rule:
+        """Return this rule under a name of its own, some hyperparameters fixed and some defaults changed.
+
+        Args:
+            name: of the new rule.
+            doc: what it does, in a sentence.
+            pin: the hyperparameters that it fixes, and their values.
+            source: the paper.
+            parent: the rule that it builds on, if not this one.
+            about: what else is said of it; `related`, by default.
+            defaults: new defaults.
+        """
+        return replace(
+            self,
+            name=name,
+            doc=doc,
+            defaults={key: value for key, value in {**self.defaults, **defaults}.items() if key not in pin},
+            source=source,
+            parent=parent or self,
+            about=about or self.related,
+            pinned={**self.pinned, **pin},
+        )
 
     def __repr__(self) -> str:
         return f"<Rule {self.name}: {self.doc}>"
@@ -165,12 +211,16 @@ class Rule:
         self(np.ones(1), SimpleNamespace(**state), 1, **hyper)
 
 
-def rule(*, source: str, slots: Iterable[str | Slot] = ()) -> Callable[[Callable[..., Step]], Rule]:
+def rule(
+    *, source: str, slots: Iterable[str | Slot] = (), parent: Rule | None = None, about: About | None = None
+) -> Callable[[Callable[..., Step]], Rule]:
     """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`.
 
     Args:
         source: the paper that the formula comes from.
         slots: the state arrays, each a name (starts at zero, always there) or a `Slot`.
+        parent: the rule that it builds on, if any.
+        about: what else is said of it; everything has a default.
 
     Raises:
         UsageError: a keyword of the function is not in `HYPERPARAMETERS`.
@@ -183,7 +233,8 @@ def rule(*, source: str, slots: Iterable[str | Slot] = ()) -> Callable[[Callable
                 raise UsageError(f"rule {name}: describe hyperparameter {keyword!r} in hyperparameters.py first.")
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
-        return Rule(name, function, frozenset(own), made, {**AROUND, **own}, source, doc)
+        said = about or About()
+        return Rule(name, function, frozenset(own), made, {**AROUND, **own}, source, doc, name, parent, said)
 
     return decorate
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from html import escape
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis import Summary, Table, summarize, table
+from surefoot.analysis import Summary, summarize
 from surefoot.comparison.arm import Arm
 from surefoot.comparison.executor import Engine
 from surefoot.comparison.opt import arms_of
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.planning import Options, ask
+from surefoot.comparison.tried import try_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.progress import progress
 from surefoot.report import write_report
 from surefoot.store import Record, Store
 from surefoot.store.records import Better
 from surefoot.tasks import Task
+from surefoot.words import Table, notes, table, verdict_text, warnings
 
 STORE = Path("surefoot-results/results.sqlite")
 OPTIMIZERS = ("momentum", "adam", "adabound")
@@ -36,12 +40,14 @@ def compare(
     loss: Callable[[Any, Any], Any] | None = None,
     metric: Callable[[Any, Any], Any] | str | None = None,
     better: Better | None = None,
-    budget: str | None = None,
+    budget: str | timedelta | None = None,
     epochs: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
     batch_size: int | None = None,
     schedule: str | None = None,
+    dataset: str | None = None,
+    train_size: int | None = None,
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
@@ -65,12 +71,15 @@ def compare(
         loss: of outputs and targets; cross-entropy by default.
         metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
         better: "max" or "min", for a metric of yours.
-        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs". Minutes are kept within a few per cent.
+        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs", or a `timedelta`. Minutes are kept within
+            a few per cent.
         epochs: passes over the training data in a trial.
         trials: configurations that tune each optimizer, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many measure each optimizer.
         batch_size: examples in a training step.
         schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".
+        dataset: another data set for a built-in study: "mnist", "kmnist" or "fashion-mnist".
+        train_size: training images of a built-in study, validation included.
         name: of the task.
         workers: trials at a time; as many as cores by default.
         device: "auto", "cpu", "cuda" or "mps".
@@ -88,18 +97,18 @@ def compare(
         >>> print(study.table())
         >>> optimizer = study.best().build(model.parameters())
     """
+    counts = _whole(epochs=epochs, trials=trials, seeds=seeds, batch_size=batch_size, workers=workers)
+    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
     request = ask(
-        _task(task, model, data, loss=loss, metric=metric, better=better, name=name, batch_size=batch_size),
+        _task(task, batch_size=counts["batch_size"], **parts),
         Options(
             optimizers=arms_of(optimizers),
             only=True,
-            epochs=epochs,
-            trials=trials,
-            seeds=seeds,
-            batch_size=batch_size,
-            budget=budget,
+            **counts,
+            budget=_budget(budget),
             schedule=schedule,
-            workers=workers,
+            dataset=dataset,
+            train_size=train_size,
             device=device,
             engine=engine or Engine(),
         ),
@@ -109,23 +118,100 @@ def compare(
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo, Path(logdir) if logdir else None) as observe:
             records = planned.run(results, observe)
-        design = results.design(planned.design.hash) if planned.design else None
+        design = results.design(planned.design.hash) or planned.design
     _check_any(records)
     return Study(replace(planned, design=design), tuple(records), Path(store))
 
 
-def _task(task: str | Task | None, model: Any, data: Any, **parts: Any) -> str | Task:
+def try_out(
+    task: str | Task | None = None,
+    *,
+    model: Callable[[], Any] | None = None,
+    data: Any = None,
+    optimizers: Sequence[Any] | None = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    metric: Callable[[Any, Any], Any] | str | None = None,
+    better: Better | None = None,
+    batch_size: int | None = None,
+    schedule: str | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    engine: Engine | None = None,
+) -> dict[str, str]:
+    """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
+
+    `compare` does the same before its first trial, and does not begin the trials of an optimizer that fails.
+
+    Args:
+        task: as in `compare`, and so is all that follows.
+        model: makes the model.
+        data: `(train, test)` or `(train, validation, test)`.
+        optimizers: names, texts, classes and `surefoot.Opt`; the study's own by default.
+        loss: of outputs and targets.
+        metric: what they are judged by.
+        better: "max" or "min", for a metric of yours.
+        batch_size: examples in a training step.
+        schedule: of every learning rate.
+        workers: optimizers at a time.
+        device: "auto", "cpu", "cuda" or "mps".
+        engine: where they are tried.
+
+    Returns:
+        what is wrong with each optimizer and what to do, by its name; an empty text where it works.
+
+    Raises:
+        UsageError: something that cannot be compared at all, whatever the optimizer.
+    """
+    counts = _whole(batch_size=batch_size, workers=workers)
+    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": None}
+    request = ask(
+        _task(task, batch_size=counts["batch_size"], **parts),
+        Options(
+            optimizers=tuple(_texts_and_arms(optimizers or ())),
+            only=bool(optimizers),
+            **counts,
+            schedule=schedule,
+            device=device,
+            engine=engine or Engine(),
+        ),
+    )
+    return try_arms(request.task, request.arms, request.protocol, request.workers, request.engine)
+
+
+def _whole(**counts: Any) -> dict[str, Any]:
+    """Return the counts as Python's own numbers; `UsageError` for what is no whole number, such as a list of seeds."""
+    for name, value in counts.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
+            raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
+    return {name: value if value is None else int(value) for name, value in counts.items()}
+
+
+def _budget(given: str | timedelta | None) -> str | None:
+    if isinstance(given, timedelta):
+        return f"{given.total_seconds()} s"
+    if given is None or isinstance(given, str):
+        return given
+    raise UsageError(f"budget is {given!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'.")
+
+
+def _texts_and_arms(optimizers: Sequence[Any]) -> Iterator[str | Arm]:
+    """Give texts as they are, to be read as the study reads its own, and the arms of all else."""
+    for one in optimizers:
+        yield from [one] if isinstance(one, str) else arms_of([one])
+
+
+def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> str | Task:
     if task is not None:
-        given = [name for name, value in {"model": model, "data": data, **parts}.items() if value]
-        given = [name for name in given if name != "batch_size"]
+        given = [part for part, value in parts.items() if value is not None]
         if given:
             raise UsageError(f"a task and {', '.join(given)} are given; a task brings its own: give one or the other.")
         return task
-    if model is None or data is None:
+    if parts["model"] is None or parts["data"] is None:
         raise UsageError("nothing to train is given; give model= and data=, or a task.")
     from surefoot.tasks.custom import task as make_task  # imports torch
 
-    return make_task(model=model, data=data, **parts)
+    return make_task(**{**parts, "name": parts["name"] or ""}, batch_size=batch_size)
 
 
 def _check_any(records: Sequence[Record]) -> None:
@@ -152,12 +238,12 @@ class Study:
     @cached_property
     def summary(self) -> Summary:
         """All numbers: a row for each optimizer, every pair, the verdict, the tuning."""
-        return summarize(self.records)
+        return summarize(self.records, self.plan.design)
 
     @property
     def verdict(self) -> str:
         """What the seeds allow to say, in a few sentences; ties are called ties."""
-        return self.summary.verdict.text
+        return verdict_text(self.summary)
 
     def table(self) -> Table:
         """The result table, a row for each optimizer; print it."""
@@ -169,13 +255,13 @@ class Study:
     def _repr_html_(self) -> str:
         """The verdict, the result table and what there is to note, for notebooks."""
         verdict, *remarks = (
-            f"<p>{escape(text)}</p>" for text in (self.verdict, *self.summary.warnings, *self.summary.notes)
+            f"<p>{escape(text)}</p>" for text in (self.verdict, *warnings(self.summary), *notes(self.summary))
         )
         return f"<h4>{escape(self.plan.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write the report, one page that needs no network, and return its path."""
-        return write_report(self.records, Path(path), design=self.plan.design)
+        return write_report(self.summary, Path(path))
 
     def best(self) -> Best:
         """Return the optimizer with the best mean on the test data; `verdict` tells what it is tied with.

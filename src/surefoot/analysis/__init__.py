@@ -1,4 +1,4 @@
-"""Numbers to claims: rows with intervals, a target that discriminates, a verdict with ties. No framework, no files."""
+"""Numbers to claims: rows with intervals, a target that discriminates, a verdict with ties. No sentences, no files."""
 
 from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.intervals import Interval
@@ -8,10 +8,8 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.seed_profiles import SeedProfiles
 from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
 from surefoot.analysis.summary import Row, Summary, summarize
-from surefoot.analysis.table import Table, pair_table, table, tuning_table
 from surefoot.analysis.target import Arrivals, Reach
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.tuning_words import tuning_warnings
 from surefoot.analysis.verdict import Pair, Verdict
 
 __all__ = [
@@ -26,16 +24,11 @@ __all__ = [
     "SeedProfiles",
     "SuiteSummary",
     "Summary",
-    "Table",
     "TuningRow",
     "Verdict",
     "group",
-    "pair_table",
     "plain",
     "summarize",
     "summarize_suite",
-    "table",
-    "tuning_table",
-    "tuning_warnings",
     "tunings",
 ]

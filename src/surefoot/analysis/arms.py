@@ -6,16 +6,13 @@ two settings, one seed twice, or trials of two protocols.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 
 from surefoot.errors import UsageError
 from surefoot.store.records import Record, Status
-
-TUNED = " tuned"
-"""The end of a tuned optimizer's name; what stands before it is the name of the same optimizer with its defaults."""
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
@@ -29,6 +26,11 @@ class Arm:
 
     label: str
     trials: tuple[Record, ...]
+
+    @property
+    def tuned_from(self) -> str:
+        """The label of the optimizer that was tuned into this one; empty for one as it was given."""
+        return self.trials[0].part.tuned_from if self.trials else ""
 
     @cached_property
     def finished(self) -> tuple[Record, ...]:
@@ -76,10 +78,10 @@ def measured(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.purpose == "measure"]
 
 
-def defaults_of(label: str, labels: Collection[str]) -> str | None:
-    """The name of the same optimizer untuned, if it is one of the labels."""
-    name = label.removesuffix(TUNED)
-    return name if name != label and name in labels else None
+def tuned_from(arms: Sequence[Arm]) -> dict[str, str]:
+    """For each tuned arm the label of the one that it was tuned from, where that is one of the arms."""
+    labels = {arm.label for arm in arms}
+    return {arm.label: arm.tuned_from for arm in arms if arm.tuned_from and arm.tuned_from in labels}
 
 
 def _arm(label: str, trials: list[Record]) -> Arm:

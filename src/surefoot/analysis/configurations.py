@@ -1,33 +1,33 @@
-"""The configurations of a search: what was tried, how each ended, and which hyperparameters were searched.
-
-What differs between the trials, or from the defaults, was searched; the records say no more, and need not.
-"""
+"""The configurations of a search: what was tried, how each ended, and in which ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from numbers import Real
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
+from surefoot.store.design import Search
+from surefoot.store.ranges import OneMinus, Uniform
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]
-SHARES = frozenset({"alpha", "beta1", "beta2", "momentum", "rho"})
-"""Shares that are kept each step: of these, what is not kept spans decades."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One configuration: the searched values, mean validation metric over its `seeds` (None unless all finished)."""
+    """One configuration: the searched values, mean validation metric over its `seeds` (None unless all finished).
+
+    One of the best few was run `again` on more seeds.
+    """
 
     values: Mapping[str, float]
     metric: float | None
     status: Status
     chosen: bool
     seeds: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,25 @@ class Searched:
     chosen: float | None
 
 
-def searched_names(hypers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What differs between the trials, or from the defaults: the learning rate first."""
-    numeric = [name for name, value in hypers[0].items() if isinstance(value, Real) and not isinstance(value, bool)]
-    differs = [name for name in numeric if len({hyper.get(name) for hyper in hypers}) > 1]
-    return sorted(differs, key=lambda name: name != "lr")
-
-
-def configurations(trials: Sequence[Record], names: Sequence[str], chosen: Mapping[str, Any]) -> tuple[Tried, ...]:
-    """The configurations of these trials by the hyperparameters of these names; `chosen` are those that were chosen."""
-    by_config: dict[tuple[Any, ...], list[Record]] = {}
+def configurations(trials: Sequence[Record], chosen: Mapping[str, float]) -> tuple[Tried, ...]:
+    """The configurations of these trials, in the order in which they were planned; `chosen` is the one that won."""
+    by_config: dict[tuple[tuple[str, float], ...], list[Record]] = {}
     for trial in trials:
-        by_config.setdefault(tuple(trial.hyper[name] for name in names), []).append(trial)
-    pick = tuple(chosen.get(name) for name in names)
+        by_config.setdefault(tuple(trial.part.configuration.items()), []).append(trial)
     return tuple(
-        Tried(dict(zip(names, values, strict=True)), *_result(found), values == pick, _seeds(found))
+        Tried(dict(values), *_result(found), dict(values) == chosen, _seeds(found), _again(found))
         for values, found in by_config.items()
     )
 
 
 def finalists(tried: Sequence[Tried]) -> tuple[Tried, ...]:
-    """Those that were run again on more seeds than all were; none if all had the same."""
-    fewest = min((len(one.seeds) for one in tried), default=0)
-    return tuple(one for one in tried if len(one.seeds) > fewest)
+    """Those that were run again on more seeds; none if all were."""
+    last = tuple(one for one in tried if one.again)
+    return last if len(last) < len(tried) else ()
+
+
+def _again(trials: Sequence[Record]) -> tuple[int, ...]:
+    return _seeds([trial for trial in trials if trial.part.role == "final"])
 
 
 def _seeds(trials: Sequence[Record]) -> tuple[int, ...]:
@@ -80,10 +76,13 @@ def _result(trials: Sequence[Record]) -> tuple[float | None, Status]:
     return (fmean(values), "finished") if all(map(isfinite, values)) else (None, "diverged")
 
 
-def searched(name: str, tried: Sequence[Tried], chosen: Mapping[str, Any]) -> Searched:
-    """The range of one hyperparameter over what was tried, and what was chosen."""
+def searched(search: Search | None, tried: Sequence[Tried], chosen: Mapping[str, float]) -> tuple[Searched, ...]:
+    """The range that was tried of each hyperparameter of a search, and what was chosen."""
+    return tuple(_searched(name, search, tried, chosen) for name in tried[0].values) if tried else ()
+
+
+def _searched(name: str, search: Search | None, tried: Sequence[Tried], chosen: Mapping[str, float]) -> Searched:
     values = [one.values[name] for one in tried]
-    low, high = min(values), max(values)
-    spans = (low > 0 and name not in SHARES) or (high < 1 and name in SHARES)
-    scale: Spacing = ("log of 1 - x" if name in SHARES else "log") if spans else "linear"
-    return Searched(name, low, high, scale, chosen.get(name))
+    kind = search.ranges.get(name) if search else None
+    scale: Spacing = "linear" if isinstance(kind, Uniform) else "log of 1 - x" if isinstance(kind, OneMinus) else "log"
+    return Searched(name, min(values), max(values), scale, chosen.get(name))

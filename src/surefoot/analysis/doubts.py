@@ -1,63 +1,97 @@
-"""The warnings of a study: what a careful reader would ask before believing its ranking.
+"""Reasons to doubt a ranking: what a careful reader would ask before believing it; `words.warnings` writes them.
 
-An optimizer that lost to one that it contains was not tuned well, one whose chosen configuration diverges was tuned on
-too few seeds, and one of which no configuration beat guessing was not compared at all. Where a task does not tell what
-guessing gives, nothing is compared with it.
+An optimizer that lost to one that it contains was not tuned well (`inclusion`), one whose chosen configuration diverges
+was tuned on too few seeds, and one of which no configuration beat guessing was not compared at all. Where a task does
+not tell what guessing gives, nothing is compared with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import nan
+from dataclasses import dataclass
+from math import isfinite, nan, sqrt
 from typing import Any
 
 from surefoot.analysis.arms import Arm
-from surefoot.analysis.inclusion import guessing_margin, inclusion_warnings, no_progress_warning
+from surefoot.analysis.checks import count, share
+from surefoot.analysis.inclusion import Beaten, beaten
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import TuningRow
-from surefoot.analysis.wording import seeds
 
 
-def warnings(
+@dataclass(frozen=True)
+class Unstable:
+    """What tuning chose on `tuning_seeds` diverged on `diverged` of `judged` measuring seeds."""
+
+    label: str
+    tuning_seeds: int
+    diverged: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class NoProgress:
+    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach."""
+
+    label: str
+    best: float | None
+    chance: float
+    luck: float
+
+
+Doubt = Beaten | Unstable | NoProgress
+
+
+def doubts(
     arms: Sequence[Arm], tuning: Sequence[TuningRow], protocol: Mapping[str, Any], scale: Scale
-) -> tuple[str, ...]:
-    """A sentence for each reason to doubt the ranking of these arms, of which some were tuned as `tuning` tells."""
+) -> tuple[Doubt, ...]:
+    """Every reason to doubt the ranking of these arms, of which some were tuned as `tuning` tells."""
     tuned = {row.label for row in tuning}
-    sure = (*inclusion_warnings([arm for arm in arms if arm.label in tuned]), *_unstable(arms, tuning))
+    sure: tuple[Doubt, ...] = (*beaten([arm for arm in arms if arm.label in tuned]), *_unstable(arms, tuning))
     chance = protocol.get("chance")
     return sure if chance is None else (*sure, *_at_chance(arms, tuning, float(chance), protocol, scale))
 
 
-def _unstable(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> Iterator[str]:
-    """A warning for each configuration that did best in tuning and then diverged."""
+def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale, size: Any = None) -> list[NoProgress]:
+    """A doubt when no configuration of an optimizer beat guessing; none when one did.
+
+    Args:
+        label: the optimizer's name.
+        values: the best figure of each configuration that was tried; not finite where it diverged.
+        chance: what guessing gets (the share of the largest class), or the initial loss.
+        scale: of the metric.
+        size: examples of which a share was taken, where that is known: then luck must be beaten too.
+    """
+    known = [value for value in values if isfinite(value)]
+    best = scale.best(known) if known else None
+    margin = guessing_margin(chance, size) if scale.metric.share and 0 < chance < 1 and isinstance(size, int) else 0.0
+    luck = chance + scale.gain(margin)
+    beat = best is not None and scale.gain(best) > scale.gain(luck)
+    return [] if beat else [NoProgress(label, best, chance, luck)]
+
+
+def guessing_margin(chance: float, size: int) -> float:
+    """How far above `chance` luck alone can lift an accuracy on `size` examples: three standard deviations."""
+    return 3 * sqrt(share(chance, "chance") * (1 - chance) / count(size, "size"))
+
+
+def _unstable(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> Iterator[Unstable]:
     searches = {row.label: row for row in tuning}
     for arm in arms:
         if arm.label in searches and arm.diverged:
-            yield (
-                f"{arm.label}: what was chosen on {seeds(len(searches[arm.label].seeds))} of tuning diverged on "
-                f"{len(arm.diverged)} of {seeds(len(arm.judged))} of measuring. A lower learning rate may be safer."
-            )
+            yield Unstable(arm.label, len(searches[arm.label].seeds), len(arm.diverged), len(arm.judged))
 
 
 def _at_chance(
     arms: Sequence[Arm], tuning: Sequence[TuningRow], chance: float, protocol: Mapping[str, Any], scale: Scale
-) -> Iterator[str]:
-    """A warning for each optimizer that learned nothing: the tuned by validation, the others by their test metric."""
-    tuned = {row.label for row in tuning}
+) -> Iterator[NoProgress]:
+    """The optimizers that learned nothing: the tuned by validation, the others by their test metric."""
     for row in tuning:
         ended = [one for one in row.tried if one.status in ("finished", "diverged")]
-        tried = [nan if one.metric is None else one.metric for one in ended]
-        yield from _warning(row.label, tried, chance, protocol.get("validation_size"), scale)
+        if ended:
+            tried = [nan if one.metric is None else one.metric for one in ended]
+            yield from no_progress(row.label, tried, chance, scale, protocol.get("validation_size"))
+    tuned = {row.label for row in tuning}
     for arm in arms:
-        if arm.label not in tuned:
-            measured = [*arm.metrics().values(), *(nan for _ in arm.diverged)]
-            yield from _warning(arm.label, measured, chance, protocol.get("test_size"), scale)
-
-
-def _warning(label: str, values: Sequence[float], chance: float, size: Any, scale: Scale) -> Iterable[str]:
-    if not values:
-        return ()
-    known = scale.metric.share and 0 < chance < 1 and isinstance(size, int)
-    margin = guessing_margin(chance, size) if known else 0.0
-    said = no_progress_warning(label, values, chance, higher=scale.sign > 0, margin=margin, write=scale.value)
-    return [said] if said else []
+        if arm.label not in tuned and arm.judged:
+            yield from no_progress(arm.label, arm.results().values(), chance, scale, protocol.get("test_size"))

@@ -8,18 +8,19 @@ setting that has no tuned counterpart is as its user wants it: it is compared wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
-
-from surefoot.analysis.arms import defaults_of
 
 Family = Literal["all", "tuned", "untuned", "gain"]
 
 
-def families(labels: Sequence[str]) -> dict[Family, list[tuple[str, str]]]:
-    """The pairs that are tested, by family: all of them where nothing is tuned; no pair is in two families."""
-    own = {label: name for label in labels if (name := defaults_of(label, labels))}
+def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
+    """The pairs that are tested, by family: all of them where nothing is tuned; no pair is in two families.
+
+    `own` has for each tuned label the untuned one of the same optimizer.
+    """
+    own = {tuned: untuned for tuned, untuned in own.items() if {tuned, untuned} <= set(labels)}
     if not own:
         return {"all": list(combinations(labels, 2))}
     final = list(combinations([label for label in labels if label not in own.values()], 2))

@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import median, stdev
 from typing import Any
 
-from surefoot.analysis.arms import Arm, defaults_of, group
+from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.power import promised
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.store.records import Metric, Record
@@ -94,8 +94,7 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
     `metric`.
     """
     arms = group(records)
-    labels = [arm.label for arm in arms]
-    tuned = _spreads([arm for arm in arms if defaults_of(arm.label, labels)])
+    tuned = _spreads([arm for arm in arms if arm.tuned_from])
     found = tuned or _spreads(arms)
     middle = median(found) if found else 0.0
     if middle > 0:

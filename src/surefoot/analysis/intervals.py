@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isfinite, isnan, nan, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
@@ -21,7 +21,11 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its t interval, 95 % unless told; one seed gives none: `low` and `high` are None."""
+    """A mean over `n` seeds and its t interval, 95 % unless told.
+
+    `low` and `high` are None where there is none: with one seed, and where a value is not finite. The mean of these is
+    not a number.
+    """
 
     mean: float
     low: float | None
@@ -48,9 +52,9 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None
     """
     if not values:
         return None
-    mean = fmean(values)
-    if len(values) == 1:
-        return Interval(mean, None, None, 1)
+    mean = fmean(values) if all(map(isfinite, values)) else nan
+    if len(values) == 1 or isnan(mean):
+        return Interval(mean, None, None, len(values))
     half = _t_quantile(len(values), level) * stdev(values) / sqrt(len(values))
     return Interval(mean, mean - half, mean + half, len(values))
 

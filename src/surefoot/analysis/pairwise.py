@@ -58,7 +58,11 @@ class Comparison:
 
 
 def compare_all(
-    scores: Mapping[str, Scores], resolution: float = 0.0, *, higher: bool = True
+    scores: Mapping[str, Scores],
+    resolution: float = 0.0,
+    *,
+    higher: bool = True,
+    tuned_from: Mapping[str, str] | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
 
@@ -66,11 +70,11 @@ def compare_all(
         scores: for each optimizer its score by seed, not a number where it diverged.
         resolution: the smallest step that a score can take (see `intervals.paired_difference`).
         higher: whether higher scores are better; it decides who wins, the differences keep their sign.
+        tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
     """
     study = _Study(scores, counted(scores, higher=higher), resolution, higher)
-    return tuple(
-        row for family, pairs in families(list(scores)).items() for row in _compare_family(study, family, pairs)
-    )
+    every = families(list(scores), tuned_from or {})
+    return tuple(row for family, pairs in every.items() for row in _compare_family(study, family, pairs))
 
 
 def tie_groups(

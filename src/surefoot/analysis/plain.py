@@ -10,6 +10,8 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
+from surefoot.store.records import Metric
+
 
 def plain(value: Any) -> Any:
     """The value as dicts, lists, strings, numbers, booleans and None; anything unknown as its text."""
@@ -17,6 +19,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return float(value) if isfinite(value) else None
+    if isinstance(value, Metric):
+        return value.to_json()
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -1,17 +1,15 @@
-"""The scale of a metric: how its values are written, which way is better, and what a value cannot resolve.
+"""The scale of a metric: which way is better, what a score can be, and what it cannot resolve.
 
 A study is judged by accuracy, a loss or anything else. What depends on that is asked of this one object, made from the
-trials' `Metric`, so that no other file knows per cent or "higher is better". A share is written in per cent and its
-differences in percentage points; any other metric in significant digits, its differences in its own unit.
+trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.scale`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from surefoot.analysis.intervals import Interval
-from surefoot.analysis.wording import percent, points, signed_points, significant
 from surefoot.store.records import Metric, Record
 
 ACCURACY = Metric()
@@ -30,7 +28,7 @@ class Scale:
     @property
     def name(self) -> str:
         """The metric's name, such as "accuracy"."""
-        return self.metric.name
+        return self.metric.title
 
     @property
     def sign(self) -> int:
@@ -41,36 +39,6 @@ class Scale:
     def resolution(self) -> float:
         """The smallest step of a test score: one example of a share; 0 where a score can take any value."""
         return 1 / self.test_size if self.metric.share else 0.0
-
-    @property
-    def superlative(self) -> str:
-        """What the best score is: "highest" or "lowest"."""
-        return "highest" if self.sign > 0 else "lowest"
-
-    @property
-    def unit(self) -> str:
-        """The unit of a difference: "pp" for a share, else none."""
-        return "pp" if self.metric.share else ""
-
-    def value(self, score: float) -> str:
-        """A score: "98.02 %", or "0.012346"."""
-        return percent(score) if self.metric.share else significant(score, 5)
-
-    def size(self, difference: float) -> str:
-        """The size of a difference: "0.07 pp", or "0.0123"."""
-        return points(difference) if self.metric.share else significant(difference)
-
-    def signed(self, difference: float) -> str:
-        """A difference with its sign, in the metric's own direction: "+0.07 pp", or "−0.0123"."""
-        return signed_points(difference) if self.metric.share else significant(difference, plus=True)
-
-    def bare(self, difference: float) -> str:
-        """A difference without unit, as in the bounds of an interval."""
-        return self.size(difference).removesuffix(" pp")
-
-    def target(self, score: float) -> str:
-        """A target, as short as it is: "98.5 %", or "0.05"."""
-        return f"{100 * score:g} %" if self.metric.share else f"{score:g}"
 
     def possible(self, interval: Interval | None) -> Interval | None:
         """The interval of a score within what the metric can be: a share is never below 0 or above 1."""
@@ -89,10 +57,6 @@ class Scale:
     def gain(self, score: float) -> float:
         """The score, or a difference of scores, turned so that more is better."""
         return self.sign * score
-
-    def meets(self, target: float) -> Callable[[float], bool]:
-        """Tell of a score whether it is at the target or better."""
-        return lambda score: self.gain(score) >= self.gain(target)
 
 
 def scale_of(record: Record) -> Scale:

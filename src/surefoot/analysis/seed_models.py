@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.arms import TUNED, Arm
+from surefoot.analysis.arms import Arm
 from surefoot.errors import UsageError
+from surefoot.store.design import Part
 from surefoot.store.records import Outcome, Record
 
 Scores = NDArray[np.float64]
@@ -106,14 +107,15 @@ def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
     """
     rows = scores.tolist()
     half = len(rows) // 2 if tuned else len(rows)
-    names = [f"arm {i % half}{TUNED if i >= half else ''}" for i in range(len(rows))]
+    names = [f"arm {i}" for i in range(len(rows))]
+    parts = [Part("measured", names[i - half]) if i >= half else Part() for i in range(len(rows))]
     return [
-        Arm(name, tuple(_trial(name, seed, score) for seed, score in enumerate(row)))
-        for name, row in zip(names, rows, strict=True)
+        Arm(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
+        for name, part, row in zip(names, parts, rows, strict=True)
     ]
 
 
-def _trial(name: str, seed: int, score: float) -> Record:
+def _trial(name: str, seed: int, score: float, part: Part) -> Record:
     measured = Outcome(
         test_loss=0.0,
         test_metric=score,
@@ -123,7 +125,8 @@ def _trial(name: str, seed: int, score: float) -> Record:
         optimizer_bytes=0,
         parameters=0,
     )
-    return Record(f"{name}-{seed}", "calibration", name, name, "", {}, seed, {}, status="finished", outcome=measured)
+    key = f"{name}-{seed}"
+    return Record(key, "calibration", name, name, "", {}, seed, {}, status="finished", part=part, outcome=measured)
 
 
 NORMAL = simulated("normal", normal)

@@ -11,20 +11,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from statistics import fmean, median
-from typing import Any
 
-from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.arms import Arm, tuned_from
 from surefoot.analysis.interquartile import FEWEST_TASKS, Aggregate, aggregate
-from surefoot.analysis.plain import plain
-from surefoot.analysis.scale import Scale, scale_of
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
+from surefoot.analysis.summary import Summary
 from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
-from surefoot.analysis.wording import seeds
 from surefoot.errors import UsageError
-from surefoot.store.records import Record
 
 FEWEST_SEEDS = 3
 """Seeds on each task from which an interquartile mean has an interval."""
+
+
+@dataclass(frozen=True)
+class NoMean:
+    """Why an optimizer has no interquartile mean: too few studies, or one in which nobody advanced or too few finished.
+
+    `study` is None for too few studies, `trials` is 0 where nobody got further than the start of that study.
+    """
+
+    study: str | None = None
+    finished: int = 0
+    trials: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,29 +48,25 @@ class SuiteSummary:
 
     studies: tuple[str, ...]
     optimizers: tuple[str, ...]
+    tuned_from: Mapping[str, str]
     targets: Mapping[str, float]
     times: Mapping[str, Mapping[str, float]]
     algoperf: Mapping[str, float] | None
     profiles: Mapping[str, Profile] | None
     aggregates: Mapping[str, Aggregate]
-    without: Mapping[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """The summary as plain dicts and lists for `json.dumps`; what is not finite becomes None."""
-        flat: dict[str, Any] = plain(self)
-        return flat
+    without: Mapping[str, NoMean]
 
 
-def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
-    """The summary of several studies, given the records of each by its name.
+def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
+    """The summary of several studies, given that of each by its name.
 
     Raises UsageError when there is no study, or no optimizer in all of them has finished or diverged.
     """
-    arms = {name: {arm.label: arm for arm in group(records) if arm.judged} for name, records in studies.items()}
+    arms = {name: {arm.label: arm for arm in study.arms if arm.judged} for name, study in studies.items()}
     shared = [label for label in next(iter(arms.values()), {}) if all(label in found for found in arms.values())]
     if not shared:
         raise UsageError(f"the studies {', '.join(studies) or '(none)'} have no optimizer with a result in common.")
-    scales = {name: scale_of(records[0]) for name, records in studies.items()}
+    scales = {name: study.scale for name, study in studies.items()}
     taking = {name: [found[label] for label in shared] for name, found in arms.items()}
     targets = {name: target for name in studies if (target := _target(taking[name], scales[name])) is not None}
     times = _times(taking, targets, scales)
@@ -69,6 +74,7 @@ def summarize_suite(studies: Mapping[str, Sequence[Record]]) -> SuiteSummary:
     return SuiteSummary(
         studies=tuple(studies),
         optimizers=tuple(shared),
+        tuned_from=tuned_from(next(iter(taking.values()))),
         targets=targets,
         times=times,
         algoperf=algoperf_score(times) if targets else None,
@@ -95,18 +101,17 @@ def _times(
     return times
 
 
-def _without(label: str, arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> str:
-    """Why an optimizer has no interquartile mean; empty if it has one."""
+def _without(label: str, arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> NoMean | None:
+    """Why an optimizer has no interquartile mean; None if it has one."""
     if len(arms) < FEWEST_TASKS:
-        return f"it takes {FEWEST_TASKS} studies"
+        return NoMean()
     for name, found in arms.items():
         if not _advanced(found, scales[name]):
-            return f"in {name} nobody got further than the start"
-        (trials,) = (len(arm.trials) for arm in found if arm.label == label)
-        (finished,) = (len(arm.finished) for arm in found if arm.label == label)
-        if finished < FEWEST_SEEDS:
-            return f"in {name} {finished} of its {seeds(trials)} finished, and it takes {FEWEST_SEEDS}"
-    return ""
+            return NoMean(name)
+        (arm,) = (arm for arm in found if arm.label == label)
+        if len(arm.finished) < FEWEST_SEEDS:
+            return NoMean(name, len(arm.finished), len(arm.trials))
+    return None
 
 
 def _aggregates(

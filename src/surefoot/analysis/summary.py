@@ -1,23 +1,22 @@
-"""The summary: everything that the terminal, the page and `--json` say about a study, computed once.
+"""The summary: everything that the terminal, the page and `--json` say about a study, computed once a command.
 
-A row per optimizer, every pair of them, the targets, the verdict, and the notes and warnings that keep it honest.
-Frozen, JSON-able, and free of text for people except in the last three; `analysis.table` writes the numbers.
+A row per optimizer, every pair of them, the targets, the verdict and the doubts that keep it honest, all as numbers and
+labels; the room `words` writes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from statistics import median
 from typing import Any
 
-from surefoot.analysis.arms import Arm, group
+from surefoot.analysis.arms import Arm, group, tuned_from
 from surefoot.analysis.curve_area import curve_area
-from surefoot.analysis.doubts import warnings
+from surefoot.analysis.doubts import Doubt, doubts
 from surefoot.analysis.intervals import Interval, t_interval
-from surefoot.analysis.pairwise import FEWEST_PAIRS, Comparison, tie_groups
-from surefoot.analysis.plain import plain
+from surefoot.analysis.pairwise import Comparison, tie_groups
 from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.robustness import divergence_rate
 from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, Scale, scale_of
@@ -25,15 +24,10 @@ from surefoot.analysis.seed_profiles import SeedProfiles, seed_profiles
 from surefoot.analysis.target import Arrivals, Reach, arrivals, choose_targets, traces_by_clock
 from surefoot.analysis.traces import Trace
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.tuning_words import how_tuned
 from surefoot.analysis.verdict import Verdict, compare_arms, judge, results
-from surefoot.analysis.wording import join
 from surefoot.errors import UsageError
+from surefoot.store.design import Design
 from surefoot.store.records import Metric, Outcome, Record
-
-FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"
-
-TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 
 
 @dataclass(frozen=True)
@@ -76,8 +70,9 @@ class Summary:
     `metric` is what the study is judged by. `comparisons` has every pair of a family that shares two seeds, `groups`
     the largest sets of which no two were told apart, the best first. `target` is of the validation metric, None where
     none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
-    `profiles` how often each optimizer was among the quickest. `notes` say how to read the numbers, `warnings` why to
-    doubt them. `tuning` has a row for each optimizer that was tuned.
+    `profiles` how often each optimizer was among the quickest. `doubts` are reasons not to believe the ranking.
+    `tuning` has a row for each optimizer that was tuned. `records` are all trials, `arms` those that measure, `design`
+    what was decided before the first of them.
     """
 
     study: str
@@ -90,22 +85,29 @@ class Summary:
     arrivals: tuple[Arrivals, ...]
     profiles: SeedProfiles | None
     verdict: Verdict
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    tuning: tuple[TuningRow, ...] = ()
+    doubts: tuple[Doubt, ...]
+    tuning: tuple[TuningRow, ...]
+    records: tuple[Record, ...] = field(repr=False)
+    arms: tuple[Arm, ...] = field(repr=False)
+    design: Design | None = None
 
     @property
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
         return Scale(self.metric, int(self.protocol.get("test_size", UNKNOWN_TEST_SIZE)))
 
-    def to_json(self) -> dict[str, Any]:
-        """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
-        return {**plain(self), "verdict": {**plain(self.verdict), "text": self.verdict.text}}
+    @property
+    def tuned_from(self) -> dict[str, str]:
+        """The label of each tuned optimizer, and of the same one untuned."""
+        return tuned_from(self.arms) | {row.label: row.defaults for row in self.tuning if row.defaults}
+
+    def tuning_of(self, label: str) -> TuningRow | None:
+        """How this optimizer was tuned; None if it was not."""
+        return next((row for row in self.tuning if row.label == label), None)
 
 
-def summarize(records: Sequence[Record]) -> Summary:
-    """The summary of the trials of one study.
+def summarize(records: Sequence[Record], design: Design | None = None) -> Summary:
+    """The summary of the trials of one study, and of the design that was stored before the first of them.
 
     Raises UsageError when there are no records, or when they cannot be compared (see `arms.group`).
     """
@@ -129,9 +131,11 @@ def summarize(records: Sequence[Record]) -> Summary:
         arrivals=reached,
         profiles=None if target is None else seed_profiles(arms, timed, target, scale),
         verdict=judge(arms, scale, comparisons),
-        notes=tuple(_notes(records, arms, tuning, comparisons, target, scale)),
-        warnings=warnings(arms, tuning, first.protocol, scale),
+        doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
+        records=tuple(records),
+        arms=arms,
+        design=design,
     )
 
 
@@ -171,41 +175,3 @@ def _gap(arm: Arm, difference: Callable[[Record, Outcome], float]) -> Interval |
 
 def _median(values: Iterable[float]) -> float | None:
     return median(known) if (known := list(values)) else None
-
-
-def _notes(
-    records: Sequence[Record],
-    arms: Sequence[Arm],
-    tuning: Sequence[TuningRow],
-    comparisons: Sequence[Comparison],
-    target: float | None,
-    scale: Scale,
-) -> Iterable[str]:
-    if tuning:
-        yield how_tuned(tuning)
-    elif records[0].study == "article":
-        yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
-    if any(len(arm.finished) >= 2 for arm in arms):
-        yield f"Brackets are 95 % t intervals over seeds, each for itself.{_tested(comparisons)}"
-    if target is None:
-        yield f"No target of validation {scale.name} tells these trials apart, so time to target is not shown."
-    if len({record.convention for record in records if record.convention}) > 1:
-        yield "The optimizers follow more than one convention; see their settings."
-    if len({str(record.protocol.get("device")) for record in records}) > 1:
-        yield "The trials ran on more than one device: their times do not compare."
-
-
-def _tested(comparisons: Sequence[Comparison]) -> str:
-    """How differences were tested, as a sentence after another."""
-    if not comparisons:
-        return ""
-    tests = {TESTS[row.test] for row in comparisons if row.test}
-    if not tests:
-        return f" Differences are paired by seed; with fewer than {FEWEST_PAIRS} seeds none is tested." * bool(
-            comparisons
-        )
-    families = {row.family for row in comparisons} != {"all"}
-    return (
-        f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for all pairs"
-        f"{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a difference."
-    )

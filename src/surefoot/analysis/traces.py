@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from surefoot.analysis.arms import Arm
 from surefoot.errors import UsageError, unknown
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Record
 
 Clock = Literal["epochs", "steps", "seconds"]
@@ -63,18 +64,18 @@ def traced(arm: Arm) -> tuple[Record, ...]:
 
 
 def _trace(trial: Record, figure: str, clock: Clock, diverged: bool) -> Trace:
-    unit = _steps_per_epoch(trial) if clock == "steps" else 1
+    unit = _steps(trial) if clock == "steps" else 1
     times = tuple(float(e.seconds if clock == "seconds" else e.epoch * unit) for e in trial.epochs)
     return Trace(times, tuple(getattr(epoch, figure) for epoch in trial.epochs), diverged)
 
 
 def tells_steps(trial: Record) -> bool:
     """Whether the protocol tells how many steps an epoch has."""
-    return all(isinstance(trial.protocol.get(name), int) for name in ("train_size", "batch_size"))
+    return steps_per_epoch(trial.protocol) is not None
 
 
-def _steps_per_epoch(trial: Record) -> int:
-    if not tells_steps(trial):
+def _steps(trial: Record) -> int:
+    steps = steps_per_epoch(trial.protocol)
+    if steps is None:
         raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
-    whole, rest = divmod(trial.protocol["train_size"], trial.protocol["batch_size"])
-    return max(1, int(whole) + (bool(rest) and not trial.protocol.get("drop_last", False)))
+    return steps

@@ -14,17 +14,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
-from typing import Any
 
-from surefoot.analysis.arms import Arm, defaults_of, group
+from surefoot.analysis.arms import Arm, group
 from surefoot.analysis.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
-from surefoot.analysis.configurations import Searched, Tried, configurations, finalists, searched, searched_names
+from surefoot.analysis.configurations import Searched, Tried, configurations, finalists, searched
 from surefoot.analysis.intervals import Interval
 from surefoot.analysis.learning_rates import Edge, GoodRates, edge, good_rates, lr_place, margin, sensitivity
 from surefoot.analysis.proportions import Proportion, wilson
 from surefoot.analysis.robustness import Sensitivity
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.verdict import metric_difference
+from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 __all__ = ["Cumulative", "GoodRates", "Searched", "Tried", "TuningRow", "tunings"]
@@ -58,6 +58,7 @@ class TuningRow:
     the expected validation metric of the best of k trials, `cumulative` its mean heights, and `failure` what a trial
     that diverged counts in it. `gain` is by how much the tuned one's test metric is better than the untuned one's,
     paired by seed. `apart` is False if a tuning trial shared a seed with a measuring one or saw the test data.
+    `planned` is where it was to be searched.
     """
 
     label: str
@@ -85,6 +86,7 @@ class TuningRow:
     cumulative: Cumulative | None
     failure: float | None
     gain: Interval | None
+    planned: Search | None = None
 
 
 def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
@@ -108,27 +110,26 @@ class _Search:
 
     winner: Arm | None
     untuned: Arm | None
-    names: list[str]
     tried: tuple[Tried, ...]
 
     @property
-    def hyper(self) -> Mapping[str, Any]:
-        """The hyperparameters that were chosen; none yet if it is empty."""
-        return self.winner.trials[0].hyper if self.winner else {}
+    def chosen(self) -> Mapping[str, float]:
+        """The configuration that was chosen; none yet if it is empty."""
+        return self.winner.trials[0].part.configuration if self.winner else {}
 
 
 def _search(trials: Sequence[Record], arms: Mapping[str, Arm], label: str) -> _Search:
-    winner, untuned = arms.get(label), arms.get(defaults_of(label, arms) or "")
-    names = searched_names([trial.hyper for trial in [*trials, *(untuned.trials if untuned else ())]])
-    return _Search(winner, untuned, names, configurations(trials, names, winner.trials[0].hyper if winner else {}))
+    winner, untuned = arms.get(label), arms.get(trials[0].part.tuned_from)
+    return _Search(winner, untuned, configurations(trials, winner.trials[0].part.configuration if winner else {}))
 
 
 def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, failure: float | None) -> TuningRow:
     winner, untuned, tried = search.winner, search.untuned, search.tried
+    planned = trials[0].part.search
     known = [one.metric for one in tried if one.metric is not None]
     last = finalists(tried)
     finals = [one.metric for one in last if one.metric is not None] or known
-    place = lr_place(tried, search.hyper) if known else None
+    place = lr_place(tried, search.chosen) if known else None
     counts: Counter[Status] = Counter(one.status for one in tried)
     within = margin(trials, known, scale)
     curve = _curve(tried, scale, failure)
@@ -143,10 +144,10 @@ def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, fa
         divergence=_divergence(counts),
         seeds=_seeds(trials),
         finalists=len(last),
-        again=_again(tried, last),
+        again=tuple(sorted({seed for one in last for seed in one.again})),
         measuring_seeds=_seeds(winner.trials if winner else ()),
         apart=_apart(trials, [trial for arm in (winner, untuned) if arm for trial in arm.trials]),
-        searched=tuple(searched(name, tried, search.hyper) for name in search.names),
+        searched=searched(planned, tried, search.chosen),
         best=scale.best(finals) if finals else None,
         median=median(known) if known else None,
         train_seconds=sum(trial.epochs[-1].seconds for trial in trials if trial.epochs),
@@ -158,6 +159,7 @@ def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, fa
         cumulative=_cumulative(curve),
         failure=failure,
         gain=_gain(winner, untuned, scale),
+        planned=planned,
     )
 
 
@@ -206,12 +208,6 @@ def _gain(winner: Arm | None, untuned: Arm | None, scale: Scale) -> Interval | N
 def _apart(tuning: Sequence[Record], measuring: Sequence[Record]) -> bool:
     seen = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in tuning)
     return not seen and not {trial.seed for trial in tuning} & {trial.seed for trial in measuring}
-
-
-def _again(tried: Sequence[Tried], last: Sequence[Tried]) -> tuple[int, ...]:
-    """The seeds on which only the finalists were run."""
-    every = {seed for one in tried if one not in last for seed in one.seeds}
-    return tuple(sorted({seed for one in last for seed in one.seeds} - every))
 
 
 def _seeds(trials: Iterable[Record]) -> tuple[int, ...]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from surefoot.compiler.plan import plan
+from surefoot.comparison.user_code import referred
+from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve
 from surefoot.errors import unknown
+from surefoot.lookup import find
+from surefoot.rule import Rule
 from surefoot.rules import RULES
 
 LR = 1e-4
@@ -56,14 +60,32 @@ def case_names() -> tuple[str, ...]:
 
 
 def find_case(name: str) -> Case:
-    """Return a case; `UsageError` with the close matches if there is none of that name."""
+    """Return a case: a rule, the composite, or the user's own rule by `my.py:calm` or `module:calm`.
+
+    Raises:
+        UsageError: there is none of that name; close matches are named.
+    """
     if name == CLIPPED:
-        return Case(name, "adamw", ((1, 0), _pass("adamw", gradient_factor=1.0, ema=EMA)))
+        return Case(name, "adamw", ((1, 0), *_passes(RULES["adamw"], gradient_factor=1.0, ema=EMA)))
+    rule = rule_of_case(name)
+    return Case(name, rule.name, _passes(rule))
+
+
+def rule_of_case(name: str) -> Rule:
+    """Return the rule in a case that is not the composite; `UsageError` if there is none."""
+    if ":" in name:
+        return find(referred(name))
     if name not in RULES:
         raise unknown("rule", name, case_names())
-    return Case(name, name, (_pass(name),))
+    return RULES[name]
 
 
-def _pass(rule: str, **around: float) -> Pass:
-    made = plan(trace(RULES[rule], {**resolve(rule, "torch", {"lr": LR}), **around}))
-    return len(made.reads), len(made.outputs)
+def lr_of(rule: Rule) -> dict[str, Any]:
+    """Return the learning rate as an option of a rule, which may have none."""
+    return dict.fromkeys(rule.own & {"lr"}, LR)
+
+
+def _passes(rule: Rule, **around: float) -> tuple[Pass, ...]:
+    """Return a pass for each sum over a tensor that a rule needs, and that of the update."""
+    *sums, update = stages(trace(rule, {**resolve(rule, "torch", lr_of(rule)), **around}))
+    return (*((len(one.reads), 0) for one in sums), (len(update.reads), len(update.outputs)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import surefoot.torch
 from surefoot.bench.arena import Arena
-from surefoot.bench.cases import CLIPPED, EMA, LR, MAX_NORM
+from surefoot.bench.cases import CLIPPED, EMA, LR, MAX_NORM, lr_of, rule_of_case
 from surefoot.bench.contenders import Contender, Stepper
 
 ENGINES = ("cpu", "eager")
@@ -44,6 +44,7 @@ def _optimizer(case: str, engine: str, arena: Arena) -> Any:
     if case == CLIPPED:
         return surefoot.torch.AdamW(arena.parameters, lr=LR, max_grad_norm=MAX_NORM, ema=EMA, engine=engine)
     if case not in CLASSES:
-        return surefoot.torch.RuleOptimizer(arena.parameters, case, lr=LR, engine=engine)
+        rule = rule_of_case(case)
+        return surefoot.torch.RuleOptimizer(arena.parameters, rule, **lr_of(rule), engine=engine)
     name, options = CLASSES[case]
     return getattr(surefoot.torch, name)(arena.parameters, lr=LR, **options, engine=engine)

@@ -11,20 +11,12 @@ from dataclasses import replace
 
 from surefoot.bridge.progress import Meaning, Progress, Slots
 from surefoot.errors import UsageError
-
-_FAMILY = {
-    "momentum": "sgd",
-    "nesterov": "sgd",
-    "amsgrad": "adam",
-    "adamw": "adam",
-    "amsbound": "adabound",
-}
-"""Variants of a rule: hyperparameters tell them apart, and the state does not."""
+from surefoot.rules import RULES
 
 
 def family(rule: str) -> str:
-    """Return the name that all rules with the same state and formula share."""
-    return _FAMILY.get(rule, rule)
+    """Return the name that all rules with the same state and formula share: only hyperparameters tell them apart."""
+    return RULES[rule].family if rule in RULES else rule
 
 
 def fit(progress: Progress, target: Progress) -> Progress:

@@ -18,6 +18,7 @@ from surefoot.cli.kernel import kernel
 from surefoot.cli.list import list_all
 from surefoot.cli.lr_find import lr_find
 from surefoot.cli.report import report
+from surefoot.cli.try_out import try_out
 
 app = typer.Typer(
     help="Adaptive optimizers for deep learning: explained, verified and compared fairly.",
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compare")(compare)
+app.command("try")(try_out)
 app.command("report")(report)
 app.command("list")(list_all)
 app.command("explain")(explain)

@@ -15,7 +15,9 @@ def bench(
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter set; --list shows them. Default: cnn and resnet50.")
     ] = None,
-    rule: Annotated[list[str] | None, typer.Option("--rule", "-r", help="Only this rule: -r adam -r adabound.")] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", "-r", help="Only this rule: -r adam -r my.py:rule.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of each contender; default: torch's.")] = None,
     rounds: Annotated[int, typer.Option(help="How often each is timed, unless its time is up before.")] = 20,
     dtype: Annotated[str, typer.Option(help="Weights, gradients and state: float32 or bfloat16.")] = "float32",

@@ -84,11 +84,10 @@ def _stored(store: Path) -> SeedModel:
     """The newest run of every study in the store, as a world of scores."""
     from surefoot.analysis import group
     from surefoot.analysis.seed_models import stored
-    from surefoot.store import Store, newest_run, one_name_each
+    from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
-        records = results.records()
-    studies = {record.study: [other for other in records if other.study == record.study] for record in records}
-    runs = [one_name_each(newest_run(mine, name)) for name, mine in studies.items()]
+        newest = {design.study: design for design in results.designs()}
+        runs = [run for design in newest.values() if (run := results.run(design))]
     sizes = [int(run[0].protocol.get("test_size", 10_000)) for run in runs]
     return stored([arm for run in runs for arm in group(run)], min(sizes, default=10_000))

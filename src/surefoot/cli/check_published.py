@@ -23,11 +23,11 @@ from surefoot.analysis.published import (
     Reference,
     agreements,
 )
-from surefoot.analysis.wording import minus
 from surefoot.comparison.events import Diverged, Event, Failed, Finished
 from surefoot.comparison.reproduction import initial_loss, published_task, reproduction, run_apart
 from surefoot.comparison.trial import Trial
 from surefoot.errors import UsageError
+from surefoot.words.numbers import minus
 
 AGREES = {True: "agrees", False: "DIFFERS"}
 

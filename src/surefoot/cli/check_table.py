@@ -14,7 +14,7 @@ from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.plain import plain
 from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.winners_curse import RATES, Practice
-from surefoot.analysis.wording import minus
+from surefoot.words.numbers import minus
 
 HOLDS = {True: "holds", False: "fails"}
 KEPT = {True: "kept", False: "broken"}

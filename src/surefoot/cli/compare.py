@@ -103,8 +103,9 @@ def compare(
         return
     check_writable(report)
     ran = run(request, store, logdir)
+    from surefoot.analysis import summarize
     from surefoot.cli.result import conclude  # with all that draws, only now that the training is done
 
-    conclude(ran.records, store, report, as_json=as_json, design=ran.design)
+    conclude(summarize(ran.records, ran.design), store, report, as_object=as_json)
     if ran.failed:
         raise typer.Exit(1)

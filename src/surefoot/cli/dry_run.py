@@ -30,12 +30,14 @@ from surefoot.analysis.forecast import (
 )
 from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration, milliseconds, seeds
 from surefoot.comparison.outlook import Outlook, outlook
 from surefoot.comparison.plan import Plan
 from surefoot.comparison.search import FINALISTS, TUNING_SEEDS
 from surefoot.comparison.space import Space
-from surefoot.store import Record, Store, one_name_each
+from surefoot.store import Record, Store
+from surefoot.store.records import Metric
+from surefoot.words import Written
+from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
 NAMES = {
     "defaults": "Each optimizer as given",
@@ -62,10 +64,13 @@ class Forecast:
 def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     """Print the forecast of a study; a store that is not there yet is not made."""
     records: list[Record] = []
+    like: list[Record] = []
     if store.exists():
         with Store(store, readonly=True) as results:
             records = results.records()
-    forecast = _forecast(study, records)
+            same = [one for one in reversed(results.designs()) if one.protocol.decides == study.protocol.decides]
+            like = next((found for one in same if (found := results.run(one))), [])
+    forecast = _forecast(study, records, like)
     if as_json:
         print(json.dumps(_json(forecast), ensure_ascii=False), flush=True)
         return
@@ -76,15 +81,15 @@ def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()), flush=True)
 
 
-def _forecast(study: Plan, records: Sequence[Record]) -> Forecast:
+def _forecast(study: Plan, records: Sequence[Record], like: Sequence[Record]) -> Forecast:
+    """Return the forecast from all records of the store, and those of the newest run `like` this one."""
     first = study.trials[0]
     trials = outlook(study, {record.key: record for record in records})
     times = step_times(records, first.protocol.content)
     seconds = [training_seconds(left, first.protocol.steps, times) for left in trials.left]
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
-    same = [record for record in records if dict(record.protocol) == first.protocol.content]
-    found = spread(one_name_each(same), first.protocol.metric, first.protocol.test_size)
+    found = spread(like, first.protocol.metric, first.protocol.test_size)
     arms = {trial.arm.label for trial in study.trials}
     return Forecast(
         study=study,
@@ -186,7 +191,7 @@ def _time(forecast: Forecast) -> str:
     workers = min(forecast.study.workers, most)
     return (
         f"Training time: about {_range(*map(duration, forecast.seconds))} with {workers} at a time, by the step times "
-        f"of {len(times)} earlier trials in the store (median {milliseconds(median(times))}); start-up and evaluation "
+        f"of {len(times)} earlier trials in the store (median {MILLISECONDS(median(times))}); start-up and evaluation "
         "come on top."
     )
 
@@ -206,16 +211,16 @@ def _power(forecast: Forecast) -> Iterator[str]:
     if numbers is None:
         yield (
             f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
-            f"{metric.name} nothing is assumed."
+            f"{metric.title} nothing is assumed."
         )
         return
     if found is None or found.seeds < FEWEST_PAIRS:
         yield f"What the seeds can tell: no difference; at least two optimizers and --seeds {FEWEST_PAIRS} are needed."
         return
-    write = partial(_sizes, Scale(metric))
+    write = partial(_sizes, metric)
     alone = f"{write(*found.alone)} in a single pair decided on beforehand."
     yield (
-        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.name} of "
+        f"What {seeds(found.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
         + (
             f"{write(*found.corrected)} in any of {found.comparisons} pairs (at Holm's strictest step), of {alone}"
             if found.comparisons > 1
@@ -241,10 +246,11 @@ def _pairs(found: Spread) -> str:
     return f"pair{'' if found.pairs == 1 else 's'} of {'tuned ' if found.tuned else ''}optimizers"
 
 
-def _sizes(scale: Scale, low: float, high: float) -> str:
-    if scale.metric.share and low >= 1:
+def _sizes(metric: Metric, low: float, high: float) -> str:
+    if metric.share and low >= 1:
         return "more than 100 pp, which is none"
-    return f"{_range(scale.bare(low), scale.bare(high))} {scale.unit}".strip()
+    unit = Written(metric).size
+    return f"{_range(unit.bare(low), unit.bare(high))} {unit.symbol}".strip()
 
 
 def _range(low: str, high: str) -> str:

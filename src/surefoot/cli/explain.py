@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def explain(
-    rule: Annotated[str | None, typer.Argument(help='Which rule: adabound, "adam(beta1=0.5)". None: all.')] = None,
+    rule: Annotated[
+        str | None, typer.Argument(help='Which: adabound, "adam(beta1=0.5)", my.py:rule. None: all.')
+    ] = None,
     convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Where frameworks differ, and what copying numbers costs.")
@@ -42,12 +44,14 @@ def explain(
 
 
 def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool) -> None:
+    from surefoot.comparison.arm import parse_rule
     from surefoot.errors import UsageError
     from surefoot.explain.page import write_page
 
-    if rule is not None:
+    own = [parse_rule(rule)] if rule and ":" in rule else []
+    if (rule and not own) or any(given for _, given in own):
         raise UsageError(f"the playground has every rule; leave {rule!r} out (its file is named with --out FILE).")
-    path = write_page(out)
+    path = write_page(out, [found for found, _ in own])
     if as_json:
         _print_json({"path": str(path)})
     elif not serve:
@@ -78,14 +82,14 @@ def _rule(
     if surface not in SURFACES:
         raise unknown("surface", surface, SURFACES)
     one = _explanation(text, framework)
-    times, notes = _times(one.rule.name) if time else ({}, [])
+    times, notes = _times(one.called or one.rule.name) if time else ({}, [])
     if as_json:
         measured = {"step_seconds": times, "step_notes": notes} if time else {}
         _print_json({**_json(one, surface, conventions=conventions), **measured})
     elif latex:
         typer.echo(one.latex, nl=False)
     elif conventions:
-        typer.echo(terminal.conventions(one.rule.name))
+        typer.echo(terminal.conventions(one.rule))
     else:
         typer.echo(terminal.explanation(one, surface, terminal.times_of(times, PARAMETERS, notes) if times else ()))
 
@@ -94,20 +98,21 @@ def _explanation(text: str, framework: str) -> Explanation:
     from surefoot.comparison.arm import parse_rule
     from surefoot.conventions import shown
     from surefoot.explain.explanation import Explanation
-    from surefoot.rules import RULES
+    from surefoot.rules import is_built_in
 
-    name, given = parse_rule(text)
-    return Explanation(RULES[name], framework, shown(name, framework, given))
+    rule, given = parse_rule(text)
+    called = "" if is_built_in(rule) else text.partition("(")[0].strip()
+    return Explanation(rule, framework, shown(rule, framework, given), called)
 
 
 PARAMETERS = "the article's network, float32"
 
 
-def _times(rule: str) -> tuple[dict[str, float], list[str]]:
+def _times(case: str) -> tuple[dict[str, float], list[str]]:
     """Return the median seconds of a step of everyone who was timed, in turns, and what the benchmark remarks."""
     from surefoot.bench.run import Options, plan, run
 
-    result = run(plan(Options(sets=("cnn",), cases=(rule,))), lambda _: None)
+    result = run(plan(Options(sets=("cnn",), cases=(case,))), lambda _: None)
     return {row.contender: row.seconds.median for entry in result.sets for row in entry.rows}, result.notes
 
 
@@ -118,7 +123,7 @@ def _json(one: Explanation, surface: str, *, conventions: bool) -> dict[str, obj
 
     made = one.to_json(surface)
     if conventions:
-        rows = [asdict(drift) for drift in drifts(one.rule.name)]
+        rows = [asdict(drift) for drift in drifts(one.rule)]
         made["drift"] = {"steps": STEPS, "scales": SCALES, "rows": rows}
     return made
 

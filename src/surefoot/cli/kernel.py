@@ -10,7 +10,7 @@ from surefoot.cli.compare import Json
 
 
 def kernel(
-    rule: Annotated[str, typer.Argument(help='Which rule, options included: adam, "sgd(lr=0.1, momentum=0.9)".')],
+    rule: Annotated[str, typer.Argument(help='Which rule, options included: "adam(eps=0.1)", my.py:rule.')],
     target: Annotated[str, typer.Option("--target", "-t", help="numba, triton, latex or js.")] = "numba",
     convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
     dtype: Annotated[str, typer.Option(help="Numbers of a kernel: float32, float64, bfloat16 or float16.")] = "float32",
@@ -20,20 +20,16 @@ def kernel(
 
     Example: surefoot kernel "adabound(final_lr=0.5)" --target latex
     """
-    from surefoot.comparison.arm import parse_arms
+    from surefoot.comparison.arm import parse_rule
     from surefoot.compiler.emit.targets import emit
-    from surefoot.errors import UsageError
-    from surefoot.rules import RULES
+    from surefoot.conventions import resolve
 
-    arms = parse_arms([rule], convention)
-    if len(arms) != 1:
-        raise UsageError(f"{rule!r} names {len(arms)} rules; give one at a time.")
-    (arm,) = arms
-    made = emit(RULES[arm.rule], RULES[arm.rule].complete(arm.hyper), target, dtype)
+    own, given = parse_rule(rule)
+    made = emit(own, resolve(own, convention, given), target, dtype)
     if not as_json:
         typer.echo(made.text, nl=False)
         return
     import json
 
-    result = {"rule": arm.rule, "target": target, "convention": convention}
+    result = {"rule": own.name, "target": target, "convention": convention}
     typer.echo(json.dumps({**result, "bytes_per_weight": made.bytes_per_weight, "text": made.text}, ensure_ascii=False))

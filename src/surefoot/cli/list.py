@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from surefoot.cli.compare import Json
 
 
-def list_all(as_json: Json = False) -> None:
+def list_all(
+    own: Annotated[list[str] | None, typer.Argument(help="Rules of your own, to list too: my.py:rule.")] = None,
+    as_json: Json = False,
+) -> None:
     """Show the studies, the optimizers with their options, and the data sets.
 
     Example: surefoot list
     """
-    contents = _contents()
+    contents = _contents(own or [])
     if as_json:
         import json
 
@@ -33,14 +37,16 @@ def _text(what: Any) -> str:
     return f"{what['summary']}\n{'':17}{options}"
 
 
-def _contents() -> dict[str, dict[str, Any]]:
+def _contents(own: Sequence[str]) -> dict[str, dict[str, Any]]:
+    from surefoot.comparison.arm import parse_rule
     from surefoot.comparison.studies import STUDIES
     from surefoot.datasets import NAMES
     from surefoot.rules import RULES
 
+    rules = {**RULES, **{text: parse_rule(text)[0] for text in own}}
     return {
         "studies": {name: study.summary for name, study in STUDIES.items()},
-        "optimizers": {rule.name: {"summary": rule.doc, "options": _shown(rule.defaults)} for rule in RULES.values()},
+        "optimizers": {name: {"summary": rule.doc, "options": _shown(rule.defaults)} for name, rule in rules.items()},
         "data sets": dict.fromkeys(NAMES, "28 x 28 grey images in 10 classes"),
     }
 

@@ -75,9 +75,9 @@ def _conclude(
     as_json: bool,
 ) -> None:
     from surefoot.analysis.range_window import finding
-    from surefoot.analysis.range_words import what_it_is
     from surefoot.comparison.space import WIDTH as DECADES
     from surefoot.report.range_page import write_range_page
+    from surefoot.words.learning_rates import what_it_is
 
     found = [finding(arm.label, rates, losses[arm.label], DECADES, _own(arm)) for arm in arms]
     count = len(next(iter(losses.values())))
@@ -91,15 +91,15 @@ def _conclude(
 
 def _own(arm: Arm) -> tuple[float, float] | None:
     """Return the window that a search takes without the test, if it would search a learning rate."""
-    from surefoot.comparison.ranges import Log
+    from surefoot.store.ranges import Log
 
     lr = arm.space(1).dimensions.get("lr")
     return (lr.low, lr.high) if isinstance(lr, Log) else None
 
 
 def _print(found: Sequence[Finding], about: str, report: Path) -> None:
-    from surefoot.analysis.range_words import DRAWN, IS_NOT, TO_USE, result
     from surefoot.cli.range_plot import LEGEND, plot
+    from surefoot.words.learning_rates import DRAWN, IS_NOT, TO_USE, result
 
     for one in found:
         typer.echo(f"{one.label}: training loss by learning rate\n{plot(one)}\n")
@@ -115,7 +115,7 @@ def _print_json(study: str, found: Sequence[Finding], report: Path) -> None:
 
     from surefoot.analysis import plain
     from surefoot.analysis.range_window import SMOOTHING
-    from surefoot.analysis.range_words import IS_NOT, result
+    from surefoot.words.learning_rates import IS_NOT, result
 
     optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in found]
     content = {"study": study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}

@@ -13,7 +13,7 @@ from surefoot.cli.compare import RESULTS, Json, StorePath
 def report(
     study: Annotated[str, typer.Argument(help="Which study.")] = "article",
     store: StorePath = RESULTS / "results.sqlite",
-    out: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     figures: Annotated[Path | None, typer.Option(help="Also write each figure as SVG and PNG to this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write every epoch of every trial to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write verdict and tables to this Markdown file.")] = None,
@@ -24,19 +24,24 @@ def report(
 
     Example: surefoot report article --figures figures --csv epochs.csv --latex tables.tex
     """
+    from surefoot.analysis import summarize
     from surefoot.cli.result import conclude
+    from surefoot.errors import StoreError
     from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-    from surefoot.store import Store, newest_design, newest_run, one_name_each
+    from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
-        records = one_name_each(newest_run(results.records(study), study))
-        design = newest_design(results.designs(study), records)
+        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
+        design, records = next(((one, found) for one, found in runs if found), (None, []))
+    if design is None:
+        raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
+    summary = summarize(records, design)
     if figures:
-        write_figures(records, figures)
+        write_figures(summary, figures)
     if csv:
         write_csv(records, csv)
     if markdown:
-        write_markdown(records, markdown)
+        write_markdown(summary, markdown)
     if latex:
-        write_latex(records, latex)
-    conclude(records, store, out, as_json=as_json, design=design)
+        write_latex(summary, latex)
+    conclude(summary, store, report, as_object=as_json)

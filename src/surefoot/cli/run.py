@@ -21,7 +21,7 @@ class Ran:
 
     planned: Plan
     records: list[Record]
-    design: Design | None
+    design: Design
 
     @property
     def failed(self) -> bool:
@@ -40,7 +40,7 @@ def run(request: Request, store: Path, logdir: Path | None = None) -> Ran:
             known, todo = planned.standing(results)
             with progress(planned, len(known), todo, logdir) as observe:
                 records = planned.run(results, observe)
-            return Ran(planned, records, results.design(planned.design.hash) if planned.design else None)
+            return Ran(planned, records, results.design(planned.design.hash) or planned.design)
     except KeyboardInterrupt:
         typer.echo("\nStopped. Finished epochs are kept; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None

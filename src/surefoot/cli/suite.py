@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
-from surefoot.analysis import summarize
+from surefoot.analysis import Summary, summarize
 from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
-from surefoot.analysis.suite_table import suite_notes, suite_table
 from surefoot.cli.dry_run import tell
+from surefoot.cli.result import console_for_people
 from surefoot.cli.run import run
 from surefoot.cli.tables import print_table
 from surefoot.comparison.planning import Options, ask
 from surefoot.comparison.studies import STUDIES
 from surefoot.report import write_report
 from surefoot.report.suite_page import write_suite_page
-from surefoot.store import Record
+from surefoot.words import verdict_text
+from surefoot.words.suite import suite_json, suite_notes, suite_table
 
 PAGE = "all-small.html"
 
@@ -39,14 +39,14 @@ def compare_small(options: Options, store: Path, report: Path, *, dry_run: bool,
         for request in requests.values():
             tell(request.plan(request.wanted), store, as_json=as_json)
         return
-    studies: dict[str, Sequence[Record]] = {}
+    studies: dict[str, Summary] = {}
     failed = False
     for name, request in requests.items():
         ran = run(request, store)
-        studies[name], failed = ran.records, failed or ran.failed
-        write_report(ran.records, report.parent / f"{name}.html", design=ran.design)
+        studies[name], failed = summarize(ran.records, ran.design), failed or ran.failed
+        write_report(studies[name], report.parent / f"{name}.html")
     suite = summarize_suite(studies)
-    verdicts = {name: summarize(records).verdict.text for name, records in studies.items()}
+    verdicts = {name: verdict_text(summary) for name, summary in studies.items()}
     write_suite_page(suite, verdicts, report.parent / PAGE)
     _print(suite, verdicts, report.parent, as_json=as_json)
     if failed:
@@ -55,9 +55,9 @@ def compare_small(options: Options, store: Path, report: Path, *, dry_run: bool,
 
 def _print(suite: SuiteSummary, verdicts: Mapping[str, str], folder: Path, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**suite.to_json(), "reports": str(folder)}, ensure_ascii=False), flush=True)
+        print(json.dumps({**suite_json(suite), "reports": str(folder)}, ensure_ascii=False), flush=True)
         return
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_for_people()
     for name, verdict in verdicts.items():
         console.print(f"\n{name}", style="bold")
         console.print(verdict)

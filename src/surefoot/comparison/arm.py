@@ -1,8 +1,9 @@
 """An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
 
 The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
-other library. A name may stand before it: `mine=sgd(lr=0.1)`. Options are
-taken in our spelling or in the convention's, and what is not given takes the convention's default.
+other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
+stand before it: `mine=sgd(lr=0.1)`. Options are taken in our spelling or in the convention's, and what is not given
+takes the convention's default.
 """
 
 from __future__ import annotations
@@ -14,31 +15,17 @@ from itertools import combinations
 from typing import Any
 
 from surefoot.comparison import foreign
-from surefoot.comparison.code import code_of
-from surefoot.comparison.ranges import Dimension
+from surefoot.comparison.code import code_of, digest, written
 from surefoot.comparison.space import Space, space
-from surefoot.comparison.user_code import imported
+from surefoot.comparison.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
-from surefoot.errors import UsageError, unknown
-from surefoot.rule import GIVEN_BY_MACHINE
-from surefoot.rules import RULES
+from surefoot.errors import UsageError
+from surefoot.lookup import find, home
+from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rules import RULES, is_built_in, rule_of
+from surefoot.store.ranges import Dimension
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
-
-TITLES = {
-    "sgd": "SGD",
-    "momentum": "Momentum",
-    "nesterov": "Nesterov",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "rmsprop": "RMSprop",
-    "adam": "Adam",
-    "amsgrad": "AMSGrad",
-    "adamw": "AdamW",
-    "adabound": "AdaBound",
-    "amsbound": "AMSBound",
-}
-"""How each rule's name is written for people."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +33,8 @@ class Arm:
     """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
 
     `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
-    An optimizer that is not ours has what makes it in `make`, its full name for a rule, in `code` what tells its code
-    from another, and no convention.
+    What is not built in is in `make`, a rule or a class, with its full name for a rule, and in `code` what tells its
+    code from another. A class has no convention.
     """
 
     label: str
@@ -56,26 +43,27 @@ class Arm:
     hyper: Mapping[str, Any]
     given: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Dimension] = field(default_factory=dict)
-    make: foreign.Make | None = None
+    make: Rule | foreign.Make | None = None
     code: str = ""
 
     @property
     def identity(self) -> str:
-        """The rule; of an optimizer that is not ours with its code, as in `torch.optim.nadam.NAdam@2.9.1`."""
+        """The rule; of an optimizer that is not built in with its code, as in `torch.optim.nadam.NAdam@2.9.1`."""
         return f"{self.rule}@{self.code}" if self.code else self.rule
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
         ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
-        hyper = _hyper(self.make or self.rule, self.convention, given, ranges)
+        hyper = _hyper(self._made_by, self.convention, given, ranges)
         return replace(self, hyper=hyper, given=given, ranges=ranges)
 
     def space(self, trials: int) -> Space:
         """Return what is searched for it in so many trials."""
-        if self.make is not None:
-            return foreign.space(self.make, trials, self.given, self.ranges)
-        return space(self.rule, trials, self.convention, fixed=self.given, given=self.ranges)
+        made_by = self._made_by
+        if isinstance(made_by, Rule):
+            return space(made_by, trials, self.convention, fixed=self.given, given=self.ranges)
+        return foreign.space(made_by, trials, self.given, self.ranges)
 
     def build(self, parameters: Any) -> Any:
         """Make the optimizer, a `torch.optim.Optimizer`.
@@ -83,12 +71,16 @@ class Arm:
         Raises:
             TrialError: a class that is not ours refuses its options.
         """
-        if self.make is not None:
-            return foreign.build(self.make, parameters, self.label, self.given)
+        rule = self._made_by
+        if not isinstance(rule, Rule):
+            return foreign.build(rule, parameters, self.label, self.given, self.ranges)
         from surefoot.torch import RuleOptimizer
 
-        rule = RULES[self.rule]
         return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
+
+    @property
+    def _made_by(self) -> Rule | foreign.Make:
+        return RULES[self.rule] if self.make is None else self.make
 
 
 def make_arm(
@@ -99,11 +91,11 @@ def make_arm(
     ranges: Mapping[str, Dimension] | None = None,
     name: str = "",
 ) -> Arm:
-    """Return the arm of a rule, by its name, or of any class that makes a torch optimizer.
+    """Return the arm of a rule, built in or the user's own, or of any class that makes a torch optimizer.
 
     Args:
-        optimizer: `adam`, or a class such as `torch.optim.NAdam`.
-        convention: of a rule of ours.
+        optimizer: `adam`, a `Rule`, or a class such as `torch.optim.NAdam`.
+        convention: of a rule.
         given: options with values.
         ranges: options that are searched instead of ours; the rest of the space stays as it is.
         name: the user's name for it.
@@ -112,16 +104,16 @@ def make_arm(
         UsageError: no such rule or option, a bad value, or something that is no optimizer.
     """
     ranges = ranges or {}
-    if isinstance(optimizer, str):
-        rule = optimizer.lower()
-        if rule not in RULES:
-            raise unknown("optimizer", optimizer, RULES)
-        title, made, code = TITLES[rule], None, ""
-    else:
-        made = foreign.check(optimizer)
-        rule, title, convention, code = foreign.name_of(made), made.__qualname__, "", code_of(made)
-    hyper = _hyper(made or rule, convention, given, ranges)
-    return Arm(name or _label(title, given), rule, convention, hyper, given, ranges, made, code)
+    if isinstance(optimizer, str | Rule):
+        made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
+        hyper = _hyper(made, convention, given, ranges)
+        label = name or _label(made.title, given)
+        if is_built_in(made):
+            return Arm(label, made.name, convention, hyper, given, ranges)
+        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, digest(made))
+    kind = foreign.check(optimizer)
+    hyper, label = _hyper(kind, "", given, ranges), name or _label(kind.__qualname__, given)
+    return Arm(label, foreign.name_of(kind), "", hyper, given, ranges, kind, code_of(kind))
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -134,36 +126,37 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
     return without_twins(arms)
 
 
-def parse_rule(text: str) -> tuple[str, dict[str, Any]]:
-    """Return the name of a rule and the options that go with it, from text such as `adam(beta1=0.5)`.
+def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
+    """Return a rule and the options that go with it, from text such as `adam(beta1=0.5)` or `my.py:calm`.
 
     Raises:
-        UsageError: text that is no such call, or an optimizer that is no rule of ours.
+        UsageError: text that is no such call, or what is no rule.
     """
-    calls = _calls(text)
+    body, references = without_references(text)
+    calls = _calls(body, text)
     if len(calls) != 1:
         raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
     function, given = _read(calls[0], text)
-    name = ast.unparse(function).lower()
-    if name not in RULES:
-        raise unknown("rule", name, RULES)
-    return name, given
+    name = ast.unparse(function)
+    return find(referred(references[name]) if name in references else name.lower()), given
 
 
 def _parse(text: str, convention: str) -> list[Arm]:
-    name, body = _split_name(text)
+    name, rest = _split_name(text)
+    body, references = without_references(rest)
     if "," in name:
         raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
-    calls = _calls(body)
+    calls = _calls(body, text)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    return [_arm(*_read(call, text), name, convention) for call in calls]
+    read = [_read(call, text) for call in calls]
+    return [make_arm(_named(what, references), convention, given, name=name) for what, given in read]
 
 
-def _calls(text: str) -> list[ast.expr]:
+def _calls(body: str, text: str) -> list[ast.expr]:
     """Return the parts of the text that stand between its commas."""
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):
         raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
     return tree.elts if isinstance(tree, ast.Tuple) else [tree]
@@ -183,19 +176,23 @@ def _split_name(text: str) -> tuple[str, str]:
     return (head.strip(), tail) if equals and "(" not in head else ("", text)
 
 
-def _arm(function: ast.Name | ast.Attribute, given: Mapping[str, Any], name: str, convention: str) -> Arm:
-    optimizer = function.id if isinstance(function, ast.Name) else imported(ast.unparse(function))
-    return make_arm(optimizer, convention, given, name=name)
+def _named(function: ast.Name | ast.Attribute, references: Mapping[str, str]) -> Any:
+    """Return what is called: the user's own, a class of a library, or the name of a built-in rule."""
+    text = ast.unparse(function)
+    if text in references:
+        return referred(references[text])
+    return imported(text) if "." in text else text
 
 
 def _hyper(
-    optimizer: str | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]
+    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]
 ) -> dict[str, Any]:
-    """Return a value for every hyperparameter that a user can set."""
-    if not isinstance(optimizer, str):
+    """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    if not isinstance(optimizer, Rule):
         return foreign.hyper(optimizer, given, ranges)
     resolved = resolve(optimizer, convention, given)
-    return {option: value for option, value in resolved.items() if option not in GIVEN_BY_MACHINE}
+    hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
+    return {option: value for option, value in resolved.items() if option not in hidden}
 
 
 def _options(call: ast.Call, text: str) -> dict[str, Any]:
@@ -214,15 +211,17 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
 
 
 def _label(title: str, given: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name}={value}" for name, value in given.items())
+    options = ", ".join(f"{name}={written(value)}" for name, value in given.items())
     return f"{title}({options})" if options else title
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
 
-    Two that only differ in their ranges share the trials of their untuned settings.
+    Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
+    ranges share the trials of their untuned settings.
     """
+    arms = _told_apart(arms)
     for arm, other in combinations(arms, 2):
         if arm.label == other.label:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
@@ -232,3 +231,15 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
                 "one out or change its options."
             )
     return tuple(arms)
+
+
+def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.rule)
+    several = {label for label, found in origins.items() if len(found) > 1}
+    return [
+        replace(arm, label=f"{arm.label} ({arm.convention or arm.rule})") if arm.label in several else arm
+        for arm in arms
+    ]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
 
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.search import FIRST_TUNING_SEED, MOST_EXTENSIONS, again, extra
 from surefoot.errors import UsageError
+from surefoot.store.design import Budget, Sizing, Timing
+from surefoot.store.protocol import Protocol
 
 UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 COUNTS = ("trial", "epoch", "seed")
@@ -27,48 +27,9 @@ FEWEST_SEEDS = 5
 """What a budget has to allow for, and how much of it tuning may take; the rest are seeds."""
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What a user allows: seconds, or a number of trials, epochs or seeds; None where that is left open."""
-
-    seconds: float | None = None
-    trials: int | None = None
-    epochs: int | None = None
-    seeds: int | None = None
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds that one optimizer takes: to begin a trial, for a step, to evaluate an example, to keep an epoch.
-
-    `cold` is what a worker takes once, to start and to begin its first trial.
-    """
-
-    setup: float
-    step: float
-    example: float
-    keeping: float = 0.0
-    cold: float = 0.0
-
-    def trial(self, protocol: Protocol, epochs: int) -> float:
-        """Seconds of a whole trial."""
-        examples = epochs * protocol.validation_size + protocol.validation_size + protocol.test_size
-        each = protocol.steps_per_epoch * self.step + self.keeping
-        return self.setup + epochs * each + examples * self.example
-
-
 def once(timings: Mapping[str, Timing]) -> float:
     """Return the seconds that every worker takes once; what one has compiled, the others find in the cache."""
     return max((timing.cold for timing in timings.values()), default=0.0)
-
-
-@dataclass(frozen=True)
-class Sizing:
-    """How much is run: epochs of a trial, configurations that tune, and seeds that measure, at most."""
-
-    epochs: int
-    trials: int
-    seeds: int
 
 
 def parse_budget(text: str) -> Budget:

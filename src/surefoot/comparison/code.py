@@ -1,4 +1,4 @@
-"""What an optimizer that is not ours is made of, in a few characters that change when its code does.
+"""What an optimizer or a rule that is not ours is made of, in a few characters that change when its code does.
 
 What runs counts, not how it is written: the bytecode of its methods with its constants and defaults, and each function,
 class and plain value of the user's that they name; of an installed library, the version. Not seen is what code finds
@@ -9,8 +9,9 @@ bytecode, so after an upgrade a class of the user's is trained anew; that is the
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from importlib.metadata import packages_distributions, version
@@ -18,8 +19,13 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from surefoot.rule import Rule
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 METHODS = (FunctionType, staticmethod, classmethod, property)
+
+PLACE = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where an object lies, as Python writes one that has no text of its own: another place in every process."""
 
 Seen = set[Any]
 """What has been read already: things may refer to each other in circles."""
@@ -28,9 +34,31 @@ Seen = set[Any]
 def code_of(make: Any) -> str:
     """Return the version of the installed library that a class comes from, or eight digits for the user's own code."""
     module = make.__module__
-    if _installed(module):
-        return _version(module)
-    return hashlib.sha256("\n".join(_parts(make, set())).encode()).hexdigest()[:8]
+    return _version(module) if _installed(module) else digest(make)
+
+
+def digest(thing: Any) -> str:
+    """Return eight digits of what a thing consists of, the same in every process."""
+    return hashlib.sha256("\n".join(_parts(thing, set())).encode()).hexdigest()[:8]
+
+
+def written(thing: Any, write: Callable[[Any], str] = str) -> str:
+    """Return how a thing is written in every process alike.
+
+    Python writes a set in an order, and some objects with a place in memory, that change from process to process: a set
+    is sorted, and for the place stands what the object consists of.
+    """
+    match thing:
+        case set() | frozenset():
+            return f"{{{', '.join(sorted(written(part, repr) for part in thing))}}}"
+        case dict():
+            pairs = (f"{written(name, repr)}: {written(value, repr)}" for name, value in thing.items())
+            return f"{{{', '.join(pairs)}}}"
+        case list() | tuple():
+            parts = ", ".join(written(part, repr) for part in thing)
+            return f"[{parts}]" if isinstance(thing, list) else f"({parts}{',' * (len(thing) == 1)})"
+    text, places = PLACE.subn("", write(thing))
+    return f"{text} {digest((thing, getattr(thing, '__dict__', None)))}" if places else text
 
 
 def _installed(module: str) -> bool:
@@ -69,6 +97,8 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
         yield from _class(thing, seen)
     elif isinstance(thing, FunctionType):
         yield from _function(thing, seen)
+    elif isinstance(thing, Rule):
+        yield from _rule(thing, seen)
     elif isinstance(thing, set | frozenset):
         yield from sorted("".join(_parts(part, {*seen})) for part in thing)
     else:
@@ -121,6 +151,17 @@ def _class(made: type, seen: Seen) -> Iterator[str]:
                 yield from _parts(value, seen)
 
 
+def _rule(rule: Rule, seen: Seen) -> Iterator[str]:
+    """Give what decides a rule's numbers: its function, and what a library's, such as `bounded`'s, was made with."""
+    function: Any = rule.function
+    slots = [(slot.name, slot.when, slot.start, slot.positive) for slot in rule.slots]
+    for part in (function, slots, dict(rule.defaults), dict(rule.pinned)):
+        yield from _parts(part, seen)
+    if _library(function):
+        yield f"{function.__module__} {_version(function.__module__)}"
+        yield from _closure(function, seen)
+
+
 def _function(function: FunctionType, seen: Seen) -> Iterator[str]:
     if _library(function):
         return
@@ -128,6 +169,10 @@ def _function(function: FunctionType, seen: Seen) -> Iterator[str]:
     yield from _parts(function.__defaults__, seen)
     yield from _parts(function.__kwdefaults__, seen)
     yield from _named(function.__globals__, frozenset(_names(function.__code__)), seen)
+    yield from _closure(function, seen)
+
+
+def _closure(function: FunctionType, seen: Seen) -> Iterator[str]:
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # a name that has no value yet
             yield from _parts(cell.cell_contents, seen)
@@ -151,7 +196,8 @@ def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Itera
     """Give what names stand for in a module and, for names such as `helpers.step`, in the user's modules it imports."""
     for name in sorted(names & space.keys()):
         thing = space[name]
-        library = _installed(getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or "")
+        module = getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or ""
+        library = _installed(module) and not isinstance(thing, Rule)
         yield f"{name} {getattr(thing, '__qualname__', '')}"
         if not isinstance(thing, ModuleType):
             yield from () if library else _parts(thing, seen)

@@ -13,38 +13,33 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import surefoot
-from surefoot.comparison.arm import Arm
-from surefoot.comparison.tuned import TunedArms
-from surefoot.store import Design
+from surefoot.comparison.arm import Arm, make_arm
+from surefoot.comparison.foreign import plain_value
+from surefoot.store.design import Optimizer, ranges_json
 
 
-def design(study: str, content: Mapping[str, Any], asked: Mapping[str, Any], seconds: float = 0.0) -> Design:
-    """Return the design of a study, as of now.
-
-    Args:
-        study: its name.
-        content: all that was decided.
-        asked: what it was decided from: the same again finds the same design.
-        seconds: that deciding took.
-    """
-    hash_ = hashlib.sha256(json.dumps({"study": study, **asked}, sort_keys=True).encode()).hexdigest()[:16]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Design(hash_, study, {**content, "surefoot": surefoot.__version__}, now, seconds)
+def hash_of(study: str, asked: Mapping[str, Any]) -> str:
+    """Return what tells a design from any other: a hash of all that was asked for."""
+    return hashlib.sha256(json.dumps({"study": study, **asked}, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def optimizer(arm: Arm) -> dict[str, Any]:
+def now() -> str:
+    """Return this instant as a design has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def optimizer(arm: Arm) -> Optimizer:
     """Return an optimizer as a design has it."""
-    return {"label": arm.label, "rule": arm.identity, "convention": arm.convention, "hyper": dict(arm.hyper)}
+    given = {name: plain_value(value) for name, value in arm.given.items()}
+    unnamed = make_arm(arm.make or arm.rule, arm.convention, arm.given, ranges=arm.ranges)
+    named = arm.label != unnamed.label
+    return Optimizer(arm.label, arm.identity, arm.convention, dict(arm.hyper), given, dict(arm.ranges), named)
 
 
-def search(tuning: TunedArms) -> dict[str, Any]:
-    """Return how a design's optimizers are tuned: where each is searched, whence each range, and at which points."""
-    return {
-        label: {
-            "ranges": {name: dimension.text for name, dimension in space.dimensions.items()},
-            "sources": dict(space.sources),
-            "configurations": [dict(config) for config in tuning.configurations[label]],
-        }
-        for label, space in tuning.spaces.items()
-    }
+def asked_of(arm: Arm) -> dict[str, Any]:
+    """Return what an optimizer has in the hash; an option given its default value too, as it is then not searched."""
+    one = optimizer(arm)
+    asked = {"label": one.label, "rule": one.rule, "convention": one.convention, "hyper": one.hyper}
+    plain = make_arm(arm.make or arm.rule, arm.convention, {}, ranges=arm.ranges).hyper
+    fixed = {name: value for name, value in one.given.items() if plain.get(name, value) == value}
+    return {**asked, "ranges": ranges_json(one.ranges), **({"fixed": fixed} if fixed else {})}

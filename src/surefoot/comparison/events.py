@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from surefoot.store.records import Epoch, Outcome, Rates
 
 
 @dataclass(frozen=True)
 class Started:
-    """A worker took the trial; `epoch` is the last one finished before, 0 if it starts from nothing."""
+    """A worker took the trial; `epoch` is the last one finished before, 0 if it starts from nothing.
+
+    `environment` is the machine and the versions that it runs in, which the driver knows of its workers.
+    """
 
     key: str
     epoch: int
+    environment: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,15 @@ class Timed:
     cold: float
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed
+@dataclass(frozen=True)
+class Tried:
+    """The optimizer was only tried out, and works."""
+
+    key: str
+
+
+Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed | Tried
 """Anything that a running trial tells."""
 
-End = Finished | Diverged | Failed | Timed
+End = Finished | Diverged | Failed | Timed | Tried
 """What a trial tells last."""

@@ -6,7 +6,7 @@ another host, give the same events, and leave the store to the driver, who is it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,11 +26,6 @@ Resume = Callable[[str], bytes | None]
 
 class Executor(Protocol):
     """Runs trials somewhere. Every one is held to `tests/test_executors.py`."""
-
-    @property
-    def environment(self) -> Mapping[str, Any]:
-        """What the trial whose event came last runs in."""
-        ...
 
     def run(
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None

@@ -10,10 +10,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from surefoot.comparison.ranges import Dimension
+from surefoot.comparison.code import written
 from surefoot.comparison.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -31,7 +31,8 @@ def check(make: Any) -> Make:
     """Return what makes an optimizer; `UsageError` if it cannot be one."""
     if not callable(make) or not hasattr(make, "__qualname__"):
         raise UsageError(
-            f"{make!r} is no optimizer; give a name such as 'adam', a class such as torch.optim.NAdam, or surefoot.Opt."
+            f"{make!r} is no optimizer; give a name such as 'adam', a rule, a class such as torch.optim.NAdam, or "
+            "surefoot.Opt."
         )
     if isinstance(make, type) and not hasattr(make, "step"):
         raise UsageError(f"{name_of(make)} has no method step; give an optimizer class such as torch.optim.NAdam.")
@@ -68,11 +69,17 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension])
         raise UsageError(
             f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
         )
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: plain_value(value) for name, value in values.items()}
 
 
-def build(make: Make, parameters: Any, label: str, options: Mapping[str, Any]) -> Any:
-    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given."""
+def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Any:
+    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given.
+
+    What the class has no default for is in the middle of its range, as `hyper` says.
+    """
+    known = _paired(_signature(make)[0])
+    middles = {name: range_.at(0.5) for name, range_ in ranges.items() if known.get(name, MISSING) is MISSING}
+    options = {**middles, **given}
     try:
         return make(parameters, **_torchs(make, options))
     except (TypeError, ValueError) as error:
@@ -135,8 +142,8 @@ def _torchs(make: Make, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "betas": pair}
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return the value, or how it is written if JSON has no such thing."""
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+        return [plain_value(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)

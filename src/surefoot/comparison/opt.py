@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from surefoot.comparison.arm import Arm, make_arm, parse_arms
-from surefoot.comparison.ranges import Log, OneMinus, Uniform
 from surefoot.errors import UsageError
+from surefoot.rule import Rule
+from surefoot.store.ranges import Log, OneMinus, Uniform
 
 
 class Opt:
     """One optimizer of a comparison.
 
     Args:
-        optimizer: a rule's name, such as `adam`, or any class that makes a torch optimizer.
+        optimizer: a rule's name, such as `adam`, a rule of your own, or any class that makes a torch optimizer.
         name: what it is called in results; made from the optimizer and its options by default.
-        convention: whose defaults and form a rule of ours has: `torch`, `keras`, `optax` or `paper`.
+        convention: whose defaults and form a rule has: `torch`, `keras`, `optax` or `paper`.
         options: values, which are fixed, and ranges (`surefoot.log(1e-4, 1)`), which tuning searches instead of ours
             and never leaves.
 
@@ -58,12 +59,12 @@ def one_minus(low: float, high: float) -> OneMinus:
 
 
 def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
-    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, classes and `Opt`.
+    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes and `Opt`.
 
     Raises:
         UsageError: an empty list, or something in it that is no optimizer.
     """
-    given = [optimizers] if isinstance(optimizers, str | Opt | type) else list(optimizers)
+    given = [optimizers] if isinstance(optimizers, str | Opt | Rule | type) else list(optimizers)
     if not given:
         raise UsageError("no optimizer to compare; give optimizers=['sgd', 'adam'], say.")
     arms: list[Arm] = []

@@ -8,25 +8,29 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, replace
+from math import inf
 from statistics import fmean
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.budget import Timing
 from surefoot.comparison.events import Failed, Started, Timed
 from surefoot.comparison.executor import Engine, open_executor
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
-from surefoot.errors import TrialError
+from surefoot.errors import TrialError, UsageError
+from surefoot.store.design import Timing
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 
 STORING = 0.01
 """Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""
 
 
-def time_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine) -> dict[str, Timing]:
+def time_arms(
+    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine, seconds: float = inf
+) -> dict[str, Timing]:
     """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
 
     Raises:
+        UsageError: it takes longer than so many seconds.
         TrialError: none can be run.
     """
     trials = {trial.key: trial for trial in (Trial(task.name, arm, 0, protocol, "pilot") for arm in arms)}
@@ -34,13 +38,18 @@ def time_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int,
     reasons: list[str] = []
     begun, starting = time.monotonic(), 0.0
     with open_executor(engine, task, protocol.device, min(workers, len(trials))) as pool:
-        for event in pool.run(list(trials.values()), lambda _: None):
+        for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
             if isinstance(event, Timed):
                 found[trials[event.key].arm.label] = _timing(event)
             if isinstance(event, Failed):
                 reasons.append(f"{trials[event.key].arm.label}: {event.reason}")
+    if len(found) + len(reasons) < len(trials):
+        raise UsageError(
+            f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
+            "each, takes longer. Give more time or fewer optimizers."
+        )
     if not found:
         raise TrialError(f"no optimizer can be run. {' '.join(reasons)}")
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))

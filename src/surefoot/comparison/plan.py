@@ -7,21 +7,23 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from math import inf
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.budget import Timing, once
+from surefoot.comparison.budget import once
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
 from surefoot.comparison.executor import Engine, Executor, open_executor
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TUNED, TunedArms
+from surefoot.comparison.tried import TriedOut
+from surefoot.comparison.tuned import TunedArms
 from surefoot.errors import unknown
 from surefoot.store import Design, Record, Store
+from surefoot.store.design import Planned, Timing
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 
@@ -33,20 +35,32 @@ Observer = Callable[[Trial, Event], None]
 class Plan:
     """A planned study: its trials in the order in which they start, the task that they train, and its tuning.
 
-    `trials` are those that are known from the start; what `tuning` adds follows from results. `design` is what was
-    decided, to be stored before the first trial. With `timings`, which come with a budget of `seconds`, all optimizers
-    go from seed to seed together for as long as there is time.
+    `trials` are those of the optimizers as they were given; what `tuning` adds follows from results, round by round,
+    and is stored before it is run. `design` is what was decided, to be stored before the first trial. With a budget in
+    seconds all optimizers go from seed to seed together for as long as there is time.
     """
 
-    name: str
+    design: Design
     trials: tuple[Trial, ...]
     task: Task
     workers: int
     tuning: TunedArms | None = None
-    design: Design | None = None
-    seconds: float | None = None
-    timings: Mapping[str, Timing] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
+
+    @property
+    def name(self) -> str:
+        """The name of the study."""
+        return self.design.study
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds of its budget, if it has one of time."""
+        return self.design.budget.seconds
+
+    @property
+    def timings(self) -> Mapping[str, Timing]:
+        """What the optimizers took in the pilot of such a budget, by label."""
+        return self.design.timings
 
     @property
     def protocol(self) -> Protocol:
@@ -54,13 +68,26 @@ class Plan:
         return self.trials[0].protocol
 
     def freeze(self, store: Store) -> Plan:
-        """Store the design, and return the plan as it was decided when this design was first stored."""
-        if self.design is None:
-            return self
+        """Store the run with the trials that are known from the start; return the plan as it was first stored.
+
+        What follows from a trial that failed is forgotten, as that is tried again.
+        """
         kept = store.freeze(self.design)
-        frozen = {label: found["configurations"] for label, found in kept.content["search"].items()}
-        tuning = replace(self.tuning, frozen=frozen) if self.tuning else None
-        return replace(self, design=kept, tuning=tuning)
+        tuning = replace(self.tuning, frozen=kept.searches) if self.tuning else None
+        frozen = replace(self, design=kept, tuning=tuning)
+        planned = store.planned(kept.hash)
+        if not planned or any(one.part.round < 0 for one in planned):  # the latter from a store of an older version
+            store.plan(kept.hash, [trial.planned for trial in frozen.beginning()], after=-2)
+            return frozen
+        statuses = store.statuses([one.key for one in planned])
+        failed = [one.part.round for one in planned if one.part.tuned_from and statuses.get(one.key) == "failed"]
+        if failed:
+            store.plan(kept.hash, [], after=min(failed))
+        return frozen
+
+    def beginning(self) -> list[Trial]:
+        """Return the trials that are known before any result."""
+        return [*self.trials, *(self.tuning.first() if self.tuning else [])]
 
     def run(self, store: Store, observe: Observer) -> list[Record]:
         """Run what is not finished yet, writing to the store as it happens; returns this study's records.
@@ -69,6 +96,8 @@ class Plan:
             store: open for writing.
             observe: called with each event after it was stored.
         """
+        if not store.planned(self.design.hash):
+            return self.freeze(store).run(store, observe)
         clock = Clock(store, self.design, self.seconds)
         tried: set[str] = set()
         with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
@@ -78,7 +107,7 @@ class Plan:
                 tried |= {trial.key for trial in todo}
                 if executor is None:
                     opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
-                    executor = workers.enter_context(opening)
+                    executor = TriedOut(workers.enter_context(opening))
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
                 if self.timings:
@@ -88,7 +117,7 @@ class Plan:
 
     def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
         """Return what is run next; with a budget, only as much measuring as there is time for."""
-        todo = [trial for trial in self.unfinished(store) if trial.key not in tried]
+        todo = [trial for trial in self.standing(store, tried)[1] if trial.key not in tried]
         if clock.deadline is None:
             return todo
         tuning = [trial for trial in todo if trial.purpose == "tune"]
@@ -111,26 +140,30 @@ class Plan:
         return max(sum(costs) / self.workers, max(costs, default=0.0))
 
     def _timing(self, trial: Trial) -> Timing:
-        return self.timings.get(trial.arm.label.removesuffix(TUNED)) or next(iter(self.timings.values()))
+        return self.timings.get(trial.part.tuned_from or trial.arm.label) or next(iter(self.timings.values()))
 
     def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock, executor: Executor) -> None:
         by_key = {trial.key: trial for trial in todo}
         checkpoints = Checkpoints(store, self.engine.checkpoints)
         with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
             for event in told:
-                _save(store, event, by_key, executor, checkpoints)
+                _save(store, event, by_key, checkpoints)
                 if isinstance(event, End):
                     checkpoints.drop(event.key)
                     clock.save()
                 observe(by_key[event.key], event)
         clock.save()
 
-    def standing(self, store: Store) -> tuple[list[Trial], list[Trial]]:
+    def standing(self, store: Store, tried: Collection[str] = ()) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
 
-        One that failed is tried again; one that two optimizers share is run once.
+        A round that follows from these results is stored first. A trial that failed is tried again, and nothing
+        follows from it until it is one of the `tried`; one that two optimizers share is run once.
         """
-        known = list(self.trials) if self.tuning is None else self._known(_by_key(store, curves=False))
+        known = self.known(store)
+        while more := self._following(store, known, tried):
+            store.plan(self.design.hash, [trial.planned for trial in more], after=known[-1].part.round)
+            known += more
         statuses = store.statuses([trial.key for trial in known])
         todo = {trial.key: trial for trial in known if statuses.get(trial.key) not in ENDED}
         return known, list(todo.values())
@@ -139,25 +172,35 @@ class Plan:
         """Return the trials that still have to run."""
         return self.standing(store)[1]
 
+    def known(self, store: Store) -> list[Trial]:
+        """Return the trials that the store has planned for this run, in their order."""
+        return [self._trial(one) for one in store.planned(self.design.hash)]
+
     def records(self, store: Store) -> list[Record]:
         """Return the stored records of this study's trials, in its order and under its name and labels."""
-        stored = _by_key(store)
-        found = [trial for trial in self._known(stored) if trial.key in stored]
-        return [replace(stored[trial.key], study=self.name, label=trial.arm.label) for trial in found]
+        return store.run(self.design)
 
     def arm(self, store: Store, label: str) -> Arm:
         """Return the optimizer of a label, `UsageError` with the close matches if there is none."""
-        arms = {
-            trial.arm.label: trial.arm
-            for trial in self._known(_by_key(store, curves=False))
-            if trial.purpose == "measure"
-        }
+        arms = {trial.arm.label: trial.arm for trial in self.known(store) if trial.purpose == "measure"}
         if label not in arms:
             raise unknown("optimizer of this study", label, arms)
         return arms[label]
 
-    def _known(self, stored: Mapping[str, Record]) -> list[Trial]:
-        return [*self.trials, *(self.tuning.known(stored) if self.tuning else [])]
+    def _trial(self, planned: Planned) -> Trial:
+        """Return a planned trial with its optimizer made again."""
+        label = planned.part.tuned_from or planned.label
+        given = next(trial for trial in self.trials if trial.arm.label == label)
+        if planned.part.tuned_from and self.tuning:
+            return self.tuning.trial(given.arm, planned.seed, planned.part)
+        return replace(given, seed=planned.seed)
+
+    def _following(self, store: Store, known: list[Trial], tried: Collection[str]) -> list[Trial]:
+        if self.tuning is None:
+            return []
+        records = store.run(self.design, curves=False)
+        ended = {one.key: one for one in records if one.status != "failed" or one.key in tried}
+        return self.tuning.following(known, ended)
 
 
 class Clock:
@@ -166,9 +209,9 @@ class Clock:
     `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
     """
 
-    def __init__(self, store: Store, design: Design | None, seconds: float | None) -> None:
+    def __init__(self, store: Store, design: Design, seconds: float | None) -> None:
         self._store, self._design, self._start = store, design, time.monotonic()
-        self._before = design.seconds if design else 0.0
+        self._before = design.seconds
         self.pace = 1.0
         self.deadline = None if seconds is None else self._start + seconds - self._before
 
@@ -179,19 +222,14 @@ class Clock:
 
     def save(self) -> None:
         """Store the time taken so far."""
-        if self._design is not None:
-            self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
+        self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
 
 
-def _by_key(store: Store, *, curves: bool = True) -> dict[str, Record]:
-    return {record.key: record for record in store.records(curves=curves)}
-
-
-def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Executor, checkpoints: Checkpoints) -> None:
+def _save(store: Store, event: Event, trials: dict[str, Trial], checkpoints: Checkpoints) -> None:
     """Write what an event says; progress within an epoch is not kept."""
     match event:
-        case Started(key):
-            store.begin(trials[key].record(executor.environment))
+        case Started(key, _, environment):
+            store.begin(trials[key].record(environment))
         case EpochDone():
             checkpoints.save(event)
         case Finished(key, outcome):
@@ -200,5 +238,5 @@ def _save(store: Store, event: Event, trials: dict[str, Trial], executor: Execut
             store.diverge(key, reason)
         case Failed(key, reason):
             if store.record(key) is None:
-                store.begin(trials[key].record(executor.environment))
+                store.begin(trials[key].record({}))
             store.fail(key, reason)

@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import surefoot
 from surefoot.comparison.arm import Arm, parse_arms, without_twins
-from surefoot.comparison.budget import Budget, Sizing, Timing, parse_budget, size
-from surefoot.comparison.design import design, optimizer, search
+from surefoot.comparison.budget import parse_budget, size
+from surefoot.comparison.design import asked_of, hash_of, now, optimizer
 from surefoot.comparison.executor import Engine, capacity, device_for
 from surefoot.comparison.pilot import time_arms
 from surefoot.comparison.plan import Plan
-from surefoot.comparison.protocol import Protocol
-from surefoot.comparison.ranges import Dimension
 from surefoot.comparison.schedule import check_schedule
 from surefoot.comparison.search import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.comparison.studies import StudyPlan, find_study, study_of
@@ -25,9 +24,10 @@ from surefoot.comparison.trial import Trial
 from surefoot.comparison.tuned import TunedArms
 from surefoot.comparison.user_code import in_file
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.rule import Rule
 from surefoot.store import Design, Store
-from surefoot.store.records import Purpose
-from surefoot.store.runs import decides
+from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task, checked_task, make_task
 
 
@@ -79,9 +79,10 @@ class Request:
     engine: Engine
     wanted: Sizing
     budget: Budget
+    convention: str = "torch"
 
     def prepare(self, store: Store) -> Plan:
-        """Plan, store the design, and return the plan as it was when this design was first stored.
+        """Plan, store the run, and return the plan as it was when this run was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -91,12 +92,11 @@ class Request:
         """
         if self.budget.seconds is None:
             return self.plan(self.wanted).freeze(store)
-        kept = store.design(self.design({}).hash)
+        kept = store.design(self.hash)
         if kept is not None:
-            timings = {label: Timing(**times) for label, times in kept.content["timings"].items()}
-            return self.plan(Sizing(**kept.content["sizing"]), timings).freeze(store)
+            return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine)
+        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine, self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
         return self.plan(sizing, timings, spent).freeze(store)
@@ -110,43 +110,41 @@ class Request:
         tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
         if tuning:
             _warn_of_untuned(self.arms)
-        content = {
-            "protocol": protocol.content,
-            "optimizers": [optimizer(arm) for arm in self.arms],
-            "seeds": {"measure": list(measure), "tune": list(tune) if tuning else []},
-            "sizing": asdict(sizing),
-            "budget": asdict(self.budget),
-            "search": search(tuning) if tuning else {},
-            "finalists": FINALISTS if tuning else 0,
-            "timings": {label: asdict(timing) for label, timing in (timings or {}).items()},
-        }
-        return Plan(
-            name=self.name,
-            trials=tuple(make(arm, seed) for seed in measure for arm in self.arms),
-            task=self.task,
-            workers=self.workers,
-            tuning=tuning,
-            design=self.design(content, spent),
-            seconds=self.budget.seconds,
+        design = Design(
+            hash=self.hash,
+            study=self.name,
+            protocol=protocol,
+            optimizers=tuple(map(optimizer, self.arms)),
+            sizing=sizing,
+            budget=self.budget,
+            measure=measure,
+            tune=tune if tuning else (),
+            searches=tuning.searches if tuning else {},
             timings=timings or {},
-            engine=self.engine,
+            convention=self.convention,
+            surefoot=surefoot.__version__,
+            frozen=now(),
+            seconds=spent,
         )
+        trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
+        return Plan(design, trials, self.task, self.workers, tuning, self.engine)
 
     @property
     def _tunes(self) -> bool:
         """Whether optimizers are tuned, in so many trials or in as many as there is time for."""
         return self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0
 
-    def design(self, content: Mapping[str, Any], spent: float = 0.0) -> Design:
-        """Return the design with this content; its hash is of what is asked for."""
+    @property
+    def hash(self) -> str:
+        """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
-            "protocol": decides(self.protocol.content),
-            "optimizers": [{**optimizer(arm), "ranges": _texts(arm.ranges)} for arm in self.arms],
+            "protocol": self.protocol.decides,
+            "optimizers": [asked_of(arm) for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self._tunes:
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
-        return design(self.name, content, asked, spent)
+        return hash_of(self.name, asked)
 
 
 def ask(study: str | Task, options: Options) -> Request:
@@ -171,7 +169,8 @@ def ask(study: str | Task, options: Options) -> Request:
     protocol = _protocol(described, task, options, wanted.epochs)
     engine = options.engine
     workers = options.workers or capacity(engine, protocol.device)
-    return Request(described.name, task, _arms(described, options), protocol, workers, engine, wanted, budget)
+    arms = _arms(described, options)
+    return Request(described.name, task, arms, protocol, workers, engine, wanted, budget, described.convention)
 
 
 def plan(study: str | Task, options: Options) -> Plan:
@@ -194,7 +193,7 @@ def _budget(options: Options) -> Budget:
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
     """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
     for arm in arms:
-        if arm.make is None or "lr" in arm.hyper or arm.given or arm.ranges:
+        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.given or arm.ranges:
             continue
         name, options = arm.make.__qualname__, [key for key, value in arm.hyper.items() if type(value) is float]
         warnings.warn(
@@ -203,10 +202,6 @@ def _warn_of_untuned(arms: Sequence[Arm]) -> None:
             SurefootWarning,
             stacklevel=3,
         )
-
-
-def _texts(ranges: Mapping[str, Dimension]) -> dict[str, str]:
-    return {name: dimension.text for name, dimension in ranges.items()}
 
 
 def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
@@ -250,8 +245,8 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
     )
 
 
-def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, purpose: Purpose = "measure") -> Trial:
-    return Trial(study, arm, seed, protocol, purpose)
+def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:
+    return Trial(study, arm, seed, protocol, "tune" if part.role in ("tuning", "final") else "measure", part)
 
 
 def _check_counts(options: Options, budget: Budget) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import cloudpickle
@@ -106,7 +106,6 @@ class Pool:
         self._host, self._size, self._seconds = host, size, seconds
         self._posts: list[Post] = []
         self._early_deaths, self._start_at = 0, 0.0
-        self.environment: Mapping[str, Any] = {}
 
     def run(
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
@@ -166,12 +165,13 @@ class Pool:
                 yield event
             case _:
                 self._note(post, queue, message)
-                yield message
+                known = post.environment or {}
+                yield replace(message, environment=known) if isinstance(message, Started) else message
 
     def _note(self, post: Post, queue: Queue, event: Event) -> None:
         """Draw the consequences of an event."""
         if isinstance(event, Started):
-            self.environment, post.since = post.environment or {}, time.monotonic()
+            post.since = time.monotonic()
         elif isinstance(event, EpochDone):
             queue.deaths.pop(event.key, None)
         elif isinstance(event, End):

@@ -15,13 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from surefoot.comparison.arm import parse_arms
+from surefoot.comparison.design import optimizer
 from surefoot.comparison.device import resolve_device, workers_for
 from surefoot.comparison.plan import Observer, Plan
-from surefoot.comparison.protocol import Protocol
 from surefoot.comparison.studies import find_study
 from surefoot.comparison.trial import Trial
 from surefoot.datasets import load
-from surefoot.store import Record, Store
+from surefoot.store import Design, Record, Store
+from surefoot.store.design import Sizing
+from surefoot.store.protocol import Protocol
 from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
@@ -70,7 +72,8 @@ def reproduction(
     )
     arms = [replace(*parse_arms([text], "torch"), label=label) for label, text in optimizers.items()]
     trials = tuple(Trial(study, arm, seed, protocol) for seed in range(seeds) for arm in arms)
-    return Plan(study, trials, task, workers_for(protocol.device))
+    design = Design("as published", study, protocol, tuple(map(optimizer, arms)), Sizing(epochs, 0, seeds))
+    return Plan(design, trials, task, workers_for(protocol.device))
 
 
 def run_apart(plan: Plan, observe: Observer) -> list[Record]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import cos, pi
 from typing import get_args
 
-from surefoot.comparison.protocol import Schedule
 from surefoot.errors import unknown
+from surefoot.store.protocol import Schedule
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 

@@ -16,9 +16,9 @@ from math import isfinite
 
 import numpy as np
 
-from surefoot.comparison.ranges import Log, Side
 from surefoot.comparison.space import Space, check_count
 from surefoot.errors import UsageError
+from surefoot.store.ranges import Log, Side
 from surefoot.store.records import Better
 
 Config = Mapping[str, float]
@@ -190,7 +190,7 @@ def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, s
     searched = {label: tuning for label, tuning in tunings.items() if tuning.space.dimensions}
     rounds = max((len(tuning.extensions) for tuning in searched.values()), default=0)
     _check_equal_effort(searched, trials + rounds * extra(trials))
-    sides = {label: _extendable(tuning, better) for label, tuning in searched.items()}
+    sides = {label: growing_side(tuning, better) for label, tuning in searched.items()}
     if rounds == MOST_EXTENSIONS or not any(sides.values()):
         return {}
     return {label: _extension(tuning, sides[label], extra(trials), seed) for label, tuning in searched.items()}
@@ -222,7 +222,7 @@ def best_at_edge(tuning: Tuning, better: Better) -> Side | None:
     return edge(tuning.space, tuning.configs, best(tuning.values, better))
 
 
-def _extendable(tuning: Tuning, better: Better) -> Side | None:
+def growing_side(tuning: Tuning, better: Better) -> Side | None:
     """Return at which edge the search can go on; the ends of a range that the user gave are hard."""
     return best_at_edge(tuning, better) if tuning.space.may_grow else None
 

@@ -2,24 +2,24 @@
 
 Two numbers decide whether tuning is fair: how many dimensions an optimizer is searched in, and how wide. Both are the
 same for all. Dimensions are taken from one list (`ORDER`), as many as the trials allow, and every learning rate has a
-window of `WIDTH` decades. Only its centre differs: an Adam at 0.1 says nothing about Adam. Centres are the means of
-the log-normal priors that Sivaprasad et al. 2020 (arXiv:1910.11758) fitted over nine problems; where they have none,
-a relative's, marked [assumed].
+window of `WIDTH` decades. Only its centre differs: an Adam at 0.1 says nothing about Adam. Each rule says where its
+centre lies (`About.lr`): the mean of the log-normal priors that Sivaprasad et al. 2020 (arXiv:1910.11758) fitted over
+nine problems; where they have none, a relative's, marked [assumed]; where nothing is said, the rule's own default.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from surefoot.comparison.ranges import Dimension, Log, OneMinus, Uniform
+from surefoot.about import Centre
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
-from surefoot.rule import GIVEN_BY_MACHINE
-from surefoot.rules import RULES
-from surefoot.store.records import GIVEN_BY_USER
+from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rules import RULES, rule_of
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension, Log, OneMinus, Uniform
 
 
 @dataclass(frozen=True)
@@ -44,45 +44,6 @@ class Space:
         return ", ".join(f"{name} {d.text}" for name, d in self.dimensions.items()) or "nothing is searched"
 
 
-@dataclass(frozen=True)
-class Prior:
-    """The centre of a learning-rate window: the mean of log10 lr, another one if `partner` is searched as well."""
-
-    mean: float
-    source: str
-    partner: str = ""
-    mean_with_partner: float = 0.0
-
-    def centre(self, names: Sequence[str]) -> float:
-        """Return the learning rate in the middle of the window when these hyperparameters are searched."""
-        return float(10 ** (self.mean_with_partner if self.partner in names else self.mean))
-
-
-def _like(relative: Prior, name: str) -> Prior:
-    return replace(relative, source=f"as {name} [assumed]")
-
-
-_SGD = Prior(-2.10, "Sivaprasad et al. 2020: SGD")
-_MOMENTUM = Prior(-2.34, "Sivaprasad et al. 2020: SGD with momentum 0.9; searched, U(0, 1)", "momentum", -2.38)
-_ADAGRAD = Prior(-2.00, "Sivaprasad et al. 2020: Adagrad")
-_ADAM = Prior(-3.02, "Sivaprasad et al. 2020: Adam, lr only; with eps, all of Adam", "eps", -2.70)
-_ADADELTA = Prior(0.0, "the paper has no lr, which is lr 1, torch's default [assumed]")
-
-PRIORS: dict[str, Prior] = {
-    "sgd": _SGD,
-    "momentum": _MOMENTUM,
-    "nesterov": _like(_MOMENTUM, "momentum"),
-    "adagrad": _ADAGRAD,
-    "adadelta": _ADADELTA,
-    "rmsprop": _like(_ADAM, "Adam"),
-    "adam": _ADAM,
-    "amsgrad": _like(_ADAM, "Adam"),
-    "adamw": _like(_ADAM, "Adam"),
-    "adabound": _like(_ADAM, "Adam"),
-    "amsbound": _like(_ADAM, "Adam"),
-}
-"""Where each rule's learning-rate window is centred."""
-
 WIDTH = 3.0
 """Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""
 
@@ -104,7 +65,7 @@ _EPS_SOURCE = "Sivaprasad et al. 2020: Adam's 10^U(-8, 0); other rules the same,
 
 
 def space(
-    rule: str,
+    rule: Rule | str,
     trials: int,
     framework: str,
     fixed: Mapping[str, Any] | None = None,
@@ -116,7 +77,7 @@ def space(
     searched, so SGD stays SGD.
 
     Args:
-        rule: the rule's name.
+        rule: a rule, or the name of a built-in one.
         trials: configurations that every optimizer of the study gets, from 1.
         framework: the convention: `torch`, `keras`, `optax` or `paper`.
         fixed: options with values, in our spelling or the convention's.
@@ -127,15 +88,17 @@ def space(
             trials below 1.
     """
     check_count("trials", trials)
+    rule = rule_of(rule)
     fixed, given = _our_names(rule, framework, fixed or {}), _our_names(rule, framework, given or {})
     _check_given(rule, fixed, given)
     middles = {name: dimension.at(0.5) for name, dimension in given.items()}
-    hyper = resolve(rule, framework, {"lr": 1.0, **fixed, **middles})
+    lr = dict.fromkeys(rule.own & {"lr"}, 1.0)
+    hyper = resolve(rule, framework, {**lr, **fixed, **middles})
     names = _names(trials, hyper, fixed, given)
     found = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
     found |= {name: (dimension, GIVEN_BY_USER) for name, dimension in given.items()}
     made = Space({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
-    _check_legal(rule, hyper, made)
+    _check_legal(rule, framework, hyper, made)
     return made
 
 
@@ -146,7 +109,7 @@ def dimensions_for(has: Collection[str], trials: int) -> list[str]:
 
 
 def lr_window(centre: float) -> Log:
-    """Return the learning-rate window about any centre, `WIDTH` decades as for every rule: for optimizers not ours."""
+    """Return the learning-rate window about any centre, `WIDTH` decades as for every optimizer."""
     return Log(centre * 10 ** (-WIDTH / 2), centre * 10 ** (WIDTH / 2))
 
 
@@ -163,39 +126,51 @@ def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], give
     return names + [name for name in given if name not in names]
 
 
-def _informed(rule: str, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Dimension, str]:
+def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Dimension, str]:
     """Return our own range for one dimension, and where it comes from."""
     if name == "lr":
-        prior = PRIORS["momentum" if rule == "sgd" and hyper["momentum"] else rule]
-        return lr_window(prior.centre(names)), prior.source
+        centre = _centre(RULES["momentum"] if rule is RULES["sgd"] and hyper["momentum"] else rule)
+        return lr_window(centre.lr(names)), centre.source
     if name == "eps":
-        under_root = rule == "adadelta" or hyper.get("eps_inside")
+        under_root = rule is RULES["adadelta"] or hyper.get("eps_inside")
         return (_EPS_UNDER_ROOT if under_root else EPS), _EPS_SOURCE
     return SHARE, _SHARE_SOURCE if name in ("beta1", "momentum") else "as beta1 and momentum [assumed]"
 
 
-def _our_names(rule: str, framework: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _centre(rule: Rule) -> Centre:
+    if rule.about.lr:
+        return rule.about.lr
+    if rule.defaults["lr"] <= 0:
+        raise UsageError(
+            f"{rule.name}: its default lr is {rule.defaults['lr']}, about which nothing can be searched; give a range, "
+            "as in surefoot.Opt(rule, lr=surefoot.log(1e-4, 1)), or a default above 0."
+        )
+    return Centre(math.log10(rule.defaults["lr"]), "the rule's own default in the middle")
+
+
+def _our_names(rule: Rule, framework: str, options: Mapping[str, Any]) -> dict[str, Any]:
     ours = {theirs: name for name, theirs in convention(rule, framework).names.items()}
     named = {ours.get(name, name): value for name, value in options.items()}
     if len(named) < len(options):
-        raise UsageError(f"{rule}: one option is given under two names ({', '.join(options)}); give it once.")
+        raise UsageError(f"{rule.name}: one option is given under two names ({', '.join(options)}); give it once.")
     return named
 
 
-def _check_given(rule: str, fixed: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    searchable = RULES[rule].defaults.keys() - GIVEN_BY_MACHINE
+def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    searchable = rule.defaults.keys() - GIVEN_BY_MACHINE
     for name, dimension in given.items():
         if name not in searchable:
-            raise unknown(f"option of {rule}", name, searchable)
+            raise unknown(f"option of {rule.name}", name, searchable)
         if name in fixed:
-            raise UsageError(f"{rule}: {name} has a value ({fixed[name]}) and a range; give one of them.")
+            raise UsageError(f"{rule.name}: {name} has a value ({fixed[name]}) and a range; give one of them.")
         if not isinstance(dimension, Log | Uniform | OneMinus):
-            raise UsageError(f"{rule}: {name}={dimension!r} is no range; give Log(low, high), Uniform or OneMinus.")
+            raise UsageError(
+                f"{rule.name}: {name}={dimension!r} is no range; give Log(low, high), Uniform or OneMinus."
+            )
 
 
-def _check_legal(rule: str, hyper: Mapping[str, Any], made: Space) -> None:
-    """Raise `UsageError` if an end of a range is not a value that the rule takes."""
-    ours = RULES[rule]
-    options = {name: value for name, value in hyper.items() if name in ours.defaults}
+def _check_legal(rule: Rule, framework: str, hyper: Mapping[str, Any], made: Space) -> None:
+    """Raise `UsageError` if an end of a range is not a value that the rule, as the framework means it, takes."""
+    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE}
     for u in (0.0, 1.0):
-        ours.check({**options, **made.at([u] * len(made.dimensions))})
+        resolve(rule, framework, {**options, **made.at([u] * len(made.dimensions))})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from surefoot.comparison.protocol import Order, Schedule
 from surefoot.errors import unknown
+from surefoot.store.protocol import Order, Schedule
 from surefoot.tasks import Task
 from surefoot.tasks.surfaces import SURFACES
 
@@ -179,6 +179,7 @@ def study_of(task: Task) -> StudyPlan:
         optimizers=("momentum", "adam", "adabound"),
         epochs=5,
         batch_size=getattr(task, "batch_size", 64),
+        drop_last=getattr(task, "drop_last", False),
         validation=0.1,
         seeds=5,
         trials=8,

@@ -2,7 +2,8 @@
 
 All randomness comes from the seed and the epoch's number, so a run that goes on from a checkpoint equals one that was
 never stopped, and every arm with the same seed sees the same initial weights and the same batches. The clock runs
-while training and stands while evaluating, recording rates and saving.
+while an optimizer's own work is done, forward pass, backward pass and step; it stands while examples are loaded, a
+metric of the user's is computed, and while evaluating, recording rates and saving.
 """
 
 from __future__ import annotations
@@ -12,25 +13,26 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.comparison.events import Diverged, EpochDone, Event, Finished, Progress, Started, Timed
+from surefoot.comparison.events import Diverged, EpochDone, Event, Finished, Progress, Started
 from surefoot.comparison.rates import record_rates, recording_steps
 from surefoot.comparison.schedule import factor
+from surefoot.comparison.stopwatch import Stopwatch
 from surefoot.comparison.trial import Trial
+from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
-from surefoot.tasks.task import Split, Task
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
 
 PROGRESS_SECONDS = 0.2
-EVALUATION_BATCH = 500
-PILOT_SECONDS = 1.0
 
 
 class DivergedError(Exception):
@@ -52,21 +54,20 @@ class Training:
         data, device = task.data, self.protocol.device
         self.train, self.validation, self.test = (part.to(device) for part in (data.train, data.validation, data.test))
         self.recording = recording_steps(self.protocol.steps)
+        self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
         self._start()
 
     def _start(self) -> None:
         """Make the model with its initial weights, its optimizer, and a clock at zero."""
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
         self.optimizer = self.trial.arm.build(self.model.parameters())
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
         self.epoch, self.seconds = 0, 0.0
         self.step_seconds: list[float] = []
+        self._mode(training=True)
 
     def run(self, checkpoint: bytes | None) -> None:
-        """Train to the end, from a checkpoint if there is one, and emit what happens; a pilot is only timed."""
-        if self.trial.purpose == "pilot":
-            self._pilot()
-            return
+        """Train to the end, from a checkpoint if there is one, and emit what happens."""
         self._warm_up()
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -83,28 +84,6 @@ class Training:
         with contextlib.suppress(DivergedError):
             self._step(self._order()[: self.protocol.batch_size], 0, [])
         self._start()
-
-    def _pilot(self) -> None:
-        """Time the beginning, some steps, some evaluation and a checkpoint, for a second each at most; emit the times.
-
-        The beginning is timed twice: only a process's first trial pays for what it loads and compiles.
-        """
-        self.emit(Started(self.trial.key, 0))
-        first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
-        start = time.perf_counter()
-        with contextlib.suppress(DivergedError):
-            for index in torch.split(self._order(), self.protocol.batch_size):
-                self._step(index, 0, [])
-                if time.perf_counter() - start > PILOT_SECONDS:
-                    break
-        start, examples = time.perf_counter(), 0
-        while time.perf_counter() - start < PILOT_SECONDS and examples < len(self.validation):
-            examples += min(EVALUATION_BATCH, len(self.validation))
-            self._evaluate(self.validation, limit=EVALUATION_BATCH)
-        evaluating = (time.perf_counter() - start) / examples
-        step = statistics.median(self.step_seconds)
-        saving = _seconds(self._checkpoint)
-        self.emit(Timed(self.trial.key, setup, step, evaluating, saving, max(0.0, first - setup)))
 
     def _run_epoch(self) -> None:
         self.epoch += 1
@@ -141,30 +120,37 @@ class Training:
 
     def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
         """Take one training step; returns the batch's mean loss and mean metric."""
-        start = time.perf_counter()
-        self._schedule(step)
         batch = self.train.batch(index)
+        clock = Stopwatch(self.protocol.device)
+        self._schedule(step)
         self.optimizer.zero_grad()
-        loss, metric = self.task.measure(self.model, batch)
+        loss, metric = begin(self.task, self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        paused = time.perf_counter()
-        if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
-            rates.append(record_rates(self.optimizer, step))
-        resumed = time.perf_counter()
-        self.optimizer.step()
+        with clock.stopped():
+            metric = metric() if callable(metric) else metric
+            if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
+                rates.append(record_rates(self.optimizer, step))
+        self._update()
         value, measured = loss.item(), metric.item()
-        spent = time.perf_counter() - start - (resumed - paused)
-        self.seconds += spent
-        self.step_seconds.append(spent)
+        self.step_seconds.append(clock.seconds)
+        self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
         return value, measured
+
+    def _update(self) -> None:
+        self.optimizer.step()
 
     def _schedule(self, step: int) -> None:
         """Set the learning rate of a step; a constant one is left alone."""
         if self.protocol.schedule == "constant":
             return
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if lr is None:
+                raise TrialError(
+                    f"the schedule {self.protocol.schedule} sets the learning rate, and {self.trial.arm.label} has no "
+                    "lr in its param groups; leave the schedule constant, or leave this optimizer out."
+                )
             group["lr"] = lr * factor(self.protocol.schedule, max(1, step), self.protocol.steps)
 
     def _mode(self, *, training: bool) -> None:
@@ -174,16 +160,25 @@ class Training:
         if turn is not None:
             turn()
 
-    @torch.no_grad()
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
+        self._mode(training=False)
+        averages = isinstance(self.optimizer, RuleOptimizer) and any(
+            "ema" in own for own in self.optimizer.state.values()
+        )
+        with torch.no_grad(), self.optimizer.averaged() if averages else contextlib.nullcontext():
+            yield
+
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
-        self._mode(training=False)
         size = min(limit or len(split), len(split))
         losses, metrics = 0.0, 0.0
-        for start in range(0, size, EVALUATION_BATCH):
-            end = min(start + EVALUATION_BATCH, size)
-            loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
-            losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
+        with self._evaluating():
+            for start in range(0, size, self.evaluation_batch):
+                end = min(start + self.evaluation_batch, size)
+                loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
+                losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
         return losses / size, metrics / size
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
@@ -232,14 +227,17 @@ class Training:
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
 
 
-def _seconds(what: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    start = time.perf_counter()
-    what()
-    return time.perf_counter() - start
-
-
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
     """Return the bytes of the optimizer's state: what it needs besides the weights and their gradients."""
-    tensors = [value for state in optimizer.state.values() for name, value in state.items() if name != "step"]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
+
+
+def _tensors(state: Any) -> Iterator[Tensor]:
+    """Give every tensor of a state, however deep it lies, but the step counts."""
+    if isinstance(state, Tensor):
+        yield state
+        return
+    if isinstance(state, Mapping):
+        state = [value for name, value in state.items() if not (isinstance(name, str) and name == "step")]
+    for part in state if isinstance(state, list | tuple) else ():
+        yield from _tensors(part)

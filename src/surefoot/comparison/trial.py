@@ -10,31 +10,36 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.protocol import Protocol
+from surefoot.store.design import Part, Planned
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Purpose, Record
-from surefoot.store.runs import decides
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One arm, one seed, one protocol. A trial that is there to `tune` does not see the test examples."""
+    """One arm, one seed, one protocol. A trial that is there to `tune` does not see the test examples.
+
+    `part` is what it is in its run; it decides no number.
+    """
 
     study: str
     arm: Arm
     seed: int
     protocol: Protocol
     purpose: Purpose = "measure"
+    part: Part = field(default_factory=Part)
 
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that tell this trial from any other."""
-        parts = [self.arm.identity, dict(self.arm.hyper), self.seed, decides(self.protocol.content)]
+        parts = [self.arm.identity, dict(self.arm.hyper), self.seed, self.protocol.decides]
         parts += [self.purpose] if self.purpose != "measure" else []
+        parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def record(self, environment: Mapping[str, Any]) -> Record:
@@ -50,4 +55,10 @@ class Trial:
             protocol=self.protocol.content,
             purpose=self.purpose,
             environment=environment,
+            part=self.part,
         )
+
+    @property
+    def planned(self) -> Planned:
+        """The trial as a run asks for it."""
+        return Planned(self.key, self.arm.label, self.seed, self.part)

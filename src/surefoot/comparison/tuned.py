@@ -9,27 +9,33 @@ that was stopped goes on where it was, and the order in which trials finish does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, count, zip_longest
 from math import nan
 from statistics import fmean
 
 from surefoot.comparison.arm import Arm
-from surefoot.comparison.search import Config, Tuning, chosen, finalists, plan_extension, propose
+from surefoot.comparison.search import (
+    Config,
+    Extension,
+    Tuning,
+    chosen,
+    finalists,
+    growing_side,
+    plan_extension,
+    propose,
+)
 from surefoot.comparison.space import Space
 from surefoot.comparison.trial import Trial
-from surefoot.store.records import Better, Purpose, Record
+from surefoot.store.design import Part, Role, Search
+from surefoot.store.records import Better, Record
 
-Make = Callable[[Arm, int, Purpose], Trial]
-"""Makes the trial of an arm and a seed."""
+Make = Callable[[Arm, int, Part], Trial]
+"""Makes the trial of an arm, a seed and a part in the run."""
 
-TUNED = " tuned"
-"""The end of the name of an optimizer's tuned results."""
-
-Round = Mapping[str, Sequence[Sequence[Trial]]]
-"""Trials by the optimizer's label, the configuration that they try, and the seed."""
+Records = Mapping[str, Record]
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class TunedArms:
         make: makes a trial.
         better: whether the larger or the smaller validation metric is the better one.
         seed: of the search.
-        frozen: the configurations to try first, by label, if they were decided before.
+        frozen: where each is searched and what it tries first, by label, if that was decided before.
     """
 
     arms: tuple[Arm, ...]
@@ -54,7 +60,7 @@ class TunedArms:
     make: Make
     better: Better = "max"
     seed: int = 0
-    frozen: Mapping[str, Sequence[Config]] | None = None
+    frozen: Mapping[str, Search] | None = None
 
     @cached_property
     def spaces(self) -> dict[str, Space]:
@@ -62,65 +68,107 @@ class TunedArms:
         return {arm.label: arm.space(self.trials) for arm in self.arms}
 
     @cached_property
-    def configurations(self) -> Mapping[str, Sequence[Config]]:
-        """What each optimizer tries before any result is known, by its label."""
-        return self.frozen or {label: propose(found, self.trials, self.seed) for label, found in self.spaces.items()}
-
-    def known(self, records: Mapping[str, Record]) -> list[Trial]:
-        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
-        asked = self.configurations
-        trials = self._trials(asked, self.tune[:1])
-        every, values = _in_turn(trials), _values(trials, records)
-        if values is None:
-            return every
-        tunings = {label: Tuning(self.spaces[label], tuple(asked[label]), values[label]) for label in asked}
-        while extensions := plan_extension(tunings, self.trials, self.better, self.seed):
-            trials = self._trials({label: one.configs for label, one in extensions.items()}, self.tune[:1])
-            every, values = every + _in_turn(trials), _values(trials, records)
-            if values is None:
-                return every
-            tunings |= {label: tunings[label].after(one, values[label]) for label, one in extensions.items()}
-        last = {label: finalists(one, self.better) for label, one in tunings.items() if len(self.tune) > 1}
-        every += _in_turn(self._trials(last, self.tune[1:]))
-        values = _values(self._trials(last, self.tune), records)
-        if values is None:
-            return every
-        return every + self._measuring(tunings | {at: replace(tunings[at], finals=values[at]) for at in last})
-
-    def _trials(self, asked: Mapping[str, Sequence[Config]], seeds: Sequence[int]) -> Round:
-        arms = {arm.label: arm for arm in self.arms}
-        return {
-            label: [[self.make(tuned(arms[label], config), seed, "tune") for seed in seeds] for config in configs]
-            for label, configs in asked.items()
+    def searches(self) -> Mapping[str, Search]:
+        """Where each optimizer is searched, and what it tries before any result is known, by its label."""
+        return self.frozen or {
+            label: Search(space.dimensions, space.sources, tuple(propose(space, self.trials, self.seed)))
+            for label, space in self.spaces.items()
         }
 
-    def _measuring(self, tunings: Mapping[str, Tuning]) -> list[Trial]:
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The label of each optimizer's tuned results, by its own: none that the user gave."""
+        labels = [arm.label for arm in self.arms]
+        found: dict[str, str] = {}
+        for label in labels:
+            wanted = chain([f"{label} tuned"], (f"{label} tuned ({number})" for number in count(2)))
+            found[label] = next(name for name in wanted if name not in {*labels, *found.values()})
+        return found
+
+    def first(self) -> list[Trial]:
+        """Return the trials that tuning begins with."""
+        return self._round("tuning", 0, {at: one.configurations for at, one in self.searches.items()}, self.tune[:1])
+
+    def following(self, trials: Sequence[Trial], records: Records) -> list[Trial]:
+        """Return the round that follows on these trials; none if one of them still tunes, or all is known.
+
+        Args:
+            trials: all of this tuning so far.
+            records: their results, by key.
+        """
+        mine = [trial for trial in trials if trial.part.tuned_from]
+        roles = {trial.part.role for trial in mine}
+        if "measured" in roles or not all(_ended(trial, records) for trial in mine):
+            return []
+        number = 1 + max((trial.part.round for trial in mine), default=0)
+        tunings = {label: self._tuning(label, mine, records) for label in self.spaces}
+        if "final" not in roles:
+            if extensions := plan_extension(tunings, self.trials, self.better, self.seed):
+                further = {label: one.configs for label, one in extensions.items()}
+                return self._round("tuning", number, further, self.tune[:1])
+            last = {label: finalists(one, self.better) for label, one in tunings.items()}
+            if again := self._round("final", number, last, self.tune[1:]):
+                return again
+        return self._measuring(tunings, number)
+
+    def known(self, records: Records) -> list[Trial]:
+        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
+        trials = self.first()
+        while more := self.following(trials, records):
+            trials += more
+        return trials
+
+    def trial(self, arm: Arm, seed: int, part: Part) -> Trial:
+        """Return the trial of a part: of an arm as it was given, or at a configuration that was searched."""
+        return self.make(tuned(arm, part.configuration, self.labels[arm.label]), seed, part)
+
+    def _round(
+        self, role: Role, number: int, asked: Mapping[str, Sequence[Config]], seeds: Sequence[int]
+    ) -> list[Trial]:
+        """Return a round's trials, the optimizers in turn, so that they advance together."""
+        turns = zip_longest(*([(label, config) for config in configs] for label, configs in asked.items()))
+        configs = [one for turn in turns for one in turn if one is not None]
+        return [self._trial(role, number, label, config, seed) for label, config in configs for seed in seeds]
+
+    def _trial(self, role: Role, number: int, label: str, config: Config, seed: int) -> Trial:
+        arm = next(arm for arm in self.arms if arm.label == label)
+        return self.trial(arm, seed, Part(role, label, config, number, self.searches[label]))
+
+    def _measuring(self, tunings: Mapping[str, Tuning], number: int) -> list[Trial]:
         """Return the trials that measure what tuning chose; an optimizer with nothing to tune is measured already."""
-        searched = [arm for arm in self.arms if self.spaces[arm.label].dimensions]
-        winners = [tuned(arm, chosen(tunings[arm.label], self.better)) for arm in searched]
-        return [self.make(arm, seed, "measure") for seed in self.measure for arm in winners]
+        winners = {at: [chosen(one, self.better)] for at, one in tunings.items() if one.space.dimensions}
+        return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
+
+    def _tuning(self, label: str, trials: Iterable[Trial], records: Records) -> Tuning:
+        """Return what was tried for one optimizer, as far as these trials tell."""
+        mine = [trial for trial in trials if trial.part.tuned_from == label]
+        rounds: dict[int, list[Trial]] = {}
+        for trial in mine:
+            if trial.part.role == "tuning":
+                rounds.setdefault(trial.part.round, []).append(trial)
+        tuning = Tuning(self.spaces[label])
+        for tried in rounds.values():
+            further = Extension(growing_side(tuning, self.better), tuple(trial.part.configuration for trial in tried))
+            tuning = tuning.after(further, [_score(records[trial.key]) for trial in tried])
+        tuning = replace(tuning, extensions=tuning.extensions[1:])  # the first round is none
+        if len(self.tune) == 1 or not any(trial.part.role == "final" for trial in mine):
+            return tuning
+        last = finalists(tuning, self.better)
+        return replace(tuning, finals=tuple(_mean(config, mine, records) for config in last))
 
 
-def _in_turn(trials: Round) -> list[Trial]:
-    """Return a round's trials, the optimizers in turn, so that they advance together."""
-    turns = zip_longest(*trials.values(), fillvalue=[])
-    return [trial for turn in turns for seeds in turn for trial in seeds]
+def _ended(trial: Trial, records: Records) -> bool:
+    return trial.key in records and records[trial.key].status != "running"
 
 
-def _values(trials: Round, records: Mapping[str, Record]) -> dict[str, tuple[float, ...]] | None:
-    """Return the validation metric of each configuration; None if a trial has not ended."""
-    if any(trial.key not in records or records[trial.key].status == "running" for trial in _in_turn(trials)):
-        return None
-    return {
-        label: tuple(fmean(_score(records[trial.key]) for trial in seeds) for seeds in configs)
-        for label, configs in trials.items()
-    }
+def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
+    """Return the mean validation metric of a configuration over all its seeds."""
+    return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
 
 
-def tuned(arm: Arm, config: Config) -> Arm:
-    """Return an arm at a configuration that was searched, under the name that its tuned results have."""
-    made = arm.with_options(config)
-    return replace(made, label=arm.label + TUNED)
+def tuned(arm: Arm, config: Config, label: str) -> Arm:
+    """Return an arm at a configuration that was searched, under the label of its tuned results."""
+    return replace(arm.with_options(config), label=label)
 
 
 def _score(record: Record) -> float:

@@ -1,10 +1,11 @@
-"""Names of the user's own code: `my.py:task` in a file, `torch.optim.NAdam` in an installed library."""
+"""Names of the user's own code: `my.py:task` in a file, `torch.optim.NAdam` or `module:calm` in a library."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import importlib.util
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,28 @@ def imported(dotted: str) -> Any:
         raise UsageError(f"{dotted!r} cannot be imported: {error}; is the library installed?") from error
     except AttributeError:
         raise unknown(f"name in {parent}", name, dir(importlib.import_module(parent))) from None
+
+
+def referred(reference: str) -> Any:
+    """Return what stands under `my.py:calm` or `module:calm`."""
+    path, _, name = reference.rpartition(":")
+    return in_file(reference) if path.endswith(".py") else imported(f"{path}.{name}")
+
+
+def without_references(text: str) -> tuple[str, dict[str, str]]:
+    """Return a text with a plain name in the place of each `my.py:calm` or `module:calm`, and which is which."""
+    references: dict[str, str] = {}
+
+    def named(found: re.Match[str]) -> str:
+        name = f"reference{len(references)}"
+        references[name] = found["reference"].strip()
+        return f"{found['before']}{name}"
+
+    return _REFERENCE.sub(named, text), references
+
+
+_REFERENCE = re.compile(r"(?P<before>(?:^|,)\s*)(?P<reference>[^,()=\[\]{}'\"]+:[A-Za-z_]\w*)\s*(?=[,(]|$)")
+"""A file or a module, and a name in it, where a call may begin."""
 
 
 def _how(path: Path) -> str:

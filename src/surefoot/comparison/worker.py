@@ -151,18 +151,23 @@ def main(handle: int) -> NoReturn:
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
     from surefoot.comparison.environment import environment
+    from surefoot.comparison.pilot_run import Pilot
     from surefoot.comparison.training import Training
+    from surefoot.comparison.try_run import TryOut
     from surefoot.tasks.process import tune_worker
 
     tune_worker()
     task = job.attach()
+    kinds: dict[str, type[Training]] = {"pilot": Pilot, "try": TryOut}
 
     def train(trial: Any, checkpoint: bytes | None, tell: Callable[[Event], None]) -> None:
-        Training(trial, task, tell).run(checkpoint)
+        kinds.get(trial.purpose, Training)(trial, task, tell).run(checkpoint)
 
     return environment(job.device), train
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, TrialError):
+        return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"

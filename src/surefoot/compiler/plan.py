@@ -49,6 +49,7 @@ HOST: dict[str, Callable[..., Any]] = {
     "maximum": mathops.maximum,
     "minimum": lambda a, b: mathops.clip(a, None, b),
     "where": mathops.where,
+    "sign": mathops.sign,
 }
 """Each operation on Python floats, as the rule itself would do it on them."""
 

@@ -79,6 +79,11 @@ class SymbolOps:
         return _apply("where", condition, a, b)
 
     @staticmethod
+    def sign(x: Any) -> Symbol:
+        """1, 0 or -1."""
+        return _apply("sign", x)
+
+    @staticmethod
     def total(x: Any) -> Symbol:
         """Sum over the whole tensor."""
         return _apply("total", x)

@@ -1,4 +1,4 @@
-"""What generated code imports: arrays and functions at an address, numbers in 16 and 8 bits, maximum that lets NaN win.
+"""What generated code imports: arrays and functions at an address, numbers in 16 and 8 bits, maximum and sign with NaN.
 
 Half precision lies in memory as 16-bit integers, since Numba has no such numbers on the CPU; it becomes float32 when
 read and is rounded when written. bfloat16 is the upper half of a float32, so integer arithmetic converts it, to nearest
@@ -248,3 +248,9 @@ def maximum(a: Any, b: Any) -> Any:
 def minimum(a: Any, b: Any) -> Any:
     """Return the smaller number; NaN if either is."""
     return a if a <= b or a != a else b
+
+
+@njit(inline="always")
+def sign(x: Any) -> Any:
+    """Return 1, 0 or -1; NaN if it is."""
+    return abs(x) if x == 0 else np.sign(x)

@@ -2,7 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `family.py`, `guide.toml` | what each rule adds to the one before, when to use it and when not, and who says so |
+| `family.py` | which rule builds on which |
 | `explanation.py` | all that is known about one rule, as data |
 | `terminal.py`, `plot.py` | the same in 80 columns, with a picture of its path in dots |
 | `signs.py` | what the letters of its formula stand for |

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, required
+from surefoot.conventions import FRAMEWORKS, Convention, convention, required
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rules import RULES
+from surefoot.rule import Rule
+from surefoot.rules import rule_of
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,17 @@ class Difference:
         return len({value for value in self.values.values() if value}) > 1
 
 
-def defaults(rule: str) -> list[Difference]:
+def defaults(rule: Rule | str) -> list[Difference]:
     """Return a line for each number: its default in each convention, empty where the user has to give it."""
-    table = CONVENTIONS[rule]
-    names = dict.fromkeys(name for meaning in table.values() for name in (*meaning.names, *meaning.defaults))
+    meanings = _table(rule).values()
+    names = dict.fromkeys(name for meaning in meanings for name in (*meaning.names, *meaning.defaults))
     return [Difference(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
 
 
-def forms(rule: str) -> list[Difference]:
+def forms(rule: Rule | str) -> list[Difference]:
     """Return a line for each switch that changes the formula in some convention."""
-    table = CONVENTIONS[rule]
+    table, usual = _table(rule), rule_of(rule).defaults
     names = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
-    usual = RULES[rule].defaults
     on = {name: {f: table[f].switches.get(name, usual[name]) for f in FRAMEWORKS} for name in names}
     return [
         Difference(HYPERPARAMETERS[name].meaning, {f: "yes" if value else "no" for f, value in values.items()})
@@ -41,16 +41,20 @@ def forms(rule: str) -> list[Difference]:
     ]
 
 
-def spellings(rule: str) -> dict[str, dict[str, str]]:
+def spellings(rule: Rule | str) -> dict[str, dict[str, str]]:
     """Return for each framework how it spells the numbers whose names are not ours."""
     return {
         framework: {name: theirs for name, theirs in meaning.names.items() if theirs != name}
-        for framework, meaning in CONVENTIONS[rule].items()
+        for framework, meaning in _table(rule).items()
     }
 
 
-def _value(rule: str, framework: str, name: str) -> str:
-    value = CONVENTIONS[rule][framework].defaults.get(name)
+def _table(rule: Rule | str) -> dict[str, Convention]:
+    return {framework: convention(rule, framework) for framework in FRAMEWORKS}
+
+
+def _value(rule: Rule | str, framework: str, name: str) -> str:
+    value = convention(rule, framework).defaults.get(name)
     if value is not None:
         return f"{value:g}"
     return "required" if name in required(rule, framework) else ""

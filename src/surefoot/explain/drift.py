@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.conventions import FRAMEWORKS, shown
-from surefoot.rules import RULES
+from surefoot.rule import Rule
+from surefoot.rules import rule_of
 from surefoot.update import update
 
 Array = NDArray[np.float64]
@@ -36,13 +37,13 @@ class Drift:
     shares: tuple[float, ...]
 
 
-def drifts(rule: str, frameworks: Sequence[str] = FRAMEWORKS) -> list[Drift]:
+def drifts(rule: Rule | str, frameworks: Sequence[str] = FRAMEWORKS) -> list[Drift]:
     """Return the drift of every pair of conventions whose formulas differ."""
     pairs = [(one, other) for one in frameworks for other in frameworks if _form(rule, one) != _form(rule, other)]
     return [Drift(one, other, shares(rule, one, other)) for one, other in pairs]
 
 
-def shares(rule: str, source: str, target: str, scales: Sequence[float] = SCALES) -> tuple[float, ...]:
+def shares(rule: Rule | str, source: str, target: str, scales: Sequence[float] = SCALES) -> tuple[float, ...]:
     """Return the drift of one pair at each size of gradients: 0.1 is a tenth of the way."""
     gradients = np.hstack([gradients_of(scale) for scale in scales])
     ours, theirs = (
@@ -61,19 +62,19 @@ def gradients_of(scale: float) -> Array:
     return made
 
 
-def numbers_of(rule: str, framework: str) -> dict[str, float]:
+def numbers_of(rule: Rule | str, framework: str) -> dict[str, float]:
     """Return a convention's defaults; what it does not have is the rule's own."""
     return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, float)}
 
 
-def _form(rule: str, framework: str) -> dict[str, bool]:
+def _form(rule: Rule | str, framework: str) -> dict[str, bool]:
     """Return the form of a convention's formula."""
     return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool)}
 
 
-def _end(rule: str, hyper: Mapping[str, Any], gradients: Array) -> Array:
+def _end(rule: Rule | str, hyper: Mapping[str, Any], gradients: Array) -> Array:
     """Return the weights after the last step."""
-    own = RULES[rule]
+    own = rule_of(rule)
     complete = own.complete(hyper)
     weight = np.full(gradients.shape[1], START)
     state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in own.starts(complete).items()}

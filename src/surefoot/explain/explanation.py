@@ -11,9 +11,8 @@ from surefoot.compiler.emit import latex, unicode
 from surefoot.compiler.graph import Graph
 from surefoot.compiler.plan import SIZES, plan
 from surefoot.compiler.trace import trace
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
+from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import Difference, defaults, forms
-from surefoot.explain.family import KIN, Kin
 from surefoot.explain.path import Path, best_rate, walk
 from surefoot.explain.signs import signs
 from surefoot.explain.surfaces import SURFACES, Surface
@@ -58,16 +57,18 @@ class Explanation:
         rule: which rule.
         framework: whose convention.
         hyper: a value for every hyperparameter.
+        called: how a command line names the rule, if not by its name.
     """
 
     rule: Rule
     framework: str
     hyper: Mapping[str, Any]
+    called: str = ""
 
     @property
-    def kin(self) -> Kin:
-        """Its place in the family."""
-        return KIN[self.rule.name]
+    def command(self) -> str:
+        """The command that explains it."""
+        return f"surefoot explain {self.called or self.rule.name}"
 
     @cached_property
     def graph(self) -> Graph:
@@ -107,7 +108,7 @@ class Explanation:
     @property
     def differences(self) -> list[Difference]:
         """Defaults and forms that frameworks do not agree on."""
-        return [line for line in (*defaults(self.rule.name), *forms(self.rule.name)) if line.differs]
+        return [line for line in (*defaults(self.rule), *forms(self.rule)) if line.differs]
 
     @property
     def hastened(self) -> dict[str, float]:
@@ -130,23 +131,24 @@ class Explanation:
     def to_json(self, surface: str) -> dict[str, Any]:
         """Return all of it as JSON knows it, the walk on this surface included."""
         lr, path = self.walk(SURFACES[surface])
+        meanings = {framework: convention(self.rule, framework) for framework in FRAMEWORKS}
         return {
             "rule": self.rule.name,
-            "title": self.kin.title,
+            "title": self.rule.title,
             "does": plain(self.rule.doc),
-            "parent": self.kin.parent or None,
-            "adds": self.kin.adds,
+            "parent": self.rule.parent and self.rule.parent.name,
+            "adds": self.rule.about.adds,
             "source": self.rule.source,
             "convention": self.framework,
-            "call": convention(self.rule.name, self.framework).call,
+            "call": meanings[self.framework].call,
             "formula": {"unicode": self.unicode(10_000), "latex": self.latex},
             "symbols": [asdict(letter) for letter in self.letters],
             "letters": dict(self.signs),
-            "defaults": {name: dict(CONVENTIONS[self.rule.name][name].defaults) for name in FRAMEWORKS},
-            "notes": {name: CONVENTIONS[self.rule.name][name].note for name in FRAMEWORKS},
+            "defaults": {name: dict(meaning.defaults) for name, meaning in meanings.items()},
+            "notes": {name: meaning.note for name, meaning in meanings.items()},
             "differences": [asdict(line) for line in self.differences],
-            "use": [asdict(claim) for claim in self.kin.use],
-            "avoid": [asdict(claim) for claim in self.kin.avoid],
+            "use": [asdict(claim) for claim in self.rule.about.use],
+            "avoid": [asdict(claim) for claim in self.rule.about.avoid],
             "cost": asdict(self.cost),
             "walk": {"surface": surface, "lr": lr, **self.hastened, "points": path.points, "losses": path.losses},
         }
@@ -155,8 +157,14 @@ class Explanation:
 def family_json() -> list[dict[str, Any]]:
     """Return every rule with its place in the family."""
     return [
-        {"rule": name, "title": kin.title, "parent": kin.parent or None, "adds": kin.adds, "source": RULES[name].source}
-        for name, kin in KIN.items()
+        {
+            "rule": rule.name,
+            "title": rule.title,
+            "parent": rule.parent and rule.parent.name,
+            "adds": rule.about.adds,
+            "source": rule.source,
+        }
+        for rule in RULES.values()
     ]
 
 

@@ -47,7 +47,7 @@ class Library:
 
     def rule(self, rule: Rule) -> dict[str, Any]:
         """Return a rule with all its forms as the page wants it; its texts are in the library."""
-        meanings = {framework: shown(rule.name, framework, {}) for framework in FRAMEWORKS}
+        meanings = {framework: shown(rule, framework, {}) for framework in FRAMEWORKS}
         names = settable(rule)
         sliders = [slider(rule, name, {values[name] for values in meanings.values()}) for name in names]
         return {
@@ -57,8 +57,8 @@ class Library:
             "sliders": [one.to_json() for one in sliders],
             "conventions": {
                 framework: {
-                    "call": convention(rule.name, framework).call,
-                    "note": convention(rule.name, framework).note,
+                    "call": convention(rule, framework).call,
+                    "note": convention(rule, framework).note,
                     "defaults": _numbers(values),
                     **self._forms(rule, values, [one.name for one in sliders if one.zero]),
                 }

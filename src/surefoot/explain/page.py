@@ -8,6 +8,7 @@ drawn on canvas by the page's own files in `web/`, which are put one after the o
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -19,11 +20,11 @@ from markupsafe import Markup
 from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
 from surefoot.explain.colours import DARK, LIGHT
-from surefoot.explain.family import KIN
 from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
 from surefoot.explain.surfaces import SURFACES, Surface
 from surefoot.files import write_whole
+from surefoot.rule import Rule
 from surefoot.rules import RULES
 
 SCRIPTS = ("numbers.js", "walk.js", "map.js", "charts.js", "formula.js", "state.js", "racers.js", "main.js")
@@ -41,20 +42,27 @@ FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
 """Who races when the page is opened."""
 
 
-def write_page(path: str | Path) -> Path:
+def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
     """Write the playground to an HTML file, whole or not at all, and return the file's path.
+
+    Args:
+        path: the file.
+        own: rules of the user's, which race beside the built-in ones.
 
     Raises:
         UsageError: the path cannot be a file.
         SurefootError: the file cannot be written.
     """
-    return write_whole(path, render())
+    return write_whole(path, render(own))
 
 
-def render() -> str:
+def render(own: Sequence[Rule] = ()) -> str:
     """The text of the page."""
     library = Library()
-    rules = {rule.name: {**library.rule(rule), "title": KIN[rule.name].title} for rule in RULES.values()}
+    guests = {f"own{k}": rule for k, rule in enumerate(own)}
+    rules = {
+        name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**RULES, **guests}.items()
+    }
     surfaces = {surface.name: _surface(surface, library) for surface in SURFACES.values()}
     data = {
         "rules": rules,
@@ -63,7 +71,7 @@ def render() -> str:
         "letters": list(library.letters),
         "conventions": [(name, {"paper": "the paper", "keras": "Keras"}.get(name, name)) for name in FRAMEWORKS],
         "first": next(iter(SURFACES)),
-        "racers": FIRST,
+        "racers": (*FIRST, *guests)[-MOST:],
         "most": MOST,
         "steps": STEPS,
         "seconds": SECONDS,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
+from surefoot.about import Claim
 from surefoot.compiler.emit import unicode
-from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention
+from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import Difference, defaults, forms, spellings
 from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
 from surefoot.explain.explanation import STEPS as WALK
 from surefoot.explain.explanation import Explanation, Letter, plain
-from surefoot.explain.family import KIN, Claim, tree
+from surefoot.explain.family import tree
 from surefoot.explain.path import GRID
 from surefoot.explain.plot import plot
 from surefoot.explain.surfaces import SURFACES
+from surefoot.rule import Rule
+from surefoot.rules import is_built_in
 
 WIDTH = 80
 _NAMES = {"keras": "Keras", "paper": "the paper"}
@@ -23,9 +26,9 @@ _NAMES = {"keras": "Keras", "paper": "the paper"}
 def family() -> str:
     """Return all rules as a tree, each with what it adds to the one before."""
     lines = ["The family: what each rule adds to the one before.", ""]
-    for name, branch, below in tree():
-        head = f"{branch}{KIN[name].title}"
-        lines += _hanging(f"{head:<26} ", below, KIN[name].adds)
+    for rule, branch, below in tree():
+        head = f"{branch}{rule.title}"
+        lines += _hanging(f"{head:<26} ", below, rule.about.adds)
     lines += ["", "surefoot explain adam      one of them: formula, numbers, cost, when to use it"]
     lines += ["surefoot explain --web     all of them in motion, as one offline page"]
     return "\n".join(lines)
@@ -44,38 +47,45 @@ def explanation(one: Explanation, surface: str, times: Sequence[str] = ()) -> st
         surface: where its walk is drawn.
         times: what was measured of its step, a line each; empty if nothing was.
     """
+    about = one.rule.about
     parts = [
         _head(one),
         _section("Formula", one.unicode(WIDTH - 2).rstrip("\n").split("\n")),
         _section("Numbers", _letters(one.letters)),
         _section("Letters", _signs(one.signs)),
         _section("Defaults that differ", _differences(one)),
-        _section("When to use it", _claims(one.kin.use)),
-        _section("When not", _claims(one.kin.avoid)),
+        *([_section("When to use it", _claims(about.use))] if about.use else []),
+        *([_section("When not", _claims(about.avoid))] if about.avoid else []),
         _section("Cost", _cost(one, times)),
         _section(*_walk(one, surface)),
     ]
     return "\n\n".join(parts)
 
 
-def conventions(rule: str) -> str:
+def conventions(rule: Rule) -> str:
     """Return how the frameworks differ about a rule, and what copying numbers from one to another costs."""
-    lines = [f"{KIN[rule].title}: what each framework means by it", ""]
+    lines = [f"{rule.title}: what each framework means by it", ""]
     lines += _table(defaults(rule))
     if changed := forms(rule):
         lines += ["", *_table(changed)]
     lines += ["", "Spelled otherwise than here:"]
     lines += [line for framework, names in spellings(rule).items() for line in _spelling(framework, names)]
-    lines += ["", *(line for framework in FRAMEWORKS for line in _note(rule, framework))]
+    notes = [line for framework in FRAMEWORKS for line in _note(rule, framework)]
+    lines += ["", *notes] if notes else []
     return "\n".join([*lines, "", *_drift(rule)])
 
 
 def _head(one: Explanation) -> str:
-    parent = f"Beyond {KIN[one.kin.parent].title}, it {one.kin.adds}." if one.kin.parent else ""
-    call = convention(one.rule.name, one.framework).call
-    where = f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
-    parts = [f"{one.kin.title}: {plain(one.rule.doc)}", parent, f"Paper: {one.rule.source}.", where]
+    rule, adds = one.rule, one.rule.about.adds
+    parent = f"Beyond {rule.parent.title}, it {adds}." if rule.parent and adds else ""
+    where = _where(one) if is_built_in(rule) else ""
+    parts = [f"{rule.title}: {plain(rule.doc)}", parent, f"Paper: {rule.source}.", where]
     return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
+
+
+def _where(one: Explanation) -> str:
+    call = convention(one.rule, one.framework).call
+    return f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -105,7 +115,7 @@ def _indented(head: str, text: str) -> list[str]:
 def _differences(one: Explanation) -> list[str]:
     if not one.differences:
         return ["none: all agree"]
-    more = f"surefoot explain {one.rule.name} --conventions shows all, and what copying costs"
+    more = f"{one.command} --conventions shows all, and what copying costs"
     return [*_table(one.differences, WIDTH - 2), "", more]
 
 
@@ -126,8 +136,8 @@ def _spelling(framework: str, names: dict[str, str]) -> list[str]:
     return _indented(f"  {framework:<6} ", text) if names else []
 
 
-def _note(rule: str, framework: str) -> list[str]:
-    meaning = CONVENTIONS[rule][framework]
+def _note(rule: Rule, framework: str) -> list[str]:
+    meaning = convention(rule, framework)
     return _indented(f"{framework:<6} ", ": ".join(filter(None, (meaning.call, meaning.note)))) if meaning.note else []
 
 
@@ -138,7 +148,7 @@ def _claims(claims: Sequence[Claim]) -> list[str]:
 def _cost(one: Explanation, times: Sequence[str]) -> list[str]:
     cost = one.cost
     kept = f"{cost.state_bytes} bytes of state ({', '.join(cost.slots)})" if cost.slots else "no state"
-    again = f"step time: not measured here; surefoot explain {one.rule.name} --time does"
+    again = f"step time: not measured here; {one.command} --time does"
     return [
         f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes",
         *(times or [again]),
@@ -162,7 +172,7 @@ def _walk(one: Explanation, surface: str) -> tuple[str, list[str]]:
     ]
 
 
-def _drift(rule: str) -> Iterator[str]:
+def _drift(rule: Rule) -> Iterator[str]:
     found = [one for one in drifts(rule) if any(one.shares)]
     if not found:
         yield "Numbers can be copied: without weight decay all formulas compute the same."

@@ -17,9 +17,9 @@ import optax
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.lookup import is_built_in
 from surefoot.lookup import names as spelled
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rules import is_built_in
 
 BUILT_IN = "optax"
 """The convention that a built-in rule follows unless another is asked for."""

@@ -7,10 +7,10 @@ import math
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from surefoot.analysis.wording import loss as write_loss
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
 from surefoot.progress.words import name_of, result
+from surefoot.words.numbers import LOSS
 
 BESIDE_THE_NAME = 54
 """Columns that the number of the seed, the bar, epoch, loss and time left take."""
@@ -65,7 +65,7 @@ class Bars:
         self._ids[key] = self._bars.add_task(name, completed=done, total=total, epoch=now, loss="-")
 
     def _move(self, key: str, step: int, epoch: str, loss: float) -> None:
-        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=write_loss(loss))
+        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=LOSS(loss))
 
     def _end(self, key: str, words: str) -> None:
         if key in self._ids:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from math import isnan
 
 from rich.text import Text
 
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
-from surefoot.comparison.tuned import TUNED
+from surefoot.words import Written
+from surefoot.words.numbers import duration
 
 
 class Board:
@@ -44,12 +45,15 @@ class Board:
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
                 self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
-                label = trial.arm.label.removesuffix(TUNED)
-                known = [self._best[label]] if label in self._best else []
-                self._best[label] = self._scale.best([epoch.validation_metric, *known])
+                self._note_best(trial.part.tuned_from or trial.arm.label, epoch.validation_metric)
             case events.Finished(key) | events.Diverged(key) | events.Failed(key):
                 self._taken[key] = self._steps[key]
                 self._ended.add(key)
+
+    def _note_best(self, label: str, value: float) -> None:
+        """Keep the better one; a metric may be no number for an epoch."""
+        if not isnan(value):
+            self._best[label] = self._scale.best([value, self._best.get(label, value)])
 
     def __rich__(self) -> Text:
         return Text("\n".join(filter(None, [self._counts(), self._bests()])), style="dim")
@@ -64,7 +68,7 @@ class Board:
         if not self._best:
             return ""
         order = sorted(self._best, key=lambda label: -self._scale.gain(self._best[label]))
-        best = ", ".join(f"{label} {self._scale.value(self._best[label])}" for label in order)
+        best = ", ".join(f"{label} {Written(self._scale.metric).value(self._best[label])}" for label in order)
         return f"Best validation {self._scale.name} so far: {best}"
 
     def _left(self) -> float | None:

@@ -6,10 +6,10 @@ import math
 import sys
 import time
 
-from surefoot.analysis.wording import loss as write_loss
 from surefoot.comparison import events
 from surefoot.comparison.trial import Trial
 from surefoot.progress.words import figures, name_of, result
+from surefoot.words.numbers import LOSS
 
 
 class Lines:
@@ -35,7 +35,7 @@ class Lines:
                 return f"goes on after epoch {epoch}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
-                    f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {write_loss(epoch.train_loss)}, "
+                    f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {LOSS(epoch.train_loss)}, "
                     f"validation {figures(trial, epoch.validation_loss, epoch.validation_metric)}"
                 )
             case events.Finished(key, outcome):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from surefoot.analysis import wording
-from surefoot.analysis.scale import Scale
+from typing import Any
+
+from surefoot.comparison.code import written
 from surefoot.comparison.search import FIRST_TUNING_SEED
 from surefoot.comparison.trial import Trial
 from surefoot.store import Outcome
+from surefoot.words import Written
+from surefoot.words.numbers import LOSS
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
     """Return what a trial is called: a tuning one by what it tries, and by its seed where there are several."""
     label = trial.arm.label
     if trial.purpose == "tune":
-        label += f" ({', '.join(f'{name}={value:.3g}' for name, value in trial.arm.given.items())})"
+        label += f" ({', '.join(f'{name}={_short(value)}' for name, value in trial.arm.given.items())})"
     name = label if len(label) <= longest else label[: longest - 1] + "…"
     again = trial.purpose == "tune" and trial.seed > FIRST_TUNING_SEED
     return f"{name} #{trial.seed}" if again or (many and trial.purpose == "measure") else name
+
+
+def _short(value: Any) -> str:
+    """Return an option's value with three digits; a class or another object that a user gave by its name."""
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_short, value))})"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(getattr(value, "__name__", None) or written(value))
 
 
 def result(trial: Trial, outcome: Outcome, last: float) -> str:
@@ -28,11 +40,11 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 
 def figures(trial: Trial, loss: float, metric: float) -> str:
     """Return both figures, or one, where the loss is the metric."""
-    words = f"loss {wording.loss(loss)}"
-    return words if trial.protocol.metric.name == "loss" else f"{words}, {measured(trial, metric)}"
+    words = f"loss {LOSS(loss)}"
+    return words if trial.protocol.metric.is_loss else f"{words}, {measured(trial, metric)}"
 
 
 def measured(trial: Trial, value: float) -> str:
     """Return the task's metric with its name: "accuracy 98.02 %"."""
     judged = trial.protocol.metric
-    return f"{judged.name} {Scale(judged).value(value)}"
+    return f"{judged.title} {Written(judged).value(value)}"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from surefoot.report.figure import Switch, View
 from surefoot.report.quantity import Growth
 from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch
 
 Field = Literal["epoch", "step", "seconds"]
@@ -45,14 +46,6 @@ SECONDS = Clock("seconds", "seconds", "training time (s)")
 def clocks(protocol: Mapping[str, Any]) -> tuple[Clock, ...]:
     """The clocks that this protocol can tell."""
     return (EPOCHS, STEPS, SECONDS) if steps_per_epoch(protocol) else (EPOCHS, SECONDS)
-
-
-def steps_per_epoch(protocol: Mapping[str, Any]) -> int | None:
-    """Batches in an epoch; None where the protocol does not tell."""
-    size, batch = protocol.get("train_size"), protocol.get("batch_size")
-    if not (isinstance(size, int) and isinstance(batch, int) and batch > 0):
-        return None
-    return max(1, size // batch) if protocol.get("drop_last") else -(-size // batch)
 
 
 def times(epoch: Epoch, protocol: Mapping[str, Any]) -> dict[str, float]:

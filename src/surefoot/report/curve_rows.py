@@ -7,21 +7,21 @@ drawn (`..._y`, `..._low`, `..._high`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, nan
 from statistics import fmean
 from typing import Any
 
 from surefoot.analysis import Arm
 from surefoot.analysis.intervals import t_interval
-from surefoot.report.clocks import steps_per_epoch, times
+from surefoot.report.clocks import times
 from surefoot.report.figure import Rows
 from surefoot.report.quantity import Quantity
 from surefoot.report.reference import Reference
 from surefoot.report.thin import LINE, thinned
+from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Metric, Record
 
 PARTS = ("train", "validation")
-ENDS = ("y", "low", "high")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
 """Most trials that are drawn one by one."""
@@ -39,7 +39,7 @@ Kinds = dict[str, Quantity]
 def quantities(arms: Sequence[Arm]) -> Kinds:
     """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
     metric = arms[0].trials[0].metric if arms else Metric()
-    other = {} if metric.name == "loss" else {"metric": Quantity(metric.name, metric)}
+    other = {} if metric.is_loss else {"metric": Quantity(metric.title, metric)}
     return {"loss": Quantity("loss"), **other}
 
 
@@ -103,12 +103,15 @@ def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]
 
 
 def _measured(measure: str, values: Sequence[float], kinds: Kinds) -> dict[str, Any]:
-    """The mean of some values, and the height at which it is drawn."""
-    mean = fmean(values)
+    """The mean of some values, and the height at which it is drawn; not a number, and none, if one is not finite."""
+    mean = fmean(values) if all(map(isfinite, values)) else nan
     return {measure: mean, f"{measure}_y": kinds[measure.split("_")[1]].height(mean)}
 
 
 def _band(measure: str, values: Sequence[float], kinds: Kinds, interval: bool) -> dict[str, Any]:
+    """The ends of a band; none where a value is not a number, so that mean and band have a gap there."""
+    if not all(map(isfinite, values)):
+        return {}
     bounds = t_interval(values) if interval else None
     ends = (bounds.low, bounds.high) if bounds else (min(values), max(values))
     drawn = [height for end in ends if end is not None and (height := kinds[measure.split("_")[1]].height(end))]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from surefoot.analysis import Summary, Table, summarize, table, tuning_table
+from surefoot.analysis import Summary
 from surefoot.files import write_whole
-from surefoot.report.matrix import pairwise_table
-from surefoot.store.records import Record
+from surefoot.words import Table, table, tuning_table, verdict_text
+from surefoot.words.pairs import pair_table
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -29,32 +29,32 @@ LATEX = {
 MARKDOWN = {"\n": "; "} | {sign: f"\\{sign}" for sign in "\\`*_{}[]<>()#+!|~$&"}
 
 
-def write_markdown(records: Sequence[Record], path: str | Path) -> Path:
+def write_markdown(summary: Summary, path: str | Path) -> Path:
     """Write the verdict and the tables as Markdown (with pipe tables) and return the path."""
-    return write_whole(path, markdown(summarize(records)))
+    return write_whole(path, markdown(summary))
 
 
-def write_latex(records: Sequence[Record], path: str | Path) -> Path:
+def write_latex(summary: Summary, path: str | Path) -> Path:
     r"""Write the tables as LaTeX, to be `\input` where `booktabs` is loaded, and return the path."""
-    return write_whole(path, latex(summarize(records)))
+    return write_whole(path, latex(summary))
 
 
 def markdown(summary: Summary) -> str:
     """The verdict, the result table, every pair and the tuning as Markdown."""
-    blocks = [_escaped(summary.verdict.text, MARKDOWN)]
+    blocks = [_escaped(verdict_text(summary), MARKDOWN)]
     blocks += [f"## {heading}\n\n{_pipes(cells)}" for heading, cells in _tables(summary)]
     return f"# {_escaped(summary.study, MARKDOWN)}\n\n" + "\n\n".join(blocks) + "\n"
 
 
 def latex(summary: Summary) -> str:
     """The result table, every pair and the tuning as LaTeX, a `table` for each."""
-    verdict = " ".join(summary.verdict.text.split())
+    verdict = " ".join(verdict_text(summary).split())
     return f"% {verdict}\n\n" + "\n\n".join(_booktabs(heading, cells) for heading, cells in _tables(summary)) + "\n"
 
 
 def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
     yield "Results", table(summary)
-    if pairs := pairwise_table(summary):
+    if pairs := pair_table(summary):
         yield f"Differences in test {summary.scale.name}, paired by seed", pairs
     if tuning := tuning_table(summary):
         yield "Tuning", tuning
@@ -62,12 +62,12 @@ def _tables(summary: Summary) -> Iterator[tuple[str, Table]]:
 
 def _pipes(cells: Table) -> str:
     rule = ["---", *("---:" for _ in cells.header[1:])]
-    rows = [[_escaped(cell, MARKDOWN) or " " for cell in row] for row in (cells.header, *cells.rows)]
+    rows = [[_escaped(cell, MARKDOWN) or " " for cell in row] for row in (cells.header, *cells.texts)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))
 
 
 def _booktabs(heading: str, cells: Table) -> str:
-    head, *rows = (_latex_row(row) for row in (cells.header, *cells.rows))
+    head, *rows = (_latex_row(row) for row in (cells.header, *cells.texts))
     lines = [
         r"\begin{table}",
         r"\centering",

@@ -12,11 +12,12 @@ from typing import Any
 
 import vl_convert
 
-from surefoot.analysis import group, plain, summarize
+from surefoot.analysis import Summary, plain
 from surefoot.errors import unknown
 from surefoot.files import write_whole
-from surefoot.report.figures import by_other_clocks, claim_figures, figures, tuning_figures, tuning_looks
+from surefoot.report.figures import by_other_clocks, claim_figures, figures, tuning_figures
 from surefoot.store.records import Epoch, Outcome, Record
+from surefoot.words import as_json
 
 FORMATS = ("svg", "png")
 IDENTITY = ("study", "label", "rule", "convention", "seed", "purpose", "status", "reason", "hyper")
@@ -24,19 +25,15 @@ CURVE = tuple(field.name for field in fields(Epoch))
 FINAL = {f"final_{field.name}": field.name for field in fields(Outcome)}
 
 
-def write_figures(records: Sequence[Record], folder: str | Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
+def write_figures(summary: Summary, folder: str | Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
     """Write each figure of the report into the folder and return the paths; SVG for papers, PNG (192 dpi) for slides.
 
-    Raises UsageError for a format that is neither "svg" nor "png" and for records that cannot be compared,
-    SurefootError when a file cannot be written.
+    Raises UsageError for a format that is neither "svg" nor "png", SurefootError when a file cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
             raise unknown("figure format", name, FORMATS)
-    arms, summary = group(records), summarize(records)
-    looks = tuning_looks(arms, summary.tuning)
-    every = figures(arms) + by_other_clocks(arms) + claim_figures(summary, arms)
-    every += tuning_figures(summary.tuning, looks, summary.metric)
+    every = figures(summary.arms) + by_other_clocks(summary.arms) + claim_figures(summary) + tuning_figures(summary)
     specs = {figure.name: figure.spec() for figure in every}
     return tuple(
         write_whole(Path(folder) / f"{name}.{kind}", _picture(spec, kind))
@@ -58,9 +55,9 @@ def write_csv(records: Sequence[Record], path: str | Path) -> Path:
     return write_whole(path, text.getvalue())
 
 
-def write_json(records: Sequence[Record], path: str | Path) -> Path:
+def write_json(summary: Summary, path: str | Path) -> Path:
     """Write the summary and all that the records hold, curves and step sizes included; NaN becomes null."""
-    content = {"summary": summarize(records).to_json(), "records": plain(list(records))}
+    content = {"summary": as_json(summary), "records": plain(summary.records)}
     return write_whole(path, json.dumps(content, allow_nan=False, indent=1) + "\n")
 
 

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from surefoot.analysis import Arm, Summary, TuningRow
-from surefoot.analysis.suites import performance_profiles
+from surefoot.analysis import Arm, Summary
+from surefoot.analysis.arms import tuned_from
 from surefoot.report.clocks import EPOCHS, clocks
 from surefoot.report.curves import curves
 from surefoot.report.figure import Figure
-from surefoot.report.profile import over_problems, over_seeds
+from surefoot.report.profile import over_seeds
 from surefoot.report.rates import step_sizes
 from surefoot.report.reference import Reference
 from surefoot.report.scatter import generalization
 from surefoot.report.survival import ends_of, survival
 from surefoot.report.theme import Style, styles
 from surefoot.report.tuning import best_of, sensitivity
-from surefoot.store.records import Metric
 
-Problems = Mapping[str, Mapping[str, float]]
-"""For each optimizer its time to the target of each problem, infinite for a miss."""
+
+def arm_looks(arms: Sequence[Arm]) -> tuple[Style, ...]:
+    """The style of each arm; a tuned one shares the colour of the one that it was tuned from."""
+    return styles((arm.label for arm in arms), tuned_from(arms))
 
 
 def figures(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
     """The figures of the measured trials that have something to show; colours go by the order of the arms."""
-    looks = styles(arm.label for arm in arms)
+    looks = arm_looks(arms)
     every = (curves(arms, looks, EPOCHS, references), generalization(arms, looks), step_sizes(arms, looks))
     return tuple(figure for figure in every if figure.panels)
 
 
-def claim_figures(summary: Summary, arms: Sequence[Arm], problems: Problems | None = None) -> tuple[Figure, ...]:
-    """The figures of what was concluded: time to targets, and the profile over problems or else over seeds."""
-    looks = styles(arm.label for arm in arms)
-    every = [survival(summary.arrivals, looks, summary.scale, ends_of(arms))]
-    if problems and len(next(iter(problems.values()), {})) >= 3:
-        every.append(over_problems(performance_profiles(problems), looks))
-    elif summary.profiles:
-        every.append(over_seeds(summary.profiles, looks, summary.scale))
+def claim_figures(summary: Summary) -> tuple[Figure, ...]:
+    """The figures of what was concluded: time to targets, and the profile over seeds."""
+    looks = arm_looks(summary.arms)
+    every = [survival(summary.arrivals, looks, summary.metric, ends_of(summary.arms))]
+    every += [over_seeds(summary.profiles, looks, summary.metric)] if summary.profiles else []
     return tuple(figure for figure in every if figure.panels)
 
 
-def tuning_figures(
-    tuning: Sequence[TuningRow], looks: Sequence[Style], metric: Metric | None = None
-) -> tuple[Figure, ...]:
-    """The figures of the tuning trials that have something to show; `looks` come from `tuning_looks`."""
-    judged = metric or Metric()
+def tuning_figures(summary: Summary) -> tuple[Figure, ...]:
+    """The figures of the tuning trials that have something to show."""
+    tuning, looks, judged = summary.tuning, tuning_looks(summary), summary.metric
     every = (sensitivity(tuning, looks, judged), best_of(tuning, looks, judged)) if tuning else ()
     return tuple(figure for figure in every if figure.panels)
 
 
 def by_other_clocks(arms: Sequence[Arm], references: Sequence[Reference] = ()) -> tuple[Figure, ...]:
     """The curves against steps and seconds, for files; the page has a switch instead."""
-    looks = styles(arm.label for arm in arms)
+    looks = arm_looks(arms)
     known = clocks(arms[0].trials[0].protocol) if arms else ()
     every = (curves(arms, looks, clock, references) for clock in known if clock is not EPOCHS)
     return tuple(figure for figure in every if figure.panels)
 
 
-def tuning_looks(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> tuple[Style, ...]:
+def tuning_looks(summary: Summary) -> tuple[Style, ...]:
     """The style of each tuned optimizer: the one of its arm, or of the next arms where it is not measured yet."""
-    tuned = [row.label for row in tuning]
-    every = styles(dict.fromkeys([*(arm.label for arm in arms), *tuned]))
+    tuned = [row.label for row in summary.tuning]
+    every = styles(dict.fromkeys([*(arm.label for arm in summary.arms), *tuned]), summary.tuned_from)
     return tuple(look for look in every if look.label in tuned)

@@ -1,9 +1,10 @@
 """The report: one HTML file that needs no network, no server and no other file.
 
-The figures are interactive (values under the pointer, a saved SVG or PNG): Vega travels inside the page, 0.9 MB, as
-much as static pictures of a study with twelve optimizers, which could not follow the width of a phone. All numbers are
-text and readable before a figure is drawn. A content security policy forbids the page to load anything, and every
-name that a user gave reaches it through Jinja's escaping or as JSON that cannot end its script element.
+What it says is decided first, as data (`content`), then drawn, then set. The figures are interactive (values under the
+pointer, a saved SVG or PNG): Vega travels inside the page, 0.9 MB, as much as static pictures of a study with twelve
+optimizers, which could not follow the width of a phone. All numbers are text and readable before a figure is drawn. A
+content security policy forbids the page to load anything, and every name that a user gave reaches it through Jinja's
+escaping or as JSON that cannot end its script element.
 """
 
 from __future__ import annotations
@@ -22,174 +23,131 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import Arm, Row, Summary, group, summarize, table, tuning_warnings
-from surefoot.analysis.planned_search import PlannedSearch, planned_searches
-from surefoot.analysis.tuning_words import how_tuned, numbers_in_words
+from surefoot.analysis import Row, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
-from surefoot.report.cumulative import cumulative_table, within
 from surefoot.report.figure import Figure
-from surefoot.report.figures import Problems, claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.ledger import header, ledger
-from surefoot.report.matrix import compared, matrix, ties_in_words
-from surefoot.report.ranking import further, further_header, setting
+from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.raw import left_out, packed
-from surefoot.report.reference import Reference, published, reference_table
+from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
-from surefoot.report.survival import arrival_cells
-from surefoot.report.theme import Style, dark_partners, styles
-from surefoot.store.records import Design, Record
+from surefoot.report.theme import Style, dark_partners
+from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.arrivals import arrival_table
+from surefoot.words.numbers import numbers_in_words
+from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
+from surefoot.words.results import setting
+from surefoot.words.tuning import how_tuned
+from surefoot.words.tuning_tables import cumulative_table, ledger
+
+BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
+AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
 
-def write_report(
-    records: Sequence[Record],
-    path: str | Path,
-    *,
-    command: str | None = None,
-    references: Sequence[Reference] | None = None,
-    problems: Problems | None = None,
-    design: Design | None = None,
-) -> Path:
+def write_report(summary: Summary, path: str | Path) -> Path:
     """Write the report of one study to an HTML file, whole or not at all, and return the file's path.
 
     Args:
-        records: the trials of one study, in the order in which optimizers shall appear.
+        summary: of its trials, in the order in which optimizers shall appear, with its design where there is one.
         path: the file to write; an existing one is replaced.
-        command: the command line that made the records, for "how to repeat"; by default put together from them.
-        references: published numbers, to be drawn beside the study's own; by default those that we know of its task.
-        problems: where the study is one of several problems, the time to target of each optimizer on each (infinite
-            for a miss): with three or more the performance profile is over them, else over seeds.
-        design: the design that was stored before the first trial.
 
     Raises:
-        UsageError: no records, records that cannot be compared, or a path that cannot be a file.
+        UsageError: a path that cannot be a file.
         SurefootError: the file cannot be written.
     """
-    page = render(records, command=command, references=references, problems=problems, design=design)
-    return write_whole(path, page)
+    return write_whole(path, render(summary))
 
 
-def render(
-    records: Sequence[Record],
-    *,
-    command: str | None = None,
-    references: Sequence[Reference] | None = None,
-    problems: Problems | None = None,
-    design: Design | None = None,
-) -> str:
-    """The text of the report page; the arguments are those of `write_report`."""
-    summary, arms = summarize(records), group(records)
-    references = published(summary.study, arms) if references is None else references
-    looks, tuned = styles(arm.label for arm in arms), tuning_looks(arms, summary.tuning)
-    drawn = _figures(figures(arms, references) + claim_figures(summary, arms, problems), looks)
-    drawn |= _figures(tuning_figures(summary.tuning, tuned, summary.metric), tuned)
-    content = {
-        "summary": summary,
-        "drawn": drawn,
-        "looks": {look.label: look for look in (*looks, *tuned)},
-        "published": reference_table(references, arms, summary.scale),
-        **_verdict(summary),
-        **_tables(summary, looks, tuned, planned_searches(design)),
-        **_provenance(records, summary, arms, looks),
-    }
+def render(summary: Summary) -> str:
+    """The text of the report page."""
+    return html(content(summary), drawn(summary))
+
+
+def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page, of what `content` says and `drawn` draws; without figures it has its tables."""
     return _template().render(
-        **content,
-        contents=list(_contents(content)),
-        design=provenance.design_facts(design) if design else [],
-        repeat=Repeat(command) if command else repeat(arms, design),
+        **said,
+        drawn=figures,
+        contents=list(_contents(said, figures)),
         dark=dark_partners(),
         script=Markup(_source("script.js")),
-        bundle=_bundle() if drawn else "",
+        bundle=_bundle() if figures else "",
         version=__version__,
     )
 
 
-def _verdict(summary: Summary) -> dict[str, Any]:
-    return {"ties": ties_in_words(summary), "warnings": summary.warnings}
-
-
-def _tables(
-    summary: Summary, looks: Sequence[Style], tuned: Sequence[Style], planned: Mapping[str, PlannedSearch]
-) -> dict[str, Any]:
-    tuning, scale = summary.tuning, summary.scale
+def content(summary: Summary) -> dict[str, Any]:
+    """All that the page says, as data; nothing is drawn."""
+    arms, design, metric = summary.arms, summary.design, summary.metric
+    looks = (*arm_looks(arms), *tuning_looks(summary))
     return {
-        "header": (*table(summary).header, *further_header(summary)),
-        "many": any(row.n > 1 for row in summary.rows),
-        "targets": [scale.target(one.target) for one in summary.arrivals],
-        "rows": _rows(summary, looks),
-        "cumulative": cumulative_table(tuning, scale),
+        "summary": summary,
+        "looks": {look.label: look for look in looks},
+        "verdict": verdict_text(summary),
+        "ties": ties_in_words(summary),
+        "warnings": warnings(summary),
+        "notes": notes(summary),
+        "results": table(summary, "page"),
+        "order": sorted(range(len(arms)), key=lambda place: _height(summary.rows[place], summary)),
+        "remarks": [_remarks(row, summary) for row in summary.rows],
+        "arrivals": arrival_table(summary),
+        "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
-        "ledger_header": header(scale),
-        "ledger": ledger(tuning, tuned, scale, planned),
-        "how_tuned": how_tuned(tuning) if tuning else "",
-        "good": within(tuning, scale),
-        "tuning_warnings": tuning_warnings(tuning, planned),
-    }
-
-
-def _provenance(
-    records: Sequence[Record], summary: Summary, arms: Sequence[Arm], looks: Sequence[Style]
-) -> dict[str, Any]:
-    return {
-        "protocol": provenance.protocol_in_words(summary.protocol),
-        "other_protocol": provenance.other_protocol(summary.protocol),
+        "matrix_caption": MATRIX.format(metric=metric.title),
+        "tuning_warnings": tuning_warnings(summary),
+        "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",
+        "ledger": ledger(summary),
+        "cumulative": cumulative_table(summary),
+        "published": reference_table(published(summary.study, arms), arms, metric),
         "settings": [
-            (row, look, provenance.settings(arm), numbers_in_words(row.seeds))
-            for row, look, arm in zip(summary.rows, looks, arms, strict=True)
+            (row, provenance.settings(arm), numbers_in_words(row.seeds))
+            for row, arm in zip(summary.rows, arms, strict=True)
         ],
-        "environment": provenance.environment(records),
-        "raw": Markup(packed(records, summary)),
-        "left_out": left_out(records),
+        "protocol": provenance.protocol_in_words(summary.protocol),
+        "facts": provenance.other_protocol(summary.protocol) + (provenance.design_facts(design) if design else []),
+        "environment": provenance.environment(summary.records),
+        "repeat": repeat(design) if design else Repeat(""),
+        "raw": Markup(packed(summary)),
+        "left_out": left_out(summary.records),
     }
 
 
-def _contents(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The parts that the page has, as anchor and title, in their order."""
-    drawn = content["drawn"]
-    yield "results", "Results"
-    for name in ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of"):
-        if name in drawn:
-            yield name, drawn[name]["figure"].title
-    if content["matrix"]:
-        yield "pairs", "Every pair"
-    for name in ("generalization", "profile", "step-sizes"):
-        if name in drawn:
-            yield name, drawn[name]["figure"].title
-    if content["ledger"]:
-        yield "tuning", "How each was tuned"
-    yield from (("settings", "Settings"), ("environment", "Environment"), ("raw", "Raw data"))
-    if content["published"]:
-        yield "published", "Published numbers"
+def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
+    """The figures by name, each as a specification for the page's script."""
+    arms = summary.arms
+    every = figures(arms, published(summary.study, arms)) + claim_figures(summary)
+    specs = _specs(every, arm_looks(arms))
+    return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _rows(summary: Summary, looks: Sequence[Style]) -> list[dict[str, Any]]:
-    """The rows of the result table, the best mean first and those without a result last."""
-    tuning = {row.label: row for row in summary.tuning}
-    rows = [
-        {
-            "look": look,
-            "label": row.label,
-            "setting": setting(row, tuning.get(row.label)),
-            "cells": [_stacked(cell) for cell in (*cells[1:], *further(row, tuning.get(row.label), summary))],
-            "arrivals": arrival_cells(summary.arrivals, row.label),
-            "row": row,
-        }
-        for look, cells, row in zip(looks, table(summary).rows, summary.rows, strict=True)
-    ]
-    return sorted(rows, key=lambda entry: _place(entry["row"], summary))
-
-
-def _place(row: Row, summary: Summary) -> float:
+def _height(row: Row, summary: Summary) -> float:
+    """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
 
 
-def _stacked(cell: str) -> tuple[str, str]:
-    """A cell as its value and what stands below it: the interval in brackets or the count in parentheses."""
-    value, _, below = re.sub(r" (?=[\[(])", "\n", cell, count=1).partition("\n")
-    return value, below
+def _remarks(row: Row, summary: Summary) -> list[str]:
+    """What stands below the name of an optimizer: its settings, and why trials did not finish."""
+    return [text for text in (setting(row, summary), "; ".join(row.reasons)) if text]
 
 
-def _figures(every: Sequence[Figure], looks: Sequence[Style]) -> dict[str, dict[str, Any]]:
+def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The parts that the page has, as anchor and title, in their order."""
+    titles = {name: one["figure"].title for name, one in figures.items()}
+    parts = {
+        "results": "Results",
+        **{name: titles.get(name) for name in BEFORE_PAIRS},
+        "pairs": "Every pair" if said["matrix"] else None,
+        **{name: titles.get(name) for name in AFTER_PAIRS},
+        "tuning": "How each was tuned" if said["ledger"] else None,
+        "settings": "Settings",
+        "environment": "Environment",
+        "raw": "Raw data",
+        "published": "Published numbers" if said["published"] else None,
+    }
+    yield from ((anchor, title) for anchor, title in parts.items() if title)
+
+
+def _specs(every: Sequence[Figure], looks: Sequence[Style]) -> dict[str, dict[str, Any]]:
     return {figure.name: {"figure": figure, "spec": _script_json(figure.spec()), "looks": looks} for figure in every}
 
 
@@ -214,7 +172,7 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
-    environment.filters |= {"unbroken": _unbroken, "stacked": _stacked}
+    environment.filters["unbroken"] = _unbroken
     return environment.get_template("page.html.j2")
 
 

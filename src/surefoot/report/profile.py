@@ -12,11 +12,12 @@ from typing import Any
 import altair as alt
 
 from surefoot.analysis import SeedProfiles
-from surefoot.analysis.scale import Scale
 from surefoot.analysis.suites import R_MAX, Profile
 from surefoot.report.figure import Figure, Panel, Rows, steps
 from surefoot.report.scales import linear_axis, log_axis
 from surefoot.report.theme import Style
+from surefoot.store.records import Metric
+from surefoot.words import Written
 
 CAPTION = (
     "The share of {of} on which an optimizer reaches the target within r times the time of the fastest one there. What "
@@ -35,9 +36,9 @@ def over_problems(profiles: Mapping[str, Profile], looks: Sequence[Style]) -> Fi
     return _figure("Performance profile", CAPTION.format(of="problems", r_max=R_MAX), panels, looks, "problems")
 
 
-def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], scale: Scale) -> Figure:
+def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], metric: Metric) -> Figure:
     """The profile of one problem over its seeds, in epochs and in seconds."""
-    target = f"validation {scale.name} of {scale.target(profiles.target)}"
+    target = f"validation {metric.title} of {Written(metric).target(profiles.target)}"
     panels = {f"In epochs, to a {target}": profiles.epochs, f"In seconds, to a {target}": profiles.seconds}
     caption = f"{SEEDS} {CAPTION.format(of='seeds', r_max=R_MAX)}"
     return _figure("Performance profile over seeds", caption, panels, looks, "seeds")

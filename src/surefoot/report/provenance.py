@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import duration
-from surefoot.store.records import Design, Metric, Record
+from surefoot.store.design import Design
+from surefoot.store.records import Metric, Record
+from surefoot.words import Written
+from surefoot.words.numbers import duration
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
 
@@ -49,8 +50,7 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 def design_facts(design: Design) -> list[tuple[str, str]]:
     """What was decided before the first trial, as name and text."""
-    seconds = design.content["budget"]["seconds"]
-    sizing = {name: _number(value) for name, value in design.content["sizing"].items()}
+    seconds, sizing = design.budget.seconds, {name: _number(value) for name, value in vars(design.sizing).items()}
     facts = {
         "hash": design.hash,
         "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),
@@ -74,11 +74,11 @@ def _effort(known: Mapping[str, str]) -> str:
 
 def _entry(key: str, protocol: Mapping[str, Any]) -> str:
     """An entry as text: what the task is judged by in words, and what guessing gets as the metric is written."""
-    metric = Metric(**protocol.get("metric", {}))
+    metric = Metric.from_json(protocol.get("metric", {}))
     if key == "metric":
-        return f"{metric.name}, {'higher' if metric.better == 'max' else 'lower'} is better"
+        return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
-        return Scale(metric).value(protocol[key])
+        return Written(metric).value(protocol[key])
     return _number(protocol[key])
 
 

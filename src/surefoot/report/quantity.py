@@ -66,7 +66,7 @@ class Quantity:
         return next(iter(self.axes(heights).values()))
 
     def _prefers_log(self, heights: Sequence[float]) -> bool:
-        if self.metric is None or self.metric.name == "loss" or self.is_share:
+        if self.metric is None or self.metric.is_loss or self.is_share:
             return True
         return bool(heights) and max(heights) > 10 * min(heights)
 
@@ -96,7 +96,7 @@ def error_of(metric: Metric) -> Quantity:
     if metric.share and metric.better == "max":
         name = "error" if metric.name == "accuracy" else f"1 − {metric.name}"
         return Quantity(f"test {name}", Metric(name, "min", share=True))
-    return Quantity(f"test {metric.name}", metric)
+    return Quantity(f"test {metric.title}", metric)
 
 
 def _rounded(value: float) -> float:

@@ -15,11 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surefoot import __version__
 from surefoot.analysis.range_window import Curve, Finding, Window, frame
-from surefoot.analysis.range_words import DRAWN, IS_NOT, TO_USE, result
 from surefoot.files import write_whole
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, svg
 from surefoot.report.scales import Axes, linear_axis, log_axis
 from surefoot.report.theme import MUTED, Style, dark_partners, styles
+from surefoot.words.learning_rates import DRAWN, IS_NOT, TO_USE, result
 
 
 def write_range_page(found: Sequence[Finding], path: str | Path, study: str, about: str) -> Path:

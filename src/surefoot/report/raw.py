@@ -15,9 +15,10 @@ from typing import Any
 
 from surefoot.analysis import Summary, plain
 from surefoot.analysis.arms import measured
-from surefoot.analysis.wording import join
 from surefoot.report.export import CURVE, FINAL, IDENTITY
 from surefoot.store.records import Rates, Record
+from surefoot.words import as_json
+from surefoot.words.numbers import join
 
 MOST_EPOCHS = 200_000
 """Epochs of all trials; above, tuning trials keep their last one only."""
@@ -26,13 +27,13 @@ MOST_RATES = 10_000
 """Recorded step sizes of all trials that measure; above, each optimizer keeps those of its first trial."""
 
 
-def packed(records: Sequence[Record], summary: Summary) -> str:
+def packed(summary: Summary) -> str:
     """The records and the summary as base64 of gzip of JSON."""
     content = {
         "columns": {"identity": IDENTITY, "curve": CURVE, "final": FINAL},
-        "left_out": left_out(records),
-        "summary": summary.to_json(),
-        "records": list(_records(records)),
+        "left_out": left_out(summary.records),
+        "summary": as_json(summary),
+        "records": list(_records(summary.records)),
     }
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return b64encode(gzip.compress(text.encode("utf-8", "replace"), compresslevel=5, mtime=0)).decode("ascii")

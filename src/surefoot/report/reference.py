@@ -11,16 +11,23 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
-from surefoot.analysis import Arm, Table
+from surefoot.analysis import Arm
 from surefoot.analysis.intervals import t_interval
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.wording import MISSING, loss, with_bounds
 from surefoot.errors import unknown
+from surefoot.store.records import Metric
+from surefoot.words import Table, Written
+from surefoot.words.cells import AnyCell, of, plain_table
+from surefoot.words.numbers import LOSS, MISSING
 
 What = Literal["train_loss", "validation_loss", "test_loss", "train_metric", "validation_metric", "test_metric"]
 
 HEADER = ("Published", "Figure", "Epoch", "Published value", "Ours", "Source")
+
+CAPTION = (
+    "Drawn with the curves above. Ours is the mean over the seeds [95 % interval] at the same epoch; where we did not "
+    "test at that epoch, our validation figure stands in its place, and says so."
+)
 
 
 @dataclass(frozen=True)
@@ -71,22 +78,22 @@ def published(study: str, arms: Sequence[Arm]) -> tuple[Reference, ...]:
     )
 
 
-def reference_table(references: Sequence[Reference], arms: Sequence[Arm], scale: Scale) -> Table | None:
+def reference_table(references: Sequence[Reference], arms: Sequence[Arm], metric: Metric) -> Table | None:
     """A row for each published value with ours at that epoch beside it; None where nothing was published."""
     by_label = {arm.label: arm for arm in arms}
-    rows = tuple(row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), scale))
-    return Table(HEADER, rows) if rows else None
+    rows = [row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), metric)]
+    return plain_table(HEADER, rows, CAPTION) if rows else None
 
 
-def _rows(one: Reference, arm: Arm | None, scale: Scale) -> Iterator[tuple[str, ...]]:
-    write = scale.value if one.what.endswith("metric") else loss
+def _rows(one: Reference, arm: Arm | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
+    write = Written(metric).value if one.what.endswith("metric") else LOSS
     part, kind = one.what.split("_")
-    figure = f"{part} {scale.name if kind == 'metric' else kind}"
+    figure = f"{part} {metric.title if kind == 'metric' else kind}"
     for epoch, value in sorted(one.values.items()):
         spread = one.spread.get(epoch)
         published = write(value) if spread is None else f"{write(value)} ± {write(spread)}"
         name, values = _ours(one, arm, epoch)
-        ours = with_bounds(t_interval(values), write) + (f" ({name})" if name != part and values else "")
+        ours = of(t_interval(values), write, name if name != part and values else "")
         yield one.label, figure, str(epoch), published, ours, one.source or MISSING
 
 

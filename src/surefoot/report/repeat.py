@@ -1,4 +1,4 @@
-"""How a study is repeated: by a command where there is one that runs, else by a call in Python.
+"""How a study is repeated, from what was asked for: by a command where there is one, else by a call in Python.
 
 A command names data sets, tasks and optimizers; it cannot name what a script of the user's defines, nor give a range.
 """
@@ -6,22 +6,20 @@ A command names data sets, tasks and optimizers; it cannot name what a script of
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.analysis import Arm
 from surefoot.datasets import NAMES
-from surefoot.report.given import name_of, options_of, ranges_of, untuned
-from surefoot.report.python_call import is_local, python_call
-from surefoot.store.records import Design
+from surefoot.store import ranges
+from surefoot.store.design import Design, Optimizer
 
 OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
     "call of Surefoot is:"
 )
 OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
-OWN_RANGES = "In Python, as a command line gives no ranges:"
+ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
 @dataclass(frozen=True)
@@ -33,48 +31,69 @@ class Repeat:
     words: str = ""
 
 
-def repeat(arms: Sequence[Arm], design: Design | None = None) -> Repeat:
-    """What trains the same arms again, made from what the records hold."""
-    first = arms[0].trials[0]
-    has_own_task, local = bool(first.protocol.get("fingerprint")), [arm.label for arm in untuned(arms) if is_local(arm)]
-    own = [*([first.study] if has_own_task else []), *local]
-    if not own and not any(ranges_of(arm.label, design) for arm in arms):
-        return Repeat(command(arms, design))
-    task = OWN_TASK.format(name=first.study) if has_own_task else f"{first.study!r},"
-    words = OWN_CODE.format(what=", ".join(own)) if own else OWN_RANGES
-    return Repeat(python_call(task, arms, design), is_command=False, words=words)
+def repeat(design: Design) -> Repeat:
+    """What asks for the same study again."""
+    task = [design.study] if design.protocol.fingerprint else []
+    own = [*task, *(one.label for one in design.optimizers if one.is_local)]
+    if not own and all(_is_text(one, design) for one in design.optimizers):
+        return Repeat(shlex.join(_command(design)))
+    words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
+    return Repeat("\n".join(_call(design)), is_command=False, words=words)
 
 
-def command(arms: Sequence[Arm], design: Design | None = None) -> str:
-    """The command line of a study that has nothing of the user's own.
+def _is_text(one: Optimizer, design: Design) -> bool:
+    """Whether `-o` can say it: no ranges, a convention that is the study's, a name that its syntax can hold."""
+    named = one.label if one.is_named else "x"
+    readable = named == named.strip() != "" and not set("=(),") & set(named)
+    return readable and not one.ranges and one.convention in ("", design.convention or one.convention)
 
-    Records hold every trial of a search; how many were planned before it was extended is in the design.
+
+def _options(design: Design) -> dict[str, Any]:
+    """Everything that decides the numbers, as the options of a command or of a call in Python are named.
+
+    Where the clock decided how much is run, it is what was decided: another machine's clock would decide otherwise.
     """
-    first, given = arms[0].trials[0], untuned(arms)
-    words = ["surefoot", "compare", first.study, "--only"]
-    for arm in given:
-        words += ["-o", _optimizer(arm, arms, design)]
-    words += ["--seeds", str(max(len(arm.trials) for arm in arms))]
-    for name in ("epochs", "batch_size", "schedule", "device"):
-        words += [f"--{name.replace('_', '-')}", str(first.protocol[name])] if name in first.protocol else []
-    words += _data(first.protocol)
-    if design:
-        words += ["--trials", str(design.content["sizing"]["trials"])]
-    unknown = " --trials ...  # as many as were planned" if len(given) < len(arms) and not design else ""
-    return shlex.join(words) + unknown
+    protocol = design.protocol
+    amount = {name: getattr(design.sizing, name) for name in ("seeds", "epochs", "trials")}
+    how = {"batch_size": protocol.batch_size, "schedule": protocol.schedule, "device": protocol.device}
+    if protocol.dataset not in NAMES or protocol.fingerprint:
+        return amount | how
+    used = protocol.train_size + protocol.validation_size
+    return {**amount, **how, "dataset": protocol.dataset, "train_size": used}
 
 
-def _data(protocol: Mapping[str, Any]) -> list[str]:
-    """The options for the data, which only tasks on one of our data sets of images take."""
-    if protocol.get("dataset") not in NAMES:
-        return []
-    used = protocol["train_size"] + protocol["validation_size"]
-    return ["--dataset", protocol["dataset"], "--train-size", str(used)]
+def _command(design: Design) -> Iterator[str]:
+    yield from ("surefoot", "compare", design.study, "--only")
+    for one in design.optimizers:
+        call = f"{one.name}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
+        yield from ("-o", f"{one.label}={call}" if one.is_named else call)
+    for name, value in _options(design).items():
+        yield from (f"--{name.replace('_', '-')}", str(value))
 
 
-def _optimizer(arm: Arm, arms: Sequence[Arm], design: Design | None) -> str:
-    """The optimizer as `-o` reads it: its name where the syntax can hold it, and the options that it was given."""
-    record = arm.trials[0]
-    options = ", ".join(f"{name}={value!r}" for name, value in options_of(arm, arms, design).items())
-    call = f"{name_of(record)}({options})"
-    return call if set("=(),") & set(record.label) or not record.label.strip() else f"{record.label}={call}"
+def _call(design: Design) -> Iterator[str]:
+    """The lines of the call in Python, after the imports that it takes."""
+    classes = [one for one in design.optimizers if one.is_imported and not one.is_local]
+    yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
+    yield "surefoot.compare("
+    yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
+    yield "    optimizers=["
+    yield from (f"        {_optimizer(one)}," for one in design.optimizers)
+    yield "    ],"
+    yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
+    yield ")"
+
+
+def _optimizer(one: Optimizer) -> str:
+    words = [one.short_name if one.is_imported else repr(one.name)]
+    words += [f"name={one.label!r}"] if one.is_named else []
+    words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
+    words += [f"{name}={value!r}" for name, value in one.given.items()]
+    words += [f"{name}={_range(found)}" for name, found in one.ranges.items()]
+    return f"surefoot.Opt({', '.join(words)})"
+
+
+def _range(found: ranges.Dimension) -> str:
+    """A range as a call, such as `surefoot.log(0.0001, 0.1)`."""
+    kind, low, high = ranges.to_json(found).values()
+    return f"surefoot.{kind}({low!r}, {high!r})"

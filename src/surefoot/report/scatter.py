@@ -65,7 +65,7 @@ def _panel(points: Rows, looks: Sequence[Style], metric: Metric) -> Panel:
             alt.Tooltip("optimizer:N"),
             alt.Tooltip("seed:Q"),
             alt.Tooltip("train_loss:Q", title="training loss", format=LOSS.format),
-            alt.Tooltip("test_metric:Q", title=f"test {metric.name}", format=quantity.format),
+            alt.Tooltip("test_metric:Q", title=f"test {metric.title}", format=quantity.format),
         ],
     )
     return Panel(f"Training loss against {quantity.title}", alt.LayerChart(layer=[chart]))

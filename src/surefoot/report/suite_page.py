@@ -13,11 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surefoot import __version__
 from surefoot.analysis import SuiteSummary
-from surefoot.analysis.suite_table import profile_table, suite_notes, suite_table
 from surefoot.files import write_whole
 from surefoot.report.figure import svg
 from surefoot.report.profile import over_problems
 from surefoot.report.theme import Style, dark_partners, styles
+from surefoot.words.suite import profile_table, suite_notes, suite_table
 
 
 def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str | Path) -> Path:
@@ -32,7 +32,7 @@ def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str
         UsageError: a path that cannot be a file.
         SurefootError: the file cannot be written.
     """
-    looks = styles(suite.optimizers)
+    looks = styles(suite.optimizers, suite.tuned_from)
     page = (
         _environment()
         .get_template("suite.html.j2")
@@ -60,5 +60,5 @@ def _profile(suite: SuiteSummary, looks: Sequence[Style]) -> dict[str, object]:
 def _environment() -> Environment:
     loader = PackageLoader("surefoot.report", "templates")
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
-    made.filters |= {"unbroken": str, "stacked": lambda cell: (cell, "")}
+    made.filters["unbroken"] = str
     return made

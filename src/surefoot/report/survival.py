@@ -7,22 +7,21 @@ Each clock has rows of its own, as trials that arrive in the same epoch do so at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
 from surefoot.analysis import Arm
-from surefoot.analysis.scale import Scale
 from surefoot.analysis.survival import Survival
 from surefoot.analysis.target import Arrivals
-from surefoot.analysis.wording import MISSING, duration
 from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, Clock, clock_switch, clock_views, times
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, steps
-from surefoot.report.ledger import Cell
 from surefoot.report.scales import linear_axis
 from surefoot.report.theme import Style
 from surefoot.report.thin import LINE, thinned
+from surefoot.store.records import Metric
+from surefoot.words import Written
 
 CAPTION = (
     "The share of each optimizer's trials that have not yet reached a validation {metric}, one panel for each target "
@@ -35,13 +34,16 @@ BANDS = "Bands: 95 % intervals."
 Ends = Mapping[str, Mapping[str, float]]
 
 
-def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], scale: Scale, ends: Ends) -> Figure:
+def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], metric: Metric, ends: Ends) -> Figure:
     """A panel for each target; `ends` has where each optimizer's training ended, by the clock's field."""
+    written = Written(metric)
     clocks = tuple(clock for clock in (EPOCHS, STEPS, SECONDS) if all(_by(one, clock) for one in arrivals))
     tables = {f"target {place}": _table(one, clocks, ends) for place, one in enumerate(arrivals)}
     panels = tuple(
         Panel(
-            f"Not yet at {scale.target(one.target)}", _panel(name, table, looks), clock_views(clocks, table, zero=True)
+            f"Not yet at {written.target(one.target)}",
+            _panel(name, table, looks),
+            clock_views(clocks, table, zero=True),
         )
         for (name, table), one in zip(tables.items(), arrivals, strict=True)
     )
@@ -49,7 +51,7 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], scale: Scale,
     return Figure(
         name="time-to-target",
         title="Time to a target",
-        caption=" ".join([CAPTION.format(metric=scale.name), *([BANDS] if several else [])]),
+        caption=" ".join([CAPTION.format(metric=metric.title), *([BANDS] if several else [])]),
         panels=panels,
         datasets=tables,
         columns=3 if len(panels) != 2 else 2,
@@ -69,33 +71,6 @@ def ends_of(arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
         for arm in arms
         if (told := [trial for trial in arm.judged if trial.epochs])
     }
-
-
-def arrival_cells(arrivals: Sequence[Arrivals], label: str) -> list[Cell]:
-    """When one optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
-    return [_cell(one, label) for one in arrivals]
-
-
-def _cell(one: Arrivals, label: str) -> Cell:
-    epochs = one.epochs.get(label)
-    if epochs is None:
-        return Cell((MISSING,))
-    count = f"{epochs.reached} of {epochs.of} arrived"
-    if epochs.median is None:
-        return Cell(("not reached" if epochs.reached == 0 else "later than seen",), (count,))
-    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps else ()
-    seconds = one.seconds[label]
-    time = () if seconds.median is None else (f"{duration(seconds.median)}{_bounds(seconds, duration)}",)
-    unit = "epoch" if epochs.median == 1 else "epochs"
-    return Cell((f"{epochs.median:g} {unit}{_bounds(epochs, '{:g}'.format)}",), (*time, *steps, count))
-
-
-def _bounds(way: Survival, write: Callable[[float], str]) -> str:
-    """The interval of a median; its upper end is not known where all the rest arrived at once."""
-    if way.of < 2 or way.median_low is None:
-        return ""
-    low = write(way.median_low)
-    return f" [{low}, {write(way.median_high)}]" if way.median_high is not None else f" [{low}, …]"
 
 
 def _by(one: Arrivals, clock: Clock) -> Mapping[str, Survival]:

@@ -9,11 +9,9 @@ are dashed. An optimizer and its tuned self share a colour; the untuned one is d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from surefoot.analysis.arms import defaults_of
 
 PALETTE = (
     ("#0072B2", "#4F9FE0"),
@@ -58,10 +56,10 @@ class Style:
     dash: tuple[int, ...]
 
 
-def styles(labels: Iterable[str]) -> tuple[Style, ...]:
-    """A style for each label, by its place in the study."""
+def styles(labels: Iterable[str], pairs: Mapping[str, str] | None = None) -> tuple[Style, ...]:
+    """A style for each label, by its place in the study; `pairs` has for each tuned one the untuned one."""
     names = list(labels)
-    partner = {untuned: name for name in names if (untuned := defaults_of(name, names))}
+    partner = {untuned: tuned for tuned, untuned in (pairs or {}).items() if {tuned, untuned} <= {*names}}
     places = {name: place for place, name in enumerate(name for name in names if name not in partner)}
     turn = len(PALETTE) * -(-len(places) // len(PALETTE))
     return tuple(_style(name, turn + places[partner[name]] if name in partner else places[name]) for name in names)

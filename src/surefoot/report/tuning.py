@@ -12,7 +12,6 @@ from typing import Any
 import altair as alt
 
 from surefoot.analysis import TuningRow
-from surefoot.analysis.scale import Scale
 from surefoot.analysis.tuning import Tried
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
 from surefoot.report.quantity import Quantity
@@ -20,6 +19,7 @@ from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
 from surefoot.report.thin import LINE, MARKS, left_out, thinned
 from surefoot.store.records import Metric
+from surefoot.words import Written
 
 EXPECTED = {"mean": "expected best", "low": "band from", "high": "band to"}
 
@@ -56,7 +56,7 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metri
         if tried
     }
     caption = [
-        SENSITIVITY.format(metric=metric.name, best="top" if metric.better == "max" else "trough"),
+        SENSITIVITY.format(metric=metric.title, best="top" if metric.better == "max" else "trough"),
         *([STRETCHED] if quantity.is_reversed else []),
         *_remarks(rows, metric),
         *left_out(sum(map(len, shown)), sum(map(len, placed)), "configurations"),
@@ -67,7 +67,7 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metri
     )
     return Figure(
         name="tuning-learning-rate",
-        title=f"Validation {metric.name} by learning rate",
+        title=f"Validation {metric.title} by learning rate",
         caption=" ".join(caption),
         panels=panels,
         datasets={names[label]: table for label, table in tables.items()},
@@ -82,18 +82,18 @@ def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -
     points = [point for row in rows for point in _expected(row, quantity)]
     tuned = [look for look in looks if look.label in {row.label for row in rows}]
     panels = (Panel("Expected best of k trials", _best_panel(points, tuned, quantity)),) if points else ()
-    words = " ".join([BEST_OF.format(metric=metric.name), *_failed(rows, Scale(metric))])
+    words = " ".join([BEST_OF.format(metric=metric.title), *_failed(rows, metric)])
     return Figure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, columns=1, legend=True)
 
 
-def _failed(rows: Sequence[TuningRow], scale: Scale) -> list[str]:
+def _failed(rows: Sequence[TuningRow], metric: Metric) -> list[str]:
     """What a trial without a value counts, where there is one."""
     counted = [row.failure for row in rows if row.failure is not None and (row.diverged or row.failed)]
-    return [FAILED.format(failure=scale.value(counted[0]))] if counted else []
+    return [FAILED.format(failure=Written(metric).value(counted[0]))] if counted else []
 
 
 def _quantity(metric: Metric) -> Quantity:
-    return Quantity(f"validation {metric.name}", metric)
+    return Quantity(f"validation {metric.title}", metric)
 
 
 def _with_place(row: TuningRow) -> list[Tried]:

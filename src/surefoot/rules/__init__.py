@@ -1,5 +1,6 @@
 """The rules: one file per family, each rule the paper's maths as one function."""
 
+from surefoot.errors import unknown
 from surefoot.rule import Rule
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
@@ -14,6 +15,21 @@ RULES: dict[str, Rule] = {
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
 
+
+def rule_of(rule: Rule | str) -> Rule:
+    """Return a rule that is given as itself, or by the name of a built-in one; `UsageError` if there is none."""
+    if isinstance(rule, Rule):
+        return rule
+    if rule not in RULES:
+        raise unknown("optimizer", rule, RULES)
+    return RULES[rule]
+
+
+def is_built_in(rule: Rule) -> bool:
+    """Return whether a rule is one of these, whatever its name."""
+    return RULES.get(rule.name) is rule
+
+
 __all__ = [
     "RULES",
     "adabound",
@@ -24,8 +40,10 @@ __all__ = [
     "amsbound",
     "amsgrad",
     "bounded",
+    "is_built_in",
     "momentum",
     "nesterov",
     "rmsprop",
+    "rule_of",
     "sgd",
 ]

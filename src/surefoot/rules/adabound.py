@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from surefoot.about import About, Claim
 from surefoot.mathops import Array, clip, sqrt
 from surefoot.rule import Rule, Step, schedule
-from surefoot.rules.adam import adam
+from surefoot.rules.adam import LR, adam
 
 
 def bounds(t: Array, *, lr: Array, final_lr: float, gamma: float, base_lr: float | None = None) -> tuple[Array, Array]:
@@ -22,8 +23,16 @@ def bounds(t: Array, *, lr: Array, final_lr: float, gamma: float, base_lr: float
     return final * (1 - 1 / (gamma * t + 1)), final * (1 + 1 / (gamma * t))
 
 
-def bounded(inner: Rule, name: str, doc: str) -> Rule:
-    """Return `inner` with each weight's rate clipped between two bounds that close on `final_lr`."""
+def bounded(inner: Rule, name: str, doc: str, about: About | None = None, **defaults: Any) -> Rule:
+    """Return `inner` with each weight's rate clipped between two bounds that close on `final_lr`.
+
+    Args:
+        inner: which rule.
+        name: of the new rule.
+        doc: what it does, in a sentence.
+        about: what else is said of it; `inner.related`, by default.
+        defaults: new defaults.
+    """
 
     def function(
         g: Array,
@@ -49,18 +58,61 @@ def bounded(inner: Rule, name: str, doc: str) -> Rule:
         doc=doc,
         function=function,
         own=inner.own | added.keys(),
-        defaults={**inner.defaults, **added},
+        defaults={**inner.defaults, **added, **defaults},
         source="Luo et al., ICLR 2019, arXiv:1902.09843",
+        family=name,
+        parent=inner,
+        about=about or inner.related,
     )
 
 
 # The authors add eps to the uncorrected root: eps_hat is part of the rule, not of a framework's convention.
-_adam = replace(adam, defaults={**adam.defaults, "eps_hat": True})
+adabound = bounded(
+    adam,
+    "adabound",
+    "Adam at first, SGD with momentum at last.",
+    About(
+        title="AdaBound",
+        adds="clips each weight's rate between two bounds that close on one rate for all weights",
+        use=(
+            Claim(
+                "Made to start as Adam and to end as SGD with momentum; its authors tried it on images and language.",
+                "Luo et al., ICLR 2019, arXiv:1902.09843",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "Leaving final_lr unchosen: late steps are those of SGD with momentum β₁ at the rate (1 - β₁) "
+                "final_lr.",
+                "the formula",
+            ),
+            Claim(
+                "Its convergence guarantee: it leaves out a factor for which convergence can take arbitrarily long.",
+                "Savarese 2019, arXiv:1908.04457",
+            ),
+        ),
+        lr=LR.borrowed("Adam"),
+    ),
+    eps_hat=True,
+)
 
-adabound = bounded(_adam, "adabound", "Adam at first, SGD with momentum at last.")
-
-amsbound = bounded(
-    _adam.variant("amsgrad", "", pin={"amsgrad": True}, source=""),
+amsbound = adabound.variant(
     "amsbound",
     "AdaBound that never forgets its largest mean square.",
+    pin={"amsgrad": True},
+    source=adabound.source,
+    about=About(
+        title="AMSBound",
+        adds="divides by the largest mean square so far, as AMSGrad does",
+        use=(
+            Claim("As AdaBound, where large gradients shall not be forgotten before the bounds close.", "the formula"),
+        ),
+        avoid=(
+            Claim(
+                "Long runs for the sake of AMSGrad's part: the closer the bounds, the less it changes.",
+                "the formula",
+            ),
+        ),
+        lr=LR.borrowed("Adam"),
+    ),
 )

@@ -13,8 +13,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from surefoot.about import About, Centre, Claim, Contents
 from surefoot.mathops import Array, maximum, sqrt
 from surefoot.rule import Slot, Step, rule
+from surefoot.rules.rmsprop import rmsprop
+
+LR = Centre(-3.02, "Sivaprasad et al. 2020: Adam, lr only; with eps, all of Adam", "eps", -2.70)
+"""Where Adam's learning rate lies."""
 
 
 @rule(
@@ -24,6 +29,31 @@ from surefoot.rule import Slot, Step, rule
         Slot("vmax", when="amsgrad", positive=True, meaning="largest mean square so far"),
     ),
     source="Kingma & Ba, ICLR 2015, arXiv:1412.6980",
+    parent=rmsprop,
+    about=About(
+        title="Adam",
+        adds="takes momentum's direction, and corrects both averages for starting from zero",
+        use=(
+            Claim(
+                "A first try: of fifteen optimizers on eight problems none was best throughout, and Adam stayed "
+                "competitive.",
+                "Schmidt, Schneider & Hennig, ICML 2021, arXiv:2007.01547",
+            ),
+            Claim("Attention models, where plain SGD lags.", "Zhang et al., NeurIPS 2020, arXiv:1912.03194"),
+        ),
+        avoid=(
+            Claim(
+                "Weight decay through the loss: weights with large gradients decay less. AdamW keeps it apart.",
+                "Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101",
+            ),
+            Claim(
+                "Where it must be certain to converge: there are convex problems on which it does not.",
+                "Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237",
+            ),
+        ),
+        lr=LR,
+        contains=Contents(("momentum", "sgd"), knob="eps"),
+    ),
 )
 def adam(
     g: Array,
@@ -61,6 +91,35 @@ amsgrad = adam.variant(
     "Adam that never forgets its largest mean square.",
     pin={"amsgrad": True},
     source="Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237",
+    about=About(
+        title="AMSGrad",
+        adds="puts the largest mean square of all steps in the place of the newest",
+        use=(
+            Claim(
+                "Rare large gradients: it remembers them, and converges on a convex problem that was built to defeat "
+                "Adam.",
+                "Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "Counting on rates that never rise: torch and Keras correct the maximum's bias, and early rates can "
+                "rise again.",
+                "the formula; in optax's and the paper's form none can",
+            ),
+            Claim(
+                "Expecting a clear gain: it was among fifteen optimizers, and none of the newer ones beat Adam "
+                "throughout.",
+                "Schmidt, Schneider & Hennig, ICML 2021, arXiv:2007.01547",
+            ),
+            Claim(
+                "One early outlier in the gradient: the mean square of that time stays in the divisor until it is "
+                "exceeded.",
+                "the formula",
+            ),
+        ),
+        lr=LR.borrowed("Adam"),
+    ),
 )
 
 adamw = adam.variant(
@@ -68,5 +127,23 @@ adamw = adam.variant(
     "Adam with decoupled weight decay.",
     pin={"decoupled": True},
     source="Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101",
+    about=About(
+        title="AdamW",
+        adds="keeps weight decay out of the gradient, so that every weight decays alike",
+        use=(
+            Claim(
+                "Adam with weight decay: the best decay then depends less on the learning rate.",
+                "Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "Copying weight_decay from the paper to torch, which multiplies it by the learning rate. The paper "
+                "does not.",
+                "surefoot explain adamw --conventions",
+            ),
+        ),
+        lr=LR.borrowed("Adam"),
+    ),
     weight_decay=1e-2,
 )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from surefoot.about import About, Centre, Claim, Contents
 from surefoot.mathops import Array, clip, sqrt
 from surefoot.rule import Slot, Step, rule
+from surefoot.rules.adagrad import adagrad
 
 
 @rule(
@@ -20,6 +22,29 @@ from surefoot.rule import Slot, Step, rule
         Slot("b", when="momentum", meaning="momentum: fading sum of the divided gradients, or of α times them"),
     ),
     source="Tieleman & Hinton, Coursera lecture 6.5, 2012; Graves 2013, arXiv:1308.0850",
+    parent=adagrad,
+    about=About(
+        title="RMSprop",
+        adds="forgets: it keeps a mean of recent squared gradients in place of the sum, so that rates can rise again",
+        use=(
+            Claim(
+                "Gradients whose size drifts while training: the divisor follows within about 1 / (1 - ρ) steps.",
+                "the formula",
+            ),
+            Claim(
+                "Recurrent networks that write by hand were trained with its centred form, with momentum.",
+                "Graves 2013, arXiv:1308.0850",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "A cold start at a high rate: the first step is 1 / √(1 - ρ) times lr, ten times for ρ = 0.99.",
+                "the formula",
+            ),
+        ),
+        lr=Centre(-3.02, "as Adam [assumed]", "eps", -2.70),
+        contains=Contents(("momentum", "sgd"), knob="eps", when="momentum"),
+    ),
 )
 def rmsprop(
     g: Array,

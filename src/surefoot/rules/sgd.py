@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from surefoot.about import About, Centre, Claim, Contents
 from surefoot.errors import UsageError
 from surefoot.mathops import Array, where
 from surefoot.rule import Slot, Step, rule
@@ -17,6 +18,19 @@ from surefoot.rule import Slot, Step, rule
 @rule(
     slots=(Slot("b", when="momentum", meaning="momentum: fading sum of the gradients, or of α times them"),),
     source="Robbins & Monro 1951; Polyak 1964; Nesterov 1983; Sutskever et al., ICML 2013",
+    about=About(
+        title="SGD",
+        adds="moves every weight by the same rate times its gradient",
+        use=(Claim("Little memory: no state, and one number to choose.", "the formula"),),
+        avoid=(
+            Claim(
+                "Attention models: it has lagged behind Adam there. Heavy-tailed noise was blamed; a later study "
+                "disagrees.",
+                "Zhang et al., NeurIPS 2020, arXiv:1912.03194; Kunstner et al., ICLR 2023, arXiv:2304.13960",
+            ),
+        ),
+        lr=Centre(-2.10, "Sivaprasad et al. 2020: SGD"),
+    ),
 )
 def sgd(
     g: Array,
@@ -41,11 +55,37 @@ def sgd(
     return Step(rate=lr, direction=g + momentum * b if nesterov else b, b=b)
 
 
+_MOMENTUM = Centre(-2.34, "Sivaprasad et al. 2020: SGD with momentum 0.9; searched, U(0, 1)", "momentum", -2.38)
+
 momentum = sgd.variant(
     "momentum",
     "Gradient descent with heavy-ball momentum.",
     pin={"nesterov": False},
     source="Polyak, USSR Comput. Math. Math. Phys. 1964",
+    about=About(
+        title="Momentum",
+        adds="moves along a sum of past gradients, so that a direction that persists builds up speed",
+        use=(
+            Claim(
+                "Narrow quadratic valleys: at its best settings, the steps needed grow as the root of the condition "
+                "number.",
+                "Polyak 1964, as stated by Sutskever et al., ICML 2013",
+            ),
+            Claim(
+                "Residual networks for images were first trained with it: momentum 0.9, rate 0.1, divided by 10 on "
+                "plateaus.",
+                "He et al., CVPR 2016, arXiv:1512.03385",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "Keeping SGD's rate: a steady gradient moves weights 1 / (1 - μ) times as far, ten times for μ = 0.9.",
+                "the formula",
+            ),
+        ),
+        lr=_MOMENTUM,
+        contains=Contents(("sgd",), knob="momentum"),
+    ),
     momentum=0.9,
 )
 
@@ -54,5 +94,34 @@ nesterov = sgd.variant(
     "Momentum that looks ahead.",
     pin={"nesterov": True},
     source="Nesterov 1983; Sutskever et al., ICML 2013",
+    parent=momentum,
+    about=About(
+        title="Nesterov",
+        adds="lets the newest gradient act once more than the older ones, as if one step ahead",
+        use=(
+            Claim(
+                "Smooth convex problems, if gradients are exact and μ grows towards 1: the error falls as 1/t², not "
+                "as 1/t.",
+                "Nesterov 1983, as stated by Sutskever et al., ICML 2013",
+            ),
+            Claim(
+                "High momentum at a high rate: it bears a larger μ before it swings. At a low rate the two are alike.",
+                "Sutskever et al., ICML 2013",
+            ),
+        ),
+        avoid=(
+            Claim(
+                "Counting on 1/t² with a fixed μ or with mini-batches: neither is what was proven.",
+                "Sutskever et al., ICML 2013",
+            ),
+            Claim(
+                "Inexact gradients: in the accelerated method their errors accumulate, in plain gradient descent they"
+                " need not.",
+                "Devolder, Glineur & Nesterov, Math. Programming 146, 2014",
+            ),
+        ),
+        lr=_MOMENTUM.borrowed("momentum"),
+        contains=Contents(("sgd",), knob="momentum"),
+    ),
     momentum=0.9,
 )

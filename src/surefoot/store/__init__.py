@@ -7,12 +7,14 @@
 | `connection.py` | open the file: one writer at a time, any number of readers |
 | `schema.py` | the tables, their version, and recognising a store |
 | `rows.py` | records to rows and back |
-| `runs.py` | which trials belong together |
+| `design.py` | a run's design, and what each of its trials is in it |
+| `protocol.py`, `metric.py`, `ranges.py` | how trials are trained, what by they are judged, where is searched |
+| `relate.py` | the relation of runs and trials, for stores that were made before it |
 | `failures.py` | what SQLite reports, turned into a `StoreError` with advice |
 """
 
-from surefoot.store.records import RATE_QUANTILES, Design, Epoch, Outcome, Rates, Record, Status
-from surefoot.store.runs import newest_design, newest_run, one_name_each
+from surefoot.store.design import Design
+from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record, Status
 from surefoot.store.sqlite import Store
 
 __all__ = [
@@ -24,7 +26,4 @@ __all__ = [
     "Record",
     "Status",
     "Store",
-    "newest_design",
-    "newest_run",
-    "one_name_each",
 ]

@@ -9,34 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from surefoot.store.design import Part
+from surefoot.store.metric import LOSS, Better, Metric
+
+__all__ = [
+    "ENDED",
+    "LOSS",
+    "RATE_QUANTILES",
+    "Better",
+    "Epoch",
+    "Metric",
+    "Outcome",
+    "Purpose",
+    "Rates",
+    "Record",
+    "Status",
+]
+
 Status = Literal["running", "finished", "diverged", "failed"]
 
 ENDED: tuple[Status, ...] = ("finished", "diverged")
 """How a trial ends with a result; one that failed is tried again."""
 
-Purpose = Literal["measure", "tune", "pilot"]
-"""Why a trial is run; a pilot is only timed, and leaves no record."""
-
-Better = Literal["max", "min"]
-"""Whether the larger or the smaller value of a metric is the better one."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
-
-    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy.
-    """
-
-    name: str = "accuracy"
-    better: Better = "max"
-    share: bool = True
-
-    @property
-    def sign(self) -> int:
-        """1 if larger is better, else -1: a value times its sign is better when it is larger."""
-        return 1 if self.better == "max" else -1
-
+Purpose = Literal["measure", "tune", "pilot", "try"]
+"""Why a trial is run; a pilot is only timed, a try only shows whether the optimizer works: they leave no record."""
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -46,9 +42,10 @@ class Epoch:
     """One epoch of one trial.
 
     `epoch` counts from 1. `seconds` is the training time from the start of the trial to the end of this epoch;
-    evaluation is not in it. The training figures are means over the epoch's batches while the weights were moving
-    (as Keras's `history` has them); the validation figures are taken in evaluation mode at the end of the epoch. The
-    metric is the task's (`Record.metric`); a share, such as an accuracy, is a fraction.
+    evaluation, loading examples and a metric of the user's are not in it. The training figures are means over the
+    epoch's batches while the weights were moving (as Keras's `history` has them); the validation figures are taken in
+    evaluation mode at the end of the epoch. The metric is the task's (`Record.metric`); a share, such as an accuracy,
+    is a fraction.
     """
 
     epoch: int
@@ -78,9 +75,10 @@ class Outcome:
     """What is measured once, at the end of a trial, in evaluation mode.
 
     `train_loss` and `train_metric` are of the first images of the training part, as many as the validation part
-    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step,
-    `optimizer_bytes` the memory of the optimizer's state, `parameters` the number of trainable weights. `engine` is
-    what ran the optimizer's steps, as it tells itself: `cpu`, `gpu`, `eager`; empty where that was not recorded.
+    has, so that train and validation compare like with like. `step_seconds` is the median time of one training step
+    (forward pass, backward pass and the optimizer's step), `optimizer_bytes` the memory of the optimizer's state,
+    `parameters` the number of trainable weights. `engine` is what ran the optimizer's steps, as it tells itself: `cpu`,
+    `gpu`, `eager`; empty where that was not recorded.
     """
 
     test_loss: float
@@ -103,7 +101,7 @@ class Record:
     status `diverged`, the `reason`, the epochs before it, and no outcome.
 
     `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
-    its test figures are NaN.
+    its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`.
     """
 
     key: str
@@ -118,6 +116,7 @@ class Record:
     purpose: Purpose = "measure"
     status: Status = "running"
     reason: str = ""
+    part: Part = field(default_factory=Part)
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
@@ -125,23 +124,4 @@ class Record:
     @property
     def metric(self) -> Metric:
         """The task's metric; accuracy, unless the protocol names another."""
-        return Metric(**self.protocol.get("metric", {}))
-
-
-GIVEN_BY_USER = "given by the user"
-"""Whence a range comes, in a design, that a user gave: the search never leaves it."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """What a study decided before its first trial: the protocol, the optimizers, the seeds, what tuning tries.
-
-    `hash` tells it from any other design; `content` is all of it, as JSON has it; `frozen` is when it was stored (UTC,
-    ISO 8601). `seconds` is the time that running it has taken so far.
-    """
-
-    hash: str
-    study: str
-    content: Mapping[str, Any]
-    frozen: str
-    seconds: float = 0.0
+        return Metric.from_json(self.protocol.get("metric", {}))

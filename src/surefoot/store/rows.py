@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
+from surefoot.store.design import Part, Planned, Search
 from surefoot.store.records import Epoch, Outcome, Rates, Record
 
 Row = Sequence[Any]
@@ -21,6 +22,7 @@ Row = Sequence[Any]
 PLAIN = ("key", "study", "label", "rule", "convention", "seed", "purpose")
 MAPPINGS = ("hyper", "protocol", "environment")
 STATE = ("status", "reason")
+PLANNED = "key, label, seed, role, tuned_from, configuration, round"
 TRIAL = ", ".join(("id", *PLAIN, *MAPPINGS, *STATE))
 
 
@@ -42,6 +44,21 @@ def rates_row(trial: int, epoch: int, rates: Rates) -> tuple[Any, ...]:
 def outcome_row(trial: int, outcome: Outcome) -> tuple[Any, ...]:
     """A row of the table `outcomes`."""
     return (trial, *astuple(outcome))
+
+
+def planned_row(place: int, planned: Planned) -> tuple[Any, ...]:
+    """A row of the table `run_trials`, without the run."""
+    part = planned.part
+    named = (planned.key, planned.label, planned.seed, part.role, part.tuned_from)
+    return (place, *named, _json(part.configuration), part.round)
+
+
+def planned(row: Row, searches: Mapping[str, Search]) -> Planned:
+    """The planned trial of such a row (its columns `PLANNED`); `searches` are those of its run."""
+    key, label, seed, role, tuned_from, configuration, number = row
+    return Planned(
+        key, label, seed, Part(role, tuned_from, json.loads(configuration), number, searches.get(tuned_from))
+    )
 
 
 def epochs_by_trial(rows: Iterable[Row]) -> Mapping[int, list[Epoch]]:

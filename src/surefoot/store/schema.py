@@ -13,6 +13,7 @@ from pathlib import Path
 
 from surefoot.errors import StoreError
 from surefoot.store.failures import ELSEWHERE
+from surefoot.store.relate import relate
 
 APPLICATION_ID = int.from_bytes(b"Sure")
 
@@ -87,7 +88,25 @@ CREATE TABLE designs (
 )
 """
 
-MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3)
+VERSION_4 = """
+ALTER TABLE designs RENAME TO runs;
+ALTER TABLE runs ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET used = id;
+CREATE TABLE run_trials (
+    run INTEGER NOT NULL REFERENCES runs,
+    place INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    label TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('untuned', 'tuning', 'final', 'measured')),
+    tuned_from TEXT NOT NULL,
+    configuration TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    PRIMARY KEY (run, place)
+) WITHOUT ROWID
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
 VERSION = len(MIGRATIONS)
 
 
@@ -118,6 +137,8 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
     for script in MIGRATIONS[version:]:
         for statement in script.split(";"):  # executescript would commit first
             connection.execute(statement)
+        if script is VERSION_4:
+            relate(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -12,14 +12,16 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import open_reader, open_writer, shrink, transaction
+from surefoot.store.design import Design, Planned
 from surefoot.store.failures import told
-from surefoot.store.records import Design, Epoch, Outcome, Rates, Record, Status
+from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
 INSERT INTO trials (key, study, label, rule, convention, hyper, seed, purpose, protocol, environment, status, reason)
@@ -30,8 +32,13 @@ ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = e
 LAST_EPOCHS = "(SELECT * FROM epochs NATURAL JOIN (SELECT trial, max(epoch) AS epoch FROM epochs GROUP BY trial))"
 
 FREEZE = """
-INSERT INTO designs (hash, study, content, frozen, seconds) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
+INSERT INTO runs (hash, study, content, frozen, seconds, used) VALUES (?, ?, ?, ?, ?, (SELECT count(*) FROM runs))
+ON CONFLICT (hash) DO NOTHING
 """
+
+USE = "UPDATE runs SET used = (SELECT max(used) + 1 FROM runs) WHERE hash = ?"
+
+THE_RUN = "(SELECT id FROM runs WHERE hash = ?)"
 
 
 class Store:
@@ -121,10 +128,11 @@ class Store:
             self._end(key, "failed", reason)
 
     def freeze(self, design: Design) -> Design:
-        """Enter a design if it is new, and return the stored one of its hash: what was decided first stays."""
+        """Enter a run if it is new, make it the one used last, and return its stored design: the first one stays."""
         with self._writing() as connection:
-            row = (design.hash, design.study, json.dumps(dict(design.content)), design.frozen, design.seconds)
-            connection.execute(FREEZE, row)
+            content = json.dumps(design.to_json())
+            connection.execute(FREEZE, (design.hash, design.study, content, design.frozen, design.seconds))
+            connection.execute(USE, (design.hash,))
         stored = self.design(design.hash)
         assert stored is not None  # it was entered just now
         return stored
@@ -134,20 +142,48 @@ class Store:
         found = self._designs("WHERE hash = ?", hash_)
         return found[0] if found else None
 
-    def designs(self, study: str) -> list[Design]:
-        """The designs of a study in the order in which they were frozen."""
-        return self._designs("WHERE study = ? ORDER BY id", study)
+    def designs(self, study: str | None = None) -> list[Design]:
+        """The designs of all runs, or those of one study, the one used last at the end."""
+        return self._designs("") if study is None else self._designs("WHERE study = ?", study)
 
     def spend(self, hash_: str, seconds: float) -> None:
         """Set the time that running a design has taken so far."""
         with self._writing() as connection:
-            connection.execute("UPDATE designs SET seconds = ? WHERE hash = ?", (seconds, hash_))
+            connection.execute("UPDATE runs SET seconds = ? WHERE hash = ?", (seconds, hash_))
+
+    def plan(self, hash_: str, trials: Iterable[Planned], after: int) -> None:
+        """Enter the trials that a run asks for after this round, in their order; they replace any there are."""
+        with self._writing() as connection:
+            connection.execute(f"DELETE FROM run_trials WHERE run = {THE_RUN} AND round > ?", (hash_, after))
+            count = f"SELECT count(*) FROM run_trials WHERE run = {THE_RUN}"
+            (kept,) = connection.execute(count, (hash_,)).fetchone()
+            planned = [(hash_, *rows.planned_row(place, one)) for place, one in enumerate(trials, kept)]
+            connection.executemany(f"INSERT INTO run_trials VALUES ({THE_RUN}, ?, ?, ?, ?, ?, ?, ?, ?)", planned)
+
+    def planned(self, hash_: str) -> list[Planned]:
+        """The trials that a run asks for, in the order in which they start, whether they have begun or not."""
+        design = self.design(hash_)
+        searches = design.searches if design else {}
+        with told("read the results store", self.path):
+            query = f"SELECT {rows.PLANNED} FROM run_trials WHERE run = {THE_RUN} ORDER BY place"
+            return [rows.planned(row, searches) for row in self._connection.execute(query, (hash_,))]
+
+    def run(self, design: Design, *, curves: bool = True) -> list[Record]:
+        """The trials of a run that have begun, in its order, under its name and its labels."""
+        where = f"WHERE key IN (SELECT key FROM run_trials WHERE run = {THE_RUN})"
+        found = {record.key: record for record in self._read(where, design.hash, curves=curves)}
+        return [
+            replace(found[one.key], study=design.study, label=one.label, part=one.part)
+            for one in self.planned(design.hash)
+            if one.key in found
+        ]
 
     def _designs(self, where: str, *values: str) -> list[Design]:
         with told("read the results store", self.path):
-            columns = "hash, study, content, frozen, seconds"
-            found = self._connection.execute(f"SELECT {columns} FROM designs {where}", values).fetchall()
-        return [Design(key, study, json.loads(text), frozen, spent) for key, study, text, frozen, spent in found]
+            columns = "content, hash, study, frozen, seconds"
+            found = self._connection.execute(f"SELECT {columns} FROM runs {where} ORDER BY used", values).fetchall()
+        names = ("hash", "study", "frozen", "seconds")
+        return [Design.from_json(json.loads(text), **dict(zip(names, row, strict=True))) for text, *row in found]
 
     def checkpoint(self, key: str) -> tuple[int, bytes] | None:
         """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""

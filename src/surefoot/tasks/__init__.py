@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from surefoot.errors import UsageError, unknown
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS
 from surefoot.tasks.characters import character_task
 from surefoot.tasks.images import image_task
 from surefoot.tasks.own_data import own_data
@@ -43,8 +43,6 @@ class Make(Protocol):
         self, dataset: str, *, size: int | None, validation: float, data_dir: str | os.PathLike[str] | None
     ) -> Task: ...
 
-
-LOSS = Metric("loss", "min", share=False)
 
 TASKS: dict[str, Make] = {
     "article": partial(image_task, "article", "surefoot.tasks.article"),

@@ -7,8 +7,10 @@ the first loss. So a changed model is never taken for the old one, and one whose
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,22 +18,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.errors import UsageError, unknown
-from surefoot.store.records import Better, Metric
+from surefoot.errors import SurefootWarning, UsageError, unknown
+from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
-from surefoot.tasks.examples import batch_size_of, cut, split_of
+from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.metrics import accuracy
 from surefoot.tasks.seeds import seeded
-from surefoot.tasks.task import Splits
-from surefoot.tasks.trial_run import examine
+from surefoot.tasks.task import EVALUATION_BATCH, Splits
+from surefoot.tasks.trial_run import examine, is_random
 
 Measure = Callable[[Any, Any], Tensor]
 """A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
-
-LOSS = Metric("loss", "min", share=False)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class CustomTask:
     score: Measure | None
     metric: Metric
     batch_size: int
+    drop_last: bool = False
+    evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
     dataset: str = ""
@@ -56,15 +58,17 @@ class CustomTask:
 
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
         """The loss and the metric of a batch."""
+        loss, metric = self.begin(model, batch)
+        return loss, metric() if callable(metric) else metric
+
+    def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
+        """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss."""
         outputs, targets = _forward(model, batch)
         loss = _own_loss(outputs) if self.loss is None and hasattr(outputs, "loss") else self._loss(outputs, targets)
-        if self.score is None:
-            return loss, loss
-        with torch.no_grad():
-            return loss, torch.as_tensor(self.score(outputs, targets))
+        return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
 
     def _loss(self, outputs: Any, targets: Any) -> Tensor:
-        return (self.loss or _cross_entropy)(outputs, targets)
+        return (_cross_entropy if self.loss is None else self.loss)(outputs, targets)
 
 
 def task(
@@ -93,7 +97,8 @@ def task(
             with cross-entropy, or `loss`, the default with any other.
         better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better.
         name: the task's name; the factory's by default.
-        batch_size: examples in a step; a DataLoader's own, or 64.
+        batch_size: examples in a step; a DataLoader's own, or 64. One with `drop_last` leaves an incomplete last batch
+            out. The smallest batch size of the other parts' DataLoaders evaluates, or 500.
 
     Raises:
         UsageError: a factory that raises or returns no module or the same weights twice, data that cannot be used, a
@@ -104,11 +109,24 @@ def task(
             f"model is {type(model).__name__}; give a function that makes the model, such as `lambda: Net()`: every "
             "trial starts from weights of its own."
         )
+    if loss is not None and not callable(loss):
+        raise UsageError(
+            f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
+        )
     score, judged = _metric(metric, better, loss)
-    size = batch_size or batch_size_of(data[0] if isinstance(data, tuple | list) and data else None) or BATCH_SIZE
     splits = _splits(data)
-    chance = _chance(splits.test) if score is accuracy else None
-    made = CustomTask(name or _name(model), model, splits, loss, score, judged, size, chance)
+    made = CustomTask(
+        name=name or _name(model),
+        model=model,
+        data=splits,
+        loss=loss,
+        score=score,
+        metric=judged,
+        batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
+        drop_last=drops_last(data[0]),
+        evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
+        chance=_chance(splits.test) if score is accuracy else None,
+    )
     return replace(made, fingerprint=examine(made))
 
 
@@ -116,12 +134,10 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
     """Return what computes the metric, None where it is the loss, and what it is."""
     if metric is None:
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
-    if metric == "loss":
-        return None, LOSS
-    if metric == "accuracy":
-        return accuracy, Metric()
+    if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
+        return _named_metric(metric, better)
     if not callable(metric):
-        raise unknown("metric", str(metric), ("accuracy", "loss"))
+        raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
     if better not in ("max", "min"):
         raise UsageError(
             f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
@@ -130,14 +146,48 @@ def _metric(metric: Measure | str | None, better: Better | None, loss: Measure |
     return metric, Metric(_name(metric).replace("_", " "), better, share=False)
 
 
+def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
+    known = {"loss": (None, LOSS), "accuracy": (accuracy, Metric())}
+    if name not in known:
+        raise unknown("metric", name, known)
+    judged = known[name][1]
+    if better not in (None, judged.better):
+        raise UsageError(
+            f"better={better!r} is for a metric of yours, and the optimizers are judged by their {name}, of which the "
+            f"{'larger' if judged.better == 'max' else 'smaller'} is better; give metric= too, or leave better= out."
+        )
+    return known[name]
+
+
+def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
+    """The metric of one batch; one that collects batches, as torchmetrics' do, is emptied again."""
+    with torch.no_grad():
+        value = torch.as_tensor(score(outputs, targets))
+    if callable(reset := getattr(score, "reset", None)):
+        reset()
+    return value
+
+
 def _splits(data: Any) -> Splits:
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         parts = f" of {len(data)} parts" if isinstance(data, tuple | list) else ""
         raise UsageError(f"data is a {type(data).__name__}{parts}; give (train, test) or (train, validation, test).")
+    if all(isinstance(part, Tensor | np.ndarray) for part in data):
+        raise UsageError(
+            f"data is {len(data)} tensors or arrays, where each part needs inputs and targets of its own; give "
+            "((train_inputs, train_targets), (test_inputs, test_targets))."
+        )
     names = ("training", "test") if len(data) == 2 else ("training", "validation", "test")
     parts_ = [split_of(part, name) for part, name in zip(data, names, strict=True)]
     if len(parts_) == 3:
         return Splits(*parts_)
+    if is_random(parts_[0]):
+        warnings.warn(
+            "the training examples are made with random numbers, as augmented ones are, and a tenth of them is kept "
+            "for validation: that is augmented too. Give data=(train, validation, test) with a plain validation.",
+            SurefootWarning,
+            stacklevel=4,
+        )
     return Splits(*cut(parts_[0], VALIDATION), parts_[1])
 
 

@@ -75,6 +75,11 @@ def split_of(given: Any, name: str) -> Split:
         return split_of(given.tensors, name)
     if isinstance(given, Sequence) and given and all(isinstance(part, Tensor | np.ndarray) for part in given):
         return _arrays(given, name)
+    if isinstance(given, tuple | list) and len(given) in (2, 3) and all(isinstance(part, list) for part in given):
+        raise UsageError(
+            f"{name} data is {len(given)} lists; give tensors or arrays, such as (torch.tensor(inputs), "
+            "torch.tensor(targets)). For a list of examples give pairs (input, target)."
+        )
     return _examples(given, name, default_collate)
 
 
@@ -84,6 +89,11 @@ def batch_size_of(given: Any) -> int | None:
         return None
     size: int | None = getattr(given.batch_sampler, "batch_size", given.batch_size)
     return size
+
+
+def drops_last(given: Any) -> bool:
+    """Whether a DataLoader leaves an epoch's incomplete last batch out."""
+    return isinstance(given, DataLoader) and bool(getattr(given.batch_sampler, "drop_last", given.drop_last))
 
 
 def cut(split: Split, share: float) -> tuple[Split, Split]:

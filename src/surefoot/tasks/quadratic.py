@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.store.records import Metric
+from surefoot.store.records import LOSS
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
@@ -28,7 +28,7 @@ TEST_SEED, VALIDATION_SEED = 43, 44
 def quadratic_task() -> BuiltIn:
     """The task, judged by its loss."""
     splits = Splits(examples(TRAIN_SEED, TRAIN), examples(VALIDATION_SEED, TRAIN), examples(TEST_SEED, TRAIN)[:TEST])
-    return BuiltIn("quadratic-deep", "surefoot.tasks.quadratic_deep", "", splits, Metric("loss", "min", share=False))
+    return BuiltIn("quadratic-deep", "surefoot.tasks.quadratic_deep", "", splits, LOSS)
 
 
 def examples(seed: int, count: int) -> Arrays:

@@ -6,6 +6,7 @@ worker processes as a pickle, its arrays through memory that all share.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,10 @@ from surefoot.store.records import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+EVALUATION_BATCH = 500
+"""How many examples are evaluated at a time, unless a task says otherwise with `evaluation_batch`."""
 
 
 class Split(Protocol):
@@ -75,3 +80,13 @@ class Task(Protocol):
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
         """Return the mean loss of a batch, with its graph, and the mean of its metric, from one forward pass."""
         ...
+
+
+def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
+    """Return the loss of a batch, and its metric or what computes it.
+
+    A task with a method `begin` computes its metric when it is asked for it, so that the time of a training step does
+    not hold that of the metric; any other has measured both.
+    """
+    begun: tuple[Tensor, Tensor | Callable[[], Tensor]] = getattr(task, "begin", task.measure)(model, batch)
+    return begun

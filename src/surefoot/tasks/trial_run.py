@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.store.records import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
-from surefoot.tasks.task import Split, Task
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task
 
 BATCH = 64
 """Examples in the batch; not the user's batch size, of which the fingerprint is not to depend."""
@@ -28,6 +29,10 @@ PEEK = 100
 
 FEW = 10
 """How many of them are held in memory at a time."""
+
+
+LOOKS = 4
+"""How many examples are made twice, to see whether chance has a part in them."""
 
 
 def examine(task: Task) -> str:
@@ -45,14 +50,27 @@ def examine(task: Task) -> str:
         raise UsageError(
             f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
         )
+    _check_gradient(task, model, loss)
     seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric.item():.4g}".encode())
     for tensor in model.state_dict().values():
         if isinstance(tensor, Tensor):
             seen.update(_bytes(tensor))
     for split in (task.data.train, task.data.validation, task.data.test):
         _add(seen, split)
+    seen.update(_evaluated(task).encode())
     _check_evaluation(task, model, metric)
     return seen.hexdigest()[:16]
+
+
+def is_random(split: Split) -> bool:
+    """Whether an example differs from one time to the next, as one that is augmented does."""
+    if isinstance(split, Arrays):
+        return False
+    looks = [hashlib.sha256(), hashlib.sha256()]
+    with seeded(0):
+        for seen in looks:
+            _add_batch(seen, split.batch(slice(0, min(LOOKS, len(split)))))
+    return looks[0].digest() != looks[1].digest()
 
 
 def _made(task: Task, seed: int) -> nn.Module:
@@ -116,6 +134,28 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
     return loss, metric
 
 
+def _evaluated(task: Task) -> str:
+    """Say how many examples are evaluated at a time, where a metric of the user's may depend on it."""
+    size = getattr(task, "evaluation_batch", EVALUATION_BATCH)
+    own = not task.metric.is_loss and task.metric != Metric()
+    return f"evaluated {size} at a time" if own and size != EVALUATION_BATCH else ""
+
+
+def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
+    """Raise `UsageError` for a loss that no weight changes: no optimizer could learn from it."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    try:
+        slopes = torch.autograd.grad(loss, trained, allow_unused=True)
+    except RuntimeError as error:
+        raise UsageError(f"task {task.name}: backward() of its loss raises {type(error).__name__}: {error}") from error
+    if not any(slope is not None and slope.any() for slope in slopes):
+        raise UsageError(
+            f"task {task.name}: its loss, {loss.item():.4g}, has a gradient of zero for every weight, so nothing can "
+            "be learned. Cross-entropy, the default, of a model with one output is always 0: give such a model a loss, "
+            "such as binary cross-entropy, or an output for each class."
+        )
+
+
 def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> None:
     """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
     model.eval()
@@ -124,7 +164,7 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> 
         test_metric = _measured(task, model, task.data.test, "test")[1]
     if all(metric.isnan() for metric in (training_metric, validation_metric, test_metric)):
         warnings.warn(
-            f"task {task.name}: its metric, {task.metric.name}, is nan on a batch of each part before any training; "
+            f"task {task.name}: its metric, {task.metric.title}, is nan on a batch of each part before any training; "
             "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
             SurefootWarning,
             stacklevel=4,

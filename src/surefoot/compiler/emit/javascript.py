@@ -26,6 +26,7 @@ LANGUAGE = Language(
         "maximum": Spelling("Math.max({}, {})"),
         "minimum": Spelling("Math.min({}, {})"),
         "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
+        "sign": Spelling("Math.sign({}) + 0", SUM),
         "eq": Spelling("{} === {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{} !== {}", COMPARISON, (SUM, SUM)),
     },

@@ -79,6 +79,7 @@ LANGUAGE = Language(
         "sqrt": Spelling(r"\sqrt{{{}}}"),
         "maximum": Spelling(r"\max\left( {}, {} \right)"),
         "minimum": Spelling(r"\min\left( {}, {} \right)"),
+        "sign": Spelling(r"\operatorname{{sign}}\left( {} \right)"),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling(r"{} \ne {}", COMPARISON, (SUM, SUM)),

@@ -88,6 +88,7 @@ LANGUAGE = Language(
         "sqrt": Spelling("<msqrt><mrow>{}</mrow></msqrt>"),
         "maximum": Spelling("<mi>max</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "minimum": Spelling("<mi>min</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
+        "sign": Spelling("<mi>sign</mi><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{}<mo>=</mo>{}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{}<mo>≠</mo>{}", COMPARISON, (SUM, SUM)),

@@ -24,6 +24,7 @@ LANGUAGE = Language(
         "maximum": Spelling("maximum({}, {})"),
         "minimum": Spelling("minimum({}, {})"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
+        "sign": Spelling("sign({})"),
     },
     array=spelled,
 )
@@ -46,6 +47,7 @@ IMPORTS = {
         "maximum",
         "minimum",
         "random_bits",
+        "sign",
         "to_bfloat16",
         "to_bfloat16_at_random",
         "to_float16",

@@ -23,6 +23,7 @@ FLOAT64 = Language(
         "maximum": Spelling("tl.maximum({}, {}, tl.PropagateNan.ALL)"),
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
+        "sign": Spelling("sign({})"),
     },
     array=spelled,
 )
@@ -39,7 +40,7 @@ FLOAT32 = Language(
 )
 """In float32 Triton's own `/` and `sqrt` are approximate."""
 
-CONVERSIONS = {
+FUNCTIONS = {
     "from_bfloat16": """
 @triton.jit
 def from_bfloat16(bits):
@@ -58,6 +59,11 @@ def to_bfloat16_at_random(x, random):
     bits = x.to(tl.uint32, bitcast=True)
     return (tl.where(x == x, bits + (random & 0xFFFF), bits | 0x400000) >> 16).to(tl.uint16)
 """,
+    "sign": """
+@triton.jit
+def sign(x):
+    return tl.where(x > 0, 1.0, tl.where(x < 0, -1.0, x + 0.0))
+""",
     "random_bits": """
 @triton.jit
 def random_bits(number, key, k: tl.constexpr):
@@ -74,7 +80,7 @@ _TEXT = '''\
 
 import triton
 import triton.language as tl
-{conversions}
+{functions}
 
 @triton.jit
 def step(chunks, pointers, strides, scalars, keys, BLOCK: tl.constexpr):
@@ -130,7 +136,7 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         for k, (name, value) in enumerate(made.results.items())
     ]
     text = indent(4, body)
-    return _TEXT.format(doc=made.doc, conversions=_conversions(text), body=text)
+    return _TEXT.format(doc=made.doc, functions=_functions(text), body=text)
 
 
 def _found(column: int, columns: int, name: str, kind: str, strided: bool) -> list[str]:
@@ -148,7 +154,7 @@ def _spell(text: str, old: str, new: str) -> str:
     return f"to_bfloat16({text})" if new == "bfloat16" else f"{text}.to(tl.{new})"
 
 
-def _conversions(text: str) -> str:
+def _functions(text: str) -> str:
     """Return the functions that the text calls."""
     called = set(re.findall(r"(\w+)\(", text))
-    return "".join(f"\n{function}" for name, function in CONVERSIONS.items() if name in called)
+    return "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)

@@ -55,6 +55,7 @@ LANGUAGE = Language(
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
         "maximum": Spelling("max({}, {})"),
         "minimum": Spelling("min({}, {})"),
+        "sign": Spelling("sign({})"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{} ≠ {}", COMPARISON, (SUM, SUM)),

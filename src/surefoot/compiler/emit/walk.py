@@ -77,6 +77,7 @@ PYTHON = Language(
         "maximum": Spelling("max({}, {})"),
         "minimum": Spelling("min({}, {})"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
+        "sign": Spelling("sign({})"),
     },
     number="{:g}".format,
 )

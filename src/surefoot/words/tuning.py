@@ -1,4 +1,4 @@
-"""Tuning in sentences: how it was done, and what makes its result doubtful.
+"""Tuning in sentences: how it was done, what makes its result doubtful, and what its columns mean.
 
 A sentence that claims something (that seeds were kept apart, that effort was equal) is made from the rows, so that it
 is not said where it is not so.
@@ -6,11 +6,16 @@ is not said where it is not so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from surefoot.analysis.planned_search import PlannedSearch
-from surefoot.analysis.tuning import TuningRow
-from surefoot.analysis.wording import join
+from surefoot.analysis import Summary, TuningRow
+from surefoot.store.design import Search
+from surefoot.words.numbers import count, join, numbers_in_words, short
+
+PRINTED_CAPTION = (
+    "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
+)
+"""What stands below the printed table of tuning."""
 
 
 def how_tuned(rows: Sequence[TuningRow]) -> str:
@@ -18,20 +23,9 @@ def how_tuned(rows: Sequence[TuningRow]) -> str:
     return " ".join([_search(rows), *_waiting(rows), *_separation(rows)])
 
 
-def tuning_warnings(rows: Sequence[TuningRow], planned: Mapping[str, PlannedSearch] | None = None) -> tuple[str, ...]:
-    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result.
-
-    `planned` is what the design says of each search, by the untuned label: whether a range is the user's.
-    """
-    plans = planned or {}
-    return tuple(warning for row in rows for warning in _doubts(row, plans.get(row.defaults or "")))
-
-
-def numbers_in_words(numbers: Sequence[int]) -> str:
-    """Sorted numbers: "1000", "0 and 1", "0 to 9"; nothing if there are none."""
-    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
-        return f"{numbers[0]} to {numbers[-1]}"
-    return join([str(number) for number in numbers])
+def tuning_warnings(summary: Summary) -> tuple[str, ...]:
+    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result."""
+    return tuple(warning for row in summary.tuning for warning in _doubts(row))
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -40,7 +34,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _search(rows: Sequence[TuningRow]) -> str:
     trials = sorted({row.trials for row in rows})
-    effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else _configurations(trials[0])
+    effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else count(trials[0], "configuration")
     seeds, again, measuring = (
         _union(getattr(row, name) for row in rows) for name in ("seeds", "again", "measuring_seeds")
     )
@@ -65,31 +59,28 @@ def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
         yield "Tuning saw neither the measuring seeds nor the test data."
 
 
-def _doubts(row: TuningRow, planned: PlannedSearch | None) -> Iterator[str]:
+def _doubts(row: TuningRow) -> Iterator[str]:
     chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
     if row.edge and chosen is not None:
         beyond = "higher" if row.edge == "highest" else "lower"
         yield (
-            f"{row.label}: the chosen learning rate, {chosen:.3g}, is the {row.edge} of the {_tried(row)} that were "
-            f"tried; a {beyond} one may be better{_held(planned)}."
+            f"{row.label}: the chosen learning rate, {short(chosen)}, is the {row.edge} of the {_tried(row)} that were "
+            f"tried; a {beyond} one may be better{_held(row.planned)}."
         )
     if row.best is None and not row.unfinished:
-        yield f"{row.label}: none of its {_configurations(row.trials)} ended with a result, so nothing was tuned."
+        tried = count(row.trials, "configuration")
+        yield f"{row.label}: none of its {tried} ended with a result, so nothing was tuned."
 
 
-def _held(planned: PlannedSearch | None) -> str:
+def _held(planned: Search | None) -> str:
     """Why the search did not go on, where it is the user's range that held it."""
     if planned is None or not planned.lr_is_users:
         return ""
-    return f", but the range that you gave ({planned.ranges['lr']}) is not left: give a wider one to find out"
+    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"
 
 
 def _tried(row: TuningRow) -> int:
     return row.lr_place[1] if row.lr_place else row.trials
-
-
-def _configurations(count: int) -> str:
-    return f"{count} configuration{'' if count == 1 else 's'}"
 
 
 def _union(groups: Iterator[Sequence[int]]) -> list[int]:

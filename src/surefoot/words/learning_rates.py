@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surefoot.analysis.range_window import LEVEL_DECADES, SMOOTHING, Finding, Window
-from surefoot.analysis.wording import seeds
+from surefoot.words.numbers import seeds
 
 DRAWN = (
     f"Each seed's curve is the running median of its training loss over {SMOOTHING:g} decades of learning rate. Line: "
@@ -19,7 +19,7 @@ IS_NOT = (
 
 TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoot.log(low, high)).'
 
-_REASONS = {
+REASONS = {
     "no fall": (
         "no window: the loss does not fall beyond what seeds differ by, at any rate that every seed survives. More "
         "--steps or --seeds may show one."
@@ -48,7 +48,7 @@ def result(found: Finding) -> str:
     """Return what the test of one optimizer shows, without its name."""
     if found.window is None:
         stays = f" A search takes {_range(*found.own)} without this test." if found.own else ""
-        return _REASONS[found.reason or "no fall"] + stays
+        return REASONS[found.reason or "no fall"] + stays
     one = found.window
     parts = [
         f"search lr from {_range(one.low, one.high, ' to ')}, centred on {one.centre:.2g}.",

@@ -1,12 +1,14 @@
 """The kinds of ranges that are searched: where a value stands on an axis, and which value stands where.
 
 A position is 0 at one end of a range and 1 at the other, so that the same points can be asked of every optimizer,
-whatever it calls its hyperparameters and however large they are.
+whatever it calls its hyperparameters and however large they are. A range is its kind and two exact numbers: they
+cross the store as JSON's floats, which lose no digit, and only people read them rounded.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -14,6 +16,9 @@ from typing import Any, Literal
 from surefoot.errors import UsageError
 
 Side = Literal["below", "above"]
+
+GIVEN_BY_USER = "given by the user"
+"""The source of a range that a user gave: the search never leaves it."""
 
 
 def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
@@ -36,7 +41,7 @@ class Log:
 
     def at(self, u: float) -> float:
         """Return the value at position `u`: low at 0, high at 1; beyond, the axis goes on."""
-        return float(self.low ** (1 - u) * self.high**u)
+        return _within(self, u, float(self.low ** (1 - u) * self.high**u))
 
     def position(self, value: float) -> float:
         """Return where a value above 0 stands: 0 at low, 1 at high, less or more beyond them."""
@@ -67,7 +72,7 @@ class Uniform:
 
     def at(self, u: float) -> float:
         """Return the value at position `u`: low at 0, high at 1."""
-        return float(self.low * (1 - u) + self.high * u)
+        return _within(self, u, float(self.low * (1 - u) + self.high * u))
 
     def position(self, value: float) -> float:
         """Return where a value stands: 0 at low, 1 at high, less or more beyond them."""
@@ -107,3 +112,27 @@ class OneMinus:
 
 
 Dimension = Log | Uniform | OneMinus
+
+KINDS: dict[str, Callable[[float, float], Dimension]] = {
+    "log": Log,
+    "uniform": Uniform,
+    "one_minus": lambda low, high: OneMinus(Log(low, high)),
+}
+"""What makes a range of each kind, by the name that it has in the store and as a function of Surefoot's."""
+
+
+def to_json(dimension: Dimension) -> dict[str, Any]:
+    """Return a range as the store keeps it: `{"kind": "log", "low": 0.0001, "high": 0.1}`."""
+    ends = dimension.rest if isinstance(dimension, OneMinus) else dimension
+    kind = {Log: "log", Uniform: "uniform", OneMinus: "one_minus"}[type(dimension)]
+    return {"kind": kind, "low": float(ends.low), "high": float(ends.high)}
+
+
+def from_json(found: Mapping[str, Any]) -> Dimension:
+    """Return the range that `to_json` wrote."""
+    return KINDS[found["kind"]](found["low"], found["high"])
+
+
+def _within(ends: Log | Uniform, u: float, value: float) -> float:
+    """Return the value of a position in a range: rounding must not carry it past an end."""
+    return min(max(value, float(ends.low)), float(ends.high)) if 0 <= u <= 1 else value

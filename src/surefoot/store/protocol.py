@@ -5,11 +5,12 @@ What stands at its oldest value is left out of the content, so that results from
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
-from surefoot.store.records import Metric
+from surefoot.store.metric import Metric
 
 VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
@@ -24,11 +25,21 @@ LATER: dict[str, Any] = {
     "schedule": "constant",
     "drop_last": False,
     "order": "shuffled",
-    "metric": asdict(Metric()),
+    "metric": Metric().to_json(),
     "fingerprint": "",
     "chance": None,
 }
 """Options with the values at which they are left out."""
+
+UNTOLD: dict[str, Any] = {
+    "task": "",
+    "device": "",
+    **dict.fromkeys(("epochs", "batch_size", "train_size", "validation_size", "test_size"), 0),
+}
+"""What is read where the oldest stores do not tell."""
+
+NOTED = frozenset({"chance"})
+"""What a protocol notes for readers and what decides no number: the metric of guessing."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +69,35 @@ class Protocol:
     @cached_property
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
-        every = {"version": VERSION, **asdict(self)}
+        every = {"version": VERSION, **asdict(self), "metric": self.metric.to_json()}
         return {name: value for name, value in every.items() if name not in LATER or value != LATER[name]}
+
+    @cached_property
+    def decides(self) -> dict[str, Any]:
+        """The content that decides the numbers of a trial: all but what is noted for readers."""
+        return {name: value for name, value in self.content.items() if name not in NOTED}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Protocol:
+        """The protocol of a content; what is left out stands at its oldest value."""
+        known: dict[str, Any] = {**UNTOLD, **LATER, **content, "metric": Metric.from_json(content.get("metric", {}))}
+        return cls(**{one.name: known[one.name] for one in fields(cls)})
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
-        whole, rest = divmod(self.train_size, self.batch_size)
-        return max(1, whole) if self.drop_last else whole + bool(rest)
+        return steps_per_epoch(self.content) or 0
 
     @property
     def steps(self) -> int:
         """Batches in a whole trial."""
         return self.epochs * self.steps_per_epoch
+
+
+def steps_per_epoch(content: Mapping[str, Any]) -> int | None:
+    """Batches in an epoch of a protocol's content; None where it does not tell."""
+    size, batch = content.get("train_size"), content.get("batch_size")
+    if not (isinstance(size, int) and isinstance(batch, int) and batch > 0):
+        return None
+    whole, rest = divmod(size, batch)
+    return max(1, whole + (bool(rest) and not content.get("drop_last", False)))

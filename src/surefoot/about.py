@@ -1,0 +1,71 @@
+"""What people should know of a rule beside its formula. All of it has a default: a rule works without a word of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something said about a rule, and who says so; "the formula" if it can be read off the rule itself.
+
+    What one optimizer does better than another on a network is not said unless a published study, or one of ours,
+    measured it.
+    """
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The middle of a learning-rate window: the mean of log10 lr, another one if `partner` is searched as well."""
+
+    mean: float
+    source: str
+    partner: str = ""
+    mean_with_partner: float = 0.0
+
+    def lr(self, searched: Collection[str]) -> float:
+        """Return the learning rate in the middle of the window when these hyperparameters are searched."""
+        return float(10 ** (self.mean_with_partner if self.partner in searched else self.mean))
+
+    def borrowed(self, name: str) -> Centre:
+        """Return the same for a relative, of which nothing is published."""
+        return replace(self, source=f"as {name} [assumed]")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The rules that a rule becomes at some setting: tuned well, it cannot lose to them on the training loss.
+
+    Attributes:
+        rules: their names.
+        knob: the hyperparameter that turns it into them.
+        when: a hyperparameter that must be above zero for that; empty if there is none.
+    """
+
+    rules: tuple[str, ...]
+    knob: str
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class About:
+    """All that is said of a rule.
+
+    Attributes:
+        title: how people write its name; as it is, by default.
+        adds: what it adds to the rule that it builds on.
+        use, avoid: what speaks for it and against it.
+        lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
+        contains: the rules that it becomes at some setting.
+    """
+
+    title: str = ""
+    adds: str = ""
+    use: tuple[Claim, ...] = ()
+    avoid: tuple[Claim, ...] = ()
+    lr: Centre | None = None
+    contains: Contents | None = None

@@ -1,0 +1,232 @@
+"""What crosses the store besides records: a run's design, and what each of its trials is in it.
+
+A design is what was asked for and what was decided from it, before the first trial: optimizers with options and
+ranges, seeds, protocol, amount, and where each optimizer is searched. A part says what a trial is in a run; one trial
+may have a part in many. Both are typed on either side of the store, and this file alone knows their form as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from surefoot.store import ranges
+from surefoot.store.protocol import Protocol
+from surefoot.store.ranges import GIVEN_BY_USER, Dimension
+
+Role = Literal["untuned", "tuning", "final", "measured"]
+"""Why a run has a trial: an optimizer as it was given, a configuration tried, one of the best tried again on another
+seed, or what tuning chose, measured."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where one optimizer is searched: a range for each name, the source of each, and the first configurations."""
+
+    ranges: Mapping[str, Dimension]
+    sources: Mapping[str, str]
+    configurations: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def lr_is_users(self) -> bool:
+        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
+        return self.sources.get("lr") == GIVEN_BY_USER
+
+    def to_json(self) -> dict[str, Any]:
+        """The search as the store keeps it."""
+        return {**asdict(self), "ranges": ranges_json(self.ranges)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Search:
+        """The search that `to_json` wrote."""
+        return cls(_ranges(found["ranges"]), found["sources"], tuple(found["configurations"]))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a trial is in a run.
+
+    Attributes:
+        role: why the run has it.
+        tuned_from: the label of the optimizer that is tuned; empty for a role of `untuned`.
+        configuration: the values that were searched.
+        round: 0 for what is known from the start; each round of tuning follows from the results before it.
+        search: where this optimizer is searched.
+    """
+
+    role: Role = "untuned"
+    tuned_from: str = ""
+    configuration: Mapping[str, float] = field(default_factory=dict)
+    round: int = 0
+    search: Search | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial that a run asks for: its key, its label in this run, its seed, and its part."""
+
+    key: str
+    label: str
+    seed: int
+    part: Part
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
+
+    `is_named` tells a label of the user's from one that follows from the options.
+    """
+
+    label: str
+    rule: str
+    convention: str
+    hyper: Mapping[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Dimension] = field(default_factory=dict)
+    is_named: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the rule, or the full name of a class, without what tells its code from another."""
+        return self.rule.partition("@")[0]
+
+    @property
+    def short_name(self) -> str:
+        """The name of a class without its module."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it is a class of some library, under its full name."""
+        return "." in self.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a class of the script that was run, which has no name elsewhere."""
+        return self.rule.startswith("__main__.") or "<locals>" in self.rule
+
+    def to_json(self) -> dict[str, Any]:
+        """The optimizer as the store keeps it."""
+        return {**asdict(self), "ranges": ranges_json(self.ranges)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Optimizer:
+        """The optimizer that `to_json` wrote."""
+        return cls(**{**found, "ranges": _ranges(found["ranges"])})
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a user allows: seconds, or a number of trials, epochs or seeds; None where that is left open."""
+
+    seconds: float | None = None
+    trials: int | None = None
+    epochs: int | None = None
+    seeds: int | None = None
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """How much is run: epochs of a trial, configurations that tune, and seeds that measure, at most."""
+
+    epochs: int
+    trials: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that one optimizer takes: to begin a trial, for a step, to evaluate an example, to keep an epoch.
+
+    `cold` is what a worker takes once, to start and to begin its first trial.
+    """
+
+    setup: float
+    step: float
+    example: float
+    keeping: float = 0.0
+    cold: float = 0.0
+
+    def trial(self, protocol: Protocol, epochs: int) -> float:
+        """Seconds of a whole trial."""
+        examples = epochs * protocol.validation_size + protocol.validation_size + protocol.test_size
+        each = protocol.steps_per_epoch * self.step + self.keeping
+        return self.setup + epochs * each + examples * self.example
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a run was asked for and what was decided, before its first trial.
+
+    Attributes:
+        hash: of what was asked for; the same again finds this run.
+        study: its name.
+        protocol: how every trial is trained.
+        optimizers: as they were asked for.
+        sizing: how much is run.
+        budget: what the user allowed.
+        measure: the seeds that measure.
+        tune: the seeds that tune; none if nothing is tuned.
+        searches: where each optimizer is searched, by its label.
+        timings: what the pilot of a budget in seconds measured, by label.
+        convention: what an optimizer without one follows.
+        surefoot: the version that decided.
+        frozen: when it was stored (UTC, ISO 8601).
+        seconds: what running it has taken so far.
+    """
+
+    hash: str
+    study: str
+    protocol: Protocol
+    optimizers: tuple[Optimizer, ...]
+    sizing: Sizing
+    budget: Budget = field(default_factory=Budget)
+    measure: tuple[int, ...] = ()
+    tune: tuple[int, ...] = ()
+    searches: Mapping[str, Search] = field(default_factory=dict)
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    convention: str = ""
+    surefoot: str = ""
+    frozen: str = ""
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """All that a run's columns do not have, as the store keeps it."""
+        return {
+            "protocol": self.protocol.content,
+            "optimizers": [one.to_json() for one in self.optimizers],
+            "sizing": asdict(self.sizing),
+            "budget": asdict(self.budget),
+            "measure": self.measure,
+            "tune": self.tune,
+            "searches": {label: one.to_json() for label, one in self.searches.items()},
+            "timings": {label: asdict(one) for label, one in self.timings.items()},
+            "convention": self.convention,
+            "surefoot": self.surefoot,
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
+        """The design that `to_json` wrote, and the run's columns."""
+        typed = {
+            "protocol": Protocol.from_json(found["protocol"]),
+            "optimizers": tuple(Optimizer.from_json(one) for one in found["optimizers"]),
+            "sizing": Sizing(**found["sizing"]),
+            "budget": Budget(**found["budget"]),
+            "measure": tuple(found["measure"]),
+            "tune": tuple(found["tune"]),
+            "searches": {label: Search.from_json(one) for label, one in found["searches"].items()},
+            "timings": {label: Timing(**one) for label, one in found["timings"].items()},
+        }
+        return cls(**{**found, **typed, **columns})
+
+
+def ranges_json(found: Mapping[str, Dimension]) -> dict[str, Any]:
+    """The ranges as the store keeps them, by the names of what they are of."""
+    return {name: ranges.to_json(one) for name, one in found.items()}
+
+
+def _ranges(found: Mapping[str, Any]) -> dict[str, Dimension]:
+    return {name: ranges.from_json(one) for name, one in found.items()}

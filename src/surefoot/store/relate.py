@@ -1,0 +1,171 @@
+"""The relation of runs and trials, for stores that were made before it: guessed once, when such a store is opened.
+
+Until version 3 a store knew neither which trials a run had nor why. What its reports guessed is written down here as
+they guessed it: a study's newest run is the trials under the protocol of the newest one, one setting has one name, and
+a label that ends in " tuned" is the tuned self of what stands before. Comparing again plans such a run anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+from numbers import Real
+from sqlite3 import Connection
+from typing import Any
+
+from surefoot.conventions import resolve
+from surefoot.errors import UsageError
+from surefoot.store.ranges import GIVEN_BY_USER
+
+GUESSED = -1
+"""The round of every trial of such a run."""
+
+TUNED = " tuned"
+KINDS = {"log": "log", "uniform": "uniform", "1 - log": "one_minus"}
+COLUMNS = "key, label, rule, convention, hyper, seed, purpose, protocol"
+
+
+@dataclass
+class Old:
+    """A trial as such a store has it, with the name that a report gave it."""
+
+    key: str
+    label: str
+    rule: str
+    convention: str
+    hyper: dict[str, Any]
+    seed: int
+    purpose: str
+    protocol: dict[str, Any]
+
+    @property
+    def setting(self) -> str:
+        """What has one name."""
+        return f"{self.rule} {sorted(self.hyper.items())}"
+
+
+def relate(connection: Connection) -> None:
+    """Write every design in its form of today, and the newest run of every study with its trials."""
+    for run, content in connection.execute("SELECT id, content FROM runs").fetchall():
+        connection.execute("UPDATE runs SET content = ? WHERE id = ?", (json.dumps(_content(json.loads(content))), run))
+    for (study,) in connection.execute("SELECT study FROM trials GROUP BY study ORDER BY max(id)").fetchall():
+        rows = connection.execute(f"SELECT {COLUMNS} FROM trials WHERE study = ? ORDER BY id", (study,)).fetchall()
+        _relate(connection, study, _newest([_old(row) for row in rows]))
+
+
+def _old(row: Sequence[Any]) -> Old:
+    key, label, rule, convention, hyper, seed, purpose, protocol = row
+    return Old(key, label, rule, convention, json.loads(hyper), seed, purpose, json.loads(protocol))
+
+
+def _newest(trials: Sequence[Old]) -> list[Old]:
+    """Return the trials of the newest protocol, with one name for each setting."""
+    mine = [one for one in trials if _decides(one.protocol) == _decides(trials[-1].protocol)]
+    names: dict[str, str] = {}
+    for one in reversed(mine):
+        if one.purpose == "measure" and one.setting not in names:
+            numbered = (f"{one.label} ({number})" for number in count(2))
+            names[one.setting] = next(n for n in chain([one.label], numbered) if n not in names.values())
+    tried: dict[str, set[str]] = {}
+    for one in mine:
+        if one.purpose == "tune":
+            tried.setdefault(one.label, set()).add(one.setting)
+    searches = {
+        label: next((name for setting, name in names.items() if setting in settings), label)
+        for label, settings in tried.items()
+    }
+    for one in mine:
+        one.label = searches[one.label] if one.purpose == "tune" else names[one.setting]
+    return mine
+
+
+def _relate(connection: Connection, study: str, trials: Sequence[Old]) -> None:
+    """Enter the trials of a study's newest run, with the design that they have, or one made of them."""
+    designs = connection.execute("SELECT id, content FROM runs WHERE study = ? ORDER BY id DESC", (study,)).fetchall()
+    protocol = _decides(trials[-1].protocol)
+    found = next((one for one in designs if _decides(json.loads(one[1])["protocol"]) == protocol), None)
+    run = found[0] if found else _undesigned(connection, study, trials)
+    searched = {label: one["ranges"] for label, one in json.loads(found[1])["searches"].items()} if found else {}
+    labels = {one.label for one in trials if one.purpose == "measure"}
+    first = min((one.seed for one in trials if one.purpose == "tune"), default=0)
+    for place, one in enumerate(trials):
+        base = one.label.removesuffix(TUNED)
+        tuned = one.purpose == "tune" or (base != one.label and base in labels)
+        names = searched.get(base) or _differing([other.hyper for other in trials if other.label in (base, one.label)])
+        role = ("tuning" if one.seed == first else "final") if one.purpose == "tune" else "measured"
+        part = (role, base, json.dumps({name: one.hyper[name] for name in names if name in one.hyper}))
+        row = (run, place, one.key, one.label, one.seed, *(part if tuned else ("untuned", "", "{}")), GUESSED)
+        connection.execute("INSERT INTO run_trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _differing(hypers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what was searched, as far as it shows: the numbers that are not the same everywhere, lr first."""
+    numeric = [name for name, value in hypers[0].items() if isinstance(value, Real) and not isinstance(value, bool)]
+    differs = [name for name in numeric if len({hyper.get(name) for hyper in hypers}) > 1]
+    return sorted(differs, key=lambda name: name != "lr")
+
+
+def _undesigned(connection: Connection, study: str, trials: Sequence[Old]) -> int:
+    """Enter a run of which no design was stored, and return its id."""
+    last = trials[-1].protocol
+    given = {one.label: one for one in trials if one.purpose == "measure" and not one.label.endswith(TUNED)}
+    sizes = {"epochs": last.get("epochs", 0), "trials": 0, "seeds": len({one.seed for one in trials})}
+    optimizers = [
+        {
+            "label": one.label,
+            "rule": one.rule,
+            "convention": one.convention,
+            "hyper": one.hyper,
+            "given": _given(vars(one), ()),
+            "ranges": {},
+            "is_named": True,
+        }
+        for one in given.values()
+    ]
+    content = {**EMPTY, "protocol": last, "optimizers": optimizers, "sizing": sizes, "budget": {}}
+    columns = (f"before designs: {study}", study, json.dumps(content))
+    connection.execute("INSERT INTO runs (hash, study, content, frozen) VALUES (?, ?, ?, '')", columns)
+    (run,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    connection.execute("UPDATE runs SET used = id WHERE id = ?", (run,))
+    return int(run)
+
+
+EMPTY: dict[str, Any] = {"measure": [], "tune": [], "searches": {}, "timings": {}, "convention": "", "surefoot": ""}
+
+
+def _content(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a design in its form of today."""
+    searches = {
+        label: {**one, "ranges": {name: _range(text) for name, text in one["ranges"].items()}}
+        for label, one in old["search"].items()
+    }
+    optimizers = []
+    for one in old["optimizers"]:
+        search = searches.get(one["label"], {"ranges": {}, "sources": {}})
+        users = {n: found for n, found in search["ranges"].items() if search["sources"].get(n) == GIVEN_BY_USER}
+        optimizers.append({**one, "given": _given(one, search["ranges"]), "ranges": users, "is_named": True})
+    kept = {name: old[name] for name in ("protocol", "sizing", "budget", "timings", "surefoot") if name in old}
+    return {**EMPTY, **kept, **old["seeds"], "optimizers": optimizers, "searches": searches}
+
+
+def _given(optimizer: Mapping[str, Any], searched: Container[str]) -> dict[str, Any]:
+    """Return options that come to the same as those that were given: all that is not the convention's, nor searched."""
+    try:
+        defaults = resolve(optimizer["rule"], optimizer["convention"], {})
+    except UsageError:  # a class of some library
+        defaults = {}
+    hyper = {name: value for name, value in optimizer["hyper"].items() if name not in searched and value is not None}
+    return {name: value for name, value in hyper.items() if name not in defaults or defaults[name] != value}
+
+
+def _range(text: str) -> dict[str, Any]:
+    """Return the range of "log 0.0001..0.1": its ends had three digits."""
+    kind, _, ends = text.rpartition(" ")
+    low, high = map(float, ends.split(".."))
+    return {"kind": KINDS[kind], "low": low, "high": high}
+
+
+def _decides(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in protocol.items() if name != "chance"}

@@ -1,0 +1,198 @@
+"""Cells, columns and tables: a cell keeps its number, bounds and unit until it is printed.
+
+A column is one entry in a list. The terminal, the page, Markdown, LaTeX, JSON and notebooks are all made from that
+list, the sentence below the page's table too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Generic, Literal, TypeVar
+
+from surefoot.analysis import Summary
+from surefoot.analysis.intervals import Interval
+from surefoot.words.numbers import MISSING, PLAIN, Unit
+
+WIDTH = 100
+"""Columns of a terminal or a notebook that a printed table may take."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number with its bounds, if it has any, and how both are written; `note` follows in parentheses."""
+
+    value: float | None
+    unit: Unit = PLAIN
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What stands in the cell."""
+        return (MISSING if self.value is None else self.unit(self.value),)
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The small print below it."""
+        shown = [] if self.low is None or self.high is None else [self.unit.bounds(self.low, self.high)]
+        small = " ".join([*shown, *([f"({self.note})"] if self.note else [])])
+        return (small,) if small else ()
+
+    def __str__(self) -> str:
+        return " ".join((*self.lines, *self.below))
+
+    def to_json(self) -> Any:
+        """The numbers, with the symbol of their unit."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "unit": self.unit.symbol,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words, line by line, and the small print below them on the page."""
+
+    lines: tuple[str, ...]
+    below: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join((*self.lines, *self.below))
+
+    def to_json(self) -> Any:
+        """The words as they are printed."""
+        return str(self)
+
+
+AnyCell = Cell | Text
+
+
+def text(words: str, *below: str) -> Text:
+    """A cell of one line."""
+    return Text((words,), below)
+
+
+def lines(words: Iterable[str], below: Iterable[str] = ()) -> Text:
+    """A cell with a line for each, or with a dash."""
+    return Text(tuple(words) or (MISSING,), tuple(below))
+
+
+def of(interval: Interval | None, unit: Unit, note: str = "") -> Cell:
+    """A mean with its interval, where several seeds give one."""
+    return Cell(None, unit) if interval is None else Cell(interval.mean, unit, interval.low, interval.high, note)
+
+
+Row = TypeVar("Row")
+Where = Literal["print", "page"]
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column of a table.
+
+    Args:
+        name: its heading, which may depend on the study.
+        cell: makes the cell of a row.
+        caption: what the page says of it below the table.
+        where: the only place that shows it; None for everywhere.
+        shown: whether it says something in this study.
+        style: the class of its cells on the page.
+    """
+
+    name: str | Callable[[Summary], str]
+    cell: Callable[[Row, Summary], AnyCell]
+    caption: str | Callable[[Summary], str] = ""
+    where: Where | None = None
+    shown: Callable[[Summary], bool] = lambda _: True
+    style: str | Callable[[Summary], str] = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows of cells; the first column names the row, as the user wrote it.
+
+    `captions` explain columns, `styles` are the page's classes of each of them.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[AnyCell, ...], ...]
+    captions: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[tuple[str, ...], ...]:
+        """The rows as they are printed."""
+        return tuple(tuple(map(str, row)) for row in self.rows)
+
+    def parts(self, width: int) -> list[tuple[tuple[str, ...], ...]]:
+        """Heading and printed rows, in parts that all begin with the first column, none wider than so many characters.
+
+        Cells may have several lines. A column that is wider than that has a part for itself.
+        """
+        first, *rest = zip(self.header, *self.texts, strict=True)
+        found = [[first]]
+        for column in rest:
+            if len(found[-1]) > 1 and _width([*found[-1], column]) > width:
+                found.append([first])
+            found[-1].append(column)
+        return [tuple(zip(*part, strict=True)) for part in found]
+
+    def __str__(self) -> str:
+        """The table as text, in parts of at most `WIDTH` characters."""
+        return "\n\n".join("\n".join(_lines(part)) for part in self.parts(WIDTH))
+
+    def _repr_html_(self) -> str:
+        """The table for notebooks."""
+        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{_html(first)}</th>{"".join(f"<td>{_html(cell)}</td>" for cell in rest)}</tr>'
+            for first, *rest in self.texts
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """An object for each row, with its cells by their headings."""
+        return [{name: cell.to_json() for name, cell in zip(self.header, row, strict=True)} for row in self.rows]
+
+
+def tabulate(columns: Sequence[Column[Row]], rows: Sequence[Row], summary: Summary, where: Where = "print") -> Table:
+    """The table of these rows, with the columns that say something in this study and stand in this place."""
+    shown = [one for one in columns if one.where in (None, where) and one.shown(summary)]
+    captions = (_said(one.caption, summary) for one in shown)
+    return Table(
+        tuple(_said(one.name, summary) for one in shown),
+        tuple(tuple(one.cell(row, summary) for one in shown) for row in rows),
+        tuple(dict.fromkeys(filter(None, captions))),
+        tuple(_said(one.style, summary) for one in shown),
+    )
+
+
+def plain_table(header: Sequence[str], rows: Iterable[Sequence[AnyCell | str]], *captions: str) -> Table:
+    """A table of which every column is always there; words may stand for their cell."""
+    made = (tuple(text(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
+    return Table(tuple(header), tuple(made), captions)
+
+
+def _said(words: str | Callable[[Summary], str], summary: Summary) -> str:
+    return words if isinstance(words, str) else words(summary)
+
+
+def _html(cell: str) -> str:
+    return escape(cell).replace("\n", "<br>")
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    widths = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
+    return sum(widths) + 2 * (len(columns) - 1)
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for first, *rest in rows]

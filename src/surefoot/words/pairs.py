@@ -1,0 +1,106 @@
+"""Every optimizer against every other: how far apart, how sure, and how often one beats the other.
+
+In the matrix it is the row minus the column, so each pair stands twice with its sign turned; the reader finds an
+optimizer's whole case in its row. What could be told apart is marked by a word and a colour, never by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from surefoot.analysis import Comparison, Summary
+from surefoot.words.cells import Cell, Table, plain_table
+from surefoot.words.numbers import MISSING, WHOLE_PERCENT, join, p_value
+from surefoot.words.scale import Written
+
+Standing = Literal["better", "worse", "tie", "not settled"]
+
+TIE = "Not distinguishable:"
+"""What stands before a group of optimizers of which no two were told apart."""
+
+MATRIX = (
+    "Test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p, adjusted (Holm) for "
+    "all pairs of its family; and in how many seeds the row beats the column (ties half; a seed that diverged is "
+    "beaten by all). What to see: a cell is marked better or worse only where p is at most 0.05; all others are ties, "
+    "or not settled with fewer than 5 seeds. Families are the tuned, the untuned, and each tuned with its own untuned; "
+    "a dot stands where two are not compared."
+)
+"""What stands above the matrix."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A cell of the matrix: the difference, the adjusted p-value, the share of seeds won, and what to make of it."""
+
+    difference: Cell
+    p: str
+    wins: str
+    standing: Standing
+
+
+def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tuple[str, Duel | None]]]]:
+    """A row for each optimizer with a cell for each other; None on the diagonal and where two share no two seeds."""
+    known = {(row.a, row.b): row for row in summary.comparisons}
+    known |= {(row.b, row.a): _turned(row) for row in summary.comparisons}
+    written = Written(summary.metric)
+    return [(label, [(other, _duel(known.get((label, other)), written)) for other in labels]) for label in labels]
+
+
+def compared(summary: Summary) -> list[str]:
+    """The optimizers that were compared with at least one other, the best group first, then as in the records."""
+    pairs = {name for row in summary.comparisons for name in (row.a, row.b)}
+    order = dict.fromkeys([*(name for group in summary.groups for name in group), *(row.label for row in summary.rows)])
+    return [label for label in order if label in pairs]
+
+
+def ties_in_words(summary: Summary) -> list[str]:
+    """A line for each group of optimizers of which no two were told apart, the best first; groups of one are none."""
+    return [join(group) for group in summary.groups if len(group) > 1]
+
+
+def pair_table(summary: Summary) -> Table | None:
+    """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
+    written = Written(summary.metric)
+    rows = [
+        (row.a, row.b, *_apart(_difference(row, written)), p_value(row.p), _wins(row), str(row.n), row.test or MISSING)
+        for row in summary.comparisons
+    ]
+    head = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
+    return plain_table(head, rows) if rows else None
+
+
+def _difference(row: Comparison, written: Written) -> Cell:
+    gap = row.difference
+    return Cell(gap.mean, written.difference, gap.low, gap.high) if gap else Cell(None)
+
+
+def _apart(cell: Cell) -> tuple[str, str]:
+    """The difference and its interval, each for a column of its own."""
+    return cell.lines[0], next(iter(cell.below), MISSING)
+
+
+def _wins(row: Comparison) -> str:
+    return WHOLE_PERCENT(row.wins.value)
+
+
+def _duel(row: Comparison | None, written: Written) -> Duel | None:
+    if row is None:
+        return None
+    return Duel(_difference(row, written), p_value(row.p), _wins(row), _standing(row))
+
+
+def _turned(row: Comparison) -> Comparison:
+    """The same pair, seen from the other side."""
+    gap, wins = row.difference, row.wins
+    other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+    return replace(row, a=row.b, b=row.a, difference=other, wins=replace(wins, value=1 - wins.value))
+
+
+def _standing(row: Comparison) -> Standing:
+    if row.p is None:
+        return "not settled"
+    if not row.distinguishable:
+        return "tie"
+    return "better" if row.better == row.a else "worse"

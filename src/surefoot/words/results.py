@@ -1,0 +1,149 @@
+"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`.
+
+Columns that say nothing in a study are left out: time to a target when there is none, how the trials ended when all
+have finished, gaps when all are zero because a task has no examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surefoot.analysis import Interval, Row, Summary
+from surefoot.words.cells import Cell, Column, Table, Text, Where, of, tabulate, text
+from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, PLAIN, SIGNED, short
+from surefoot.words.scale import Written
+
+
+def table(summary: Summary, where: Where = "print") -> Table:
+    """The result table of a summary."""
+    return tabulate(COLUMNS, summary.rows, summary, where)
+
+
+def state(row: Row) -> str:
+    """How the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
+    counts = {"finished": row.n, "diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def setting(row: Row, summary: Summary) -> str:
+    """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
+    tuning = summary.tuning_of(row.label)
+    chosen = {one.name: one.chosen for one in tuning.searched if one.chosen is not None} if tuning else {}
+    values = chosen or {name: value for name, value in row.hyper.items() if name == "lr"}
+    return ", ".join(f"{name} {short(value) if isinstance(value, float) else value}" for name, value in values.items())
+
+
+def _uneven(summary: Summary) -> bool:
+    return any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows)
+
+
+def _has_metric(summary: Summary) -> bool:
+    """A task that is judged by its loss has nothing to add to it."""
+    return not summary.metric.is_loss
+
+
+def _any(gaps: Sequence[Interval | None]) -> bool:
+    """Whether the gaps say something: there are none, or some are not zero."""
+    known = [gap for gap in gaps if gap]
+    return not known or any(gap.mean or gap.low or gap.high for gap in known)
+
+
+def _has_target(summary: Summary) -> bool:
+    return summary.target is not None
+
+
+def _to_target(what: str, summary: Summary) -> str:
+    return f"{what} to {Written(summary.metric).target(summary.target or 0.0)}"
+
+
+def _epochs(row: Row, summary: Summary) -> Cell | Text:
+    reach, many = row.reach, any(len(other.seeds) > 1 for other in summary.rows)
+    if reach is None or reach.epochs is None:
+        return _missed(row)
+    return Cell(reach.epochs, PLAIN, note=f"{reach.reached}/{reach.of}" if many else "")
+
+
+def _seconds(row: Row, _: Summary) -> Cell | Text:
+    if row.reach is None or row.reach.seconds is None:
+        return _missed(row)
+    return Cell(row.reach.seconds, DURATION)
+
+
+def _missed(row: Row) -> Cell | Text:
+    if row.reach is None:
+        return Cell(None)
+    return text(f"only {row.reach.reached} of {row.reach.of}" if row.reach.reached else "not reached")
+
+
+def _gain(row: Row, summary: Summary) -> Cell:
+    tuning = summary.tuning_of(row.label)
+    return of(tuning.gain if tuning else None, Written(summary.metric).signed)
+
+
+def _once(summary: Summary) -> str:
+    several = any(row.n > 1 for row in summary.rows)
+    more = " Several seeds: mean [95 % interval]; (k/n) tells how many trials reached the target."
+    return f"Test figures are taken once, after the last epoch.{more if several else ''}"
+
+
+_GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
+
+
+def _area_caption(summary: Summary) -> str:
+    return (
+        f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
+        "rewards to be good early."
+    )
+
+
+COLUMNS: list[Column[Row]] = [
+    Column("Optimizer", lambda row, _: text(row.label)),
+    Column("Trials", lambda row, _: text(state(row)), shown=_uneven, style="trials"),
+    Column(
+        "Test loss",
+        lambda row, _: of(row.test_loss, LOSS),
+        _once,
+        style=lambda summary: "" if _has_metric(summary) else "judged",
+    ),
+    Column(
+        lambda summary: f"Test {summary.metric.title}",
+        lambda row, summary: of(row.test_metric, Written(summary.metric).value),
+        shown=_has_metric,
+        style="judged",
+    ),
+    Column(
+        "Loss gap",
+        lambda row, _: of(row.loss_gap, SIGNED),
+        _GAPS,
+        shown=lambda summary: _any([row.loss_gap for row in summary.rows]),
+    ),
+    Column(
+        lambda summary: f"{summary.metric.title.capitalize()} gap",
+        lambda row, summary: of(row.metric_gap, Written(summary.metric).signed),
+        _GAPS,
+        shown=lambda summary: _has_metric(summary) and _any([row.metric_gap for row in summary.rows]),
+    ),
+    Column(lambda summary: _to_target("Epochs", summary), _epochs, shown=_has_target),
+    Column(lambda summary: _to_target("Time", summary), _seconds, shown=_has_target),
+    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
+    Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
+    Column(
+        "State memory",
+        lambda row, _: Cell(row.optimizer_bytes, MEMORY),
+        "State memory is what the optimizer keeps beside weights and gradients.",
+    ),
+    Column(
+        "Area",
+        lambda row, summary: of(row.area, Written(summary.metric).value),
+        _area_caption,
+        where="page",
+        shown=lambda summary: any(row.area for row in summary.rows),
+    ),
+    Column(
+        "Gain",
+        _gain,
+        "Gain: tuned against untuned, paired by seed.",
+        where="page",
+        shown=lambda summary: any(row.gain for row in summary.tuning),
+    ),
+]

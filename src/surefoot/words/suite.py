@@ -1,0 +1,91 @@
+"""Several studies in words and as a table: a row for each optimizer, and what its columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+from surefoot.analysis import SuiteSummary, plain
+from surefoot.analysis.interquartile import FEWEST_TASKS
+from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
+from surefoot.analysis.suites import R_MAX, Profile
+from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
+from surefoot.words.numbers import PLAIN, WHOLE_PERCENT, Unit, join, minus, seeds
+
+RATIOS = (1.0, 1.5, 2.0, 3.0, R_MAX)
+"""Where the table reads the performance profile."""
+
+THOUSANDTHS = Unit(lambda value: minus(f"{value:.3f}"))
+
+
+def suite_table(suite: SuiteSummary) -> Table:
+    """The score over all studies, the interquartile mean, and the time to target on each; the best score first."""
+    scores = suite.algoperf or {}
+    order = sorted(suite.optimizers, key=lambda label: -scores.get(label, 0.0))
+    columns: dict[str, list[AnyCell]] = {"Optimizer": [text(label) for label in order]}
+    if suite.algoperf is not None:
+        columns["Score"] = [Cell(scores[label], THOUSANDTHS) for label in order]
+    if suite.aggregates:
+        columns["Interquartile mean"] = [_aggregate(suite, label) for label in order]
+    columns |= {name: [_time(suite, label, name) for label in order] for name in suite.targets}
+    return Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
+
+
+def suite_notes(suite: SuiteSummary) -> Iterator[str]:
+    """What the columns mean, and which studies take no part in some."""
+    if suite.algoperf is not None:
+        yield (
+            "Score (AlgoPerf's): 1 is to be the quickest to every target, 0 to take four times as long, or never "
+            "to get there. Under each study: median epochs to its target."
+        )
+    if suite.aggregates:
+        yield (
+            "Interquartile mean: of the share of the way from guessing to the best optimizer's mean, over all seeds of "
+            "all studies, with its 95 % bootstrap interval."
+        )
+    for why in dict.fromkeys(suite.without.values()):
+        labels = [label for label, reason in suite.without.items() if reason == why]
+        who = "any" if len(labels) == len(suite.optimizers) else join(labels)
+        yield f"No interquartile mean of {who}: {reason(why)}."
+    if without := [name for name in suite.studies if name not in suite.targets]:
+        yield f"No target tells the optimizers apart in {', '.join(without)}."
+
+
+def reason(why: NoMean) -> str:
+    """Why there is no interquartile mean, as the end of a sentence."""
+    if why.study is None:
+        return f"it takes {FEWEST_TASKS} studies"
+    if not why.trials:
+        return f"in {why.study} nobody got further than the start"
+    return f"in {why.study} {why.finished} of its {seeds(why.trials)} finished, and it takes {FEWEST_SEEDS}"
+
+
+def suite_json(suite: SuiteSummary) -> dict[str, Any]:
+    """The summary as plain dicts and lists for `json.dumps`; what is not finite becomes None."""
+    return {**plain(suite), "without": {label: reason(why) for label, why in suite.without.items()}}
+
+
+def profile_table(profiles: Mapping[str, Profile]) -> Table:
+    """The share of the targets that each reaches within so many times the fastest one's time; the highest first."""
+    shares = {label: [_share(one, ratio) for ratio in RATIOS] for label, one in profiles.items()}
+    order = sorted(shares, key=lambda label: [-share for share in shares[label]])
+    rows: list[tuple[AnyCell, ...]] = [
+        (text(label), *(Cell(share, WHOLE_PERCENT) for share in shares[label])) for label in order
+    ]
+    return plain_table(("Optimizer", *(f"r = {ratio:g}" for ratio in RATIOS)), rows)
+
+
+def _aggregate(suite: SuiteSummary, label: str) -> Cell:
+    found = suite.aggregates.get(label)
+    return Cell(found.mean, THOUSANDTHS, found.low, found.high) if found else Cell(None)
+
+
+def _share(profile: Profile, ratio: float) -> float:
+    """The height of the profile: the share at the last of its steps up to this ratio."""
+    return max(share for step, share in zip(profile.ratios, profile.shares, strict=True) if step <= ratio)
+
+
+def _time(suite: SuiteSummary, label: str, study: str) -> AnyCell:
+    epochs = suite.times[label].get(study)
+    return text("not reached") if epochs is not None and not isfinite(epochs) else Cell(epochs, PLAIN)

@@ -1,0 +1,182 @@
+"""The verdict in sentences, from what `analysis.verdict` found: the best, what it is ahead of, what nobody can tell.
+
+Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatever their labels are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from surefoot.analysis import Pair, Scale, Summary, Verdict
+from surefoot.analysis.pairwise import FEWEST_PAIRS
+from surefoot.analysis.verdict import Ends
+from surefoot.words.numbers import join, p_value, seeds
+from surefoot.words.scale import Written
+
+MANY = 4
+"""Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
+
+
+def verdict_text(summary: Summary) -> str:
+    """The verdict of a study as one paragraph."""
+    return " ".join(verdict_sentences(summary.verdict, summary.scale, summary.tuned_from))
+
+
+def verdict_sentences(verdict: Verdict, scale: Scale, tuned_from: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The verdict, sentence by sentence.
+
+    Args:
+        verdict: what was found.
+        scale: of the metric that it is about.
+        tuned_from: for the label of each tuned optimizer the label of the same one untuned.
+    """
+    names = spoken([one.label for one in verdict.ends], tuned_from or {})
+    said = _Said(verdict, scale, Written(scale.metric), names)
+    ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds}
+    return tuple(_capitalized(sentence) for sentence in (*ways[verdict.basis](), *said.casualties()))
+
+
+def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, str]:
+    """Each label as a sentence says it: "tuned Adam" and "untuned Adam" where both are there.
+
+    Where that would give two of them one name, all stay as they are.
+    """
+    pairs = {label: name for label, name in tuned_from.items() if label in labels and name in labels}
+    words = {label: f"untuned {label}" if label in pairs.values() else label for label in labels}
+    words |= {label: f"tuned {name}" for label, name in pairs.items()}
+    return words if len(set(words.values())) == len(words) else {label: label for label in labels}
+
+
+def _capitalized(sentence: str) -> str:
+    """The sentence with a capital, if it begins with one of our own words; a user's name stays as it is."""
+    ours = sentence.startswith(("tuned ", "untuned "))
+    return sentence[0].upper() + sentence[1:] if ours else sentence
+
+
+@dataclass(frozen=True)
+class _Said:
+    verdict: Verdict
+    scale: Scale
+    written: Written
+    names: Mapping[str, str]
+
+    def nothing(self) -> Iterator[str]:
+        """Why there is no verdict on one arm or none."""
+        finished = [one for one in self.verdict.ends if one.finished]
+        if not finished:
+            yield "No trial has finished: there is no verdict."
+        for label, score in self.verdict.scores.items():
+            (ends,) = (one for one in finished if one.label == label)
+            alone = "" if len(finished) == 1 else " on every seed"
+            result = f"test {self.scale.name} {self.written.value(score)}, {_finished(ends)}"
+            yield f"Only {self.names[label]} has finished{alone} ({result}): there is nothing to compare it with."
+
+    def one_run(self) -> Iterator[str]:
+        """The best of one run of each, the others in groups, and what one run cannot tell."""
+        verdict, name, share = self.verdict, self.scale.name, self.scale.metric.share
+        best, score = self._best
+        clauses = [f"{best} has the {self.written.superlative} test {name} in this one run ({score})"]
+        ties, rest, behind = verdict.ties, verdict.open, verdict.behind
+        if ties:
+            clauses.append(f"{self._gaps(ties)} {_are(ties)} not separated from it")
+        if rest and share:
+            side = "below" if self.scale.sign > 0 else "above"
+            clauses.append(f"{self._gaps(rest)} {_are(rest)} {side} it by too little for one run to settle")
+        elif rest:
+            clauses.append(f"{self._gaps(rest)} {'follows' if len(rest) == 1 else 'follow'}")
+        if behind:
+            clauses.append(f"{self._gaps(behind)} {_are(behind)} behind in this one run")
+        yield "; ".join(clauses) + "."
+        if verdict.yardstick is None:
+            yield (
+                "One run cannot settle anything: how much of a difference is the seed's shows only with several seeds."
+            )
+        else:
+            yield (
+                f"One seed cannot separate close rows: the sampling noise of {self.scale.test_size:,} test examples "
+                f"alone is {self.written.size(verdict.yardstick)}, and the seed adds its own."
+            )
+
+    def seeds(self) -> Iterator[str]:
+        """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
+        verdict = self.verdict
+        yield self._lead()
+        level = [pair for pair in verdict.pairs if not pair.distinguishable]
+        ties = [self._level(pair) for pair in level if pair.p is not None]
+        few = [self._level(pair) for pair in level if pair.p is None]
+        if ties:
+            yield f"Not distinguishable from {self._best[0]}: {join(ties)}."
+        if few:
+            yield f"Not settled, as a difference takes {FEWEST_PAIRS} seeds or more: {join(few)}."
+        if verdict.apart:
+            yield f"{self._join(verdict.apart)} cannot be ranked against it on the seeds that they share."
+        if verdict.trusted is not None:
+            yield f"With fewer than {seeds(verdict.trusted)} this assumes that differences scatter normally (t-test)."
+        if any(one.diverged for one in verdict.ends if one.judged >= 2):
+            yield "A seed that diverged counts as worse than every score."
+
+    def casualties(self) -> Iterator[str]:
+        """One sentence for each way in which trials did not finish."""
+        ways = {"Diverged": "diverged", "Failed": "failed", "Unfinished and left out": "unfinished"}
+        for way, field in ways.items():
+            named = [self._counted(one, getattr(one, field)) for one in self.verdict.ends if getattr(one, field)]
+            if named:
+                yield f"{way}: {join(named)}."
+
+    def _counted(self, one: Ends, number: int) -> str:
+        name = self.names[one.label]
+        return name if one.trials == 1 else f"{name} ({number} of {seeds(one.trials)})"
+
+    @property
+    def _best(self) -> tuple[str, str]:
+        """The name of the best, and its score."""
+        label = self.verdict.best or ""
+        return self.names[label], self.written.value(self.verdict.scores[label])
+
+    def _join(self, labels: Sequence[str]) -> str:
+        return join([self.names[label] for label in labels])
+
+    def _gaps(self, labels: Sequence[str]) -> str:
+        scores = self.verdict.scores
+        gaps = {label: scores[label] - scores[self.verdict.best or ""] for label in labels}
+        return join([f"{self.names[label]} ({self.written.signed(gap)})" for label, gap in gaps.items()])
+
+    def _lead(self) -> str:
+        best, score = self._best
+        (ends,) = (one for one in self.verdict.ends if one.label == self.verdict.best)
+        lead = f"{best} has the {self.written.superlative} mean test {self.scale.name} ({score}, {_finished(ends)})"
+        fewest = "" if self.verdict.leads else " of the optimizers of which the fewest seeds diverged"
+        behind = [self._behind(pair) for pair in self.verdict.pairs if pair.distinguishable and pair.ahead]
+        return f"{lead}{fewest}{f', ahead of {join(behind)}' if behind else ''}."
+
+    def _behind(self, pair: Pair) -> str:
+        """One that the best is ahead of, and by how much."""
+        name = self.names[pair.other]
+        if len(self.verdict.pairs) > MANY:
+            return name
+        if pair.diverged or pair.difference is None or pair.low is None or pair.high is None:
+            return f"{name} ({pair.diverged} of {seeds(pair.n)} diverged)"
+        low, high = sorted(-self.scale.gain(bound) for bound in (pair.low, pair.high))
+        return f"{name} by {self.written.size(abs(pair.difference))} {self.written.size.bounds(low, high)}"
+
+    def _level(self, pair: Pair) -> str:
+        """One that is not told apart, with its numbers."""
+        name, written = self.names[pair.other], self.written
+        if len(self.verdict.pairs) > MANY:
+            return name
+        if pair.difference is None or pair.low is None or pair.high is None:
+            said = [f"{pair.diverged} of {seeds(pair.n)} diverged"]
+        else:
+            said = [f"{written.signed(pair.difference)} {written.size.bounds(pair.low, pair.high)}", seeds(pair.n)]
+            said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
+        said += [] if pair.p is None else [f"adjusted p = {p_value(pair.p)}"]
+        return f"{name} ({', '.join(said)})"
+
+
+def _finished(one: Ends) -> str:
+    return f"{one.finished} of {seeds(one.judged)}" if one.diverged else seeds(one.finished)
+
+
+def _are(labels: Sequence[str]) -> str:
+    return "is" if len(labels) == 1 else "are"
