@@ -22,10 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from line_task import line, numbers, pause, serial, trials
+from samples import DESIGN
 from surefoot.comparison.events import EpochDone
 from surefoot.comparison.executor import Engine
 from surefoot.comparison.plan import Plan
 from surefoot.store import Store
+from surefoot.store.design import Budget
 
 ARMS = ("sgd(lr=0.1)", "adam(lr=0.1)", "adabound")
 
@@ -45,7 +47,9 @@ def main() -> None:
 
 def planned(address: str | None = None) -> Plan:
     engine = Engine("ray", address) if address else Engine()
-    return Plan("line", tuple(trials(*ARMS, epochs=6, seeds=2)), line(slow), 2, engine=engine)
+    every = tuple(trials(*ARMS, epochs=6, seeds=2))
+    design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
+    return Plan(design, every, line(slow), 2, engine=engine)
 
 
 def slow() -> None:
