@@ -1,7 +1,7 @@
 """The picture of a benchmark: for each set, bars of step times grouped by case, and the floor of each case as a line.
 
 All bars of a set share one linear scale, which ends at a few times the floor, so that what is close to it can be told
-apart: a longer bar is cut off, and an arrow behind its label says so.
+apart, and not before the fastest of the cases: a longer bar is cut off, and an arrow behind its label says so.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ COLOURS = {
     "optax": PALETTE[2][0],
 }
 
-END, ROOM = 10.0, 1.12
-"""How many times the median floor of a set the longest bar shows, and how far beyond the scale goes for its label."""
+END, FASTEST, ROOM = 10.0, 2.5, 1.12
+"""How many times the median floor, or the fastest, the longest bar shows; how far the scale goes on for its label."""
 
 
 def check_chart(path: Path) -> None:
@@ -68,14 +68,15 @@ def spec(result: Result) -> dict[str, Any]:
         subtitlePadding=5,
         offset=14,
     )
-    chart = alt.hconcat(*panels, title=title, spacing=40)
+    chart = alt.concat(*panels, columns=2, title=title, spacing=40)
     made: dict[str, Any] = chart.to_dict()
     return {**made, "config": config(legend=True)}
 
 
 def _panel(entry: SetResult) -> alt.FacetChart:
     """Return the bars of a set, a group for each case."""
-    end = END * 1e3 * median(row.seconds.median / row.x_floor for row in entry.rows)
+    floor_end = END * median(row.seconds.median / row.x_floor for row in entry.rows)
+    end = 1e3 * max(floor_end, FASTEST * median(_fastest(entry)))
     groups = list(dict.fromkeys(_group(row) for row in entry.rows))
     base = alt.Chart(alt.InlineData(values=[_point(row, end) for row in entry.rows]))
     names = alt.Y("contender:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200))
@@ -87,7 +88,7 @@ def _panel(entry: SetResult) -> alt.FacetChart:
     floor = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(alt.X("mean(floor):Q"))
     layers = alt.layer(bars, labels, floor).properties(width=WIDTH, height=alt.Step(BAR))
     made = layers.facet(row=alt.Row("group:N", sort=groups, title=None, header=_HEADER), spacing=4)
-    title = f"{entry.name}: {entry.tensors} tensors, {entry.weights / 1e6:.2f} M weights"
+    title = f"{entry.name}: {entry.tensors} tensors, {entry.weights:,} weights"
     panel: alt.FacetChart = made.resolve_scale(y="independent").properties(title=title)
     return panel
 
@@ -95,6 +96,14 @@ def _panel(entry: SetResult) -> alt.FacetChart:
 _HEADER = alt.Header(
     labelOrient="top", labelAnchor="start", labelPadding=3, labelFontSize=11, labelFontWeight="bold", labelColor=TEXT
 )
+
+
+def _fastest(entry: SetResult) -> list[float]:
+    """Return the seconds of the fastest contender of each case."""
+    best: dict[str, float] = {}
+    for row in entry.rows:
+        best[row.case] = min(row.seconds.median, best.get(row.case, row.seconds.median))
+    return [*best.values()]
 
 
 def _group(row: Row) -> str:

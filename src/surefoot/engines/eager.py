@@ -31,21 +31,9 @@ Kept = Tensor | Blocks
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
-def step(
-    rule: Rule,
-    weight: Tensor,
-    gradient: Tensor,
-    state: MutableMapping[str, Kept],
-    t: Array,
-    hyper: Mapping[str, Any],
-    *,
-    differentiable: bool = False,
-    key: int | None = None,
-    offset: int = 0,
-) -> None:
-    """Move `weight` and `state` one step of `rule`, in place; see `prepare` for the arguments."""
-    options = {"differentiable": differentiable, "key": key, "offset": offset}
-    for write in prepare(rule, weight, gradient, state, t, hyper, **options):  # type: ignore[arg-type]
+def step(*arguments: Any, **options: Any) -> None:
+    """Move weight and state one step of a rule, in place; the arguments are those of `prepare`."""
+    for write in prepare(*arguments, **options):
         write()
 
 

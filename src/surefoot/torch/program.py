@@ -214,6 +214,8 @@ class Program:
         gradients = [*map(attrgetter("grad"), self._watch.params)]
         self._watch.start(state, gradients, self._native.counts)
         self._addresses = Addresses([*map(local, gradients)])
+        if self.options.max_grad_norm is not None and not self._counted and all(map(fits, gradients)):
+            self._norm = Norm(gradients)
         return self
 
     def repeat(self, optimizer: torch.optim.Optimizer, scaling: Scaling, settings: SettingsOf) -> bool:
@@ -246,11 +248,10 @@ class Program:
         limit = self.options.max_grad_norm
         if limit is None:
             return scaling
-        if self._counted or self._watch.sharded or not all(map(fits, gradients)):
-            device = gradients[0].device if self._counted else None
-            return clip(scaling, limit, joint_norm(self._watch.params, device))
-        self._norm = self._norm or Norm(gradients)
-        return clip(scaling, limit, self._norm.at(self._addresses.where))
+        if self._norm is not None:
+            return clip(scaling, limit, self._norm.at(self._addresses.where))
+        device = gradients[0].device if self._counted else None
+        return clip(scaling, limit, joint_norm(self._watch.params, device))
 
     def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
         """Tell whether the same parameters are stepped by the same kernels."""
