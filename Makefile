@@ -12,7 +12,7 @@ compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with 
 	$(BIN)/surefoot compare $(ARGS)
 
 test: $(READY)  ## every test but those of the next target; installs Chromium for some of them if there is none
-	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/support/chromium.py
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own

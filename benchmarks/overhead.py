@@ -15,11 +15,11 @@ import time
 import numpy as np
 import torch
 
-from surefoot.comparison.planning import Options, plan
-from surefoot.comparison.training import EVALUATION_BATCH, Training
+from surefoot.comparison.request import Options, plan
 from surefoot.rules import RULES
-from surefoot.tasks.process import tune_worker
 from surefoot.torch import RuleOptimizer
+from surefoot.training.loop import EVALUATION_BATCH, Training
+from surefoot.training.process import tune_worker
 
 ROUNDS = 3
 

@@ -31,7 +31,7 @@ from surefoot.datasets import load
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.rounding import key, stochastic
 from surefoot.tasks import find_task
-from surefoot.tasks.process import tune_worker
+from surefoot.training.process import tune_worker
 
 Store = Callable[[Tensor, bool, int], Tensor]
 """Returns numbers as they are after they have been stored: of the numbers, whether none is negative, and the step."""

@@ -16,12 +16,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from surefoot.comparison.events import Finished, Started
-from surefoot.comparison.plan import Plan
-from surefoot.comparison.planning import Options, plan
-from surefoot.comparison.trial import Trial
+from surefoot.comparison.driver import Plan
+from surefoot.comparison.request import Options, plan
+from surefoot.design.trial import Trial
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
 from surefoot.store.design import Part
+from surefoot.training.events import Finished, Started
 
 EPOCHS = 10
 

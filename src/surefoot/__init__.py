@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from surefoot.comparison.executor import Engine
-    from surefoot.comparison.opt import Opt, log, one_minus, uniform
+    from surefoot.arms.opt import Opt, log, one_minus, uniform
     from surefoot.study import Study, compare, try_out
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
+    from surefoot.workers.engine import Engine
 
 __version__ = "0.1.0"
 
@@ -34,16 +34,16 @@ _ROOMS = (
     "torch",
 )
 _DOORS = {
-    "Engine": "surefoot.comparison.executor",
-    "Opt": "surefoot.comparison.opt",
+    "Engine": "surefoot.workers.engine",
+    "Opt": "surefoot.arms.opt",
     "Study": "surefoot.study",
     "Task": "surefoot.tasks",
     "compare": "surefoot.study",
-    "log": "surefoot.comparison.opt",
-    "one_minus": "surefoot.comparison.opt",
+    "log": "surefoot.arms.opt",
+    "one_minus": "surefoot.arms.opt",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
-    "uniform": "surefoot.comparison.opt",
+    "uniform": "surefoot.arms.opt",
 }
 """Where each public name of the package is."""
 

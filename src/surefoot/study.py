@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis import Summary, summarize
-from surefoot.comparison.arm import Arm
-from surefoot.comparison.executor import Engine
-from surefoot.comparison.opt import arms_of
-from surefoot.comparison.plan import Plan
-from surefoot.comparison.planning import Options, ask
-from surefoot.comparison.tried import try_arms
+from surefoot.arms.arm import Arm
+from surefoot.arms.opt import arms_of
+from surefoot.comparison.driver import Plan
+from surefoot.comparison.request import Options, ask
+from surefoot.comparison.try_out import try_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.progress import progress
 from surefoot.report import write_report
@@ -26,6 +25,7 @@ from surefoot.store import Record, Store
 from surefoot.store.records import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
+from surefoot.workers.engine import Engine
 
 STORE = Path("surefoot-results/results.sqlite")
 OPTIMIZERS = ("momentum", "adam", "adabound")

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from surefoot.analysis.checks import finite
-from surefoot.analysis.intervals import Interval, t_interval
 from surefoot.analysis.traces import Trace
+from surefoot.statistics.checks import finite
+from surefoot.statistics.intervals import Interval, t_interval
 
 
 def mean_height(trace: Trace) -> float:

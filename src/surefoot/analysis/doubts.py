@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import isfinite, nan, sqrt
 from typing import Any
 
-from surefoot.analysis.arms import Arm
-from surefoot.analysis.checks import count, share
 from surefoot.analysis.inclusion import Beaten, beaten
 from surefoot.analysis.scale import Scale
+from surefoot.analysis.settings import Arm
 from surefoot.analysis.tuning import TuningRow
+from surefoot.statistics.checks import count, share
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
 
-from surefoot.analysis.arms import Arm
-from surefoot.analysis.intervals import ALPHA, paired_difference
+from surefoot.analysis.settings import Arm
 from surefoot.rules import RULES
+from surefoot.statistics.intervals import ALPHA, paired_difference
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,12 @@ from typing import Literal
 
 from surefoot.analysis.divergence import Scores, counted
 from surefoot.analysis.families import Family, families
-from surefoot.analysis.intervals import ALPHA, Difference, holm, paired_difference
-from surefoot.analysis.permutation import fewest_pairs, paired_permutation
-from surefoot.analysis.proportions import Proportion
-from surefoot.analysis.superiority import paired_superiority
+from surefoot.statistics.intervals import ALPHA, Difference, holm, paired_difference
+from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs, paired_permutation
+from surefoot.statistics.proportions import Proportion
+from surefoot.statistics.superiority import paired_superiority
 
 Test = Literal["permutation", "t"]
-
-FEWEST_PAIRS = 5
-"""Seeds that two optimizers must share before a difference between them is tested."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.arms import Arm
-from surefoot.analysis.checks import Numbers, positive
-from surefoot.analysis.proportions import Proportion, wilson
+from surefoot.analysis.settings import Arm
 from surefoot.errors import UsageError
+from surefoot.statistics.checks import Numbers, positive
+from surefoot.statistics.proportions import Proportion, wilson
 
 Flags = NDArray[np.bool_]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from surefoot.analysis.intervals import Interval
+from surefoot.statistics.intervals import Interval
 from surefoot.store.records import Metric, Record
 
 ACCURACY = Metric()

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from surefoot.analysis.arms import Arm
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, performance_profiles
+from surefoot.analysis.settings import Arm
 from surefoot.analysis.survival import first_crossing
 from surefoot.analysis.target import Timed
 from surefoot.analysis.traces import Clock, traced
+from surefoot.statistics.profiles import FEWEST_PROBLEMS, Profile, performance_profiles
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from math import inf
 from statistics import fmean, median
 
-from surefoot.analysis.arms import Arm, tuned_from
-from surefoot.analysis.interquartile import FEWEST_TASKS, Aggregate, aggregate
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.suites import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
+from surefoot.analysis.settings import Arm, tuned_from
 from surefoot.analysis.summary import Summary
 from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
 from surefoot.errors import UsageError
+from surefoot.statistics.interquartile import FEWEST_TASKS, Aggregate, aggregate
+from surefoot.statistics.profiles import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
 
 FEWEST_SEEDS = 3
 """Seeds on each task from which an interquartile mean has an interval."""

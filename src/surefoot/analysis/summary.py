@@ -12,20 +12,20 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from surefoot.analysis.arms import Arm, group, tuned_from
 from surefoot.analysis.curve_area import curve_area
 from surefoot.analysis.doubts import Doubt, doubts
-from surefoot.analysis.intervals import Interval, t_interval
 from surefoot.analysis.pairwise import Comparison, tie_groups
-from surefoot.analysis.proportions import Proportion
 from surefoot.analysis.robustness import divergence_rate
 from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, Scale, scale_of
 from surefoot.analysis.seed_profiles import SeedProfiles, seed_profiles
+from surefoot.analysis.settings import Arm, group, tuned_from
 from surefoot.analysis.target import Arrivals, Reach, arrivals, choose_targets, traces_by_clock
 from surefoot.analysis.traces import Trace
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.verdict import Verdict, compare_arms, judge, results
 from surefoot.errors import UsageError
+from surefoot.statistics.intervals import Interval, t_interval
+from surefoot.statistics.proportions import Proportion
 from surefoot.store.design import Design
 from surefoot.store.records import Metric, Outcome, Record
 

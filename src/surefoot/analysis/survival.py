@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from surefoot.analysis.checks import Numbers, share
 from surefoot.analysis.traces import Trace
 from surefoot.errors import UsageError
+from surefoot.statistics.checks import Numbers, share
 
 Counts = NDArray[np.intp]
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
-from surefoot.analysis.arms import Arm
 from surefoot.analysis.scale import Scale
+from surefoot.analysis.settings import Arm
 from surefoot.analysis.survival import Survival, time_to_target
 from surefoot.analysis.traces import Clock, Trace, tells_steps, traces
 from surefoot.errors import UsageError

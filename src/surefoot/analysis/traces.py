@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from surefoot.analysis.arms import Arm
+from surefoot.analysis.settings import Arm
 from surefoot.errors import UsageError, unknown
 from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Record

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
 
-from surefoot.analysis.arms import Arm, group
-from surefoot.analysis.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
 from surefoot.analysis.configurations import Searched, Tried, configurations, finalists, searched
-from surefoot.analysis.intervals import Interval
 from surefoot.analysis.learning_rates import Edge, GoodRates, edge, good_rates, lr_place, margin, sensitivity
-from surefoot.analysis.proportions import Proportion, wilson
 from surefoot.analysis.robustness import Sensitivity
 from surefoot.analysis.scale import Scale, scale_of
+from surefoot.analysis.settings import Arm, group
 from surefoot.analysis.verdict import metric_difference
+from surefoot.statistics.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
+from surefoot.statistics.intervals import Interval
+from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 

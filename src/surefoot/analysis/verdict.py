@@ -20,12 +20,12 @@ from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
 
-from surefoot.analysis.arms import Arm, tuned_from
 from surefoot.analysis.divergence import Scores, counted
-from surefoot.analysis.intervals import ALPHA, Difference, paired_difference
 from surefoot.analysis.pairwise import Comparison, compare_all
-from surefoot.analysis.permutation import fewest_pairs
 from surefoot.analysis.scale import Scale
+from surefoot.analysis.settings import Arm, tuned_from
+from surefoot.statistics.intervals import ALPHA, Difference, paired_difference
+from surefoot.statistics.permutation import fewest_pairs
 
 Basis = Literal["nothing", "one run", "seeds"]
 

@@ -3,7 +3,7 @@
 | file | concept |
 | --- | --- |
 | `shapes.py` | the parameter sets: shapes only |
-| `cases.py` | what is timed: each rule, and clipping + AdamW + averaging; how many bytes that has to move |
+| `cases.py` | What is timed |
 | `arena.py` | the memory that all contenders of a case share |
 | `contenders.py`, `ours.py`, `torch_peers.py`, `other_peers.py`, `line_up.py` | who is timed |
 | `memory.py` | whether a set fits |

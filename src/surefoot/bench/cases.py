@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.comparison.user_code import referred
+from surefoot.arms.user_code import referred
 from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve
 from surefoot.errors import unknown
-from surefoot.lookup import find
+from surefoot.frontends.lookup import find
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 

@@ -30,8 +30,8 @@ from surefoot.bench.other_peers import limit_jax
 from surefoot.bench.result import Result, Row, SetResult, Timed, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
 from surefoot.bench.turns import take_turns, turn_of
-from surefoot.comparison.environment import environment
 from surefoot.errors import SurefootError, UsageError, unknown
+from surefoot.training.environment import environment
 
 Observer = Callable[[str], None]
 

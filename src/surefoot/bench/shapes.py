@@ -32,7 +32,7 @@ class ParameterSet:
 
 
 def _cnn() -> Iterator[Shape]:
-    from surefoot.tasks.article import make_model  # imports torch
+    from surefoot.tasks.models.article import make_model  # imports torch
 
     for parameter in make_model(0).parameters():
         yield tuple(parameter.shape)

@@ -12,7 +12,7 @@ from surefoot.cli.compare import Json
 from surefoot.errors import UsageError
 
 if TYPE_CHECKING:
-    from surefoot.analysis.seed_models import SeedModel
+    from surefoot.selfcheck.seed_models import SeedModel
 
 
 def check(
@@ -65,8 +65,8 @@ def check(
 
 def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) -> bool:
     """Simulate, print the result, and return whether every promise holds."""
-    from surefoot.analysis.calibration import calibrate
     from surefoot.cli.check_table import print_json, print_result
+    from surefoot.selfcheck.calibration import calibrate
 
     world = _stored(store) if store else None
     start = time.monotonic()
@@ -83,7 +83,7 @@ def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) ->
 def _stored(store: Path) -> SeedModel:
     """The newest run of every study in the store, as a world of scores."""
     from surefoot.analysis import group
-    from surefoot.analysis.seed_models import stored
+    from surefoot.selfcheck.seed_models import stored
     from surefoot.store import Store
 
     with Store(store, readonly=True) as results:

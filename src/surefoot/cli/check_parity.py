@@ -13,8 +13,8 @@ from rich.table import Table
 
 from surefoot.cli.parity_table import Grid, findings, long, notes, short, to_markdown
 from surefoot.files import check_writable
-from surefoot.parity import Result, run
-from surefoot.parity.result import BOUND
+from surefoot.selfcheck.parity import Result, run
+from surefoot.selfcheck.parity.result import BOUND
 
 
 def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bool:

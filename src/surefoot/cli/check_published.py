@@ -13,20 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from surefoot.analysis.plain import plain
-from surefoot.analysis.published import (
-    FMNIST_2C2D,
-    INITIAL_LOSS,
-    LEVEL,
-    QUADRATIC_DEEP,
-    SEEDS,
-    Agreement,
-    Reference,
-    agreements,
-)
-from surefoot.comparison.events import Diverged, Event, Failed, Finished
-from surefoot.comparison.reproduction import initial_loss, published_task, reproduction, run_apart
-from surefoot.comparison.trial import Trial
+from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Reference
+from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
+from surefoot.selfcheck.published import LEVEL, Agreement, agreements
+from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction, run_apart
+from surefoot.training.events import Diverged, Event, Failed, Finished
 from surefoot.words.numbers import minus
 
 AGREES = {True: "agrees", False: "DIFFERS"}

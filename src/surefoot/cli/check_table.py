@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.analysis.calibration import Calibration, FalseVerdicts, Power
-from surefoot.analysis.intervals import Interval
-from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.plain import plain
-from surefoot.analysis.proportions import Proportion
-from surefoot.analysis.winners_curse import RATES, Practice
+from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, Power
+from surefoot.selfcheck.winners_curse import RATES, Practice
+from surefoot.statistics.intervals import Interval
+from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.statistics.proportions import Proportion
 from surefoot.words.numbers import minus
 
 HOLDS = {True: "holds", False: "fails"}

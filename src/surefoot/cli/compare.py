@@ -63,10 +63,10 @@ def compare(
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
     from surefoot.cli.run import run
-    from surefoot.comparison.executor import Engine
-    from surefoot.comparison.limits import Limits, parse_bytes
-    from surefoot.comparison.planning import Options, ask
+    from surefoot.comparison.request import Options, ask
     from surefoot.files import check_writable
+    from surefoot.workers.engine import Engine
+    from surefoot.workers.limits import Limits, parse_bytes
 
     options = Options(
         optimizers=tuple(optimizer or ()),

@@ -19,7 +19,9 @@ from rich.padding import Padding
 from rich.table import Table
 
 from surefoot.analysis import plain
-from surefoot.analysis.forecast import (
+from surefoot.analysis.scale import Scale
+from surefoot.comparison.driver import Plan
+from surefoot.comparison.forecast import (
     ASSUMED_SIZE,
     Detectable,
     Spread,
@@ -28,12 +30,10 @@ from surefoot.analysis.forecast import (
     step_times,
     training_seconds,
 )
-from surefoot.analysis.pairwise import FEWEST_PAIRS
-from surefoot.analysis.scale import Scale
-from surefoot.comparison.outlook import Outlook, outlook
-from surefoot.comparison.plan import Plan
-from surefoot.comparison.search import FINALISTS, TUNING_SEEDS
-from surefoot.comparison.space import Space
+from surefoot.comparison.remaining import Outlook, outlook
+from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
+from surefoot.search.space import Space
+from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store import Record, Store
 from surefoot.store.records import Metric
 from surefoot.words import Written

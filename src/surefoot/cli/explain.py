@@ -44,7 +44,7 @@ def explain(
 
 
 def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool) -> None:
-    from surefoot.comparison.arm import parse_rule
+    from surefoot.arms.arm import parse_rule
     from surefoot.errors import UsageError
     from surefoot.explain.page import write_page
 
@@ -95,7 +95,7 @@ def _rule(
 
 
 def _explanation(text: str, framework: str) -> Explanation:
-    from surefoot.comparison.arm import parse_rule
+    from surefoot.arms.arm import parse_rule
     from surefoot.conventions import shown
     from surefoot.explain.explanation import Explanation
     from surefoot.rules import is_built_in

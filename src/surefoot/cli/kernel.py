@@ -20,7 +20,7 @@ def kernel(
 
     Example: surefoot kernel "adabound(final_lr=0.5)" --target latex
     """
-    from surefoot.comparison.arm import parse_rule
+    from surefoot.arms.arm import parse_rule
     from surefoot.compiler.emit.targets import emit
     from surefoot.conventions import resolve
 

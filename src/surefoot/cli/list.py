@@ -38,9 +38,9 @@ def _text(what: Any) -> str:
 
 
 def _contents(own: Sequence[str]) -> dict[str, dict[str, Any]]:
-    from surefoot.comparison.arm import parse_rule
-    from surefoot.comparison.studies import STUDIES
+    from surefoot.arms.arm import parse_rule
     from surefoot.datasets import NAMES
+    from surefoot.design.studies import STUDIES
     from surefoot.rules import RULES
 
     rules = {**RULES, **{text: parse_rule(text)[0] for text in own}}

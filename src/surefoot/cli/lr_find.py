@@ -13,8 +13,8 @@ from surefoot.cli.compare import RESULTS, Json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from surefoot.analysis.range_window import Finding
-    from surefoot.comparison.arm import Arm
+    from surefoot.arms.arm import Arm
+    from surefoot.lr_find.window import Finding
 
 WIDTH = 80
 
@@ -39,7 +39,7 @@ def lr_find(
 
     Example: surefoot lr-find article -o adam -o "sgd(momentum=0.9)"
     """
-    from surefoot.comparison.planning import Options, ask
+    from surefoot.comparison.request import Options, ask
     from surefoot.files import check_writable
 
     options = Options(
@@ -52,8 +52,8 @@ def lr_find(
     )
     request = ask(study, options)
     check_writable(report)
-    from surefoot.comparison.range_test import learning_rates, range_test
-    from surefoot.tasks.process import tune_worker
+    from surefoot.lr_find.sweep import learning_rates, range_test
+    from surefoot.training.process import tune_worker
 
     rates = learning_rates(steps)
     tune_worker()
@@ -74,10 +74,10 @@ def _conclude(
     *,
     as_json: bool,
 ) -> None:
-    from surefoot.analysis.range_window import finding
-    from surefoot.comparison.space import WIDTH as DECADES
-    from surefoot.report.range_page import write_range_page
-    from surefoot.words.learning_rates import what_it_is
+    from surefoot.lr_find.page import write_range_page
+    from surefoot.lr_find.window import finding
+    from surefoot.lr_find.words import what_it_is
+    from surefoot.search.space import WIDTH as DECADES
 
     found = [finding(arm.label, rates, losses[arm.label], DECADES, _own(arm)) for arm in arms]
     count = len(next(iter(losses.values())))
@@ -98,8 +98,8 @@ def _own(arm: Arm) -> tuple[float, float] | None:
 
 
 def _print(found: Sequence[Finding], about: str, report: Path) -> None:
-    from surefoot.cli.range_plot import LEGEND, plot
-    from surefoot.words.learning_rates import DRAWN, IS_NOT, TO_USE, result
+    from surefoot.lr_find.plot import LEGEND, plot
+    from surefoot.lr_find.words import DRAWN, IS_NOT, TO_USE, result
 
     for one in found:
         typer.echo(f"{one.label}: training loss by learning rate\n{plot(one)}\n")
@@ -114,8 +114,8 @@ def _print_json(study: str, found: Sequence[Finding], report: Path) -> None:
     import json
 
     from surefoot.analysis import plain
-    from surefoot.analysis.range_window import SMOOTHING
-    from surefoot.words.learning_rates import IS_NOT, result
+    from surefoot.lr_find.window import SMOOTHING
+    from surefoot.lr_find.words import IS_NOT, result
 
     optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in found]
     content = {"study": study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}

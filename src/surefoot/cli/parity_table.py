@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.parity import FRONT_ENDS, Finding, Result, Row
-from surefoot.parity.limits import LIMITS
-from surefoot.parity.result import BOUND
+from surefoot.selfcheck.parity import FRONT_ENDS, Finding, Result, Row
+from surefoot.selfcheck.parity.limits import LIMITS
+from surefoot.selfcheck.parity.result import BOUND
 
 HEADS = {
     "torch": ("torch", "its"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from surefoot.comparison.plan import Plan
-from surefoot.comparison.planning import Request
+from surefoot.comparison.driver import Plan
+from surefoot.comparison.request import Request
 from surefoot.progress import progress
 from surefoot.store import Design, Record, Store
 

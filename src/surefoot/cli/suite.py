@@ -14,8 +14,8 @@ from surefoot.cli.dry_run import tell
 from surefoot.cli.result import console_for_people
 from surefoot.cli.run import run
 from surefoot.cli.tables import print_table
-from surefoot.comparison.planning import Options, ask
-from surefoot.comparison.studies import STUDIES
+from surefoot.comparison.request import Options, ask
+from surefoot.design.studies import STUDIES
 from surefoot.report import write_report
 from surefoot.report.suite_page import write_suite_page
 from surefoot.words import verdict_text

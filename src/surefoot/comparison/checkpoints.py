@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from surefoot.comparison.events import EpochDone
 from surefoot.errors import StoreError, UsageError
 from surefoot.store import Store
+from surefoot.training.events import EpochDone
 
 
 class Checkpoints:

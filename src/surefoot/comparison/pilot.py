@@ -11,14 +11,15 @@ from dataclasses import astuple, replace
 from math import inf
 from statistics import fmean
 
-from surefoot.comparison.arm import Arm
-from surefoot.comparison.events import Failed, Started, Timed
-from surefoot.comparison.executor import Engine, open_executor
-from surefoot.comparison.trial import Trial
+from surefoot.arms.arm import Arm
+from surefoot.design.trial import Trial
 from surefoot.errors import TrialError, UsageError
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
+from surefoot.training.events import Failed, Started, Timed
+from surefoot.workers.engine import Engine
+from surefoot.workers.executors import open_executor
 
 STORING = 0.01
 """Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""

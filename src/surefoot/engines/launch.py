@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.compiler.plan import scales
-from surefoot.engines.choice import Kernel
+from surefoot.engines.kernel_choice import Kernel
 from surefoot.engines.layout import Runs, find_runs
 from surefoot.engines.rounding import key, key_before_steps
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surefoot.engines.fit import KINDS
+from surefoot.engines.fits import KINDS
 from surefoot.engines.jobs import kernel_address
 from surefoot.engines.launch import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense

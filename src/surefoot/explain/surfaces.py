@@ -14,7 +14,7 @@ from typing import Any
 from surefoot.compiler.graph import Graph
 from surefoot.explain.gradient import Point, differentiate, exp, log, to_javascript, to_python
 from surefoot.mathops import maximum
-from surefoot.tasks.surfaces import beale, rosenbrock
+from surefoot.tasks.models.surfaces import beale, rosenbrock
 
 Window = tuple[float, float, float, float]
 

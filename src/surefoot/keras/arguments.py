@@ -16,7 +16,7 @@ from typing import Any, TypedDict, TypeVar, cast
 import keras
 
 from surefoot.errors import UsageError
-from surefoot.lookup import names, values
+from surefoot.frontends.lookup import names, values
 from surefoot.rule import Rule
 
 Init = TypeVar("Init", bound=Callable[..., None])

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from surefoot.count import Count
+from surefoot.frontends.count import Count
+from surefoot.frontends.lookup import names
+from surefoot.frontends.number import plain
 from surefoot.keras.arguments import Options
 from surefoot.keras.precision import followed, is_half, kept_dtype, widened
 from surefoot.keras.rows import rests, sparse, summed, written
-from surefoot.lookup import names
-from surefoot.number import plain
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.update import Update, update
 

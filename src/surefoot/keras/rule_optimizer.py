@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.errors import UsageError
+from surefoot.frontends.lookup import find, reference
 from surefoot.keras.arguments import Rate, declared, understand
 from surefoot.keras.base import KerasOptimizer
 from surefoot.keras.spelling import register
-from surefoot.lookup import find, reference
 from surefoot.rule import Rule
 
 

@@ -16,7 +16,7 @@ import optax
 
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError, unknown
-from surefoot.lookup import check_convention
+from surefoot.frontends.lookup import check_convention
 from surefoot.optax.hyper import decide
 from surefoot.optax.leaves import moves
 from surefoot.optax.spelling import BUILT_IN, KEPT, around, beyond, document, names, signature

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from surefoot.errors import UsageError
+from surefoot.frontends.lookup import values
+from surefoot.frontends.number import Number
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.lookup import values
-from surefoot.number import Number
 from surefoot.optax.leaves import fitted, own
 from surefoot.rule import Rule
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from surefoot.errors import UsageError
-from surefoot.number import plain
+from surefoot.frontends.number import plain
 
 
 class Vector:

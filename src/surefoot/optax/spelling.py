@@ -16,8 +16,8 @@ from typing import Any
 import optax
 
 from surefoot.conventions import convention
+from surefoot.frontends.lookup import names as spelled
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.lookup import names as spelled
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import is_built_in
 

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from surefoot.count import Count
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.number import plain
+from surefoot.frontends.count import Count
+from surefoot.frontends.number import plain
 from surefoot.optax import rounding
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import (

@@ -7,9 +7,9 @@ import math
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from surefoot.comparison import events
-from surefoot.comparison.trial import Trial
+from surefoot.design.trial import Trial
 from surefoot.progress.words import name_of, result
+from surefoot.training import events
 from surefoot.words.numbers import LOSS
 
 BESIDE_THE_NAME = 54

@@ -13,8 +13,8 @@ from math import isnan
 from rich.text import Text
 
 from surefoot.analysis.scale import Scale
-from surefoot.comparison import events
-from surefoot.comparison.trial import Trial
+from surefoot.design.trial import Trial
+from surefoot.training import events
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 

@@ -11,10 +11,10 @@ from html import escape
 from importlib import import_module
 from types import TracebackType
 
-from surefoot.comparison import events
-from surefoot.comparison.trial import Trial
+from surefoot.design.trial import Trial
 from surefoot.progress.board import Board
 from surefoot.progress.words import name_of
+from surefoot.training import events
 
 SECONDS = 0.5
 """The least time between two changes of the picture."""

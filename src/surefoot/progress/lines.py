@@ -6,9 +6,9 @@ import math
 import sys
 import time
 
-from surefoot.comparison import events
-from surefoot.comparison.trial import Trial
+from surefoot.design.trial import Trial
 from surefoot.progress.words import figures, name_of, result
+from surefoot.training import events
 from surefoot.words.numbers import LOSS
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 
-from surefoot.comparison.events import Event
-from surefoot.comparison.plan import Observer, Plan
-from surefoot.comparison.trial import Trial
+from surefoot.comparison.driver import Observer, Plan
+from surefoot.design.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
 from surefoot.progress.cell import Cell
 from surefoot.progress.lines import Lines
 from surefoot.progress.tensorboard import event_files
+from surefoot.training.events import Event
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from surefoot.comparison.events import EpochDone, Event, Finished
-from surefoot.comparison.plan import Observer
-from surefoot.comparison.trial import Trial
+from surefoot.comparison.driver import Observer
+from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
+from surefoot.training.events import EpochDone, Event, Finished
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from surefoot.comparison.code import written
-from surefoot.comparison.search import FIRST_TUNING_SEED
-from surefoot.comparison.trial import Trial
+from surefoot.arms.code_hash import written
+from surefoot.design.trial import Trial
+from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.store import Outcome
 from surefoot.words import Written
 from surefoot.words.numbers import LOSS

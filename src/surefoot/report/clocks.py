@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from surefoot.report.figure import Switch, View
-from surefoot.report.quantity import Growth
+from surefoot.report.metric_axes import Growth
 from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
 from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch

@@ -12,12 +12,12 @@ from statistics import fmean
 from typing import Any
 
 from surefoot.analysis import Arm
-from surefoot.analysis.intervals import t_interval
 from surefoot.report.clocks import times
 from surefoot.report.figure import Rows
-from surefoot.report.quantity import Quantity
+from surefoot.report.metric_axes import Quantity
 from surefoot.report.reference import Reference
-from surefoot.report.thin import LINE, thinned
+from surefoot.report.thinning import LINE, thinned
+from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Metric, Record
 

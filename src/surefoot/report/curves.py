@@ -18,11 +18,11 @@ from surefoot.analysis import Arm
 from surefoot.report.clocks import EPOCHS, Clock, clock_switch, clocks
 from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, heights, interval_is_drawn, measures, quantities, rows_of
 from surefoot.report.figure import Figure, Panel, Rows, Switch, View, chart_of, colour, lines, shape
-from surefoot.report.quantity import Growth, Quantity
+from surefoot.report.metric_axes import Growth, Quantity
 from surefoot.report.reference import Reference
 from surefoot.report.scales import Axes, Axis
 from surefoot.report.theme import CROSS, TEXT, Style
-from surefoot.report.thin import left_out
+from surefoot.report.thinning import left_out
 
 TIMES: tuple[Growth, ...] = ("linear", "log")
 NAMES = {"train": "Training", "validation": "Validation"}

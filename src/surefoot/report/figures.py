@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.analysis import Arm, Summary
-from surefoot.analysis.arms import tuned_from
+from surefoot.analysis.settings import tuned_from
 from surefoot.report.clocks import EPOCHS, clocks
 from surefoot.report.curves import curves
 from surefoot.report.figure import Figure
 from surefoot.report.profile import over_seeds
-from surefoot.report.rates import step_sizes
 from surefoot.report.reference import Reference
 from surefoot.report.scatter import generalization
+from surefoot.report.step_sizes import step_sizes
 from surefoot.report.survival import ends_of, survival
 from surefoot.report.theme import Style, styles
 from surefoot.report.tuning import best_of, sensitivity

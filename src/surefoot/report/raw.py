@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from surefoot.analysis import Summary, plain
-from surefoot.analysis.arms import measured
+from surefoot.analysis.settings import measured
 from surefoot.report.export import CURVE, FINAL, IDENTITY
 from surefoot.store.records import Rates, Record
 from surefoot.words import as_json

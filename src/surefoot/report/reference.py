@@ -12,9 +12,9 @@ from math import isfinite
 from typing import Literal, get_args
 
 from surefoot.analysis import Arm
-from surefoot.analysis.intervals import t_interval
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
 from surefoot.errors import unknown
+from surefoot.statistics.intervals import t_interval
 from surefoot.store.records import Metric
 from surefoot.words import Table, Written
 from surefoot.words.cells import AnyCell, of, plain_table

@@ -9,9 +9,9 @@ import altair as alt
 
 from surefoot.analysis import Arm
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, shape
-from surefoot.report.quantity import Quantity, error_of
+from surefoot.report.metric_axes import Quantity, error_of
 from surefoot.report.theme import Style
-from surefoot.report.thin import MARKS, left_out, thinned
+from surefoot.report.thinning import MARKS, left_out, thinned
 from surefoot.store.records import Metric, Record
 
 CAPTION = (

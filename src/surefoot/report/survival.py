@@ -19,7 +19,7 @@ from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, Clock, clock_switch, 
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, steps
 from surefoot.report.scales import linear_axis
 from surefoot.report.theme import Style
-from surefoot.report.thin import LINE, thinned
+from surefoot.report.thinning import LINE, thinned
 from surefoot.store.records import Metric
 from surefoot.words import Written
 

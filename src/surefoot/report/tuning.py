@@ -14,10 +14,10 @@ import altair as alt
 from surefoot.analysis import TuningRow
 from surefoot.analysis.tuning import Tried
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
-from surefoot.report.quantity import Quantity
+from surefoot.report.metric_axes import Quantity
 from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
-from surefoot.report.thin import LINE, MARKS, left_out, thinned
+from surefoot.report.thinning import LINE, MARKS, left_out, thinned
 from surefoot.store.records import Metric
 from surefoot.words import Written
 

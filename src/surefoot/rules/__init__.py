@@ -1,4 +1,14 @@
-"""The rules: one file per family, each rule the paper's maths as one function."""
+"""The rules: one file per family, each rule the paper's maths as one function.
+
+| file | concept |
+| --- | --- |
+| `adabound.py` | AdaBound and AMSBound: a rate per weight that starts as Adam's and ends as SGD's |
+| `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
+| `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
+| `adam.py` | Adam and its relatives |
+| `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
+| `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
+"""
 
 from surefoot.errors import unknown
 from surefoot.rule import Rule

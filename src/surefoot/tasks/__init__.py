@@ -7,15 +7,9 @@
 | `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
 | `builtin.py` | a task of ours, described without loading torch |
 | `own_data.py` | a task of ours that brings its own data |
-| `images.py`, `pixels.py` | the data of tasks on images, as bytes and as numbers |
-| `layers.py`, `metrics.py` | layers with weights from a generator; accuracy |
-| `article.py`, `norm_pool.py`, `pooling.py` | the tutorial's CNN, and its fast ways on a CPU |
-| `fmnist_2c2d.py` | DeepOBS's CNN, with published runs |
-| `quadratic.py`, `quadratic_deep.py` | DeepOBS's stochastic quadratic: its data, its loss |
-| `logreg_digits.py`, `mlp_mnist.py`, `vae_mnist.py` | small models of dense layers |
-| `characters.py`, `char_lm.py` | a text cut into rows, a transformer that tells its next character |
-| `surfaces.py`, `surface_point.py` | functions of two variables, the point that walks on them |
-| `process.py` | what a worker process sets before it trains |
+| `images.py` | the data of tasks on images |
+| `seeds.py` | random numbers that come from a seed and leave no trace |
+| `trial_run.py` | a task tried on a batch of each part, and its fingerprint |
 """
 
 from __future__ import annotations
@@ -26,11 +20,11 @@ from typing import Any, Protocol
 
 from surefoot.errors import UsageError, unknown
 from surefoot.store.records import LOSS
-from surefoot.tasks.characters import character_task
 from surefoot.tasks.images import image_task
+from surefoot.tasks.models.characters import character_task
+from surefoot.tasks.models.quadratic import quadratic_task
+from surefoot.tasks.models.surfaces import SURFACES, surface_task
 from surefoot.tasks.own_data import own_data
-from surefoot.tasks.quadratic import quadratic_task
-from surefoot.tasks.surfaces import SURFACES, surface_task
 from surefoot.tasks.task import Split, Splits, Task
 
 __all__ = ["TASKS", "Split", "Splits", "Task", "checked_task", "make_task"]
@@ -45,11 +39,11 @@ class Make(Protocol):
 
 
 TASKS: dict[str, Make] = {
-    "article": partial(image_task, "article", "surefoot.tasks.article"),
-    "fmnist-2c2d": partial(image_task, "fmnist-2c2d", "surefoot.tasks.fmnist_2c2d"),
-    "logreg-digits": partial(image_task, "logreg-digits", "surefoot.tasks.logreg_digits"),
-    "mlp-mnist": partial(image_task, "mlp-mnist", "surefoot.tasks.mlp_mnist"),
-    "vae-mnist": partial(image_task, "vae-mnist", "surefoot.tasks.vae_mnist", metric=LOSS),
+    "article": partial(image_task, "article", "surefoot.tasks.models.article"),
+    "fmnist-2c2d": partial(image_task, "fmnist-2c2d", "surefoot.tasks.models.fmnist_2c2d"),
+    "logreg-digits": partial(image_task, "logreg-digits", "surefoot.tasks.models.logreg_digits"),
+    "mlp-mnist": partial(image_task, "mlp-mnist", "surefoot.tasks.models.mlp_mnist"),
+    "vae-mnist": partial(image_task, "vae-mnist", "surefoot.tasks.models.vae_mnist", metric=LOSS),
     "char-lm": partial(own_data, character_task),
     "quadratic-deep": partial(own_data, quadratic_task),
     **{name: partial(own_data, partial(surface_task, name)) for name in SURFACES},

@@ -22,7 +22,7 @@ from surefoot.errors import SurefootWarning, UsageError, unknown
 from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
-from surefoot.tasks.metrics import accuracy
+from surefoot.tasks.models.metrics import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Splits
 from surefoot.tasks.trial_run import examine, is_random

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo
 
-from surefoot.engines import choice, dispatch, eager
+from surefoot.engines import eager
+from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import kernel_choice as choice
 from surefoot.engines.rounding import key
 from surefoot.errors import UsageError
-from surefoot.lookup import find, values
+from surefoot.frontends.lookup import find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients
 from surefoot.torch.groups import Group, Settings

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from surefoot.engines import choice
+from surefoot.engines import kernel_choice as choice
 
 Group = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 import torch
 
-from surefoot.engines.dispatch import ENGINES
+from surefoot.engines.engine_choice import ENGINES
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
 

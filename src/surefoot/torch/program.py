@@ -21,9 +21,11 @@ import torch
 from torch import Tensor
 
 from surefoot.compiler.plan import RANDOM
-from surefoot.engines import choice, cpu, dispatch
+from surefoot.engines import cpu
+from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import kernel_choice as choice
 from surefoot.engines.fallback import eager_instead
-from surefoot.engines.fit import Fitted, fit
+from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain

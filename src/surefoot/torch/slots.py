@@ -16,7 +16,7 @@ from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept
-from surefoot.lookup import find, reference
+from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import keep, kept, restored

@@ -1,12 +1,15 @@
 """The room that writes every sentence and table about a result; `analysis` hands it labels and numbers.
 
-numbers         how numbers are written        scale           how the values of a metric are
-verdict         what the seeds allow to say    warnings        reasons to doubt a ranking
-tuning          how optimizers were tuned      notes           how to read the numbers
-cells           cells, columns and tables      results         the columns of the result table
-pairs           every optimizer with each      tuning_tables   tuning in print, and the ledger
-arrivals        when targets were reached      suite           several studies at once
-learning_rates  what a range test shows        as_json         all of a study for programs
+| file | concept |
+| --- | --- |
+| `numbers.py`, `scale.py` | how numbers and the values of a metric are written |
+| `cells.py` | cells, columns and tables |
+| `verdict.py`, `warnings.py` | what the seeds allow to say, and reasons to doubt a ranking |
+| `notes.py` | how to read the numbers |
+| `results.py`, `pairs.py`, `arrivals.py` | the result table, every optimizer with each, and when targets were reached |
+| `tuning.py`, `tuning_tables.py` | how optimizers were tuned, in sentences and as tables |
+| `suite.py` | several studies at once |
+| `as_json.py` | all of a study for programs |
 """
 
 from surefoot.words.as_json import as_json

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any, Generic, Literal, TypeVar
 
 from surefoot.analysis import Summary
-from surefoot.analysis.intervals import Interval
+from surefoot.statistics.intervals import Interval
 from surefoot.words.numbers import MISSING, PLAIN, Unit
 
 WIDTH = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surefoot.analysis import Summary
-from surefoot.analysis.pairwise import FEWEST_PAIRS
+from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.words.numbers import join
 from surefoot.words.tuning import how_tuned
 

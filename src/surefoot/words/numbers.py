@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 
-from surefoot.analysis.intervals import ALPHA
+from surefoot.statistics.intervals import ALPHA
 
 MISSING = "–"
 

@@ -7,9 +7,9 @@ from math import isfinite
 from typing import Any
 
 from surefoot.analysis import SuiteSummary, plain
-from surefoot.analysis.interquartile import FEWEST_TASKS
 from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
-from surefoot.analysis.suites import R_MAX, Profile
+from surefoot.statistics.interquartile import FEWEST_TASKS
+from surefoot.statistics.profiles import R_MAX, Profile
 from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
 from surefoot.words.numbers import PLAIN, WHOLE_PERCENT, Unit, join, minus, seeds
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from surefoot.analysis import Pair, Scale, Summary, Verdict
-from surefoot.analysis.pairwise import FEWEST_PAIRS
 from surefoot.analysis.verdict import Ends
+from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.words.numbers import join, p_value, seeds
 from surefoot.words.scale import Written
 

@@ -1,0 +1,245 @@
+"""An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
+
+The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
+other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
+stand before it: `mine=sgd(lr=0.1)`. Options are taken in our spelling or in the convention's, and what is not given
+takes the convention's default.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+from surefoot.arms import other_optimizers as foreign
+from surefoot.arms.code_hash import code_of, digest, written
+from surefoot.arms.user_code import imported, referred, without_references
+from surefoot.conventions import resolve
+from surefoot.errors import UsageError
+from surefoot.frontends.lookup import find, home
+from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rules import RULES, is_built_in, rule_of
+from surefoot.search.space import Space, space
+from surefoot.store.ranges import Dimension
+
+_EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
+
+    `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
+    What is not built in is in `make`, a rule or a class, with its full name for a rule, and in `code` what tells its
+    code from another. A class has no convention.
+    """
+
+    label: str
+    rule: str
+    convention: str
+    hyper: Mapping[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Dimension] = field(default_factory=dict)
+    make: Rule | foreign.Make | None = None
+    code: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The rule; of an optimizer that is not built in with its code, as in `torch.optim.nadam.NAdam@2.9.1`."""
+        return f"{self.rule}@{self.code}" if self.code else self.rule
+
+    def with_options(self, options: Mapping[str, Any]) -> Arm:
+        """Return the same optimizer with some options more."""
+        given = {**self.given, **options}
+        ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
+        hyper = _hyper(self._made_by, self.convention, given, ranges)
+        return replace(self, hyper=hyper, given=given, ranges=ranges)
+
+    def space(self, trials: int) -> Space:
+        """Return what is searched for it in so many trials."""
+        made_by = self._made_by
+        if isinstance(made_by, Rule):
+            return space(made_by, trials, self.convention, fixed=self.given, given=self.ranges)
+        return foreign.space(made_by, trials, self.given, self.ranges)
+
+    def build(self, parameters: Any) -> Any:
+        """Make the optimizer, a `torch.optim.Optimizer`.
+
+        Raises:
+            TrialError: a class that is not ours refuses its options.
+        """
+        rule = self._made_by
+        if not isinstance(rule, Rule):
+            return foreign.build(rule, parameters, self.label, self.given, self.ranges)
+        from surefoot.torch import RuleOptimizer
+
+        return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
+
+    @property
+    def _made_by(self) -> Rule | foreign.Make:
+        return RULES[self.rule] if self.make is None else self.make
+
+
+def make_arm(
+    optimizer: Any,
+    convention: str,
+    given: Mapping[str, Any],
+    *,
+    ranges: Mapping[str, Dimension] | None = None,
+    name: str = "",
+) -> Arm:
+    """Return the arm of a rule, built in or the user's own, or of any class that makes a torch optimizer.
+
+    Args:
+        optimizer: `adam`, a `Rule`, or a class such as `torch.optim.NAdam`.
+        convention: of a rule.
+        given: options with values.
+        ranges: options that are searched instead of ours; the rest of the space stays as it is.
+        name: the user's name for it.
+
+    Raises:
+        UsageError: no such rule or option, a bad value, or something that is no optimizer.
+    """
+    ranges = ranges or {}
+    if isinstance(optimizer, str | Rule):
+        made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
+        hyper = _hyper(made, convention, given, ranges)
+        label = name or _label(made.title, given)
+        if is_built_in(made):
+            return Arm(label, made.name, convention, hyper, given, ranges)
+        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, digest(made))
+    kind = foreign.check(optimizer)
+    hyper, label = _hyper(kind, "", given, ranges), name or _label(kind.__qualname__, given)
+    return Arm(label, foreign.name_of(kind), "", hyper, given, ranges, kind, code_of(kind))
+
+
+def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
+    """Return the arms that the texts describe; one text may hold several, separated by commas.
+
+    Raises:
+        UsageError: text that is no such call, an unknown optimizer or option, a bad value, an arm given twice.
+    """
+    arms = [arm for text in texts for arm in _parse(text, convention)]
+    return without_twins(arms)
+
+
+def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
+    """Return a rule and the options that go with it, from text such as `adam(beta1=0.5)` or `my.py:calm`.
+
+    Raises:
+        UsageError: text that is no such call, or what is no rule.
+    """
+    body, references = without_references(text)
+    calls = _calls(body, text)
+    if len(calls) != 1:
+        raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
+    function, given = _read(calls[0], text)
+    name = ast.unparse(function)
+    return find(referred(references[name]) if name in references else name.lower()), given
+
+
+def _parse(text: str, convention: str) -> list[Arm]:
+    name, rest = _split_name(text)
+    body, references = without_references(rest)
+    if "," in name:
+        raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
+    calls = _calls(body, text)
+    if name and len(calls) > 1:
+        raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
+    read = [_read(call, text) for call in calls]
+    return [make_arm(_named(what, references), convention, given, name=name) for what, given in read]
+
+
+def _calls(body: str, text: str) -> list[ast.expr]:
+    """Return the parts of the text that stand between its commas."""
+    try:
+        tree = ast.parse(body.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
+    return tree.elts if isinstance(tree, ast.Tuple) else [tree]
+
+
+def _read(call: ast.expr, text: str) -> tuple[ast.Name | ast.Attribute, dict[str, Any]]:
+    """Return what is called, and with which options."""
+    function = call.func if isinstance(call, ast.Call) else call
+    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
+        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
+    return function, _options(call, text) if isinstance(call, ast.Call) else {}
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """Split `mine=sgd(lr=0.1)` at the equals sign before the parenthesis; there may be none."""
+    head, equals, tail = text.partition("=")
+    return (head.strip(), tail) if equals and "(" not in head else ("", text)
+
+
+def _named(function: ast.Name | ast.Attribute, references: Mapping[str, str]) -> Any:
+    """Return what is called: the user's own, a class of a library, or the name of a built-in rule."""
+    text = ast.unparse(function)
+    if text in references:
+        return referred(references[text])
+    return imported(text) if "." in text else text
+
+
+def _hyper(
+    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]
+) -> dict[str, Any]:
+    """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    if not isinstance(optimizer, Rule):
+        return foreign.hyper(optimizer, given, ranges)
+    resolved = resolve(optimizer, convention, given)
+    hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
+    return {option: value for option, value in resolved.items() if option not in hidden}
+
+
+def _options(call: ast.Call, text: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in options:
+            raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
+        try:
+            options[keyword.arg] = ast.literal_eval(keyword.value)
+        except (ValueError, TypeError):
+            raise UsageError(
+                f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
+                "give a number, True or False."
+            ) from None
+    return options
+
+
+def _label(title: str, given: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name}={written(value)}" for name, value in given.items())
+    return f"{title}({options})" if options else title
+
+
+def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
+
+    Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
+    ranges share the trials of their untuned settings.
+    """
+    arms = _told_apart(arms)
+    for arm, other in combinations(arms, 2):
+        if arm.label == other.label:
+            raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
+        if (arm.identity, arm.hyper, arm.ranges) == (other.identity, other.hyper, other.ranges):
+            raise UsageError(
+                f"one optimizer is given twice, as {arm.label!r} and as {other.label!r}, with the same options; leave "
+                "one out or change its options."
+            )
+    return tuple(arms)
+
+
+def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.rule)
+    several = {label for label, found in origins.items() if len(found) > 1}
+    return [
+        replace(arm, label=f"{arm.label} ({arm.convention or arm.rule})") if arm.label in several else arm
+        for arm in arms
+    ]

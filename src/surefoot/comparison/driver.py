@@ -1,0 +1,243 @@
+"""A planned study: run those of its trials that the store does not have finished yet, hand back the records.
+
+The driver is the only writer to the store, and an epoch is written with its checkpoint in one transaction. So the same
+command again goes on where it was, whatever ended it, and a finished trial is never trained twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from surefoot.arms.arm import Arm
+from surefoot.comparison.checkpoints import Checkpoints
+from surefoot.comparison.try_out import TriedOut
+from surefoot.design.budget import once
+from surefoot.design.rounds import TunedArms
+from surefoot.design.trial import Trial
+from surefoot.errors import unknown
+from surefoot.store import Design, Record, Store
+from surefoot.store.design import Planned, Timing
+from surefoot.store.protocol import Protocol
+from surefoot.store.records import ENDED
+from surefoot.tasks import Task
+from surefoot.training.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
+from surefoot.workers.engine import Engine, Executor
+from surefoot.workers.executors import open_executor
+
+Observer = Callable[[Trial, Event], None]
+"""Called with each event and its trial, after the event was stored."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned study: its trials in the order in which they start, the task that they train, and its tuning.
+
+    `trials` are those of the optimizers as they were given; what `tuning` adds follows from results, round by round,
+    and is stored before it is run. `design` is what was decided, to be stored before the first trial. With a budget in
+    seconds all optimizers go from seed to seed together for as long as there is time.
+    """
+
+    design: Design
+    trials: tuple[Trial, ...]
+    task: Task
+    workers: int
+    tuning: TunedArms | None = None
+    engine: Engine = field(default_factory=Engine)
+
+    @property
+    def name(self) -> str:
+        """The name of the study."""
+        return self.design.study
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds of its budget, if it has one of time."""
+        return self.design.budget.seconds
+
+    @property
+    def timings(self) -> Mapping[str, Timing]:
+        """What the optimizers took in the pilot of such a budget, by label."""
+        return self.design.timings
+
+    @property
+    def protocol(self) -> Protocol:
+        """How every trial is trained."""
+        return self.trials[0].protocol
+
+    def freeze(self, store: Store) -> Plan:
+        """Store the run with the trials that are known from the start; return the plan as it was first stored.
+
+        What follows from a trial that failed is forgotten, as that is tried again.
+        """
+        kept = store.freeze(self.design)
+        tuning = replace(self.tuning, frozen=kept.searches) if self.tuning else None
+        frozen = replace(self, design=kept, tuning=tuning)
+        planned = store.planned(kept.hash)
+        if not planned or any(one.part.round < 0 for one in planned):  # the latter from a store of an older version
+            store.plan(kept.hash, [trial.planned for trial in frozen.beginning()], after=-2)
+            return frozen
+        statuses = store.statuses([one.key for one in planned])
+        failed = [one.part.round for one in planned if one.part.tuned_from and statuses.get(one.key) == "failed"]
+        if failed:
+            store.plan(kept.hash, [], after=min(failed))
+        return frozen
+
+    def beginning(self) -> list[Trial]:
+        """Return the trials that are known before any result."""
+        return [*self.trials, *(self.tuning.first() if self.tuning else [])]
+
+    def run(self, store: Store, observe: Observer) -> list[Record]:
+        """Run what is not finished yet, writing to the store as it happens; returns this study's records.
+
+        Args:
+            store: open for writing.
+            observe: called with each event after it was stored.
+        """
+        if not store.planned(self.design.hash):
+            return self.freeze(store).run(store, observe)
+        clock = Clock(store, self.design, self.seconds)
+        tried: set[str] = set()
+        with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
+            executor: Executor | None = None
+            cold = once(self.timings)
+            while todo := self._next(store, tried, clock):
+                tried |= {trial.key for trial in todo}
+                if executor is None:
+                    opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
+                    executor = TriedOut(workers.enter_context(opening))
+                begun = time.monotonic()
+                self._run(todo, store, observe, clock, executor)
+                if self.timings:
+                    clock.pace = (time.monotonic() - begun) / (self._wall(todo) + cold)
+                    cold = 0.0
+        return self.records(store)
+
+    def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
+        """Return what is run next; with a budget, only as much measuring as there is time for."""
+        todo = [trial for trial in self.standing(store, tried)[1] if trial.key not in tried]
+        if clock.deadline is None:
+            return todo
+        tuning = [trial for trial in todo if trial.purpose == "tune"]
+        return tuning if tuning and clock.left > 0 else self._in_time(todo, clock.left / clock.pace)
+
+    def _in_time(self, todo: list[Trial], seconds: float) -> list[Trial]:
+        """Return the trials of as many seeds as can be done in so many seconds."""
+        found: list[Trial] = []
+        seeds = sorted({trial.seed for trial in todo})
+        for seed in seeds:
+            more = [*found, *(trial for trial in todo if trial.seed == seed)]
+            if self._wall(more) > seconds:
+                break
+            found = more
+        return found
+
+    def _wall(self, trials: list[Trial]) -> float:
+        """Return the seconds that trials take, side by side."""
+        costs = [self._timing(trial).trial(self.protocol, self.protocol.epochs) for trial in trials]
+        return max(sum(costs) / self.workers, max(costs, default=0.0))
+
+    def _timing(self, trial: Trial) -> Timing:
+        return self.timings.get(trial.part.tuned_from or trial.arm.label) or next(iter(self.timings.values()))
+
+    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock, executor: Executor) -> None:
+        by_key = {trial.key: trial for trial in todo}
+        checkpoints = Checkpoints(store, self.engine.checkpoints)
+        with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
+            for event in told:
+                _save(store, event, by_key, checkpoints)
+                if isinstance(event, End):
+                    checkpoints.drop(event.key)
+                    clock.save()
+                observe(by_key[event.key], event)
+        clock.save()
+
+    def standing(self, store: Store, tried: Collection[str] = ()) -> tuple[list[Trial], list[Trial]]:
+        """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
+
+        A round that follows from these results is stored first. A trial that failed is tried again, and nothing
+        follows from it until it is one of the `tried`; one that two optimizers share is run once.
+        """
+        known = self.known(store)
+        while more := self._following(store, known, tried):
+            store.plan(self.design.hash, [trial.planned for trial in more], after=known[-1].part.round)
+            known += more
+        statuses = store.statuses([trial.key for trial in known])
+        todo = {trial.key: trial for trial in known if statuses.get(trial.key) not in ENDED}
+        return known, list(todo.values())
+
+    def unfinished(self, store: Store) -> list[Trial]:
+        """Return the trials that still have to run."""
+        return self.standing(store)[1]
+
+    def known(self, store: Store) -> list[Trial]:
+        """Return the trials that the store has planned for this run, in their order."""
+        return [self._trial(one) for one in store.planned(self.design.hash)]
+
+    def records(self, store: Store) -> list[Record]:
+        """Return the stored records of this study's trials, in its order and under its name and labels."""
+        return store.run(self.design)
+
+    def arm(self, store: Store, label: str) -> Arm:
+        """Return the optimizer of a label, `UsageError` with the close matches if there is none."""
+        arms = {trial.arm.label: trial.arm for trial in self.known(store) if trial.purpose == "measure"}
+        if label not in arms:
+            raise unknown("optimizer of this study", label, arms)
+        return arms[label]
+
+    def _trial(self, planned: Planned) -> Trial:
+        """Return a planned trial with its optimizer made again."""
+        label = planned.part.tuned_from or planned.label
+        given = next(trial for trial in self.trials if trial.arm.label == label)
+        if planned.part.tuned_from and self.tuning:
+            return self.tuning.trial(given.arm, planned.seed, planned.part)
+        return replace(given, seed=planned.seed)
+
+    def _following(self, store: Store, known: list[Trial], tried: Collection[str]) -> list[Trial]:
+        if self.tuning is None:
+            return []
+        records = store.run(self.design, curves=False)
+        ended = {one.key: one for one in records if one.status != "failed" or one.key in tried}
+        return self.tuning.following(known, ended)
+
+
+class Clock:
+    """The time that running a design has taken, over all the times that it was run, and the instant when it is up.
+
+    `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
+    """
+
+    def __init__(self, store: Store, design: Design, seconds: float | None) -> None:
+        self._store, self._design, self._start = store, design, time.monotonic()
+        self._before = design.seconds
+        self.pace = 1.0
+        self.deadline = None if seconds is None else self._start + seconds - self._before
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; without one there is no end."""
+        return inf if self.deadline is None else self.deadline - time.monotonic()
+
+    def save(self) -> None:
+        """Store the time taken so far."""
+        self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
+
+
+def _save(store: Store, event: Event, trials: dict[str, Trial], checkpoints: Checkpoints) -> None:
+    """Write what an event says; progress within an epoch is not kept."""
+    match event:
+        case Started(key, _, environment):
+            store.begin(trials[key].record(environment))
+        case EpochDone():
+            checkpoints.save(event)
+        case Finished(key, outcome):
+            store.finish(key, outcome)
+        case Diverged(key, reason):
+            store.diverge(key, reason)
+        case Failed(key, reason):
+            if store.record(key) is None:
+                store.begin(trials[key].record({}))
+            store.fail(key, reason)

@@ -1,0 +1,65 @@
+"""Every optimizer is tried out before its first trial, so that what cannot work is said before anything is trained.
+
+The worker's side is `try_run.py`. An optimizer that fails stops no other: its trials have failed without being begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from surefoot.arms.arm import Arm
+from surefoot.design.trial import Trial
+from surefoot.store.protocol import Protocol
+from surefoot.tasks import Task
+from surefoot.training.events import Event, Failed
+from surefoot.workers.engine import Engine, Executor, Resume
+from surefoot.workers.executors import open_executor
+
+
+class TriedOut:
+    """An executor that tries each optimizer out before its first trial, and does not begin those of one that fails.
+
+    Args:
+        executor: runs the trials.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._reasons: dict[str, str] = {}
+
+    def run(
+        self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
+    ) -> Generator[Event, None, None]:
+        """See `Executor.run`."""
+        new = {_optimizer(trial): trial for trial in reversed(trials) if _optimizer(trial) not in self._reasons}
+        self._reasons |= tried(list(reversed(new.values())), self._executor, deadline)
+        sound = []
+        for trial in trials:
+            if reason := self._reasons.get(_optimizer(trial)):
+                yield Failed(trial.key, reason)
+            else:
+                sound.append(trial)
+        yield from self._executor.run(sound, resume, deadline)
+
+
+def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = None) -> dict[str, str]:
+    """Try the optimizer of each trial; return why each fails, by its label, or an empty text."""
+    tries = {one.key: one for one in (replace(trial, purpose="try") for trial in trials)}
+    reasons = {_optimizer(trial): "" for trial in trials}
+    for event in executor.run(list(tries.values()), lambda _: None, deadline):
+        if isinstance(event, Failed):
+            reasons[_optimizer(tries[event.key])] = event.reason
+    return reasons
+
+
+def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine) -> dict[str, str]:
+    """Try every optimizer and train nothing; return why each fails, by its label, or an empty text."""
+    trials = [Trial(task.name, arm, 0, protocol, "try") for arm in arms]
+    with open_executor(engine, task, protocol.device, min(workers, len(trials))) as executor:
+        return tried(trials, executor)
+
+
+def _optimizer(trial: Trial) -> str:
+    """Return the name that an optimizer has with its defaults and tuned."""
+    return trial.part.tuned_from or trial.arm.label

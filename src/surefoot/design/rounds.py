@@ -1,0 +1,176 @@
+"""The tuned arms of a study: which trials the results so far ask for, decided by results alone.
+
+Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
+never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. The
+one with the best mean validation metric is then measured on the measuring seeds like everybody else, and only these
+trials are compared. What comes next follows from the stored results, so a study
+that was stopped goes on where it was, and the order in which trials finish does not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain, count, zip_longest
+from math import nan
+from statistics import fmean
+
+from surefoot.arms.arm import Arm
+from surefoot.design.trial import Trial
+from surefoot.search.proposals import (
+    Config,
+    Extension,
+    Tuning,
+    chosen,
+    finalists,
+    growing_side,
+    plan_extension,
+    propose,
+)
+from surefoot.search.space import Space
+from surefoot.store.design import Part, Role, Search
+from surefoot.store.records import Better, Record
+
+Make = Callable[[Arm, int, Part], Trial]
+"""Makes the trial of an arm, a seed and a part in the run."""
+
+Records = Mapping[str, Record]
+
+
+@dataclass(frozen=True)
+class TunedArms:
+    """The tuning of a study's optimizers.
+
+    Attributes:
+        arms: the optimizers, as the user gave them.
+        trials: how many configurations each gets.
+        measure: the seeds that measure.
+        tune: the seeds that tune: the first tries every configuration, the others the best of them.
+        make: makes a trial.
+        better: whether the larger or the smaller validation metric is the better one.
+        seed: of the search.
+        frozen: where each is searched and what it tries first, by label, if that was decided before.
+    """
+
+    arms: tuple[Arm, ...]
+    trials: int
+    measure: tuple[int, ...]
+    tune: tuple[int, ...]
+    make: Make
+    better: Better = "max"
+    seed: int = 0
+    frozen: Mapping[str, Search] | None = None
+
+    @cached_property
+    def spaces(self) -> dict[str, Space]:
+        """What is searched for each optimizer, by its label."""
+        return {arm.label: arm.space(self.trials) for arm in self.arms}
+
+    @cached_property
+    def searches(self) -> Mapping[str, Search]:
+        """Where each optimizer is searched, and what it tries before any result is known, by its label."""
+        return self.frozen or {
+            label: Search(space.dimensions, space.sources, tuple(propose(space, self.trials, self.seed)))
+            for label, space in self.spaces.items()
+        }
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The label of each optimizer's tuned results, by its own: none that the user gave."""
+        labels = [arm.label for arm in self.arms]
+        found: dict[str, str] = {}
+        for label in labels:
+            wanted = chain([f"{label} tuned"], (f"{label} tuned ({number})" for number in count(2)))
+            found[label] = next(name for name in wanted if name not in {*labels, *found.values()})
+        return found
+
+    def first(self) -> list[Trial]:
+        """Return the trials that tuning begins with."""
+        return self._round("tuning", 0, {at: one.configurations for at, one in self.searches.items()}, self.tune[:1])
+
+    def following(self, trials: Sequence[Trial], records: Records) -> list[Trial]:
+        """Return the round that follows on these trials; none if one of them still tunes, or all is known.
+
+        Args:
+            trials: all of this tuning so far.
+            records: their results, by key.
+        """
+        mine = [trial for trial in trials if trial.part.tuned_from]
+        roles = {trial.part.role for trial in mine}
+        if "measured" in roles or not all(_ended(trial, records) for trial in mine):
+            return []
+        number = 1 + max((trial.part.round for trial in mine), default=0)
+        tunings = {label: self._tuning(label, mine, records) for label in self.spaces}
+        if "final" not in roles:
+            if extensions := plan_extension(tunings, self.trials, self.better, self.seed):
+                further = {label: one.configs for label, one in extensions.items()}
+                return self._round("tuning", number, further, self.tune[:1])
+            last = {label: finalists(one, self.better) for label, one in tunings.items()}
+            if again := self._round("final", number, last, self.tune[1:]):
+                return again
+        return self._measuring(tunings, number)
+
+    def known(self, records: Records) -> list[Trial]:
+        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
+        trials = self.first()
+        while more := self.following(trials, records):
+            trials += more
+        return trials
+
+    def trial(self, arm: Arm, seed: int, part: Part) -> Trial:
+        """Return the trial of a part: of an arm as it was given, or at a configuration that was searched."""
+        return self.make(tuned(arm, part.configuration, self.labels[arm.label]), seed, part)
+
+    def _round(
+        self, role: Role, number: int, asked: Mapping[str, Sequence[Config]], seeds: Sequence[int]
+    ) -> list[Trial]:
+        """Return a round's trials, the optimizers in turn, so that they advance together."""
+        turns = zip_longest(*([(label, config) for config in configs] for label, configs in asked.items()))
+        configs = [one for turn in turns for one in turn if one is not None]
+        return [self._trial(role, number, label, config, seed) for label, config in configs for seed in seeds]
+
+    def _trial(self, role: Role, number: int, label: str, config: Config, seed: int) -> Trial:
+        arm = next(arm for arm in self.arms if arm.label == label)
+        return self.trial(arm, seed, Part(role, label, config, number, self.searches[label]))
+
+    def _measuring(self, tunings: Mapping[str, Tuning], number: int) -> list[Trial]:
+        """Return the trials that measure what tuning chose; an optimizer with nothing to tune is measured already."""
+        winners = {at: [chosen(one, self.better)] for at, one in tunings.items() if one.space.dimensions}
+        return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
+
+    def _tuning(self, label: str, trials: Iterable[Trial], records: Records) -> Tuning:
+        """Return what was tried for one optimizer, as far as these trials tell."""
+        mine = [trial for trial in trials if trial.part.tuned_from == label]
+        rounds: dict[int, list[Trial]] = {}
+        for trial in mine:
+            if trial.part.role == "tuning":
+                rounds.setdefault(trial.part.round, []).append(trial)
+        tuning = Tuning(self.spaces[label])
+        for tried in rounds.values():
+            further = Extension(growing_side(tuning, self.better), tuple(trial.part.configuration for trial in tried))
+            tuning = tuning.after(further, [_score(records[trial.key]) for trial in tried])
+        tuning = replace(tuning, extensions=tuning.extensions[1:])  # the first round is none
+        if len(self.tune) == 1 or not any(trial.part.role == "final" for trial in mine):
+            return tuning
+        last = finalists(tuning, self.better)
+        return replace(tuning, finals=tuple(_mean(config, mine, records) for config in last))
+
+
+def _ended(trial: Trial, records: Records) -> bool:
+    return trial.key in records and records[trial.key].status != "running"
+
+
+def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
+    """Return the mean validation metric of a configuration over all its seeds."""
+    return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
+
+
+def tuned(arm: Arm, config: Config, label: str) -> Arm:
+    """Return an arm at a configuration that was searched, under the label of its tuned results."""
+    return replace(arm.with_options(config), label=label)
+
+
+def _score(record: Record) -> float:
+    """Return a trial's last validation metric; what diverged or failed has none."""
+    return record.epochs[-1].validation_metric if record.status == "finished" else nan

@@ -1,0 +1,78 @@
+"""Which engine steps a tensor, and how it is called."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from surefoot.engines import cpu, gpu
+from surefoot.engines.fallback import eager_instead
+from surefoot.engines.kernel_choice import Kernel
+from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.triton_setup import unusable
+
+ENGINES = ("auto", "cpu", "gpu", "eager")
+"""What a user can ask for: the best there is, or one of them."""
+
+_RUN = {"cpu": cpu.run, "gpu": gpu.run}
+_CHUNK = {"cpu": CHUNK, "gpu": gpu.BLOCK}
+_BEST = {"cpu": "cpu", "cuda": "gpu"}
+"""Of each type of device; to torch an AMD GPU is a device of type `cuda` too."""
+
+
+def engine(wanted: str, device: torch.device, *, counted: bool = False) -> str:
+    """Return which engine's kernels step tensors on a device; empty if the eager engine does.
+
+    Where another one was to be expected, a warning says why not, once.
+
+    Args:
+        wanted: one of `ENGINES`.
+        device: of the tensors.
+        counted: step counts are tensors, which the host must not read.
+    """
+    chosen = _BEST.get(device.type, "") if wanted == "auto" else wanted
+    if chosen == "cpu":
+        return "" if counted or not _usable("cpu", device.type) else "cpu"
+    return "gpu" if chosen == "gpu" and _usable("gpu", device.type) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _usable(engine: str, device_type: str) -> bool:
+    """Tell whether an engine can step tensors on a type of device; if not, warn."""
+    reason = unusable(device_type) if engine == "gpu" else _without_numba(device_type)
+    if reason:
+        eager_instead(f"tensors on {device_type} run", reason)
+    return not reason
+
+
+def _without_numba(device_type: str) -> str:
+    """Return why Numba's kernels cannot step tensors on a type of device; nothing if they can."""
+    if device_type != "cpu":
+        return "engine='cpu' steps tensors on the CPU only"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set; unset it"
+    return ""
+
+
+def observed() -> bool:
+    """Tell whether somebody watches what torch does, such as `make_fx`: no kernel would be seen by them."""
+    if torch._C._len_torch_dispatch_stack():
+        return True
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> Launch:
+    """Return an empty launch of a kernel for an engine; `seed` is that of random rounding."""
+    return Launch(kernel, seed, _CHUNK[engine], counted=counted)
+
+
+def run(engine: str, launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
+    """Step every tensor of a launch; `values` are the hyperparameters of each group."""
+    for k, sum_of in enumerate(launch.before if engine == "gpu" else ()):
+        gpu.run(sum_of, values)
+        launch.sum_up(k)
+    _RUN[engine](launch, values)

@@ -1,0 +1,1 @@
+"""What is tried: axes, the space of every rule, and which configurations are proposed."""

@@ -1,0 +1,241 @@
+"""Tuning, as pure functions: which configurations are tried, which one wins, and when the search goes on.
+
+Four things make it fair. Every optimizer is tried at the same positions of its space, so no one draws the lucky
+points; the first column is the learning rate, hence its positions are the same however many dimensions follow. The
+points do not depend on results (quasi-random, as Google's tuning playbook advises): any number of workers, in any
+order, gives the same search. If a best learning rate lies at the edge of our window, the search goes on beyond it
+(Wilson et al. 2017), and every other optimizer gets as many more trials; a range that a user gave is never left. And no
+single seed decides: the best few of each are run again on more seeds, and chosen by the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import numpy as np
+
+from surefoot.errors import UsageError
+from surefoot.search.space import Space, check_count
+from surefoot.store.ranges import Log, Side
+from surefoot.store.records import Better
+
+Config = Mapping[str, float]
+
+COLUMNS = 32
+"""Dimensions of the one Sobol sequence of which a space of d dimensions takes the first d columns."""
+
+MOST_EXTENSIONS = 2
+"""How often a search may go on; it then costs twice what was planned."""
+
+FINALISTS = 3
+"""How many of an optimizer's configurations, the best on the first tuning seed, are run again on the others."""
+
+TUNING_SEEDS = 3
+"""Every configuration is tried on the first of these, the finalists on all, and their mean chooses among them."""
+
+FIRST_TUNING_SEED = 1000
+"""Seeds below measure, seeds from here on tune, so that no configuration is measured on a seed that chose it."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What was tried for one optimizer, in order, and how it went.
+
+    `values` are validation values; one that is not finite diverged. `extensions` has an entry for each time that the
+    search went on: the side of the window, or None if it went on within. `finals` are the means over all tuning seeds
+    of the `finalists`, in their order; one is not finite if it diverged on any of them.
+    """
+
+    space: Space
+    configs: tuple[Config, ...] = ()
+    values: tuple[float, ...] = ()
+    extensions: tuple[Side | None, ...] = ()
+    finals: tuple[float, ...] = ()
+
+    def after(self, extension: Extension, values: Sequence[float]) -> Tuning:
+        """Return this tuning with an extension's configurations and their values added."""
+        return replace(
+            self,
+            configs=(*self.configs, *extension.configs),
+            values=(*self.values, *values),
+            extensions=(*self.extensions, extension.side),
+        )
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What one optimizer tries next: beyond one side of its window, or, if None, more of its own space."""
+
+    side: Side | None
+    configs: tuple[Config, ...]
+
+
+def propose(space: Space, trials: int, seed: int, skip: int = 0) -> list[dict[str, float]]:
+    """Return the configurations to try; those for fewer trials are the first of those for more.
+
+    Args:
+        space: what is searched; if that is nothing, nothing is proposed.
+        trials: how many configurations, from 1.
+        seed: of the scrambling (Matoušek 1998), the same for every optimizer of a study; unlike a trial's seed.
+        skip: leave out so many at the start: those that were tried already.
+    """
+    check_count("trials", trials)
+    dimensions = len(space.dimensions)
+    if dimensions > COLUMNS:
+        raise UsageError(f"{dimensions} ranges are given; give at most {COLUMNS}, or fewer: each needs trials.")
+    points = _points(skip + trials, seed)[skip:, :dimensions]
+    return [space.at(point) for point in points.tolist()] if dimensions else []
+
+
+def _points(count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    from scipy.stats import qmc  # imports for most of a second: not where nothing is tuned
+
+    # Drawn as a whole power of two, the only size that SciPy takes without a warning, and cut.
+    sobol = qmc.Sobol(d=COLUMNS, scramble=True, seed=np.random.default_rng(seed))
+    points: np.ndarray[tuple[int, int], np.dtype[np.float64]] = sobol.random_base2((count - 1).bit_length())[:count]
+    return points
+
+
+def best(values: Sequence[float], better: Better) -> int:
+    """Return the index of the best validation value; what diverged comes last, of equals the earlier wins.
+
+    Raises:
+        UsageError: there is no value, or `better` is neither "max" nor "min".
+    """
+    return _ranked(values, better)[0]
+
+
+def _ranked(values: Sequence[float], better: Better) -> list[int]:
+    """Return the indices of all values, the best first."""
+    if better not in ("max", "min"):
+        raise UsageError(f"better={better!r}: say 'max' if a larger value is better (accuracy), 'min' if a smaller.")
+    if not values:
+        raise UsageError("there is no result to choose from; run the trials first.")
+    sign = -1 if better == "max" else 1
+    return sorted(range(len(values)), key=lambda i: (0, sign * values[i]) if isfinite(values[i]) else (1, 0.0))
+
+
+def finalists(tuning: Tuning, better: Better) -> list[Config]:
+    """Return the configurations that are run again, the best on the first tuning seed first; none if one was tried."""
+    if len(tuning.configs) < 2:
+        return []
+    return [tuning.configs[index] for index in _ranked(tuning.values, better)[:FINALISTS]]
+
+
+def again(trials: int) -> int:
+    """Return how many trials the finalists of so many configurations cost every optimizer."""
+    return min(FINALISTS, trials) * (TUNING_SEEDS - 1) if trials > 1 else 0
+
+
+def chosen(tuning: Tuning, better: Better) -> Config:
+    """Return the winning configuration, to be measured on fresh seeds; empty if nothing was searched.
+
+    It is the best of the finalists, if there were any. If every trial diverged it is the first, and measuring it will
+    show so.
+    """
+    if tuning.finals:
+        return finalists(tuning, better)[best(tuning.finals, better)]
+    return tuning.configs[best(tuning.values, better)] if tuning.space.dimensions else {}
+
+
+def edge(space: Space, configs: Sequence[Config], winner: int) -> Side | None:
+    """Return the side on which no learning rate was tried beyond the winner's, or None if it has neighbours on both.
+
+    Trials that diverged are neighbours too: they show where the good rates end. Only the order of positions counts, so
+    the answer is the same in any unit of the axis.
+    """
+    if "lr" not in space.dimensions:
+        return None
+    tried = [space.dimensions["lr"].position(config["lr"]) for config in configs]
+    distinct = sorted(set(tried))
+    if len(distinct) < 2 or distinct[0] < tried[winner] < distinct[-1]:
+        return None
+    return "below" if tried[winner] == distinct[0] else "above"
+
+
+def extended(space: Space, side: Side, times: int = 1) -> Space:
+    """Return the space with the half-width window of learning rates beyond one edge; `times` counts them from 1.
+
+    With half of the trials (`extra`) it is searched as densely as the first window.
+    """
+    lr = space.dimensions.get("lr")
+    if not space.may_grow or not isinstance(lr, Log):
+        raise UsageError(f"{space.text}: only our own window of lr can be extended; give a wider range.")
+    return replace(space, dimensions={**space.dimensions, "lr": lr.beyond(side, times)})
+
+
+def extra(trials: int) -> int:
+    """Return how many more trials an extension gives to every optimizer: half as many as planned, rounded up."""
+    return (trials + 1) // 2
+
+
+def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, seed: int) -> dict[str, Extension]:
+    """Return what every optimizer tries next, or nothing if the search is over.
+
+    It goes on if any best lies at an edge of our window, at most `MOST_EXTENSIONS` times. Then every optimizer gets
+    `extra(trials)` more trials at the next points of the one sequence: beyond its edge if its best lies there, else
+    within its space, as is any range that the user gave. One that has nothing to search gets none.
+
+    Args:
+        tunings: finished tunings by label, all of the same study.
+        trials: configurations that each was planned with.
+        better: whether a larger ("max") or a smaller ("min") validation value is better.
+        seed: the one that `propose` had.
+
+    Raises:
+        UsageError: a tuning has more or fewer results than the others.
+    """
+    searched = {label: tuning for label, tuning in tunings.items() if tuning.space.dimensions}
+    rounds = max((len(tuning.extensions) for tuning in searched.values()), default=0)
+    _check_equal_effort(searched, trials + rounds * extra(trials))
+    sides = {label: growing_side(tuning, better) for label, tuning in searched.items()}
+    if rounds == MOST_EXTENSIONS or not any(sides.values()):
+        return {}
+    return {label: _extension(tuning, sides[label], extra(trials), seed) for label, tuning in searched.items()}
+
+
+def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the seeds that measure, from 0, and those that tune, from `FIRST_TUNING_SEED`: none is in both.
+
+    Args:
+        measure: how many seeds measure each chosen configuration, 1 to 1,000.
+        tuning: how many seeds each tried configuration gets, from 1.
+
+    Raises:
+        UsageError: a number out of these ranges.
+    """
+    check_count("seeds", measure)
+    check_count("tuning seeds", tuning)
+    if measure > FIRST_TUNING_SEED:
+        raise UsageError(
+            f"seeds is {measure}; give at most {FIRST_TUNING_SEED}: from {FIRST_TUNING_SEED} on, seeds are for tuning."
+        )
+    return tuple(range(measure)), tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + tuning))
+
+
+def best_at_edge(tuning: Tuning, better: Better) -> Side | None:
+    """Return at which edge the best lies; nowhere if nothing was searched or all diverged."""
+    if not any(isfinite(value) for value in tuning.values):
+        return None
+    return edge(tuning.space, tuning.configs, best(tuning.values, better))
+
+
+def growing_side(tuning: Tuning, better: Better) -> Side | None:
+    """Return at which edge the search can go on; the ends of a range that the user gave are hard."""
+    return best_at_edge(tuning, better) if tuning.space.may_grow else None
+
+
+def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:
+    space = extended(tuning.space, side, 1 + tuning.extensions.count(side)) if side else tuning.space
+    return Extension(side, tuple(propose(space, trials, seed, skip=len(tuning.configs))))
+
+
+def _check_equal_effort(tunings: Mapping[str, Tuning], expected: int) -> None:
+    for label, tuning in tunings.items():
+        if not len(tuning.configs) == len(tuning.values) == expected:
+            raise UsageError(
+                f"{label!r} has {len(tuning.values)} results for {len(tuning.configs)} configurations where every "
+                f"optimizer is to have {expected}; finish its trials first."
+            )

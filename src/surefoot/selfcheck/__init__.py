@@ -1,0 +1,1 @@
+"""How Surefoot checks itself: its verdict where the truth is known, published figures, and parity of front-ends."""

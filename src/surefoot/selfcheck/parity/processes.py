@@ -1,0 +1,80 @@
+"""All front-ends that are installed, each in its own process, two at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+from typing import Any
+
+from surefoot.errors import UsageError, unknown
+from surefoot.selfcheck.parity.result import Finding, Result, Row
+
+FRONT_ENDS: dict[str, tuple[str, ...]] = {
+    "torch": ("torch",),
+    "optax": ("jax", "optax"),
+    "keras-jax": ("keras", "jax"),
+    "keras-torch": ("keras", "torch"),
+    "keras-tensorflow": ("keras", "tensorflow"),
+}
+"""What each front-end needs."""
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0"}
+
+
+def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], object] = str) -> Result:
+    """Measure front-ends on the CPU; those whose frameworks are not installed are named in `missing`.
+
+    Args:
+        front_ends: names of `FRONT_ENDS`.
+        observe: told of each that is done.
+
+    Raises:
+        UsageError: an unknown front-end.
+    """
+    for name in front_ends:
+        if name not in FRONT_ENDS:
+            raise unknown("front-end", name, FRONT_ENDS)
+    missing = {name: words for name in front_ends if (words := _lacks(name))}
+    there = [name for name in front_ends if name not in missing]
+
+    def measure(name: str) -> dict[str, Any]:
+        measured = _measure(name)
+        observe(f"{name}: {len(measured['rows'])} figures")
+        return measured
+
+    with ThreadPoolExecutor(2) as pool:
+        measured = list(pool.map(measure, there))
+    packages = sorted({"numpy", *(package for name in there for package in FRONT_ENDS[name])})
+    return Result(
+        tuple(Row(**row) for one in measured for row in one["rows"]),
+        tuple(Finding(**finding) for one in measured for finding in one["findings"]),
+        {package: _version(package) for package in packages},
+        missing,
+    )
+
+
+def _lacks(name: str) -> str:
+    """Return what is to be installed for a front-end; empty if it is all there."""
+    lacking = [package for package in FRONT_ENDS[name] if find_spec(package) is None]
+    return f"not installed: {', '.join(lacking)} (pip install {' '.join(lacking)})" if lacking else ""
+
+
+def _measure(name: str) -> dict[str, Any]:
+    backend = {"KERAS_BACKEND": name.partition("-")[2]} if "-" in name else {}
+    command = [sys.executable, "-m", "surefoot.selfcheck.parity.worker", name]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **_QUIET, **backend}, check=False)
+    if done.returncode:
+        raise UsageError(f"{name} could not be measured; its process said:\n{done.stderr[-2000:]}")
+    content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return content
+
+
+def _version(package: str) -> str:
+    """Return a version; TensorFlow is distributed under several names."""
+    return version(packages_distributions()[package][0])

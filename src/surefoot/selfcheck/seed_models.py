@@ -1,0 +1,135 @@
+"""How the scores of one optimizer scatter over seeds: the worlds in which calibration puts the verdict to the test.
+
+In each, every arm is the same optimizer under another name, so any difference is luck. A score is what the seed gives
+to all arms alike (initial weights, batch order) plus the trial's own luck, rounded to whole test images. The spread is
+that of the DeepOBS logs of a CNN on Fashion-MNIST: 0.27 pp between two runs of a pair, at 92 % accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.analysis.settings import Arm
+from surefoot.errors import UsageError
+from surefoot.store.design import Part
+from surefoot.store.records import Outcome, Record
+
+Scores = NDArray[np.float64]
+
+MEAN = 0.92
+OWN = 0.0019
+"""Standard deviation of a trial's own luck; that of the difference of a pair is sqrt(2) times this."""
+
+FEWEST_STORED = 5
+
+
+@dataclass(frozen=True)
+class SeedModel:
+    """A world of scores; `draw(rng, studies, arms, seeds)` gives test accuracies of that shape."""
+
+    name: str
+    draw: Callable[[np.random.Generator, int, int, int], Scores]
+    test_size: int = 10_000
+
+
+def normal(rng: np.random.Generator, *shape: int) -> Scores:
+    """Draw luck that follows the bell curve."""
+    return OWN * rng.standard_normal(shape)
+
+
+def skewed(rng: np.random.Generator, *shape: int) -> Scores:
+    """Draw luck with a long tail of bad seeds: minus a log-normal, of the same standard deviation as the normal."""
+    luck: Scores = (rng.lognormal(0, 1, shape) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+    return -OWN * luck
+
+
+def two_basins(rng: np.random.Generator, *shape: int) -> Scores:
+    """Draw luck that decides between two levels, 0.38 pp apart, with little scatter around each."""
+    return OWN * (2 * rng.integers(0, 2, shape) - 1 + 0.1 * rng.standard_normal(shape))
+
+
+def diverging(rng: np.random.Generator, *shape: int) -> Scores:
+    """Draw luck that follows the bell curve, but for three trials in ten, which diverge and have no score."""
+    return np.where(rng.random(shape) < 0.3, np.nan, normal(rng, *shape))
+
+
+def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
+    """Return the world of 10,000 test images in which a trial's own luck is drawn by `luck(rng, *shape)`."""
+
+    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
+        return rounded(before_rounding(rng, luck, studies, arms, seeds), 10_000)
+
+    return SeedModel(name, draw)
+
+
+def before_rounding(
+    rng: np.random.Generator, luck: Callable[..., Scores], studies: int, arms: int, seeds: int
+) -> Scores:
+    """Return scores of a simulated world as real numbers, to which a difference can be added."""
+    shared = OWN * rng.standard_normal((studies, 1, seeds))
+    return MEAN + shared + luck(rng, studies, arms, seeds)
+
+
+def stored(arms: Sequence[Arm], test_size: int) -> SeedModel:
+    """Return the world of real scores: each study takes one stored optimizer and resamples its seeds for every name.
+
+    Raises UsageError when no arm has at least 5 finished seeds.
+    """
+    pools = [np.array(list(arm.metrics().values())) for arm in arms if len(arm.finished) >= FEWEST_STORED]
+    if not pools:
+        raise UsageError(
+            f"no optimizer in the store has {FEWEST_STORED} finished seeds to resample; "
+            f"run `surefoot compare --seeds {FEWEST_STORED}` or more first."
+        )
+
+    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
+        chosen = rng.integers(0, len(pools), studies)
+        return np.stack([rng.choice(pools[index], (arms, seeds)) for index in chosen])
+
+    return SeedModel(f"{len(pools)} stored", draw, test_size)
+
+
+def rounded(scores: Scores, test_size: int) -> Scores:
+    """Return the scores as accuracies on so many test images."""
+    return np.round(np.clip(scores, 0, 1) * test_size) / test_size
+
+
+def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
+    """Return one study's scores, a row for each arm, as the ended trials that `verdict.judge` reads.
+
+    Args:
+        scores: not a number where a trial diverged.
+        tuned: whether the second half of the rows is the first half, tuned.
+    """
+    rows = scores.tolist()
+    half = len(rows) // 2 if tuned else len(rows)
+    names = [f"arm {i}" for i in range(len(rows))]
+    parts = [Part("measured", names[i - half]) if i >= half else Part() for i in range(len(rows))]
+    return [
+        Arm(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
+        for name, part, row in zip(names, parts, rows, strict=True)
+    ]
+
+
+def _trial(name: str, seed: int, score: float, part: Part) -> Record:
+    measured = Outcome(
+        test_loss=0.0,
+        test_metric=score,
+        train_loss=0.0,
+        train_metric=score,
+        step_seconds=0.0,
+        optimizer_bytes=0,
+        parameters=0,
+    )
+    key = f"{name}-{seed}"
+    return Record(key, "calibration", name, name, "", {}, seed, {}, status="finished", part=part, outcome=measured)
+
+
+NORMAL = simulated("normal", normal)
+SKEWED = simulated("skewed, heavy tail", skewed)
+TWO_BASINS = simulated("two basins", two_basins)
+DIVERGING = simulated("3 in 10 diverge", diverging)

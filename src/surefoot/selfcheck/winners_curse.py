@@ -1,0 +1,95 @@
+"""The winner's curse: a learning rate that was chosen for its score is not as good as that score.
+
+16 learning rates are equally good, so tuning gains nothing, and whatever it seems to gain over the one untuned
+learning rate is the luck of the draw that was chosen. Four ways to choose and measure are played through: three that
+are found in papers and tools (DeepOBS keeps the seed that chose among the ten that measure), and ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.verdict import judge
+from surefoot.selfcheck.seed_models import NORMAL, Scores, as_arms
+from surefoot.statistics.intervals import ALPHA, Interval, t_interval
+from surefoot.statistics.proportions import Proportion, clopper_pearson
+
+RATES = 16
+LEVEL = 0.99
+
+Choices = NDArray[np.intp]
+Chooser = Callable[[np.random.Generator, Scores], Choices]
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A way to choose and to measure, and what it makes of tuning that gains nothing.
+
+    `gain` is the mean gain in accuracy that tuning seems to bring, a fraction, and `called` the share of studies that
+    call the tuned optimizer better; both with 99 % intervals.
+    """
+
+    name: str
+    gain: Interval
+    called: Proportion
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gain may be zero and at most 5 % of the studies call the tuned optimizer better."""
+        low, high = self.gain.low, self.gain.high
+        return low is not None and high is not None and low <= 0 <= high and self.called.low <= ALPHA
+
+
+def practices(studies: int, seeds: int, rng: np.random.Generator) -> tuple[Practice, ...]:
+    """Play each practice through in so many studies of `seeds` measuring seeds; the last one is ours."""
+    return (
+        _one_seed(studies, rng),
+        _play(f"{seeds} seeds, chosen on 1 of them", _best_on_first, studies, seeds, rng),
+        _play(f"{seeds} seeds, chosen on all {seeds}", _best_on_all, studies, seeds, rng),
+        _play(f"ours: {seeds}, chosen on another", _best_elsewhere, studies, seeds, rng),
+    )
+
+
+def _one_seed(studies: int, rng: np.random.Generator) -> Practice:
+    """One seed to choose and to measure, and the higher score wins."""
+    scores = NORMAL.draw(rng, studies, 1 + RATES, 1)[:, :, 0]
+    gains = scores[:, 1:].max(axis=1) - scores[:, 0]
+    return _practice("1 seed, chosen on the same", gains, int(np.count_nonzero(gains > 0)))
+
+
+def _play(name: str, choose: Chooser, studies: int, seeds: int, rng: np.random.Generator) -> Practice:
+    """Arm 0 is untuned; of the other arms `choose` picks the one that is measured against it and judged."""
+    scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
+    tuned = scores[np.arange(studies), 1 + choose(rng, scores[:, 1:])]
+    pairs = np.stack([scores[:, 0], tuned], axis=1)
+    verdicts = [judge(as_arms(pair), Scale(test_size=NORMAL.test_size)) for pair in pairs]
+    called = sum(verdict.best == "arm 1" and bool(verdict.behind) for verdict in verdicts)
+    return _practice(name, (pairs[:, 1] - pairs[:, 0]).mean(axis=1), called)
+
+
+def _best_on_first(rng: np.random.Generator, scores: Scores) -> Choices:  # noqa: ARG001
+    return _best(scores[:, :, 0])
+
+
+def _best_on_all(rng: np.random.Generator, scores: Scores) -> Choices:  # noqa: ARG001
+    return _best(scores.mean(axis=2))
+
+
+def _best_elsewhere(rng: np.random.Generator, scores: Scores) -> Choices:
+    return _best(NORMAL.draw(rng, len(scores), RATES, 1)[:, :, 0])
+
+
+def _best(scores: Scores) -> Choices:
+    best: Choices = scores.argmax(axis=1)
+    return best
+
+
+def _practice(name: str, gains: Scores, called: int) -> Practice:
+    gain = t_interval(gains.tolist(), LEVEL)
+    assert gain is not None  # there is at least one study
+    return Practice(name, gain, clopper_pearson(called, len(gains), LEVEL))

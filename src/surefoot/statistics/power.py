@@ -1,0 +1,148 @@
+"""What a number of seeds can see: the smallest difference that is found four times out of five.
+
+Differences between two optimizers are taken seed by seed, so what counts is their own spread `sd` over seeds, not the
+spread of either score. With several comparisons every figure here is for the strictest step of Holm's correction
+(alpha / comparisons): the real power is at least that. "Found" means found in the right direction.
+
+The paired t-test has its power in closed form (noncentral t). The permutation test has none: each of a number of
+simulated studies with normal differences is solved for the true difference from which on it is significant. Scores
+that are counted in whole examples tie, and the test counts ties in full, which costs power on a small test set.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil, floor, inf
+
+import numpy as np
+from scipy import optimize, stats
+
+from surefoot.errors import UsageError
+from surefoot.statistics.checks import Numbers, count, positive, share
+from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, signs
+
+POWER = 0.8
+STUDIES = 1000
+PATTERNS = 10_000
+"""Sign patterns beyond 16 seeds: fewer than the test tries, which its power does not notice."""
+
+BLOCK = 2_000_000
+"""Numbers held at a time while simulating: 16 MB."""
+
+
+def power(difference: float, sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA) -> float:
+    """The chance that the paired t-test finds a true mean `difference`, after Holm's correction.
+
+    Args:
+        difference: the true mean difference, above 0, in the unit of `sd` (0.002 is 0.2 pp of accuracy).
+        sd: standard deviation of the paired differences over seeds.
+        seeds: pairs, at least 2.
+        comparisons: how many pairs of optimizers are tested together: m (m - 1) / 2 for a family of m.
+        alpha: the two-sided level of all comparisons together.
+    """
+    return _t_power(positive(difference, "difference") / positive(sd, "sd"), *_design(seeds, comparisons, alpha))
+
+
+def detectable(sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA, wanted: float = POWER) -> float:
+    """The smallest true difference that the paired t-test finds with probability `wanted`, in the unit of `sd`.
+
+    Print it before a study: a smaller difference will most likely end as "not distinguishable".
+    """
+    design, aim = _design(seeds, comparisons, alpha), _aim(wanted)
+    top = 1.0
+    while _t_power(top, *design) < aim:
+        top *= 2
+    return positive(sd, "sd") * float(optimize.brentq(lambda effect: _t_power(effect, *design) - aim, 0, top))
+
+
+def permutation_detectable(
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+    wanted: float = POWER,
+    resolution: float = 0.0,
+    studies: int = STUDIES,
+    seed: int = 0,
+) -> float:
+    """As `detectable`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
+    design = _design(seeds, comparisons, alpha)
+    found = np.sort(_turning_points(*design, studies, seed, resolution / positive(sd, "sd")))
+    return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
+
+
+def promised(
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    wanted: float = POWER,
+    resolution: float = 0.0,
+    studies: int = STUDIES,
+) -> float:
+    """As `detectable`, for the test that the verdict will use with so many seeds and comparisons (see `pairwise`).
+
+    It is infinite with fewer than `FEWEST_PAIRS` seeds, where nothing is tested.
+
+    `resolution` is the smallest step of a score, and `studies` are those simulated, where it is the permutation test.
+    """
+    if seeds < FEWEST_PAIRS:
+        return inf
+    if seeds < fewest_pairs(ALPHA, comparisons):
+        return detectable(sd, seeds, comparisons=comparisons, wanted=wanted)
+    options = {"comparisons": comparisons, "studies": studies}
+    return permutation_detectable(sd, seeds, wanted=wanted, resolution=resolution, **options)
+
+
+def _design(seeds: int, comparisons: int, alpha: float) -> tuple[int, float]:
+    """The number of pairs and the level of the strictest of the comparisons."""
+    return count(seeds, "seeds", 2), share(alpha, "alpha") / count(comparisons, "comparisons")
+
+
+def _aim(wanted: float) -> float:
+    if not 0.05 < wanted < 1:  # below, the chance of a false finding is in the way
+        raise UsageError(f"wanted is {wanted}; expected a power between 0.05 and 1, such as 0.8.")
+    return wanted
+
+
+def _t_power(effect: float, seeds: int, level: float) -> float:
+    critical = stats.t.isf(level / 2, seeds - 1)
+    return float(stats.nct.sf(critical, seeds - 1, effect * np.sqrt(seeds)))
+
+
+@lru_cache(maxsize=8)
+def _turning_points(seeds: int, level: float, studies: int, seed: int, step: float) -> Numbers:
+    """For each simulated study of unit spread, the true difference from which on the test finds it.
+
+    Scores are whole multiples of `step`, or any number if it is 0.
+    """
+    allowed = _allowed(seeds, level)
+    if allowed < 0:
+        return np.full(count(studies, "studies"), inf)
+    noise = np.random.default_rng([seed, seeds]).standard_normal((count(studies, "studies"), seeds))
+    patterns = signs(seeds, PATTERNS, seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
+    parts = np.array_split(noise, ceil(noise.shape[0] * len(patterns) / BLOCK))
+    return np.concatenate([_crossings(part, patterns, allowed, step) for part in parts])
+
+
+def _allowed(seeds: int, level: float) -> int:
+    """How many patterns besides the one seen may be as far from zero in a finding; -1 when none is possible."""
+    tried = 2 ** (seeds - 1) if seeds <= EXACT else PATTERNS + 1
+    return floor(level * tried * (1 + 1e-12)) - 1
+
+
+def _crossings(noise: Numbers, patterns: Numbers, allowed: int, step: float) -> Numbers:
+    """Solve each row z of the noise for d: with d added to all pairs, all but `allowed` patterns s are nearer to zero.
+
+    The sum under s is s.z + d sum(s), and the sum seen is sum(z) + d n. The first is as far from zero as the second
+    until d has passed two crossings, one for each sign of the first. Two sums differ by twice the sum of some of the
+    differences; where these are counted in steps, both are equal as long as that sum is below half a step.
+    """
+    under, seen = noise @ patterns.T, noise.sum(axis=1, keepdims=True)
+    size, n = patterns.sum(axis=1), noise.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a sampled pattern can be the one seen, or its opposite
+        last = np.maximum((under - seen + step) / (n - size), (-under - seen + step) / (n + size))
+    last[:, np.abs(size) == n] = inf
+    return np.partition(last, -allowed - 1, axis=1)[:, -allowed - 1]

@@ -1,0 +1,52 @@
+"""A proportion seen in a sample, with its interval: k of n, and what the true share may be.
+
+Two intervals, because they answer different needs. Wilson's is right on average, for a figure in a report.
+Clopper and Pearson's never covers less than it says, for a claim about ourselves.
+Sources: Wilson, JASA 22 (1927); Clopper and Pearson, Biometrika 26 (1934).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from scipy import special, stats
+
+from surefoot.errors import UsageError
+from surefoot.statistics.checks import count, share
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """`value` is `hits` / `of`; `low` and `high` its interval. Half a hit is possible where ties count half."""
+
+    value: float
+    low: float
+    high: float
+    hits: float
+    of: int
+
+
+def wilson(hits: float, of: int, level: float = 0.95) -> Proportion:
+    """The proportion with Wilson's score interval, which holds its level on average even for 0 of 5."""
+    _check(hits, of)
+    z = float(special.ndtri((1 + share(level, "level")) / 2))
+    middle = (hits + z * z / 2) / (of + z * z)
+    half = z * sqrt(hits * (of - hits) / of + z * z / 4) / (of + z * z)
+    low, high = (0.0 if hits == 0 else middle - half), (1.0 if hits == of else middle + half)
+    return Proportion(hits / of, low, high, hits, of)
+
+
+def clopper_pearson(hits: int, of: int, level: float = 0.95) -> Proportion:
+    """The proportion with the exact binomial interval, which covers at least its level whatever the true share."""
+    _check(hits, of)
+    tail = (1 - share(level, "level")) / 2
+    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, of - hits + 1))
+    high = 1.0 if hits == of else float(stats.beta.ppf(1 - tail, hits + 1, of - hits))
+    return Proportion(hits / of, low, high, hits, of)
+
+
+def _check(hits: float, of: int) -> None:
+    count(of, "of")
+    if not 0 <= hits <= of:
+        raise UsageError(f"{hits} of {of} is no proportion; expected between 0 and {of}.")

@@ -1,0 +1,152 @@
+"""The tutorial's task: a small convolutional network on 28 x 28 images in ten classes, as Keras defines its layers.
+
+Two convolutions with ReLU, each followed by BatchNorm, 2 x 2 max-pooling and another BatchNorm; a dense layer of 256
+with ReLU and BatchNorm; ten outputs. The softmax is in the loss. Initial weights (Glorot uniform, biases zero),
+BatchNorm (momentum 0.99, epsilon 1e-3, moving variance from the biased variance) and the order in which Flatten lays
+out pixels (row, column, channel) are Keras's: 433,034 numbers with the moving statistics. On a CPU the layers that
+are slow in plain PyTorch take a faster way to the same values; `plain` layers are the definition.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from surefoot.tasks.models.layers import uninitialized
+from surefoot.tasks.models.metrics import accuracy
+from surefoot.tasks.models.norm_pool import NormPool, infer
+from surefoot.tasks.models.pixels import pixels
+
+EPSILON = 1e-3
+MOMENTUM = 0.01  # in torch's sense: the share of the new batch; Keras calls its complement 0.99 momentum
+ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+
+
+class BatchNorm(nn.Module):
+    """BatchNorm over all but axis 1 whose moving variance takes the biased variance, where torch's takes the unbiased.
+
+    Args:
+        channels: the length of axis 1.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize by the batch's statistics in training, by the moving ones in evaluation."""
+        if not self.training:
+            return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON)
+        y, mean, rstd = torch.native_batch_norm(x, self.weight, self.bias, None, None, True, 0.0, EPSILON)
+        self.track(mean, rstd**-2 - EPSILON)
+        return y
+
+    @torch.no_grad()
+    def track(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the moving statistics towards those of a batch."""
+        self.running_mean.lerp_(mean, MOMENTUM)
+        self.running_var.lerp_(variance, MOMENTUM)
+
+
+class ConvBlock(nn.Module):
+    """Conv 3 x 3 without padding, ReLU, BatchNorm, max-pooling 2 x 2, BatchNorm.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        conv = uninitialized(nn.Conv2d(inputs, outputs, 3, device="meta"))
+        self.conv = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.norm = BatchNorm(outputs)
+        self.pooled_norm = BatchNorm(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x inputs x H x W to N x outputs x (H - 2) // 2 x (W - 2) // 2."""
+        y = functional.conv2d(x, self.conv.weight)
+        if y.device.type != "cpu" or y.dtype != torch.float32:
+            return self.plain(y)
+        y = y.contiguous(memory_format=torch.channels_last)
+        if self.training:
+            return self.train_fast(y)
+        return self.plain(y) if torch.is_grad_enabled() else self.infer_fast(y)
+
+    def plain(self, y: Tensor) -> Tensor:
+        """What follows the convolution, layer by layer."""
+        y = self.norm(functional.relu(y + self.conv.bias.view(-1, 1, 1)))
+        normalized: Tensor = self.pooled_norm(functional.max_pool2d(y, 2))
+        return normalized
+
+    def train_fast(self, y: Tensor) -> Tensor:
+        """The same in one operation."""
+        norm, pooled = self.norm, self.pooled_norm
+        affine = (norm.weight, norm.bias, pooled.weight, pooled.bias)
+        y, mean, variance, pooled_mean, pooled_variance = NormPool.apply(y, self.conv.bias, *affine, EPSILON)  # type: ignore[no-untyped-call]
+        norm.track(mean, variance)
+        pooled.track(pooled_mean, pooled_variance)
+        return y
+
+    def infer_fast(self, y: Tensor) -> Tensor:
+        """The same in one operation, in evaluation mode and without gradients."""
+        norms = [(n.weight, n.bias, n.running_mean, n.running_var) for n in (self.norm, self.pooled_norm)]
+        return infer(y, self.conv.bias, norms, EPSILON)
+
+
+class Flatten(nn.Module):
+    """Keras's Flatten: row, column, channel; of a channels_last tensor it is a view."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x C x H x W to N x (H * W * C)."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Dense(nn.Linear):
+    """A linear layer that multiplies by oneDNN on a CPU, which has AVX-512 on AMD processors, where MKL has not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N x inputs to N x outputs."""
+        if x.device.type != "cpu" or x.dtype != torch.float32 or not ONEDNN:
+            return super().forward(x)
+        # what torch.utils.mkldnn does for inference; autograd knows it too
+        y: Tensor = torch._C._nn.mkldnn_linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
+        return y
+
+
+def make_model(seed: int) -> nn.Module:
+    """The network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    model = nn.Sequential(
+        ConvBlock(1, 32),
+        ConvBlock(32, 64),
+        Flatten(),
+        uninitialized(Dense(5 * 5 * 64, 256, device="meta")),
+        nn.ReLU(),
+        BatchNorm(256),
+        uninitialized(nn.Linear(256, 10, device="meta")),
+    )
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)  # Keras calls it Glorot uniform
+            nn.init.zeros_(layer.get_parameter("bias"))
+    return model
+
+
+def prepare(images: Tensor) -> Tensor:
+    """Bytes, N x 28 x 28, to pixels in 0..1 with a channel axis."""
+    return pixels(images.unsqueeze(1))
+
+
+def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The cross-entropy and the accuracy of a batch of raw images and labels."""
+    images, labels = batch[0], batch[1].long()
+    outputs = model(prepare(images))
+    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)

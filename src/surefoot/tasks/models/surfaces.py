@@ -1,0 +1,104 @@
+"""Functions of two variables with a known minimum, where an optimizer's path can be drawn.
+
+There is no data: an epoch is `STEPS` steps with the whole gradient, from `STEPS` rows that nobody looks at. A seed
+chooses where the path starts, evenly in a square about the classical starting point, so that one lucky point decides
+nothing. The metric is the distance to the minimum: on a valley floor the loss is small long before the minimum is near,
+and losses of different seeds lie decades apart, so that their mean is that of the worst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surefoot.store.records import Metric
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.task import Splits
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+STEPS = 50
+"""Steps in an epoch, with a batch size of 1."""
+
+REACH = 0.25
+"""How far from the classical point a seed may start, in each coordinate."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A function of two variables.
+
+    `function` is written in plain arithmetic, for numbers and arrays alike. Its least value is 0, at `minimum` and
+    nowhere else; `start` is where it is classically started from. `about` says what makes it hard.
+    """
+
+    function: Callable[[Any, Any], Any]
+    minimum: tuple[float, float]
+    start: tuple[float, float]
+    about: str
+
+
+def rosenbrock(x: Any, y: Any) -> Any:
+    """Rosenbrock 1960."""
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def beale(x: Any, y: Any) -> Any:
+    """Beale 1958."""
+    return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
+
+
+def booth(x: Any, y: Any) -> Any:
+    """Booth's function, as in Jamil & Yang 2013."""
+    return (x + 2 * y - 7) ** 2 + (2 * x + y - 5) ** 2
+
+
+def zakharov(x: Any, y: Any) -> Any:
+    """Zakharov's function, as in Jamil & Yang 2013."""
+    slope = 0.5 * x + y
+    return x**2 + y**2 + slope**2 + slope**4
+
+
+SURFACES = {
+    "rosenbrock": Surface(rosenbrock, (1.0, 1.0), (-1.2, 1.0), "a narrow curved valley with a nearly flat floor"),
+    "beale": Surface(beale, (3.0, 0.5), (1.0, 1.0), "a plateau between steep walls, with a saddle beside the path"),
+    "booth": Surface(booth, (1.0, 3.0), (-5.0, -5.0), "a convex bowl, nine times as steep one way as the other"),
+    "zakharov": Surface(zakharov, (0.0, 0.0), (3.0, 3.0), "convex, of fourth degree: steep far out, gentle within"),
+}
+"""The surfaces by name. Only beale has a place other than its minimum where the gradient is zero."""
+
+
+DISTANCE = Metric("distance to minimum", "min", share=False)
+
+
+@dataclass(frozen=True)
+class SurfaceTask:
+    """The task of finding a surface's minimum; see `Task` for its attributes."""
+
+    name: str
+    data: Splits
+    dataset: str = ""
+    metric: Metric = DISTANCE
+    fingerprint: str = ""
+    chance: float | None = None
+
+    def make_model(self, seed: int) -> nn.Module:
+        """The point that moves, where a seed starts it."""
+        model: nn.Module = import_module("surefoot.tasks.models.surface_point").Point(SURFACES[self.name], seed)
+        return model
+
+    def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:  # noqa: ARG002  nothing is in it
+        """The height of the point, and its distance to the minimum."""
+        measured: tuple[Tensor, Tensor] = model()
+        return measured
+
+
+def surface_task(name: str) -> SurfaceTask:
+    """The task of the surface of this name."""
+    train, evaluation = (Arrays(np.zeros((rows, 1), np.float32)) for rows in (STEPS, 1))
+    return SurfaceTask(name, Splits(train, evaluation, evaluation))

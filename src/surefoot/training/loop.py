@@ -1,0 +1,243 @@
+"""One trial, trained: the same loop for every optimizer, with nothing in it that depends on which one it is.
+
+All randomness comes from the seed and the epoch's number, so a run that goes on from a checkpoint equals one that was
+never stopped, and every arm with the same seed sees the same initial weights and the same batches. The clock runs
+while an optimizer's own work is done, forward pass, backward pass and step; it stands while examples are loaded, a
+metric of the user's is computed, and while evaluating, recording rates and saving.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surefoot.design.schedule import factor
+from surefoot.design.trial import Trial
+from surefoot.errors import TrialError
+from surefoot.store.records import Epoch, Outcome, Rates
+from surefoot.tasks.seeds import seed_everything
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
+from surefoot.torch import RuleOptimizer
+from surefoot.training.events import Diverged, EpochDone, Event, Finished, Progress, Started
+from surefoot.training.step_sizes import record_rates, recording_steps
+from surefoot.training.stopwatch import Stopwatch
+
+PROGRESS_SECONDS = 0.2
+
+
+class DivergedError(Exception):
+    """Ends the training of a trial whose loss is no longer finite, or whose metric is not a number at the end."""
+
+
+class Training:
+    """The state of one trial while it trains.
+
+    Args:
+        trial: which arm, seed and protocol.
+        task: what to train; its data is only read.
+        emit: called with each event.
+    """
+
+    def __init__(self, trial: Trial, task: Task, emit: Callable[[Event], None]) -> None:
+        self.trial, self.task, self.emit = trial, task, emit
+        self.protocol = trial.protocol
+        data, device = task.data, self.protocol.device
+        self.train, self.validation, self.test = (part.to(device) for part in (data.train, data.validation, data.test))
+        self.recording = recording_steps(self.protocol.steps)
+        self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
+        self._start()
+
+    def _start(self) -> None:
+        """Make the model with its initial weights, its optimizer, and a clock at zero."""
+        self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
+        self.optimizer = self.trial.arm.build(self.model.parameters())
+        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+        self.epoch, self.seconds = 0, 0.0
+        self.step_seconds: list[float] = []
+        self._mode(training=True)
+
+    def run(self, checkpoint: bytes | None) -> None:
+        """Train to the end, from a checkpoint if there is one, and emit what happens."""
+        self._warm_up()
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        self.emit(Started(self.trial.key, self.epoch))
+        try:
+            while self.epoch < self.protocol.epochs:
+                self._run_epoch()
+            self.emit(Finished(self.trial.key, self._outcome()))
+        except DivergedError as reason:
+            self.emit(Diverged(self.trial.key, str(reason)))
+
+    def _warm_up(self) -> None:
+        """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
+        with contextlib.suppress(DivergedError):
+            self._step(self._order()[: self.protocol.batch_size], 0, [])
+        self._start()
+
+    def _run_epoch(self) -> None:
+        self.epoch += 1
+        seed_everything(self.trial.seed, self.epoch)
+        train_loss, train_metric, rates = self._train_epoch()
+        validation_loss, validation_metric = self._evaluate(self.validation)
+        if not math.isfinite(validation_loss):
+            raise DivergedError(f"validation loss became {validation_loss} after epoch {self.epoch}")
+        done = Epoch(self.epoch, self.seconds, train_loss, train_metric, validation_loss, validation_metric)
+        self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
+        if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
+            self._check_metric(validation_loss, validation_metric, "validation")
+
+    def _train_epoch(self) -> tuple[float, float, list[Rates]]:
+        self._mode(training=True)
+        rates: list[Rates] = []
+        losses, metrics, seen = 0.0, 0.0, 0
+        batches = torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+        first = (self.epoch - 1) * self.protocol.steps_per_epoch
+        told = time.perf_counter()
+        for step, index in enumerate(batches, first + 1):
+            loss, metric = self._step(index, step, rates)
+            losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
+            if time.perf_counter() - told > PROGRESS_SECONDS:
+                told = time.perf_counter()
+                self.emit(Progress(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
+        return losses / seen, metrics / seen, rates
+
+    def _order(self) -> Tensor:
+        """The order of the training examples in this epoch."""
+        epoch = self.epoch if self.protocol.order == "shuffled" else 1
+        order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
+        return torch.from_numpy(order).to(self.protocol.device)
+
+    def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
+        """Take one training step; returns the batch's mean loss and mean metric."""
+        batch = self.train.batch(index)
+        clock = Stopwatch(self.protocol.device)
+        self._schedule(step)
+        self.optimizer.zero_grad()
+        loss, metric = begin(self.task, self.model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        with clock.stopped():
+            metric = metric() if callable(metric) else metric
+            if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
+                rates.append(record_rates(self.optimizer, step))
+        self._update()
+        value, measured = loss.item(), metric.item()
+        self.step_seconds.append(clock.seconds)
+        self.seconds += self.step_seconds[-1]
+        if not math.isfinite(value):
+            raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
+        return value, measured
+
+    def _update(self) -> None:
+        self.optimizer.step()
+
+    def _schedule(self, step: int) -> None:
+        """Set the learning rate of a step; a constant one is left alone."""
+        if self.protocol.schedule == "constant":
+            return
+        for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if lr is None:
+                raise TrialError(
+                    f"the schedule {self.protocol.schedule} sets the learning rate, and {self.trial.arm.label} has no "
+                    "lr in its param groups; leave the schedule constant, or leave this optimizer out."
+                )
+            group["lr"] = lr * factor(self.protocol.schedule, max(1, step), self.protocol.steps)
+
+    def _mode(self, *, training: bool) -> None:
+        """Turn the model to training or evaluation, and an optimizer that keeps two sets of weights with it."""
+        self.model.train(training)
+        turn = getattr(self.optimizer, "train" if training else "eval", None)
+        if turn is not None:
+            turn()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
+        self._mode(training=False)
+        averages = isinstance(self.optimizer, RuleOptimizer) and any(
+            "ema" in own for own in self.optimizer.state.values()
+        )
+        with torch.no_grad(), self.optimizer.averaged() if averages else contextlib.nullcontext():
+            yield
+
+    def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
+        """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
+        size = min(limit or len(split), len(split))
+        losses, metrics = 0.0, 0.0
+        with self._evaluating():
+            for start in range(0, size, self.evaluation_batch):
+                end = min(start + self.evaluation_batch, size)
+                loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
+                losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
+        return losses / size, metrics / size
+
+    def _check_metric(self, loss: float, metric: float, part: str) -> None:
+        """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
+        if math.isfinite(loss) and math.isnan(metric):
+            name = self.task.metric.name
+            raise DivergedError(
+                f"the metric {name!r} is nan on the {part} data, while the loss is {loss:.4g}; see what it divides by"
+            )
+
+    def _outcome(self) -> Outcome:
+        unseen = math.nan, math.nan
+        test_loss, test_metric = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
+        if self.trial.purpose != "tune":
+            self._check_metric(test_loss, test_metric, "test")
+        train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
+        return Outcome(
+            test_loss=test_loss,
+            test_metric=test_metric,
+            train_loss=train_loss,
+            train_metric=train_metric,
+            step_seconds=statistics.median(self.step_seconds),
+            optimizer_bytes=_state_bytes(self.optimizer),
+            parameters=sum(p.numel() for p in self.model.parameters()),
+            engine=getattr(self.optimizer, "engine", "torch"),
+        )
+
+    def _checkpoint(self) -> bytes:
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "epoch": self.epoch,
+                "seconds": self.seconds,
+                "step_seconds": self.step_seconds,
+            },
+            buffer,
+        )
+        return buffer.getvalue()
+
+    def _restore(self, checkpoint: bytes) -> None:
+        saved: dict[str, Any] = torch.load(io.BytesIO(checkpoint), map_location=self.protocol.device, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
+
+
+def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """Return the bytes of the optimizer's state: what it needs besides the weights and their gradients."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
+
+
+def _tensors(state: Any) -> Iterator[Tensor]:
+    """Give every tensor of a state, however deep it lies, but the step counts."""
+    if isinstance(state, Tensor):
+        yield state
+        return
+    if isinstance(state, Mapping):
+        state = [value for name, value in state.items() if not (isinstance(name, str) and name == "step")]
+    for part in state if isinstance(state, list | tuple) else ():
+        yield from _tensors(part)

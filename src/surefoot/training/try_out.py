@@ -1,0 +1,128 @@
+"""A try-out in its worker: an optimizer is built on the real model, stepped, evaluated, saved, loaded, stepped again.
+
+A trial that goes on after an interruption has to end with the numbers of one that was never stopped. So the steps after
+loading are held to those without it: an optimizer that keeps something outside its `state_dict` shows here, and not
+after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing can be told.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import cycle, islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from surefoot.design.trial import Trial
+from surefoot.errors import SurefootError, TrialError
+from surefoot.tasks.seeds import seed_everything
+from surefoot.tasks.task import Task
+from surefoot.training.events import Event, Started, Tried
+from surefoot.training.loop import DivergedError, Training
+
+FURTHER = 6
+"""Steps after loading: what an optimizer does every fifth or sixth step, as Lookahead does, is among them."""
+
+KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
+CALLED = "It is called as step(), after backward(), without a closure: every optimizer gets one gradient of each batch."
+
+ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
+
+Weights = dict[str, Tensor]
+
+
+class DoesNotWork(TrialError):  # noqa: N818  it is what was found
+    """An optimizer does not work on this model."""
+
+
+class TryOut(Training):
+    """The try-out of one optimizer; see `Training` for the arguments.
+
+    Raises:
+        DoesNotWork: the text says what, and what to do.
+    """
+
+    def __init__(self, trial: Trial, task: Task, emit: Callable[[Event], None]) -> None:
+        with _named("it cannot be built on this model"):
+            super().__init__(trial, task, emit)
+
+    def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
+        """Try it, and emit that it works; steps that lose the loss are no fault of this kind."""
+        self.emit(Started(self.trial.key, 0))
+        with suppress(DivergedError):
+            self._try()
+        self.emit(Tried(self.trial.key))
+
+    def _try(self) -> None:
+        saved = self._beginning()
+        straight = self._further()
+        with _named("its state cannot be loaded again", KEEP):
+            self._start()
+            self._restore(saved)
+        if _same(straight, self._further()):
+            return
+        self._start()
+        self._beginning()
+        if _same(straight, self._further()):
+            raise DoesNotWork(
+                "it goes on otherwise once it is saved and loaded: something that its step changes is not in "
+                f"state_dict(), so an interrupted study would end with other numbers. {KEEP}"
+            )
+
+    def _beginning(self) -> bytes:
+        """Take a step with the first batch and one with the last, which may be shorter; evaluate, and save."""
+        batches = self._batches()
+        self._steps([batches[0], batches[-1]])
+        with _named("it cannot be evaluated"):
+            self._evaluate(self.validation, limit=self.evaluation_batch)
+        with _named("its state cannot be saved", KEEP):
+            return self._checkpoint()
+
+    def _further(self) -> Weights:
+        """Return the weights after the next steps."""
+        self._mode(training=True)
+        self._steps(list(islice(cycle(self._batches()), FURTHER)))
+        return {name: value.clone() for name, value in self.model.state_dict().items() if isinstance(value, Tensor)}
+
+    def _steps(self, batches: list[Tensor]) -> None:
+        seed_everything(self.trial.seed, len(batches))
+        for step, index in enumerate(batches, 1):
+            alone = ALONE if len(index) == 1 else ""
+            with _named(f"training fails at a batch of {len(index)}", alone):
+                self._step(index, step, [])
+
+    def _update(self) -> None:
+        with _named("its step fails on this model", CALLED):
+            super()._update()
+
+    def _batches(self) -> tuple[Tensor, ...]:
+        return torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+
+
+def _same(one: Weights, other: Weights) -> bool:
+    return all(torch.equal(one[name].nan_to_num(), other[name].nan_to_num()) for name in one)
+
+
+@contextmanager
+def _named(what: str, fix: str = "") -> Iterator[None]:
+    """Say what went wrong, where, and what to do about it."""
+    try:
+        yield
+    except (DivergedError, DoesNotWork):
+        raise
+    except SurefootError as error:  # which says what to do
+        raise DoesNotWork(f"{what}: {error}") from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        raise DoesNotWork(f"{what}: {type(error).__name__}: {_core(error)} ({where}). {fix}".rstrip()) from error
+
+
+def _core(error: Exception) -> str:
+    """Return an error's text; of what torch says of a checkpoint that it refuses, only what it found there."""
+    found = re.search(r"WeightsUnpickler error: (.*?)(?: by default)?(?:\. Please|\n|$)", str(error))
+    return found[1] if found else str(error)

@@ -1,0 +1,221 @@
+"""The pool: workers that each run one trial at a time, and what they tell as one stream of events.
+
+A worker that dies (killed, out of memory, its machine gone) is replaced and its trial goes on from its last epoch; a
+trial that loses three workers within one epoch has failed and the others go on. One trial has one thread: on two cores
+two trials side by side finish sooner than one after the other with two threads each, and the numbers do not depend on
+how many workers there are. Where the workers live is the host's business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import cloudpickle
+
+from surefoot.design.trial import Trial
+from surefoot.errors import TrialError
+from surefoot.training.events import End, EpochDone, Event, Failed, Started
+from surefoot.workers.engine import Resume
+from surefoot.workers.messages import LastWords, Message, Order, Ready, WorkerDied
+
+RESTARTS = 2
+START_SECONDS = 300.0
+"""How long the workers may take until the first of them is ready."""
+
+PAUSE_SECONDS = 0.5
+"""How much longer each time the pool waits for the next start, while workers die before they are ready."""
+
+LOOK_SECONDS = 0.5
+"""How often the pool looks at the clock while no worker tells anything."""
+
+
+class Worker(Protocol):
+    """One worker, wherever it runs."""
+
+    def give(self, order: Order) -> None:
+        """Hand over a trial; a worker that is gone is noticed when it is next heard."""
+        ...
+
+    def listen(self) -> Message:
+        """Return what it tells next; `WorkerDied` if it does no more."""
+        ...
+
+    def stop(self) -> None:
+        """End it at once."""
+        ...
+
+
+class Host(Protocol):
+    """A place where workers run.
+
+    `room` is what to do where there is no room for them; `attempts` how many may die in a row before one is ready.
+    """
+
+    @property
+    def room(self) -> str: ...  # noqa: D102
+    @property
+    def attempts(self) -> int: ...  # noqa: D102
+
+    def start(self) -> Worker:
+        """Start a worker, and do not wait until it is ready."""
+        ...
+
+    def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Worker]:
+        """Wait until some of the workers have something to tell or are gone; return these."""
+        ...
+
+
+@dataclass(eq=False)
+class Post:
+    """A worker as the pool sees it: what it runs in, once it is ready, and the trial that it has, since when."""
+
+    worker: Worker
+    environment: Mapping[str, Any] | None = None
+    trial: Trial | None = None
+    since: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can take a trial."""
+        return self.environment is not None and self.trial is None
+
+
+@dataclass
+class Queue:
+    """The trials of one run: those that wait, how many have not ended, and the workers that each has lost."""
+
+    waiting: deque[Trial]
+    left: int
+    deaths: Counter[str] = field(default_factory=Counter)
+
+
+class Pool:
+    """The executor of both engines.
+
+    Args:
+        host: where the workers run.
+        size: how many there are, at the most.
+        seconds: how long a trial may take, from its first step on; and before that, until it begins.
+    """
+
+    def __init__(self, host: Host, size: int, seconds: float | None = None) -> None:
+        self._host, self._size, self._seconds = host, size, seconds
+        self._posts: list[Post] = []
+        self._early_deaths, self._start_at = 0, 0.0
+
+    def run(
+        self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
+    ) -> Generator[Event, None, None]:
+        """See `Executor.run`; the workers stay for the next run, unless they are busy when this one ends."""
+        queue = Queue(deque(trials), len(trials))
+        self._ready_at = time.monotonic()
+        try:
+            while queue.left and (deadline is None or time.monotonic() < deadline):
+                self._staff(queue, resume)
+                for event in self._events(queue, deadline):
+                    queue.left -= isinstance(event, End)
+                    yield event
+        finally:
+            if queue.left:
+                self.stop()
+
+    def stop(self) -> None:
+        """End all workers."""
+        for post in self._posts:
+            post.worker.stop()
+        self._posts = []
+
+    def _staff(self, queue: Queue, resume: Resume) -> None:
+        """Start the workers that are missing and give trials to those that are idle."""
+        while len(self._posts) < min(self._size, queue.left) and time.monotonic() >= self._start_at:
+            self._posts.append(Post(self._host.start()))
+        for post in self._posts:
+            if post.idle and queue.waiting:
+                post.trial, post.since = queue.waiting.popleft(), time.monotonic()
+                content = cloudpickle.dumps((post.trial, resume(post.trial.key)))
+                post.worker.give(Order(post.trial.key, content))
+
+    def _events(self, queue: Queue, deadline: float | None) -> Iterator[Event]:
+        """Wait a moment, and give what has happened in it."""
+        patience = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
+        by_worker = {post.worker: post for post in self._posts}
+        for worker in self._host.wait(list(by_worker), patience):
+            yield from self._listen(by_worker[worker], queue)
+        yield from self._late()
+        self._check_start()
+
+    def _listen(self, post: Post, queue: Queue) -> Iterator[Event]:
+        """Take one message of a worker: it is ready, or cannot be, or its trial has an event, or it died."""
+        try:
+            message = post.worker.listen()
+        except WorkerDied as death:
+            yield from self._bury(post, queue, str(death))
+            return
+        match message:
+            case TrialError():
+                raise message
+            case Ready(environment):
+                post.environment, self._early_deaths = environment, 0
+            case LastWords(event):
+                self._dismiss(post)
+                yield event
+            case _:
+                self._note(post, queue, message)
+                known = post.environment or {}
+                yield replace(message, environment=known) if isinstance(message, Started) else message
+
+    def _note(self, post: Post, queue: Queue, event: Event) -> None:
+        """Draw the consequences of an event."""
+        if isinstance(event, Started):
+            post.since = time.monotonic()
+        elif isinstance(event, EpochDone):
+            queue.deaths.pop(event.key, None)
+        elif isinstance(event, End):
+            post.trial = None
+
+    def _bury(self, post: Post, queue: Queue, how: str) -> Iterator[Event]:
+        """Let the trial of a worker that died wait again, or fail if it took too many workers with it."""
+        self._dismiss(post)
+        if post.environment is None:
+            self._early_death(how)
+        if post.trial is None:
+            return
+        key = post.trial.key
+        queue.deaths[key] += 1
+        if queue.deaths[key] > RESTARTS:
+            yield Failed(key, f"its worker process died {queue.deaths[key]} times ({how})")
+        else:
+            queue.waiting.appendleft(post.trial)
+
+    def _early_death(self, how: str) -> None:
+        """Wait longer and longer before the next start, and give up after some."""
+        self._early_deaths += 1
+        self._start_at = time.monotonic() + PAUSE_SECONDS * self._early_deaths
+        if self._early_deaths >= self._host.attempts:
+            raise TrialError(
+                f"the worker processes die at their start ({how}); see the message above, if any. "
+                "-9 often means too little memory: try --workers 1."
+            )
+
+    def _late(self) -> Iterator[Event]:
+        """Stop the trials that have had their time."""
+        now = time.monotonic()
+        for post in list(self._posts):
+            if self._seconds is not None and post.trial is not None and now - post.since > self._seconds:
+                self._dismiss(post)
+                yield Failed(post.trial.key, f"took longer than {self._seconds:g} s")
+
+    def _dismiss(self, post: Post) -> None:
+        self._posts.remove(post)
+        post.worker.stop()
+
+    def _check_start(self) -> None:
+        """Raise `TrialError` if no worker has become ready in a long time."""
+        if any(post.environment is not None for post in self._posts):
+            self._ready_at = time.monotonic()
+        elif time.monotonic() - self._ready_at > START_SECONDS:
+            raise TrialError(f"no worker was ready to train within {START_SECONDS:g} s. {self._host.room}")

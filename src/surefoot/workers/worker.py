@@ -1,0 +1,134 @@
+"""A worker: takes one trial after another from the driver and tells it what happens.
+
+The same worker runs as a process of its own on this machine (`main`, which `local.py` starts) and in an actor of Ray's.
+It ends with the driver, however the driver ends: a thread that does nothing but listen to the driver sees to that.
+Ctrl-C is the driver's to handle. Nothing here writes to the store.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+from surefoot.errors import TrialError
+from surefoot.training.events import End, Event, Failed
+from surefoot.workers.messages import Job, LastWords, Message, Order, Ready
+
+LAST_WORDS_SECONDS = 1.0
+"""How long a worker that has to end leaves its last message to reach the driver."""
+
+
+class Teller:
+    """Sends what the running trial tells, from whichever thread; after its last words nothing more."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send, self._lock, self._key = send, threading.Lock(), ""
+
+    def begin(self, key: str) -> None:
+        """From now on it is this trial that runs."""
+        with self._lock:
+            self._key = key
+
+    def tell(self, event: Event) -> None:
+        """Send an event of the running trial."""
+        with self._lock:
+            if isinstance(event, End):
+                self._key = ""
+            self._send(event)
+
+    def end(self, reason: str) -> None:
+        """End the process; the trial that it runs, if any, has failed for this reason."""
+        with self._lock:
+            if self._key:
+                self._send(LastWords(Failed(self._key, reason)))
+            time.sleep(LAST_WORDS_SECONDS)
+            os._exit(1)
+
+
+def work(job: Job, receive: Callable[[], Order], send: Callable[[Message], None]) -> None:
+    """Run the trials that are received, for ever.
+
+    Args:
+        job: what is trained, and on what.
+        receive: waits for the next trial.
+        send: tells the driver; called by one thread at a time.
+    """
+    try:
+        environment, train = _prepare(job)
+    except Exception as error:  # a library that does not load, say: no other worker would fare better
+        send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
+        return
+    teller = Teller(send)
+    if job.memory is not None:
+        from surefoot.workers.limits import watch_memory
+
+        watch_memory(job.memory, teller.end)
+    send(Ready(environment))
+    while True:
+        order = receive()
+        teller.begin(order.key)
+        try:
+            train(*pickle.loads(order.content), teller.tell)
+        except Exception as error:  # whatever it is, the other trials go on and the user reads it
+            teller.tell(Failed(order.key, _reason(error)))
+
+
+def main(handle: int) -> NoReturn:
+    """Work in this process for the driver at the other end of an inherited connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr  # what a user's model prints is no part of the driver's result
+    from surefoot.workers.local import inherited
+
+    connection = inherited(handle)
+    received: SimpleQueue[Any] = SimpleQueue()
+
+    def listen() -> None:
+        while True:
+            try:
+                received.put(connection.recv())
+            except (EOFError, OSError):  # the driver is gone
+                os._exit(1)
+
+    def send(message: Message) -> None:
+        try:
+            connection.send(message)
+        except OSError:
+            os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    work(received.get(), received.get, send)
+    sys.exit()
+
+
+def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
+    """Load torch, set the process up for one-thread training, and attach the task."""
+    from surefoot.training.environment import environment
+    from surefoot.training.loop import Training
+    from surefoot.training.pilot import Pilot
+    from surefoot.training.process import tune_worker
+    from surefoot.training.try_out import TryOut
+
+    tune_worker()
+    task = job.attach()
+    kinds: dict[str, type[Training]] = {"pilot": Pilot, "try": TryOut}
+
+    def train(trial: Any, checkpoint: bytes | None, tell: Callable[[Event], None]) -> None:
+        kinds.get(trial.purpose, Training)(trial, task, tell).run(checkpoint)
+
+    return environment(job.device), train
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TrialError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"

@@ -1,0 +1,197 @@
+"""Whole comparisons in worker processes: same numbers whatever the workers, nothing lost whatever is killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from surefoot.comparison.request import Options, plan
+from surefoot.store import Store
+from surefoot.training.events import EpochDone, Finished, Started
+from surefoot.workers import pool
+
+SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "train_size": 500, "device": "cpu"}
+
+
+def numbers(records):
+    return {
+        (r.label, r.seed): (
+            [(e.epoch, e.train_loss, e.validation_loss, e.validation_metric) for e in r.epochs],
+            r.rates,
+            r.outcome and (r.outcome.test_loss, r.outcome.test_metric, r.outcome.train_loss),
+        )
+        for r in records
+    }
+
+
+def ignore(trial, event):
+    """An observer that looks away."""
+    del trial, event
+
+
+def run(path, observe=ignore, **options):
+    planned = plan("article", Options(**{**SMALL, **options}))
+    data = planned.task.data
+    task = replace(planned.task, data=replace(data, test=data.test[:250]))
+    protocol = replace(planned.protocol, test_size=250)
+    quick = tuple(replace(trial, protocol=protocol) for trial in planned.trials)
+    with Store(path) as store:
+        return replace(planned, trials=quick, task=task).run(store, observe)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The store and the records of two trials that one worker trained, nothing in the way."""
+    path = tmp_path_factory.mktemp("alone") / "results.sqlite"
+    return path, run(path, workers=1)
+
+
+@pytest.fixture
+def undisturbed(finished):
+    return numbers(finished[1])
+
+
+def test_the_numbers_do_not_depend_on_how_many_workers_there_are(tmp_path, undisturbed):
+    assert numbers(run(tmp_path / "results.sqlite", workers=2)) == undisturbed
+
+
+def test_the_same_command_again_trains_nothing(finished):
+    path, records = finished
+    heard = []
+    assert run(path, lambda _, event: heard.append(event)) == records
+    assert heard == []
+
+
+def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finished):
+    path, records = finished
+    more = shutil.copy(path, tmp_path / "results.sqlite")
+    heard = []
+    *same, new = run(more, lambda _, event: heard.append(event), optimizers=(*SMALL["optimizers"], "mine=adagrad"))
+    assert same == records
+    assert {event.key for event in heard} == {new.key}
+    assert (new.label, new.status, len(new.epochs)) == ("mine", "finished", 2)
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path, undisturbed):
+    killed, heard = [], []
+
+    def kill_once(_trial, event):
+        heard.append(event)
+        if isinstance(event, EpochDone) and not killed:
+            killed.append(event.key)
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+    assert numbers(run(tmp_path / "results.sqlite", kill_once, workers=1)) == undisturbed
+    assert Started(killed[0], 1) in heard
+
+
+def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "RESTARTS", 1)
+    victim = []
+
+    def kill_always(_trial, event):
+        if isinstance(event, Started) and (not victim or event.key == victim[0]):
+            victim[:] = [event.key]
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+
+    first, second = run(tmp_path / "results.sqlite", kill_always, workers=1)
+    assert (first.status, second.status) == ("failed", "finished")
+    assert "died 2 times" in first.reason
+
+
+def children(pid):
+    """The worker processes of a process: its children that wait for trials."""
+    listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "comparison.worker" in line]
+
+
+def command(path, *more):
+    options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500", "--device", "cpu"]
+    files = ["--store", str(path), "--report", str(path.with_suffix(".html")), "--json"]
+    return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
+
+
+MOMENTS = ("Study", "epoch 1/2", "goes on")
+"""The lines of its log after which the driver is stopped: workers start, an epoch is stored, a resumed trial trains."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_the_driver_stopped_at_any_moment_loses_at_most_an_epoch(tmp_path, undisturbed, how):
+    path = tmp_path / "results.sqlite"
+    kept = []
+    for moment in MOMENTS:
+        code, log, workers = stopped(command(path), moment, how)
+        assert code == (130 if how == signal.SIGINT else -how), log
+        assert "Traceback" not in log
+        assert workers or moment == "Study", "no worker was alive at this moment: it proves nothing"
+        assert_gone(workers)
+        kept.append(epochs_in(path))
+    assert kept[1] >= 1
+    assert kept == sorted(kept)
+    last = subprocess.run(command(path), capture_output=True, text=True, check=True)
+    assert [row["n"] for row in json.loads(last.stdout)["rows"]] == [1, 1]
+    with Store(path, readonly=True) as store:
+        records = store.records()
+    assert {key: value[:2] for key, value in numbers(records).items()} == {
+        key: value[:2] for key, value in undisturbed.items()
+    }
+
+
+def stopped(arguments, moment, how):
+    """Run a command to the line of its log that tells of the moment, and stop it; code, log, its workers then."""
+    driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    log = ""
+    while moment not in log:
+        line = driver.stderr.readline()
+        assert line, f"ended before {moment!r}: {log}"
+        log += line
+    workers = children(driver.pid)
+    driver.send_signal(how)
+    return driver.wait(), log + driver.communicate()[1], workers
+
+
+def epochs_in(path):
+    """How many epochs the store has, which no stop may damage or lock."""
+    if not path.exists():
+        return 0
+    with Store(path, readonly=True) as store:
+        return sum(len(record.epochs) for record in store.records())
+
+
+def assert_gone(pids):
+    """Workers end with their driver, within a moment."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_text() for pid in pids):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"workers {pids} outlived their driver")
+
+
+def test_a_second_driver_on_one_store_is_refused(tmp_path):
+    path = tmp_path / "results.sqlite"
+    with Store(path):
+        second = subprocess.run(command(path), capture_output=True, text=True)
+    assert second.returncode == 2
+    assert "surefoot: another process is writing the results store" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_diverged_trial_is_kept_as_a_result(tmp_path):
+    (record,) = run(tmp_path / "results.sqlite", optimizers=("sgd(lr=1e30)",))
+    assert record.status == "diverged"
+    assert "loss became" in record.reason
+    heard = []
+    run(tmp_path / "results.sqlite", lambda _, event: heard.append(event), optimizers=("sgd(lr=1e30)",))
+    assert not any(isinstance(event, Finished) for event in heard)
+    assert heard == []

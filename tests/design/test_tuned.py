@@ -1,0 +1,159 @@
+"""A tuned study: what the results so far ask for, and that no seed and no test image is used twice."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from surefoot.comparison.request import Options, plan
+from surefoot.errors import UsageError
+from surefoot.search.proposals import FIRST_TUNING_SEED
+from surefoot.store import Epoch, Outcome, Store
+
+OUTCOME = Outcome(math.nan, math.nan, 0.1, 0.9, 0.01, 100, 100)
+
+
+def study(**options):
+    """Two optimizers, four trials each, three measuring seeds."""
+    given = {"optimizers": ("adam", "slow=sgd(lr=0.1)", "momentum"), "only": True, "seeds": 3, "trials": 4, **options}
+    return plan("article-tuned", Options(device="cpu", **given))
+
+
+def ended(trial, accuracy: float, status: str = "finished"):
+    """The record of a trial that ended with this validation accuracy."""
+    epochs = (Epoch(1, 1.0, 0.5, 0.8, 0.4, accuracy),)
+    return replace(trial.record({}), status=status, epochs=epochs, outcome=OUTCOME)
+
+
+def hill(trial, best: float = 1e-3) -> float:
+    """An accuracy that is best at one learning rate."""
+    return 0.9 - 0.1 * abs(math.log10(trial.arm.hyper["lr"] / best))
+
+
+def play(planned, accuracy=hill):
+    """Run the study with made results; returns the records by key, and the rounds that were asked for."""
+    records, rounds = {}, []
+    while todo := [t for t in [*planned.trials, *planned.tuning.known(records)] if t.key not in records]:
+        rounds.append(todo)
+        records |= {trial.key: ended(trial, accuracy(trial)) for trial in todo}
+    return records, rounds
+
+
+def test_defaults_and_tuning_first_then_what_tuning_chose():
+    records, rounds = play(study(), lambda trial: hill(trial, {"adam": 1e-3, "momentum": 5e-3}.get(trial.arm.rule, 1)))
+    first, *_, last = rounds
+    assert {t.purpose for t in first} == {"measure", "tune"}
+    assert {t.arm.label for t in last} == {"Adam tuned", "Momentum tuned"}, "slow has nothing left to tune"
+    assert {t.purpose for t in last} == {"measure"}
+    tried = {
+        r.hyper["lr"]: r.epochs[-1].validation_metric
+        for r in records.values()
+        if r.purpose == "tune" and r.rule == "adam"
+    }  # the same on all seeds
+    assert {t.arm.hyper["lr"] for t in last if t.arm.rule == "adam"} == {max(tried, key=tried.__getitem__)}
+
+
+def test_every_optimizer_gets_as_many_trials():
+    """Also where only one of them had its best at an edge."""
+    records, _ = play(study(), lambda trial: hill(trial, 10.0 if trial.arm.rule == "adam" else 5e-3))
+    count = {
+        rule: sum(r.purpose == "tune" and r.rule == rule for r in records.values()) for rule in ("adam", "momentum")
+    }
+    assert count["adam"] == count["momentum"] == 8 + 3 * 2
+
+
+def test_tuning_and_measuring_share_no_seed():
+    records, _ = play(study())
+    seeds = {purpose: {r.seed for r in records.values() if r.purpose == purpose} for purpose in ("tune", "measure")}
+    assert seeds == {"measure": {0, 1, 2}, "tune": {FIRST_TUNING_SEED + place for place in range(3)}}
+
+
+def lucky_once(trial, status="finished"):
+    """The lowest learning rate has the best value on the first tuning seed, and on no other one."""
+    if trial.purpose == "measure" or trial.arm.hyper["lr"] != LUCKY[trial.arm.rule]:
+        return ended(trial, hill(trial))
+    return ended(trial, 0.99) if trial.seed == FIRST_TUNING_SEED else ended(trial, 0.5, status)
+
+
+LUCKY = {
+    rule: min(t.arm.hyper["lr"] for t in study(trials=8).tuning.known({}) if t.arm.rule == rule)
+    for rule in ("adam", "momentum")
+}
+
+
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_luck_on_one_tuning_seed_does_not_choose(status):
+    """DeepOBS#42: a tuner that uses one seed for each setting takes luck for skill."""
+    planned, records = study(trials=8), {}
+    while todo := [t for t in planned.tuning.known(records) if t.key not in records]:
+        records |= {trial.key: lucky_once(trial, status) for trial in todo}
+    for rule in ("adam", "momentum"):
+        mine = [r for r in records.values() if r.rule == rule]
+        again = {r.hyper["lr"] for r in mine if r.seed == FIRST_TUNING_SEED + 1}
+        assert len(again) == 3
+        assert LUCKY[rule] in again, "the best of the first seed is run again, like two others"
+        assert again == {r.hyper["lr"] for r in mine if r.seed == FIRST_TUNING_SEED + 2}
+        (chosen,) = {r.hyper["lr"] for r in mine if r.purpose == "measure"}
+        assert chosen in again - {LUCKY[rule]}
+
+
+def test_one_configuration_leaves_nothing_to_choose_and_is_not_run_again():
+    known = study(trials=1).tuning.known({})
+    records = {t.key: ended(t, hill(t)) for t in known}
+    assert {t.seed for t in study(trials=1).tuning.known(records) if t.purpose == "tune"} == {FIRST_TUNING_SEED}
+
+
+def test_a_result_that_is_missing_holds_the_choice_back():
+    planned = study()
+    todo = [*planned.trials, *planned.tuning.known({})]
+    records = {t.key: ended(t, hill(t)) for t in todo}
+    late = next(t for t in todo if t.purpose == "tune")
+    records[late.key] = replace(records[late.key], status="running")
+    assert all(t.purpose == "tune" for t in planned.tuning.known(records))
+
+
+def test_what_diverged_is_not_chosen():
+    planned = study()
+
+    def made(trial):
+        return ended(trial, 0.99, "diverged") if trial.arm.hyper["lr"] > 1e-3 else ended(trial, hill(trial))
+
+    records = {}
+    while todo := [t for t in planned.tuning.known(records) if t.key not in records]:
+        records |= {trial.key: made(trial) for trial in todo}
+    assert all(r.status == "finished" for r in records.values() if r.label == "Adam tuned" and r.purpose == "measure")
+
+
+def test_the_order_in_which_trials_finish_does_not_show():
+    records, _ = play(study())
+    backwards = dict(reversed(records.items()))
+    planned = study()
+    assert planned.tuning.known(records) == planned.tuning.known(backwards)
+
+
+def test_a_negative_number_of_trials():
+    with pytest.raises(UsageError, match="--trials is -1"):
+        study(trials=-1)
+
+
+@pytest.mark.usefixtures("kernel_cache")
+def test_a_whole_tuned_study(tmp_path):
+    """Trained for real, tiny: resumed it trains nothing, tuning saw no test image, and all are summarized."""
+    from surefoot.analysis import summarize
+
+    small = {"epochs": 1, "train_size": 1_250, "seeds": 2, "trials": 2, "optimizers": ("adam", "momentum")}
+    planned = study(**small)
+    seen = []
+    with Store(tmp_path / "r.sqlite") as store:
+        records = planned.run(store, lambda trial, event: seen.append((trial, event)))
+        assert planned.unfinished(store) == []
+        again = planned.run(store, lambda *_: pytest.fail("trained again"))
+    assert again == records
+    tuning = [r for r in records if r.purpose == "tune"]
+    assert tuning
+    assert all(math.isnan(r.outcome.test_metric) for r in tuning)
+    rows = summarize(records).rows
+    assert {row.label for row in rows} == {"Adam", "Momentum", "Adam tuned", "Momentum tuned"}
+    assert all(row.n == 2 for row in rows)

@@ -1,0 +1,248 @@
+"""Kernels with a byte of state a weight: the oracle's bits, at every edge. Which slots promise never to be negative."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from eight_bits import decode, encode
+from half import EXTREME, check_bits, stored
+from kernel_cases import numbers
+from settings import SETTINGS, SURROUNDED, Setting, run
+from surefoot.compiler.emit import numba as emit_numba
+from surefoot.compiler.emit import triton
+from surefoot.compiler.plan import BLOCK, COMPUTE, plan
+from surefoot.compiler.trace import trace
+from surefoot.engines import cpu, float8, kernels
+from surefoot.engines import kernel_choice as choice
+from surefoot.engines.blocks import SMALLEST, Blocks
+from surefoot.engines.fits import fit
+from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.rounding import key
+from surefoot.errors import UsageError
+from surefoot.rule import Slot, Step, rule
+from surefoot.rules import RULES
+from surefoot.update import update
+
+pytestmark = pytest.mark.usefixtures("kernel_cache")
+
+NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "AdaBound", "AMSBound")
+ENGINES = ("cpu", "eager")
+on_each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+# The kernel, bit for bit
+
+
+class Oracle:
+    """The rule on NumPy, its state encoded after each step by the oracle."""
+
+    def __init__(self, setting: Setting, start: np.ndarray, kind: str, seed: int | None) -> None:
+        self.setting, self.kind, self.seed = setting, kind, seed
+        self.hyper, self.positive = setting.hyper, setting.rule.positive
+        self.weight = stored(start, kind)
+        begin = {slot: np.asarray(x) for slot, x in setting.begin(self.weight).items()}
+        self.state = {slot: self._encoded(slot, x, None, 0) for slot, x in begin.items()}
+
+    def step(self, gradient: np.ndarray, t: int) -> None:
+        compute = COMPUTE[self.kind]
+        state = {slot: self._decoded(slot, x).astype(compute) for slot, x in self.state.items()}
+        with np.errstate(all="ignore"):
+            weight = self.weight.astype(compute)
+            made = update(self.setting.rule, weight, gradient.astype(compute), state, t, self.hyper)
+        random = None if self.seed is None else key(self.seed, 0, t)
+        self.weight = stored(made.weight, self.kind, np.arange(len(weight)), random, 0)
+        for k, (slot, x) in enumerate(made.state.items(), start=1):
+            self.state[slot] = self._encoded(slot, x, random, k)
+
+    def _encoded(self, slot: str, x: np.ndarray, random: int | None, k: int) -> tuple:
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float32)
+        return (x,) if slot == "ema" else encode(x, slot in self.positive, key=random, k=k)
+
+    def _decoded(self, slot: str, x: tuple) -> np.ndarray:
+        return x[0] if slot == "ema" else decode(*x, slot in self.positive)
+
+    def check(self, weight: Tensor, state: dict, message: str) -> None:
+        check_bits(numbers(weight), self.weight, f"weight {message}")
+        for slot, expected in self.state.items():
+            kept = state[slot]
+            found = (kept.codes, kept.scales) if isinstance(kept, Blocks) else (kept,)
+            for x, y in zip(found, expected, strict=True):
+                check_bits(x.numpy(), y, f"{slot} {message}")
+
+
+def begin(setting: Setting, weight: Tensor) -> dict:
+    starts = setting.rule.starts(setting.hyper)
+    positive = setting.rule.positive
+    return {
+        slot: weight.to(torch.float32, copy=True)
+        if slot == "ema"
+        else Blocks.full(weight, start, positive=slot in positive)
+        for slot, start in starts.items()
+    }
+
+
+def kernel_step(setting: Setting, weight: Tensor, g: Tensor, state: dict, t: int, seed: int | None) -> None:
+    shown = fit(weight, g, state)
+    assert not isinstance(shown, str), shown
+    form = choice.form(setting.hyper)
+    made = choice.kernel("cpu", setting.rule, form, shown.kinds, stochastic=seed is not None, strided=shown.strided)
+    launch = Launch(made, seed or 0)
+    launch.add(shown.arrays, shown.runs, group=0, t=t, parameter=0)
+    cpu.run(launch, [setting.hyper])
+
+
+def check_kernel(setting: Setting, n: int, kind: str = "float32", seed: int | None = 5, steps: int = 4) -> None:
+    rng = np.random.default_rng(n)
+    oracle = Oracle(setting, rng.normal(size=n).astype(np.float32), kind, seed)
+    weight = torch.tensor(oracle.weight).to(getattr(torch, kind))
+    state = begin(setting, weight)
+    oracle.check(weight, state, "before any step")
+    for t in range(1, steps + 1):
+        g = (rng.normal(size=n) * 10.0 ** rng.uniform(-6, 0, n)).astype(np.float32)
+        if t == 3:
+            g[: len(EXTREME)] = rng.permutation(EXTREME)[:n]
+        kernel_step(setting, weight, torch.tensor(g), state, t, seed)
+        oracle.step(g, t)
+        oracle.check(weight, state, f"after step {t}")
+
+
+def setting(name: str, **options) -> Setting:
+    return Setting(RULES[name], "torch", options)
+
+
+SIZES = [1, 255, 256, 257, SMALLEST + 1, CHUNK - 1, CHUNK, CHUNK + 1]
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_kernel_at_the_edges_of_blocks_and_chunks(n):
+    check_kernel(setting("adam"), n, steps=3)
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("name", [name for name, own in RULES.items() if own.slots and name != "sgd"])
+def test_the_kernel_of_every_rule(name, seed):
+    check_kernel(setting(name, weight_decay=0.1), 700, seed=seed)
+
+
+CASES = [
+    ("adamw", SURROUNDED, "float32"),
+    ("adamw", {"amsgrad": True}, "bfloat16"),
+    ("rmsprop", {"centered": True, "momentum": 0.9}, "float64"),
+    ("adagrad", {"initial_accumulator": 0.1}, "float32"),
+    ("adam", {}, "float16"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "kind"), CASES, ids=str)
+def test_the_kernel_with_everything_around_and_other_weights(name, options, kind):
+    check_kernel(setting(name, **options), 700, kind)
+
+
+def test_chunks_are_whole_blocks():
+    assert CHUNK % BLOCK == 0
+
+
+@rule(slots=("one", Slot("two", positive=True), Slot("n", start="initial_accumulator")), source="this test")
+def shuffles(g, state, _t, *, lr=0.1, initial_accumulator=-2.0):  # noqa: ARG001
+    """One slot takes another's old value, below zero too where it promised not to; one is only read."""
+    return Step(rate=lr, direction=g * state.n, one=g, two=state.one)
+
+
+class Own(Setting):
+    """A rule that no convention knows."""
+
+    @property
+    def hyper(self):
+        return self.rule.complete({})
+
+
+def test_slots_that_take_others_values():
+    check_kernel(Own(shuffles, "torch", {}), 300)
+
+
+def test_every_loop_is_vectorized():
+    """As many weights at once as 32-bit numbers fit, random bits and codes too."""
+    made = plan(trace(RULES["adam"], setting("adam").hyper))
+    kinds = {"w": "float32", "g": "float32", "state.m": "signed8", "state.v": "positive8"}
+    names: dict = {}
+    exec(emit_numba.emit(made, "adam", kinds, stochastic=True), names)
+    kernel = numba.njit(nogil=True, error_model="numpy")(names["step"])
+    kernel.compile(kernels.SIGNATURE)
+    (text,) = kernel.inspect_llvm().values()
+    assert re.search(r"call <\d+ x float> @llvm.sqrt", text)
+    assert re.search(r"store <\d+ x i8>", text)
+    wide = Counter(re.findall(r"(?:mul|lshr|shl|add)(?: nuw| nsw)* <\d+ x (i\d+)>", text))
+    assert wide["i32"] > 20
+    assert "extractelement <16 x i8>" not in text  # codes that are written one by one
+
+
+def test_machine_code_is_kept_for_these_codes_only(monkeypatch, tmp_path):
+    before = kernels._fingerprint("")
+    other = tmp_path / "float8.py"
+    other.write_text(Path(float8.__file__).read_text() + "# changed\n")
+    monkeypatch.setattr(float8, "__file__", str(other))
+    assert kernels._fingerprint("") != before
+
+
+def test_there_is_no_gpu_kernel_and_it_says_so():
+    made = plan(trace(RULES["momentum"], setting("momentum").hyper))
+    with pytest.raises(UsageError, match="engine='eager'"):
+        triton.emit(made, "momentum", {"w": "float32", "g": "float32", "state.b": "signed8"})
+
+
+def test_bytes_that_a_step_moves():
+    made = plan(trace(RULES["adam"], setting("adam").hyper))
+    kinds = {"w": "float32", "g": "float32", "state.m": "signed8", "state.v": "positive8"}
+    assert made.bytes_per_weight(kinds) == 3 * 4 + 2 * 2 * (1 + 4 / 256)
+
+
+# Slots that are never negative
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e15]),
+    dtype=st.sampled_from(["float32", "float64"]),
+    setting=st.sampled_from(SETTINGS),
+)
+def test_slots_that_promise_it_are_never_negative(seed, scale, dtype, setting):
+    rng = np.random.default_rng(seed)
+    gradients = (rng.normal(size=(20, 50)) * rng.choice([scale, 0.0], (20, 1))).astype(dtype)
+    with np.errstate(over="ignore"):
+        _, _, state = run(setting, rng.normal(size=50).astype(dtype), gradients)
+    for slot in setting.rule.positive & state.keys():
+        assert not (state[slot] < 0).any()
+
+
+def test_other_slots_go_below_zero():
+    """No slot could have promised more than it does."""
+    gradients = np.random.default_rng(0).normal(size=(20, 50))
+    seen = set()
+    for each in SETTINGS:
+        _, _, state = run(each, np.ones(50), gradients)
+        for slot in state.keys() - each.rule.positive - {"ema"}:
+            assert (state[slot] < 0).any(), f"{each}: {slot}"
+            seen.add((each.rule.name, slot))
+    assert {("adam", "m"), ("rmsprop", "a"), ("rmsprop", "b"), ("momentum", "b")} <= seen
+
+
+def test_which_slots_promise_it():
+    assert {name: set(own.positive) for name, own in RULES.items()} == {
+        **{name: set() for name in ("sgd", "momentum", "nesterov")},
+        **{name: {"v", "vmax"} for name in ("adam", "amsgrad", "adamw", "adabound", "amsbound")},
+        "adagrad": {"s"},
+        "adadelta": {"v", "u"},
+        "rmsprop": {"v"},
+    }

@@ -1,0 +1,428 @@
+"""`surefoot explain`: what it says comes from the rules, fits 80 columns, and its numbers are right."""
+
+import json
+import re
+import unicodedata
+import urllib.request
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+import oracles
+from paths import GOLDEN, ROOT
+from settings import SETTINGS
+from surefoot.compiler.emit import formula, latex, mathml, unicode
+from surefoot.compiler.emit.walk import LEAVES
+from surefoot.compiler.graph import needed
+from surefoot.compiler.trace import trace
+from surefoot.conventions import FRAMEWORKS, resolve, shown
+from surefoot.errors import UsageError
+from surefoot.explain import drift as drift_file
+from surefoot.explain.colours import DARK, LIGHT, contrast
+from surefoot.explain.explanation import Explanation
+from surefoot.explain.family import tree
+from surefoot.explain.forms import Library
+from surefoot.explain.noise import noise
+from surefoot.explain.page import render
+from surefoot.explain.path import GRID, walk
+from surefoot.explain.plot import plot
+from surefoot.explain.rule_html import FONTS, rule_html
+from surefoot.explain.serve import server_of
+from surefoot.explain.signs import signs
+from surefoot.explain.sliders import settable, slider
+from surefoot.explain.surfaces import SURFACES
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import Slot
+from surefoot.rules import RULES
+from surefoot.update import update
+
+
+def columns(line):
+    return sum(not unicodedata.combining(letter) for letter in line)
+
+
+def text_of(name, framework="torch", **options):
+    hyper = shown(name, framework, {"lr": 0.01, **options})
+    return unicode.emit(trace(RULES[name], hyper), hyper, 78)
+
+
+def test_the_formula_in_plain_text():
+    assert text_of("adabound") == (
+        "mₜ = β₁ mₜ₋₁ + (1 − β₁) gₜ\n"
+        "vₜ = β₂ vₜ₋₁ + (1 − β₂) gₜ²\n"
+        "rₜ = min(max(α / ((1 − β₁ᵗ) (√(vₜ / (1 − β₂ᵗ)) + ε / √(1 − β₂ᵗ))),\n"
+        "             α* (1 − 1 / (γ t + 1))),\n"
+        "         α* (1 + 1 / (γ t)))\n"
+        "wₜ = wₜ₋₁ − rₜ mₜ\n"
+    )
+    assert "vᵐᵃˣₜ = max(vᵐᵃˣₜ₋₁, vₜ)\n" in text_of("amsgrad")
+    assert "rₜ = α / √(max(vₜ − aₜ², 0) + ε)\n" in text_of("rmsprop", "paper")
+    assert "wₜ = wₜ₋₁ (1 − α λ) − rₜ mₜ\n" in text_of("adamw")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_every_notation_has_the_same_lines_in_the_same_order(setting):
+    graph = trace(setting.rule, setting.hyper)
+    plain, left = unicode.emit(graph, setting.hyper, 80), [name for name, _ in latex.formulas(graph, setting.hyper)]
+    assert max(map(columns, plain.splitlines())) <= 80
+    assert plain.count("(") == plain.count(")")
+    assert len(re.findall(r"^ *\S+ = ", plain, re.MULTILINE)) == len(left)
+    zeros = {name for name, value in setting.hyper.items() if isinstance(value, float) and value == 0}
+    elements = [ET.fromstring(line) for line in mathml.emit(graph, zeros)]
+    marks = [element[0][0].get("data-v") for element in elements]
+    assert len(marks) == len(left) == len(set(marks))
+    assert marks[left.index("w_t")] == "n.w"
+    read = {node.value for node in needed(graph.outputs.values()) if node.op in LEAVES and node.op != "const"}
+    shown = {letter.get("data-v") for element in elements for letter in element.iter() if letter.get("data-v")}
+    assert {name.removeprefix("h.") for name in shown if name.startswith("h.")} <= read
+
+
+@pytest.mark.parametrize("surface", SURFACES.values(), ids=lambda surface: surface.name)
+def test_derived_gradients_are_torchs(surface):
+    import torch
+
+    from surefoot.explain import surfaces as written
+
+    rng = np.random.default_rng(3)
+    x0, x1, y0, y1 = surface.window
+    knobs = {knob.name: rng.uniform(knob.low, knob.high) for knob in surface.knobs}
+    given = {name: value for name, value in knobs.items() if name != "noise"}
+    ours = surface.evaluate  # derived before torch's functions take the place of ours
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(written, "exp", torch.exp)
+        patch.setattr(written, "log", torch.log)
+        for x, y in zip(rng.uniform(x0, x1, 20), rng.uniform(y0, y1, 20), strict=True):
+            point = torch.tensor([x, y], dtype=torch.float64, requires_grad=True)
+            loss = surface.function(point[0], point[1], **given)
+            loss.backward()
+            expected = [loss.item(), *point.grad.tolist()]
+            assert ours(x, y, knobs) == pytest.approx(expected, rel=1e-10, abs=1e-13)
+
+
+@pytest.mark.parametrize("surface", SURFACES.values(), ids=lambda surface: surface.name)
+def test_a_surface_is_flat_and_lowest_at_its_minima_and_starts_inside(surface):
+    x0, x1, y0, y1 = surface.window
+    assert x0 < surface.start[0] < x1
+    assert y0 < surface.start[1] < y1
+    for x, y in surface.minima:
+        loss, *slope = surface.evaluate(x, y, surface.settings)
+        assert (loss, *slope) == pytest.approx((0, 0, 0), abs=1e-12)
+
+
+def test_noise_is_standard_and_the_same_every_time():
+    made = np.array([[noise(1, t, k) for k in (0, 1)] for t in range(1, 5001)])
+    assert abs(made.mean()) < 4 / np.sqrt(made.size)
+    assert made.std() == pytest.approx(1, abs=0.03)
+    assert abs(np.corrcoef(made.T)[0, 1]) < 0.05
+    assert abs(np.corrcoef(made[1:, 0], made[:-1, 0])[0, 1]) < 0.05
+    assert noise(1, 7, 0) != noise(2, 7, 0)
+
+
+def test_a_walk_that_leaves_the_numbers_ends():
+    hyper = resolve("sgd", "torch", {"lr": 1.0})
+    path = walk(RULES["sgd"], hyper, SURFACES["rosenbrock"], 100)
+    assert 1 < len(path.points) < 101
+    assert len(path.points) == len(path.losses) == len(path.rates) + 1
+
+
+def test_the_family_has_every_rule_and_each_builds_on_an_earlier_one():
+    order = [rule for rule, _, _ in tree()]
+    assert sorted(rule.name for rule in order) == sorted(RULES)
+    for rule in order:
+        assert rule.parent is None or order.index(rule.parent) < order.index(rule)
+        assert rule.about.adds
+        assert rule.about.use
+        assert all(claim.text.endswith(".") and claim.source for claim in (*rule.about.use, *rule.about.avoid))
+    assert [rule.name for rule in order if rule.parent is None] == ["sgd"]
+
+
+def rates_of(rule, framework, gradients):
+    """The rate of one weight at each step."""
+    own, rates = RULES[rule], []
+    hyper = shown(rule, framework, {"lr": 0.01})
+    state = own.starts(hyper)
+    for t, g in enumerate(gradients, start=1):
+        _, state, step = update(own, 0.0, g, state, t, hyper)
+        rates.append(float(step.rate))
+    return np.array(rates)
+
+
+@pytest.mark.parametrize(
+    ("rule", "framework", "rises"),
+    [("amsgrad", "torch", True), ("amsgrad", "keras", True), ("amsgrad", "optax", False), ("amsgrad", "paper", False)]
+    + [("adagrad", framework, False) for framework in FRAMEWORKS],
+)
+def test_whether_a_rate_can_rise_again_is_as_it_is_said(rule, framework, rises):
+    noise = np.random.default_rng(7).standard_normal(1000)
+    early, late = np.array([10.0, *[0.1] * 999]), noise * np.geomspace(1e-3, 1e3, 1000)
+    rising = [np.diff(rates_of(rule, framework, gradients)).max() > 1e-12 for gradients in (early, late)]
+    assert any(rising) == rises
+
+
+KERAS = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+COPIED = {"lr": 1e-3, "betas[0]": 0.9, "betas[1]": 0.999, "eps": 1e-7}
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-8])
+def test_the_drift_of_adams_eps_from_keras_to_torch_is_what_the_libraries_themselves_do(scale):
+    gradients = drift_file.gradients_of(scale)
+    start = np.full(gradients.shape[1], drift_file.START)
+    keras = oracles.run("keras.optimizers.Adam", KERAS, gradients, start)[-1]
+    torch = oracles.run("torch.optim.Adam", COPIED, gradients, start)[-1]
+    expected = np.linalg.norm(torch - keras) / np.linalg.norm(keras - start)
+    assert drift_file.shares("adam", "keras", "torch", [scale])[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_drift_of_rmsprops_eps_from_optax_to_torch_is_what_the_libraries_themselves_do():
+    gradients = drift_file.gradients_of(1e-4)
+    start = np.full(gradients.shape[1], drift_file.START)
+    optax = oracles.run("optax.rmsprop", {"learning_rate": 0.01, "decay": 0.9, "eps": 1e-8}, gradients, start)[-1]
+    torch = oracles.run("torch.optim.RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-8}, gradients, start)[-1]
+    expected = np.linalg.norm(torch - optax) / np.linalg.norm(optax - start)
+    assert drift_file.shares("rmsprop", "optax", "torch", [1e-4])[0] == pytest.approx(expected, rel=1e-6)
+    assert expected > 0.1
+
+
+def test_there_is_a_drift_for_every_pair_whose_formulas_differ():
+    pairs = {(one.source, one.target) for one in drift_file.drifts("adam", ("torch", "keras", "optax"))}
+    assert pairs == {("torch", "keras"), ("keras", "torch"), ("keras", "optax"), ("optax", "keras")}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_sliders_are_legal_from_end_to_end_and_hold_every_default(rule):
+    own = RULES[rule]
+    meanings = [shown(rule, framework, {"lr": 0.01}) for framework in FRAMEWORKS]
+    for name in settable(own):
+        one = slider(own, name, {meaning[name] for meaning in meanings})
+        for value in (one.low, one.high, *([0.0] if one.zero else [])):
+            own.check({name: value})
+        for meaning in meanings:
+            assert one.low <= meaning[name] <= one.high or (one.zero and meaning[name] == 0)
+
+
+def test_only_adabound_and_amsbound_have_bounds():
+    library = Library()
+    made = {name: library.rule(rule)["conventions"] for name, rule in RULES.items()}
+    with_bounds = {name for name, by in made.items() if by["paper"]["forms"][""]["bounds"] is not None}
+    assert with_bounds == {"adabound", "amsbound"}
+    assert "Math.sqrt(t)" in list(library.functions)[made["adabound"]["paper"]["forms"][""]["bounds"]]
+
+
+def lifted(colour, lift):
+    parts = (min(255, max(0, int(colour[k : k + 2], 16) + lift)) for k in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_keep_the_contrast_of_wcag_aa(theme):
+    for text in ("text", "muted", "accent"):
+        assert min(contrast(theme[text], theme[behind]) for behind in ("page", "card")) >= 4.5, text
+    assert contrast(theme["badge"], theme["accent"]) >= 4.5
+    assert contrast(theme["edge"], theme["card"]) >= 3
+    lift = int(theme["step"])
+    bands = [theme[end] for end in ("low", "high")] + [lifted(theme[end], lift) for end in ("low", "high")]
+    for k in range(8):
+        line = theme[f"racer{k}"]
+        assert contrast(theme["badge"], line) >= 4.5
+        assert min(contrast(line, behind) for behind in (theme["card"], *bands)) >= 3, line
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+
+
+def test_the_plot_shows_start_end_and_minimum():
+    hyper = resolve("sgd", "torch", {"lr": 0.05})
+    picture = plot(SURFACES["valley"], walk(RULES["sgd"], hyper, SURFACES["valley"], 20), 60, 15)
+    assert {picture.count(mark) for mark in "○●×"} == {1}
+    assert len({len(line) for line in picture.splitlines()[:-1]}) == 1
+
+
+@pytest.mark.parametrize(("rule", "plain"), [("adabound", "adam"), ("amsbound", "amsgrad")])
+def test_a_picture_of_bounds_shows_them_act_and_says_what_it_changed(rule, plain):
+    ground = SURFACES["valley"]
+    one = Explanation(RULES[rule], "torch", resolve(rule, "torch", {}))
+    lr, path = one.walk(ground)
+    free = walk(RULES[plain], resolve(plain, "torch", {"lr": lr}), ground, len(path.rates))
+    apart = np.linalg.norm(np.subtract(path.points, free.points), axis=1)
+    assert apart[:5].max() < 0.1
+    assert apart.max() > 0.3
+    assert "gamma 0.03 in place of 0.001" in one.remark
+    assert one.to_json("valley")["walk"]["gamma"] == 0.03
+    chosen = Explanation(RULES[rule], "torch", resolve(rule, "torch", {"gamma": 0.002}))
+    assert chosen.walk(ground)[1] == walk(RULES[rule], {**chosen.hyper, "lr": chosen.walk(ground)[0]}, ground, 100)
+    assert Explanation(RULES[plain], "torch", resolve(plain, "torch", {})).remark == ""
+
+
+def test_the_server_shows_the_page_and_nothing_else(tmp_path):
+    (tmp_path / "page.html").write_text("<p>playground</p>")
+    (tmp_path / "secret.txt").write_text("secret")
+    with server_of(tmp_path / "page.html") as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.server_address[1]}"
+            for path in ("/", "/secret.txt", "/../secret.txt"):
+                with urllib.request.urlopen(address + path) as answer:
+                    assert answer.read() == b"<p>playground</p>"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_formulas_have_a_font_for_mathematics_wherever_they_are_drawn():
+    written = f"font-family: {FONTS}"
+    assert written.replace("'", '"') in render()
+    assert written.replace("'", '"') in (ROOT / "docs" / "static" / "site.css").read_text()
+    html = rule_html(RULES["adam"])
+    assert html.count(written) == html.count("<math")
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adadelta"])
+def test_code_in_a_sentence_is_shown_without_backticks(surefoot_command, rule):
+    assert "`" in RULES[rule].doc
+    assert "`" not in surefoot_command("explain", rule)[1] + rule_html(RULES[rule]) + Library().rule(RULES[rule])["doc"]
+    assert re.search("<code>(momentum|lr)</code>", rule_html(RULES[rule]))
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adabound"])
+def test_the_explanation_is_as_it_was_read_and_found_good(surefoot_command, rule):
+    code, out, err = surefoot_command("explain", rule)
+    assert (code, err) == (0, "")
+    assert out == (GOLDEN / f"explain_{rule}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("option", [(), ("--conventions",), ("--convention", "keras")], ids=" ".join)
+def test_every_line_fits_80_columns(surefoot_command, rule, option):
+    code, out, _ = surefoot_command("explain", rule, *option)
+    assert code == 0
+    assert max(map(columns, out.splitlines())) <= 80
+
+
+def test_the_family_fits_too_and_has_every_rule(surefoot_command):
+    code, out, _ = surefoot_command("explain")
+    assert code == 0
+    assert max(map(columns, out.splitlines())) <= 80
+    assert all(rule.title in out for rule in RULES.values())
+    code, out, _ = surefoot_command("explain", "--json")
+    assert {entry["rule"] for entry in json.loads(out)["family"]} == set(RULES)
+
+
+def test_json_has_the_numbers_and_the_drift(surefoot_command):
+    code, out, _ = surefoot_command("explain", "adam(beta1=0.5)", "--json", "--conventions")
+    made = json.loads(out)
+    assert code == 0
+    assert {"symbol": "β₁", "name": "beta1", "value": 0.5}.items() <= made["symbols"][1].items()
+    assert made["cost"] == {"slots": ["m", "v"], "state_bytes": 8, "moved_bytes": 28}
+    assert len(made["walk"]["points"]) == 101
+    assert made["walk"]["lr"] in GRID
+    row = next(row for row in made["drift"]["rows"] if (row["source"], row["target"]) == ("keras", "torch"))
+    assert row["shares"][-1] == pytest.approx(drift_file.shares("adam", "keras", "torch", [1e-8])[0])
+
+
+def test_latex_alone(surefoot_command):
+    code, out, _ = surefoot_command("explain", "adam", "--latex")
+    hyper = resolve("adam", "torch", {})
+    assert (code, out) == (0, latex.emit(trace(RULES["adam"], hyper), hyper))
+
+
+def test_step_times_are_those_that_were_measured(surefoot_command, monkeypatch):
+    monkeypatch.setattr("surefoot.cli.explain._times", lambda _: ({"surefoot cpu": 1.25e-3}, ["the machine was busy"]))
+    out = surefoot_command("explain", "adam", "--time")[1]
+    assert "surefoot cpu             1.250 ms" in out
+    assert "note: the machine was busy" in out
+    made = json.loads(surefoot_command("explain", "adam", "--time", "--json")[1])
+    assert made["step_seconds"] == {"surefoot cpu": 1.25e-3}
+    assert "not measured" in surefoot_command("explain", "adam")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["adm"], "Did you mean 'adam'"),
+        (["adam", "--convention", "tensorflow"], "unknown convention"),
+        (["adam", "--surface", "rosenbrok"], "Did you mean 'rosenbrock'"),
+        (["adam, sgd"], "names 2 rules"),
+        (["adam(lr=-1)"], "lr=-1.0 is not allowed"),
+        (["torch.optim.Adam"], "unknown rule 'torch.optim.adam'"),
+        (["my.html", "--web"], "leave 'my.html' out"),
+    ],
+)
+def test_a_mistake_is_one_message(surefoot_command, arguments, words):
+    code, out, err = surefoot_command("explain", *arguments)
+    assert (code, out) == (2, "")
+    assert words in " ".join(err.split())
+
+
+def test_the_page_is_written_where_it_is_asked_for(surefoot_command, tmp_path):
+    code, out, _ = surefoot_command("explain", "--web", "--out", "here/page.html")
+    assert code == 0
+    assert str(tmp_path / "here" / "page.html") in "".join(out.split("\n"))
+    assert (tmp_path / "here" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_page_is_named_in_json_where_that_is_asked_for(surefoot_command, tmp_path):
+    code, out, _ = surefoot_command("explain", "--web", "--out", "page.html", "--json")
+    assert code == 0
+    assert Path(json.loads(out)["path"]).resolve() == tmp_path / "page.html"
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_sensible_values_are_legal(name):
+    for value in HYPERPARAMETERS[name].sensible or ():
+        HYPERPARAMETERS[name].check("a rule", name, value)
+
+
+@pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.parent])
+def test_what_a_rule_adds_is_not_what_it_was_said_to_do(rule):
+    does, adds = (set(re.findall(r"[a-z]{4,}", text.lower())) for text in (RULES[rule].doc, RULES[rule].about.adds))
+    assert len(does & adds) <= len(adds) / 2
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_explained_in_every_convention(surefoot_command, rule, framework):
+    code, out, err = surefoot_command("explain", rule, "--convention", framework, "--latex")
+    assert (code, err) == (0, "")
+    assert out
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with server_of(tmp_path / "page.html") as server:
+        port = server.server_address[1]
+        with pytest.raises(UsageError, match=f"port {port} cannot be served on"):
+            server_of(tmp_path / "page.html", port)
+
+
+def test_help_has_an_example(surefoot_command):
+    code, out, _ = surefoot_command("explain", "--help")
+    assert code == 0
+    assert "Example: surefoot explain adabound" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+@pytest.mark.parametrize("notation", [unicode.NOTATION, mathml.NOTATION], ids=["unicode", "mathml"])
+def test_every_letter_of_a_formula_is_explained(setting, notation):
+    graph = trace(setting.rule, setting.hyper)
+    found = dict(signs(setting.rule, setting.hyper, graph, notation))
+    lines = formula.formulas(graph, formula.zeros_of(setting.hyper), notation)
+    assert {left for left, _ in lines} <= found.keys()
+    assert all(found.values())
+
+
+def test_every_slot_of_ours_says_what_it_holds_and_a_users_own_need_not(surefoot_command):
+    assert all(slot.meaning for own in RULES.values() for slot in own.slots)
+    assert "vᵐᵃˣₜ largest mean square so far" in surefoot_command("explain", "amsgrad")[1]
+    assert "<mi>t</mi></msub></math>: running mean of the gradients" in rule_html(RULES["adam"])
+    assert "state, kept from step to step" in rule_html(replace(RULES["adam"], slots=(Slot("m"), Slot("v"))))
+    assert "mₜ: running mean of the gradients; vₜ: " in render()
+
+
+def test_every_symbol_that_is_explained_is_known():
+    one = Explanation(RULES["adagrad"], "keras", resolve("adagrad", "keras", {}))
+    assert [letter.name for letter in one.letters] == ["lr", "lr_decay", "initial_accumulator", "eps"]
+    assert all(letter.meaning == HYPERPARAMETERS[letter.name].meaning for letter in one.letters)

@@ -1,0 +1,276 @@
+"""The page in Chromium: nothing fails or is fetched, the switches redraw, the keyboard reaches them, files are saved.
+
+A machine without Chromium fails here and does not skip: a page that nobody opened is not a page that works.
+"""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+
+from samples import DESIGN, article, diverged, tuned
+from surefoot.analysis import summarize
+from surefoot.lr_find.page import write_range_page
+from surefoot.lr_find.sweep import learning_rates
+from surefoot.lr_find.window import finding
+from surefoot.report import Reference, write_csv, write_report
+from surefoot.words import as_json
+
+CURVES = 'form[data-figure="curves-epoch"]'
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A page of a plain study with published numbers and one of a tuned study."""
+    folder = tmp_path_factory.mktemp("pages")
+    plain = article(5)
+    plain[-1] = diverged(plain[-1], 2)
+    published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("surefoot.report.page.published", lambda *_: (published,))
+        write_report(summarize(plain), folder / "plain.html")
+    write_report(summarize(tuned(4, 6), DESIGN), folder / "tuned.html")
+    write_report(summarize(lost(tuned(4, 6))), folder / "lost.html")
+    return folder
+
+
+def lost(records):
+    """A study with every column: tuned, a trial diverged for a long reason, a metric with a long name."""
+    metric = {"name": "balanced classification accuracy", "better": "max", "share": True}
+    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in records]
+    return [*records[:-1], replace(diverged(records[-1]), reason="training loss became inf at step 82 (epoch 12)")]
+
+
+@pytest.fixture
+def opened(browser, files):
+    """Open a page; at the end nothing may have gone wrong, and nothing been asked for but the page itself."""
+    contexts, complaints, requests = [], [], []
+
+    def open_page(name, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((files / name).as_uri())
+        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert sum(url.startswith("file:") for url in requests) == len(contexts)
+
+
+def choose(page, form, switch, value):
+    """Pick an option of a switch and wait until its figure is drawn again."""
+    page.locator(f'{form} input[name="{switch}"][value="{value}"]').check()
+    page.wait_for_selector(f"{form}[data-drawn=yes]", state="attached", timeout=60_000)
+
+
+def axis_titles(page, figure, panel=0):
+    box = f'.chart[data-figure="{figure}"][data-panel="{panel}"]'
+    return page.locator(f"{box} .role-axis-title text").all_text_contents()
+
+
+def points(page, figure, panel=0):
+    """Where the marks of a panel stand."""
+    box = f'.chart[data-figure="{figure}"][data-panel="{panel}"]'
+    return page.locator(f"{box} .mark-symbol path").evaluate_all("all => all.map(e => e.getAttribute('transform'))")
+
+
+@pytest.mark.parametrize("name", ["plain.html", "tuned.html"])
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_chart_is_drawn_and_nothing_sticks_out(opened, name, width, scheme):
+    page = opened(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    boxes = page.locator(".chart")
+    assert boxes.count() == page.locator(".chart svg").count() > 8
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 22, 27)"
+    assert dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_the_results_fit_a_wide_screen_and_every_table_a_phone(opened, name):
+    wide = opened(name, viewport={"width": 1400, "height": 900}).locator('[aria-label="Table of results"]')
+    assert wide.evaluate("box => box.scrollWidth <= box.clientWidth")
+    boxes = opened(name, viewport={"width": 390, "height": 900}).locator(".scroll")
+    assert boxes.count() >= 5
+    for box in boxes.all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), box.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_on_a_phone_the_judged_metric_stands_first_and_every_figure_has_its_name(opened, name):
+    row = opened(name, viewport={"width": 390, "height": 900}).locator(".results tbody tr").first
+    cells = row.locator("td")
+    heights = {cell.get_attribute("data-name"): cell.bounding_box()["y"] for cell in cells.all()}
+    metric = "balanced classification accuracy" if name == "lost.html" else "accuracy"
+    assert min(heights, key=heights.get) == f"Test {metric}"
+    assert row.locator("th").bounding_box()["y"] < min(heights.values())
+    shown = cells.first.evaluate("cell => getComputedStyle(cell, '::before').content")
+    assert shown == f'"{cells.first.get_attribute("data-name")}"'
+
+
+@pytest.mark.parametrize("name", ["tuned.html", "lost.html"])
+def test_the_results_and_the_pairs_fit_a_page_of_paper(opened, name):
+    page = opened(name, viewport={"width": 688, "height": 900})
+    page.emulate_media(media="print")
+    for table in ("Table of results", "Matrix of paired differences"):
+        box = page.locator(f'[aria-label="{table}"]')
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), table
+
+
+def test_no_gap_is_below_the_charts_of_a_range_test_on_a_phone(browser, tmp_path):
+    rates = learning_rates(200)
+    losses = [2.0 if rate < 1e-3 else 1.0 for rate in rates]
+    one = finding("one", rates, dict.fromkeys(range(3), losses), 2.0, None)
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(write_range_page([one], tmp_path / "p.html", "study", "what it is").as_uri())
+    heights = page.locator(".chart, .chart svg").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
+    page.close()
+    assert len(heights) == 2
+    assert heights[0] == heights[1]
+
+
+def test_the_clock_switches(opened):
+    page = opened("plain.html")
+    assert axis_titles(page, "curves-epoch")[0] == "epoch"
+    before = points(page, "curves-epoch")
+    choose(page, CURVES, "clock", "seconds")
+    assert axis_titles(page, "curves-epoch")[0] == "training time (s)"
+    after = points(page, "curves-epoch")
+    assert len(after) == len(before)
+    assert after != before
+    choose(page, CURVES, "clock", "steps")
+    assert axis_titles(page, "curves-epoch", 3)[0] == "training step"
+
+
+def test_the_growth_of_every_axis_switches(opened):
+    page = opened("plain.html")
+    for switch, value in (("time", "log"), ("loss", "linear"), ("accuracy", "linear")):
+        name = "metric" if switch == "accuracy" else switch
+        panel = 2 if switch == "accuracy" else 0
+        before = points(page, "curves-epoch", panel)
+        choose(page, CURVES, name, value)
+        assert points(page, "curves-epoch", panel) != before
+    assert axis_titles(page, "curves-epoch")[1] == "loss"
+
+
+def test_survival_switches_its_clock(opened):
+    page = opened("plain.html")
+    form = 'form[data-figure="time-to-target"]'
+    before = points(page, "time-to-target", 1)
+    choose(page, form, "clock", "seconds")
+    assert axis_titles(page, "time-to-target", 1)[0] == "training time (s)"
+    assert points(page, "time-to-target", 1) != before
+
+
+def test_the_pointer_reads_a_value(opened):
+    page = opened("plain.html", viewport={"width": 1400, "height": 1000})
+    marks = page.locator('.chart[data-figure="curves-epoch"][data-panel="0"] .mark-symbol path')
+    marks.first.scroll_into_view_if_needed()
+    marks.first.hover()
+    text = page.locator("#vg-tooltip-element").inner_text()
+    assert "optimizer" in text
+    assert "training loss" in text
+
+
+def test_the_keyboard_reaches_every_control_and_each_has_a_name(opened):
+    page = opened("tuned.html")
+    controls = page.locator("a, button, input, [tabindex='0']")
+    names = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, [tabindex="0"]')].map(element =>
+            element.getAttribute('aria-label') || element.labels?.[0]?.textContent || element.textContent)"""
+    )
+    assert all(name.strip() for name in names)
+    assert controls.count() > 20
+    page.locator(f'{CURVES} input[value="epochs"]').focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f"{CURVES}[data-drawn=yes]", state="attached", timeout=60_000)
+    assert axis_titles(page, "curves-epoch")[0] == "training step"
+    groups = page.locator("fieldset legend").all_text_contents()
+    assert {"Against", "Time axis", "Loss axis", "Accuracy axis"} <= set(groups)
+
+
+def test_raw_data_is_saved_from_the_page(opened, files):
+    page = opened("plain.html")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the raw data as CSV").click()
+    lines = list(csv.DictReader(download.value.path().read_text(encoding="utf-8").splitlines()))
+    records = article(5)
+    records[-1] = diverged(records[-1], 2)
+    expected = list(csv.DictReader(write_csv(records, files / "raw.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(lines) == len(expected)
+    for line, other in zip(lines, expected, strict=True):
+        assert list(line) == list(other)
+        for name, value in other.items():
+            assert _value(line[name]) == _value(value), name
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the raw data as JSON").click()
+    content = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert content["records"][0]["epochs"][0]["train_loss"] == records[0].epochs[0].train_loss
+    assert content["summary"] == json.loads(json.dumps(as_json(summarize(records))))
+
+
+def _value(text):
+    """A cell as what it means: JSON where it is some, else its text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def test_a_figure_is_saved_as_it_stands(opened, kind):
+    page = opened("plain.html")
+    choose(page, CURVES, "clock", "seconds")
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Save the figure “Loss and accuracy while training” as {kind}").click()
+    content = download.value.path().read_bytes()
+    if kind == "SVG":
+        assert b"training time (s)" in content
+        assert b">Adagrad<" in content
+    else:
+        assert content.startswith(b"\x89PNG")
+
+
+def test_published_numbers_are_drawn_and_listed(opened):
+    page = opened("plain.html")
+    assert "Adam, elsewhere" in page.locator("#published + .caption + .scroll").inner_text()
+    dashed = page.locator('.chart[data-figure="curves-epoch"][data-panel="3"] path[stroke-dasharray="4,3"]')
+    assert dashed.count() == 1
+
+
+def test_another_metric_keeps_its_page_whole(browser, tmp_path):
+    metric = {"name": "perplexity", "better": "min", "share": False}
+    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in article(4)]
+    records = [
+        replace(
+            record,
+            epochs=tuple(
+                replace(e, train_metric=9 - 5 * e.train_metric, validation_metric=9 - 5 * e.validation_metric)
+                for e in record.epochs
+            ),
+            outcome=replace(record.outcome, test_metric=9 - 5 * record.outcome.test_metric),
+        )
+        for record in records
+    ]
+    context = browser.new_context()
+    page = context.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(write_report(summarize(records), tmp_path / "p.html").as_uri())
+    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    assert "perplexity" in axis_titles(page, "curves-epoch", 2)[1]
+    text = page.locator("main").inner_text()
+    context.close()
+    assert complaints == []
+    assert "accuracy" not in text.lower()

@@ -1,0 +1,103 @@
+"""What a report says of how to repeat its study runs, and gives the same arms; what cannot run is not said."""
+
+import inspect
+from dataclasses import replace
+from types import SimpleNamespace
+
+import torch
+
+import surefoot
+from report_pages import said
+from samples import DESIGN, trial
+from surefoot.arms.opt import arms_of
+from surefoot.design.frozen import optimizer
+from surefoot.report.repeat import repeat
+from surefoot.store.design import Budget
+from surefoot.store.protocol import Protocol
+
+
+class MyOpt(torch.optim.SGD):
+    """A class that has a name in this file only."""
+
+
+MyOpt.__module__ = "__main__"
+
+OPTIMIZERS = [
+    "adam",
+    surefoot.Opt("sgd", lr=surefoot.log(1e-3, 0.1), momentum=0.9, name="mine"),
+    surefoot.Opt("adam", beta1=surefoot.one_minus(0.005, 0.5), convention="keras", name="Keras's"),
+    surefoot.Opt(MyOpt, lr=surefoot.uniform(0.1, 0.2)),
+    surefoot.Opt(MyOpt, lr=0.01),
+    surefoot.Opt(torch.optim.NAdam, name="theirs", momentum_decay=0.01),
+]
+OWN = {"fingerprint": "0123", "metric": {"name": "loss", "better": "min", "share": False}}
+
+
+def planned(optimizers, *, own=False):
+    """The arms of a study, its trials and its design, as far as the report reads them."""
+    arms = arms_of(optimizers)
+    base = replace(trial(), study="my_net", protocol={**trial().protocol, **(OWN if own else {})})
+    records = [
+        replace(base, key=arm.label, label=arm.label, rule=arm.rule, convention=arm.convention, hyper=arm.hyper)
+        for arm in arms
+    ]
+    protocol = Protocol.from_json(base.protocol)
+    asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": protocol}
+    return arms, records, replace(DESIGN, optimizers=tuple(map(optimizer, arms)), **asked)
+
+
+def called(text):
+    """The arguments of the call, evaluated with what a script has at hand."""
+    found = SimpleNamespace()
+
+    def compare(*task, **options):
+        found.task, found.options = task, options
+
+    names = {**{name: getattr(surefoot, name) for name in ("Opt", "log", "uniform", "one_minus")}, "compare": compare}
+    exec(text, {"surefoot": SimpleNamespace(**names), "MyOpt": MyOpt})
+    return found
+
+
+def test_the_call_of_a_python_study_has_the_same_arms_and_ranges():
+    arms, _, design = planned(OPTIMIZERS, own=True)
+    told = repeat(design)
+    assert not told.is_command
+    found = called(told.text)
+    again = arms_of(found.options["optimizers"])
+    assert [(a.label, a.rule, a.hyper, a.ranges) for a in again] == [(a.label, a.rule, a.hyper, a.ranges) for a in arms]
+    assert [set(arm.space(8).dimensions) for arm in again] == [set(arm.space(8).dimensions) for arm in arms]
+    assert (found.task, found.options["trials"], found.options["batch_size"]) == ((...,), 8, 250)
+    assert "my_net" in told.words
+    assert "MyOpt" in told.words
+
+
+def test_a_page_of_a_python_study_names_no_command_that_cannot_run():
+    _, records, design = planned(OPTIMIZERS, own=True)
+    page = said(records, design)
+    assert "surefoot compare" not in page
+    assert "run again the script that made it" in page
+
+
+def test_a_range_of_the_users_needs_python_and_no_code():
+    *_, design = planned([surefoot.Opt("sgd", lr=surefoot.log(1e-3, 0.1))])
+    told = repeat(design)
+    assert called(told.text).task == ("my_net",)
+    assert "script" not in told.words
+
+
+def test_a_study_with_nothing_of_its_own_is_a_command_and_what_is_searched_is_not_fixed():
+    """`lr` written down would be fixed, and the class not tuned."""
+    *_, design = planned(["adam", surefoot.Opt(torch.optim.NAdam, name="theirs", momentum_decay=0.01)])
+    told = repeat(design)
+    assert told.is_command
+    assert "theirs=torch.optim.nadam.NAdam(" in told.text
+    assert "momentum_decay=0.01" in told.text
+    assert "lr=" not in told.text
+
+
+def test_the_call_of_a_built_in_study_takes_its_data_as_it_was():
+    """A range needs Python, and the images that were used decide the numbers too."""
+    *_, design = planned([surefoot.Opt("sgd", lr=surefoot.log(1e-3, 0.1))])
+    found = called(repeat(design).text).options
+    assert (found["dataset"], found["train_size"]) == ("mnist", 60_000)
+    assert found.keys() <= inspect.signature(surefoot.compare).parameters.keys()

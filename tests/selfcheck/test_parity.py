@@ -1,0 +1,233 @@
+"""`surefoot check --parity`: what it measures, what it calls wrong, and how it says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import surefoot.cli.check_parity as command
+from keras_backends import on_each_backend
+from paths import ROOT
+from surefoot.cli.app import app
+from surefoot.cli.parity_table import limits
+from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.errors import UsageError
+from surefoot.rules import RULES
+from surefoot.selfcheck.parity import FRONT_ENDS, Finding, Result, Row, run
+from surefoot.selfcheck.parity.cases import LR, SCALES
+from surefoot.selfcheck.parity.findings import findings
+from surefoot.selfcheck.parity.measure import rows
+from surefoot.selfcheck.parity.result import BOUND
+from surefoot.update import update
+
+SOME = ("nesterov", "adam")
+
+
+class NumPy:
+    """A front-end in float32, with what is wrong with it."""
+
+    name = framework = "optax"
+
+    def __init__(self, **fault) -> None:
+        self.fault = fault
+
+    def drive(self, cases, starts, rows, dtype="float32"):  # noqa: ARG002
+        return [self.path(case, start, rows) for case, start in zip(cases, starts, strict=True)]
+
+    def path(self, case, weight, rows):
+        rule = RULES[case.rule]
+        hyper = {
+            **resolve(case.rule, case.convention, {"lr": case.lr, "weight_decay": case.weight_decay}),
+            **self.fault,
+        }
+        state = {slot: np.full_like(weight, value) for slot, value in rule.starts(hyper).items()}
+        path = []
+        for t, gradient in enumerate(rows, start=1):
+            weight, state, _ = update(rule, weight, gradient, state, t, hyper)
+            assert weight.dtype == np.float32
+            path.append(weight)
+        return np.array(path)
+
+
+def worst(front_end, rules=SOME) -> float:
+    return max(row.ours for row in rows(front_end, rules))
+
+
+def test_float32_keeps_to_the_bound():
+    assert 0.5 < worst(NumPy(), RULES) < BOUND / 4
+
+
+@pytest.mark.parametrize(
+    "fault", [{"bias_correction": False}, {"eps": 2e-7}, {"lr": LR * (1 + 1e-5)}, {"beta2": 0.9991}], ids=str
+)
+def test_small_faults_exceed_it(fault):
+    assert worst(NumPy(**fault), ["adam"]) > BOUND
+
+
+def test_the_grid_is_whole():
+    found = list(rows(NumPy(), ["adam"]))
+    assert {(row.convention, row.decay, row.scale) for row in found} == {
+        (framework, decay, scale) for framework in FRAMEWORKS for decay in (False, True) for scale in SCALES
+    }
+    assert {row.convention for row in found if row.theirs is not None} == {"optax"}
+
+
+def test_torch():
+    pytest.importorskip("torch")
+    from surefoot.selfcheck.parity.fronts.torch import Torch
+
+    assert worst(Torch()) < BOUND
+    found = list(findings(Torch()))
+    assert all(finding.holds for finding in found)
+    wrong = {finding.what: finding.theirs for finding in found if finding.wrong}
+    assert wrong.keys() == {"Adam, bfloat16, lr 0.01: way gone", "Adam, bfloat16, lr 0.001: way gone", _LOST}
+    assert wrong["Adam, bfloat16, lr 0.001: way gone"] == 0.0
+    assert wrong[_LOST] > 0
+
+
+_LOST = "RMSprop, centred: NaN of 1000 weights"
+_FIRST = "Adam, first step: relative error"
+
+
+def test_optax():
+    jax = pytest.importorskip("jax")
+    from surefoot.selfcheck.parity.fronts.optax import Optax
+
+    with jax.enable_x64(False):  # as a user's process is; conftest has it on
+        found = list(rows(Optax(), SOME))
+        beside = {finding.what: finding for finding in findings(Optax())}
+    assert max(row.ours for row in found) < BOUND
+    assert max(row.theirs for row in found if row.theirs is not None and row.rule == "adam") > BOUND
+    assert max(row.theirs for row in found if row.theirs is not None and row.rule == "nesterov") < BOUND
+    assert all(finding.holds for finding in beside.values())
+    assert beside[_FIRST].theirs == pytest.approx(6.6e-6, rel=0.02)
+    assert beside[_FIRST].ours < 2e-7
+
+
+@on_each_backend
+def test_keras():
+    import keras
+
+    from surefoot.selfcheck.parity.fronts.keras import Keras
+
+    found = list(rows(Keras(), SOME))
+    assert max(row.ours for row in found) < BOUND
+    assert max(row.theirs for row in found if row.theirs is not None and row.rule == "adam") > BOUND
+    beside = {finding.what: finding for finding in findings(Keras())}
+    assert all(finding.holds for finding in beside.values())
+    assert beside["Adam, bfloat16, lr 0.01: way gone"].theirs == 0.0
+    twice = "Adagrad, a row twice: relative error"
+    assert (twice in beside) == (keras.backend.backend() == "tensorflow")
+    if twice in beside:
+        assert beside[twice].theirs > 0.3
+
+
+def test_one_front_end_in_its_process(monkeypatch):
+    monkeypatch.setattr("surefoot.selfcheck.parity.processes._measure", lambda _: {"rows": [], "findings": []})
+    monkeypatch.setattr(
+        "surefoot.selfcheck.parity.processes.find_spec", lambda name: None if name == "tensorflow" else name
+    )
+    told = []
+    result = run(observe=told.append)
+    assert result.missing == {"keras-tensorflow": "not installed: tensorflow (pip install tensorflow)"}
+    assert len(told) == len(FRONT_ENDS) - 1
+    assert not result.holds  # nothing was measured
+
+
+def test_a_process_that_fails_is_told_with_its_words(monkeypatch):
+    monkeypatch.setattr("surefoot.selfcheck.parity.processes.find_spec", str)
+    monkeypatch.setitem(FRONT_ENDS, "nothing", ())
+    with pytest.raises(UsageError, match=r"(?s)nothing could not be measured; its process said:.*No module named"):
+        run(["nothing"])
+
+
+def test_unknown_front_end():
+    with pytest.raises(UsageError, match=r"unknown front-end 'torhc'\. Did you mean 'torch'"):
+        run(["torhc"])
+
+
+def result(ours: float = 1.5) -> Result:
+    made = [
+        Row(name, rule, convention, scale, decay, ours, 72.3 if convention == "optax" else None)
+        for name in FRONT_ENDS
+        for rule in RULES
+        for convention in FRAMEWORKS
+        for scale in SCALES
+        for decay in (False, True)
+    ]
+    wrong = Finding("keras-tensorflow", "Adam, bfloat16, lr 0.001: way gone", 1.0, 1.01, 0.0, 0.1)
+    return Result(tuple(made), (wrong, replace(wrong, theirs=1.0)), {"torch": "2.13"}, {"keras-jax": "not installed"})
+
+
+def check(monkeypatch, *options, found: Result):
+    monkeypatch.setattr(command, "run", lambda observe: found)  # noqa: ARG005
+    return CliRunner().invoke(app, ["check", "--parity", *options], env={"COLUMNS": "80"})
+
+
+@pytest.mark.parametrize("options", [(), ("--long",)])
+def test_printed_at_80_columns(monkeypatch, options):
+    done = check(monkeypatch, *options, found=result())
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (wrong,) = [line for line in lines if "bfloat16" in line]
+    assert wrong.split()[-3:] == ["1", "1.01", "0"]
+    assert "Not measured: keras-jax; not installed." in lines
+    figures = [line for line in lines if line.startswith("adabound")]
+    assert len(figures) == (24 if options else 1)
+    assert "…" not in done.stdout
+    assert figures[-1 if not options else 12].count("72!") == 5
+    assert "Every figure of ours is within its bound." in lines
+
+
+def test_exit_code_if_ours_is_wrong(monkeypatch):
+    done = check(monkeypatch, found=result(ours=BOUND * 1.01))
+    assert done.exit_code == 1
+    assert "of our figures exceed their bound" in done.stdout
+
+
+def test_json(monkeypatch):
+    done = check(monkeypatch, "--json", found=result())
+    content = json.loads(done.stdout.splitlines()[-1])
+    assert content["holds"] is True
+    assert content["bound"] == BOUND
+    assert len(content["rows"]) == len(result().rows)
+    assert content["missing"] == {"keras-jax": "not installed"}
+
+
+def test_markdown(monkeypatch, tmp_path):
+    page = tmp_path / "parity.md"
+    assert check(monkeypatch, "--markdown", str(page), found=result()).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# Parity")
+    assert "surefoot check --parity --markdown" in text
+    rows_shown = [line for line in text.splitlines() if line.startswith("| amsgrad |")]
+    assert len(rows_shown) == 1 + len(FRAMEWORKS) * 2 * len(SCALES)
+
+
+def test_what_stays_different_is_on_the_page_with_its_reason(monkeypatch, tmp_path):
+    page = tmp_path / "parity.md"
+    check(monkeypatch, "--markdown", str(page), found=result())
+    stored = (ROOT / "docs" / "parity.md").read_text(encoding="utf-8")
+    for text in (page.read_text(encoding="utf-8"), stored):
+        shown = text.partition(f"## {limits().title}")[2].partition("## ")[0]
+        assert [line for line in shown.splitlines() if line.startswith("| ")][2:] == [
+            f"| {' | '.join(row)} |" for row in limits().rows
+        ]
+    assert all(all(cell for cell in row) for row in limits().rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--parity", "--calibration"], "two checks"),
+        (["--markdown", "x.md"], "give both"),
+    ],
+)
+def test_options_that_do_not_go_together(options, message):
+    done = CliRunner().invoke(app, ["check", *options])
+    assert message in str(done.exception)

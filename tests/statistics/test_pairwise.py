@@ -1,0 +1,187 @@
+"""Every optimizer against every other: which test speaks, Holm over each family, divergence, and groups that tie."""
+
+from dataclasses import replace
+from itertools import combinations
+from math import nan
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from surefoot.analysis.families import families
+from surefoot.analysis.pairwise import compare_all, tie_groups
+from surefoot.statistics.intervals import holm, paired_difference
+from surefoot.statistics.permutation import paired_permutation
+
+
+def scores(seed, arms=3, seeds=10, gap=0.0):
+    rng = np.random.default_rng(seed)
+    return {f"opt {i}": {s: float(rng.normal(0.9 - gap * i, 0.01)) for s in range(seeds)} for i in range(arms)}
+
+
+@pytest.mark.parametrize(
+    ("arms", "seeds", "test"), [(2, 5, "t"), (2, 6, "permutation"), (4, 7, "t"), (4, 8, "permutation")]
+)
+def test_the_number_of_seeds_picks_the_test(arms, seeds, test):
+    given = scores(1, arms, seeds)
+    rows = compare_all(given)
+    assert [(row.a, row.b) for row in rows] == list(combinations(given, 2))
+    assert {row.test for row in rows} == {test}
+    for row in rows:
+        a, b = (list(given[name].values()) for name in (row.a, row.b))
+        expected = paired_permutation(a, b).p if test == "permutation" else stats.ttest_rel(a, b).pvalue
+        assert row.difference.p == pytest.approx(expected)
+        assert row.difference.low == paired_difference(a, b).low
+        assert row.wins.hits == sum(x > y for x, y in zip(a, b, strict=True))
+    assert [row.p for row in rows] == holm([row.difference.p for row in rows])
+
+
+def test_only_seeds_of_both_are_paired():
+    given = {"a": {0: 1.0, 1: 1.0, 2: 1.0}, "b": {2: 0.5, 1: 0.4, 9: 0.0}, "c": {7: 0.1, 8: 0.2}}
+    (row,) = compare_all(given)
+    assert (row.a, row.b, row.difference.n) == ("a", "b", 2)
+    assert row.difference.mean == pytest.approx(0.55)
+
+
+def test_nothing_to_compare_is_no_row():
+    assert compare_all({"a": {0: 1.0}}) == ()
+    assert compare_all({"a": {0: 1.0}, "b": {0: 0.5}}) == ()
+
+
+def test_resolution_is_passed_on():
+    given = {"a": dict.fromkeys(range(5), 0.98), "b": {**dict.fromkeys(range(4), 0.98), 4: 0.98 - 1e-5}}
+    sharp, blunt = compare_all(given), compare_all(given, resolution=1e-4)
+    assert blunt[0].p > sharp[0].p
+    assert blunt[0].p == paired_difference(list(given["a"].values()), list(given["b"].values()), 1e-4).p
+
+
+def test_ties_overlap():
+    """A and B tie, B and C tie, and A beats C."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.01, (3, 10))
+    noise -= noise.mean(axis=1, keepdims=True)
+    given = {
+        name: dict(enumerate(0.9 - shift + row))
+        for name, shift, row in zip("CAB", (0.02, 0.0, 0.01), noise, strict=True)
+    }
+    rows = {frozenset((row.a, row.b)): row for row in compare_all(given)}
+    assert rows[frozenset("AC")].distinguishable
+    only = [row if pair == frozenset("AC") else replace(row, p=1.0) for pair, row in rows.items()]
+    assert tie_groups(given, only) == (("A", "B"), ("B", "C"))
+
+
+def test_groups_when_all_tie_or_none():
+    alike, apart = scores(5, 4), scores(5, 4, gap=0.1)
+    assert tie_groups(alike, compare_all(alike)) == (
+        tuple(sorted(alike, key=lambda k: -np.mean(list(alike[k].values())))),
+    )
+    assert tie_groups(apart, compare_all(apart)) == tuple((name,) for name in apart)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_the_largest_without_a_difference(seed):
+    """By trying every subset of the optimizers."""
+    given = scores(seed, 6, gap=0.006)
+    rows = compare_all(given)
+    apart = [{row.a, row.b} for row in rows if row.distinguishable]
+    fitting = [
+        set(some)
+        for size in range(1, 7)
+        for some in combinations(given, size)
+        if not any(pair <= set(some) for pair in apart)
+    ]
+    largest = [some for some in fitting if not any(some < other for other in fitting)]
+    groups = tie_groups(given, rows)
+    assert sorted(map(sorted, groups)) == sorted(map(sorted, largest))
+    assert apart
+
+
+def test_from_fewer_than_five_seeds_nothing_is_claimed():
+    """98 % against 30 % on 4 seeds: shown, not tested, and no tie either."""
+    given = {name: {s: high + 0.001 * s for s in range(4)} for name, high in (("a", 0.98), ("b", 0.3))}
+    (row,) = compare_all(given)
+    assert (row.test, row.p, row.distinguishable) == (None, None, False)
+    assert row.difference.mean == pytest.approx(0.68)
+    assert tie_groups(given, [row]) == (("a",), ("b",))
+    (row,) = compare_all({name: {**found, 4: found[0]} for name, found in given.items()})
+    assert row.distinguishable
+
+
+def test_pairs_that_are_not_tested_do_not_count_for_holm():
+    given = scores(8, 3, 6)
+    few = {**given, "few": dict.fromkeys(range(3), 0.5)}
+    alone = {frozenset((row.a, row.b)): row.p for row in compare_all(given)}
+    beside = {frozenset((row.a, row.b)): row.p for row in compare_all(few)}
+    assert {pair: beside[pair] for pair in alone} == alone
+    assert beside[frozenset(("opt 0", "few"))] is None
+
+
+def diverging(lost, score=0.99, seeds=10):
+    """Scores of an optimizer that diverged with the first seeds."""
+    return {seed: nan if seed < lost else score + 1e-4 * seed for seed in range(seeds)}
+
+
+@pytest.mark.parametrize("higher", [True, False])
+@pytest.mark.parametrize("lost", [1, 4, 9])
+def test_an_optimizer_that_diverged_is_not_ahead_by_the_seeds_that_it_finished(lost, higher):
+    """99 % on the seeds that it finished, against 95 % on all ten."""
+    sign = 1 if higher else -1
+    given = {"a": diverging(lost, 0.99), "b": diverging(0, 0.95)}
+    (row,) = compare_all({n: {s: sign * x for s, x in found.items()} for n, found in given.items()}, higher=higher)
+    assert row.better == "b"
+    assert row.distinguishable == (lost == 9)
+    assert (row.n, row.wins.hits) == (10, 10 - lost)
+    assert row.difference is None if lost == 9 else row.difference.n == 10 - lost
+
+
+def test_two_that_diverged_with_the_same_seed_tie_there():
+    (row,) = compare_all({"a": diverging(6), "b": diverging(6)})
+    assert (row.wins.hits, row.p) == (5, 1)
+    (row,) = compare_all({"a": diverging(10), "b": diverging(10)})
+    assert (row.difference, row.p, row.wins.value) == (None, 1, 0.5)
+
+
+def test_to_diverge_with_every_seed_is_a_difference():
+    (row,) = compare_all({"a": diverging(10), "b": diverging(0, 0.2)})
+    assert (row.better, row.difference, row.p) == ("b", None, paired_permutation([0] * 10, [1] * 10).p)
+
+
+OWN = {"Adam tuned": "Adam", "SGD tuned": "SGD"}
+
+
+def test_families_are_the_tuned_the_untuned_and_what_tuning_gains():
+    labels = ["Adam", "SGD", "mine", "Adam tuned", "SGD tuned"]
+    assert families(labels, OWN) == {
+        "tuned": [("mine", "Adam tuned"), ("mine", "SGD tuned"), ("Adam tuned", "SGD tuned")],
+        "untuned": [("Adam", "SGD"), ("Adam", "mine"), ("SGD", "mine")],
+        "gain": [("Adam tuned", "Adam"), ("SGD tuned", "SGD")],
+    }
+    assert families(["a", "b", "x tuned"], {}) == {"all": list(combinations(["a", "b", "x tuned"], 2))}
+
+
+def test_no_pair_is_in_two_families():
+    found = families(["one", "two", "Adam", "Adam tuned"], OWN)
+    pairs = [frozenset(pair) for some in found.values() for pair in some]
+    assert len(pairs) == len(set(pairs)) == 6  # all but untuned Adam against ... itself tuned is in "gain"
+
+
+def test_holm_runs_over_each_family_alone():
+    """Four optimizers, tuned too, on 5 seeds: 53 points apart is told, which 28 comparisons together would not."""
+    rng = np.random.default_rng(4)
+    given = {
+        f"{name}{end}": {s: float(x) for s, x in enumerate(rng.normal(mean, 0.11, 5))}
+        for end in ("", " tuned")
+        for name, mean in (("a", 0.88), ("b", 0.35), ("c", 0.86), ("d", 0.87))
+    }
+    rows = compare_all(given, tuned_from={f"{name} tuned": name for name in "abcd"})
+    assert {family: sum(row.family == family for row in rows) for family in ("tuned", "untuned", "gain")} == {
+        "tuned": 6,
+        "untuned": 6,
+        "gain": 4,
+    }
+    for family in ("tuned", "untuned", "gain"):
+        some = [row for row in rows if row.family == family]
+        assert [row.p for row in some] == holm([row.difference.p for row in some])
+    (far,) = [row for row in rows if (row.a, row.b) == ("a tuned", "b tuned")]
+    assert far.distinguishable
+    assert 28 * far.difference.p > 0.05

@@ -1,0 +1,50 @@
+"""What the tests of the documentation read: the pages, their blocks of code, and the commands that they name."""
+
+import re
+import sys
+from functools import cache
+
+from paths import ROOT
+
+DOCS = ROOT / "docs"
+
+if str(DOCS) not in sys.path:
+    sys.path.append(str(DOCS))
+
+from pages import command_line, rules, studies  # noqa: E402  they lie in the documentation
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(surefoot [a-z][^`]*)`")
+SHOWN = re.compile(r"^```\{surefoot\} (.*)$", re.MULTILINE)
+
+
+@cache
+def texts() -> dict[str, str]:
+    """Return every page's Markdown by its path: those written by hand, and those that are generated."""
+    written = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
+    made = {"cli.md": command_line.page(), "studies.md": studies.page(DOCS / "data"), **rules.pages()}
+    return {**written, **{f"generated/{name}": text for name, text in made.items()}}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of a page that are in a language."""
+    return [text for kind, text in BLOCK.findall(texts()[page]) if kind == language]
+
+
+def pages_with(language: str) -> list[str]:
+    """Return the pages that have such a block."""
+    return [page for page in texts() if blocks(page, language)]
+
+
+def console() -> list[str]:
+    """Return each command of `surefoot` in a block of commands."""
+    lines = [line for page in pages_with("console") for block in blocks(page, "console") for line in block.splitlines()]
+    return sorted({line for line in lines if line.startswith("surefoot ")})
+
+
+def named() -> list[str]:
+    """Return each command of `surefoot` that a page names, in a block or in a sentence."""
+    everything = "\n".join(texts().values())
+    return sorted(
+        {*console(), *INLINE.findall(everything), *(f"surefoot {text}" for text in SHOWN.findall(everything))}
+    )

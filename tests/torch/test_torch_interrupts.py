@@ -1,0 +1,284 @@
+"""Interrupts as they come: a step has happened whole or not at all, and training goes on from what can be seen.
+
+A trace function raises KeyboardInterrupt at the k-th line that a call executes in Surefoot or in torch, for every k or
+every seventh. Then weights, state and counts are all as before or all as after the call, and two more steps are those
+of a new optimizer that is made from what can be seen. Children with a timer are interrupted at random moments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import Parameter
+
+import surefoot.torch
+from paths import SUPPORT
+from surefoot.torch import RuleOptimizer
+from torch_habits import numbers, twin_of
+from torch_runs import params_of
+
+pytestmark = [
+    pytest.mark.usefixtures("kernel_cache"),
+    pytest.mark.filterwarnings("ignore:Sparse invariant checks", "ignore:Exception ignored"),
+]
+WATCHED = tuple(str(Path(module.__file__).parent) + os.sep for module in (surefoot, torch))
+MOST = 100_000
+"""Lines that no call here has."""
+
+
+def interrupted(call: Callable[[], object], k: int, also: tuple[str, ...] = ()) -> bool:
+    """Run a call with an interrupt at its k-th line in Surefoot or torch; tell whether it came so far."""
+    lines, watched, before = 0, WATCHED + also, sys.gettrace()
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(watched):
+            return None
+        lines += event == "line"
+        if event == "line" and lines == k:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return lines >= k
+
+
+def places(every: int) -> Iterator[int]:
+    return iter(range(1, MOST, every))
+
+
+# Steps
+
+
+def small() -> list[Parameter]:
+    return [Parameter(torch.linspace(-1, 1, n).double()) for n in (3, 5)]
+
+
+def mixed() -> list[dict[str, Any]]:
+    """Two groups, three dtypes."""
+    first = [Parameter(torch.linspace(-1, 1, 4, dtype=dtype)) for dtype in (torch.float64, torch.bfloat16)]
+    second = [Parameter(torch.linspace(-1, 1, 6, dtype=dtype)) for dtype in (torch.float32, torch.float64)]
+    return [{"params": first}, {"params": second, "lr": 0.02}]
+
+
+def around(name: str, **options: Any) -> Callable[..., Any]:
+    return partial(getattr(surefoot.torch, name), lr=0.1, ema=0.9, max_grad_norm=0.5, **options)
+
+
+def give_gradients(optimizer: Any, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for k, p in enumerate(params_of(optimizer)):
+        grad = torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.dtype)
+        if k == 0 and getattr(optimizer, "takes_sparse", False):
+            grad = grad.to_sparse()
+        if p.grad is None or grad.is_sparse:
+            p.grad = grad
+        else:
+            p.grad.copy_(grad)
+
+
+def with_a_sparse_gradient(params: Any, **options: Any) -> Any:
+    """One parameter for the eager engine, the others for kernels."""
+    optimizer = surefoot.torch.Adagrad(params, lr=0.1, **options)
+    optimizer.takes_sparse = True
+    return optimizer
+
+
+STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
+    "Adam": (partial(surefoot.torch.Adam, lr=0.1), small, 2, 1),
+    "SGD": (partial(surefoot.torch.SGD, lr=0.1), small, 2, 1),
+    "momentum": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 2, 3),
+    "AMSBound": (partial(surefoot.torch.AMSBound, lr=0.1), small, 2, 3),
+    "an own rule": (partial(RuleOptimizer, rule="rmsprop", lr=0.1, momentum=0.9), small, 2, 3),
+    "Adam, the first step": (partial(surefoot.torch.Adam, lr=0.1), small, 0, 7),
+    "momentum, the first step": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 0, 7),
+    "everything": (around("AdamW"), mixed, 2, 7),
+    "everything, the first step": (around("AdamW"), mixed, 0, 13),
+    "with a sparse gradient": (with_a_sparse_gradient, small, 2, 7),
+    "the eager engine": (partial(surefoot.torch.Adam, lr=0.1, engine="eager"), small, 2, 7),
+}
+"""By name: what makes the optimizer, its parameters, the steps before, and which lines are tried: every so many."""
+
+
+def after(make: Callable[..., Any], params: Callable[[], Any], steps: int) -> Any:
+    """Return an optimizer after so many steps, with the gradients of the next."""
+    optimizer = make(params())
+    for k in range(steps + 1):
+        give_gradients(optimizer, k)
+        if k < steps:
+            optimizer.step()
+    return optimizer
+
+
+def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    """Tell whether weights and state are the same bit by bit; state that is made but has no step is as good as none."""
+    return all(
+        torch.equal(a["weight"], b["weight"])
+        and (untouched(a) if untouched(b) else a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in b))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def untouched(own: dict[str, Any]) -> bool:
+    return not own.get("step", 0)
+
+
+def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
+    """Tell whether two more steps are those of a new optimizer that is made from what can be seen."""
+    twin = twin_of(optimizer, make)
+    for k in (50, 51):
+        for each in (optimizer, twin):
+            give_gradients(each, k)
+            each.step()
+    return same(numbers(optimizer), numbers(twin))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_interrupted_at_a_line(name):
+    make, params, steps, every = STEPS[name]
+    optimizer = after(make, params, steps)
+    before = numbers(optimizer)
+    optimizer.step()
+    done = numbers(optimizer)
+    for k in places(every):
+        optimizer = after(make, params, steps)
+        came = interrupted(optimizer.step, k)
+        found = numbers(optimizer)
+        assert same(found, before) or same(found, done), f"at line {k}: neither before nor after the step"
+        assert goes_on(optimizer, make), f"at line {k}: the next steps are not those of what can be seen"
+        if not came:
+            break
+    assert k > 10 * every
+
+
+def run_child(*arguments: object, **environment: str) -> dict[str, Any]:
+    """Run this file's companion, or a script, in a process of its own, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-500:]}"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("which", "seed", "count"), [("many", 1, 120), ("many", 2, 120), ("large", 3, 60)])
+def test_steps_interrupted_at_random_moments(which, seed, count):
+    found = run_child(SUPPORT / "torch_interrupted.py", which, seed, count)
+    assert found == {"signals": count, "wrong": []}
+
+
+@pytest.mark.slow
+def test_first_steps_interrupted_as_they_compile(tmp_path):
+    found = run_child(SUPPORT / "torch_interrupted.py", "first", 4, 3, XDG_CACHE_HOME=str(tmp_path))
+    assert found["signals"]
+    assert found["wrong"] == []
+
+
+# Averages
+
+
+def test_weights_come_back_when_averaging_is_interrupted():
+    """Wherever it is: as the average is put in place, and as the weights are put back."""
+    make = around("Adam")
+    for k in places(1):
+        optimizer = after(make, small, 2)
+        before = numbers(optimizer)
+
+        def evaluate(optimizer=optimizer):
+            with optimizer.averaged():
+                pass
+
+        came = interrupted(evaluate, k, (contextlib.__file__,))
+        del evaluate
+        gc.collect()
+        assert same(numbers(optimizer), before), f"at line {k}: not all weights are back"
+        assert goes_on(optimizer, make)
+        if not came:
+            break
+    assert k > 10
+
+
+# Checkpoints
+
+
+def groups(optimizer: Any) -> list[dict[str, Any]]:
+    return [{key: x for key, x in group.items() if key != "params"} for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("params", "dtype", "every"),
+    [(small, None, 1), (mixed, torch.bfloat16, 11)],
+    ids=["every line", "mixed"],
+)
+def test_loading_a_checkpoint_interrupted_at_a_line(params, dtype, every):
+    """Old or new, state and groups alike; never of both."""
+    make = around("AdamW", state_dtype=dtype)
+    other = after(partial(make, betas=(0.5, 0.6)), params, 3)
+    other.param_groups[-1]["lr"] = 0.7
+    checkpoint = other.state_dict()
+    for k in places(every):
+        optimizer = after(make, params, 2)
+        old = numbers(optimizer), groups(optimizer)
+        weights = [p.detach().clone() for p in params_of(optimizer)]
+        came = interrupted(partial(optimizer.load_state_dict, copy.deepcopy(checkpoint)), k)
+        new = [{**own, "weight": x} for own, x in zip(numbers(other), weights, strict=True)], groups(other)
+        found = numbers(optimizer), groups(optimizer)
+        is_old, is_new = (same(found[0], x) and found[1] == y for x, y in (old, new))
+        assert is_old or is_new, f"at line {k}: neither the old state nor the new"
+        assert goes_on(optimizer, make)
+        if not came:
+            break
+    assert is_new
+    assert k > 50
+
+
+# Other failures
+
+
+FULL = """
+import json, sys, warnings, torch, surefoot.torch
+warnings.simplefilter("error")
+p = torch.nn.Parameter(torch.ones(3))
+optimizer = surefoot.torch.Adam([p], lr=0.1)
+p.grad = torch.ones(3)
+try:
+    optimizer.step()
+    raised = False
+except Exception:
+    raised = True
+first = bool((p == 1).all()), not any(float(own["step"]) for own in optimizer.state.values())
+warnings.simplefilter("ignore")
+if raised:
+    optimizer.step()
+print(json.dumps({"untouched": first if raised else [True, True], "weight": round(p[0].item(), 6)}))
+"""
+
+
+def test_a_warning_that_is_an_error_leaves_a_first_step_undone(tmp_path):
+    """The cache of kernels cannot be written, which is worth a warning."""
+    file = tmp_path / "file"
+    file.touch()
+    found = run_child("-c", FULL, XDG_CACHE_HOME=str(file / "below"))
+    assert found == {"untouched": [True, True], "weight": 0.9}

@@ -1,0 +1,267 @@
+"""The room of words: one page with every sentence that it can write, and a column that is one entry everywhere.
+
+After a change of wording look at the difference and write the page again: `python tests/test_words.py`.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import surefoot
+from paths import GOLDEN
+from samples import DESIGN, article, diverged, running, study, trial, tuned, with_plan
+from surefoot.analysis import summarize, summarize_suite
+from surefoot.cli.result import print_result
+from surefoot.lr_find.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
+from surefoot.report.documents import latex, markdown
+from surefoot.report.page import content, html
+from surefoot.store.design import Search
+from surefoot.store.ranges import GIVEN_BY_USER, Log
+from surefoot.store.records import LOSS, Metric
+from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.arrivals import arrival_table
+from surefoot.words.cells import of
+from surefoot.words.pairs import MATRIX, TIE
+from surefoot.words.results import COLUMNS
+from surefoot.words.suite import suite_notes
+from surefoot.words.tuning import PRINTED_CAPTION
+from surefoot.words.tuning_tables import cumulative_table, ledger
+
+SENTENCES = GOLDEN / "sentences.md"
+
+ERROR = Metric("error", "min")
+PERPLEXITY = Metric("perplexity", "min", share=False)
+
+
+def judged(records, metric, **protocol):
+    return [replace(r, protocol={**r.protocol, "metric": vars(metric), **protocol}) for r in records]
+
+
+def scored(label, scores, **changes):
+    """Finished trials with these test metrics."""
+    made = []
+    for seed, score in enumerate(scores):
+        one = trial("Adam", seed=seed)
+        outcome = replace(one.outcome, test_metric=score)
+        made.append(replace(one, key=f"{label}{seed}", label=label, outcome=outcome, **changes))
+    return made
+
+
+def lost(records, *seeds):
+    return [diverged(record) if record.seed in seeds else record for record in records]
+
+
+def seven(mean):
+    return [mean + 0.0001 * step for step in (0, 3, 1, 4, 2, 6, 5)]
+
+
+def contained():
+    """Adam tuned, with a higher training loss than momentum tuned."""
+    rules = {"Momentum": ("sgd", {"lr": 0.1, "momentum": 0.9}, 0.1), "Adam": ("adam", {"lr": 0.01}, 0.2)}
+    records = []
+    for name, (rule, hyper, loss) in rules.items():
+        made = [
+            replace(r, rule=rule, hyper=hyper, outcome=replace(r.outcome, train_loss=loss + 0.001 * r.seed**2))
+            for r in scored(f"{name} tuned", seven(0.9))
+        ]
+        records += [*made, replace(made[0], key=name, seed=99, purpose="tune")]
+    return records
+
+
+def again(records, *seeds):
+    """The tuning trials of the best learning rate on more seeds."""
+    best = max(r.hyper["lr"] for r in records if r.label == "Adam tuned" and r.purpose == "measure")
+    found = [r for r in records if r.purpose == "tune" and r.hyper["lr"] == best and r.label == "Adam tuned"]
+    more = [replace(r, part=replace(r.part, role="final")) for r in found]
+    return [*records, *(replace(r, seed=seed, key=f"{r.key}-{seed}") for r in more for seed in seeds)]
+
+
+def only(records, purpose):
+    return [r for r in records if r.purpose == purpose]
+
+
+@cache
+def studies():
+    """One study for each sentence, by what is the matter with it."""
+    close, far = scored("close", [0.981]), scored("far", [0.9])
+    between = scored("between", [0.9765])
+    search = tuned(3, 4, ("Adam",))
+    edge = [r for r in search if r.purpose == "measure" or r.hyper["lr"] < 0.1]
+    small = judged(only(search, "tune"), Metric(), chance=0.99, validation_size=300)
+    return {
+        "nothing has finished": [running(r, 0) for r in article()],
+        "one optimizer": article(1)[:1],
+        "one optimizer, a seed diverged": lost(scored("a", [0.9, 0.91]), 1),
+        "one of two finished on every seed": [*lost(scored("a", [0.9, 0.91]), 1), *scored("b", [0.8])],
+        "one run": [*scored("best", [0.982]), *close, *between, *far],
+        "one run of an error": judged([*scored("best", [0.02]), *scored("b", [0.0235])], ERROR),
+        "one run of a metric without a yardstick": judged([*scored("a", [30.0]), *scored("b", [40.0])], PERPLEXITY),
+        "one run, three followers": judged(
+            [r for label, score in (("a", 1.0), ("b", 2.0), ("c", 3.0)) for r in scored(label, [score])], LOSS
+        ),
+        "few seeds": article(3),
+        "few seeds, one diverged": [*scored("a", [0.9] * 3), *lost(scored("b", [0.8] * 3), 0, 1)],
+        "ahead and level": [
+            *scored("best", seven(0.98)),
+            *scored("level", [score - 0.00005 * (-1) ** place for place, score in enumerate(seven(0.98))]),
+            *scored("behind", seven(0.95)),
+            *lost(scored("lost", seven(0.97)), *range(7)),
+        ],
+        "five seeds": [*scored("a", seven(0.98)[:5]), *scored("b", seven(0.95)[:5])],
+        "the best diverged once": [*lost(scored("a", [0.99] * 10), 0), *lost(scored("b", [0.95] * 10), 0, 1, 2)],
+        "the highest diverged oftener": [*lost(scored("a", [0.99] * 10), 0, 1, 2, 3), *scored("b", [0.95] * 10)],
+        "other seeds": [*scored("a", [0.9, 0.91]), *(replace(r, seed=r.seed + 50) for r in scored("b", [0.8, 0.81]))],
+        "many optimizers": study(8, 7),
+        "a perplexity": judged([*scored("a", seven(40.0)), *scored("b", seven(30.0))], PERPLEXITY),
+        "casualties": [
+            *article(3),
+            *[replace(r, label="f", key=f"f{r.key}", status="failed", outcome=None) for r in article(2)[:2]],
+            *[replace(running(r), label="u", key=f"u{r.key}") for r in article(1)[:1]],
+            *[replace(diverged(r), label="d", key=f"d{r.key}") for r in article(1)[:1]],
+        ],
+        "tuned": tuned(5, 4),
+        "tuned, with finalists": again(tuned(3, 4, ("Adam", "AdaBound")), 1001, 1002),
+        "tuned in unequally many": search[:-4] + tuned(3, 6, ("AdaBound",)) + search[-4:],
+        "tuned, one not measured": [*search, *only(tuned(3, 4, ("AdaBound",)), "tune")],
+        "tuned, none measured": only(search, "tune"),
+        "tuned on the measuring seeds": [replace(r, seed=0) if r.purpose == "tune" else r for r in search],
+        "tuned at the edge": edge,
+        "tuned to no result": [diverged(r) if r.purpose == "tune" else r for r in search],
+        "tuned, then unstable": [diverged(r) if r.purpose == "measure" and "tuned" in r.label else r for r in search],
+        "tuned below what it contains": contained(),
+        "at chance": judged(article(2), Metric(), chance=0.97),
+        "within luck of chance": small,
+        "all diverged": judged([diverged(r) for r in article(2)], Metric(), chance=0.1),
+        "a loss at its start": judged(article(2), LOSS, chance=0.5),
+        "another task": [replace(r, study="mine") for r in article(2)],
+        "no target": [replace(r, epochs=r.epochs[:1]) for r in scored("a", seven(0.9)) + scored("b", seven(0.9))],
+        "conventions and devices": [
+            replace(
+                r,
+                convention="torch" if r.label == "Adam" else "keras",
+                protocol={**r.protocol, "device": "cuda" if r.seed else "cpu"},
+            )
+            for r in article(2)
+        ],
+    }
+
+
+def given(summary):
+    """The summary with a design that holds the learning rate in a range of the user's."""
+    return with_plan(summary, Search({"lr": Log(0.001, 0.1)}, {"lr": GIVEN_BY_USER}, ({}, {}, {})))
+
+
+def suites():
+    """Several studies: all in order, one in which an optimizer diverged, one in which nobody learned, and one alone."""
+    both = judged([*scored("A", seven(0.9)), *scored("B", seven(0.8))], Metric(), chance=0.1)
+    paths = {name: [replace(r, key=f"{name}{r.key}") for r in both] for name in ("one", "two", "three")}
+    flat = [replace(r, epochs=r.epochs[:1]) for r in judged(paths["three"], Metric(), chance=0.99)]
+    return {
+        "three": paths,
+        "one diverged": {**paths, "two": [diverged(r) if r.label == "A" else r for r in paths["two"]]},
+        "nobody advanced": {**paths, "three": flat},
+        "alone": {"one": paths["one"]},
+    }
+
+
+def sentences() -> Iterator[str]:
+    """The golden page, line by line; a note that stands above already is left out."""
+    told: set[str] = set()
+    yield "# Every sentence about a result"
+    for name, records in studies().items():
+        summary = summarize(records, DESIGN if name == "tuned" else None)
+        yield from ("", f"## {name}", "", verdict_text(summary), *(f"- warning: {one}" for one in warnings(summary)))
+        yield from (f"- tuning: {one}" for one in tuning_warnings(summary))
+        yield from (f"- note: {one}" for one in notes(summary) if one not in told)
+        told |= {*notes(summary)}
+    summary = given(summarize(studies()["tuned at the edge"]))
+    yield from ("", "## tuned at the edge of a given range", "", *tuning_warnings(summary))
+    for name, records in suites().items():
+        suite = summarize_suite({one: summarize(found) for one, found in records.items()})
+        yield from ("", f"## suite: {name}", "", *suite_notes(suite))
+    below = (caption for name in ("few seeds", "one run", "tuned", "a perplexity") for caption in captions(name))
+    yield from ("", "## below tables", "", *dict.fromkeys(below), PRINTED_CAPTION, TIE, MATRIX)
+    yield from ("", "## a range test", "", what_it_is(2, 100, (1e-6, 1.0), 3.0), DRAWN, IS_NOT, TO_USE)
+    yield from (f"- {why}" for why in REASONS.values())
+
+
+def captions(name: str) -> Iterator[str]:
+    """What stands below the page's tables."""
+    summary = summarize(studies()[name])
+    tables = [table(summary, "page"), arrival_table(summary), ledger(summary), cumulative_table(summary)]
+    yield from (caption for one in tables if one for caption in one.captions)
+
+
+def golden() -> str:
+    return "\n".join(sentences()) + "\n"
+
+
+def test_every_sentence_is_as_it_was():
+    assert golden() == SENTENCES.read_text(encoding="utf-8")
+
+
+def calls(node: ast.AST) -> bool:
+    """Whether a piece of code takes a formatted text apart."""
+    return isinstance(node, ast.Attribute) and node.attr in ("removesuffix", "removeprefix", "partition")
+
+
+@pytest.mark.parametrize("room", ["words", "report"])
+def test_nobody_takes_a_cell_apart(room):
+    allowed = {"numbers.py"}  # the exponent of a number
+    for path in (Path(surefoot.__file__).parent / room).glob("*.py"):
+        if path.name not in allowed:
+            assert not any(map(calls, ast.walk(ast.parse(path.read_text(encoding="utf-8"))))), path
+
+
+def test_the_analysis_writes_no_sentence():
+    """Five words are a sentence; errors and docstrings are for programmers, and `check` names what it checks."""
+    for path in (Path(surefoot.__file__).parent / "analysis").glob("*.py"):
+        if path.name in ("calibration.py", "published.py"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        spoken = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
+        spoken |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
+                assert sum(map(str.isalpha, node.value.split())) < 5, f"{path.name}: {node.value!r}"
+
+
+def test_a_column_is_one_entry_and_stands_everywhere(monkeypatch, capsys):
+    digits = Unit(lambda value: f"{value:.1f}", "nats")
+    doubled = Column("Twice", lambda row, _: of(row.test_loss, digits, "x2"), "Twice is only a test.")
+    monkeypatch.setattr("surefoot.words.results.COLUMNS", [*COLUMNS, doubled])
+    summary = summarize(article(3))
+    row = summary.rows[1]
+    mean, bounds = f"{row.test_loss.mean:.1f} nats", f"[{row.test_loss.low:.1f}, {row.test_loss.high:.1f}] (x2)"
+    print_result(summary)
+    places = {
+        "terminal": capsys.readouterr().out,
+        "print": str(table(summary)),
+        "notebook": table(summary)._repr_html_(),
+        "markdown": markdown(summary).replace("\\", ""),
+        "latex": latex(summary),
+    }
+    for place, text in places.items():
+        assert "Twice" in text, place
+        assert f"{mean} {bounds}" in text, place
+    assert as_json(summary)["table"][1]["Twice"] == {
+        "value": row.test_loss.mean,
+        "low": row.test_loss.low,
+        "high": row.test_loss.high,
+        "unit": "nats",
+        "note": "x2",
+    }
+    page = html(content(summary), {}).replace("\u00a0", " ")
+    assert '<th scope="col">Twice</th>' in page
+    assert f'data-name="Twice"><div>{mean}</div><small>{bounds}</small>' in page
+    assert "Twice is only a test." in page
+
+
+if __name__ == "__main__":
+    SENTENCES.parent.mkdir(exist_ok=True)
+    sys.exit(None if SENTENCES.write_text(golden(), encoding="utf-8") else 1)

@@ -1,0 +1,164 @@
+"""Worker processes at their start and Ctrl-C: one clear message, exit code 130, no process left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from surefoot.errors import TrialError
+from surefoot.workers import pool
+from surefoot.workers.local import LocalHost
+from surefoot.workers.pool import Pool
+from surefoot.workers.sharing import shared
+
+INTERRUPTED_WHILE_PLANNING = """
+import surefoot.comparison.request as planning
+from surefoot.cli.__main__ import main
+
+def ask(*_):
+    exec("raise KeyboardInterrupt")
+
+planning.ask = ask
+main()
+"""
+
+
+@pytest.fixture
+def broken_torch(tmp_path, monkeypatch):
+    """An environment in which processes to come cannot import torch."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('libtorch is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("broken_torch")
+def test_workers_that_cannot_import_end_the_command_with_one_message(tmp_path):
+    options = ["--only", "-o", "adam,sgd", "--workers", "2", "--device", "cpu", "--store", tmp_path / "r.sqlite"]
+    command = [sys.executable, "-m", "surefoot.cli", "compare", *options, "--report", tmp_path / "r.html"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "cannot start: ImportError: libtorch is missing" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def host():
+    """This machine, with nothing to train."""
+    with shared(None) as task:
+        yield LocalHost(task, "cpu")
+
+
+@pytest.mark.usefixtures("broken_torch")
+def test_a_worker_does_not_hear_ctrl_c_from_its_first_moment(host):
+    worker = host.start()
+    try:
+        for _ in range(20):
+            os.kill(worker.pid, signal.SIGINT)
+            time.sleep(0.01)
+        assert isinstance(worker.listen(), TrialError)
+    finally:
+        worker.stop()
+
+
+def test_workers_already_started_are_stopped_when_the_next_cannot_be():
+    started, stopped = [], []
+
+    class Narrow:
+        attempts = 1
+
+        def start(self):
+            if started:
+                raise OSError("no more processes")
+            started.append(self)
+            return self
+
+        def stop(self):
+            stopped.append(self)
+
+    with pytest.raises(OSError, match="no more processes"):
+        list(Pool(Narrow(), 2).run([None, None], lambda _: None))
+    assert stopped == started
+
+
+def test_workers_that_hang_at_their_start_are_not_waited_for_without_limit(host, monkeypatch, tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("import time; time.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pool, "START_SECONDS", 1.0)
+    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer --workers"):
+        list(Pool(host, 1).run([None], lambda _: None))
+
+
+def test_a_worker_whose_driver_is_killed_while_it_starts_says_nothing():
+    for delay in (0, 0.02, 0.1, 0.3, 1):
+        code = f"{DRIVER}\nprint(flush=True)\ntime.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
+            driver.stdout.readline()
+            time.sleep(delay)
+            driver.kill()
+            assert driver.communicate(timeout=30)[1] == b""  # which ends when the last worker has closed it
+
+
+DRIVER = """
+import time
+from surefoot.workers.local import LocalHost
+from surefoot.workers.sharing import shared
+
+task = shared(None)
+host = LocalHost(task.__enter__(), "cpu")
+workers = [host.start() for _ in range(3)]
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_in_the_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
+    )
+    assert ended.stdout == "the script runs\n{'finished'}\n"
+
+
+SCRIPT = """
+import numpy as np
+import torch
+
+import surefoot
+from surefoot.comparison.request import Options, plan
+from surefoot.store import Store
+from surefoot.tasks.custom import task
+
+print("the script runs")
+
+def make_net():
+    return torch.nn.Linear(3, 2)
+
+inputs, targets = torch.randn(40, 3), torch.zeros(40, dtype=torch.long)
+made = task(model=make_net, data=((inputs, targets), (inputs, targets)))
+planned = plan(made, Options(optimizers=("sgd", "adam"), only=True, epochs=1, seeds=1, trials=0, device="cpu"))
+with Store("results.sqlite") as store:
+    print({record.status for record in planned.run(store, lambda *_: None)})
+"""
+
+
+def test_ctrl_c_while_python_runs_text_ends_with_130_under_dash_m(tmp_path):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_WHILE_PLANNING)
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted", "compare"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 130
+    assert ended.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
+def test_a_full_disk_behind_standard_output_is_one_message():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run(
+            [sys.executable, "-m", "surefoot.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("surefoot: ")
+    assert "Traceback" not in ended.stderr
