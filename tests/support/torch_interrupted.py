@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 import surefoot.torch
+from surefoot.engines.pace import Pace
 
 
 def many() -> Any:
@@ -135,6 +136,7 @@ def compile_first_steps(seed: int, count: int) -> dict[str, Any]:
 if __name__ == "__main__":
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     torch.set_num_threads(2)
+    Pace.shared = True  # also where others use the cores
     which, seed, count = sys.argv[1], *map(int, sys.argv[2:])
     run = compile_first_steps if which == "first" else functools.partial(train, {"many": many, "large": large}[which])
     print(json.dumps(run(seed, count)))
