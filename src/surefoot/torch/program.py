@@ -175,7 +175,8 @@ class Program:
             self.begun = True
             self._finish(values)
         except BaseException:
-            self._finish(values)
+            if self.begun:
+                self._finish(values)
             raise
         self._gradients = ()
         for _, launch in self._launches.values():
