@@ -58,6 +58,7 @@ def interrupted(call: Callable[[], object], k: int, watched: tuple[str, ...] = W
         pass
     finally:
         sys.settrace(before)
+        torch.set_grad_enabled(True)  # an interrupt within torch's own `no_grad` leaves that switched off
     return lines >= k
 
 

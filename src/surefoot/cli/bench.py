@@ -34,7 +34,7 @@ def bench(
 
     Example: surefoot bench --set resnet50 -r adam -r adabound --chart steps.png
     """
-    from surefoot.bench.run import Options, plan, run
+    from surefoot.bench.run import BenchOptions, plan, run
     from surefoot.cli.bench_table import print_json, print_list, print_result
 
     if show_list:
@@ -42,7 +42,7 @@ def bench(
         return
     chosen = {"sets": tuple(sets)} if sets else {}
     planned = plan(
-        Options(
+        BenchOptions(
             **chosen,
             cases=tuple(rule or ()),
             threads=threads,

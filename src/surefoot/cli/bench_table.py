@@ -13,9 +13,9 @@ from rich.table import Table
 from surefoot.bench.cases import case_names
 from surefoot.bench.line_up import contenders
 from surefoot.bench.other_peers import INSTALL
-from surefoot.bench.result import Cold, Result, Row, SetResult, milliseconds
+from surefoot.bench.result import BenchResult, BenchRow, Cold, SetResult, milliseconds
 from surefoot.bench.shapes import SETS
-from surefoot.bench.turns import Spread
+from surefoot.bench.turns import Quartiles
 
 LEGEND = (
     "Behind each rule: the bytes that it has to move for a weight. ms: median step; half of the turns lie between the "
@@ -25,12 +25,12 @@ LEGEND = (
 )
 
 
-def print_json(result: Result) -> None:
+def print_json(result: BenchResult) -> None:
     """Print a benchmark as one JSON object."""
     print(json.dumps(result.to_json(), ensure_ascii=False), flush=True)
 
 
-def print_result(result: Result) -> None:
+def print_result(result: BenchResult) -> None:
     """Print a benchmark for people."""
     console = Console(highlight=False, markup=False, emoji=False)
     for entry in result.sets:
@@ -72,7 +72,7 @@ def _presence(library: str, available: bool) -> str:
     return "installed" if available else f"not installed: {INSTALL.get(library, f'pip install {library}')}"
 
 
-def _title(entry: SetResult, result: Result) -> str:
+def _title(entry: SetResult, result: BenchResult) -> str:
     threads = f"{result.threads} thread{'s' if result.threads > 1 else ''}"
     return f"{entry.name}: {entry.tensors} tensors, {entry.weights:,} weights, {result.dtype}, {threads}"
 
@@ -90,7 +90,7 @@ def _table(entry: SetResult) -> Table:
     return drawn
 
 
-def _cells(row: Row) -> Iterable[str]:
+def _cells(row: BenchRow) -> Iterable[str]:
     yield f"  {row.contender}"
     yield from _times(row.seconds)
     yield "" if row.x_best is None else _ratio(row.x_best)
@@ -99,7 +99,7 @@ def _cells(row: Row) -> Iterable[str]:
     yield f"{row.state_bytes:.3g}"
 
 
-def _times(taken: Spread) -> Iterable[str]:
+def _times(taken: Quartiles) -> Iterable[str]:
     yield milliseconds(taken.median)
     yield f"{milliseconds(taken.low)}-{milliseconds(taken.high)}"
 

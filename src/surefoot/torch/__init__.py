@@ -8,7 +8,7 @@
 | `gradients.py` | What all gradients of a step are multiplied by |
 | `groups.py` | What a param group says in the rule's words, and whether it still says so in the next step |
 | `installed.py` | torch, which this front-end speaks to; without it, the line that installs it |
-| `kept.py` | State in 8 bits as it lies in an optimizer's `state` |
+| `state8.py` | State in 8 bits as it lies in an optimizer's `state` |
 | `optimizers.py` | Drop-in replacements for torch.optim's optimizers |
 | `options.py` | What every Surefoot optimizer takes beside torch's own arguments |
 | `owner.py` | Whose state a checkpoint holds, told by its slots |
