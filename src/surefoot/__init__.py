@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from surefoot.arms.opt import Opt, log, one_minus, uniform
+    from surefoot.arms.opt import Opt
     from surefoot.study import Study, compare, try_out
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
@@ -39,11 +39,11 @@ _DOORS = {
     "Study": "surefoot.study",
     "Task": "surefoot.tasks",
     "compare": "surefoot.study",
-    "log": "surefoot.arms.opt",
-    "one_minus": "surefoot.arms.opt",
+    "log": "surefoot.store.ranges",
+    "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
-    "uniform": "surefoot.arms.opt",
+    "uniform": "surefoot.store.ranges",
 }
 """Where each public name of the package is."""
 

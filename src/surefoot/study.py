@@ -22,7 +22,7 @@ from surefoot.errors import TrialError, UsageError
 from surefoot.progress import progress
 from surefoot.report import write_report
 from surefoot.store import Record, Store
-from surefoot.store.records import Better
+from surefoot.store.protocol import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.engine import Engine

@@ -7,11 +7,12 @@ from torch import nn
 import surefoot
 from line_task import line
 from surefoot.arms.arm import parse_arms
-from surefoot.arms.opt import Opt, arms_of, log, one_minus, uniform
+from surefoot.arms.opt import Opt, arms_of
 from surefoot.comparison.request import Options, ask
 from surefoot.errors import SurefootWarning, TrialError, UsageError
 from surefoot.search.space import WIDTH, space
 from surefoot.store import Store
+from surefoot.store.ranges import log, one_minus, uniform
 from surefoot.torch import RuleOptimizer
 
 
@@ -35,7 +36,7 @@ class Picky(torch.optim.SGD):
 def test_a_list_may_mix_names_texts_classes_and_opts():
     arms = arms_of(["sgd", "adam(lr=0.1)", torch.optim.NAdam, Opt("adabound", name="mine")])
     assert [arm.label for arm in arms] == ["SGD", "Adam(lr=0.1)", "NAdam", "mine"]
-    assert arms[2].rule == "torch.optim.nadam.NAdam"
+    assert arms[2].name == "torch.optim.nadam.NAdam"
     assert (arms[0].convention, arms[2].convention) == ("torch", "")
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from line_task import Line, line, numbers, trials
 from surefoot.arms.arm import make_arm
-from surefoot.arms.opt import log
 from surefoot.design.trial import Trial
 from surefoot.rules import RULES
+from surefoot.store.ranges import log
 from surefoot.training.events import Finished, Started, Tried
 from surefoot.training.loop import Training
 from surefoot.training.try_out import DoesNotWork, TryOut

@@ -184,7 +184,7 @@ def test_a_rule_that_was_edited_is_trained_anew(folder):
     for k, text in enumerate([*texts, guests.RULES + "\n# a remark\n"]):
         (folder / f"my_rules{k}.py").write_text(text)
         (arm,) = parse_arms([f"my_rules{k}.py:fenced"], "torch")
-        identities.add(arm.identity.partition("@")[2])
+        identities.add(arm.rule.partition("@")[2])
         assert arm.label == "fenced"
         module = sys.modules.pop(f"my_rules{k}")
         cloudpickle.unregister_pickle_by_value(module)
@@ -224,7 +224,7 @@ def test_what_is_no_rule_is_not_explained():
 def test_a_module_is_named_as_a_file_is(folder):
     sys.path.insert(0, str(folder))
     (arm, other) = parse_arms(["one=my_rules:calm(lr=0.5)", "my_rules.calm"], "torch")
-    assert (arm.label, arm.rule, other.label) == ("one", "my_rules.calm", "calm")
+    assert (arm.label, arm.name, other.label) == ("one", "my_rules.calm", "calm")
 
 
 # Front-ends

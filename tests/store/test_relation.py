@@ -21,7 +21,7 @@ from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities
 from surefoot.report.repeat import repeat
 from surefoot.store import Store
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric
 
 __all__ = ["made_trials"]
 

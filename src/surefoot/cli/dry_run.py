@@ -32,10 +32,10 @@ from surefoot.comparison.forecast import (
 )
 from surefoot.comparison.remaining import Outlook, outlook
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
-from surefoot.search.space import Space
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store import Record, Store
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
+from surefoot.store.ranges import Search
 from surefoot.words import Written
 from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
@@ -56,7 +56,7 @@ class Forecast:
     trials: Outlook
     step_times: Mapping[str, Sequence[float]]
     seconds: tuple[float, float] | None
-    spaces: Mapping[str, Space]
+    spaces: Mapping[str, Search]
     spread: Spread | None
     detectable: Detectable | None
 
@@ -85,7 +85,7 @@ def _forecast(study: Plan, records: Sequence[Record], like: Sequence[Record]) ->
     """Return the forecast from all records of the store, and those of the newest run `like` this one."""
     first = study.trials[0]
     trials = outlook(study, {record.key: record for record in records})
-    times = step_times(records, first.protocol.content)
+    times = step_times(records, first.protocol)
     seconds = [training_seconds(left, first.protocol.steps, times) for left in trials.left]
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
@@ -132,7 +132,7 @@ def _json(forecast: Forecast) -> dict[str, Any]:
         },
         "time": {"seconds": forecast.seconds, "from_trials": len(times)},
         "spaces": {
-            label: {"text": space.text, "dimensions": space.dimensions, "sources": space.sources}
+            label: {"text": space.text, "dimensions": space.ranges, "sources": space.sources}
             for label, space in forecast.spaces.items()
         },
         "spread": forecast.spread and _spread_json(forecast.spread),
@@ -196,9 +196,9 @@ def _time(forecast: Forecast) -> str:
     )
 
 
-def _spaces(spaces: Mapping[str, Space]) -> Iterator[Any]:
+def _spaces(spaces: Mapping[str, Search]) -> Iterator[Any]:
     for label, space in spaces.items():
-        yield f"  {label}: {space.text if space.dimensions else 'nothing is left to search'}"
+        yield f"  {label}: {space.text if space.ranges else 'nothing is left to search'}"
         for name, source in space.sources.items():
             yield Padding(f"{name}: {source}", (0, 0, 0, 4))
     yield ""

@@ -40,12 +40,13 @@ def time_arms(
     begun, starting = time.monotonic(), 0.0
     with open_executor(engine, task, protocol.device, min(workers, len(trials))) as pool:
         for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
+            label = trials[event.key].arm.label
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
             if isinstance(event, Timed):
-                found[trials[event.key].arm.label] = _timing(event)
+                found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
             if isinstance(event, Failed):
-                reasons.append(f"{trials[event.key].arm.label}: {event.reason}")
+                reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):
         raise UsageError(
             f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
@@ -56,7 +57,3 @@ def time_arms(
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))
     timings = {arm.label: found.get(arm.label, mean) for arm in arms}
     return {label: replace(timing, cold=starting + timing.cold) for label, timing in timings.items()}
-
-
-def _timing(told: Timed) -> Timing:
-    return Timing(told.setup, told.step, told.example, told.saving + STORING, told.cold)

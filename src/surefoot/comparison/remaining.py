@@ -74,7 +74,7 @@ def outlook(study: Plan, records: Mapping[str, Record]) -> Outlook:
 
 
 def _searched(tuning: TunedArms) -> list[Arm]:
-    return [arm for arm in tuning.arms if tuning.spaces[arm.label].dimensions]
+    return [arm for arm in tuning.arms if tuning.spaces[arm.label].ranges]
 
 
 def _further(planned: int, tried: int) -> int:
@@ -86,10 +86,10 @@ def _further(planned: int, tried: int) -> int:
 def _phase(name: str, trials: Iterable[Trial], records: Mapping[str, Record]) -> Phase:
     every = list(trials)
     left = [trial for trial in every if trial.key not in records or records[trial.key].status not in ENDED]
-    return Phase(name, len(every), len(every) - len(left), Counter(trial.arm.identity for trial in left))
+    return Phase(name, len(every), len(every) - len(left), Counter(trial.arm.rule for trial in left))
 
 
 def _unknown(name: str, arms: Iterable[Arm], each: int) -> Phase:
     """Return a phase whose trials are known in number only."""
-    counts = Counter({rule: count * each for rule, count in Counter(arm.identity for arm in arms).items()})
+    counts = Counter({rule: count * each for rule, count in Counter(arm.rule for arm in arms).items()})
     return Phase(name, counts.total(), 0, counts)

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,10 @@ from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Plan
 from surefoot.comparison.pilot import time_arms
 from surefoot.design.budget import parse_budget, size
-from surefoot.design.frozen import asked_of, hash_of, now, optimizer
 from surefoot.design.rounds import TunedArms
 from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
@@ -115,7 +115,7 @@ class Request:
             hash=self.hash,
             study=self.name,
             protocol=protocol,
-            optimizers=tuple(map(optimizer, self.arms)),
+            optimizers=tuple(arm.asked for arm in self.arms),
             sizing=sizing,
             budget=self.budget,
             measure=measure,
@@ -124,7 +124,7 @@ class Request:
             timings=timings or {},
             convention=self.convention,
             surefoot=surefoot.__version__,
-            frozen=now(),
+            frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
@@ -140,12 +140,12 @@ class Request:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
             "protocol": self.protocol.decides,
-            "optimizers": [asked_of(arm) for arm in self.arms],
+            "optimizers": [arm.decides for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self._tunes:
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
-        return hash_of(self.name, asked)
+        return hash_of({"study": self.name, **asked})
 
 
 def ask(study: str | Task, options: Options) -> Request:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import ceil
 
 from surefoot.errors import UsageError
-from surefoot.search.proposals import FIRST_TUNING_SEED, MOST_EXTENSIONS, again, extra
+from surefoot.search.proposals import FIRST_TUNING_SEED, again, longest
 from surefoot.store.design import Budget, Sizing, Timing
 from surefoot.store.protocol import Protocol
 
@@ -79,12 +79,12 @@ def size(
 def _least(fixed: Budget) -> int:
     """Return the trials of each optimizer that there have to be: tuning at its longest, and measuring twice."""
     trials = FEWEST_TRIALS if fixed.trials is None else fixed.trials
-    return _longest(trials) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
+    return longest(trials) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
 
 
 def _shared_out(epochs: int, rounds: int, fixed: Budget) -> Sizing:
     trials = min(MOST_TRIALS, max(FEWEST_TRIALS, rounds // 6)) if fixed.trials is None else fixed.trials
-    while fixed.trials is None and trials > FEWEST_TRIALS and _longest(trials) + 2 * FEWEST_SEEDS > rounds:
+    while fixed.trials is None and trials > FEWEST_TRIALS and longest(trials) + 2 * FEWEST_SEEDS > rounds:
         trials -= 1
     most = (rounds - trials - again(trials)) // _arms(trials)  # if tuning is not extended
     return Sizing(epochs, trials, fixed.seeds or min(FIRST_TUNING_SEED, max(FEWEST_SEEDS, most)))
@@ -93,11 +93,6 @@ def _shared_out(epochs: int, rounds: int, fixed: Budget) -> Sizing:
 def _rounds(seconds: float, workers: int, timings: Mapping[str, Timing], protocol: Protocol, epochs: int) -> float:
     """Return how many trials of every optimizer fit."""
     return seconds * workers / sum(timing.trial(protocol, epochs) for timing in timings.values())
-
-
-def _longest(trials: int) -> int:
-    tried = trials + MOST_EXTENSIONS * extra(trials)
-    return tried + again(tried)
 
 
 def _arms(trials: int) -> int:

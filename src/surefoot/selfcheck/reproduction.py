@@ -17,7 +17,6 @@ from pathlib import Path
 from surefoot.arms.arm import parse_arms
 from surefoot.comparison.driver import Observer, Plan
 from surefoot.datasets import load
-from surefoot.design.frozen import optimizer
 from surefoot.design.studies import find_study
 from surefoot.design.trial import Trial
 from surefoot.store import Design, Record, Store
@@ -72,7 +71,7 @@ def reproduction(
     )
     arms = [replace(*parse_arms([text], "torch"), label=label) for label, text in optimizers.items()]
     trials = tuple(Trial(study, arm, seed, protocol) for seed in range(seeds) for arm in arms)
-    design = Design("as published", study, protocol, tuple(map(optimizer, arms)), Sizing(epochs, 0, seeds))
+    design = Design("as published", study, protocol, tuple(arm.asked for arm in arms), Sizing(epochs, 0, seeds))
     return Plan(design, trials, task, workers_for(protocol.device))
 
 

@@ -1,4 +1,4 @@
-"""What a running trial tells the driver, in the order in which it happens."""
+"""What a running trial reports to the driver, in the order in which it happens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from surefoot.store.design import Timing
 from surefoot.store.records import Epoch, Outcome, Rates
 
 
@@ -68,18 +69,10 @@ class Failed:
 
 @dataclass(frozen=True)
 class Timed:
-    """The trial was not to be trained, only timed.
-
-    Seconds to begin it, of a training step, to evaluate an example, to make a checkpoint; and `cold`, those that only
-    the first trial of a process takes longer to begin.
-    """
+    """The trial was not to be trained, only timed; keeping an epoch is here no more than making its checkpoint."""
 
     key: str
-    setup: float
-    step: float
-    example: float
-    saving: float
-    cold: float
+    timing: Timing
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ class Tried:
 
 
 Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed | Tried
-"""Anything that a running trial tells."""
+"""Anything that a running trial reports."""
 
 End = Finished | Diverged | Failed | Timed | Tried
-"""What a trial tells last."""
+"""What a trial reports last."""

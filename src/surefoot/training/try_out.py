@@ -29,7 +29,6 @@ FURTHER = 6
 
 KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
 CALLED = "It is called as step(), after backward(), without a closure: every optimizer gets one gradient of each batch."
-
 ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
 
 Weights = dict[str, Tensor]
@@ -95,12 +94,10 @@ class TryOut(Training):
             with _named(f"training fails at a batch of {len(index)}", alone):
                 self._step(index, step, [])
 
-    def _update(self) -> None:
+    def update(self) -> None:
+        """Let the optimizer take its step, and say so where it fails."""
         with _named("its step fails on this model", CALLED):
-            super()._update()
-
-    def _batches(self) -> tuple[Tensor, ...]:
-        return torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+            super().update()
 
 
 def _same(one: Weights, other: Weights) -> bool:
