@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from surefoot.study import Study, compare, try_out
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
-    from surefoot.workers.engine import Engine
+    from surefoot.workers.runner import Runner
 
 __version__ = "0.1.0"
 
-__all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
+__all__ = ["Runner", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
 
 _ROOMS = (
     "analysis",
@@ -34,7 +34,7 @@ _ROOMS = (
     "torch",
 )
 _DOORS = {
-    "Engine": "surefoot.workers.engine",
+    "Runner": "surefoot.workers.runner",
     "Opt": "surefoot.arms.opt",
     "Study": "surefoot.study",
     "Task": "surefoot.tasks",

@@ -27,7 +27,7 @@ from surefoot.comparison.driver import Plan
 from surefoot.store import Store
 from surefoot.store.design import Budget
 from surefoot.training.events import EpochDone
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 
 ARMS = ("sgd(lr=0.1)", "adam(lr=0.1)", "adabound")
 
@@ -46,10 +46,10 @@ def main() -> None:
 
 
 def planned(address: str | None = None) -> Plan:
-    engine = Engine("ray", address) if address else Engine()
+    runner = Runner("ray", address) if address else Runner()
     every = tuple(trials(*ARMS, epochs=6, seeds=2))
     design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
-    return Plan(design, every, line(slow), 2, engine=engine)
+    return Plan(design, every, line(slow), 2, runner=runner)
 
 
 def slow() -> None:

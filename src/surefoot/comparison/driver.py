@@ -25,7 +25,7 @@ from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 from surefoot.training.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
-from surefoot.workers.engine import Engine, Executor
+from surefoot.workers.runner import Runner, Executor
 from surefoot.workers.executors import open_executor
 
 Observer = Callable[[Trial, Event], None]
@@ -46,7 +46,7 @@ class Plan:
     task: Task
     workers: int
     tuning: TunedArms | None = None
-    engine: Engine = field(default_factory=Engine)
+    runner: Runner = field(default_factory=Runner)
 
     @property
     def name(self) -> str:
@@ -107,7 +107,7 @@ class Plan:
             while todo := self._next(store, tried, clock):
                 tried |= {trial.key for trial in todo}
                 if executor is None:
-                    opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
+                    opening = open_executor(self.runner, self.task, self.protocol.device, self.workers)
                     executor = TriedOut(workers.enter_context(opening))
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
@@ -145,7 +145,7 @@ class Plan:
 
     def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock, executor: Executor) -> None:
         by_key = {trial.key: trial for trial in todo}
-        checkpoints = Checkpoints(store, self.engine.checkpoints)
+        checkpoints = Checkpoints(store, self.runner.checkpoints)
         with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
             for event in told:
                 _save(store, event, by_key, checkpoints)

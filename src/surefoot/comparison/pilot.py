@@ -18,7 +18,7 @@ from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 from surefoot.training.events import Failed, Started, Timed
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 from surefoot.workers.executors import open_executor
 
 STORING = 0.01
@@ -26,7 +26,7 @@ STORING = 0.01
 
 
 def time_arms(
-    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine, seconds: float = inf
+    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner, seconds: float = inf
 ) -> dict[str, Timing]:
     """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
 
@@ -38,7 +38,7 @@ def time_arms(
     found: dict[str, Timing] = {}
     reasons: list[str] = []
     begun, starting = time.monotonic(), 0.0
-    with open_executor(engine, task, protocol.device, min(workers, len(trials))) as pool:
+    with open_executor(runner, task, protocol.device, min(workers, len(trials))) as pool:
         for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
             label = trials[event.key].arm.label
             if isinstance(event, Started):

@@ -28,7 +28,7 @@ from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task, checked_task, make_task
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 from surefoot.workers.executors import capacity, device_for
 
 
@@ -49,7 +49,7 @@ class Options:
         device: `auto`, `cpu`, `cuda` or `mps`.
         dataset: another data set for the same task.
         data_dir: folder that is searched for data first.
-        engine: where trials run, and what each may use.
+        runner: where trials run, and what each may use.
     """
 
     optimizers: tuple[str | Arm, ...] = ()
@@ -65,7 +65,7 @@ class Options:
     device: str = "auto"
     dataset: str | None = None
     data_dir: Path | None = None
-    engine: Engine = field(default_factory=Engine)
+    runner: Runner = field(default_factory=Runner)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Request:
     arms: tuple[Arm, ...]
     protocol: Protocol
     workers: int
-    engine: Engine
+    runner: Runner
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
@@ -97,7 +97,7 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine, self.budget.seconds)
+        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
         return self.plan(sizing, timings, spent).freeze(store)
@@ -128,7 +128,7 @@ class Request:
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
-        return Plan(design, trials, self.task, self.workers, tuning, self.engine)
+        return Plan(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
     def _tunes(self) -> bool:
@@ -168,10 +168,10 @@ def ask(study: str | Task, options: Options) -> Request:
         seeds=budget.seeds or described.seeds,
     )
     protocol = _protocol(described, task, options, wanted.epochs)
-    engine = options.engine
-    workers = options.workers or capacity(engine, protocol.device)
+    runner = options.runner
+    workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    return Request(described.name, task, arms, protocol, workers, engine, wanted, budget, described.convention)
+    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
 def plan(study: str | Task, options: Options) -> Plan:
@@ -236,7 +236,7 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         train_size=len(data.train),
         validation_size=len(data.validation),
         test_size=len(data.test),
-        device=device_for(options.engine, options.device),
+        device=device_for(options.runner, options.device),
         schedule=check_schedule(options.schedule or described.schedule),
         drop_last=described.drop_last,
         order=described.order,

@@ -3,7 +3,7 @@
 | file | concept |
 | --- | --- |
 | `device.py` | Which device trains, and how many trials run on it side by side |
-| `engine.py` | Where trials run, and what runs them |
+| `runner.py` | Where trials run, and what runs them |
 | `executors.py` | The executor: what runs the trials of a plan, and the choice of one |
 | `limits.py` | What a trial may use |
 | `local.py` | Workers as processes of this machine: how one is started, heard and stopped |

@@ -19,7 +19,7 @@ import cloudpickle
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.training.events import End, EpochDone, Event, Failed, Started
-from surefoot.workers.engine import Resume
+from surefoot.workers.runner import Resume
 from surefoot.workers.messages import LastWords, Message, Order, Ready, WorkerDied
 
 RESTARTS = 2
