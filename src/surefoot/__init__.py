@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Runner", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
+__all__ = ["Opt", "Runner", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
 
 _ROOMS = (
     "analysis",

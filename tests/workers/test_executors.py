@@ -14,9 +14,9 @@ import torch
 from line_task import foreign, line, numbers, pause, serial, trials
 from surefoot.errors import UsageError
 from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Progress, Started
-from surefoot.workers.runner import Runner
 from surefoot.workers.executors import capacity, open_executor
 from surefoot.workers.limits import Limits, parse_bytes
+from surefoot.workers.runner import Runner
 
 
 class Driver:

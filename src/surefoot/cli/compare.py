@@ -65,8 +65,8 @@ def compare(
     from surefoot.cli.run import run
     from surefoot.comparison.request import Options, ask
     from surefoot.files import check_writable
-    from surefoot.workers.runner import Runner
     from surefoot.workers.limits import Limits, parse_bytes
+    from surefoot.workers.runner import Runner
 
     options = Options(
         optimizers=tuple(optimizer or ()),

@@ -28,8 +28,8 @@ from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task, checked_task, make_task
-from surefoot.workers.runner import Runner
 from surefoot.workers.executors import capacity, device_for
+from surefoot.workers.runner import Runner
 
 
 @dataclass(frozen=True)

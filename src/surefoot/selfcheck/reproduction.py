@@ -26,7 +26,7 @@ from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.models.quadratic import quadratic_task
-from surefoot.workers.device import resolve_device, workers_for
+from surefoot.workers.executors import resolve_device, workers_for
 
 TESTED = 9984
 """How many of Fashion-MNIST's test images DeepOBS looks at: whole batches of 128."""

@@ -1,4 +1,4 @@
-"""What a worker and its driver say to each other; everything here is pickled."""
+"""What a worker and its driver send each other; everything here is pickled."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from surefoot.training.events import Event, Failed
 
 
 @dataclass(frozen=True)
-class Ready:
+class WorkerReady:
     """The worker waits for its first trial; `environment` is what it runs in."""
 
     environment: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class LastWords:
-    """The end of a trial that is the end of its worker too."""
+class FinalFailure:
+    """The failure of a trial that is the end of its worker too."""
 
     event: Failed
 
 
 @dataclass(frozen=True)
-class Order:
+class TrialOrder:
     """A trial to run: its key, and the pickle of the trial and its checkpoint, which may need the user's code."""
 
     key: str
     content: bytes
 
 
-Message = Ready | Event | LastWords | TrialError
-"""Anything that a worker tells."""
+Message = WorkerReady | Event | FinalFailure | TrialError
+"""Anything that a worker sends."""
 
 
 @dataclass(frozen=True)
