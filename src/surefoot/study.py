@@ -15,7 +15,7 @@ from typing import Any
 from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
 from surefoot.arms.opt import arms_of
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Options, ask
 from surefoot.comparison.try_out import try_arms
 from surefoot.errors import TrialError, UsageError
@@ -231,7 +231,7 @@ class Study:
         store: the file that keeps them.
     """
 
-    plan: Plan
+    plan: Run
     records: tuple[Record, ...]
     store: Path
 

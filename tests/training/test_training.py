@@ -18,7 +18,7 @@ from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
 from surefoot.torch import Adam, RuleOptimizer
 from surefoot.training import pilot as pilot_run
-from surefoot.training.events import Diverged, EpochDone, Finished, Progress, Started
+from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
 from surefoot.training.pilot import Pilot
 from surefoot.training.step_sizes import recording_steps
@@ -66,7 +66,7 @@ def trial(text="adam", seed=0, **changes):
 def run(planned, checkpoint=None, kind=Training):
     heard = []
     kind(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
-    return [event for event in heard if not isinstance(event, Progress)]
+    return [event for event in heard if not isinstance(event, StepsDone)]
 
 
 def numbers(events):

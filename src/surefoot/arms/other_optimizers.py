@@ -52,10 +52,10 @@ def _needed(make: Any) -> list[str]:
 
 
 def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
-    """Return the value of every option that can be told: given, the class's own, or the middle of its range.
+    """Return the value of every known option: the one given, the class's own, or the middle of its range.
 
     Raises:
-        UsageError: an option that the class does not take, or a learning rate that nobody gives.
+        UsageError: an option that the class does not take, or no learning rate at all.
     """
     defaults, open_ended = _signature(make)
     known = _paired(defaults)
@@ -115,8 +115,8 @@ def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:
 def _signature(make: Make) -> tuple[dict[str, Any], bool]:
     """Return the defaults of all options, and whether it takes others too."""
     parameters = list(inspect.signature(make).parameters.values())[1:]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}, open_ended
+    defaults = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    return defaults, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _paired(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from surefoot.errors import TrialError, UsageError
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
-from surefoot.training.events import Failed, Started, Timed
+from surefoot.training.events import Failed, PilotTimed, Started
 from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Runner
 
@@ -43,7 +43,7 @@ def time_arms(
             label = trials[event.key].arm.label
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
-            if isinstance(event, Timed):
+            if isinstance(event, PilotTimed):
                 found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
             if isinstance(event, Failed):
                 reasons.append(f"{label}: {event.reason}")

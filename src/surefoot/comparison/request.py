@@ -14,7 +14,7 @@ from typing import Any
 import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.user_code import in_file
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.pilot import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
@@ -82,8 +82,8 @@ class Request:
     budget: Budget
     convention: str = "torch"
 
-    def prepare(self, store: Store) -> Plan:
-        """Plan, store the run, and return the plan as it was when this run was first stored.
+    def prepare(self, store: Store) -> Run:
+        """Run, store the run, and return the plan as it was when this run was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -102,7 +102,7 @@ class Request:
         sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
         return self.plan(sizing, timings, spent).freeze(store)
 
-    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Plan:
+    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
@@ -128,7 +128,7 @@ class Request:
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
-        return Plan(design, trials, self.task, self.workers, tuning, self.runner)
+        return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
     def _tunes(self) -> bool:
@@ -174,7 +174,7 @@ def ask(study: str | Task, options: Options) -> Request:
     return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
-def plan(study: str | Task, options: Options) -> Plan:
+def plan(study: str | Task, options: Options) -> Run:
     """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
     request = ask(study, options)
     return request.plan(request.wanted)

@@ -115,7 +115,7 @@ class TunedArms:
         return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
 
     def known(self, records: Records) -> list[Trial]:
-        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
+        """Return every trial that these records, by key, ask for: the tuning so far, and then the measuring."""
         trials = self.first()
         while more := self.following(trials, records):
             trials += more
@@ -162,10 +162,8 @@ def _ended(trial: Trial, records: Records) -> bool:
 
 
 def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
-    """Return the mean validation metric of a configuration over all its seeds."""
     return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
 
 
 def _score(record: Record) -> float:
-    """Return a trial's last validation metric; what diverged or failed has none."""
-    return record.epochs[-1].validation_metric if record.status == "finished" else nan
+    return record.epochs[-1].validation_metric if record.status == "finished" else nan  # what diverged has none

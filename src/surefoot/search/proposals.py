@@ -203,7 +203,13 @@ def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, s
     """
     searched = {label: tuning for label, tuning in tunings.items() if tuning.space.ranges}
     rounds = max((len(tuning.extensions) for tuning in searched.values()), default=0)
-    _check_equal_effort(searched, trials + rounds * extra(trials))
+    expected = trials + rounds * extra(trials)
+    for label, tuning in searched.items():
+        if not len(tuning.configs) == len(tuning.values) == expected:
+            raise UsageError(
+                f"{label!r} has {len(tuning.values)} results for {len(tuning.configs)} configurations where every "
+                f"optimizer is to have {expected}; finish its trials first."
+            )
     sides = {label: growing_side(tuning, better) for label, tuning in searched.items()}
     if rounds == MOST_EXTENSIONS or not any(sides.values()):
         return {}
@@ -213,15 +219,6 @@ def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, s
 def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:
     space = extended(tuning.space, side, 1 + tuning.extensions.count(side)) if side else tuning.space
     return Extension(side, tuple(propose(space, trials, seed, skip=len(tuning.configs))))
-
-
-def _check_equal_effort(tunings: Mapping[str, Tuning], expected: int) -> None:
-    for label, tuning in tunings.items():
-        if not len(tuning.configs) == len(tuning.values) == expected:
-            raise UsageError(
-                f"{label!r} has {len(tuning.values)} results for {len(tuning.configs)} configurations where every "
-                f"optimizer is to have {expected}; finish its trials first."
-            )
 
 
 def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -42,7 +42,7 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """The name as people read it; a metric of the user's that has the name of the loss is told from it."""
+        """The name as people read it; `metric loss` for a user's metric of that name."""
         return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Protocol:
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. `schedule` is followed by every optimizer's learning rate alike. `chance` is
-    the metric of guessing, for readers: it decides nothing. The defaults are what stores told nothing of: options
+    the metric of guessing, for readers: it decides nothing. The defaults are what older stores leave out: options
     that came later, and sizes that are unknown.
     """
 
@@ -93,8 +93,8 @@ class Protocol:
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
         oldest = asdict(Protocol())
-        told = {name: value for name, value in asdict(self).items() if value != oldest[name]}
-        return {"version": VERSION, **told, **({"metric": self.metric.to_json()} if "metric" in told else {})}
+        kept = {name: value for name, value in asdict(self).items() if value != oldest[name]}
+        return {"version": VERSION, **kept, **({"metric": self.metric.to_json()} if "metric" in kept else {})}
 
     @cached_property
     def decides(self) -> dict[str, Any]:

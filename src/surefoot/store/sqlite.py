@@ -229,9 +229,10 @@ class Store:
             yield self._connection
 
     def _trial(self, key: str) -> int:
-        for (trial,) in self._connection.execute("SELECT id FROM trials WHERE key = ?", (key,)):
-            return int(trial)
-        raise StoreError(f"{self.path} has no trial {key!r}. Enter it with Store.begin first.")
+        row = self._connection.execute("SELECT id FROM trials WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise StoreError(f"{self.path} has no trial {key!r}. Enter it with Store.begin first.")
+        return int(row[0])
 
     def _end(self, key: str, status: Status, reason: str) -> int:
         trial = self._trial(key)

@@ -23,7 +23,7 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepsDone:
     """Where a trial is: `step` of `steps` in all, the epoch it is in, the mean training loss of that epoch so far."""
 
     key: str
@@ -68,7 +68,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Timed:
+class PilotTimed:
     """The trial was not to be trained, only timed; keeping an epoch is here no more than making its checkpoint."""
 
     key: str
@@ -76,14 +76,14 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TryOutPassed:
     """The optimizer was only tried out, and works."""
 
     key: str
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed | Tried
+Event = Started | StepsDone | EpochDone | Finished | Diverged | Failed | PilotTimed | TryOutPassed
 """Anything that a running trial reports."""
 
-End = Finished | Diverged | Failed | Timed | Tried
+End = Finished | Diverged | Failed | PilotTimed | TryOutPassed
 """What a trial reports last."""

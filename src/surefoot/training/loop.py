@@ -28,7 +28,7 @@ from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
-from surefoot.training.events import Diverged, EpochDone, Event, Finished, Progress, Started
+from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.step_sizes import record_rates, recording_steps
 from surefoot.training.stopwatch import Stopwatch
 
@@ -108,7 +108,7 @@ class Training:
             losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
-                self.emit(Progress(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
+                self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
         return losses / seen, metrics / seen, rates
 
     def _batches(self) -> tuple[Tensor, ...]:

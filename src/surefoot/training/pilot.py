@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from surefoot.store.design import Timing
-from surefoot.training.events import Started, Timed
+from surefoot.training.events import PilotTimed, Started
 from surefoot.training.loop import DivergedError, Training
 
 PILOT_SECONDS = 1.0
@@ -25,7 +25,7 @@ class Pilot(Training):
         self.emit(Started(self.trial.key, 0))
         first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
         step, example, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
-        self.emit(Timed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
+        self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
         start, found = time.perf_counter(), []

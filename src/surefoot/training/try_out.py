@@ -2,7 +2,7 @@
 
 A trial that goes on after an interruption has to end with the numbers of one that was never stopped. So the steps after
 loading are held to those without it: an optimizer that keeps something outside its `state_dict` shows here, and not
-after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing can be told.
+after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing follows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import SurefootError, TrialError
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Task
-from surefoot.training.events import Event, Started, Tried
+from surefoot.training.events import Event, Started, TryOutPassed
 from surefoot.training.loop import DivergedError, Training
 
 FURTHER = 6
@@ -54,7 +54,7 @@ class TryOut(Training):
         self.emit(Started(self.trial.key, 0))
         with suppress(DivergedError):
             self._try()
-        self.emit(Tried(self.trial.key))
+        self.emit(TryOutPassed(self.trial.key))
 
     def _try(self) -> None:
         saved = self._beginning()

@@ -5,8 +5,7 @@
 | `runner.py` | a user's choice of where trials run, and the interface behind it |
 | `executors.py` | the executor of such a choice: device, trials at a time, host |
 | `pool.py` | workers that each run one trial at a time, as one stream of events |
-| `messages.py` | what a worker and its driver send each other |
-| `worker.py` | a worker: takes one trial after another, and reports |
+| `worker.py` | a worker: takes one trial after another, and reports; what it and its driver send each other |
 | `local.py` | workers as processes of this machine |
 | `ray_host.py` | workers as actors on a Ray cluster |
 | `sharing.py` | one copy of the data for all workers of a machine |

@@ -62,7 +62,7 @@ def workers_for(device: str) -> int:
 
 
 def _may_have_gpu() -> bool:
-    """Tell without loading torch, which takes a second, whether asking it is worth the while."""
+    # Without loading torch, which takes a second: whether asking it is worth the while.
     return shutil.which("nvidia-smi") is not None or (platform.system(), platform.machine()) == ("Darwin", "arm64")
 
 

@@ -20,8 +20,8 @@ from multiprocessing.spawn import get_executable
 from typing import IO, Any
 
 from surefoot.errors import TrialError
-from surefoot.workers.messages import Job, Message, TrialOrder, WorkerDied
 from surefoot.workers.sharing import Places, Shared, attached
+from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied
 
 if sys.platform == "win32":
     import msvcrt

@@ -19,8 +19,8 @@ import cloudpickle
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.training.events import End, EpochDone, Event, Failed, Started
-from surefoot.workers.messages import FinalFailure, Message, TrialOrder, WorkerDied, WorkerReady
 from surefoot.workers.runner import Resume
+from surefoot.workers.worker import FinalFailure, Message, TrialOrder, WorkerDied, WorkerReady
 
 RESTARTS = 2
 START_SECONDS = 300.0

@@ -23,10 +23,9 @@ from ray.exceptions import RayError
 
 from surefoot.errors import UsageError
 from surefoot.tasks import Task
-from surefoot.workers.messages import Job, Message, TrialOrder, WorkerDied
 from surefoot.workers.runner import Runner
 from surefoot.workers.sharing import pickled, unpickled
-from surefoot.workers.worker import work
+from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,7 @@ class Actor:
 
 
 class RayWorker:
-    """The driver's side of one actor.
-
-    Args:
-        kind: Ray's class of the actor.
-        job: what it is there for.
-    """
+    """The driver's side of one actor, of a class `kind` of Ray's."""
 
     def __init__(self, kind: Any, job: Job) -> None:
         self._actor = kind.remote(job, [path for path in sys.path if isinstance(path, str)])
@@ -94,12 +88,7 @@ class RayWorker:
 
 
 class RayHost:
-    """A Ray cluster as a place for workers; it has to be connected already.
-
-    Args:
-        runner: what each takes of the cluster.
-        job: what they are there for.
-    """
+    """A Ray cluster, connected already, as a place for workers, each of which takes what the runner says."""
 
     attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
 

@@ -2,7 +2,7 @@
 
 The same worker runs as a process of its own on this machine (`main`, which `local.py` starts) and in an actor of Ray's.
 It ends with the driver, however the driver ends: a thread that does nothing but listen to the driver sees to that.
-Ctrl-C is the driver's to handle. Nothing here writes to the store.
+Ctrl-C is the driver's to handle. Nothing here writes to the store. What the two send each other is pickled.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,10 +24,48 @@ from typing import Any, NoReturn
 from surefoot.errors import TrialError
 from surefoot.training.events import End, Event, Failed
 from surefoot.workers.limits import watch_memory
-from surefoot.workers.messages import FinalFailure, Job, Message, TrialOrder, WorkerReady
 
 FAREWELL_SECONDS = 1.0
 """How long a worker that has to end leaves its last message to reach the driver."""
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """The worker waits for its first trial; `environment` is what it runs in."""
+
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FinalFailure:
+    """The failure of a trial that is the end of its worker too."""
+
+    event: Failed
+
+
+@dataclass(frozen=True)
+class TrialOrder:
+    """A trial to run: its key, and the pickle of the trial and its checkpoint, which may need the user's code."""
+
+    key: str
+    content: bytes
+
+
+Message = WorkerReady | Event | FinalFailure | TrialError
+"""Anything that a worker sends."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is there for: how to get the task, the device, and the memory that a trial may use."""
+
+    attach: Callable[[], Any]
+    device: str
+    memory: int | None
+
+
+class WorkerDied(Exception):  # noqa: N818  it is what happened, and nobody's error
+    """A worker is gone; its text says how."""
 
 
 class Reporter:
