@@ -63,7 +63,7 @@ def test_the_call_of_a_python_study_has_the_same_arms_and_ranges():
     found = called(told.text)
     again = arms_of(found.options["optimizers"])
     assert [(a.label, a.rule, a.hyper, a.ranges) for a in again] == [(a.label, a.rule, a.hyper, a.ranges) for a in arms]
-    assert [set(arm.space(8).dimensions) for arm in again] == [set(arm.space(8).dimensions) for arm in arms]
+    assert [set(arm.space(8).ranges) for arm in again] == [set(arm.space(8).ranges) for arm in arms]
     assert (found.task, found.options["trials"], found.options["batch_size"]) == ((...,), 8, 250)
     assert "my_net" in told.words
     assert "MyOpt" in told.words

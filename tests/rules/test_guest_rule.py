@@ -168,7 +168,7 @@ def test_the_object_itself_is_compared(folder):
     done = study(folder, rules.calm, trials=0)
     assert {record.label for record in done.records} == {"SGD", "calm"}
     assert arms_of(rules.calm)[0].space(30).sources["lr"] == "the rule's own default in the middle"
-    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).dimensions["lr"] == surefoot.log(1e-3, 1)
+    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).ranges["lr"] == surefoot.log(1e-3, 1)
     assert surefoot.Opt(rules.steady, convention="keras", learning_rate=0.5).arm.hyper["lr"] == 0.5
     assert surefoot.Opt(rules.steady).arm.space(1).sources["lr"] == "as Adam [assumed]"
 
@@ -196,7 +196,7 @@ def test_a_guest_with_a_built_in_name_is_not_the_built_in_rule():
     assert (ours.label, theirs.label) == ("Adam", "adam")
     assert theirs.hyper["lr"] == 0.3
     assert "beta1" not in theirs.hyper
-    assert theirs.space(30).dimensions.keys() == {"lr"}
+    assert theirs.space(30).ranges.keys() == {"lr"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -314,13 +313,10 @@ def test_ten_thousand_trials_load_with_few_queries(store):
         connection.execute(f"INSERT INTO epochs SELECT id, e.* FROM trials, ({finished}) e")
     statements: list[str] = []
     store._connection.set_trace_callback(statements.append)
-    start = time.perf_counter()
     found = store.records("s")
-    seconds = time.perf_counter() - start
     assert len(found) == 10_000
     assert all(len(record.epochs) == 3 for record in found)
     assert len(statements) < 10
-    assert seconds < 3, f"{seconds:.2f} s"
 
 
 # Readers and writers

@@ -116,6 +116,8 @@ def make_arm(
         title, rule = made.__qualname__, foreign.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
     hyper, label = _hyper(made, convention, given, ranges), _label(title, given)
+    if not isinstance(made, Rule):
+        foreign.check_lr(made, hyper)
     is_named = bool(name) and name != label
     return Arm(name or label, full or rule, convention, hyper, given, ranges, is_named, made if full else None)
 
@@ -139,8 +141,7 @@ def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
     calls = _calls(body, text)
     if len(calls) != 1:
         raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
-    function, given = _read(calls[0], text)
-    name = ast.unparse(function)
+    (name, given), *_ = calls
     return find(referred(references[name]) if name in references else name.lower()), given
 
 
@@ -153,32 +154,29 @@ def _parse(text: str, convention: str) -> list[Arm]:
     calls = _calls(body, text)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    return [
-        make_arm(_named(what, references), convention, given, name=name)
-        for what, given in (_read(call, text) for call in calls)
-    ]
+    return [make_arm(_named(what, references), convention, given, name=name) for what, given in calls]
 
 
-def _calls(body: str, text: str) -> list[ast.expr]:
+def _named(what: str, references: Mapping[str, str]) -> Any:
+    if what in references:
+        return referred(references[what])
+    return imported(what) if "." in what else what
+
+
+def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is called between the commas, and with which options."""
+    unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
     try:
         tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
-    return tree.elts if isinstance(tree, ast.Tuple) else [tree]
-
-
-def _read(call: ast.expr, text: str) -> tuple[ast.Name | ast.Attribute, dict[str, Any]]:
-    function = call.func if isinstance(call, ast.Call) else call
-    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    return function, _options(call, text) if isinstance(call, ast.Call) else {}
-
-
-def _named(function: ast.Name | ast.Attribute, references: Mapping[str, str]) -> Any:
-    text = ast.unparse(function)
-    if text in references:
-        return referred(references[text])
-    return imported(text) if "." in text else text
+        raise unreadable from None
+    found = []
+    for part in tree.elts if isinstance(tree, ast.Tuple) else [tree]:
+        call = part if isinstance(part, ast.Call) else ast.Call(part, [], [])
+        if not isinstance(call.func, ast.Name | ast.Attribute) or call.args:
+            raise unreadable
+        found.append((ast.unparse(call.func), _options(call, text)))
+    return found
 
 
 def _hyper(
@@ -218,7 +216,10 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
     ranges share the trials of their untuned settings.
     """
-    arms = _told_apart(arms)
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.name)
+    arms = [arm if len(origins[arm.label]) == 1 else _with_origin(arm) for arm in arms]
     for arm, other in combinations(arms, 2):
         if arm.label == other.label:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
@@ -230,15 +231,5 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
-    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
-    origins: dict[str, set[str]] = {}
-    for arm in arms:
-        origins.setdefault(arm.label, set()).add(arm.convention or arm.name)
-    several = {label for label, found in origins.items() if len(found) > 1}
-    return [
-        replace(arm, label=f"{arm.label} ({arm.convention or arm.name})", is_named=True)
-        if arm.label in several
-        else arm
-        for arm in arms
-    ]
+def _with_origin(arm: Arm) -> Arm:
+    return replace(arm, label=f"{arm.label} ({arm.convention or arm.name})", is_named=True)

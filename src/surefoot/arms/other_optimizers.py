@@ -55,7 +55,7 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> 
     """Return the value of every known option: the one given, the class's own, or the middle of its range.
 
     Raises:
-        UsageError: an option that the class does not take, or no learning rate at all.
+        UsageError: an option that the class does not take.
     """
     defaults, open_ended = _signature(make)
     known = _paired(defaults)
@@ -64,11 +64,15 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> 
             raise unknown(f"option of {name_of(make)}", name, known)
     middles = {name: dimension.at(0.5) for name, dimension in ranges.items()}
     values = {**middles, **{name: value for name, value in known.items() if value is not MISSING}, **_paired(given)}
-    if "lr" in known and "lr" not in values:
+    return {name: plain_value(value) for name, value in values.items()}
+
+
+def check_lr(make: Make, values: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if a class has a learning rate and none of these values is one."""
+    if "lr" in _signature(make)[0] and "lr" not in values:
         raise UsageError(
             f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
         )
-    return {name: plain_value(value) for name, value in values.items()}
 
 
 def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Any:
