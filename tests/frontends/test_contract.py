@@ -1,4 +1,4 @@
-"""What every front-end must do, asked of all of them in the same words; the rule on NumPy in float64 has the answers."""
+"""What every front-end must do, asked of all in the same words; the rule on NumPy in float64 has the answers."""
 
 from __future__ import annotations
 
