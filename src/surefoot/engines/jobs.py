@@ -26,7 +26,7 @@ KERNEL, COUNT, COMPARE, FIND, SAME, LIST = range(6)
 objects are the same; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
-"""Places in a job: what it has found, or whether it is done; chunks that are taken at a time; the objects to look at."""
+"""Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""
 
 _LENGTH, _SIGNATURE = 14, "void(int64)"
 
