@@ -67,9 +67,7 @@ def test_another_librarys_class_is_searched_in_as_many_dimensions_and_as_wide_as
     lr = theirs.ranges["lr"]
     assert lr.high / lr.low == pytest.approx(10**WIDTH)
     assert lr.at(0.5) == pytest.approx(torch.optim.NAdam([nn.Parameter(torch.ones(1))]).defaults["lr"])
-    assert [d.text for d in list(theirs.ranges.values())[1:]] == [
-        d.text for d in list(ours.ranges.values())[1:]
-    ]
+    assert [d.text for d in list(theirs.ranges.values())[1:]] == [d.text for d in list(ours.ranges.values())[1:]]
 
 
 def test_momentum_that_is_off_by_default_is_not_searched():
