@@ -19,8 +19,8 @@ from surefoot.report.figures import tuning_figures
 from surefoot.report.page import content
 from surefoot.report.theme import dark_partners, styles
 from surefoot.statistics.budget_curve import expected_best
-from surefoot.store.design import Budget, Optimizer
-from surefoot.store.ranges import GIVEN_BY_USER, Search, log, one_minus
+from surefoot.store.design import Budget, Optimizer, Search
+from surefoot.store.ranges import GIVEN_BY_USER, log, one_minus
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.tuning import how_tuned

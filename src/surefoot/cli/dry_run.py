@@ -34,8 +34,8 @@ from surefoot.comparison.remaining import Outlook, outlook
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store import Record, Store
+from surefoot.store.design import Search
 from surefoot.store.protocol import Metric
-from surefoot.store.ranges import Search
 from surefoot.words import Written
 from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
