@@ -50,7 +50,7 @@ def opened(browser, file):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.as_uri() + fragment)
-        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        page.wait_for_selector("html[data-drawn=yes]", timeout=600_000)
         page.wait_for_selector("#step:text-matches('step')")
         return page
 
