@@ -17,6 +17,7 @@ from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_ENABLE_X64"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that wait for work leave the processor to the other worker
 
 
 def pytest_configure(config: pytest.Config) -> None:
