@@ -4,6 +4,8 @@ No framework is imported here. Oracles must compute in float64: jax does so only
 runs on jax. What a run has started ends with it: `left_running` names what does not, and the run has failed.
 """
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +32,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "keras_backends" if keras_backends.used_in(item.path) else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """What all files import stays; the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Give back after each file what it alone needed: compiled programs, and memory that the allocator holds."""
+    if nextitem is None or nextitem.path != item.path:
+        for module, function in (("jax", "clear_caches"), ("torch._dynamo", "reset")):
+            if module in sys.modules:
+                getattr(sys.modules[module], function)()
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def pytest_sessionfinish() -> None:
