@@ -99,6 +99,17 @@ def mnist_read_once():
 
 
 @pytest.fixture
+def one_thread():
+    """One thread for torch, as in a worker: the order of additions depends on their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def surefoot_command(monkeypatch, capsys, tmp_path):
     """Run the command `surefoot` in an empty folder; returns exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)

@@ -17,7 +17,7 @@ from torch import Tensor
 from eight_bits import decode, encode
 from half import EXTREME, check_bits, stored
 from kernel_cases import numbers
-from settings import SETTINGS, SURROUNDED, Setting, run
+from settings import SETTINGS, SURROUNDED, Setting, run, setting
 from surefoot.compiler.emit import numba as emit_numba
 from surefoot.compiler.emit import triton
 from surefoot.compiler.plan import BLOCK, COMPUTE, plan
@@ -115,10 +115,6 @@ def check_kernel(setting: Setting, n: int, kind: str = "float32", seed: int | No
         kernel_step(setting, weight, torch.tensor(g), state, t, seed)
         oracle.step(g, t)
         oracle.check(weight, state, f"after step {t}")
-
-
-def setting(name: str, **options) -> Setting:
-    return Setting(RULES[name], "torch", options)
 
 
 SIZES = [1, 255, 256, 257, SMALLEST + 1, CHUNK - 1, CHUNK, CHUNK + 1]

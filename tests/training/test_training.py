@@ -23,14 +23,7 @@ from surefoot.training.loop import Training
 from surefoot.training.pilot import Pilot
 from surefoot.training.step_sizes import recording_steps
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Trials run with one thread, as in a worker: the order of additions depends on their number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def data(size=60):
