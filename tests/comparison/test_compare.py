@@ -107,21 +107,8 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, mo
 
 
 def command(path, *more):
-    options = [
-        "--only",
-        "-o",
-        "sgd(lr=0.1)",
-        "-o",
-        "adam",
-        "--epochs",
-        "2",
-        "--train-size",
-        "500",
-        "--device",
-        "cpu",
-        "--workers",
-        "1",
-    ]
+    options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500"]
+    options += ["--device", "cpu", "--workers", "1"]
     files = ["--store", str(path), "--report", str(path.with_suffix(".html")), "--json"]
     return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
 
