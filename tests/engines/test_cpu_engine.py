@@ -353,7 +353,7 @@ groups = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(groups=groups, seed=st.integers(0, 2**31))
 def test_any_shapes_layouts_groups_and_step_counts(groups, seed):
     """Each parameter moves as it would alone, flat, on NumPy; each misses steps of its own."""

@@ -206,7 +206,7 @@ def test_bytes_that_a_step_moves():
 # Slots that are never negative
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**31),
     scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e15]),
