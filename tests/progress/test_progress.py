@@ -44,7 +44,7 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
     assert task.fields["epoch"] == "5/5"
     for step in (1, 2, 3):
         clock.now += 2.0
-        shown.observe(trial, events.Progress(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))
+        shown.observe(trial, events.StepsDone(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))
     assert task.speed == 0.5
 
 
@@ -55,7 +55,7 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
         shown.observe(trial, events.Started(trial.key, 0))
         for step in (1, 2):
             clock.now += 1.0
-            shown.observe(trial, events.Progress(trial.key, 1, step, 960, 0.5))
+            shown.observe(trial, events.StepsDone(trial.key, 1, step, 960, 0.5))
     console = Console(file=io.StringIO(), width=width)
     console.print(drawn.get_renderable())
     lines = console.file.getvalue().splitlines()

@@ -18,7 +18,7 @@ from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
 from surefoot.torch import Adam, RuleOptimizer
 from surefoot.training import pilot as pilot_run
-from surefoot.training.events import Diverged, EpochDone, Finished, Progress, Started
+from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
 from surefoot.training.pilot import Pilot
 from surefoot.training.step_sizes import recording_steps
@@ -59,7 +59,7 @@ def trial(text="adam", seed=0, **changes):
 def run(planned, checkpoint=None, kind=Training):
     heard = []
     kind(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
-    return [event for event in heard if not isinstance(event, Progress)]
+    return [event for event in heard if not isinstance(event, StepsDone)]
 
 
 def numbers(events):
@@ -141,7 +141,7 @@ def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(compiling
 def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_once(compiling):
     _, told = run(replace(trial(), purpose="pilot"), kind=Pilot)
     assert not compiling
-    assert (told.setup, told.step, told.cold) == (1.0, 1.0, 99.0)
+    assert (told.timing.setup, told.timing.step, told.timing.cold) == (1.0, 1.0, 99.0)
 
 
 class Slow(Line):
@@ -184,7 +184,7 @@ def test_a_steps_time_is_that_of_both_passes_and_the_step(monkeypatch):
     heard.clear()
     monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 1.0)
     Pilot(replace(planned, purpose="pilot"), slow, heard.append).run(None)
-    assert heard[-1].step == 1101.0, "a budget pays for all of it"
+    assert heard[-1].timing.step == 1101.0, "a budget pays for all of it"
 
 
 def test_an_optimizer_that_keeps_an_average_is_evaluated_with_it():
