@@ -52,7 +52,8 @@ class LeftRunning:
 def living(mark: str) -> list[psutil.Process]:
     """Return the processes of a run that do not end within a moment."""
     ours = {*psutil.Process().children(recursive=True), *marked(mark)}
-    return psutil.wait_procs([process for process in ours if not awaits_us(process)], timeout=SECONDS)[1]
+    left = psutil.wait_procs([process for process in ours if not awaits_us(process)], timeout=SECONDS)[1]
+    return [process for process in left if not awaits_us(process)]
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -69,7 +70,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def awaits_us(process: psutil.Process) -> bool:
-    """Whether the process is one of Python's helpers, or gone."""
+    """Whether the process is one of Python's helpers, or gone; a zombie is."""
     try:
         command = " ".join(process.cmdline())
     except psutil.Error:
