@@ -31,7 +31,7 @@ def take_step(
     g = -g if hyper["maximize"] else g
     if hyper["weight_decay"] and not hyper["decoupled"]:
         g = g + hyper["weight_decay"] * weight
-    return rule(g, SimpleNamespace(**state), t, **hyper)
+    return rule(g, SimpleNamespace(**state), t, w=weight, **hyper)
 
 
 def update(
@@ -49,7 +49,7 @@ def update(
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
     if hyper["weight_decay"] and hyper["decoupled"]:
-        weight = weight * (1 - _decay(hyper))
+        weight = weight * (1 - _decay(hyper, step))
     weight = weight - step.move
     if not hyper["ema"]:
         return Update(weight, step.state, step)
@@ -62,13 +62,13 @@ def change(
 ) -> Update:
     """As `update`, with what is to be added to the weight in the weight's place, for frameworks that add it themselves.
 
-    The difference of the new weight and the old would lose the digits of a small change. The weight is used for its
-    decay only, and may be None without; the moving average is not kept.
+    The difference of the new weight and the old would lose the digits of a small change. The weight may be None without
+    decay, unless the rule sees it; the moving average is not kept.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
     move = step.move
     if hyper["weight_decay"] and hyper["decoupled"]:
-        move = move + _decay(hyper) * weight
+        move = move + _decay(hyper, step) * weight
     return Update(-move, step.state, step)
 
 
@@ -80,8 +80,8 @@ def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
     return g if limit is None else clip(g, -limit, limit)
 
 
-def _decay(hyper: Mapping[str, Any]) -> Array:
+def _decay(hyper: Mapping[str, Any], step: Step) -> Array:
     """Return the share of each weight that decoupled decay takes in one step."""
-    if hyper["decay_by_lr"]:
-        return hyper["lr"] * hyper["weight_decay"]
-    return schedule(hyper["lr"], hyper["base_lr"]) * hyper["weight_decay"]
+    scale = hyper["lr"] if hyper["decay_by_lr"] else schedule(hyper["lr"], hyper["base_lr"])
+    share = scale * hyper["weight_decay"]
+    return share if step.decay is None else step.decay * share

@@ -44,6 +44,7 @@ class Number:
     __mul__, __rmul__ = _left(operator.mul), _right(operator.mul)
     __truediv__, __rtruediv__ = _left(operator.truediv), _right(operator.truediv)
     __pow__, __rpow__ = _left(operator.pow), _right(operator.pow)
+    __mod__ = _left(operator.mod)
     __lt__, __le__ = _left(operator.lt), _left(operator.le)
     __eq__, __ne__ = _left(operator.eq), _left(operator.ne)
     __gt__, __ge__ = _left(operator.gt), _left(operator.ge)
