@@ -2,7 +2,8 @@
 
 Order: the gradient's factor (unscaling, clipping by norm), its limit (clipping by value), its sign (`maximize`),
 coupled weight decay into it, the rule, decoupled weight decay of the weight, the move, the moving average of the
-weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do.
+weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do; the proximal kind divides the
+weight after it.
 """
 
 from __future__ import annotations
@@ -48,9 +49,7 @@ def update(
         hyper: a value for every hyperparameter of the rule.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
-    if hyper["weight_decay"] and hyper["decoupled"]:
-        weight = weight * (1 - _decay(hyper, step))
-    weight = weight - step.move
+    weight = _moved(weight, step, hyper)
     if not hyper["ema"]:
         return Update(weight, step.state, step)
     ema = state["ema"] + (1 - hyper["ema"]) * (weight - state["ema"])
@@ -68,7 +67,8 @@ def change(
     step = take_step(rule, weight, gradient, state, t, hyper)
     move = step.move
     if hyper["weight_decay"] and hyper["decoupled"]:
-        move = move + _decay(hyper, step) * weight
+        share = _decay(hyper, step)
+        move = (move + share * weight) / (1 + share) if hyper["proximal"] else move + share * weight
     return Update(-move, step.state, step)
 
 
@@ -78,6 +78,14 @@ def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
         g = g * hyper["gradient_factor"]
     limit = hyper["max_grad_value"]
     return g if limit is None else clip(g, -limit, limit)
+
+
+def _moved(weight: Array, step: Step, hyper: Mapping[str, Any]) -> Array:
+    """Return the weight after decoupled decay, if there is any, and the move."""
+    if not (hyper["weight_decay"] and hyper["decoupled"]):
+        return weight - step.move
+    share = _decay(hyper, step)
+    return (weight - step.move) / (1 + share) if hyper["proximal"] else weight * (1 - share) - step.move
 
 
 def _decay(hyper: Mapping[str, Any], step: Step) -> Array:

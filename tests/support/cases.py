@@ -243,6 +243,23 @@ def _adam_relatives() -> Iterator[Case]:
     yield from _each("yogi", "torch", [{}], **corrected)
     yield from _each("yogi", "keras", [{}], **corrected)
     yield from _each("yogi", "paper", [{}, {"ε": 1e-6}])
+    yield from _modern()
+
+
+def _modern() -> Iterator[Case]:
+    rate = {"learning_rate": 1e-3}
+    code = {"call": "paper.adopt", "extra": {"clip": True}}
+    yield from _each("adopt", "optax", [rate, {**rate, "b1": 0.8, "b2": 0.95}])
+    yield from _each("adopt", "torch", [{}, {"decouple": True}], _BOTH, **code)
+    yield from _each("adopt", "keras", [{}], _BOTH, call="paper.adopt", extra={"clip": True, "decouple": True})
+    yield from _each("adopt", "paper", [{}, {"β₁": 0.8, "β₂": 0.95}])
+    yield from _each("ademamix", "optax", [{**rate, "b3": 0.99, "alpha": 3.0}, rate], _BOTH)
+    for framework in ("torch", "keras"):
+        yield from _each("ademamix", framework, [{}], _BOTH, call="paper.ademamix", extra={"α": 2.0})
+        yield from _each("adan", framework, [{}], _BOTH, call="paper.adan")
+    yield from _each("ademamix", "paper", [{}, {"β₃": 0.99}], _BOTH)
+    yield from _each("adan", "optax", [{"lr": 1e-3}], _BOTH, call="paper.adan")
+    yield from _each("adan", "paper", [{}, {"β₁": 0.9, "β₂": 0.8, "β₃": 0.95, "ε": 1e-6}], _BOTH)
 
 
 CASES = tuple(_cases())

@@ -97,4 +97,3 @@ def _slots(twin: RuleOptimizer, p: Tensor, own: dict[str, Any], settings: Settin
 def _array(x: Tensor) -> np.ndarray:
     wide = torch.promote_types(x.dtype, torch.float32)
     return np.array(x.detach().to("cpu", wide).numpy())
-

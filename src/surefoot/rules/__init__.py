@@ -8,6 +8,9 @@
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
 | `adamax.py` | Adamax: Adam whose divisor is the largest recent gradient |
+| `adan.py` | Adan: Adam with a mean of the gradients' differences |
+| `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
+| `adopt.py` | ADOPT: divide by the mean square before this gradient |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
@@ -24,6 +27,9 @@ from surefoot.rules.adadelta import adadelta
 from surefoot.rules.adagrad import adagrad
 from surefoot.rules.adam import adam, adamw, amsgrad
 from surefoot.rules.adamax import adamax
+from surefoot.rules.adan import adan
+from surefoot.rules.ademamix import ademamix
+from surefoot.rules.adopt import adopt
 from surefoot.rules.lion import lion
 from surefoot.rules.radam import radam
 from surefoot.rules.rmsprop import rmsprop
@@ -49,6 +55,9 @@ RULES: dict[str, Rule] = {
         radam,
         adabelief,
         yogi,
+        adopt,
+        ademamix,
+        adan,
     )
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
@@ -77,6 +86,9 @@ __all__ = [
     "adam",
     "adamax",
     "adamw",
+    "adan",
+    "ademamix",
+    "adopt",
     "amsbound",
     "amsgrad",
     "bounded",
