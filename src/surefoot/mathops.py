@@ -95,6 +95,13 @@ def absolute(x: Array) -> Array:
     return abs(x)
 
 
+def freedom(t: Array, beta: Array) -> Array:
+    """Return the degrees of freedom of a mean that keeps `beta` of itself each step, after `t` steps."""
+    if hasattr(t, "freedom"):  # a count in float32, of which the difference would keep three digits
+        return t.freedom(beta)
+    return 2 / (1 - beta) - 1 - 2 * t * beta**t / (1 - beta**t)
+
+
 def total(x: Array) -> Array:
     """Return the sum over a whole tensor, added in float64: what a rule that looks at norms is made of.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError
-from surefoot.mathops import clip, maximum, minimum, precision_of, sign, where
+from surefoot.frontends.count import Count
+from surefoot.mathops import clip, freedom, maximum, minimum, precision_of, sign, where
 from surefoot.rule import Rule, Step, rule
 from surefoot.update import update
 
@@ -127,6 +129,18 @@ def test_a_number_and_an_array(word, dtype):
         for one in (word(array, 0.5), word(0.5, array)):
             assert one.dtype == array.dtype
             np.testing.assert_array_equal(np.asarray(one), expected)
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.999, 0.9999])
+def test_degrees_of_freedom_keep_their_digits(beta):
+    """In float32 the difference that the formula takes would leave three of them."""
+    import jax.numpy as jnp
+
+    exact = Fraction(beta)
+    for t in (1, 2, 5, 6, 20, 100, 700, 1100):
+        right = float(2 / (1 - exact) - 1 - 2 * t * exact**t / (1 - exact**t))
+        assert abs(freedom(t, beta) - right) <= 2.0**-52 * 2 / (1 - beta) ** 2
+        assert abs(float(freedom(Count(jnp.asarray(t, "int32")), beta)) - right) <= right * 4 * 2.0**-24
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -13,7 +13,7 @@ import math
 from typing import Any
 
 from surefoot.frontends.number import Number, plain
-from surefoot.mathops import expm1, log
+from surefoot.mathops import expm1, log, where
 
 
 class Count(Number):
@@ -26,6 +26,12 @@ class Count(Number):
 
     def __rpow__(self, base: Any) -> Any:
         return Power(base, self.array)
+
+    def freedom(self, beta: Any) -> Any:
+        """Return what `mathops.freedom` does, early steps without a difference of large numbers."""
+        t, x = self.array, -_log(plain(beta))
+        early = t + 2 * _rest(x) - 2 * t * _rest(t * x)
+        return where(t * x < 1, early, 2 / (1 - plain(beta)) - 1 - 2 * t / expm1(t * x))
 
 
 class Power(Number):
@@ -42,6 +48,12 @@ class Power(Number):
         if isinstance(other, int | float) and other == 1:
             return -expm1(self._logarithm)
         return super().__rsub__(other)
+
+
+def _rest(z: Any) -> Any:
+    """Return 1 / (exp(z) - 1) - 1 / z + 1 / 2 for z from 0 to 1, by its series."""
+    square = z * z
+    return z * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square * (1 / 1209600 - square / 47900160))))
 
 
 def _log(base: Any) -> Any:

@@ -63,9 +63,7 @@ _PAPER = {"beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "mix": "α", "ep
                 {**{name: value for name, value in _DEFAULTS.items() if name != "lr"}, "mix": 5.0},
                 note="alpha is 5, where the authors' code has 2",
             ),
-            "paper": Convention(
-                "", {**PAPER, **_PAPER}, {**_DEFAULTS, "mix": 8.0}, note="Algorithm 1, no warm-ups"
-            ),
+            "paper": Convention("", {**PAPER, **_PAPER}, {**_DEFAULTS, "mix": 8.0}, note="Algorithm 1, no warm-ups"),
         },
     ),
 )

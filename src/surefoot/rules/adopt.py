@@ -30,9 +30,7 @@ _BETAS = {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6}
         title="ADOPT",
         adds="divides each gradient by the mean square before it, and takes the mean afterwards",
         use=(Claim("Where Adam's β₂ would have to be tuned to converge: it converges for any.", _SOURCE),),
-        avoid=(
-            Claim("Adam's β₂ and ε: here they are 0.9999 and 1e-6, and ε is a floor.", "the authors' code"),
-        ),
+        avoid=(Claim("Adam's β₂ and ε: here they are 0.9999 and 1e-6, and ε is a floor.", "the authors' code"),),
         lr=LR.borrowed("Adam"),
         conventions={
             "torch": Convention(

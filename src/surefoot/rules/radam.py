@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from surefoot.about import About, Claim, Convention
-from surefoot.mathops import Array, maximum, sqrt, where
+from surefoot.mathops import Array, freedom, maximum, sqrt, where
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules.adam import LR, adam
 from surefoot.rules.spelling import BETAS, BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
@@ -83,8 +83,7 @@ def radam(
     m = beta1 * state.m + (1 - beta1) * g
     v = beta2 * state.v + (1 - beta2) * g * g
     c1, c2 = 1 - beta1**t, sqrt(1 - beta2**t)
-    most = 2 / (1 - beta2) - 1
-    known = most - 2 * t * beta2**t / (1 - beta2**t)
+    known, most = freedom(t, beta2), 2 / (1 - beta2) - 1
     n, end = maximum(known, threshold), maximum(most, threshold)  # below it nothing is rectified
     rectified = lr * sqrt((n - 4) * (n - 2) * end / ((end - 4) * (end - 2) * n))
     root = sqrt(v) / c2 + (eps / c2 if eps_hat else eps)
