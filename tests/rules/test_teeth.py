@@ -111,6 +111,30 @@ def _yogi_as_adam(_: Function) -> Function:
     return lambda g, state, t, *, initial_accumulator, **h: RULES["adam"](g, state, t, **h)  # noqa: ARG005
 
 
+def _adopt_divided_after(f: Function) -> Function:
+    """Divide by the mean square after this gradient, as Adam does."""
+
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        v = f(g, state, t, **h).state["v"]
+        wrong = f(g, SimpleNamespace(m=state.m, v=v), t, **h)
+        return Step(rate=wrong.rate, direction=wrong.direction, decay=wrong.decay, m=wrong.direction, v=v)
+
+    return faulty
+
+
+def _always_decays(f: Function) -> Function:
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        step = f(g, state, t, **h)
+        return Step(rate=step.rate, direction=step.direction, **step.state)
+
+    return faulty
+
+
+def _adan_first_difference(f: Function) -> Function:
+    """Take the first gradient for a difference from zero."""
+    return lambda g, state, t, **h: f(g, state, np.maximum(t, 2) if t == 1 else t, **h)
+
+
 def _pinned(**values: Any) -> Callable[[Rule], Rule]:
     return lambda rule: replace(rule, pinned={**rule.pinned, **values})
 
@@ -182,6 +206,20 @@ FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
     "eps missing under the root": (_function(_given(eps_root=0.0, eps_twice=False)), "adabelief-paper-1000"),
     "mean square that forgets as Adam's": (_function(_yogi_as_adam), "yogi-paper-1000"),
     "moments start at zero": (_unstarted, "yogi-optax-learning_rate=0.01-1000"),
+    "divided by the mean square after the gradient": (
+        _function(_adopt_divided_after),
+        "adopt-optax-learning_rate=0.001-1000",
+    ),
+    "nothing cut off": (_function(_given(clipped=False)), "adopt-optax-learning_rate=0.001-1000"),
+    "first step decays": (_function(_always_decays), "adopt-keras-paper.adopt-clip=True,decouple=True-decay=0.1-1000"),
+    "slow mean read after write": (
+        _function(_read_after_write("n")),
+        "ademamix-optax-learning_rate=0.001-decay=0.0-1000",
+    ),
+    "slow mean's weight": (_function(_given(mix=2.0)), "ademamix-paper-decay=0.0-1000"),
+    "first difference": (_function(_adan_first_difference), "adan-paper-decay=0.0-1000"),
+    "difference from this gradient": (_function(_read_after_write("p")), "adan-paper-decay=0.0-1000"),
+    "decay not proximal": (_pinned(proximal=False), "adan-paper-decay=0.1-1000"),
     "accumulator starts at zero": (_unstarted, "adagrad-keras-decay=0.0-1000"),
 }
 
