@@ -61,12 +61,12 @@ def clip(x: Array, low: Array | None, high: Array | None) -> Array:
 
 
 def expm1(x: Array) -> Array:
-    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `count.py`, not for rules."""
+    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `number.py`, not for rules."""
     return _namespace(x).expm1(x)
 
 
 def log(x: Array) -> Array:
-    """Return the natural logarithm, element by element; for `count.py`, not for rules."""
+    """Return the natural logarithm, element by element; for `number.py`, not for rules."""
     return _namespace(x).log(x)
 
 

@@ -15,7 +15,7 @@ from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError
-from surefoot.frontends.count import Count
+from surefoot.frontends.number import Count
 from surefoot.mathops import clip, freedom, maximum, minimum, precision_of, sign, where
 from surefoot.rule import Rule, Step, rule
 from surefoot.update import update

@@ -40,8 +40,9 @@ def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) ->
             own = twin.state.get(p, {})
             slots.append(_slots(twin, p, own, settings))
             counts.append(int(steps_so_far(own)) if _counts(optimizer) else steps)
-            hyper = {name: number(value) for name, value in settings.hyper.items() if name in ("lr", "base_lr")}
-            meanings.append(Meaning.of(twin.rule, settings.hyper, hyper["lr"], hyper["base_lr"]))
+            base = settings.hyper["base_lr"]
+            lr, base_lr = number(settings.hyper["lr"]), None if base is None else number(base)
+            meanings.append(Meaning.of(twin.rule, settings.hyper, lr, base_lr))
     return Handover(family(twin.rule.name), tuple(slots), tuple(counts), tuple(meanings))
 
 

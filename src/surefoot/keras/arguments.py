@@ -14,9 +14,10 @@ from typing import Any, TypedDict
 
 import keras
 
+from surefoot.conventions import convention as find_convention
 from surefoot.errors import UsageError
 from surefoot.frontends.declared import declaring
-from surefoot.frontends.lookup import names, values
+from surefoot.frontends.lookup import values
 from surefoot.rule import Rule
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
@@ -113,7 +114,7 @@ def understand(
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
     """Return hyperparameters by our names, numbers as floats."""
-    ours = {theirs: name for name, theirs in {**names(rule, "keras"), **spelled}.items()}
+    ours = {theirs: name for name, theirs in {**find_convention(rule, "keras").names, **spelled}.items()}
     own: dict[str, Any] = {}
     for name, value in given.items():
         if (known := ours.get(name, name)) in own:
