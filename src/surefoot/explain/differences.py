@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surefoot.conventions import FRAMEWORKS, Convention, convention, required
+from surefoot.about import Convention
+from surefoot.conventions import FRAMEWORKS, convention, required
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import rule_of
