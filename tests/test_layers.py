@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from paths import ROOT
 
 SOURCE = ROOT / "src" / "surefoot"
@@ -43,6 +44,7 @@ LAYERS = [
     "comparison",
     "progress",
     "study",
+    "suite",
     "explain",
     "lr_find",
     "selfcheck",

@@ -11,6 +11,7 @@
 | `doubts.py`, `inclusion.py` | reasons to doubt a ranking |
 | `tuning.py`, `configurations.py`, `learning_rates.py`, `robustness.py` | what was tried, what was chosen, and what an optimizer forgives |
 | `suite_summary.py`, `seed_profiles.py` | several studies at once, or one over its seeds |
+| `forecast.py` | what earlier trials tell about a study that has not run |
 | `published.py` | published figures, as data |
 | `plain.py` | any of our data as what JSON knows |
 """

@@ -59,7 +59,7 @@ def one_minus(low: float, high: float) -> OneMinus:
 
 
 def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
-    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes and `Opt`.
+    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes, `Opt` and arms.
 
     Raises:
         UsageError: an empty list, or something in it that is no optimizer.
@@ -72,5 +72,6 @@ def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
         if isinstance(one, str):
             arms += parse_arms([one], convention)
         else:
-            arms.append(one.arm if isinstance(one, Opt) else make_arm(one, convention, {}))
+            arm = one.arm if isinstance(one, Opt) else one
+            arms.append(arm if isinstance(arm, Arm) else make_arm(arm, convention, {}))
     return tuple(arms)

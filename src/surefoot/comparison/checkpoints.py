@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from surefoot.errors import StoreError, UsageError
+from surefoot.errors import Argument, StoreError, UsageError
 from surefoot.store import Store
 from surefoot.training.events import EpochDone
 
@@ -46,7 +46,9 @@ class Checkpoints:
             return content
         if self._files is None:
             raise StoreError(
-                f"the checkpoint of {key} is not in the store: give --checkpoints with the folder that has it."
+                f"the checkpoint of {key} is not in the store: give the folder that has it as ",
+                Argument("checkpoints"),
+                ".",
             )
         self._last[key] = epoch
         return self._files.read(key, epoch)
@@ -113,4 +115,6 @@ class _Files:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot {doing} the checkpoints in {self._url}: {error}; see --checkpoints.") from error
+            raise StoreError(
+                f"cannot {doing} the checkpoints in {self._url}: {error}; see ", Argument("checkpoints"), "."
+            ) from error

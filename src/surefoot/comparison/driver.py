@@ -25,8 +25,8 @@ from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 from surefoot.training.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
-from surefoot.workers.runner import Runner, Executor
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Executor, Runner
 
 Observer = Callable[[Trial, Event], None]
 """Called with each event and its trial, after the event was stored."""

@@ -18,8 +18,8 @@ from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 from surefoot.training.events import Failed, Started, Timed
-from surefoot.workers.runner import Runner
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Runner
 
 STORING = 0.01
 """Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""

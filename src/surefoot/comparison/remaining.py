@@ -10,22 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from surefoot.analysis.forecast import Phase
 from surefoot.arms.arm import Arm
 from surefoot.comparison.driver import Plan
 from surefoot.design.rounds import TunedArms
 from surefoot.design.trial import Trial
 from surefoot.search.proposals import MOST_EXTENSIONS, again, extra
 from surefoot.store.records import ENDED, Record
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a study: its trials, how many of them have ended, and those that are left, counted by rule."""
-
-    name: str
-    trials: int
-    done: int
-    left: Mapping[str, int]
 
 
 @dataclass(frozen=True)

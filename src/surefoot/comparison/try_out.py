@@ -13,8 +13,8 @@ from surefoot.design.trial import Trial
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 from surefoot.training.events import Event, Failed
-from surefoot.workers.runner import Runner, Executor, Resume
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Executor, Resume, Runner
 
 
 class TriedOut:

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -26,7 +26,7 @@ def resolve_device(name: str) -> str:
         return "cpu"
     found = _gpu()
     if name != "auto" and name != found:
-        raise UsageError(f"--device {name}: torch finds no such device here; use --device {found or 'cpu'}.")
+        raise UsageError(Argument("device"), f" is {name}: torch finds no such device here; use {found or 'cpu'}.")
     return found or "cpu"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from surefoot.errors import unknown
 from surefoot.tasks import Task
 from surefoot.workers.device import DEVICES, resolve_device, workers_for
-from surefoot.workers.runner import Runner, Executor
+from surefoot.workers.runner import Executor, Runner
 
 
 def device_for(runner: Runner, name: str) -> str:
@@ -26,7 +26,7 @@ def device_for(runner: Runner, name: str) -> str:
         return resolve_device(name)
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
-    return ("cuda" if runner.gpus else "cpu") if name == "auto" else name
+    return ("cuda" if runner.gpus_per_trial else "cpu") if name == "auto" else name
 
 
 def capacity(runner: Runner, device: str) -> int:

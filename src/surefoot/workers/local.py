@@ -100,7 +100,7 @@ class LocalHost:
         memory: bytes that a trial may use.
     """
 
-    room = "Try fewer --workers."
+    room = "Try fewer workers."
     attempts = 3
 
     def __init__(self, task: Shared, device: str, memory: int | None = None) -> None:
@@ -111,7 +111,7 @@ class LocalHost:
         try:
             return LocalWorker(*self._of_each)
         except OSError as error:
-            raise TrialError(f"a worker process cannot be started: {error}; try fewer --workers.") from error
+            raise TrialError(f"a worker process cannot be started: {error}; try fewer workers.") from error
 
     def wait(self, workers: Sequence[LocalWorker], seconds: float) -> list[LocalWorker]:
         """Wait until some of the workers have something to tell or are gone; return these."""

@@ -19,8 +19,8 @@ import cloudpickle
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.training.events import End, EpochDone, Event, Failed, Started
-from surefoot.workers.runner import Resume
 from surefoot.workers.messages import LastWords, Message, Order, Ready, WorkerDied
+from surefoot.workers.runner import Resume
 
 RESTARTS = 2
 START_SECONDS = 300.0
@@ -198,7 +198,7 @@ class Pool:
         if self._early_deaths >= self._host.attempts:
             raise TrialError(
                 f"the worker processes die at their start ({how}); see the message above, if any. "
-                "-9 often means too little memory: try --workers 1."
+                "-9 often means too little memory: try one worker."
             )
 
     def _late(self) -> Iterator[Event]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from surefoot.design.trial import Trial
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 from surefoot.training.events import Event
-from surefoot.workers.limits import Limits
+from surefoot.workers.limits import Limits, parse_bytes
 
 RUNNERS = ("local", "ray")
 
@@ -45,23 +45,45 @@ class Runner:
     Attributes:
         name: `local` or `ray`.
         address: of a Ray cluster, `auto` for the one that this machine belongs to; None starts one here.
-        cpus: cores that a trial takes on a Ray cluster.
-        gpus: GPUs that a trial takes on a Ray cluster; 0.25 lets four share one.
-        limits: time and memory of a trial.
+        cpus_per_trial: cores that a trial takes on a Ray cluster.
+        gpus_per_trial: GPUs that a trial takes on a Ray cluster; 0.25 lets four share one.
+        trial_timeout: seconds after which a trial has failed.
+        trial_memory: what a trial may use at most, such as `4GB`.
         checkpoints: a folder or a URL for them; None keeps them in the store.
     """
 
-    name: str = "local"
-    address: str | None = None
-    cpus: float = 1.0
-    gpus: float = 0.0
-    limits: Limits = field(default_factory=Limits)
-    checkpoints: str | None = None
+    name: str = field(
+        default="local", metadata={"help": "where trials run: local, or ray for a Ray cluster.", "flag": "runner"}
+    )
+    address: str | None = field(default=None, metadata={"help": "of the Ray cluster: auto finds it."})
+    cpus_per_trial: float = field(default=1.0, metadata={"help": "cores that a trial takes on a Ray cluster."})
+    gpus_per_trial: float = field(
+        default=0.0, metadata={"help": "GPUs that a trial takes on a Ray cluster; 0.25: four share one."}
+    )
+    trial_timeout: float | None = field(default=None, metadata={"help": "seconds after which a trial has failed."})
+    trial_memory: str | None = field(default=None, metadata={"help": "what a trial may use at most, such as 4GB."})
+    checkpoints: str | None = field(
+        default=None, metadata={"help": "folder or URL (s3://...) for checkpoints; default: the store."}
+    )
 
     def __post_init__(self) -> None:
         if self.name not in RUNNERS:
             raise unknown("runner", self.name, RUNNERS)
-        if self.name != "ray" and (self.address is not None or self.gpus):
-            raise UsageError("address and gpus-per-trial are for a Ray cluster: add --runner ray.")
-        if self.cpus < 0 or self.gpus < 0:
-            raise UsageError(f"a trial cannot take {self.cpus} cores and {self.gpus} GPUs; give numbers from 0.")
+        if self.name != "ray" and (self.address is not None or self.gpus_per_trial):
+            raise UsageError(
+                Argument("address"),
+                " and ",
+                Argument("gpus_per_trial"),
+                " are for a Ray cluster, and ",
+                Argument("runner"),
+                f" is {self.name}; make it ray.",
+            )
+        if self.cpus_per_trial < 0 or self.gpus_per_trial < 0:
+            takes = f"{self.cpus_per_trial} cores and {self.gpus_per_trial} GPUs"
+            raise UsageError(f"a trial cannot take {takes}; give numbers from 0.")
+        _ = self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """Time and memory of a trial; `UsageError` for a text that is no amount of memory."""
+        return Limits(self.trial_timeout, parse_bytes(self.trial_memory) if self.trial_memory else None)

@@ -1,0 +1,82 @@
+"""What a user can change about a comparison: each option once, with its name, type, default and help.
+
+The flags of the command line are made from this file, and a test holds the arguments of `surefoot.compare` to it. Of
+these options, those that decide the numbers and have the same name in the stored design are what a report repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from numbers import Integral
+from os import PathLike
+from typing import Any
+
+from surefoot.errors import Argument, UsageError
+from surefoot.workers.runner import Runner
+
+STORE = "surefoot-results/results.sqlite"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can change about a study; None keeps the study's own.
+
+    Every field says in its metadata what it is, and the `least` number that it takes, if it is a whole number.
+    """
+
+    optimizers: Sequence[Any] | None = field(default=None, metadata={"help": "what is compared."})
+    only: bool = field(
+        default=True,
+        metadata={"help": "whether the optimizers stand instead of the study's own, and not beside them."},
+    )
+    budget: str | timedelta | None = field(
+        default=None, metadata={"help": "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'."}
+    )
+    epochs: int | None = field(default=None, metadata={"help": "passes over the training data in a trial.", "least": 1})
+    trials: int | None = field(
+        default=None,
+        metadata={"help": "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", "least": 0},
+    )
+    seeds: int | None = field(default=None, metadata={"help": "how many seeds measure each optimizer.", "least": 1})
+    batch_size: int | None = field(default=None, metadata={"help": "examples in a training step.", "least": 1})
+    schedule: str | None = field(
+        default=None, metadata={"help": "learning-rate schedule of all: constant, cosine or warmup-cosine."}
+    )
+    dataset: str | None = field(
+        default=None, metadata={"help": "another data set for a built-in study: mnist, kmnist or fashion-mnist."}
+    )
+    train_size: int | None = field(
+        default=None, metadata={"help": "training images of a built-in study, validation included."}
+    )
+    data_dir: str | PathLike[str] | None = field(
+        default=None, metadata={"help": "folder that is searched first for data files."}
+    )
+    workers: int | None = field(
+        default=None, metadata={"help": "trials at a time; as many as cores by default.", "least": 1}
+    )
+    device: str = field(default="auto", metadata={"help": "what trains: auto, cpu, cuda or mps."})
+    runner: Runner = field(default_factory=Runner, metadata={"help": "where trials run, and what each may use."})
+    logdir: str | PathLike[str] | None = field(default=None, metadata={"help": "folder for TensorBoard's event files."})
+    store: str | PathLike[str] = field(default=STORE, metadata={"help": "file that keeps the results (SQLite)."})
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if "least" in one.metadata and value is not None:
+                object.__setattr__(self, one.name, _whole(one.name, value, one.metadata["least"]))
+        if not isinstance(self.budget, str | timedelta | None):
+            raise UsageError(
+                f"budget is {self.budget!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'."
+            )
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """Return a count as Python's own number; `UsageError` for what is no whole number, such as a list of seeds."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
+        raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
+    if value < least:
+        raise UsageError(Argument(name), f" is {value}; give a whole number from {least}.")
+    return int(value)
