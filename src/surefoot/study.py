@@ -19,9 +19,10 @@ from surefoot.comparison.forecast import Forecast, foretell
 from surefoot.comparison.options import STORE, Options
 from surefoot.comparison.request import Request, ask
 from surefoot.comparison.try_out import try_arms
-from surefoot.errors import TrialError, UsageError
+from surefoot.design.studies import STUDIES
+from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.progress import announce, progress
-from surefoot.store import Record, Store
+from surefoot.store import Design, Record, Store
 from surefoot.store.records import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
@@ -181,6 +182,24 @@ def run(request: Request, options: Options) -> Study:
             records = planned.run(results, observe)
         design = results.design(planned.design.hash) or planned.design
     return Study(replace(planned, design=design), tuple(records), Path(options.store))
+
+
+def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, list[Record]]:
+    """Return the design and the records of a study's newest run; of your own task by the name of the task.
+
+    Raises:
+        StoreError: there is no store, or it has no trial of this study.
+        UsageError: neither the store nor Surefoot has a study of this name.
+    """
+    with Store(Path(store), readonly=True) as results:
+        designs = [one for one in reversed(results.designs()) if results.run(one, curves=False)]
+        known = {one.study for one in designs}
+        design = next((one for one in designs if one.study == study), None)
+        if design is None and known and study not in STUDIES:
+            raise unknown("study in this store", study, known)
+        if design is None:
+            raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
+        return design, results.run(design)
 
 
 def _asked(

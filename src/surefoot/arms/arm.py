@@ -19,7 +19,7 @@ from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import find, home
+from surefoot.frontends.lookup import find, home, reference
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
 from surefoot.search.space import Space, space
@@ -34,7 +34,7 @@ class Arm:
 
     `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
     What is not built in is in `make`, a rule or a class, with its full name for a rule, and in `code` what tells its
-    code from another. A class has no convention.
+    code from another. A class has no convention. `reference` is the text that names a rule of the user's own.
     """
 
     label: str
@@ -45,6 +45,7 @@ class Arm:
     ranges: Mapping[str, Dimension] = field(default_factory=dict)
     make: Rule | foreign.Make | None = None
     code: str = ""
+    reference: str = ""
 
     @property
     def identity(self) -> str:
@@ -106,11 +107,17 @@ def make_arm(
     ranges = ranges or {}
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
+        if "max_grad_norm" in given:
+            raise UsageError(
+                f"max_grad_norm is no option of the rule {made.name}, as it takes all gradients together; give a class "
+                "instead, such as surefoot.torch.Adam(max_grad_norm=1.0)."
+            )
         hyper = _hyper(made, convention, given, ranges)
         label = name or _label(made.title, given)
         if is_built_in(made):
             return Arm(label, made.name, convention, hyper, given, ranges)
-        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, digest(made))
+        own = (made, digest(made), reference(made) or "")
+        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, *own)
     kind = foreign.check(optimizer)
     hyper, label = _hyper(kind, "", given, ranges), name or _label(kind.__qualname__, given)
     return Arm(label, foreign.name_of(kind), "", hyper, given, ranges, kind, code_of(kind))
@@ -150,7 +157,9 @@ def _parse(text: str, convention: str) -> list[Arm]:
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
     read = [_read(call, text) for call in calls]
-    return [make_arm(_named(what, references), convention, given, name=name) for what, given in read]
+    made = [make_arm(_named(what, references), convention, given, name=name) for what, given in read]
+    named = [references.get(ast.unparse(what), "") for what, _ in read]
+    return [replace(arm, reference=text or arm.reference) for arm, text in zip(made, named, strict=True)]
 
 
 def _calls(body: str, text: str) -> list[ast.expr]:

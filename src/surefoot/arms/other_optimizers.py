@@ -12,7 +12,7 @@ from typing import Any
 
 from surefoot.arms.code_hash import written
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.search.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
+from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, Space, dimensions_for, lr_window
 from surefoot.store.ranges import GIVEN_BY_USER, Dimension
 
 Make = Callable[..., Any]
@@ -107,6 +107,8 @@ def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str
 def _informed(name: str, values: Mapping[str, Any]) -> tuple[Dimension, str]:
     if name == "lr":
         return lr_window(float(values["lr"])), "the class's own default in the middle"
+    if name == "weight_decay":
+        return DECAY, DECAY_SOURCE
     return (EPS, "as Adam's [assumed]") if name == "eps" else (SHARE, "as beta1 and momentum [assumed]")
 
 

@@ -29,6 +29,7 @@ def main() -> None:
 
 
 def _run() -> None:
+    sys.path.append(os.getcwd())  # as with `python -m`, so that module:name is found here too
     try:
         from surefoot.cli.app import app  # needs a package that may be missing
 

@@ -10,9 +10,8 @@ import typer
 from surefoot.analysis import summarize
 from surefoot.cli.options import RESULTS, Json, takes
 from surefoot.cli.result import conclude
-from surefoot.errors import StoreError
 from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-from surefoot.store import Store
+from surefoot.study import newest_run
 
 
 @takes("store")
@@ -31,11 +30,7 @@ def report(
     Example: surefoot report article --figures figures --csv epochs.csv --latex tables.tex
     """
     store = Path(given["store"])
-    with Store(store, readonly=True) as results:
-        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
-        design, records = next(((one, found) for one, found in runs if found), (None, []))
-    if design is None:
-        raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
+    design, records = newest_run(study, store)
     summary = summarize(records, design)
     if figures:
         write_figures(summary, figures)

@@ -14,7 +14,7 @@ from surefoot.analysis.scale import Scale
 from surefoot.comparison.options import Options
 from surefoot.comparison.remaining import outlook
 from surefoot.comparison.request import Request
-from surefoot.design.budget import once, size
+from surefoot.design.budget import once
 from surefoot.store import Store
 from surefoot.store.design import Sizing, Timing
 from surefoot.store.protocol import Protocol
@@ -98,5 +98,4 @@ def _bought(request: Request, timings: Mapping[str, Timing]) -> Sizing:
     columns = [[getattr(one, field.name) for one in timings.values()] for field in fields(Timing)]
     mean = Timing(*map(fmean, columns))
     known = {arm.label: timings.get(arm.label, mean) for arm in request.arms}
-    left = (request.budget.seconds or 0.0) - once(known)
-    return size(left, request.workers, known, request.protocol, request.wanted, request.budget)
+    return request.bought(known, once(known))

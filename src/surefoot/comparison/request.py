@@ -63,10 +63,16 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, self.budget.seconds)
+        parts = (self.task, self.arms, self.protocol, self.workers, self.runner)
+        timings = time_arms(*parts, self.budget.seconds, self.bought)  # of the first, it may already buy too little
         spent = time.monotonic() - begun
-        sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
+        sizing = self.bought(timings, spent)
         return self.plan(sizing, timings, spent).freeze(store)
+
+    def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
+        """Return what the budget in minutes buys, less the seconds that were spent; `UsageError` if that is too little."""
+        left = (self.budget.seconds or 0.0) - spent
+        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
 
     def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Plan:
         """Return the plan of so much; `spent` are seconds that timing took."""

@@ -33,7 +33,8 @@ def optimizer(arm: Arm) -> Optimizer:
     given = {name: plain_value(value) for name, value in arm.given.items()}
     unnamed = make_arm(arm.make or arm.rule, arm.convention, arm.given, ranges=arm.ranges)
     named = arm.label != unnamed.label
-    return Optimizer(arm.label, arm.identity, arm.convention, dict(arm.hyper), given, dict(arm.ranges), named)
+    asked = (dict(arm.hyper), given, dict(arm.ranges), named, arm.reference)
+    return Optimizer(arm.label, arm.identity, arm.convention, *asked)
 
 
 def asked_of(arm: Arm) -> dict[str, Any]:

@@ -75,4 +75,5 @@ def _opening(study: Plan, known: int, todo: int) -> str:
     running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
     later = " What tuning chooses is measured after it." if study.tuning and todo else ""
     data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
-    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}"
+    tries = " Workers start and try out each optimizer, which takes a while." if todo else ""
+    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}{tries}"

@@ -65,7 +65,7 @@ def _options(design: Design) -> dict[str, Any]:
 def _command(design: Design) -> Iterator[str]:
     yield from ("surefoot", "compare", design.study, "--only")
     for one in design.optimizers:
-        call = f"{one.name}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
+        call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
         yield from ("-o", f"{one.label}={call}" if one.is_named else call)
     for name, value in _options(design).items():
         yield from (f"--{name.replace('_', '-')}", str(value))
@@ -73,7 +73,7 @@ def _command(design: Design) -> Iterator[str]:
 
 def _call(design: Design) -> Iterator[str]:
     """The lines of the call in Python, after the imports that it takes."""
-    classes = [one for one in design.optimizers if one.is_imported and not one.is_local]
+    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield "surefoot.compare("
     yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
@@ -84,8 +84,13 @@ def _call(design: Design) -> Iterator[str]:
     yield ")"
 
 
+def _name(one: Optimizer) -> str:
+    """Where a rule of the user's own stands; the name of any other optimizer."""
+    return one.reference or one.name
+
+
 def _optimizer(one: Optimizer) -> str:
-    words = [one.short_name if one.is_imported else repr(one.name)]
+    words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
     words += [f"{name}={value!r}" for name, value in one.given.items()]

@@ -76,7 +76,8 @@ class Planned:
 class Optimizer:
     """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
 
-    `is_named` tells a label of the user's from one that follows from the options.
+    `is_named` tells a label of the user's from one that follows from the options; `reference` is the text that names a
+    rule of their own, `my.py:calm` or `module:calm`.
     """
 
     label: str
@@ -86,6 +87,7 @@ class Optimizer:
     given: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Dimension] = field(default_factory=dict)
     is_named: bool = False
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -104,8 +106,10 @@ class Optimizer:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a class of the script that was run, which has no name elsewhere."""
-        return self.rule.startswith("__main__.") or "<locals>" in self.rule
+        """Whether it is a class or a rule of the script that was run, which has no name elsewhere."""
+        unnamed = bool(self.convention) and self.is_imported and not self.reference
+        local = self.rule.startswith("__main__.") or "<locals>" in self.rule
+        return unnamed or (local and ".py:" not in self.reference)
 
     def to_json(self) -> dict[str, Any]:
         """The optimizer as the store keeps it."""

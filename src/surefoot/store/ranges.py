@@ -23,6 +23,8 @@ GIVEN_BY_USER = "given by the user"
 
 def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
     numbers = all(isinstance(x, Real) and math.isfinite(x) for x in (low, high))
+    if numbers and low > high:
+        raise UsageError(f"{kind}({low!r}, {high!r}): the lower end comes first; write {kind}({high!r}, {low!r}).")
     if not numbers or not low < high:
         raise UsageError(f"{kind}({low!r}, {high!r}): expected two finite numbers with {expected}.")
 
@@ -35,9 +37,9 @@ class Log:
     high: float
 
     def __post_init__(self) -> None:
-        _check_range(self.low, self.high, "Log", "0 < low < high")
+        _check_range(self.low, self.high, "log", "0 < low < high")
         if self.low <= 0:
-            raise UsageError(f"Log({self.low}, {self.high}): low must be above 0; give a small number such as 1e-5.")
+            raise UsageError(f"log({self.low}, {self.high}): low must be above 0; give a small number such as 1e-5.")
 
     def at(self, u: float) -> float:
         """Return the value at position `u`: low at 0, high at 1; beyond, the axis goes on."""
@@ -68,7 +70,7 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        _check_range(self.low, self.high, "Uniform", "low < high")
+        _check_range(self.low, self.high, "uniform", "low < high")
 
     def at(self, u: float) -> float:
         """Return the value at position `u`: low at 0, high at 1."""
@@ -95,7 +97,7 @@ class OneMinus:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rest, Log) or self.rest.high > 1:
-            raise UsageError(f"OneMinus({self.rest}): expected a Log within 0 to 1; write OneMinus(Log(0.005, 0.5)).")
+            raise UsageError(f"OneMinus({self.rest}): expected a Log within 0 to 1, as in one_minus(0.005, 0.5).")
 
     def at(self, u: float) -> float:
         """Return the value at position `u`: 1 - rest.low at 0, 1 - rest.high at 1."""
