@@ -37,6 +37,7 @@ LAYERS = [
     "design",
     "training",
     "workers",
+    "options",
     "statistics",
     "analysis",
     "words",

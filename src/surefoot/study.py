@@ -16,11 +16,11 @@ from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
 from surefoot.comparison.driver import Plan
 from surefoot.comparison.forecast import Forecast, foretell
-from surefoot.comparison.options import STORE, Options
 from surefoot.comparison.request import Request, ask
 from surefoot.comparison.try_out import try_arms
 from surefoot.design.studies import STUDIES
 from surefoot.errors import StoreError, TrialError, UsageError, unknown
+from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress
 from surefoot.store import Design, Record, Store
 from surefoot.store.records import Better

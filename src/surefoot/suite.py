@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis import SuiteSummary, summarize_suite
-from surefoot.comparison.options import Options
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import STUDIES
+from surefoot.options import Options
 from surefoot.study import Study, run
 from surefoot.words import Table
 from surefoot.words.suite import suite_table

@@ -397,7 +397,7 @@ def database(path: Path, *statements: str) -> None:
         (lambda p: database(p, "PRAGMA application_id = 7"), "database of another program"),
         (
             lambda p: database(p, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION + 1}"),
-            rf"of version {VERSION + 1}; this Surefoot knows up to version {VERSION}\. Upgrade surefoot, or .*as the store",
+            rf"of version {VERSION + 1}; this Surefoot knows up to version {VERSION}\. Upgrade surefoot.*as the store",
         ),
         (lambda p: database(p, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = -1"), "version -1"),
         (lambda p: p.mkdir(), "cannot open the results store"),

@@ -8,6 +8,7 @@ Ctrl-C came while Python ran code from text, as every dataclass does when it is 
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from surefoot.cli.flags import message
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    sys.path.append(os.getcwd())  # as with `python -m`, so that module:name is found here too
+    sys.path.append(str(Path.cwd()))  # as with `python -m`, so that module:name is found here too
     try:
         from surefoot.cli.app import app  # needs a package that may be missing
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 import typer
 
 from surefoot.cli.flags import flag
-from surefoot.comparison.options import STORE, Options
+from surefoot.options import STORE, Options
 from surefoot.workers.runner import Runner
 
 Command = TypeVar("Command", bound=Callable[..., None])

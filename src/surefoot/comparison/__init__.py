@@ -5,7 +5,6 @@
 | `checkpoints.py` | Where checkpoints are kept |
 | `driver.py` | A planned study |
 | `forecast.py` | What a study would run, by its plan and the store |
-| `options.py` | What a user can change about a comparison |
 | `pilot.py` | The pilot of a budget in minutes |
 | `remaining.py` | What a study still has in store, before it runs |
 | `request.py` | From a study's name, or a task of the user's own, to the plan of a comparison |

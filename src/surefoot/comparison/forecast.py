@@ -11,10 +11,10 @@ from typing import Any
 
 from surefoot.analysis.forecast import Prospect, smallest_difference, spread, step_times, training_seconds
 from surefoot.analysis.scale import Scale
-from surefoot.comparison.options import Options
 from surefoot.comparison.remaining import outlook
 from surefoot.comparison.request import Request
 from surefoot.design.budget import once
+from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.store.design import Sizing, Timing
 from surefoot.store.protocol import Protocol

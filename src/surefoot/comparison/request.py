@@ -15,7 +15,6 @@ from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Plan
-from surefoot.comparison.options import Options
 from surefoot.comparison.pilot import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.frozen import asked_of, hash_of, now, optimizer
@@ -24,6 +23,7 @@ from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, SurefootWarning, UsageError
+from surefoot.options import Options
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
@@ -70,7 +70,7 @@ class Request:
         return self.plan(sizing, timings, spent).freeze(store)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
-        """Return what the budget in minutes buys, less the seconds that were spent; `UsageError` if that is too little."""
+        """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
         left = (self.budget.seconds or 0.0) - spent
         return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
 

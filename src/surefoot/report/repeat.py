@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from surefoot.datasets import NAMES
+from surefoot.options import Options
 from surefoot.store import ranges
 from surefoot.store.design import Design, Optimizer
 
@@ -54,12 +55,12 @@ def _options(design: Design) -> dict[str, Any]:
     Where the clock decided how much is run, it is what was decided: another machine's clock would decide otherwise.
     """
     protocol = design.protocol
-    amount = {name: getattr(design.sizing, name) for name in ("seeds", "epochs", "trials")}
-    how = {"batch_size": protocol.batch_size, "schedule": protocol.schedule, "device": protocol.device}
-    if protocol.dataset not in NAMES or protocol.fingerprint:
-        return amount | how
-    used = protocol.train_size + protocol.validation_size
-    return {**amount, **how, "dataset": protocol.dataset, "train_size": used}
+    used = {"train_size": protocol.train_size + protocol.validation_size}
+    kept = {**vars(protocol), **vars(design.sizing), **used}
+    own_data = protocol.dataset not in NAMES or protocol.fingerprint
+    left_out = ("dataset", "train_size") if own_data else ()
+    names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
+    return {name: kept[name] for name in names}
 
 
 def _command(design: Design) -> Iterator[str]:

@@ -24,7 +24,8 @@ GIVEN_BY_USER = "given by the user"
 def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
     numbers = all(isinstance(x, Real) and math.isfinite(x) for x in (low, high))
     if numbers and low > high:
-        raise UsageError(f"{kind}({low!r}, {high!r}): the lower end comes first; write {kind}({high!r}, {low!r}).")
+        turned = f"{kind}({high!r}, {low!r})"
+        raise UsageError(f"{kind}({low!r}, {high!r}): expected {expected}, the lower end first; write {turned}.")
     if not numbers or not low < high:
         raise UsageError(f"{kind}({low!r}, {high!r}): expected two finite numbers with {expected}.")
 

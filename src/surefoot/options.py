@@ -1,7 +1,7 @@
 """What a user can change about a comparison: each option once, with its name, type, default and help.
 
-The flags of the command line are made from this file, and a test holds the arguments of `surefoot.compare` to it. Of
-these options, those that decide the numbers and have the same name in the stored design are what a report repeats.
+The flags of the command line are made from this file, and a test holds the arguments of `surefoot.compare` to it. What
+`decides` the numbers is what a report repeats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ STORE = "surefoot-results/results.sqlite"
 class Options:
     """What a user can change about a study; None keeps the study's own.
 
-    Every field says in its metadata what it is, and the `least` number that it takes, if it is a whole number.
+    Every field says in its metadata what it is; the `least` number that it takes, if it is a whole number; and whether
+    it `decides` the numbers.
     """
 
     optimizers: Sequence[Any] | None = field(default=None, metadata={"help": "what is compared."})
@@ -34,21 +35,33 @@ class Options:
     budget: str | timedelta | None = field(
         default=None, metadata={"help": "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'."}
     )
-    epochs: int | None = field(default=None, metadata={"help": "passes over the training data in a trial.", "least": 1})
+    epochs: int | None = field(
+        default=None, metadata={"help": "passes over the training data in a trial.", "least": 1, "decides": True}
+    )
     trials: int | None = field(
         default=None,
-        metadata={"help": "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", "least": 0},
+        metadata={
+            "help": "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.",
+            "least": 0,
+            "decides": True,
+        },
     )
-    seeds: int | None = field(default=None, metadata={"help": "how many seeds measure each optimizer.", "least": 1})
-    batch_size: int | None = field(default=None, metadata={"help": "examples in a training step.", "least": 1})
+    seeds: int | None = field(
+        default=None, metadata={"help": "how many seeds measure each optimizer.", "least": 1, "decides": True}
+    )
+    batch_size: int | None = field(
+        default=None, metadata={"help": "examples in a training step.", "least": 1, "decides": True}
+    )
     schedule: str | None = field(
-        default=None, metadata={"help": "learning-rate schedule of all: constant, cosine or warmup-cosine."}
+        default=None,
+        metadata={"help": "learning-rate schedule of all: constant, cosine or warmup-cosine.", "decides": True},
     )
     dataset: str | None = field(
-        default=None, metadata={"help": "another data set for a built-in study: mnist, kmnist or fashion-mnist."}
+        default=None,
+        metadata={"help": "another data set for a built-in study: mnist, kmnist or fashion-mnist.", "decides": True},
     )
     train_size: int | None = field(
-        default=None, metadata={"help": "training images of a built-in study, validation included."}
+        default=None, metadata={"help": "training images of a built-in study, validation included.", "decides": True}
     )
     data_dir: str | PathLike[str] | None = field(
         default=None, metadata={"help": "folder that is searched first for data files."}
@@ -56,7 +69,7 @@ class Options:
     workers: int | None = field(
         default=None, metadata={"help": "trials at a time; as many as cores by default.", "least": 1}
     )
-    device: str = field(default="auto", metadata={"help": "what trains: auto, cpu, cuda or mps."})
+    device: str = field(default="auto", metadata={"help": "what trains: auto, cpu, cuda or mps.", "decides": True})
     runner: Runner = field(default_factory=Runner, metadata={"help": "where trials run, and what each may use."})
     logdir: str | PathLike[str] | None = field(default=None, metadata={"help": "folder for TensorBoard's event files."})
     store: str | PathLike[str] = field(default=STORE, metadata={"help": "file that keeps the results (SQLite)."})
