@@ -7,14 +7,14 @@ The flags of the command line are made from this file, and a test holds the argu
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from numbers import Integral
 from os import PathLike
 from typing import Any
 
 from surefoot.errors import Argument, UsageError
-from surefoot.workers.runner import Runner
+from surefoot.workers.runner import Runner, option
 
 STORE = "surefoot-results/results.sqlite"
 
@@ -27,52 +27,28 @@ class Options:
     it `decides` the numbers.
     """
 
-    optimizers: Sequence[Any] | None = field(default=None, metadata={"help": "what is compared."})
-    only: bool = field(
-        default=True,
-        metadata={"help": "whether the optimizers stand instead of the study's own, and not beside them."},
+    optimizers: Sequence[Any] | None = option(None, "what is compared.")
+    only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
+    budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
+    epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
+    trials: int | None = option(
+        None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
-    budget: str | timedelta | None = field(
-        default=None, metadata={"help": "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'."}
+    seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
+    schedule: str | None = option(
+        None, "learning-rate schedule of all: constant, cosine or warmup-cosine.", decides=True
     )
-    epochs: int | None = field(
-        default=None, metadata={"help": "passes over the training data in a trial.", "least": 1, "decides": True}
+    dataset: str | None = option(
+        None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True
     )
-    trials: int | None = field(
-        default=None,
-        metadata={
-            "help": "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.",
-            "least": 0,
-            "decides": True,
-        },
-    )
-    seeds: int | None = field(
-        default=None, metadata={"help": "how many seeds measure each optimizer.", "least": 1, "decides": True}
-    )
-    batch_size: int | None = field(
-        default=None, metadata={"help": "examples in a training step.", "least": 1, "decides": True}
-    )
-    schedule: str | None = field(
-        default=None,
-        metadata={"help": "learning-rate schedule of all: constant, cosine or warmup-cosine.", "decides": True},
-    )
-    dataset: str | None = field(
-        default=None,
-        metadata={"help": "another data set for a built-in study: mnist, kmnist or fashion-mnist.", "decides": True},
-    )
-    train_size: int | None = field(
-        default=None, metadata={"help": "training images of a built-in study, validation included.", "decides": True}
-    )
-    data_dir: str | PathLike[str] | None = field(
-        default=None, metadata={"help": "folder that is searched first for data files."}
-    )
-    workers: int | None = field(
-        default=None, metadata={"help": "trials at a time; as many as cores by default.", "least": 1}
-    )
-    device: str = field(default="auto", metadata={"help": "what trains: auto, cpu, cuda or mps.", "decides": True})
-    runner: Runner = field(default_factory=Runner, metadata={"help": "where trials run, and what each may use."})
-    logdir: str | PathLike[str] | None = field(default=None, metadata={"help": "folder for TensorBoard's event files."})
-    store: str | PathLike[str] = field(default=STORE, metadata={"help": "file that keeps the results (SQLite)."})
+    train_size: int | None = option(None, "training images of a built-in study, validation included.", decides=True)
+    data_dir: str | PathLike[str] | None = option(None, "folder that is searched first for data files.")
+    workers: int | None = option(None, "trials at a time; as many as cores by default.", least=1)
+    device: str = option("auto", "what trains: auto, cpu, cuda or mps.", decides=True)
+    runner: Runner = option(Runner(), "where trials run, and what each may use.")
+    logdir: str | PathLike[str] | None = option(None, "folder for TensorBoard's event files.")
+    store: str | PathLike[str] = option(STORE, "file that keeps the results (SQLite).")
 
     def __post_init__(self) -> None:
         for one in fields(self):

@@ -54,7 +54,7 @@ def compare(
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
-    runner: Runner = Runner(),  # noqa: B008  frozen
+    runner: Runner = Runner(),
     logdir: str | PathLike[str] | None = None,
     store: str | PathLike[str] = STORE,
 ) -> Study:
@@ -129,38 +129,12 @@ def forecast(task: str | Task | None = None, **options: Any) -> Forecast:
     return foretell(*_asked(task, **options))
 
 
-def try_out(
-    task: str | Task | None = None,
-    *,
-    model: Callable[[], Any] | None = None,
-    data: Any = None,
-    optimizers: Sequence[Any] | None = None,
-    loss: Callable[[Any, Any], Any] | None = None,
-    metric: Callable[[Any, Any], Any] | str | None = None,
-    better: Better | None = None,
-    batch_size: int | None = None,
-    schedule: str | None = None,
-    workers: int | None = None,
-    device: str = "auto",
-    runner: Runner = Runner(),  # noqa: B008  frozen
-) -> dict[str, str]:
+@_as(compare)
+def try_out(task: str | Task | None = None, **options: Any) -> dict[str, str]:
     """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
 
-    `compare` does the same before its first trial, and does not begin the trials of an optimizer that fails.
-
-    Args:
-        task: as in `compare`, and so is all that follows.
-        model: makes the model.
-        data: `(train, test)` or `(train, validation, test)`.
-        optimizers: names, texts, classes and `surefoot.Opt`; the study's own by default.
-        loss: of outputs and targets.
-        metric: what they are judged by.
-        better: "max" or "min", for a metric of yours.
-        batch_size: examples in a training step.
-        schedule: of every learning rate.
-        workers: optimizers at a time.
-        device: "auto", "cpu", "cuda" or "mps".
-        runner: where they are tried.
+    It takes the arguments of `compare`, which does the same before its first trial, and does not begin the trials of
+    an optimizer that fails.
 
     Returns:
         what is wrong with each optimizer and what to do, by its name; an empty text where it works.
@@ -168,7 +142,7 @@ def try_out(
     Raises:
         UsageError: something that cannot be compared at all, whatever the optimizer.
     """
-    request, _ = _asked(**locals())
+    request, _ = _asked(task, **options)
     return try_arms(request.task, request.arms, request.protocol, request.workers, request.runner)
 
 

@@ -5,7 +5,7 @@ import inspect
 import json
 import re
 import shlex
-from dataclasses import MISSING, fields
+from dataclasses import fields
 
 import pytest
 import typer
@@ -32,10 +32,6 @@ LATE = {
 }
 
 
-def default(one):
-    return one.default if one.default_factory is MISSING else one.default_factory()
-
-
 def in_words(text):
     return " ".join((text or "").split())
 
@@ -43,7 +39,7 @@ def in_words(text):
 @pytest.mark.parametrize("one", fields(Options), ids=lambda one: one.name)
 def test_an_option_is_an_argument_of_compare_with_the_same_default_and_words(one):
     argument = inspect.signature(surefoot.compare).parameters[one.name]
-    assert argument.default == default(one)
+    assert argument.default == one.default
     assert f"{one.name}: {one.metadata['help']}" in in_words(surefoot.compare.__doc__)
 
 

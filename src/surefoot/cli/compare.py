@@ -19,10 +19,7 @@ from surefoot.suite import Suite, ask_suite
 INTERRUPTED = 130
 
 
-@takes(
-    *("optimizers", "only", "epochs", "seeds", "trials", "train_size", "batch_size", "budget", "schedule", "dataset"),
-    *("data_dir", "workers", "device", "runner", "logdir", "store"),
-)
+@takes()
 def compare(
     study: Study = "article",
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
@@ -20,7 +20,7 @@ RESULTS = Path(STORE).parent
 Study = Annotated[str, typer.Argument(help="Which study (`surefoot list`), or your own task: FILE.py:NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
-OWN = {
+OWN: dict[str, tuple[Any, Any]] = {
     "optimizers": (
         Annotated[
             list[str] | None,
@@ -36,14 +36,14 @@ OWN = {
 
 
 def takes(*names: str) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these options of `Options`, and for all of `Runner`'s where that is named."""
+    """Give a command a flag for each of these options, or for all, those of `Runner` among them."""
 
     def with_flags(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True)
         first, *rest = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
         known: dict[str, tuple[Field[Any], type]] = {one.name: (one, Options) for one in fields(Options)}
-        wanted = [known[name] for name in names if name != "runner"]
-        wanted += [(one, Runner) for one in fields(Runner)] if "runner" in names else []
+        wanted = [known[name] for name in names or known if name != "runner"]
+        wanted += [(one, Runner) for one in fields(Runner)] if not names else []
         flags = [_parameter(one, get_type_hints(owner)[one.name]) for one, owner in wanted]
         made = [first, *flags, *rest]
         command.__signature__ = own.replace(parameters=made)  # type: ignore[attr-defined]
@@ -56,15 +56,13 @@ def takes(*names: str) -> Callable[[Command], Command]:
 def _parameter(one: Field[Any], hint: Any) -> inspect.Parameter:
     """Return an option as Typer takes it; what may be text is text on a command line."""
     name = one.metadata.get("flag", one.name)
-    if name in OWN:
-        annotation, default = OWN[name]
-    else:
-        text = one.metadata["help"]
-        option = typer.Option(flag(name), help=text[0].upper() + text[1:])
-        optional = type(None) in get_args(hint)
-        kind = (str | None if optional else str) if str in get_args(hint) else hint
-        annotation, default = Annotated[kind, option], None if one.default is MISSING else one.default
-    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
+    text = one.metadata["help"]
+    optional = type(None) in get_args(hint)
+    kind: Any = (str | None if optional else str) if str in get_args(hint) else hint
+    made = (Annotated[kind, typer.Option(flag(name), help=text[0].upper() + text[1:])], one.default)
+    annotation, default = OWN.get(name, made)
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
 
 
 def options(given: dict[str, Any]) -> Options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError, unknown
@@ -38,6 +38,11 @@ class Executor(Protocol):
         ...
 
 
+def option(default: Any, help: str, **more: Any) -> Any:
+    """Return the field of an option: its default, what it is, and more that its readers know."""
+    return field(default=default, metadata={"help": help, **more})
+
+
 @dataclass(frozen=True)
 class Runner:
     """Where trials run, and what each may use.
@@ -52,19 +57,13 @@ class Runner:
         checkpoints: a folder or a URL for them; None keeps them in the store.
     """
 
-    name: str = field(
-        default="local", metadata={"help": "where trials run: local, or ray for a Ray cluster.", "flag": "runner"}
-    )
-    address: str | None = field(default=None, metadata={"help": "of the Ray cluster: auto finds it."})
-    cpus_per_trial: float = field(default=1.0, metadata={"help": "cores that a trial takes on a Ray cluster."})
-    gpus_per_trial: float = field(
-        default=0.0, metadata={"help": "GPUs that a trial takes on a Ray cluster; 0.25: four share one."}
-    )
-    trial_timeout: float | None = field(default=None, metadata={"help": "seconds after which a trial has failed."})
-    trial_memory: str | None = field(default=None, metadata={"help": "what a trial may use at most, such as 4GB."})
-    checkpoints: str | None = field(
-        default=None, metadata={"help": "folder or URL (s3://...) for checkpoints; default: the store."}
-    )
+    name: str = option("local", "where trials run: local, or ray for a Ray cluster.", flag="runner")
+    address: str | None = option(None, "of the Ray cluster: auto finds it.")
+    cpus_per_trial: float = option(1.0, "cores that a trial takes on a Ray cluster.")
+    gpus_per_trial: float = option(0.0, "GPUs that a trial takes on a Ray cluster; 0.25: four share one.")
+    trial_timeout: float | None = option(None, "seconds after which a trial has failed.")
+    trial_memory: str | None = option(None, "what a trial may use at most, such as 4GB.")
+    checkpoints: str | None = option(None, "folder or URL (s3://...) for checkpoints; default: the store.")
 
     def __post_init__(self) -> None:
         if self.name not in RUNNERS:
