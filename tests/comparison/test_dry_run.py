@@ -230,7 +230,7 @@ def test_dry_run_says_what_a_budget_buys_where_an_earlier_run_was_timed(tmp_path
     options = timed(tmp_path, step=0.001)
     rich, poor = (forecast_of(replace(options, budget=budget)) for budget in ("20min", "2min"))
     assert rich.numbers.bought
-    assert rich.numbers.sizing.trials > poor.numbers.sizing.trials
+    assert rich.numbers.sizing.seeds > poor.numbers.sizing.seeds
     assert rich.numbers.trials[0] > poor.numbers.trials[0]
     words = " ".join(str(rich).split())
     assert f"the budget of 20 min buys about 5 epochs, {rich.numbers.sizing.trials} tuning trials and at most" in words
@@ -253,9 +253,9 @@ def test_a_budget_that_the_first_timings_show_to_be_too_small_is_refused_at_once
 
     class Pool:
         def run(self, trials, *_):
-            for trial in trials:
-                heard.append(trial.arm.label)
-                yield Timed(trial.key, 0.1, 0.1, 1e-6, 0.0, 0.0)
+            for one in trials:
+                heard.append(one.arm.label)
+                yield Timed(one.key, 0.1, 0.1, 1e-6, 0.0, 0.0)
 
     monkeypatch.setattr(pilot, "open_executor", lambda *_: nullcontext(Pool()))
     with pytest.raises(UsageError, match="a budget of 5 s is too small"), Store(options.store) as store:
