@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from surefoot.arms.opt import Opt, log, one_minus, uniform
+    from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
+    from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
     from surefoot.suite import Suite, compare_suite
     from surefoot.tasks import Task
@@ -60,11 +61,11 @@ _DOORS = {
     "compare": "surefoot.study",
     "compare_suite": "surefoot.suite",
     "forecast": "surefoot.study",
-    "log": "surefoot.arms.opt",
-    "one_minus": "surefoot.arms.opt",
+    "log": "surefoot.store.ranges",
+    "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
-    "uniform": "surefoot.arms.opt",
+    "uniform": "surefoot.store.ranges",
 }
 """Where each public name of the package is."""
 

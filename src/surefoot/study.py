@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.forecast import Forecast, foretell
 from surefoot.comparison.request import Request, ask
 from surefoot.comparison.try_out import try_arms
@@ -23,7 +23,7 @@ from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress
 from surefoot.store import Design, Record, Store
-from surefoot.store.records import Better
+from surefoot.store.protocol import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.runner import Runner
@@ -222,7 +222,7 @@ class Study:
         store: the file that keeps them.
     """
 
-    plan: Plan
+    plan: Run
     records: tuple[Record, ...]
     store: Path
 

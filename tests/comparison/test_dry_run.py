@@ -20,8 +20,8 @@ from surefoot.options import Options
 from surefoot.statistics.power import detectable, permutation_detectable
 from surefoot.store import Store
 from surefoot.store.design import Part, Timing
-from surefoot.store.records import Metric
-from surefoot.training.events import Timed
+from surefoot.store.protocol import Metric
+from surefoot.training.events import PilotTimed
 
 
 def planned(**options):
@@ -90,7 +90,7 @@ def test_time_comes_from_trials_of_the_same_task_batch_and_device():
     protocol = records[0].protocol
     times = step_times(records, protocol)
     assert times == {r.rule: [r.outcome.step_seconds] for r in records}
-    assert step_times(records, {**protocol, "device": "cuda"}) == {}
+    assert step_times(records, replace(protocol, device="cuda")) == {}
     assert training_seconds({"adam": 2}, 100, times) == pytest.approx(200 * times["adam"][0])
     middle_time = sum(found[0] for found in times.values()) / 2
     assert training_seconds({"sgd": 1}, 100, times) == pytest.approx(100 * middle_time)
@@ -255,7 +255,7 @@ def test_a_budget_that_the_first_timings_show_to_be_too_small_is_refused_at_once
         def run(self, trials, *_):
             for one in trials:
                 heard.append(one.arm.label)
-                yield Timed(one.key, 0.1, 0.1, 1e-6, 0.0, 0.0)
+                yield PilotTimed(one.key, Timing(0.1, 0.1, 1e-6))
 
     monkeypatch.setattr(pilot, "open_executor", lambda *_: nullcontext(Pool()))
     with pytest.raises(UsageError, match="a budget of 5 s is too small"), Store(options.store) as store:

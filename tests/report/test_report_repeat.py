@@ -13,10 +13,9 @@ from report_pages import said
 from samples import DESIGN, trial
 from surefoot.arms.arm import parse_arms
 from surefoot.arms.opt import arms_of
-from surefoot.design.frozen import optimizer
 from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
-from surefoot.store.protocol import Protocol
+from surefoot.store.protocol import LOSS
 
 
 class MyOpt(torch.optim.SGD):
@@ -33,20 +32,19 @@ OPTIMIZERS = [
     surefoot.Opt(MyOpt, lr=0.01),
     surefoot.Opt(torch.optim.NAdam, name="theirs", momentum_decay=0.01),
 ]
-OWN = {"fingerprint": "0123", "metric": {"name": "loss", "better": "min", "share": False}}
+OWN = {"fingerprint": "0123", "metric": LOSS}
 
 
 def planned(optimizers, *, own=False):
     """The arms of a study, its trials and its design, as far as the report reads them."""
     arms = arms_of(optimizers)
-    base = replace(trial(), study="my_net", protocol={**trial().protocol, **(OWN if own else {})})
+    base = replace(trial(), study="my_net", protocol=replace(trial().protocol, **(OWN if own else {})))
     records = [
         replace(base, key=arm.label, label=arm.label, rule=arm.rule, convention=arm.convention, hyper=arm.hyper)
         for arm in arms
     ]
-    protocol = Protocol.from_json(base.protocol)
-    asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": protocol}
-    return arms, records, replace(DESIGN, optimizers=tuple(map(optimizer, arms)), **asked)
+    asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": base.protocol}
+    return arms, records, replace(DESIGN, optimizers=tuple(arm.asked for arm in arms), **asked)
 
 
 def called(text):
@@ -68,7 +66,7 @@ def test_the_call_of_a_python_study_has_the_same_arms_and_ranges():
     found = called(told.text)
     again = arms_of(found.options["optimizers"])
     assert [(a.label, a.rule, a.hyper, a.ranges) for a in again] == [(a.label, a.rule, a.hyper, a.ranges) for a in arms]
-    assert [set(arm.space(8).dimensions) for arm in again] == [set(arm.space(8).dimensions) for arm in arms]
+    assert [set(arm.space(8).ranges) for arm in again] == [set(arm.space(8).ranges) for arm in arms]
     assert (found.task, found.options["trials"], found.options["batch_size"]) == ((...,), 8, 250)
     assert "my_net" in told.words
     assert "MyOpt" in told.words
@@ -140,7 +138,7 @@ def test_a_guest_is_repeated_by_the_command_that_names_it(monkeypatch, tmp_path,
     words = shlex.split(told.text)
     options = [words[at + 1] for at, word in enumerate(words) if word == "-o"]
     again = parse_arms(options, "torch")
-    assert tuple(map(optimizer, again)) == design.optimizers
+    assert tuple(arm.asked for arm in again) == design.optimizers
 
 
 def test_a_guest_with_a_range_is_repeated_by_a_call_that_names_it(monkeypatch, tmp_path):
@@ -148,7 +146,7 @@ def test_a_guest_with_a_range_is_repeated_by_a_call_that_names_it(monkeypatch, t
     (tmp_path / "guests_with_ranges.py").write_text(GUESTS)
     *_, design = planned([surefoot.Opt("guests_with_ranges.py:calm", lr=surefoot.log(1e-3, 0.1))])
     found = called(repeat(design).text)
-    assert tuple(map(optimizer, arms_of(found.options["optimizers"]))) == design.optimizers
+    assert tuple(arm.asked for arm in arms_of(found.options["optimizers"])) == design.optimizers
 
 
 def test_a_guest_that_nothing_names_is_said_to_be_the_scripts_own():

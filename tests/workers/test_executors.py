@@ -13,7 +13,7 @@ import torch
 
 from line_task import foreign, line, numbers, pause, serial, trials
 from surefoot.errors import UsageError
-from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Progress, Started
+from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Started, StepsDone
 from surefoot.workers.executors import capacity, open_executor
 from surefoot.workers.limits import Limits, parse_bytes
 from surefoot.workers.runner import Runner
@@ -103,7 +103,7 @@ def kill(runner):
 
 def test_every_trial_ends_once_and_its_events_are_in_order_with_the_numbers_of_a_serial_run(driver, runner):
     planned = trials("sgd(lr=0.1)", "adam(lr=0.1)", "adabound", seeds=2)
-    events = [event for event in driver.run(planned) if not isinstance(event, Progress)]
+    events = [event for event in driver.run(planned) if not isinstance(event, StepsDone)]
     for trial in planned:
         own = [event for event in events if getattr(event, "key", None) == trial.key]
         assert [type(event) for event in own] == [Started, EpochDone, EpochDone, EpochDone, Finished]

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import median, stdev
-from typing import Any
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Arm, group
-from surefoot.search.space import Space
 from surefoot.statistics.power import promised
 from surefoot.store.design import Sizing
-from surefoot.store.protocol import Protocol
-from surefoot.store.records import Metric, Record
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.ranges import Search
+from surefoot.store.records import Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)
 """Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
@@ -106,7 +105,7 @@ class Prospect:
     extension: Phase | None
     step_times: tuple[float, ...]
     seconds: tuple[float, float] | None
-    spaces: Mapping[str, Space]
+    spaces: Mapping[str, Search]
     spread: Spread | None
     detectable: Detectable | None
 
@@ -123,11 +122,11 @@ class Prospect:
         return least, least + (sum(self.extension.left.values()) if self.extension else 0)
 
 
-def step_times(records: Iterable[Record], protocol: Mapping[str, Any]) -> dict[str, list[float]]:
+def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
     """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
     times: dict[str, list[float]] = {}
     for record in records:
-        if record.outcome and all(record.protocol.get(name) == protocol[name] for name in SAME_STEP):
+        if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
             times.setdefault(record.rule, []).append(record.outcome.step_seconds)
     return times
 

@@ -12,7 +12,7 @@ from surefoot.cli.parity_table import findings, long, notes, short, to_markdown
 from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
 from surefoot.files import check_writable
-from surefoot.selfcheck.parity import Result, run
+from surefoot.selfcheck.parity import ParityResult, run
 from surefoot.selfcheck.parity.result import BOUND
 
 
@@ -38,7 +38,7 @@ def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bo
     return result.holds
 
 
-def result_json(result: Result) -> dict[str, Any]:
+def result_json(result: ParityResult) -> dict[str, Any]:
     """Return a result as plain dicts and lists; each entry says whether ours `holds`."""
     return {
         "holds": result.holds,
@@ -50,7 +50,7 @@ def result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def print_result(result: Result, *, every_row: bool) -> None:
+def print_result(result: ParityResult, *, every_row: bool) -> None:
     """Print a result for people."""
     console = console_for_people()
     for grid in (long(result) if every_row else short(result), findings(result)):

@@ -21,7 +21,6 @@ from surefoot.lr_find.sweep import learning_rates, range_test
 from surefoot.lr_find.window import SMOOTHING, Finding, finding
 from surefoot.lr_find.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
 from surefoot.search.space import WIDTH as DECADES
-from surefoot.store.ranges import Log
 from surefoot.training.process import tune_worker
 
 WIDTH = 80
@@ -74,8 +73,8 @@ def _conclude(
 
 def _own(arm: Arm) -> tuple[float, float] | None:
     """Return the window that a search takes without the test, if it would search a learning rate."""
-    lr = arm.space(1).dimensions.get("lr")
-    return (lr.low, lr.high) if isinstance(lr, Log) else None
+    lr = arm.space(1).ranges.get("lr")
+    return (lr.low, lr.high) if lr and lr.kind == "log" else None
 
 
 def _print(found: Sequence[Finding], about: str, report: Path) -> None:

@@ -59,7 +59,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
     study = request.plan(sizing)
     protocol = study.protocol
     trials = outlook(study, {record.key: record for record in records})
-    times = step_times(records, protocol.content)
+    times = step_times(records, protocol)
     seconds = [training_seconds(left, protocol.steps, times) for left in trials.left]
     walls = [
         None if total is None else total / max(1, min(study.workers, sum(left.values())))

@@ -17,7 +17,7 @@ from surefoot.errors import TrialError, UsageError
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
-from surefoot.training.events import Failed, Started, Timed
+from surefoot.training.events import Failed, PilotTimed, Started
 from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Runner
 
@@ -48,13 +48,14 @@ def time_arms(
     begun, starting = time.monotonic(), 0.0
     with open_executor(runner, task, protocol.device, min(workers, len(trials))) as pool:
         for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
+            label = trials[event.key].arm.label
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
-            if isinstance(event, Timed):
-                found[trials[event.key].arm.label] = _timing(event)
+            if isinstance(event, PilotTimed):
+                found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
                 check(found, time.monotonic() - begun)
             if isinstance(event, Failed):
-                reasons.append(f"{trials[event.key].arm.label}: {event.reason}")
+                reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):
         raise UsageError(
             f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
@@ -65,7 +66,3 @@ def time_arms(
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))
     timings = {arm.label: found.get(arm.label, mean) for arm in arms}
     return {label: replace(timing, cold=starting + timing.cold) for label, timing in timings.items()}
-
-
-def _timing(told: Timed) -> Timing:
-    return Timing(told.setup, told.step, told.example, told.saving + STORING, told.cold)

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,13 @@ import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
 from surefoot.arms.user_code import in_file
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.pilot import time_arms
 from surefoot.design.budget import parse_budget, size
-from surefoot.design.frozen import asked_of, hash_of, now, optimizer
 from surefoot.design.rounds import TunedArms
 from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import Argument, SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rule import Rule
@@ -48,7 +47,7 @@ class Request:
     budget: Budget
     convention: str = "torch"
 
-    def prepare(self, store: Store) -> Plan:
+    def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
@@ -74,7 +73,7 @@ class Request:
         left = (self.budget.seconds or 0.0) - spent
         return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
 
-    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Plan:
+    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
@@ -87,7 +86,7 @@ class Request:
             hash=self.hash,
             study=self.name,
             protocol=protocol,
-            optimizers=tuple(map(optimizer, self.arms)),
+            optimizers=tuple(arm.asked for arm in self.arms),
             sizing=sizing,
             budget=self.budget,
             measure=measure,
@@ -96,11 +95,11 @@ class Request:
             timings=timings or {},
             convention=self.convention,
             surefoot=surefoot.__version__,
-            frozen=now(),
+            frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
-        return Plan(design, trials, self.task, self.workers, tuning, self.runner)
+        return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
     def _tunes(self) -> bool:
@@ -112,12 +111,12 @@ class Request:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
             "protocol": self.protocol.decides,
-            "optimizers": [asked_of(arm) for arm in self.arms],
+            "optimizers": [arm.decides for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self._tunes:
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
-        return hash_of(self.name, asked)
+        return hash_of({"study": self.name, **asked})
 
 
 def ask(study: str | Task, options: Options) -> Request:
@@ -145,7 +144,7 @@ def ask(study: str | Task, options: Options) -> Request:
     return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
-def plan(study: str | Task, options: Options) -> Plan:
+def plan(study: str | Task, options: Options) -> Run:
     """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
     request = ask(study, options)
     return request.plan(request.wanted)

@@ -34,7 +34,7 @@ class Lines:
         match event:
             case events.Started(_, epoch) if epoch:
                 return f"goes on after epoch {epoch}"
-            case events.Progress(_, epoch, step, steps, loss) if not self._moves:
+            case events.StepsDone(_, epoch, step, steps, loss) if not self._moves:
                 self._moves = True
                 return f"epoch {epoch}/{trial.protocol.epochs}, step {step} of {steps}, loss {LOSS(loss)}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":

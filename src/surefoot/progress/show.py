@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 
-from surefoot.comparison.driver import Observer, Plan
+from surefoot.comparison.driver import Observer, Run
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
@@ -26,7 +26,7 @@ from surefoot.words.numbers import duration, join
 
 
 @contextmanager
-def progress(study: Plan, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
+def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
     """Say what is to run, and give the function to call with each trial's events.
 
     Args:
@@ -68,7 +68,7 @@ def announce(request: Request) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _opening(study: Plan, known: int, todo: int) -> str:
+def _opening(study: Run, known: int, todo: int) -> str:
     first = study.trials[0]
     finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)

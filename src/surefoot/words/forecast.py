@@ -15,7 +15,7 @@ from surefoot.analysis import plain
 from surefoot.analysis.forecast import ASSUMED_SIZE, Prospect
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words.cells import Table, plain_table
 from surefoot.words.numbers import MILLISECONDS, count, duration, seeds
 from surefoot.words.scale import Written
@@ -49,7 +49,7 @@ def forecast_json(found: Prospect) -> dict[str, Any]:
         },
         "time": {"seconds": found.seconds, "from_trials": len(found.step_times)},
         "spaces": {
-            label: {"text": space.text, "dimensions": space.dimensions, "sources": space.sources}
+            label: {"text": space.text, "dimensions": space.ranges, "sources": space.sources}
             for label, space in found.spaces.items()
         },
         "spread": found.spread
@@ -110,7 +110,7 @@ def _time(found: Prospect) -> str:
 def _spaces(found: Prospect) -> Iterator[str]:
     yield f"Search space of each optimizer, {found.sizing.trials} trials each:"
     for label, space in found.spaces.items():
-        searched = space.text if space.dimensions else "nothing is left to search"
+        searched = space.text if space.ranges else "nothing is left to search"
         yield fill(f"{label}: {searched}", WIDTH, initial_indent="  ", subsequent_indent="  ")
         for name, source in space.sources.items():
             yield fill(f"{name}: {source}", WIDTH, initial_indent="    ", subsequent_indent="    ")

@@ -1,4 +1,4 @@
-"""A Ray cluster as a place for workers: each is an actor that streams what it tells to the driver.
+"""A Ray cluster as a place for workers: each is an actor that streams its messages to the driver.
 
 The task is put into Ray's object store once. An actor that dies, alone or with its node, ends its stream; the pool
 replaces it, and Ray finds room for the new one. The actors end with the driver. Surefoot and the libraries that the
@@ -23,10 +23,9 @@ from ray.exceptions import RayError
 
 from surefoot.errors import Argument, UsageError
 from surefoot.tasks import Task
-from surefoot.workers.messages import Job, Message, Order, WorkerDied
 from surefoot.workers.runner import Runner
 from surefoot.workers.sharing import pickled, unpickled
-from surefoot.workers.worker import work
+from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
 
 
 @dataclass(frozen=True)
@@ -48,38 +47,33 @@ class Actor:
 
     def __init__(self, job: Job, paths: Sequence[str]) -> None:
         sys.path += [path for path in paths if path not in sys.path]
-        self._orders: SimpleQueue[Order] = SimpleQueue()
+        self._orders: SimpleQueue[TrialOrder] = SimpleQueue()
         self._messages: SimpleQueue[Message] = SimpleQueue()
         threading.Thread(target=work, args=(job, self._orders.get, self._messages.put), daemon=True).start()
 
-    def give(self, order: Order) -> None:
+    def give(self, order: TrialOrder) -> None:
         """Take a trial."""
         self._orders.put(order)
 
     def messages(self) -> Iterator[Message]:
-        """Give what the worker tells, for ever."""
+        """Give the worker's messages, for ever."""
         while True:
             yield self._messages.get()
 
 
 class RayWorker:
-    """The driver's side of one actor.
-
-    Args:
-        kind: Ray's class of the actor.
-        job: what it is there for.
-    """
+    """The driver's side of one actor, of a class `kind` of Ray's."""
 
     def __init__(self, kind: Any, job: Job) -> None:
         self._actor = kind.remote(job, [path for path in sys.path if isinstance(path, str)])
         self.messages = self._actor.messages.options(num_returns="streaming").remote()
 
-    def give(self, order: Order) -> None:
+    def give(self, order: TrialOrder) -> None:
         """Hand over a trial; an actor that is gone is noticed when it is next heard."""
         self._actor.give.remote(order)
 
     def listen(self) -> Message:
-        """Return what it tells next; `WorkerDied` if it does no more."""
+        """Return its next message; `WorkerDied` if there is none to come."""
         try:
             message: Message = ray.get(next(self.messages))
         except (RayError, StopIteration) as error:
@@ -94,12 +88,7 @@ class RayWorker:
 
 
 class RayHost:
-    """A Ray cluster as a place for workers; it has to be connected already.
-
-    Args:
-        runner: what each takes of the cluster.
-        job: what they are there for.
-    """
+    """A Ray cluster, connected already, as a place for workers, each of which takes what the runner says."""
 
     attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
 
@@ -114,13 +103,13 @@ class RayHost:
         return RayWorker(self._kind, self._job)
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> list[RayWorker]:
-        """Wait until some of the workers have something to tell or are gone; return these."""
+        """Wait until some of the workers have a message or are gone; return these."""
         by_stream = {worker.messages: worker for worker in workers}
         streams = list(by_stream)
-        told, _ = ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)
-        if told:
-            told, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
-        return [by_stream[stream] for stream in told]
+        ready, _ = ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)
+        if ready:
+            ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
+        return [by_stream[stream] for stream in ready]
 
 
 def room(runner: Runner) -> int:
@@ -152,9 +141,8 @@ def _connect(runner: Runner) -> None:
     if ray.is_initialized():
         return
     if runner.address is not None and runner.address.startswith("ray://"):
-        raise UsageError(
-            f"{runner.address} is Ray's client; run this on the cluster, with ", Argument("address"), " auto."
-        )
+        given = f"{runner.address} is Ray's client; run this on the cluster, with "
+        raise UsageError(given, Argument("address"), " auto.")
     try:
         ray.init(address=runner.address or "local", log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, ConnectionError, ValueError, RuntimeError) as error:
