@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -36,7 +36,7 @@ def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, page=page))
     except OSError as error:
         raise UsageError(
-            f"port {port} cannot be served on: {error.strerror}; leave --port out to take a free one."
+            Argument("port"), f" {port} cannot be served on: {error.strerror}; leave it out to take a free one."
         ) from error
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.tasks import Task
 from surefoot.tasks.seeds import seed_everything
@@ -121,4 +121,4 @@ def lost(before: Sequence[float], loss: float, steps: int) -> bool:
 
 def _check(name: str, value: int, fewest: int) -> None:
     if value < fewest:
-        raise UsageError(f"--{name} is {value}; give at least {fewest}: fewer cannot tell a window from noise.")
+        raise UsageError(Argument(name), f" is {value}; give at least {fewest}: fewer cannot tell a window from noise.")

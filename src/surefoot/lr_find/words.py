@@ -12,7 +12,7 @@ DRAWN = (
 
 IS_NOT = (
     "What it is not: the best rate, or a comparison of optimizers. Each rate is used for one step, by weights that "
-    "lower rates have trained: with more --steps the loss falls earlier, and a whole training, a schedule or weight "
+    "lower rates have trained: with more steps the loss falls earlier, and a whole training, a schedule or weight "
     "decay may want another rate. So it centres a search, and tuning decides. In a comparison take the windows of all "
     "optimizers from this test, in as many steps, or of none."
 )
@@ -22,7 +22,7 @@ TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoo
 REASONS = {
     "no fall": (
         "no window: the loss does not fall beyond what seeds differ by, at any rate that every seed survives. More "
-        "--steps or --seeds may show one."
+        "steps or seeds may show one."
     ),
     "falls from the start": (
         f"no window: the loss falls within the lowest {'decade' if LEVEL_DECADES == 1 else 'decades'} of rates. "

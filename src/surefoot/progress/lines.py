@@ -19,9 +19,10 @@ class Lines:
         self._many = many
         self._start = time.monotonic()
         self._last: dict[str, float] = {}
+        self._moves = False
 
     def observe(self, trial: Trial, event: events.Event) -> None:
-        """Print an event, unless it is mere progress."""
+        """Print an event, unless it is mere progress; of that the first, which says that it trains."""
         if isinstance(event, events.EpochDone):
             self._last[event.key] = event.epoch.validation_metric
         words = self._words(trial, event)
@@ -33,6 +34,9 @@ class Lines:
         match event:
             case events.Started(_, epoch) if epoch:
                 return f"goes on after epoch {epoch}"
+            case events.StepsDone(_, epoch, step, steps, loss) if not self._moves:
+                self._moves = True
+                return f"epoch {epoch}/{trial.protocol.epochs}, step {step} of {steps}, loss {LOSS(loss)}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
                     f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {LOSS(epoch.train_loss)}, "

@@ -7,8 +7,8 @@ import os
 import numpy as np
 
 from surefoot.datasets import Dataset, load
-from surefoot.errors import UsageError
-from surefoot.store.records import Metric
+from surefoot.errors import Argument, UsageError
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
@@ -48,7 +48,9 @@ def image_splits(data: Dataset, size: int | None, validation: float) -> Splits:
     used = available if size is None else size
     train = int(used * (1 - validation))
     if not 0 < train < used <= available:
-        raise UsageError(f"--train-size is {used}; give a number from 2 to {available}, the training images there are.")
+        raise UsageError(
+            Argument("train_size"), f" is {used}; give a number from 2 to {available}, the training images there are."
+        )
     every = Arrays(data.train_images, data.train_labels)
     return Splits(every[:train], every[train:used], Arrays(data.test_images, data.test_labels))
 

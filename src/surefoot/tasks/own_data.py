@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.tasks.task import Task
 
 
@@ -31,5 +31,6 @@ def own_data(
     """
     task = make()
     if dataset != task.dataset or size is not None:
-        raise UsageError(f"the task {task.name} brings its own data; leave out --dataset and --train-size.")
+        given = (Argument("dataset"), " and ", Argument("train_size"), ".")
+        raise UsageError(f"the task {task.name} brings its own data; leave out ", *given)
     return task
