@@ -7,8 +7,7 @@ from pages.picture import draw
 from surefoot.compiler.emit import formula, mathml
 from surefoot.conventions import FRAMEWORKS, convention, resolve
 from surefoot.explain.differences import defaults, forms
-from surefoot.explain.explanation import STEPS, Explanation
-from surefoot.explain.family import tree
+from surefoot.explain.explanation import STEPS, Explanation, tree
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 

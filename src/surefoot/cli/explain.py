@@ -119,7 +119,7 @@ def _times(case: str) -> tuple[dict[str, float], list[str]]:
 def _json(one: Explanation, surface: str, *, conventions: bool) -> dict[str, object]:
     from dataclasses import asdict
 
-    from surefoot.explain.drift import SCALES, STEPS, drifts
+    from surefoot.explain.differences import SCALES, STEPS, drifts
 
     made = one.to_json(surface)
     if conventions:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surefoot.cli.compare import RESULTS, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from surefoot.arms.arm import Arm
-    from surefoot.lr_find.window import Finding
-
-WIDTH = 80
 
 
 def lr_find(
@@ -52,71 +49,17 @@ def lr_find(
     )
     request = ask(study, options)
     check_writable(report)
-    from surefoot.lr_find.sweep import learning_rates, range_test
+    from surefoot.range_test.find import lr_find as range_test
     from surefoot.training.process import tune_worker
 
-    rates = learning_rates(steps)
     tune_worker()
-    losses = range_test(request, seeds, rates, _tell)
-    _conclude(request.name, request.arms, rates, losses, report, as_json=as_json)
+    found = range_test(request, seeds=seeds, steps=steps, heard=_tell)
+    found.page(report)
+    if as_json:
+        typer.echo(json.dumps({**found.as_json(), "report": str(report)}, ensure_ascii=False))
+    else:
+        typer.echo(f"{found.text()}\n\nReport: {report}")
 
 
 def _tell(arm: Arm, seed: int, losses: Sequence[float]) -> None:
     typer.echo(f"{arm.label}, seed {seed}: {len(losses)} steps", err=True)
-
-
-def _conclude(
-    study: str,
-    arms: Sequence[Arm],
-    rates: Sequence[float],
-    losses: Mapping[str, Mapping[int, Sequence[float]]],
-    report: Path,
-    *,
-    as_json: bool,
-) -> None:
-    from surefoot.lr_find.page import write_range_page
-    from surefoot.lr_find.window import finding
-    from surefoot.lr_find.words import what_it_is
-    from surefoot.search.space import WIDTH as DECADES
-
-    found = [finding(arm.label, rates, losses[arm.label], DECADES, _own(arm)) for arm in arms]
-    count = len(next(iter(losses.values())))
-    about = what_it_is(count, len(rates), (rates[0], rates[-1]), DECADES)
-    write_range_page(found, report, study, about)
-    if as_json:
-        _print_json(study, found, report)
-    else:
-        _print(found, about, report)
-
-
-def _own(arm: Arm) -> tuple[float, float] | None:
-    """Return the window that a search takes without the test, if it would search a learning rate."""
-    from surefoot.store.ranges import Log
-
-    lr = arm.space(1).dimensions.get("lr")
-    return (lr.low, lr.high) if isinstance(lr, Log) else None
-
-
-def _print(found: Sequence[Finding], about: str, report: Path) -> None:
-    from surefoot.lr_find.plot import LEGEND, plot
-    from surefoot.lr_find.words import DRAWN, IS_NOT, TO_USE, result
-
-    for one in found:
-        typer.echo(f"{one.label}: training loss by learning rate\n{plot(one)}\n")
-        typer.echo(fill(f"{one.label}: {result(one)}", WIDTH) + "\n")
-    typer.echo(f"{LEGEND}\n")
-    for text in (DRAWN, about, IS_NOT, TO_USE):
-        typer.echo(fill(text, WIDTH))
-    typer.echo(f"\nReport: {report}")
-
-
-def _print_json(study: str, found: Sequence[Finding], report: Path) -> None:
-    import json
-
-    from surefoot.analysis import plain
-    from surefoot.lr_find.window import SMOOTHING
-    from surefoot.lr_find.words import IS_NOT, result
-
-    optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in found]
-    content = {"study": study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}
-    typer.echo(json.dumps({**content, "report": str(report)}, ensure_ascii=False))

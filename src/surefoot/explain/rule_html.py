@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from html import escape
 
 from surefoot.compiler.emit import formula, mathml
-from surefoot.explain.explanation import Explanation, Letter
-from surefoot.explain.signs import signs
+from surefoot.explain.explanation import Explanation, Letter, signs
 from surefoot.rule import Rule
 
 FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"

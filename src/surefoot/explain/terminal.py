@@ -8,11 +8,9 @@ from textwrap import wrap
 from surefoot.about import Claim
 from surefoot.compiler.emit import unicode
 from surefoot.conventions import FRAMEWORKS, convention
-from surefoot.explain.differences import Difference, defaults, forms, spellings
-from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
+from surefoot.explain.differences import SCALES, STEPS, ConventionLine, Drift, defaults, drifts, forms, spellings
 from surefoot.explain.explanation import STEPS as WALK
-from surefoot.explain.explanation import Explanation, Letter, plain
-from surefoot.explain.family import tree
+from surefoot.explain.explanation import Explanation, Letter, plain, tree
 from surefoot.explain.path import GRID
 from surefoot.explain.plot import plot
 from surefoot.explain.surfaces import SURFACES
@@ -119,7 +117,7 @@ def _differences(one: Explanation) -> list[str]:
     return [*_table(one.differences, WIDTH - 2), "", more]
 
 
-def _table(lines: Sequence[Difference], width: int = WIDTH) -> list[str]:
+def _table(lines: Sequence[ConventionLine], width: int = WIDTH) -> list[str]:
     """Return a table with a column for each framework; * marks lines on which they differ."""
     columns = [max(9, len(framework) + 2) for framework in FRAMEWORKS]
     first = width - sum(columns)

@@ -12,11 +12,10 @@ from statistics import fmean
 from typing import Any
 
 from surefoot.analysis import Arm
+from surefoot.report.axes import Quantity
 from surefoot.report.clocks import times
-from surefoot.report.figure import Rows
-from surefoot.report.metric_axes import Quantity
-from surefoot.report.reference import Reference
-from surefoot.report.thinning import LINE, thinned
+from surefoot.report.figure import LINE, Rows, thinned
+from surefoot.report.reference import PublishedCurve
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Metric, Record
@@ -53,10 +52,15 @@ def interval_is_drawn(arms: Sequence[Arm]) -> bool:
     return max((len(arm.finished) for arm in arms), default=0) >= FEWEST_FOR_INTERVAL
 
 
-def rows_of(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[dict[str, Rows], tuple[int, int]]:
+def rows_of(arms: Sequence[Arm], references: Sequence[PublishedCurve]) -> tuple[dict[str, Rows], tuple[int, int]]:
     """The rows of each kind, and how many of the single trials are among them, of how many."""
     kinds, interval = quantities(arms), interval_is_drawn(arms)
-    single = [(trial, arm) for arm in arms for trial in _not_averaged(arm)]
+    single = [
+        (trial, arm)
+        for arm in arms
+        for trial in arm.trials
+        if trial.epochs and trial.key not in {finished.key for finished in arm.finished}
+    ]
     shown = thinned(single, MOST_SINGLE)
     rows = {
         "averaged": [row for arm in arms for row in _averaged(arm, kinds, interval)],
@@ -80,11 +84,6 @@ def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float
     ]
     other = data["tested"] + data["published"] + ([] if seen else data["single"])
     return seen + [row.get(f"{measure}_y") for row in other for measure in both]
-
-
-def _not_averaged(arm: Arm) -> list[Record]:
-    finished = {trial.key for trial in arm.finished}
-    return [trial for trial in arm.trials if trial.key not in finished and trial.epochs]
 
 
 def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
@@ -114,7 +113,8 @@ def _band(measure: str, values: Sequence[float], kinds: Kinds, interval: bool) -
         return {}
     bounds = t_interval(values) if interval else None
     ends = (bounds.low, bounds.high) if bounds else (min(values), max(values))
-    drawn = [height for end in ends if end is not None and (height := kinds[measure.split("_")[1]].height(end))]
+    quantity = kinds[measure.split("_")[1]]
+    drawn = [height for end in ends if end is not None and (height := quantity.height(end))]
     return {f"{measure}_low": min(drawn), f"{measure}_high": max(drawn)} if drawn else {}
 
 
@@ -142,7 +142,7 @@ def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
     yield row
 
 
-def _published(one: Reference, arms: Sequence[Arm], kinds: Kinds) -> Iterable[dict[str, Any]]:
+def _published(one: PublishedCurve, arms: Sequence[Arm], kinds: Kinds) -> Iterable[dict[str, Any]]:
     """A row for each published epoch; in seconds it has no place, as their machine is not ours."""
     steps = steps_per_epoch(arms[0].trials[0].protocol) if arms else None
     known = {arm.label for arm in arms}
@@ -150,10 +150,5 @@ def _published(one: Reference, arms: Sequence[Arm], kinds: Kinds) -> Iterable[di
         row: dict[str, Any] = {"label": one.label, "source": one.source, "epoch": epoch, "seconds": None}
         row["optimizer"] = one.optimizer if one.optimizer in known else ""
         row |= {"step": epoch * steps} if steps else {}
-        yield row | _measured(_drawn_as(one.measure, kinds), [value], kinds)
-
-
-def _drawn_as(measure: str, kinds: Kinds) -> str:
-    """The curve that a published figure stands beside: the metric's is the loss's where there is no other."""
-    part, kind = measure.split("_")
-    return f"{part}_{kind if kind in kinds else 'loss'}"
+        part, kind = one.measure.split("_")  # the metric's curve is the loss's where there is no other
+        yield row | _measured(f"{part}_{kind if kind in kinds else 'loss'}", [value], kinds)

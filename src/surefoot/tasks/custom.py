@@ -64,8 +64,10 @@ class CustomTask:
     def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
         """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss."""
         outputs, targets = _forward(model, batch)
-        own = self.loss is None and hasattr(outputs, "loss")
-        loss: Tensor = outputs.loss if own else (self.loss or _cross_entropy)(outputs, targets)
+        if self.loss is not None:
+            loss = self.loss(outputs, targets)
+        else:
+            loss = outputs.loss if hasattr(outputs, "loss") else _cross_entropy(outputs, targets)
         return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
 
 

@@ -9,6 +9,8 @@ search would set it: what follows a schedule (AdaBound's bounds) stays where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -44,13 +46,13 @@ def learning_rates(steps: int) -> tuple[float, ...]:
     return tuple(float(rate) for rate in np.geomspace(LOWEST, HIGHEST, steps))
 
 
-def range_test(
+def sweeps(
     request: Request, seeds: int, rates: Sequence[float], heard: Callable[[Arm, int, Losses], None]
 ) -> dict[str, dict[int, Losses]]:
     """Run the test of every optimizer of a request, in this process; return the losses by label and seed.
 
     Args:
-        request: the task and the optimizers, as `planning.ask` reads them; a learning rate that is given is not used.
+        request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
         seeds: how many, from `FEWEST_SEEDS`; the first is `FIRST_TUNING_SEED`.
         rates: of each step, as `learning_rates` makes them.
         heard: called at the end of each seed.
@@ -72,7 +74,7 @@ def range_test(
     return found
 
 
-class Sweep(Training):
+class Sweep:
     """The training of one seed, a step at each rate.
 
     Args:
@@ -82,35 +84,36 @@ class Sweep(Training):
     """
 
     def __init__(self, trial: Trial, task: Task, rates: Sequence[float]) -> None:
-        super().__init__(trial, task, lambda _: None)
-        self.sweep, self.recording = rates, frozenset()
+        constant = replace(trial.protocol, schedule="constant")  # the loop leaves the rate to the sweep
+        self.training = Training(replace(trial, protocol=constant), task, lambda _: None)
+        self.training.recording = frozenset()
+        self.rates = rates
 
     def losses(self) -> Losses:
         """Train until the rates end or the loss is lost."""
         found: list[float] = []
-        batches = self._batches()
-        try:
-            for step in range(1, len(self.sweep) + 1):
-                loss, _ = self._step(next(batches), step, [])
-                if lost(found, loss, len(self.sweep)):
+        with suppress(DivergedError):  # a result, which the shorter list tells
+            for step, (rate, batch) in enumerate(zip(self.rates, self._batches(), strict=False), 1):
+                self._set(rate)
+                loss, _ = self.training._step(batch, step, [])
+                if lost(found, loss, len(self.rates)):
                     break
                 found.append(loss)
-        except DivergedError:  # as this: a result, which the shorter list tells
-            pass
         return tuple(found)
 
-    def _schedule(self, step: int) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.sweep[step - 1]
+    def _set(self, rate: float) -> None:
+        for group in self.training.optimizer.param_groups:
+            group["lr"] = rate
             if "base_lr" in group:
-                group["base_lr"] = group["lr"]
+                group["base_lr"] = rate
 
     def _batches(self) -> Iterator[Tensor]:
         """The batches of one epoch after the other, in the order of a trial."""
-        for self.epoch in count(1):
-            seed_everything(self.trial.seed, self.epoch)
-            self._mode(training=True)
-            yield from torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+        training = self.training
+        for training.epoch in count(1):
+            seed_everything(training.trial.seed, training.epoch)
+            training._mode(training=True)
+            yield from torch.split(training._order(), training.protocol.batch_size)[: training.protocol.steps_per_epoch]
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:
