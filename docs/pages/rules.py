@@ -84,22 +84,20 @@ def _formula(found: Explanation) -> str:
 
 
 def _numbers(found: Explanation) -> str:
-    rows = [
-        (letter.symbol, f"`{letter.name}`", f"`{letter.value:g}`", letter.meaning, f"`{letter.legal}`", _range(letter))
-        for letter in found.letters
-    ]
+    rows = []
+    for letter in found.letters:
+        sensible = "`{:g}` to `{:g}`".format(*letter.sensible) if letter.sensible else ""
+        value = f"`{letter.name}`", f"`{letter.value:g}`"
+        rows.append((letter.symbol, *value, letter.meaning, f"`{letter.legal}`", sensible))
     return table(("symbol", "name", "default", "meaning", "legal", "sensible"), rows)
 
 
-def _range(letter) -> str:
-    return "" if letter.sensible is None else "`{:g}` to `{:g}`".format(*letter.sensible)
-
-
 def _frameworks(name: str) -> str:
-    rows = [
-        (_marked(line), *(_cell(line.values[framework]) for framework in FRAMEWORKS))
-        for line in (*defaults(name), *forms(name))
-    ]
+    rows = []
+    for line in (*defaults(name), *forms(name)):
+        values = (line.values[framework] for framework in FRAMEWORKS)
+        cells = (f"`{value}`" if value[:1].isdigit() else value or "–" for value in values)
+        rows.append((f"**{line.about}**" if line.differs else line.about, *cells))
     notes = [
         f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {convention(name, f).note}."
         for f in FRAMEWORKS
@@ -109,14 +107,6 @@ def _frameworks(name: str) -> str:
     told = "Lines in bold differ. Choose another meaning with `convention=`; `surefoot explain {} --conventions` says "
     told = told.format(name) + "what copying a number from one framework to another costs."
     return "\n\n".join([table(head, rows), *(["\n".join(notes)] if notes else []), told])
-
-
-def _cell(value: str) -> str:
-    return f"`{value}`" if value[:1].isdigit() else value or "–"
-
-
-def _marked(line) -> str:
-    return f"**{line.about}**" if line.differs else line.about
 
 
 def _claims(claims) -> str:
@@ -135,18 +125,15 @@ def _cost(found: Explanation) -> str:
 def _picture(found: Explanation) -> str:
     surface = SURFACES[SURFACE]
     lr, path = found.walk(surface)
+    changed = f", with {found.remark}" if found.remark else ""
     words = f"The path of {found.rule.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
     return (
         html(f'<div class="picture">{draw(surface, path, words)}</div>')
-        + f"\n\n{words}: the best rate of a grid{_changed(found)}. It starts at the ring and ends at the dot. "
+        + f"\n\n{words}: the best rate of a grid{changed}. It starts at the ring and ends at the dot. "
         "An illustration, not evidence: two weights say nothing about which optimizer is best for a network; see "
         "[how to choose](../../choose.md).\n\n"
         + html(f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>')
     )
-
-
-def _changed(found: Explanation) -> str:
-    return f", with {found.remark}" if found.remark else ""
 
 
 def _playground(found: Explanation) -> str:

@@ -12,6 +12,7 @@ from surefoot.arms.arm import make_arm
 from surefoot.comparison.request import Options, ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
+from surefoot.range_test.find import lr_find
 from surefoot.range_test.page import write_range_page
 from surefoot.range_test.plot import plot
 from surefoot.range_test.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, sweeps
@@ -295,3 +296,15 @@ def test_the_command_has_help_with_an_example(surefoot_command):
     assert code == 0
     assert "Example: surefoot lr-find" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_one_call_gives_a_result_that_is_text_json_and_a_page(tmp_path):
+    request = ask(line(), Options(optimizers=("sgd",), only=True, device="cpu"))
+    heard = []
+    test = lr_find(request, seeds=3, steps=FEWEST_STEPS, heard=lambda _, seed, __: heard.append(seed))
+    assert heard == [1000, 1001, 1002]
+    (one,) = test.findings
+    assert one.label == "SGD"
+    assert f"SGD: {result(one)}" in " ".join(test.text().split())
+    assert test.as_json()["optimizers"][0]["text"] == result(one)
+    assert "<svg" in test.page(tmp_path / "page.html").read_text(encoding="utf-8")

@@ -57,7 +57,7 @@ def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool)
     elif not serve:
         typer.echo(f"Playground: {path}")
     if serve:
-        from surefoot.explain.serve import serve as serve_page
+        from surefoot.explain.page import serve as serve_page
 
         serve_page(path, port, partial(typer.echo, err=as_json))
 

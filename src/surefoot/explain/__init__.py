@@ -9,6 +9,5 @@
 | `surfaces.py`, `gradient.py` | the landscapes: functions of two weights, their gradients derived from their graphs |
 | `path.py` | a rule walking over a surface in float64: what the page must repeat |
 | `forms.py` | each rule in each convention as JavaScript and MathML, with a slider for each number |
-| `page.py`, `web/` | the playground: one file that needs no network |
-| `serve.py` | showing it |
+| `page.py`, `web/` | the playground: one file that needs no network, and a server for it |
 """

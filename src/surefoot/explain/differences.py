@@ -8,8 +8,9 @@ several sizes: a term like ε weighs nothing beside large gradients and everythi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,8 @@ def drifts(rule: Rule | str, frameworks: Sequence[str] = FRAMEWORKS) -> list[Dri
 
 def shares(rule: Rule | str, source: str, target: str, scales: Sequence[float] = SCALES) -> tuple[float, ...]:
     """Return the drift of one pair at each size of gradients: 0.1 is a tenth of the way."""
-    gradients = np.hstack([gradients_of(scale) for scale in scales])
-    ours, theirs = (
-        np.split(_end(rule, {**numbers_of(rule, source), **_form(rule, form)}, gradients), len(scales))
-        for form in (source, target)
-    )
+    hypers = ({**numbers_of(rule, source), **_form(rule, form)} for form in (source, target))
+    ours, theirs = (_ends(rule_of(rule), tuple(sorted(hyper.items())), tuple(scales)) for hyper in hypers)
     return tuple(
         float(np.linalg.norm(there - here) / np.linalg.norm(here - START))
         for here, there in zip(ours, theirs, strict=True)
@@ -123,12 +121,13 @@ def _form(rule: Rule | str, framework: str) -> dict[str, bool]:
     return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool)}
 
 
-def _end(rule: Rule | str, hyper: Mapping[str, Any], gradients: Array) -> Array:
-    """Return the weights after the last step."""
-    own = rule_of(rule)
-    complete = own.complete(hyper)
+@lru_cache(maxsize=64)  # of the pairs of a rule, two in three end where another did
+def _ends(rule: Rule, hyper: tuple[tuple[str, Any], ...], scales: tuple[float, ...]) -> list[Array]:
+    """Return the weights after the last step at each size of gradients."""
+    gradients = np.hstack([gradients_of(scale) for scale in scales])
+    complete = rule.complete(dict(hyper))
     weight = np.full(gradients.shape[1], START)
-    state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in own.starts(complete).items()}
+    state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in rule.starts(complete).items()}
     for t, gradient in enumerate(gradients, start=1):
-        weight, state, _ = update(own, weight, gradient, state, t, complete)
-    return weight
+        weight, state, _ = update(rule, weight, gradient, state, t, complete)
+    return np.split(weight, len(scales))

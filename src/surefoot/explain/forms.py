@@ -109,9 +109,11 @@ class Library:
     def _form(self, rule: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
         graph, zeros = trace(rule, hyper), formula.zeros_of(hyper)
         used = needed(graph.outputs.values())
+        text = javascript.emit(graph, rule.name)
+        step = text[text.index("function step") :].rstrip()  # without the comments before it
         starts = {slot.name: slot.start for slot in rule.active(hyper)}
         return {
-            "step": self.functions.add(_expression(javascript.emit(graph, rule.name))),
+            "step": self.functions.add(step.replace("function step", "function", 1)),
             "between": self.functions.add(_between(graph, zeros)),
             "bounds": None if (ends := _bounds(graph)) is None else self.functions.add(ends),
             "formula": [self.formulas.add(line) for line in mathml.emit(graph, zeros)],
@@ -152,11 +154,6 @@ def _allows(rule: Rule, name: str) -> bool:
     except UsageError:
         return False
     return True
-
-
-def _expression(text: str) -> str:
-    """Return the function without the comments before it."""
-    return text[text.index("function step") :].rstrip().replace("function step", "function", 1)
 
 
 def _between(graph: Graph, zeros: Collection[str]) -> str:

@@ -3,8 +3,7 @@
 | file | concept |
 | --- | --- |
 | `page.py`, `html.py` | the report as one HTML file; what all pages are made with |
-| `raw.py` | the records inside the page |
-| `export.py` | the report's content as separate files |
+| `export.py` | the report's content as separate files, and the records inside the page |
 | `suite_page.py` | the page of several studies together |
 | `figures.py` | the figures of a report, in reading order |
 | `curves.py`, `curve_rows.py` | loss and metric while training, and the rows behind the lines |

@@ -21,10 +21,10 @@ from surefoot import __version__
 from surefoot.analysis import Row, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
+from surefoot.report.export import left_out, packed
 from surefoot.report.figure import ReportFigure
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.html import script_json, source, template
-from surefoot.report.raw import left_out, packed
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
@@ -84,8 +84,8 @@ def content(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "notes": notes(summary),
         "results": table(summary, "page"),
-        "order": sorted(range(len(arms)), key=lambda place: _height(summary.rows[place], summary)),
-        "remarks": [_remarks(row, summary) for row in summary.rows],
+        "order": sorted(range(len(arms)), key=lambda place: _rank(summary.rows[place], summary)),
+        "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
         "arrivals": arrival_table(summary),
         "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
@@ -116,14 +116,9 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _height(row: Row, summary: Summary) -> float:
+def _rank(row: Row, summary: Summary) -> float:
     """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
-
-
-def _remarks(row: Row, summary: Summary) -> list[str]:
-    """What stands below the name of an optimizer: its settings, and why trials did not finish."""
-    return [text for text in (setting(row, summary), "; ".join(row.reasons)) if text]
 
 
 def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

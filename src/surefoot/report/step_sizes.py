@@ -29,6 +29,7 @@ CAPTION = (
     "wide as its weights are treated differently, and the fan moves while gradients change. The dotted grey line is "
     "the learning rate that was set."
 )
+SEVERAL = "Of several seeds, the lowest that has finished is drawn."
 NOTE = (
     "Line: the median weight; bands: the middle 50 %, 90 % and 98 % of the weights; dotted: the learning rate that was "
     "set."
@@ -42,13 +43,16 @@ BOUNDS = (
 
 def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> ReportFigure:
     """One panel per optimizer that has recorded rates."""
-    chosen = [(look, trial) for look, arm in zip(looks, arms, strict=True) if (trial := _trial_to_show(arm))]
+    firsts = [next((one for one in (*arm.finished, *arm.trials) if one.rates), None) for arm in arms]
+    chosen = [(look, trial) for look, trial in zip(looks, firsts, strict=True) if trial]
     tables = {f"rates {place}": _table(trial) for place, (_, trial) in enumerate(chosen)}
     rows = [row for table in tables.values() for row in table]
     heights = (row[name] for row in rows for name in (*NAMES, "lower", "upper"))
     along = log_axis("training step", log_domain((row["step"] for row in rows), pad=1.0))
     up = log_axis("step size per weight", log_domain(heights, pad=1.3))
     bounded = any(row["lower"] is not None for row in rows)
+    several = any(len(arm.trials) > 1 for arm in arms)
+    caption = [CAPTION, *([BOUNDS] if bounded else []), *([SEVERAL] if several else [])]
     panels = tuple(
         Panel(look.label, _panel(name, tables[name], trial, look, along, up))
         for name, (look, trial) in zip(tables, chosen, strict=True)
@@ -56,23 +60,13 @@ def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> ReportFigure:
     return ReportFigure(
         name="step-sizes",
         title="Effective step size per weight",
-        caption=" ".join([CAPTION, *([BOUNDS] if bounded else []), *_several(arms)]),
+        caption=" ".join(caption),
         panels=panels,
         datasets=tables,
         columns=2 if len(panels) <= 4 else 3,
         legend=False,
         note=" ".join([NOTE, *([BOUNDS_NOTE] if bounded else [])]),
     )
-
-
-def _several(arms: Sequence[Arm]) -> list[str]:
-    several = any(len(arm.trials) > 1 for arm in arms)
-    return ["Of several seeds, the lowest that has finished is drawn."] if several else []
-
-
-def _trial_to_show(arm: Arm) -> Record | None:
-    """The first finished trial with rates, else the first with any."""
-    return next((trial for trial in (*arm.finished, *arm.trials) if trial.rates), None)
 
 
 def _table(trial: Record) -> Rows:
