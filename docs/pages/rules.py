@@ -7,7 +7,7 @@ from pages.picture import draw
 from surefoot.compiler.emit import formula, mathml
 from surefoot.conventions import FRAMEWORKS, convention, resolve
 from surefoot.explain.differences import defaults, forms
-from surefoot.explain.explanation import STEPS, Explanation, tree
+from surefoot.explain.explanation import CALLED, STEPS, Explanation, tree
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 
@@ -29,7 +29,6 @@ CLASSES = {
 FILES = {"momentum": "sgd", "nesterov": "sgd", "amsgrad": "adam", "adamw": "adam", "amsbound": "adabound"}
 """The file of a rule that is not in one of its own name."""
 
-SHOWN = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
 SURFACE = "valley"
 
 
@@ -99,11 +98,11 @@ def _frameworks(name: str) -> str:
         cells = (f"`{value}`" if value[:1].isdigit() else value or "–" for value in values)
         rows.append((f"**{line.about}**" if line.differs else line.about, *cells))
     notes = [
-        f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {convention(name, f).note}."
+        f"- {CALLED[f].capitalize() if f == 'paper' else CALLED[f]}: {convention(name, f).note}."
         for f in FRAMEWORKS
         if convention(name, f).note
     ]
-    head = ("", *(SHOWN[f] for f in FRAMEWORKS))
+    head = ("", *(CALLED[f] for f in FRAMEWORKS))
     told = "Lines in bold differ. Choose another meaning with `convention=`; `surefoot explain {} --conventions` says "
     told = told.format(name) + "what copying a number from one framework to another costs."
     return "\n\n".join([table(head, rows), *(["\n".join(notes)] if notes else []), told])

@@ -44,6 +44,9 @@ class Cost:
     moved_bytes: float
 
 
+CALLED = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
+"""What a convention is called in print."""
+
 STEPS = 100
 """Steps of the walk that is drawn."""
 

@@ -23,6 +23,7 @@ from markupsafe import Markup
 from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError
+from surefoot.explain.explanation import CALLED
 from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
 from surefoot.explain.surfaces import SURFACES, Landscape
@@ -109,7 +110,7 @@ def render(own: Sequence[Rule] = ()) -> str:
         "surfaces": surfaces,
         "formulas": list(library.formulas),
         "letters": list(library.letters),
-        "conventions": [(name, {"paper": "the paper", "keras": "Keras"}.get(name, name)) for name in FRAMEWORKS],
+        "conventions": [(name, CALLED[name]) for name in FRAMEWORKS],
         "first": next(iter(SURFACES)),
         "racers": (*FIRST, *guests)[-MOST:],
         "most": MOST,

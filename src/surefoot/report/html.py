@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +17,7 @@ from markupsafe import Markup
 TEMPLATES = ("surefoot.report", "templates")
 
 
+@cache
 def template(name: str, package: str = TEMPLATES[0], folder: str = TEMPLATES[1]) -> Template:
     """A template of a package, which may include those of the report, such as its style sheet."""
     loader = ChoiceLoader([PackageLoader(package, folder), PackageLoader(*TEMPLATES)])
