@@ -26,9 +26,6 @@ CLASSES = {
 }
 """The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told."""
 
-FILES = {"momentum": "sgd", "nesterov": "sgd", "amsgrad": "adam", "adamw": "adam", "amsbound": "adabound"}
-"""The file of a rule that is not in one of its own name."""
-
 SURFACE = "valley"
 
 
@@ -164,7 +161,8 @@ updates, state = transformation.update(jnp.ones(3), transformation.init(weights)
 
 
 def _source(name: str) -> str:
-    path = Path("..") / ".." / ".." / "src" / "surefoot" / "rules" / f"{FILES.get(name, name)}.py"
+    file = f"{RULES[name].function.__module__.replace('.', '/')}.py"
+    path = Path("..") / ".." / ".." / "src" / file
     return (
         "This is the whole of it. Every kernel, formula and picture on this site is made from this function.\n\n"
         f"```{{literalinclude}} {path.as_posix()}\n:language: python\n```"
