@@ -192,14 +192,14 @@ def sweep_of(*texts, task=None, rates=None, seed=FIRST_TUNING_SEED):
 def test_each_step_has_the_next_rate_as_a_search_would_set_it():
     seen = []
     sweep = sweep_of("adabound")
-    step = sweep.training.optimizer.step
+    step = sweep.optimizer.step
 
     def spy():
-        group = sweep.training.optimizer.param_groups[0]
+        group = sweep.optimizer.param_groups[0]
         seen.append((group["lr"], group["base_lr"]))
         return step()
 
-    sweep.training.optimizer.step = spy
+    sweep.optimizer.step = spy
     sweep.losses()
     rates = learning_rates(100)
     assert seen == [(rate, rate) for rate in rates[: len(seen)]]
@@ -210,7 +210,7 @@ def test_each_step_has_the_next_rate_as_a_search_would_set_it():
 def test_a_seed_begins_as_a_trial_of_that_seed_and_ends_where_it_diverges():
     sweep = sweep_of("sgd")
     first = line().make_model(FIRST_TUNING_SEED).weight
-    assert torch.equal(next(iter(sweep.training.model.parameters())), first)
+    assert torch.equal(next(iter(sweep.model.parameters())), first)
     losses = sweep.losses()
     assert 50 < len(losses) < 100
     assert all(map(math.isfinite, losses))

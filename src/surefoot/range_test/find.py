@@ -17,7 +17,6 @@ from surefoot.range_test.sweep import Losses, learning_rates, sweeps
 from surefoot.range_test.window import SMOOTHING, RangeFinding, finding
 from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
 from surefoot.search.space import WIDTH
-from surefoot.store.ranges import Log
 
 COLUMNS = 80
 
@@ -84,5 +83,5 @@ def lr_find(
 
 def _searched(arm: Arm) -> tuple[float, float] | None:
     """Return the window that a search takes without the test, if it would search a learning rate."""
-    lr = arm.space(1).dimensions.get("lr")
-    return (lr.low, lr.high) if isinstance(lr, Log) else None
+    lr = arm.space(1).ranges.get("lr")
+    return (lr.low, lr.high) if lr and lr.kind == "log" else None

@@ -9,12 +9,9 @@ search would set it: what follows a schedule (AdaBound's bounds) stays where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from surefoot.arms.arm import Arm
@@ -74,7 +71,7 @@ def sweeps(
     return found
 
 
-class Sweep:
+class Sweep(Training):
     """The training of one seed, a step at each rate.
 
     Args:
@@ -84,36 +81,36 @@ class Sweep:
     """
 
     def __init__(self, trial: Trial, task: Task, rates: Sequence[float]) -> None:
-        constant = replace(trial.protocol, schedule="constant")  # the loop leaves the rate to the sweep
-        self.training = Training(replace(trial, protocol=constant), task, lambda _: None)
-        self.training.recording = frozenset()
-        self.rates = rates
+        super().__init__(trial, task, lambda _: None)
+        self.sweep, self.recording = rates, frozenset()
 
     def losses(self) -> Losses:
         """Train until the rates end or the loss is lost."""
         found: list[float] = []
-        with suppress(DivergedError):  # a result, which the shorter list tells
-            for step, (rate, batch) in enumerate(zip(self.rates, self._batches(), strict=False), 1):
-                self._set(rate)
-                loss, _ = self.training._step(batch, step, [])
-                if lost(found, loss, len(self.rates)):
+        batches = chain.from_iterable(self._epochs())
+        try:
+            for step in range(1, len(self.sweep) + 1):
+                loss, _ = self._step(next(batches), step, [])
+                if lost(found, loss, len(self.sweep)):
                     break
                 found.append(loss)
+        except DivergedError:  # as this: a result, which the shorter list tells
+            pass
         return tuple(found)
 
-    def _set(self, rate: float) -> None:
-        for group in self.training.optimizer.param_groups:
-            group["lr"] = rate
+    def set_rates(self, step: int) -> None:
+        """Set the rate of this step of the sweep."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.sweep[step - 1]
             if "base_lr" in group:
-                group["base_lr"] = rate
+                group["base_lr"] = group["lr"]
 
-    def _batches(self) -> Iterator[Tensor]:
-        """The batches of one epoch after the other, in the order of a trial."""
-        training = self.training
-        for training.epoch in count(1):
-            seed_everything(training.trial.seed, training.epoch)
-            training._mode(training=True)
-            yield from torch.split(training._order(), training.protocol.batch_size)[: training.protocol.steps_per_epoch]
+    def _epochs(self) -> Iterator[tuple[Tensor, ...]]:
+        """Give the batches of one epoch after the other, in the order of a trial."""
+        for self.epoch in count(1):
+            seed_everything(self.trial.seed, self.epoch)
+            self._mode(training=True)
+            yield self._batches()
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

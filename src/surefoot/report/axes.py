@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 
 ERROR = "format(100 * datum.value, '~g') + ' %'"
 SHARE = "format(100 - 100 * datum.value, '.6~r') + ' %'"

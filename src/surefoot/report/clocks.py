@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from surefoot.report.axes import Axis, Growth, counting_axis, linear_axis, log_axis, log_domain
 from surefoot.report.figure import Switch, View
-from surefoot.store.protocol import steps_per_epoch
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 
 Field = Literal["epoch", "step", "seconds"]
@@ -42,14 +42,14 @@ STEPS = TimeAxis("step", "steps", "training step")
 SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
 
 
-def clocks(protocol: Mapping[str, Any]) -> tuple[TimeAxis, ...]:
+def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
     """The clocks that this protocol can tell."""
-    return (EPOCHS, STEPS, SECONDS) if steps_per_epoch(protocol) else (EPOCHS, SECONDS)
+    return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
 
-def times(epoch: Epoch, protocol: Mapping[str, Any]) -> dict[str, float]:
+def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
     """The time of an epoch's end on every clock that the protocol can tell."""
-    steps = steps_per_epoch(protocol)
+    steps = protocol.steps_per_epoch
     known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
     return known | ({"step": epoch.epoch * steps} if steps else {})
 

@@ -11,7 +11,8 @@ from surefoot.analysis import Arm
 from surefoot.report.axes import Quantity, error_of
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
 from surefoot.report.theme import Style
-from surefoot.store.records import Metric, Outcome, Record
+from surefoot.store.protocol import Metric
+from surefoot.store.records import Outcome, Record
 
 CAPTION = (
     "One point per finished trial, both figures in evaluation mode. What to see: further left fits the training data "

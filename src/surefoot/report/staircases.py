@@ -25,7 +25,7 @@ from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, TimeAxis, clock_switc
 from surefoot.report.figure import LINE, Panel, ReportFigure, Rows, chart_of, colour, steps, thinned
 from surefoot.report.theme import Style
 from surefoot.statistics.profiles import R_MAX, Profile
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
 CAPTION = (

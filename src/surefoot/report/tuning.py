@@ -16,7 +16,7 @@ from surefoot.analysis.tuning import Tried
 from surefoot.report.axes import Axis, Quantity, counting_axis, log_axis, log_domain
 from surefoot.report.figure import LINE, MARKS, Panel, ReportFigure, chart_of, colour, left_out, lines, thinned
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
 EXPECTED = {"mean": "expected best", "low": "band from", "high": "band to"}
