@@ -47,7 +47,7 @@ LAYERS = [
     "study",
     "suite",
     "explain",
-    "lr_find",
+    "range_test",
     "selfcheck",
     "bench",
     "cli",
@@ -100,7 +100,9 @@ def test_imports_point_down(path):
 def test_frameworks_are_imported_only_where_they_belong(path):
     used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
     allowed = (
-        {"torch"} if layer(path) in ("engines", "torch", "tasks", "training", "workers", "lr_find", "bench") else set()
+        {"torch"}
+        if layer(path) in ("engines", "torch", "tasks", "training", "workers", "range_test", "bench")
+        else set()
     )
     if layer(path) == "optax":
         allowed = {"jax", "optax"}

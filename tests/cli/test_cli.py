@@ -14,7 +14,7 @@ from samples import article, diverged, entered
 from surefoot.cli.result import print_result
 from surefoot.comparison.request import Options, plan
 from surefoot.errors import SurefootError
-from surefoot.progress.lines import Lines
+from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.store import Store, schema
 from surefoot.training import events

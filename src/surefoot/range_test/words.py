@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surefoot.lr_find.window import LEVEL_DECADES, SMOOTHING, Finding, Window
+from surefoot.range_test.window import LEVEL_DECADES, SMOOTHING, RangeFinding, Window
 from surefoot.words.numbers import seeds
 
 DRAWN = (
@@ -44,7 +44,7 @@ def what_it_is(count: int, steps: int, rates: tuple[float, float], width: float)
     )
 
 
-def result(found: Finding) -> str:
+def result(found: RangeFinding) -> str:
     """Return what the test of one optimizer shows, without its name."""
     if found.window is None:
         stays = f" A search takes {_range(*found.own)} without this test." if found.own else ""

@@ -79,7 +79,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RangeFinding:
     """What a range test of one optimizer shows: a curve, and a window or the reason why there is none.
 
     `own` is the window that a search takes without the test, None where it would not search a learning rate.
@@ -98,7 +98,7 @@ def finding(
     losses: Mapping[int, Sequence[float]],
     width: float,
     own: tuple[float, float] | None = None,
-) -> Finding:
+) -> RangeFinding:
     """Return what the losses of an optimizer's seeds show.
 
     Args:
@@ -112,11 +112,11 @@ def finding(
     tests = 2 * np.log10(rates[-1] / rates[0]) / SMOOTHING  # stretches that overlap by half are nearly apart
     curve, ends = _curve(rates, losses), _evidence(rates, losses, float(tests), len(losses))
     if isinstance(ends, str):
-        return Finding(label, curve, None, ends, own)
-    centre, half = _centre(rates, ends), 10 ** (width / 2)
+        return RangeFinding(label, curve, None, ends, own)
+    centre, half = float(np.sqrt(rates[ends[0]] * rates[ends[1]])), 10 ** (width / 2)
     falls, lost = (rates[place] for place in ends)
     window = Window(centre / half, centre * half, centre, falls, lost, _without_one(rates, losses))
-    return Finding(label, curve, window, None, own)
+    return RangeFinding(label, curve, window, None, own)
 
 
 def smoothed(losses: Sequence[float], rates: Sequence[float]) -> Array:
@@ -208,12 +208,8 @@ def _without_one(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) 
         return None
     rest = [{seed: values for seed, values in losses.items() if seed != left_out} for left_out in losses]
     found = [_evidence(rates, some, tests=1, seeds=len(losses)) for some in rest]
-    centres = [_centre(rates, ends) for ends in found if not isinstance(ends, str)]
+    centres = [float(np.sqrt(rates[ends[0]] * rates[ends[1]])) for ends in found if not isinstance(ends, str)]
     return (min(centres), max(centres)) if len(centres) == len(rest) else None
-
-
-def _centre(rates: Sequence[float], ends: tuple[int, int]) -> float:
-    return float(np.sqrt(rates[ends[0]] * rates[ends[1]]))
 
 
 def _decades(rates: Sequence[float]) -> float:

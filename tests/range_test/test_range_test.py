@@ -12,11 +12,12 @@ from surefoot.arms.arm import make_arm
 from surefoot.comparison.request import Options, ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
-from surefoot.lr_find.page import write_range_page
-from surefoot.lr_find.plot import plot
-from surefoot.lr_find.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, range_test
-from surefoot.lr_find.window import finding, smoothed
-from surefoot.lr_find.words import result
+from surefoot.range_test.find import lr_find
+from surefoot.range_test.page import write_range_page
+from surefoot.range_test.plot import plot
+from surefoot.range_test.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, sweeps
+from surefoot.range_test.window import finding, smoothed
+from surefoot.range_test.words import result
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.search.space import WIDTH
 
@@ -182,7 +183,7 @@ def test_the_page_is_one_file_without_scripts_and_names_are_escaped(tmp_path):
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
-def sweeps(*texts, task=None, rates=None, seed=FIRST_TUNING_SEED):
+def sweep_of(*texts, task=None, rates=None, seed=FIRST_TUNING_SEED):
     request = ask(task or line(), Options(optimizers=texts, only=True, device="cpu", batch_size=8))
     arm = request.arms[0]
     return Sweep(Trial("line", arm, seed, request.protocol, "tune"), request.task, rates or learning_rates(100))
@@ -190,7 +191,7 @@ def sweeps(*texts, task=None, rates=None, seed=FIRST_TUNING_SEED):
 
 def test_each_step_has_the_next_rate_as_a_search_would_set_it():
     seen = []
-    sweep = sweeps("adabound")
+    sweep = sweep_of("adabound")
     step = sweep.optimizer.step
 
     def spy():
@@ -207,15 +208,15 @@ def test_each_step_has_the_next_rate_as_a_search_would_set_it():
 
 
 def test_a_seed_begins_as_a_trial_of_that_seed_and_ends_where_it_diverges():
-    sweep = sweeps("sgd")
+    sweep = sweep_of("sgd")
     first = line().make_model(FIRST_TUNING_SEED).weight
     assert torch.equal(next(iter(sweep.model.parameters())), first)
     losses = sweep.losses()
     assert 50 < len(losses) < 100
     assert all(map(math.isfinite, losses))
     assert max(losses) < 20 * max(losses[:10])
-    assert sweeps("sgd").losses() == losses
-    assert sweeps("sgd", seed=FIRST_TUNING_SEED + 1).losses() != losses
+    assert sweep_of("sgd").losses() == losses
+    assert sweep_of("sgd", seed=FIRST_TUNING_SEED + 1).losses() != losses
 
 
 def test_a_loss_is_lost_at_ten_times_what_it_was_but_not_within_the_first_tenth():
@@ -228,7 +229,7 @@ def test_a_loss_is_lost_at_ten_times_what_it_was_but_not_within_the_first_tenth(
 def test_every_optimizer_has_the_same_seeds_and_they_are_those_that_tune():
     heard = []
     request = ask(line(), Options(optimizers=("sgd", "torch.optim.NAdam"), only=True, device="cpu"))
-    losses = range_test(request, 3, learning_rates(FEWEST_STEPS), lambda arm, seed, _: heard.append((arm.label, seed)))
+    losses = sweeps(request, 3, learning_rates(FEWEST_STEPS), lambda arm, seed, _: heard.append((arm.label, seed)))
     seeds = [1000, 1001, 1002]
     assert {label: list(by_seed) for label, by_seed in losses.items()} == {"SGD": seeds, "NAdam": seeds}
     assert heard == [(label, seed) for label in ("SGD", "NAdam") for seed in seeds]
@@ -244,7 +245,7 @@ class NoRate(torch.optim.SGD):
 def test_an_optimizer_without_a_learning_rate_is_refused():
     request = ask(line(), Options(optimizers=(make_arm(NoRate, "torch", {}),), only=True, device="cpu"))
     with pytest.raises(UsageError, match="NoRate has no option lr"):
-        range_test(request, 3, RATES, lambda *_: None)
+        sweeps(request, 3, RATES, lambda *_: None)
 
 
 def test_the_command_shows_window_words_and_report_for_a_task_in_a_file(surefoot_command, tmp_path):
@@ -295,3 +296,15 @@ def test_the_command_has_help_with_an_example(surefoot_command):
     assert code == 0
     assert "Example: surefoot lr-find" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_one_call_gives_a_result_that_is_text_json_and_a_page(tmp_path):
+    request = ask(line(), Options(optimizers=("sgd",), only=True, device="cpu"))
+    heard = []
+    test = lr_find(request, seeds=3, steps=FEWEST_STEPS, heard=lambda _, seed, __: heard.append(seed))
+    assert heard == [1000, 1001, 1002]
+    (one,) = test.findings
+    assert one.label == "SGD"
+    assert f"SGD: {result(one)}" in " ".join(test.text().split())
+    assert test.as_json()["optimizers"][0]["text"] == result(one)
+    assert "<svg" in test.page(tmp_path / "page.html").read_text(encoding="utf-8")

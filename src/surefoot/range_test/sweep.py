@@ -43,13 +43,13 @@ def learning_rates(steps: int) -> tuple[float, ...]:
     return tuple(float(rate) for rate in np.geomspace(LOWEST, HIGHEST, steps))
 
 
-def range_test(
+def sweeps(
     request: Request, seeds: int, rates: Sequence[float], heard: Callable[[Arm, int, Losses], None]
 ) -> dict[str, dict[int, Losses]]:
     """Run the test of every optimizer of a request, in this process; return the losses by label and seed.
 
     Args:
-        request: the task and the optimizers, as `planning.ask` reads them; a learning rate that is given is not used.
+        request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
         seeds: how many, from `FEWEST_SEEDS`; the first is `FIRST_TUNING_SEED`.
         rates: of each step, as `learning_rates` makes them.
         heard: called at the end of each seed.
