@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
+from importlib import import_module
+from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,7 +28,7 @@ def test_it_returns_and_raises_what_the_work_does():
 
 @pytest.mark.parametrize("before", [True, False], ids=["before its thread runs", "as its thread runs"])
 def test_an_interrupt_as_the_thread_starts_waits_for_the_work(monkeypatch, before):
-    done, start, running = [], module.start_new_thread, threading.Event()
+    done, start, running = [], module.start_new_thread, Event()
 
     def work():
         running.set()
@@ -54,13 +56,20 @@ def test_where_no_thread_can_be_started_it_says_so(monkeypatch):
         uninterrupted(lambda: 3)
 
 
-def test_a_module_that_another_thread_imports_is_waited_for(tmp_path, monkeypatch):
-    (tmp_path / "slow_module.py").write_text("import time\ntime.sleep(0.3)\nREADY = True\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    other = threading.Thread(target=load, args=("slow_module",))
-    other.start()
-    while "slow_module" not in sys.modules:
-        time.sleep(0.01)
-    assert load("slow_module").READY
-    other.join()
-    del sys.modules["slow_module"]
+def test_a_module_that_another_thread_still_imports_is_waited_for(tmp_path, monkeypatch):
+    gate = SimpleNamespace(entered=Event(), go=Event())
+    (tmp_path / "half_imported.py").write_text("import gate\ngate.entered.set()\ngate.go.wait()\nwhole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "gate", gate)
+    found = []
+    first = Thread(target=import_module, args=("half_imported",))
+    second = Thread(target=lambda: found.append(hasattr(load("half_imported"), "whole")))
+    first.start()
+    gate.entered.wait()
+    second.start()
+    second.join(0.2)  # the right one waits on
+    gate.go.set()
+    first.join()
+    second.join()
+    del sys.modules["half_imported"]
+    assert found == [True]

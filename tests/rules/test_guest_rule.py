@@ -131,7 +131,7 @@ def test_compare_untuned_and_what_it_says_can_be_repeated(run, folder):
     options = [part for text in ARMS for part in ("-o", text)]
     shared = ["--store", "s.sqlite", "--report", "r.html", "--seeds", "2", "--epochs", "2", "--device", "cpu"]
     result = json.loads(run("compare", "my_task.py:task", "--only", "--trials", "0", "--json", *options, *shared))
-    labels = {"SGD", "calm", "normed", "steady", "fenced", "adam", "quick"}
+    labels = {"SGD", "calm", "normed", "leashed", "steady", "fenced", "adam", "quick"}
     assert {row["label"] for row in result["rows"]} == labels
     page = (folder / "r.html").read_text(encoding="utf-8")
     assert "from my_rules import calm" in page
@@ -168,7 +168,7 @@ def test_the_object_itself_is_compared(folder):
     done = study(folder, rules.calm, trials=0)
     assert {record.label for record in done.records} == {"SGD", "calm"}
     assert arms_of(rules.calm)[0].space(30).sources["lr"] == "the rule's own default in the middle"
-    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).dimensions["lr"] == surefoot.log(1e-3, 1)
+    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).ranges["lr"] == surefoot.log(1e-3, 1)
     assert surefoot.Opt(rules.steady, convention="keras", learning_rate=0.5).arm.hyper["lr"] == 0.5
     assert surefoot.Opt(rules.steady).arm.space(1).sources["lr"] == "as Adam [assumed]"
 
@@ -184,7 +184,7 @@ def test_a_rule_that_was_edited_is_trained_anew(folder):
     for k, text in enumerate([*texts, guests.RULES + "\n# a remark\n"]):
         (folder / f"my_rules{k}.py").write_text(text)
         (arm,) = parse_arms([f"my_rules{k}.py:fenced"], "torch")
-        identities.add(arm.identity.partition("@")[2])
+        identities.add(arm.rule.partition("@")[2])
         assert arm.label == "fenced"
         module = sys.modules.pop(f"my_rules{k}")
         cloudpickle.unregister_pickle_by_value(module)
@@ -196,7 +196,7 @@ def test_a_guest_with_a_built_in_name_is_not_the_built_in_rule():
     assert (ours.label, theirs.label) == ("Adam", "adam")
     assert theirs.hyper["lr"] == 0.3
     assert "beta1" not in theirs.hyper
-    assert theirs.space(30).dimensions.keys() == {"lr"}
+    assert theirs.space(30).ranges.keys() == {"lr"}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_is_no_rule_is_not_explained():
 def test_a_module_is_named_as_a_file_is(folder):
     sys.path.insert(0, str(folder))
     (arm, other) = parse_arms(["one=my_rules:calm(lr=0.5)", "my_rules.calm"], "torch")
-    assert (arm.label, arm.rule, other.label) == ("one", "my_rules.calm", "calm")
+    assert (arm.label, arm.name, other.label) == ("one", "my_rules.calm", "calm")
 
 
 # Front-ends
@@ -235,8 +235,12 @@ def numbers(rule: Rule) -> np.ndarray:
     w = np.linspace(-1, 1, 6)
     state = {slot: np.full_like(w, start) for slot, start in rule.starts({}).items()}
     for t in range(1, 4):
-        w, state, _ = update(rule, w, GRADIENTS[t - 1], state, t, rule.complete({"base_lr": rule.defaults["lr"]}))
+        hyper = rule.complete({"base_lr": rule.defaults["lr"], "weight_decay": DECAY})
+        w, state, _ = update(rule, w, GRADIENTS[t - 1], state, t, hyper)
     return w
+
+
+DECAY = 0.1
 
 
 GRADIENTS = np.random.default_rng(3).standard_normal((3, 6))
@@ -246,7 +250,7 @@ GRADIENTS = np.random.default_rng(3).standard_normal((3, 6))
 @pytest.mark.parametrize("engine", ["eager", "auto"])
 def test_torch(name, engine):
     p = torch.nn.Parameter(torch.linspace(-1, 1, 6, dtype=torch.float64))
-    optimizer = RuleOptimizer([p], guest(name), engine=engine)
+    optimizer = RuleOptimizer([p], guest(name), engine=engine, weight_decay=DECAY)
     for row in GRADIENTS:
         p.grad = torch.tensor(row)
         optimizer.step()
@@ -260,13 +264,23 @@ def test_optax(name):
 
     import surefoot.optax
 
-    made = surefoot.optax.factory(guest(name))(guest(name).defaults["lr"])
+    made = surefoot.optax.factory(guest(name))(guest(name).defaults["lr"], weight_decay=DECAY)
     w = jnp.linspace(-1, 1, 6)
     state = made.init(w)
     for row in GRADIENTS:
         moves, state = made.update(jnp.asarray(row), state, w)
         w = optax.apply_updates(w, moves)
     np.testing.assert_allclose(w, numbers(guest(name)), rtol=0, atol=1e-12)
+
+
+def test_a_rule_that_sees_weights_asks_optax_for_them():
+    import jax.numpy as jnp
+
+    import surefoot.optax
+
+    made = surefoot.optax.factory(guest("leashed"))(0.1)
+    with pytest.raises(UsageError, match="give params"):
+        made.update(jnp.ones(3), made.init(jnp.ones(3)))
 
 
 @on("jax", "torch")
@@ -280,7 +294,7 @@ def test_keras():
     for name in guests.NAMES:
         rule = getattr(space, name)
         w = keras.Variable(np.linspace(-1, 1, 6), dtype="float32")
-        optimizer = surefoot.keras.RuleOptimizer(rule, rule.defaults["lr"])
+        optimizer = surefoot.keras.RuleOptimizer(rule, rule.defaults["lr"], weight_decay=DECAY)
         for row in GRADIENTS:
             optimizer.apply([keras.ops.convert_to_tensor(row.astype("float32"))], [w])
         np.testing.assert_allclose(keras.ops.convert_to_numpy(w.value), numbers(rule), rtol=0, atol=1e-5)

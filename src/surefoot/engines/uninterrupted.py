@@ -49,8 +49,8 @@ def uninterrupted(work: Callable[[], T]) -> T:
 
 
 def load(name: str) -> Any:
-    """Return a module that needs Numba, whose import takes a while: when it is needed, and not before."""
-    module = sys.modules.get(name)
-    if module is None or getattr(module.__spec__, "_initializing", False):  # another thread is about to import it
-        return uninterrupted(lambda: import_module(name))
-    return module
+    """Return a module that needs Numba, whose import takes a while: when it is needed, and not before.
+
+    One that another thread still imports is waited for: it goes on after an interrupt.
+    """
+    return import_module(name) if name in sys.modules else uninterrupted(lambda: import_module(name))

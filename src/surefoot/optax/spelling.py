@@ -11,12 +11,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
+from operator import attrgetter
 from typing import Any
 
 import optax
+import optax.contrib
 
 from surefoot.conventions import convention
-from surefoot.frontends.lookup import names as spelled
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import is_built_in
@@ -34,7 +35,7 @@ _MOMENTUM = ("accumulator_dtype", "b")
 _MEAN = ("mu_dtype", "m")
 KEPT = {
     **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
-    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound"), _MEAN),
+    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix"), _MEAN),
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""
 
@@ -52,7 +53,7 @@ AROUND: dict[str, str] = {
 
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
-    first = {ours: theirs for ours, theirs in spelled(rule, BUILT_IN).items() if ours in rule.defaults}
+    first = {ours: theirs for ours, theirs in convention(rule, BUILT_IN).names.items() if ours in rule.defaults}
     switches = _SWITCHES.get(rule.name, {})
     rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
     return {**first, **rest}
@@ -73,7 +74,7 @@ def beyond(rule: Rule) -> dict[str, Any]:
 def peer(rule: Rule) -> Mapping[str, Parameter]:
     """Return the parameters of optax's own function; none if it has no such rule."""
     call = convention(rule.name, BUILT_IN).call if is_built_in(rule) else ""
-    return inspect.signature(getattr(optax, call.rpartition(".")[2])).parameters if call else {}
+    return inspect.signature(attrgetter(call.removeprefix("optax."))(optax)).parameters if call else {}
 
 
 def defaults(rule: Rule, framework: str) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def signature(rule: Rule, framework: str) -> Signature:
 def _positional(rule: Rule) -> Iterator[str]:
     """Yield what may be given by position: as in optax, up to what the rule fixes; the numbers of a rule it lacks."""
     if not (theirs := peer(rule)):
-        yield from (name for ours, name in spelled(rule, BUILT_IN).items() if ours in rule.defaults)
+        yield from (name for ours, name in convention(rule, BUILT_IN).names.items() if ours in rule.defaults)
     for name, parameter in theirs.items():
         if name in rule.pinned or parameter.kind is Parameter.KEYWORD_ONLY:
             return

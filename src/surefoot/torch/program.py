@@ -33,7 +33,7 @@ from surefoot.engines.places import Addresses, Counts
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
-from surefoot.torch.options import Options
+from surefoot.torch.options import RunOptions
 from surefoot.torch.state import real, weights_before
 from surefoot.torch.state8 import kept, tensors
 from surefoot.torch.watch import Watch, local
@@ -51,7 +51,7 @@ class Program:
         scaling: what the gradients of this step are multiplied by, and whether it counts.
     """
 
-    def __init__(self, rule: Rule, options: Options, scaling: Scaling) -> None:
+    def __init__(self, rule: Rule, options: RunOptions, scaling: Scaling) -> None:
         self.rule, self.options, self.scaling = rule, options, scaling
         self.ran: set[str] = set()
         self.begun = False
