@@ -89,7 +89,7 @@ def _panel(entry: SetResult) -> alt.FacetChart:
     labels = base.mark_text(align="left", dx=4, fontSize=10, color=TEXT).encode(length, names, alt.Text("label:N"))
     floor = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(alt.X("mean(floor):Q"))
     layers = alt.layer(bars, labels, floor).properties(width=WIDTH, height=alt.Step(BAR))
-    made = layers.facet(row=alt.BenchRow("group:N", sort=groups, title=None, header=_HEADER), spacing=4)
+    made = layers.facet(row=alt.Row("group:N", sort=groups, title=None, header=_HEADER), spacing=4)
     title = f"{entry.name}: {entry.tensors} tensors, {entry.weights:,} weights"
     panel: alt.FacetChart = made.resolve_scale(y="independent").properties(title=title)
     return panel
