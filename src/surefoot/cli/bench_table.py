@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,7 +58,8 @@ def print_list(*, as_json: bool) -> None:
     typer.echo("Sets:")
     for name, summary in SETS.items():
         typer.echo(f"  {name:<10} {summary}")
-    typer.echo(f"Rules:\n  {', '.join(case_names()[:6])},\n  {', '.join(case_names()[6:])}\nContenders:")
+    rules = textwrap.indent(textwrap.fill(", ".join(case_names()), 78), "  ")
+    typer.echo(f"Rules:\n{rules}\nContenders:")
     for name, presence in contents["contenders"].items():
         typer.echo(f"  {name:<22} {presence}")
 
