@@ -143,8 +143,9 @@ def _columns(plan: Plan, values: Mapping[str, Any], t: Tensor) -> Tensor:
 
 
 def _apply(op: str, args: Sequence[Any], t: Tensor) -> Any:
-    if op in ("maximum", "minimum") and any(isinstance(x, Tensor) for x in args):
-        args = [_column(x, t) for x in args]  # torch has these two for tensors only
+    if op in ("maximum", "minimum", "where") and any(isinstance(x, Tensor) for x in args):
+        first = 1 if op == "where" else 0  # the condition stays; of two numbers torch would make float32
+        args = [*args[:first], *(_column(x, t) for x in args[first:])]
     made = HOST[op](*args)
     return made if isinstance(made, Tensor | bool) else float(made)
 
