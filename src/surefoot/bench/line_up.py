@@ -32,6 +32,14 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "adamw": ("AdamW", {}),
     "adabound": ("AdaBound", {}),
     "amsbound": ("AMSBound", {}),
+    "lion": ("Lion", {}),
+    "adamax": ("Adamax", {}),
+    "radam": ("RAdam", {}),
+    "adabelief": ("AdaBelief", {}),
+    "yogi": ("Yogi", {}),
+    "adopt": ("ADOPT", {}),
+    "ademamix": ("AdEMAMix", {}),
+    "adan": ("Adan", {}),
 }
 """How each rule is written in PyTorch: class and options. A rule that is not here has no class of its own."""
 
