@@ -2,30 +2,16 @@
 
 | file | concept |
 | --- | --- |
-| `adabound.py` | AdaBound and AMSBound, which Keras 3 lacks: in Keras's manner |
-| `arguments.py` | What a user writes, sorted and checked |
-| `base.py` | A rule as a Keras 3 optimizer: Keras's own machinery around it, and no formula |
-| `installed.py` | Keras and the backend that it is told to use must both be there; what is missing is named |
-| `optimizers.py` | Drop-in replacements for keras.optimizers' optimizers |
-| `precision.py` | Weights in 16 bits learn through a copy in float32 |
-| `rows.py` | Gradients of an embedding |
-| `rule_optimizer.py` | Any rule as a Keras optimizer: a built-in one by name, or the user's own |
-| `spelling.py` | An optimizer whose class names its rule |
+| `optimizers.py` | the classes, each with Keras's arguments |
+| `arguments.py` | what a user writes, sorted and checked |
+| `base.py` | any rule as a Keras optimizer: the step, and no formula |
+| `arrays.py` | rows of an embedding, and weights in 16 bits |
 """
 
-import surefoot.keras.installed  # noqa: F401  first: it says what is missing
-from surefoot.keras.adabound import AdaBound, AMSBound
-from surefoot.keras.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
-from surefoot.keras.rule_optimizer import RuleOptimizer
+from surefoot.frontends.installed import needed
 
-__all__ = [
-    "SGD",
-    "AMSBound",
-    "AdaBound",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "RMSprop",
-    "RuleOptimizer",
-]
+with needed("keras", "Keras 3"):
+    from surefoot.keras.base import RuleOptimizer
+    from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
+
+__all__ = ["SGD", "AMSBound", "AdaBound", "Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer"]

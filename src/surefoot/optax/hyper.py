@@ -7,7 +7,7 @@ is 1, and Adam divides by zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,3 @@ def _moving(rule: Rule, name: str, value: Any) -> Any:
             "inject_hyperparams takes the kind of the weights unless told: hyperparam_dtype=jnp.float32."
         )
     return value
-
-
-Schedule = Callable[[Any], Any]
-"""A function of the count of steps so far."""

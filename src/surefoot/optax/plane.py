@@ -49,10 +49,10 @@ class Vector:
 
     def __mathops__(self) -> Any:
         """Return the functions of `mathops` that vectors have."""
-        return _Functions()
+        return _OnVectors()
 
 
-class _Functions:
+class _OnVectors:
     """What a rule may do with vectors beside arithmetic."""
 
     def where(self, condition: Any, a: Any, b: Any) -> Vector:
