@@ -89,5 +89,5 @@ def _stored(store: Path) -> SeedModel:
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]
-    sizes = [int(run[0].protocol.get("test_size", 10_000)) for run in runs]
+    sizes = [run[0].protocol.test_size or 10_000 for run in runs]
     return stored([arm for run in runs for arm in group(run)], min(sizes, default=10_000))
