@@ -3,6 +3,7 @@
 | file | concept |
 | --- | --- |
 | `optimizers.py` | the classes, each with Keras's arguments |
+| `modern.py` | rules of the years after Adam |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |
@@ -12,6 +13,25 @@ from surefoot.frontends.installed import needed
 
 with needed("keras", "Keras 3"):
     from surefoot.keras.base import RuleOptimizer
+    from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
-__all__ = ["SGD", "AMSBound", "AdaBound", "Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer"]
+__all__ = [
+    "ADOPT",
+    "SGD",
+    "AMSBound",
+    "AdEMAMix",
+    "AdaBelief",
+    "AdaBound",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "RAdam",
+    "RMSprop",
+    "RuleOptimizer",
+    "Yogi",
+]

@@ -4,6 +4,7 @@
 | --- | --- |
 | `optimizers.py` | drop-in replacements for torch.optim's |
 | `adabound.py` | AdaBound and AMSBound, which torch lacks |
+| `modern.py` | rules of the years after Adam |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
@@ -22,6 +23,25 @@ from surefoot.frontends.installed import needed
 with needed("torch", "torch"):
     from surefoot.torch.adabound import AdaBound, AMSBound
     from surefoot.torch.base import RuleOptimizer
+    from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 
-__all__ = ["SGD", "AMSBound", "AdaBound", "Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer"]
+__all__ = [
+    "ADOPT",
+    "SGD",
+    "AMSBound",
+    "AdEMAMix",
+    "AdaBelief",
+    "AdaBound",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "RAdam",
+    "RMSprop",
+    "RuleOptimizer",
+    "Yogi",
+]

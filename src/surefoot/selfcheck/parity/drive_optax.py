@@ -7,19 +7,19 @@ most of optax's lack, is its `add_decayed_weights` before them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 
 import surefoot.optax
+from surefoot.conventions import convention
 from surefoot.frontends.contract import Setup
 from surefoot.frontends.lookup import find
-
-_OWN_DECAY = ("adadelta", "adamw")
-"""Transformations of optax's that take weight decay."""
 
 
 class Optax:
@@ -57,18 +57,20 @@ def _rate(setup: Setup) -> Any:
 
 def _make(setup: Setup) -> Any:
     rule, options = find(setup.rule), dict(setup.options)
-    takes_decay = setup.call in _OWN_DECAY if setup.call else setup.weight_decay or rule.name == "adamw"
-    if takes_decay:
+    if setup.call:
+        return _theirs(setup)
+    if setup.weight_decay or convention(rule, setup.convention).defaults.get("weight_decay"):
         options["weight_decay"] = setup.weight_decay
-    if not setup.call:
-        key = {"key": jax.random.key(0)} if setup.dtype == "bfloat16" else {}
-        return surefoot.optax.factory(rule)(_rate(setup), convention=setup.convention, **options, **key)
-    made = getattr(optax, setup.call)(_rate(setup), **options)
-    return (
-        made
-        if takes_decay or not setup.weight_decay
-        else optax.chain(optax.add_decayed_weights(setup.weight_decay), made)
-    )
+    if setup.dtype == "bfloat16":
+        options["key"] = jax.random.key(0)
+    return surefoot.optax.factory(rule)(_rate(setup), convention=setup.convention, **options)
+
+
+def _theirs(setup: Setup) -> Any:
+    make = getattr(optax, setup.call, None) or getattr(optax.contrib, setup.call)
+    decay = {"weight_decay": setup.weight_decay} if "weight_decay" in signature(make).parameters else {}
+    made = make(_rate(setup), **setup.options, **decay)
+    return made if decay or not setup.weight_decay else optax.chain(optax.add_decayed_weights(setup.weight_decay), made)
 
 
 def _step(made: Any, now: Any, gradient: Any) -> Any:
