@@ -45,6 +45,9 @@ class Vector:
     def __truediv__(self, other: Any) -> Vector:
         return Vector(lax.complex(self.array.real / plain(other), self.array.imag / plain(other)))
 
+    def __abs__(self) -> Any:
+        return jnp.abs(self.array)
+
     __radd__, __rmul__ = __add__, __mul__
 
     def __mathops__(self) -> Any:
@@ -60,6 +63,9 @@ class _OnVectors:
 
     def clip(self, x: Vector, low: Any, high: Any) -> Vector:
         return Vector(lax.complex(*(jnp.clip(part, low, high) for part in (x.array.real, x.array.imag))))
+
+    def sign(self, x: Vector) -> Vector:
+        return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(
