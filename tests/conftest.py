@@ -89,11 +89,11 @@ def mnist_read_once():
     """The built-in tasks' data sets are read and verified once for all tests of a file, and not by each."""
     from functools import lru_cache
 
-    from surefoot.tasks import images
+    from surefoot.tasks import builtin
 
     with pytest.MonkeyPatch.context() as patch:
-        read = lru_cache(images.load)
-        patch.setattr(images, "load", read)
+        read = lru_cache(builtin.load)
+        patch.setattr(builtin, "load", read)
         yield read
 
 

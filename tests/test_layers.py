@@ -37,6 +37,7 @@ LAYERS = [
     "design",
     "training",
     "workers",
+    "options",
     "statistics",
     "analysis",
     "words",
@@ -44,8 +45,9 @@ LAYERS = [
     "comparison",
     "progress",
     "study",
+    "suite",
     "explain",
-    "lr_find",
+    "range_test",
     "selfcheck",
     "bench",
     "cli",
@@ -98,7 +100,9 @@ def test_imports_point_down(path):
 def test_frameworks_are_imported_only_where_they_belong(path):
     used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
     allowed = (
-        {"torch"} if layer(path) in ("engines", "torch", "tasks", "training", "workers", "lr_find", "bench") else set()
+        {"torch"}
+        if layer(path) in ("engines", "torch", "tasks", "training", "workers", "range_test", "bench")
+        else set()
     )
     if layer(path) == "optax":
         allowed = {"jax", "optax"}

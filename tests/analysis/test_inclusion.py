@@ -12,7 +12,7 @@ from surefoot.analysis.inclusion import beaten, family, knob
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
 from surefoot.store import records
-from surefoot.store.protocol import Metric
+from surefoot.store.records import Metric
 from surefoot.words import Written
 from surefoot.words.warnings import warning as in_words
 

@@ -11,10 +11,11 @@ import pytest
 
 from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
-from surefoot.lr_find.page import write_range_page
-from surefoot.lr_find.sweep import learning_rates
-from surefoot.lr_find.window import finding
-from surefoot.report import Reference, write_csv, write_report
+from surefoot.range_test.page import write_range_page
+from surefoot.range_test.sweep import learning_rates
+from surefoot.range_test.window import finding
+from surefoot.report import write_csv, write_report
+from surefoot.report.reference import PublishedCurve
 from surefoot.store.protocol import Metric
 from surefoot.words import as_json
 
@@ -29,7 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     plain = article(5)
     plain[-1] = diverged(plain[-1], 2)
-    published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
+    published = PublishedCurve("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("surefoot.report.page.published", lambda *_: (published,))
         write_report(summarize(plain), folder / "plain.html")

@@ -38,7 +38,7 @@ def task(given=None, train_size=40):
     images, labels = (given or data()).train_images, (given or data()).train_labels
     every = Arrays(images, labels)
     splits = Splits(every[:train_size], every[train_size : train_size + 20], every[:20])
-    return BuiltIn("article", "surefoot.tasks.models.article", "noise", splits)
+    return BuiltIn("article", "surefoot.tasks.models.fast_article", "noise", splits)
 
 
 def trial(text="adam", seed=0, **changes):

@@ -28,8 +28,8 @@ class Driver:
     def __init__(self, runner):
         self.runner, self.saved = runner, {}
 
-    def run(self, planned, task=None, size=2, deadline=None, limits=None):
-        runner = replace(self.runner, limits=limits or Limits())
+    def run(self, planned, task=None, size=2, deadline=None, **limits):
+        runner = replace(self.runner, **limits)
         with (
             open_executor(runner, task or line(), "cpu", size) as executor,
             closing(executor.run(planned, self.saved.get, deadline)) as told,
@@ -168,7 +168,7 @@ def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, runner, clock):
 def test_a_trial_that_takes_too_long_has_failed_and_the_others_go_on(driver, clock):
     long, short = trials("sgd", epochs=1_000_000)[0], trials("adam", epochs=1)[0]
     ends = {}
-    for event in driver.run([long, short], line(pause), size=1, limits=Limits(seconds=1e6)):
+    for event in driver.run([long, short], line(pause), size=1, trial_timeout=1e6):
         if isinstance(event, EpochDone) and event.key == long.key:
             clock.forward += 1e6
         if isinstance(event, End):
@@ -186,7 +186,7 @@ def test_a_trial_that_uses_too_much_memory_has_failed_and_the_others_go_on(drive
 
     hoard = []
     hungry, modest = foreign(Hungry, epochs=100_000), trials("adam", epochs=1)[0]
-    events = list(driver.run([hungry, modest], size=1, limits=Limits(memory=1_500_000_000)))
+    events = list(driver.run([hungry, modest], size=1, trial_memory="1.5GB"))
     ends = {event.key: event for event in events if isinstance(event, End)}
     assert ends[hungry.key] == Failed(hungry.key, "used more than 1.5 GB of memory")
     assert isinstance(ends[modest.key], Finished)
@@ -213,9 +213,9 @@ def test_what_one_worker_writes_into_the_data_no_other_sees(driver):
     ("options", "words"),
     [
         ({"name": "rai"}, "unknown runner 'rai'. Did you mean 'ray'"),
-        ({"address": "auto"}, "add --runner ray"),
-        ({"gpus": 0.25}, "add --runner ray"),
-        ({"name": "ray", "cpus": -1}, "give numbers from 0"),
+        ({"address": "auto"}, "are for a Ray cluster, and runner is local; make it ray"),
+        ({"gpus_per_trial": 0.25}, "are for a Ray cluster, and runner is local; make it ray"),
+        ({"name": "ray", "cpus_per_trial": -1}, "give numbers from 0"),
     ],
 )
 def test_an_engine_that_cannot_be_is_refused(options, words):
@@ -231,7 +231,7 @@ def test_a_limit_that_cannot_be_is_refused():
 @pytest.mark.parametrize("runner", [RAY], indirect=True)  # this machine's workers share what there is
 def test_a_trial_that_no_node_has_room_for_is_refused(runner):
     with pytest.raises(UsageError, match="a trial takes 1 cores and 1 GPUs, and the whole Ray cluster has 2 cores"):
-        capacity(replace(runner, gpus=1.0), "cuda")
+        capacity(replace(runner, gpus_per_trial=1.0), "cuda")
 
 
 @pytest.mark.parametrize(

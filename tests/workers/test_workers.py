@@ -89,7 +89,7 @@ def test_workers_that_hang_at_their_start_are_not_waited_for_without_limit(host,
     (tmp_path / "torch" / "__init__.py").write_text("import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "START_SECONDS", 1.0)
-    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer --workers"):
+    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer workers"):
         list(Pool(host, 1).run([None], lambda _: None))
 
 
