@@ -166,14 +166,14 @@ def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, 
         UsageError: neither the store nor Surefoot has a study of this name.
     """
     with Store(Path(store), readonly=True) as results:
-        designs = [one for one in reversed(results.designs()) if results.run(one, curves=False)]
-        known = {one.study for one in designs}
-        design = next((one for one in designs if one.study == study), None)
-        if design is None and known and study not in STUDIES:
-            raise unknown("study in this store", study, known)
-        if design is None:
-            raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
-        return design, results.run(design)
+        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
+        newest = next(((design, records) for design, records in runs if records), None)
+        others = {one.study for one in results.designs()} - {study}
+    if newest:
+        return newest
+    if others and study not in STUDIES:
+        raise unknown("study in this store", study, others)
+    raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
 
 
 def _asked(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool

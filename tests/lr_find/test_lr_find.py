@@ -9,7 +9,7 @@ import torch
 
 from line_task import line
 from surefoot.arms.arm import make_arm
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.lr_find.page import write_range_page
@@ -17,6 +17,7 @@ from surefoot.lr_find.plot import plot
 from surefoot.lr_find.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, range_test
 from surefoot.lr_find.window import finding, smoothed
 from surefoot.lr_find.words import result
+from surefoot.options import Options
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.search.space import WIDTH
 
