@@ -12,12 +12,12 @@ from surefoot.analysis.doubts import doubts, guessing_margin, no_progress
 from surefoot.analysis.inclusion import beaten, family, knob
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
-from surefoot.store import records
+from surefoot.store import protocol
 from surefoot.store.protocol import Metric
 from surefoot.words import Written
 from surefoot.words.warnings import warning as in_words
 
-LOSS = Scale(records.LOSS)
+LOSS = Scale(protocol.LOSS)
 
 
 def arm(label, rule, losses, **hyper):
