@@ -15,7 +15,7 @@ from surefoot.cli.result import print_result
 from surefoot.comparison.request import plan
 from surefoot.errors import SurefootError
 from surefoot.options import Options
-from surefoot.progress.lines import Lines
+from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.store import Store, schema
 from surefoot.training import events

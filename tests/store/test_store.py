@@ -200,7 +200,7 @@ def same(a: object, b: object) -> bool:
     return type(a) is type(b) and a == b
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     texts=st.tuples(*[TEXT] * 4),
     hyper=MAPPING,
@@ -312,11 +312,15 @@ def test_ten_thousand_trials_load_with_few_queries(store):
             )
         connection.execute(f"INSERT INTO epochs SELECT id, e.* FROM trials, ({finished}) e")
     statements: list[str] = []
+    thousands: list[None] = []
     store._connection.set_trace_callback(statements.append)
+    store._connection.set_progress_handler(lambda: thousands.append(None), 1000)
     found = store.records("s")
+    store._connection.set_progress_handler(None, 0)
     assert len(found) == 10_000
     assert all(len(record.epochs) == 3 for record in found)
     assert len(statements) < 10
+    assert len(thousands) < 4 * len(found), "more than a hundred of SQLite's instructions for each of the rows"
 
 
 # Readers and writers
@@ -346,9 +350,9 @@ import multiprocessing, sys, time
 from surefoot.store import Store
 if __name__ == "__main__":
     store = Store(sys.argv[1])
-    multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,)).start()
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
     print("open", flush=True)
-    time.sleep(20)
+    time.sleep(600)
 """
 
 

@@ -8,7 +8,7 @@ from math import isfinite, nan
 from statistics import fmean
 from typing import Literal
 
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]

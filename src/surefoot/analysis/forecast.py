@@ -16,9 +16,8 @@ from statistics import median, stdev
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Arm, group
 from surefoot.statistics.power import promised
-from surefoot.store.design import Sizing
+from surefoot.store.design import Search, Sizing
 from surefoot.store.protocol import Metric, Protocol
-from surefoot.store.ranges import Search
 from surefoot.store.records import Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)

@@ -24,7 +24,7 @@ from surefoot.analysis.verdict import metric_difference
 from surefoot.statistics.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.proportions import Proportion, wilson
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 __all__ = ["Cumulative", "GoodRates", "Searched", "Tried", "TuningRow", "tunings"]

@@ -23,8 +23,8 @@ from surefoot.frontends.lookup import find, home, reference
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
 from surefoot.search.space import space
-from surefoot.store.design import Optimizer
-from surefoot.store.ranges import Range, Search
+from surefoot.store.design import Optimizer, Search
+from surefoot.store.ranges import Range
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 

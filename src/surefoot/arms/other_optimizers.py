@@ -13,7 +13,8 @@ from typing import Any
 from surefoot.arms.code_hash import written
 from surefoot.errors import TrialError, UsageError, unknown
 from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
-from surefoot.store.ranges import Range, Search
+from surefoot.store.design import Search
+from surefoot.store.ranges import Range
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 
-from surefoot.analysis import plain
 from surefoot.arms.arm import Arm
 from surefoot.cli.options import RESULTS, Json, Study, options, takes
 from surefoot.cli.printing import print_json
 from surefoot.comparison.request import ask
 from surefoot.files import check_writable
-from surefoot.lr_find.page import write_range_page
-from surefoot.lr_find.plot import LEGEND, plot
-from surefoot.lr_find.sweep import learning_rates, range_test
-from surefoot.lr_find.window import SMOOTHING, Finding, finding
-from surefoot.lr_find.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
-from surefoot.search.space import WIDTH as DECADES
+from surefoot.range_test.find import range_test
 from surefoot.training.process import tune_worker
-
-WIDTH = 80
 
 
 @takes("optimizers", "batch_size", "dataset", "data_dir", "device")
@@ -42,52 +33,14 @@ def lr_find(
     asked = options({**given, "optimizers": given["optimizers"] or ["adam"]})
     request = ask(study, asked)
     check_writable(report)
-    rates = learning_rates(steps)
     tune_worker()
-    losses = range_test(request, seeds, rates, _tell)
-    _conclude(request.name, request.arms, rates, losses, report, as_json=as_json)
+    found = range_test(request, seeds=seeds, steps=steps, heard=_tell)
+    found.page(report)
+    if as_json:
+        print_json({**found.as_json(), "report": str(report)})
+    else:
+        typer.echo(f"{found.text()}\n\nReport: {report}")
 
 
 def _tell(arm: Arm, seed: int, losses: Sequence[float]) -> None:
     typer.echo(f"{arm.label}, seed {seed}: {len(losses)} steps", err=True)
-
-
-def _conclude(
-    study: str,
-    arms: Sequence[Arm],
-    rates: Sequence[float],
-    losses: Mapping[str, Mapping[int, Sequence[float]]],
-    report: Path,
-    *,
-    as_json: bool,
-) -> None:
-    found = [finding(arm.label, rates, losses[arm.label], DECADES, _own(arm)) for arm in arms]
-    count = len(next(iter(losses.values())))
-    about = what_it_is(count, len(rates), (rates[0], rates[-1]), DECADES)
-    write_range_page(found, report, study, about)
-    if as_json:
-        _print_json(study, found, report)
-    else:
-        _print(found, about, report)
-
-
-def _own(arm: Arm) -> tuple[float, float] | None:
-    """Return the window that a search takes without the test, if it would search a learning rate."""
-    lr = arm.space(1).ranges.get("lr")
-    return (lr.low, lr.high) if lr and lr.kind == "log" else None
-
-
-def _print(found: Sequence[Finding], about: str, report: Path) -> None:
-    for one in found:
-        typer.echo(f"{one.label}: training loss by learning rate\n{plot(one)}\n")
-        typer.echo(fill(f"{one.label}: {result(one)}", WIDTH) + "\n")
-    typer.echo(f"{LEGEND}\n")
-    for text in (DRAWN, about, IS_NOT, TO_USE):
-        typer.echo(fill(text, WIDTH))
-    typer.echo(f"\nReport: {report}")
-
-
-def _print_json(study: str, found: Sequence[Finding], report: Path) -> None:
-    optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in found]
-    content = {"study": study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}
-    print_json({**content, "report": str(report)})

@@ -13,8 +13,8 @@ from rich.console import Console
 from surefoot.analysis import Row, Summary
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
+from surefoot.store.design import Search
 from surefoot.store.protocol import Metric
-from surefoot.store.ranges import Search
 from surefoot.suite import PAGE, Suite
 from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.suite import suite_json, suite_notes

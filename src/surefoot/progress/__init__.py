@@ -3,10 +3,9 @@
 | file | concept |
 | --- | --- |
 | `show.py` | `announce` what is to run; `progress`: bars in a terminal, a board in a notebook, lines anywhere else |
-| `bars.py`, `cell.py`, `lines.py` | the three |
+| `bars.py`, `cell.py`, `words.py` | the three, and what is said of a trial |
 | `board.py` | trials done, best so far, time left |
 | `tensorboard.py` | event files for TensorBoard |
-| `words.py` | what is said of a trial |
 """
 
 from surefoot.progress.show import announce, progress

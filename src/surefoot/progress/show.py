@@ -18,9 +18,9 @@ from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
-from surefoot.progress.cell import Cell
-from surefoot.progress.lines import Lines
+from surefoot.progress.cell import NotebookCell
 from surefoot.progress.tensorboard import event_files
+from surefoot.progress.words import Lines
 from surefoot.training.events import Event
 from surefoot.words.numbers import duration, join
 
@@ -44,7 +44,7 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
         console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
         many = len({trial.seed for trial in study.trials}) > 1
         if console.is_jupyter:
-            observers += [shown.enter_context(Cell(Board(todo), many=many)).observe]
+            observers += [shown.enter_context(NotebookCell(Board(todo), many=many)).observe]
         elif console.is_terminal:
             bars, board = empty_bars(console), Board(todo)
             shown.enter_context(Live(Group(bars, board), console=console, transient=True))

@@ -18,7 +18,8 @@ from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, rule_of
-from surefoot.store.ranges import GIVEN_BY_USER, Range, Search, log, one_minus
+from surefoot.store.design import Search
+from surefoot.store.ranges import GIVEN_BY_USER, Range, log, one_minus
 
 WIDTH = 3.0
 """Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surefoot.store.protocol import Metric
+from surefoot.store.records import Metric
 from surefoot.words.numbers import (
     DIFFERENCE,
     DIFFERENCE_IN_POINTS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from surefoot.analysis import Summary, TuningRow
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.words.numbers import count, join, numbers_in_words, short
 
 PRINTED_CAPTION = (

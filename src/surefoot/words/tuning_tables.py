@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.tuning import Searched
-from surefoot.store.ranges import GIVEN_BY_USER, Search
+from surefoot.store.design import Search
+from surefoot.store.ranges import GIVEN_BY_USER
 from surefoot.words.cells import AnyCell, Cell, Column, Table, Text, lines, of, plain_table, tabulate, text
 from surefoot.words.numbers import DURATION, MISSING, WHOLE_PERCENT, join, numbers_in_words, short
 from surefoot.words.scale import Written
