@@ -2,21 +2,22 @@
 
 from dataclasses import replace
 from math import inf, nan
+from types import SimpleNamespace
 
 import pytest
 
 from samples import trial
 from surefoot.analysis import group
-from surefoot.analysis.doubts import guessing_margin, no_progress
+from surefoot.analysis.doubts import doubts, guessing_margin, no_progress
 from surefoot.analysis.inclusion import beaten, family, knob
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
-from surefoot.store import records
-from surefoot.store.records import Metric
+from surefoot.store import protocol
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 from surefoot.words.warnings import warning as in_words
 
-LOSS = Scale(records.LOSS)
+LOSS = Scale(protocol.LOSS)
 
 
 def arm(label, rule, losses, **hyper):
@@ -151,3 +152,15 @@ def test_a_loss_must_fall_below_where_it_began():
 def test_where_all_diverged_it_says_so():
     assert "(all diverged)" in stuck([nan, nan], 0.1, Scale())[0]
     assert "(all diverged)" in stuck([inf], 2.3)[0]
+
+
+def test_a_tuned_optimizer_and_itself_as_given_are_judged_each_by_itself():
+    """Momentum's defaults were below chance and its tuned self at 72 %: what was tuned has learned."""
+    given = arm("Momentum", "momentum", [2.3, 2.3], lr=1.0)
+    found = arm("Momentum tuned", "momentum", [0.8, 0.8], lr=0.1)
+    tried = SimpleNamespace(status="finished", metric=0.72)
+    tuning = [SimpleNamespace(label="Momentum tuned", seeds=(1000,), tried=[tried])]
+    protocol = replace(given.trials[0].protocol, chance=0.6, test_size=10_000, validation_size=10_000)
+    (doubt,) = doubts([given, found], tuning, protocol, Scale())
+    said = in_words(doubt, Written(Metric()))
+    assert said.startswith("Momentum, as given, did not beat the 60.00 % of guessing (the best reached 51.00 %)")

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool

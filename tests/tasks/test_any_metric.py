@@ -196,7 +196,7 @@ def test_no_configuration_that_beats_guessing_is_warned_of():
         return warnings(summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)))
 
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
-    assert warning.startswith("No configuration of a beat the 10.00 % of guessing (the best reached 10.40 %)")
+    assert warning.startswith("a, as given, did not beat the 10.00 % of guessing (the best reached 10.40 %)")
     assert warned(Metric(), [0.12, 0.1], 0.1) == ()
     assert "27.000 of guessing (the best reached 28.000)" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
     assert warned(PERPLEXITY, [26.0, 30.0], 27.0) == ()

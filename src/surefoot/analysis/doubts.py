@@ -8,7 +8,7 @@ not tell what guessing gives, nothing is compared with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 from typing import Any
 
@@ -32,12 +32,16 @@ class Unstable:
 
 @dataclass(frozen=True)
 class NoProgress:
-    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach."""
+    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach.
+
+    `searched` tells whether there were several; else it is one setting, as it was given.
+    """
 
     label: str
     best: float | None
     chance: float
     luck: float
+    searched: bool = True
 
 
 Doubt = Beaten | Unstable | NoProgress
@@ -93,4 +97,5 @@ def _at_chance(
     tuned = {row.label for row in tuning}
     for arm in arms:
         if arm.label not in tuned and arm.judged:
-            yield from no_progress(arm.label, arm.results().values(), chance, scale, protocol.test_size or None)
+            given = no_progress(arm.label, arm.results().values(), chance, scale, protocol.test_size or None)
+            yield from (replace(one, searched=False) for one in given)

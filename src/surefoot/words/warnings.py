@@ -34,7 +34,8 @@ def _no_progress(doubt: NoProgress, written: Written) -> str:
     reached = "all diverged" if doubt.best is None else f"the best reached {written.value(doubt.best)}"
     lucky = doubt.best is not None and doubt.luck != doubt.chance
     luck = f" by more than luck, which alone can reach {written.value(doubt.luck)}" if lucky else ""
+    who = f"No configuration of {doubt.label} beat" if doubt.searched else f"{doubt.label}, as given, did not beat"
     return (
-        f"No configuration of {doubt.label} beat the {written.value(doubt.chance)} of guessing ({reached}){luck}: it "
+        f"{who} the {written.value(doubt.chance)} of guessing ({reached}){luck}: it "
         "has learned nothing that shows, and its rank means nothing."
     )
