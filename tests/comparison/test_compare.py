@@ -111,7 +111,7 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, mo
 def children(pid):
     """The worker processes of a process: its children that wait for trials."""
     listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "comparison.worker" in line]
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "workers.worker" in line]
 
 
 def command(path, *more):
