@@ -27,7 +27,7 @@ __all__ = ["made_trials"]
 
 pytestmark = pytest.mark.usefixtures("made_trials")
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 ODD = [
     "Adam tuned",

@@ -12,6 +12,7 @@
 | `tuning.py`, `configurations.py` | what was tried, and what was chosen |
 | `learning_rates.py`, `robustness.py` | how much of what was tried was good, and what an optimizer forgives |
 | `suite_summary.py`, `seed_profiles.py` | several studies at once, or one over its seeds |
+| `forecast.py` | what earlier trials tell about a study that has not run |
 | `published.py` | published figures, as data |
 | `plain.py` | any of our data as what JSON knows |
 """

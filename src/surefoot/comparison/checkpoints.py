@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from surefoot.errors import StoreError, UsageError
+from surefoot.errors import Argument, StoreError, UsageError
 from surefoot.store import Store
 from surefoot.training.events import EpochDone
 
@@ -53,7 +53,9 @@ class Checkpoints:
             return content
         if self._url is None:
             raise StoreError(
-                f"the checkpoint of {key} is not in the store: give --checkpoints with the folder that has it."
+                f"the checkpoint of {key} is not in the store: give the folder that has it as ",
+                Argument("checkpoints"),
+                ".",
             )
         self._last[key] = epoch
         with self._as_store_error("read"):
@@ -85,4 +87,6 @@ class Checkpoints:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot {doing} the checkpoints in {self._url}: {error}; see --checkpoints.") from error
+            raise StoreError(
+                f"cannot {doing} the checkpoints in {self._url}: {error}; see ", Argument("checkpoints"), "."
+            ) from error

@@ -87,7 +87,8 @@ class Optimizer:
     """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
 
     `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
-    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options.
+    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
+    `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`.
     """
 
     label: str
@@ -97,6 +98,7 @@ class Optimizer:
     given: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
     is_named: bool = False
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -115,8 +117,10 @@ class Optimizer:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a class of the script that was run, which has no name elsewhere."""
-        return self.rule.startswith("__main__.") or "<locals>" in self.rule
+        """Whether it is a class or a rule of the script that was run, which has no name elsewhere."""
+        unnamed = bool(self.convention) and self.is_imported and not self.reference
+        local = self.rule.startswith("__main__.") or "<locals>" in self.rule
+        return unnamed or (local and ".py:" not in self.reference)
 
 
 @dataclass(frozen=True)

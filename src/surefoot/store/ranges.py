@@ -40,6 +40,10 @@ class Range:
     def __post_init__(self) -> None:
         low, high = self.low, self.high
         numbers = all(isinstance(end, Real) and math.isfinite(end) for end in (low, high))
+        if numbers and low > high:
+            turned = f"{self.kind}({high!r}, {low!r})"
+            expected = f"expected {_ENDS[self.kind]}, the lower end first"
+            raise UsageError(f"{self.kind}({low!r}, {high!r}): {expected}; write {turned}.")
         if not numbers or not low < high:
             raise UsageError(f"{self.kind}({low!r}, {high!r}): expected two finite numbers with {_ENDS[self.kind]}.")
         if self.kind != "uniform" and low <= 0:

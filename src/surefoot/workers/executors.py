@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 from surefoot.tasks import Task
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
@@ -34,14 +34,14 @@ def device_for(runner: Runner, name: str) -> str:
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
     if runner.name == "ray":
-        return ("cuda" if runner.gpus else "cpu") if name == "auto" else name
+        return ("cuda" if runner.gpus_per_trial else "cpu") if name == "auto" else name
     if importlib.util.find_spec("torch") is None:
         raise UsageError("comparing trains with PyTorch, which is not installed: pip install 'surefoot[compare]'.")
     if name == "cpu" or (name == "auto" and not _may_have_gpu()):
         return "cpu"
     found = _gpu()
     if name != "auto" and name != found:
-        raise UsageError(f"--device {name}: torch finds no such device here; use --device {found or 'cpu'}.")
+        raise UsageError(Argument("device"), f" is {name}: torch finds no such device here; use {found or 'cpu'}.")
     return found or "cpu"
 
 
