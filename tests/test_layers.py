@@ -15,6 +15,7 @@ SOURCE = ROOT / "src" / "surefoot"
 LAYERS = [
     "errors",
     "files",
+    "webpage",
     "mathops",
     "about",
     "hyperparameters",

@@ -24,10 +24,10 @@ from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
 from surefoot.report.figure import ReportFigure
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.html import script_json, source, template
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
+from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.arrivals import arrival_table
 from surefoot.words.numbers import numbers_in_words
@@ -36,6 +36,7 @@ from surefoot.words.results import setting
 from surefoot.words.tuning import how_tuned
 from surefoot.words.tuning_tables import cumulative_table, ledger
 
+TEMPLATES = ("surefoot.report", "templates")
 BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
 AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
@@ -61,12 +62,12 @@ def render(summary: Summary) -> str:
 
 def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
     """The page, of what `content` says and `drawn` draws; without figures it has its tables."""
-    return template("page.html.j2").render(
+    return template("page.html.j2", TEMPLATES).render(
         **said,
         drawn=figures,
         contents=list(_contents(said, figures)),
         dark=dark_partners(),
-        script=Markup(source("script.js")),
+        script=Markup(source("script.js", TEMPLATES)),
         bundle=_bundle() if figures else "",
         version=__version__,
     )
