@@ -13,16 +13,14 @@ import torch
 
 from surefoot.bench import cold, memory
 from surefoot.bench.arena import ALIGNMENT, DTYPES, Arena
-from surefoot.bench.cases import CLIPPED, Case, bytes_per_weight, case_names, find_case
+from surefoot.bench.cases import CLIPPED, BenchCase, bytes_per_weight, case_names, find_case
 from surefoot.bench.contenders import Contender, Stepper, start
 from surefoot.bench.floor import floor, sweep_text
-from surefoot.bench.interrupt import Interrupt
-from surefoot.bench.line_up import contenders
-from surefoot.bench.ours import CLASSES
-from surefoot.bench.result import Timed, floor_of, rows
-from surefoot.bench.run import Options, plan, run
+from surefoot.bench.line_up import CLASSES, contenders
+from surefoot.bench.result import Measured, floor_of, rows
+from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS, ParameterSet, find_set
-from surefoot.bench.turns import BUDGET, FEWEST, TURN, spread, take_turns, turn_of
+from surefoot.bench.turns import BUDGET, FEWEST, TURN, Interrupt, spread, take_turns, turn_of
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 
@@ -390,11 +388,11 @@ def test_torch_compile_is_there_on_request():
 
 
 def timed(**medians):
-    return [Timed(name, name.partition("_")[0], 8.0, [seconds]) for name, seconds in medians.items()]
+    return [Measured(name, name.partition("_")[0], 8.0, [seconds]) for name, seconds in medians.items()]
 
 
 def test_ratios_are_to_the_best_of_torch_and_to_the_floor_of_the_case():
-    case = Case("adam", "adam", ((4, 3),))
+    case = BenchCase("adam", "adam", ((4, 3),))
     found = rows(case, timed(surefoot_cpu=0.5, torch_a=2.0, torch_b=1.0, optax=0.1), [0.25], 1_000_000, 4)
     assert [row.x_best for row in found] == [0.5, 2.0, 1.0, 0.1]
     assert [row.x_floor for row in found] == [2.0, 8.0, 4.0, 0.4]
@@ -403,7 +401,7 @@ def test_ratios_are_to_the_best_of_torch_and_to_the_floor_of_the_case():
 
 
 def test_without_torch_the_best_of_the_others_is_compared_with_and_without_others_nobody():
-    case = Case("adabound", "adabound", ((4, 3),))
+    case = BenchCase("adabound", "adabound", ((4, 3),))
     found = rows(case, timed(surefoot_cpu=0.5, pytorch_a=2.0, pytorch_b=1.0), [0.25], 10, 4)
     assert [row.x_best for row in found] == [0.5, 2.0, 1.0]
     assert [row.x_best for row in rows(case, timed(surefoot_cpu=0.5), [0.25], 10, 4)] == [None]
@@ -419,7 +417,7 @@ def test_the_floor_of_a_set_is_over_all_its_rounds():
 
 
 def tiny(*cases, **options):
-    planned = plan(Options(sets=("cnn",), cases=cases, rounds=2, **options))
+    planned = plan(BenchOptions(sets=("cnn",), cases=cases, rounds=2, **options))
     return replace(planned, sets=(ParameterSet("tiny", "four tensors", tuple(SHAPES)),))
 
 

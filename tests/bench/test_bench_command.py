@@ -11,9 +11,9 @@ import pytest
 
 from surefoot.bench import contenders as contenders_module
 from surefoot.bench import memory, shapes
-from surefoot.bench.cases import Case, case_names
+from surefoot.bench.cases import BenchCase, case_names
 from surefoot.bench.chart import spec, write_chart
-from surefoot.bench.result import Result, SetResult, Timed, rows
+from surefoot.bench.result import BenchResult, Measured, SetResult, rows
 from surefoot.bench.run import CaseRun
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
@@ -137,9 +137,9 @@ def test_a_chart_is_drawn(run, tmp_path):
 
 
 def measured(**medians):
-    timed = [Timed(name, "torch", 8.0, [seconds]) for name, seconds in medians.items()]
-    found = rows(Case("adam", "adam", ((4, 3),)), timed, [0.010], 1000, 4)
-    return Result({}, "float32", 2, 20, [SetResult("cnn", 1, 1000, found)])
+    timed = [Measured(name, "torch", 8.0, [seconds]) for name, seconds in medians.items()]
+    found = rows(BenchCase("adam", "adam", ((4, 3),)), timed, [0.010], 1000, 4)
+    return BenchResult({}, "float32", 2, 20, [SetResult("cnn", 1, 1000, found)])
 
 
 def test_the_chart_marks_the_floor_and_cuts_off_what_is_too_long():

@@ -22,14 +22,13 @@ from torch.nn import Parameter
 import surefoot.torch
 from signed import signed
 from surefoot.conventions import FRAMEWORKS, resolve, shown
-from surefoot.engines import cpu, team
-from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import cpu
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.cpu import KernelJob, NativeStep, Work
 from surefoot.engines.fits import fit
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.pace import Pace
 from surefoot.engines.places import Counts
-from surefoot.engines.team import Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule
@@ -77,7 +76,9 @@ def on_kernel(own: Rule, hyper: dict, start: np.ndarray, gradients: np.ndarray, 
     state = {slot: torch.full_like(w, value) for slot, value in own.starts(hyper).items()}
     for i, g in enumerate(gradients):
         _, launch = launched(own, hyper, w, torch.tensor(g), state, t + i)
-        cpu.run(launch, [hyper])
+        step = NativeStep([launch], Counts([]))
+        step.begin([hyper])
+        step.run()
         yield {name: x.numpy().copy() for name, x in {"w": w, **state}.items()}
 
 
@@ -207,7 +208,7 @@ def kernel_only(monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("the eager engine was used")
 
-    monkeypatch.setattr("surefoot.torch.base.eager.step", refuse)
+    monkeypatch.setattr("surefoot.torch.base.eager.prepare", refuse)
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ def eager_only(monkeypatch):
     def refuse(*_args):
         raise AssertionError("the kernel was used")
 
-    monkeypatch.setitem(dispatch._RUN, "cpu", refuse)
+    monkeypatch.setattr(NativeStep, "run", refuse)
 
 
 def copies(params) -> list[Parameter]:
@@ -459,7 +460,7 @@ def test_threads_share_the_work():
     kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * NATIVE)(spy)
     places = [np.zeros((1, 2), np.int64) for _ in range(2)]
     tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
-    work = Work([Kernel(ctypes.cast(kernel, ctypes.c_void_p).value, tables)], Counts([]))
+    work = Work([KernelJob(ctypes.cast(kernel, ctypes.c_void_p).value, tables)], Counts([]))
     work.begin([2])
     work.run()
     assert work.done
@@ -478,11 +479,11 @@ def test_a_part_that_is_done_is_not_done_again():
 
 def test_a_shared_step_that_had_to_wait_is_followed_by_steps_of_one_thread(monkeypatch):
     clock, seen = iter([0.0, 0.001, 0.0, 0.004, 0.0, 0.001, 0.0, 0.002]), []
-    monkeypatch.setattr(team, "clock", lambda: next(clock))
+    monkeypatch.setattr(cpu, "clock", lambda: next(clock))
     spy = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * NATIVE)(lambda *_: seen[-1].add(threading.get_ident()))
     places = [np.zeros((1, 2), np.int64) for _ in range(2)]
     tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
-    work = Work([Kernel(ctypes.cast(spy, ctypes.c_void_p).value, tables)], Counts([]))
+    work = Work([KernelJob(ctypes.cast(spy, ctypes.c_void_p).value, tables)], Counts([]))
     asked = []
     for _ in range(4):
         seen.append(set())
@@ -642,7 +643,7 @@ import multiprocessing, warnings, torch, surefoot.torch
 from surefoot.engines import kernel_choice as choice, cpu, engine_choice as dispatch
 from surefoot.engines.fits import fit
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
-from surefoot.engines.team import parallel
+from surefoot.engines.cpu import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang
 

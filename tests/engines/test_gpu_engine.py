@@ -23,8 +23,8 @@ from gpu_interpreter import CASES
 from settings import SETTINGS
 from surefoot.compiler.plan import plan
 from surefoot.compiler.trace import trace
-from surefoot.engines import device_rows, gpu, triton_setup
 from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import gpu, triton_setup
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines.fits import fit
 from surefoot.engines.launch import Launch, chunks_of
@@ -237,7 +237,7 @@ def rows_on(settings, counts):
     made = plan(trace(settings[0].rule, settings[0].hyper))
     launch = Launch(SimpleNamespace(before=(), plan=made), 0, counted=True)
     launch.rows = [(group, torch.tensor(t)) for group, ts in enumerate(counts) for t in ts]
-    found = device_rows.scalars(launch, [s.hyper for s in settings], device_rows.step_counts(launch))
+    found = gpu.device_scalars(launch, [s.hyper for s in settings], gpu.step_counts(launch))
     expected = [made.host({**settings[group].hyper, "t": float(t)}) for group, t in launch.rows]
     return found, torch.tensor(expected, dtype=torch.float64).view(len(expected), -1)
 

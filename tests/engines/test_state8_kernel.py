@@ -22,11 +22,13 @@ from surefoot.compiler.emit import numba as emit_numba
 from surefoot.compiler.emit import triton
 from surefoot.compiler.plan import BLOCK, COMPUTE, plan
 from surefoot.compiler.trace import trace
-from surefoot.engines import cpu, float8, kernels
+from surefoot.engines import float8, kernels
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines.blocks import SMALLEST, Blocks
+from surefoot.engines.cpu import NativeStep
 from surefoot.engines.fits import fit
 from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.places import Counts
 from surefoot.engines.rounding import key
 from surefoot.errors import UsageError
 from surefoot.rule import Slot, Step, rule
@@ -99,7 +101,9 @@ def kernel_step(setting: Setting, weight: Tensor, g: Tensor, state: dict, t: int
     made = choice.kernel("cpu", setting.rule, form, shown.kinds, stochastic=seed is not None, strided=shown.strided)
     launch = Launch(made, seed or 0)
     launch.add(shown.arrays, shown.runs, group=0, t=t, parameter=0)
-    cpu.run(launch, [setting.hyper])
+    step = NativeStep([launch], Counts([]))
+    step.begin([setting.hyper])
+    step.run()
 
 
 def check_kernel(setting: Setting, n: int, kind: str = "float32", seed: int | None = 5, steps: int = 4) -> None:

@@ -25,7 +25,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from paths import SUPPORT
-from surefoot.torch import RuleOptimizer
+from surefoot.torch import RuleOptimizer, program
 from torch_habits import numbers, twin_of
 from torch_runs import params_of
 
@@ -38,9 +38,9 @@ MOST = 100_000
 """Lines that no call here has."""
 
 
-def interrupted(call: Callable[[], object], k: int, also: tuple[str, ...] = ()) -> bool:
+def interrupted(call: Callable[[], object], k: int, watched: tuple[str, ...] = WATCHED) -> bool:
     """Run a call with an interrupt at its k-th line in Surefoot or torch; tell whether it came so far."""
-    lines, watched, before = 0, WATCHED + also, sys.gettrace()
+    lines, before = 0, sys.gettrace()
 
     def trace(frame: Any, event: str, _: Any) -> Any:
         nonlocal lines
@@ -58,6 +58,7 @@ def interrupted(call: Callable[[], object], k: int, also: tuple[str, ...] = ()) 
         pass
     finally:
         sys.settrace(before)
+        torch.set_grad_enabled(True)  # an interrupt within torch's own `no_grad` leaves that switched off
     return lines >= k
 
 
@@ -152,15 +153,17 @@ def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_interrupted_at_a_line(name):
+@pytest.mark.parametrize("watched", [WATCHED, (program.__file__,)], ids=["anywhere", "as it is committed"])
+def test_a_step_interrupted_at_a_line(name, watched):
     make, params, steps, every = STEPS[name]
+    every = every if watched == WATCHED else 1
     optimizer = after(make, params, steps)
     before = numbers(optimizer)
     optimizer.step()
     done = numbers(optimizer)
     for k in places(every):
         optimizer = after(make, params, steps)
-        came = interrupted(optimizer.step, k)
+        came = interrupted(optimizer.step, k, watched)
         found = numbers(optimizer)
         assert same(found, before) or same(found, done), f"at line {k}: neither before nor after the step"
         assert goes_on(optimizer, make), f"at line {k}: the next steps are not those of what can be seen"
@@ -210,7 +213,7 @@ def test_weights_come_back_when_averaging_is_interrupted():
             with optimizer.averaged():
                 pass
 
-        came = interrupted(evaluate, k, (contextlib.__file__,))
+        came = interrupted(evaluate, k, (*WATCHED, contextlib.__file__))
         del evaluate
         gc.collect()
         assert same(numbers(optimizer), before), f"at line {k}: not all weights are back"

@@ -3,13 +3,14 @@
 | file | concept |
 | --- | --- |
 | `shapes.py` | the parameter sets: shapes only |
-| `cases.py` | What is timed |
+| `cases.py` | what is timed: each rule, and clipping + AdamW + averaging |
 | `arena.py` | the memory that all contenders of a case share |
-| `contenders.py`, `ours.py`, `torch_peers.py`, `other_peers.py`, `line_up.py` | who is timed |
+| `contenders.py` | one contender, made ready to step |
+| `line_up.py`, `other_peers.py` | who is timed: ours and torch's; other libraries |
 | `memory.py` | whether a set fits |
 | `floor.py` | a kernel that moves the same bytes and computes nothing |
-| `turns.py` | the clock: contenders take turns, in an order that rotates |
-| `run.py`, `result.py`, `chart.py` | a whole benchmark, its figures, its picture |
-| `interrupt.py` | Ctrl-C, which shows what was measured until then |
+| `turns.py` | the clock: contenders take turns, and Ctrl-C waits for the end of one |
+| `run.py`, `result.py` | a whole benchmark, and its figures |
+| `chart.py` | its picture |
 | `cold.py` | the first step of a fresh process |
 """

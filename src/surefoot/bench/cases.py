@@ -36,7 +36,7 @@ CLIPPED = "clip+adamw+ema"
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """Something to time: its name, the rule in it, and its passes over memory."""
 
     name: str
@@ -59,16 +59,16 @@ def case_names() -> tuple[str, ...]:
     return (*RULES, CLIPPED)
 
 
-def find_case(name: str) -> Case:
+def find_case(name: str) -> BenchCase:
     """Return a case: a rule, the composite, or the user's own rule by `my.py:calm` or `module:calm`.
 
     Raises:
         UsageError: there is none of that name; close matches are named.
     """
     if name == CLIPPED:
-        return Case(name, "adamw", ((1, 0), *_passes(RULES["adamw"], gradient_factor=1.0, ema=EMA)))
+        return BenchCase(name, "adamw", ((1, 0), *_passes(RULES["adamw"], gradient_factor=1.0, ema=EMA)))
     rule = rule_of_case(name)
-    return Case(name, rule.name, _passes(rule))
+    return BenchCase(name, rule.name, _passes(rule))
 
 
 def rule_of_case(name: str) -> Rule:

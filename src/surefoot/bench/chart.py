@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from surefoot.bench.result import Result, Row, SetResult, milliseconds
+from surefoot.bench.result import BenchResult, BenchRow, SetResult, milliseconds
 from surefoot.errors import UsageError, unknown
 from surefoot.files import write_whole
 from surefoot.report.theme import MUTED, PALETTE, TEXT, config
@@ -43,7 +43,7 @@ def check_chart(path: Path) -> None:
         raise unknown("chart format", path.suffix[1:], FORMATS)
 
 
-def write_chart(result: Result, path: Path) -> Path:
+def write_chart(result: BenchResult, path: Path) -> Path:
     """Write the picture and return its path.
 
     Args:
@@ -55,7 +55,7 @@ def write_chart(result: Result, path: Path) -> Path:
     return write_whole(path, vl_convert.vegalite_to_svg(made) if svg else vl_convert.vegalite_to_png(made, scale=2))
 
 
-def spec(result: Result) -> dict[str, Any]:
+def spec(result: BenchResult) -> dict[str, Any]:
     """Return the picture as a Vega-Lite specification."""
     panels = [_panel(entry) for entry in result.sets if entry.rows]
     title = alt.TitleParams(
@@ -108,11 +108,11 @@ def _fastest(entry: SetResult) -> list[float]:
     return [*best.values()]
 
 
-def _group(row: Row) -> str:
+def _group(row: BenchRow) -> str:
     return f"{row.case}, {row.bytes_per_weight} bytes a weight"
 
 
-def _point(row: Row, end: float) -> dict[str, Any]:
+def _point(row: BenchRow, end: float) -> dict[str, Any]:
     taken = 1e3 * row.seconds.median
     return {
         "group": _group(row),

@@ -62,7 +62,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Ready:
+class ReadyContender:
     """A contender that has made its first step.
 
     Attributes:
@@ -76,7 +76,7 @@ class Ready:
     state_bytes: float
 
 
-def start(contender: Contender, arena: Arena) -> Ready:
+def start(contender: Contender, arena: Arena) -> ReadyContender:
     """Return a contender that works in an arena and has made its first step there.
 
     Raises:
@@ -94,7 +94,7 @@ def start(contender: Contender, arena: Arena) -> Ready:
     if ran != contender.engine:
         raise UsageError(f"it runs on the {ran} engine")
     writes = not torch.equal(before, arena.gradients[0])
-    return Ready(stepper.step, arena.renew_gradients() if writes else None, kept)
+    return ReadyContender(stepper.step, arena.renew_gradients() if writes else None, kept)
 
 
 def _probe(contender: Contender, arena: Arena) -> dict[str, Any]:

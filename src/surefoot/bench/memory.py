@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import prod
 from pathlib import Path
 
-from surefoot.bench.cases import Case
+from surefoot.bench.cases import BenchCase
 from surefoot.bench.shapes import ParameterSet
 from surefoot.errors import UsageError
 
@@ -26,7 +26,7 @@ BESIDE_LISTS = 10
 MARGIN = 1.1
 
 
-def needed(parameters: ParameterSet, case: Case, size: int, *, jax: bool) -> int:
+def needed(parameters: ParameterSet, case: BenchCase, size: int, *, jax: bool) -> int:
     """Return about how many bytes a case takes, its numbers of `size` bytes each."""
     largest = max(map(prod, parameters.shapes))
     copies = 2 if jax else 1
@@ -35,7 +35,7 @@ def needed(parameters: ParameterSet, case: Case, size: int, *, jax: bool) -> int
     return int(MARGIN * size * numbers)
 
 
-def check(sets: Sequence[ParameterSet], cases: Sequence[Case], size: int, *, jax: bool) -> None:
+def check(sets: Sequence[ParameterSet], cases: Sequence[BenchCase], size: int, *, jax: bool) -> None:
     """Raise `UsageError` if some case of some set does not fit into the memory that is free."""
     free = available()
     for parameters in sets:

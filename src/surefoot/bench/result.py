@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from surefoot.analysis import plain
-from surefoot.bench.cases import Case, bytes_per_weight
-from surefoot.bench.turns import Spread, spread
+from surefoot.bench.cases import BenchCase, bytes_per_weight
+from surefoot.bench.turns import Quartiles, spread
 
 
 @dataclass(frozen=True)
-class Timed:
+class Measured:
     """What was measured of a contender of a case: its name and library, bytes of state per weight, seconds per step."""
 
     name: str
@@ -26,7 +26,7 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """A contender of a case.
 
     Attributes:
@@ -43,7 +43,7 @@ class Row:
     case: str
     contender: str
     library: str
-    seconds: Spread
+    seconds: Quartiles
     bytes_per_weight: int
     gigabytes_per_second: float
     x_best: float | None
@@ -55,7 +55,7 @@ class Row:
 class Floor:
     """The machine's own speed: seconds to move Adam's bytes and compute nothing, over the whole run of a set."""
 
-    seconds: Spread
+    seconds: Quartiles
     bytes_per_weight: int
     gigabytes_per_second: float
 
@@ -67,7 +67,7 @@ class SetResult:
     name: str
     tensors: int
     weights: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[BenchRow] = field(default_factory=list)
     floor: Floor | None = None
 
 
@@ -83,7 +83,7 @@ class Cold:
 
 
 @dataclass
-class Result:
+class BenchResult:
     """A whole benchmark.
 
     Attributes:
@@ -110,13 +110,13 @@ class Result:
         return made
 
 
-def rows(case: Case, timed: Sequence[Timed], floor: list[float], weights: int, size: int) -> list[Row]:
+def rows(case: BenchCase, timed: Sequence[Measured], floor: list[float], weights: int, size: int) -> list[BenchRow]:
     """Return the rows of a case: `floor` are seconds to move its own bytes, `size` the bytes of a number."""
     spreads = {entry.name: spread(entry.times) for entry in timed}
     peer = _best_peer(timed, spreads)
     moved = bytes_per_weight(case.passes, size)
     return [
-        Row(
+        BenchRow(
             case=case.name,
             contender=entry.name,
             library=entry.library,
@@ -143,7 +143,7 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.{3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def _best_peer(timed: Sequence[Timed], spreads: Mapping[str, Spread]) -> float | None:
+def _best_peer(timed: Sequence[Measured], spreads: Mapping[str, Quartiles]) -> float | None:
     """Return the median of torch's fastest; without torch, of the fastest that is not ours."""
     torch = [spreads[entry.name].median for entry in timed if entry.library == "torch"]
     others = [spreads[entry.name].median for entry in timed if entry.library not in ("torch", "surefoot")]

@@ -20,16 +20,15 @@ import torch
 
 from surefoot.bench import memory
 from surefoot.bench.arena import DTYPES, Arena
-from surefoot.bench.cases import ADAM, Case, bytes_per_weight, case_names, find_case
+from surefoot.bench.cases import ADAM, BenchCase, bytes_per_weight, case_names, find_case
 from surefoot.bench.cold import first_steps
-from surefoot.bench.contenders import Contender, Ready, start
+from surefoot.bench.contenders import Contender, ReadyContender, start
 from surefoot.bench.floor import floor
-from surefoot.bench.interrupt import Interrupt
 from surefoot.bench.line_up import absent, contenders
 from surefoot.bench.other_peers import limit_jax
-from surefoot.bench.result import Result, Row, SetResult, Timed, floor_of, rows
+from surefoot.bench.result import BenchResult, BenchRow, Measured, SetResult, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
-from surefoot.bench.turns import take_turns, turn_of
+from surefoot.bench.turns import Interrupt, take_turns, turn_of
 from surefoot.errors import Argument, SurefootError, UsageError, unknown
 from surefoot.training.process import environment
 
@@ -42,7 +41,7 @@ FLOOR, OWN_FLOOR = "floor of Adam's bytes", "floor of the case's own bytes"
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """What to time.
 
     Attributes:
@@ -67,17 +66,17 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """A benchmark, decided: nothing is timed yet."""
 
-    options: Options
+    options: BenchOptions
     sets: tuple[ParameterSet, ...]
-    cases: tuple[Case, ...]
+    cases: tuple[BenchCase, ...]
     threads: int
     dtype: torch.dtype
 
 
-def plan(options: Options) -> Plan:
+def plan(options: BenchOptions) -> BenchPlan:
     """Decide everything.
 
     Raises:
@@ -93,17 +92,17 @@ def plan(options: Options) -> Plan:
     cases = tuple(find_case(name) for name in dict.fromkeys(options.cases or case_names()))
     dtype = DTYPES[options.dtype]
     memory.check(sets, cases, dtype.itemsize, jax="optax" not in absent())
-    return Plan(options, sets, cases, threads, dtype)
+    return BenchPlan(options, sets, cases, threads, dtype)
 
 
-def run(planned: Plan, observe: Observer) -> Result:
+def run(planned: BenchPlan, observe: Observer) -> BenchResult:
     """Time everything; Ctrl-C ends it early, with what was measured until then.
 
     Args:
         planned: what to time.
         observe: called with a line about what comes next.
     """
-    result = Result(_environment(), planned.options.dtype, planned.threads, planned.options.rounds)
+    result = BenchResult(_environment(), planned.options.dtype, planned.threads, planned.options.rounds)
     result.notes += _busy()
     result.notes += [f"{library} is not installed; to time it: {how}" for library, how in absent().items()]
     if not limit_jax(planned.threads) and "optax" not in absent():
@@ -125,7 +124,12 @@ def run(planned: Plan, observe: Observer) -> Result:
 
 
 def _run_set(
-    planned: Plan, parameters: ParameterSet, name: str, result: Result, observe: Observer, interrupt: Interrupt
+    planned: BenchPlan,
+    parameters: ParameterSet,
+    name: str,
+    result: BenchResult,
+    observe: Observer,
+    interrupt: Interrupt,
 ) -> None:
     entry = SetResult(name, len(parameters.shapes), parameters.weights)
     result.sets.append(entry)
@@ -146,10 +150,10 @@ def _run_set(
 class CaseRun:
     """One case on one parameter set: everyone who can do it, and what their turns took."""
 
-    def __init__(self, planned: Plan, parameters: ParameterSet, case: Case) -> None:
+    def __init__(self, planned: BenchPlan, parameters: ParameterSet, case: BenchCase) -> None:
         self.planned, self.parameters, self.case = planned, parameters, case
         self.times: dict[str, list[float]] = {}
-        self._ready: dict[str, tuple[Contender, Ready]] = {}
+        self._ready: dict[str, tuple[Contender, ReadyContender]] = {}
 
     def run(self, notes: list[str], interrupt: Interrupt) -> None:
         """Time everyone; who fails is named in the notes."""
@@ -171,11 +175,11 @@ class CaseRun:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             notes.append(f"{contender.name} cannot do {self.case.name} here: {reason}")
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BenchRow]:
         """Return what was measured, ours first; nothing if Ctrl-C came before the first round was over."""
         own = self.times.get(OWN_FLOOR) or self.times.get(FLOOR, [])
         timed = [
-            Timed(name, contender.library, ready.state_bytes, self.times[name])
+            Measured(name, contender.library, ready.state_bytes, self.times[name])
             for name, (contender, ready) in self._ready.items()
             if name in self.times and own
         ]
@@ -187,7 +191,7 @@ class CaseRun:
         gc.collect()
 
 
-def present(case: Case, planned: Plan) -> list[Contender]:
+def present(case: BenchCase, planned: BenchPlan) -> list[Contender]:
     """Return everyone who does a case and is installed."""
     return [one for one in contenders(case.name, compiled=planned.options.compiled) if one.available]
 

@@ -9,11 +9,15 @@ leaves, so a slow one does not hold up the others. Times are appended as they ar
 from __future__ import annotations
 
 import gc
+import signal
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
 Clock = Callable[[], float]
 Turn = Callable[[int, Clock], float]
@@ -33,7 +37,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True)
-class Spread:
+class Quartiles:
     """The median of some step times and their quartiles, in seconds."""
 
     median: float
@@ -42,10 +46,10 @@ class Spread:
     turns: int
 
 
-def spread(times: list[float]) -> Spread:
+def spread(times: list[float]) -> Quartiles:
     """Return median and quartiles; of a single time all three are that time."""
     low, median, high = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
-    return Spread(median, low, high, len(times))
+    return Quartiles(median, low, high, len(times))
 
 
 def turn_of(step: Callable[[], object], tidy: Callable[[], None] | None = None) -> Turn:
@@ -133,3 +137,33 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+class Interrupt:
+    """Notes Ctrl-C while it is entered, to ask about it before each turn; a second one is raised at once.
+
+    Python raises KeyboardInterrupt wherever it happens to be; in a callback of the garbage collector, such as jax has,
+    it would be forgotten. Elsewhere than in the main thread, which alone is told, this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if there was one."""
+        if self.came:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.check()
+        self.came = True

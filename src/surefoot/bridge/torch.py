@@ -16,8 +16,8 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Settings
-from surefoot.torch.kept import numbers
 from surefoot.torch.state import number, steps_so_far
+from surefoot.torch.state8 import numbers
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
 """Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from surefoot.bench.chart import check_chart, write_chart
-from surefoot.bench.run import Options, plan, run
+from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.cli.bench_table import print_list, print_result
 from surefoot.cli.options import Json
 from surefoot.cli.printing import print_json, with_clock
@@ -42,7 +42,7 @@ def bench(
     if show_list:
         print_list(as_json=as_json)
         return
-    chosen = Options(cases=tuple(rule or ()), threads=threads, rounds=rounds, dtype=dtype, busy=busy)
+    chosen = BenchOptions(cases=tuple(rule or ()), threads=threads, rounds=rounds, dtype=dtype, busy=busy)
     planned = plan(replace(chosen, sets=tuple(sets or chosen.sets), compiled=compiled, cold=cold))
     if chart:
         check_chart(chart)  # before minutes are spent on what it is to show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,9 @@ from rich.table import Table
 from surefoot.bench.cases import case_names
 from surefoot.bench.line_up import contenders
 from surefoot.bench.other_peers import INSTALL
-from surefoot.bench.result import Cold, Result, Row, SetResult, milliseconds
+from surefoot.bench.result import BenchResult, BenchRow, Cold, SetResult, milliseconds
 from surefoot.bench.shapes import SETS
-from surefoot.bench.turns import Spread
+from surefoot.bench.turns import Quartiles
 from surefoot.cli.printing import console_for_people, grid, print_json
 
 LEGEND = (
@@ -24,7 +25,7 @@ LEGEND = (
 )
 
 
-def print_result(result: Result) -> None:
+def print_result(result: BenchResult) -> None:
     """Print a benchmark for people."""
     console = console_for_people()
     for entry in result.sets:
@@ -57,7 +58,8 @@ def print_list(*, as_json: bool) -> None:
     typer.echo("Sets:")
     for name, summary in SETS.items():
         typer.echo(f"  {name:<10} {summary}")
-    typer.echo(f"Rules:\n  {', '.join(case_names()[:6])},\n  {', '.join(case_names()[6:])}\nContenders:")
+    rules = textwrap.indent(textwrap.fill(", ".join(case_names()), 78), "  ")
+    typer.echo(f"Rules:\n{rules}\nContenders:")
     for name, presence in contents["contenders"].items():
         typer.echo(f"  {name:<22} {presence}")
 
@@ -66,7 +68,7 @@ def _presence(library: str, available: bool) -> str:
     return "installed" if available else f"not installed: {INSTALL.get(library, f'pip install {library}')}"
 
 
-def _title(entry: SetResult, result: Result) -> str:
+def _title(entry: SetResult, result: BenchResult) -> str:
     threads = f"{result.threads} thread{'s' if result.threads > 1 else ''}"
     return f"{entry.name}: {entry.tensors} tensors, {entry.weights:,} weights, {result.dtype}, {threads}"
 
@@ -82,7 +84,7 @@ def _table(entry: SetResult) -> Table:
     return grid(("", "ms", "quartiles", "x best", "GB/s", "x floor", "state"), lines)
 
 
-def _cells(row: Row) -> Iterable[str]:
+def _cells(row: BenchRow) -> Iterable[str]:
     yield f"  {row.contender}"
     yield from _times(row.seconds)
     yield "" if row.x_best is None else _ratio(row.x_best)
@@ -91,7 +93,7 @@ def _cells(row: Row) -> Iterable[str]:
     yield f"{row.state_bytes:.3g}"
 
 
-def _times(taken: Spread) -> Iterable[str]:
+def _times(taken: Quartiles) -> Iterable[str]:
     yield milliseconds(taken.median)
     yield f"{milliseconds(taken.low)}-{milliseconds(taken.high)}"
 

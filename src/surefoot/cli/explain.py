@@ -103,9 +103,9 @@ PARAMETERS = "the article's network, float32"
 
 def _times(case: str) -> tuple[dict[str, float], list[str]]:
     """Return the median seconds of a step of everyone who was timed, in turns, and what the benchmark remarks."""
-    from surefoot.bench.run import Options, plan, run  # loads torch, which nothing else here needs
+    from surefoot.bench.run import BenchOptions, plan, run  # loads torch, which nothing else here needs
 
-    result = run(plan(Options(sets=("cnn",), cases=(case,))), lambda _: None)
+    result = run(plan(BenchOptions(sets=("cnn",), cases=(case,))), lambda _: None)
     return {row.contender: row.seconds.median for entry in result.sets for row in entry.rows}, result.notes
 
 

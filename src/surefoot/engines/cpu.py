@@ -1,30 +1,112 @@
-"""The CPU engine: the rule's generated kernel, all tensors of a step in one pass over memory.
+"""The CPU engine: the rule's generated kernels, all tensors of a step in one pass over memory and one native call.
 
 It takes tensors in CPU memory, however they lie there as long as weights do not share memory. The kernel works on
-memory that torch owns, so autograd is told of every tensor that it writes. Large steps are split among as many threads
-as torch uses; weights do not depend on each other, so the split does not show in the numbers.
+memory that torch owns, so autograd is told of every tensor that it writes. Python may be interrupted between any two of
+its lines, but never inside a call. So everything that a step writes, step counts included, is written by one call: it
+has happened whole, or not at all.
+
+Large steps are split among as many threads as torch uses: the OpenMP threads that torch has loaded, which a backward
+pass leaves awake; OpenMP joins them before the call returns, so none goes on writing. They take chunks from one
+counter, so a thread that the system holds up does not hold up its share. Weights do not depend on each other, so the
+split does not show in the numbers.
 """
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import os
+import sys
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from surefoot.engines.jobs import kernel_address
-from surefoot.engines.launch import Launch
+from surefoot.engines.jobs import ANSWER, COUNT, KERNEL, LIST, PIECE, kernel_address, native, place, words
+from surefoot.engines.launch import Launch, Tables
+from surefoot.engines.pace import Pace
 from surefoot.engines.places import Counts
-from surefoot.engines.team import Kernel, Work, parallel
 
 SPLIT = 1 << 14
 """Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
+
+PARTS = 32
+"""Parts of a kernel's chunks for each thread: whoever is done first takes the next."""
+
+clock = time.perf_counter
+
 
 Values = Sequence[Mapping[str, Any]]
 """The hyperparameters of each group."""
 
 
-class Step:
+class KernelJob:
+    """The job of a kernel: to go through its chunks.
+
+    Args:
+        function: address of the kernel.
+        tables: chunks, pointers, strides, scalars and keys, which stay in place from step to step.
+    """
+
+    def __init__(self, function: int, tables: Tables) -> None:
+        self.tables = tables
+        chunks, pointers, strides, scalars, keys = map(place, tables)
+        n, (runs, columns), rows = len(tables.chunks), tables.pointers.shape, tables.scalars.shape
+        self.words = words(KERNEL, 0, n, n, function, chunks, pointers, runs, columns, strides, scalars, *rows, keys)
+
+    def divide(self, pieces: int) -> None:
+        """Take the chunks in so many parts."""
+        self.words[PIECE] = max(1, -(-int(self.words[2]) // pieces))
+
+
+class Work:
+    """Step counts and kernels that one native call works off.
+
+    Args:
+        kernels: in their order.
+        counts: each goes up by one.
+    """
+
+    def __init__(self, kernels: Sequence[KernelJob], counts: Counts) -> None:
+        self.kernels, self._counts = kernels, counts
+        self._pace = Pace()
+        self.threads: list[int] = []
+        """With how many threads each kernel goes."""
+        table, seen = place(counts.table), place(counts.seen)
+        self._count = words(COUNT, 0, len(counts.seen), table, seen)
+        jobs = [self._count, *(kernel.words for kernel in kernels)]
+        self._jobs = np.array([(place(each), 1) for each in jobs], np.int64)
+        self._call, _, function = native()
+        self._list = words(LIST, 0, len(jobs), place(self._jobs), function, parallel())
+        self._at = place(self._list)
+
+    def begin(self, threads: list[int]) -> None:
+        """Start anew, each kernel with so many threads, unless one is faster now; nothing is written yet."""
+        self._list[ANSWER] = 0
+        if not self._pace.shared:
+            threads = [1] * len(threads)
+        if threads != self.threads:
+            self.threads, self._jobs[1:, 1] = threads, threads
+            for kernel, count in zip(self.kernels, threads, strict=True):
+                kernel.divide(count * PARTS if count > 1 else 1)
+
+    def run(self) -> None:
+        """Do everything, unless it has been done."""
+        if not self.done:
+            start = clock()
+            self._call(self._at)
+            self._pace.took(max(self.threads, default=1), clock() - start)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been written; the native code notes it, so no interrupt can come in between."""
+        return bool(self._list[ANSWER])
+
+
+class NativeStep:
     """One step of some launches, and of the step counts that go up with it, as one native call.
 
     It serves again: `begin` takes the numbers of a step and writes nothing, `run` does it.
@@ -33,8 +115,8 @@ class Step:
     def __init__(self, launches: Sequence[Launch], counts: Counts) -> None:
         self.counts = counts
         self._launches = launches
-        self._sums = [[Step([sums], Counts([])) for sums in launch.before] for launch in launches]
-        self._work = Work([Kernel(kernel_address(one.kernel.text), one.tables()) for one in launches], counts)
+        self._sums = [[NativeStep([sums], Counts([])) for sums in launch.before] for launch in launches]
+        self._work = Work([KernelJob(kernel_address(one.kernel.text), one.tables()) for one in launches], counts)
 
     def begin(self, values: Values) -> None:
         """Put the numbers of the coming step into the tables, sums over whole tensors among them."""
@@ -56,13 +138,6 @@ class Step:
         return self._work.done
 
 
-def run(launch: Launch, values: Values) -> None:
-    """Step every tensor of a launch."""
-    step = Step([launch], Counts([]))
-    step.begin(values)
-    step.run()
-
-
 def _threads(launch: Launch) -> int:
     """Return how many threads step a launch: all that torch uses, or one.
 
@@ -71,3 +146,24 @@ def _threads(launch: Launch) -> int:
     """
     alone = launch.size < 2 * SPLIT or not parallel() or launch.overlaps
     return 1 if alone else torch.get_num_threads()
+
+
+_PROCESS = os.getpid()
+
+
+def parallel() -> int:
+    """Return the address of OpenMP's `GOMP_parallel` as torch has loaded it; 0 if this process has no team.
+
+    A forked child has none: OpenMP's threads do not survive a fork.
+    """
+    return _openmp() if os.getpid() == _PROCESS else 0
+
+
+@functools.cache
+def _openmp() -> int:
+    suffix = ".dylib" if sys.platform == "darwin" else ".so"
+    try:
+        library = ctypes.CDLL(str(Path(str(torch.__file__)).parent / "lib" / f"libtorch_cpu{suffix}"))
+        return ctypes.cast(library.GOMP_parallel, ctypes.c_void_p).value or 0
+    except (OSError, AttributeError):  # this torch has other threads
+        return 0

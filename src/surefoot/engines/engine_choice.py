@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 
-from surefoot.engines import cpu, gpu
-from surefoot.engines.fallback import eager_instead
-from surefoot.engines.kernel_choice import Kernel
+from surefoot.engines.gpu import BLOCK
+from surefoot.engines.kernel_choice import Kernel, eager_instead
 from surefoot.engines.launch import CHUNK, Launch
 from surefoot.engines.triton_setup import unusable
 
 ENGINES = ("auto", "cpu", "gpu", "eager")
 """What a user can ask for: the best there is, or one of them."""
 
-_RUN = {"cpu": cpu.run, "gpu": gpu.run}
-_CHUNK = {"cpu": CHUNK, "gpu": gpu.BLOCK}
+_CHUNK = {"cpu": CHUNK, "gpu": BLOCK}
 _BEST = {"cpu": "cpu", "cuda": "gpu"}
 """Of each type of device; to torch an AMD GPU is a device of type `cuda` too."""
 
@@ -68,11 +64,3 @@ def observed() -> bool:
 def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> Launch:
     """Return an empty launch of a kernel for an engine; `seed` is that of random rounding."""
     return Launch(kernel, seed, _CHUNK[engine], counted=counted)
-
-
-def run(engine: str, launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
-    """Step every tensor of a launch; `values` are the hyperparameters of each group."""
-    for k, sum_of in enumerate(launch.before if engine == "gpu" else ()):
-        gpu.run(sum_of, values)
-        launch.sum_up(k)
-    _RUN[engine](launch, values)

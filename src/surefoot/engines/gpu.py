@@ -1,9 +1,9 @@
 """The GPU engine: the rule's generated kernel, all tensors of a step in one launch of Triton.
 
 The kernel goes by tables on the device (`mirror.py`). Work is put on torch's current stream, and the host waits for
-none of it. Where the device counts the steps (`capturable`), their scalars are computed there (`device_rows.py`), so a
-captured CUDA graph is a whole step. On CPU tensors the same code runs in Triton's interpreter, which shows everything
-but speed.
+none of it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so a
+captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
+interpreter, which shows everything but speed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import hashlib
 import linecache
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.engines import device_rows
+from surefoot.compiler.graph import Node
+from surefoot.compiler.plan import HOST, Plan
 from surefoot.engines.launch import Launch
 from surefoot.engines.mirror import Mirror, capturing
 from surefoot.engines.rounding import keys_at
@@ -45,6 +46,9 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
             "a CUDA graph is being captured of a step whose number the host counts: every replay would be that step "
             "again. Make the optimizer with capturable=True, or set it in its param_groups, before the first step."
         )
+    for k, sum_of in enumerate(launch.before):
+        run(sum_of, values)
+        launch.sum_up(k)
     with _current(launch.device):
         chunks, *others = _tables(launch, values)
         if launch.skip is not None:
@@ -79,10 +83,10 @@ def _tables(launch: Launch, values: Sequence[Mapping[str, Any]]) -> tuple[Tensor
     places = mirror.fixed("chunks", chunks), mirror.changing("pointers", pointers), mirror.fixed("strides", strides)
     if not launch.counted:
         return *places, mirror.changing("scalars", launch.scalars(values)), mirror.changing("keys", launch.keys())
-    steps, keys = device_rows.step_counts(launch), mirror.fixed("keys", launch.keys())
+    steps, keys = step_counts(launch), mirror.fixed("keys", launch.keys())
     if launch.kernel.stochastic:
         keys = keys_at(keys, steps[mirror.fixed("rows", launch.rows_of_runs())])
-    return *places, device_rows.scalars(launch, values, steps), keys
+    return *places, device_scalars(launch, values, steps), keys
 
 
 @functools.lru_cache(maxsize=1024)
@@ -104,3 +108,56 @@ def _current(device: torch.device) -> Iterator[None]:
     """Make a device the current one, on which Triton launches."""
     with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
         yield
+
+
+def step_counts(launch: Launch) -> Tensor:
+    """Return the step count of each row, float64."""
+    return torch.stack([t for _, t in launch.rows]).to(torch.float64)
+
+
+def device_scalars(launch: Launch, values: Sequence[Mapping[str, Any]], steps: Tensor) -> Tensor:
+    """Return a row of scalars for each step count, computed on the device as `plan.host` does, in float64.
+
+    Only a power may differ from the host's, in the last digit. A hyperparameter may be a tensor of no dimension, such
+    as a learning rate that changes between replays; `values` are those of each group.
+    """
+    parts, first = [], 0
+    for group, rows in groupby(group for group, _ in launch.rows):
+        last = first + len([*rows])
+        parts.append(_columns(launch.kernel.plan, values[group], steps[first:last]))
+        first = last
+    return torch.cat(parts)
+
+
+def _columns(plan: Plan, values: Mapping[str, Any], t: Tensor) -> Tensor:
+    known: dict[Node, Any] = {}
+    for node in plan.scalars:
+        if node.op in HOST:
+            known[node] = _apply(node.op, [known[arg] for arg in node.args], t)
+        elif node.op == "const":
+            known[node] = node.value
+        else:
+            known[node] = t if node.value == "t" else _number(values[node.value], t)
+    columns = [_column(known[node], t) for node in plan.hoisted]
+    return torch.stack(columns, dim=1) if columns else t.new_empty(len(t), 0)
+
+
+def _apply(op: str, args: Sequence[Any], t: Tensor) -> Any:
+    if op in ("maximum", "minimum", "where") and any(isinstance(x, Tensor) for x in args):
+        first = 1 if op == "where" else 0  # the condition stays; of two numbers torch would make float32
+        args = [*args[:first], *(_column(x, t) for x in args[first:])]
+    made = HOST[op](*args)
+    return made if isinstance(made, Tensor | bool) else float(made)
+
+
+def _number(value: Any, t: Tensor) -> Any:
+    """Return a hyperparameter as the host or the device has it: float64."""
+    if not isinstance(value, Tensor):
+        return float(value)
+    if value.device.type == "cpu":
+        return t.new_zeros(()) + value.to(torch.float64)  # as torch does: its value now; to copy it would be to wait
+    return value.to(t.device, torch.float64)
+
+
+def _column(value: Any, t: Tensor) -> Tensor:
+    return value.to(torch.float64).expand_as(t) if isinstance(value, Tensor) else torch.full_like(t, value)

@@ -1,6 +1,6 @@
 """What native code is asked to do: jobs, each a row of numbers of 64 bits, worked off by one generated function.
 
-A job says by its first number what it is; addresses and sizes follow. `team.py` makes the jobs that write, `places.py`
+A job says by its first number what it is; addresses and sizes follow. `cpu.py` makes the jobs that write, `places.py`
 those that look. Python cannot interrupt a job.
 """
 
@@ -22,8 +22,7 @@ KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
 """The kinds of step counts that generated code can read and add to."""
 
 KERNEL, COUNT, COMPARE, FIND, SAME, LIST = range(6)
-"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; find places; tell whether
-objects are the same; a list."""
+"""Kinds of jobs: a kernel's chunks; step counts; compare places and counts; find places; compare objects; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
 """Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,7 @@ from surefoot.compiler.emit import numba, triton
 from surefoot.compiler.plan import COMPUTE, Plan
 from surefoot.compiler.stages import stages
 from surefoot.compiler.trace import trace
-from surefoot.engines.fallback import eager_instead
-from surefoot.errors import UsageError
+from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 
 Form = tuple[tuple[str, Any], ...]
@@ -105,3 +105,8 @@ def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
 @functools.lru_cache(maxsize=1024)
 def _say_once(rule: Rule, reason: str) -> None:
     eager_instead(f"the rule {rule.name} runs", reason)
+
+
+def eager_instead(who: str, reason: str) -> None:
+    """Warn that something runs on the eager engine, and why: `who` with its verb, such as "a parameter runs"."""
+    warnings.warn(f"{who} on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=3)

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surefoot.engines.cpu import KernelJob, Work, parallel
 from surefoot.engines.fits import KINDS
 from surefoot.engines.jobs import kernel_address
 from surefoot.engines.launch import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense
 from surefoot.engines.places import Counts
-from surefoot.engines.team import Kernel, Work, parallel
 
 _READ = {
     "float32": ("array_float32", "float64({})"),
@@ -80,7 +80,7 @@ class Norm:
             sums, pointers = np.zeros(len(chunks)), np.zeros((len(members), 1), np.int64)
             keys = np.array([sums.__array_interface__["data"][0]], np.int64)
             tables = Tables(chunks, pointers, np.ones_like(pointers), np.zeros((1, 0)), keys)
-            kernels.append(Kernel(kernel_address(_text(kind)), tables))
+            kernels.append(KernelJob(kernel_address(_text(kind)), tables))
             self._sums.append(sums)
         self._work = Work(kernels, Counts([]))
         self._large = sum(g.numel() for g in gradients) >= 4 * CHUNK

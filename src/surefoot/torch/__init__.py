@@ -14,7 +14,7 @@
 | `watch.py` | what these tables were made from, and whether it still holds |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
 | `state.py` | shapes, kinds of numbers and step counts in `state` |
-| `kept.py` | slots in 8 bits: codes, and scales beside them |
+| `state8.py` | slots in 8 bits: codes, and scales beside them |
 | `owner.py` | whose state a checkpoint holds |
 """
 

@@ -29,11 +29,11 @@ from surefoot.frontends.lookup import find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients
 from surefoot.torch.groups import Group, Settings
-from surefoot.torch.kept import numbers as numbers_of
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
+from surefoot.torch.state8 import numbers as numbers_of
 from surefoot.update import take_step
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import declaring
 from surefoot.torch.groups import Group, Settings
-from surefoot.torch.kept import tensors
 from surefoot.torch.options import Extras
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
+from surefoot.torch.state8 import tensors
 
 Number = float | Tensor
 

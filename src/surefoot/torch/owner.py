@@ -13,8 +13,8 @@ from typing import Any
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.rules import RULES
-from surefoot.torch.kept import scale_name
 from surefoot.torch.state import steps_so_far
+from surefoot.torch.state8 import scale_name
 
 
 class Owner:

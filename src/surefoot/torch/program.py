@@ -21,10 +21,9 @@ import torch
 from torch import Tensor
 
 from surefoot.compiler.plan import RANDOM
-from surefoot.engines import cpu
+from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
-from surefoot.engines.fallback import eager_instead
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS
 from surefoot.engines.launch import Launch
@@ -34,9 +33,9 @@ from surefoot.engines.places import Addresses, Counts
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
-from surefoot.torch.kept import kept, tensors
 from surefoot.torch.options import RunOptions
 from surefoot.torch.state import real, weights_before
+from surefoot.torch.state8 import kept, tensors
 from surefoot.torch.watch import Watch, local
 
 Write = tuple[bool, Callable[[], object]]
@@ -73,7 +72,7 @@ class Program:
         self._counted: list[Tensor] = []
         """Step counts that the host keeps, and those that the device does."""
         self._steps_at: Counter[int] = Counter()
-        self._native: cpu.Step | None = None
+        self._native: cpu.NativeStep | None = None
         self._moved: list[Tensor] = []
         """Everything that kernels write; autograd is told."""
         self._writes: list[Write] = []
@@ -168,14 +167,15 @@ class Program:
         values = [self.values(seen.settings) for seen in self._groups]
         if self._launches:
             if self._native is None:
-                self._native = cpu.Step(self._engine("cpu"), Counts(self._counts))
+                self._native = cpu.NativeStep(self._engine("cpu"), Counts(self._counts))
                 self._moved = [x for _, launch in self._launches.values() for x in launch.written] + self._counts
             self._native.begin(values)
         try:
             self.begun = True
             self._finish(values)
         except BaseException:
-            self._finish(values)
+            if self.begun:
+                self._finish(values)
             raise
         self._gradients = ()
         for _, launch in self._launches.values():
@@ -190,7 +190,7 @@ class Program:
             self._count_there()
         for launch in self._engine("gpu"):
             launch.skip = self.scaling.skip
-            dispatch.run("gpu", launch, values)
+            gpu.run(launch, values)
         torch.autograd.graph.increment_version(self._moved)
         if self._native is not None:
             self._native.run()
@@ -284,4 +284,4 @@ def _carry_out(writes: Iterable[Write]) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _say_once(reason: str) -> None:
-    eager_instead("a parameter runs", reason)
+    choice.eager_instead("a parameter runs", reason)

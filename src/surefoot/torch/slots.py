@@ -19,10 +19,10 @@ from surefoot.engines.eager import Kept
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
-from surefoot.torch.kept import keep, kept, restored
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, missing
 from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
+from surefoot.torch.state8 import keep, kept, restored
 
 
 class SlotKeeper(torch.optim.Optimizer):
