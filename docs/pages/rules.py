@@ -13,19 +13,11 @@ from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 
 CLASSES = {
-    "sgd": ("SGD", ""),
     "momentum": ("SGD", ", momentum=0.9"),
     "nesterov": ("SGD", ", momentum=0.9, nesterov=True"),
-    "adagrad": ("Adagrad", ""),
-    "adadelta": ("Adadelta", ""),
-    "rmsprop": ("RMSprop", ""),
-    "adam": ("Adam", ""),
     "amsgrad": ("Adam", ", amsgrad=True"),
-    "adamw": ("AdamW", ""),
-    "adabound": ("AdaBound", ""),
-    "amsbound": ("AMSBound", ""),
 }
-"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told."""
+"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told; else it has its title."""
 
 FILES = {"momentum": "sgd", "nesterov": "sgd", "amsgrad": "adam", "adamw": "adam", "amsbound": "adabound"}
 """The file of a rule that is not in one of its own name."""
@@ -157,7 +149,7 @@ def _playground(found: Explanation) -> str:
 
 
 def _code(name: str) -> str:
-    title, more = CLASSES[name]
+    title, more = CLASSES.get(name, (RULES[name].title, ""))
     torch = f"""import torch
 import surefoot.torch
 

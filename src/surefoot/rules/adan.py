@@ -54,7 +54,7 @@ _DEFAULTS = {"lr": 1e-3, **_BETAS, "weight_decay": 0.0}
             ),
             "optax": Convention(
                 "",
-                {**OPTAX, **BETAS_OPTAX, "beta3": "b3", "weight_decay": "weight_decay"},
+                {**OPTAX, "beta1": "b1", "beta2": "b2", "beta3": "b3", "eps": "eps", "weight_decay": "weight_decay"},
                 {**_BETAS, "weight_decay": 0.0},
                 note="the authors' formula; optax.adan 0.2.8 mixes up b2 and 1 - b2",
             ),
