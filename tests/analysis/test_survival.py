@@ -16,6 +16,7 @@ from surefoot.analysis.survival import check_target, first_crossing, kaplan_meie
 from surefoot.analysis.target import choose_targets, traces_by_clock
 from surefoot.analysis.traces import Trace, traces
 from surefoot.errors import UsageError
+from surefoot.store.protocol import Protocol
 
 REMISSION = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
 """Weeks in remission under 6-MP (Freireich et al., Blood 21, 1963); the first nine ended by relapse."""
@@ -181,7 +182,7 @@ def test_traces_of_an_arm_on_three_clocks():
 
 def test_an_incomplete_batch_is_a_step():
     record = trial(epochs=1)
-    (arm,) = group([replace(record, protocol={**record.protocol, "train_size": 251})])
+    (arm,) = group([replace(record, protocol=replace(record.protocol, train_size=251))])
     assert traces(arm, clock="steps")[0].clock == (2,)
 
 
@@ -191,7 +192,7 @@ def test_traces_refuse_what_they_do_not_know():
         traces(arm, "validation_los")
     with pytest.raises(UsageError, match="unknown clock"):
         traces(arm, clock="minutes")
-    (arm,) = group([replace(trial(), protocol={})])
+    (arm,) = group([replace(trial(), protocol=Protocol())])
     with pytest.raises(UsageError, match="steps are unknown"):
         traces(arm, clock="steps")
 

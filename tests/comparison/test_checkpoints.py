@@ -7,12 +7,12 @@ import pytest
 from line_task import line, numbers, serial, trials
 from samples import DESIGN
 from surefoot.comparison.checkpoints import Checkpoints
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.errors import StoreError, UsageError
 from surefoot.store import Store
 from surefoot.store.design import Budget
 from surefoot.training.events import EpochDone
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 
 
 class StopError(Exception):
@@ -29,7 +29,7 @@ def run(store, url, stop_after=None):
 
     every = tuple(trials("adam(lr=0.1)"))
     design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
-    planned = Plan(design, every, line(), 1, engine=Engine(checkpoints=url))
+    planned = Run(design, every, line(), 1, runner=Runner(checkpoints=url))
     with Store(store) as results:
         planned.run(results, observe)
     return heard
@@ -84,7 +84,7 @@ def test_a_driver_killed_between_the_file_and_the_store_goes_on_from_the_epoch_b
 def test_without_the_folder_the_message_says_what_to_give(files, tmp_path):
     with pytest.raises(StopError):
         run(tmp_path / "r.sqlite", files[0], stop_after=1)
-    with pytest.raises(StoreError, match="give --checkpoints with the folder that has it"):
+    with pytest.raises(StoreError, match="give the folder that has it as checkpoints"):
         run(tmp_path / "r.sqlite", None)
 
 
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_is_one_message(tmp_path):
     pytest.importorskip("fsspec")
     (tmp_path / "file").write_text("")
     with Store(tmp_path / "r.sqlite") as store:
-        with pytest.raises(StoreError, match=r"cannot make the checkpoints in .*file/below.* see --checkpoints"):
+        with pytest.raises(StoreError, match=r"cannot make the checkpoints in .*file/below.* see checkpoints"):
             Checkpoints(store, str(tmp_path / "file" / "below"))
         with pytest.raises(UsageError, match="checkpoints cannot be kept in nowhere://x: Protocol not known"):
             Checkpoints(store, "nowhere://x")

@@ -134,7 +134,7 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ({"budget": "soon"}, "cannot be read"),
         ({"budget": "3 epochs"}, "epochs are given twice"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
-        ({"seeds": 0}, "--seeds is 0"),
+        ({"seeds": 0}, "seeds is 0; give a whole number from 1"),
         ({"seeds": [1, 2, 3, 4]}, "seeds is [1, 2, 3, 4]; give how many, a whole number, such as seeds=4"),
         ({"epochs": "3"}, "epochs is '3'; give how many, a whole number, such as epochs=3"),
         ({"trials": True}, "trials is True; give how many"),
@@ -163,7 +163,7 @@ def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_pa
 
 def test_a_timedelta_is_a_budget(tmp_path):
     study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
-    assert study.plan.seconds == 90
+    assert study.plan.design.budget.seconds == 90
 
 
 def test_whole_numbers_of_any_kind_are_taken(tmp_path):

@@ -18,10 +18,11 @@ import surefoot.torch
 from eight_bits import decode, encode
 from half import check_bits
 from kernel_cases import numbers
-from settings import Setting
+from settings import setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.launch import CHUNK
+from surefoot.engines.pace import Pace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules import RULES
@@ -36,10 +37,6 @@ pytestmark = pytest.mark.usefixtures("kernel_cache")
 NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "AdaBound", "AMSBound")
 ENGINES = ("cpu", "eager")
 on_each_engine = pytest.mark.parametrize("engine", ENGINES)
-
-
-def setting(name: str, **options) -> Setting:
-    return Setting(RULES[name], "torch", options)
 
 
 # Optimizers
@@ -173,6 +170,7 @@ def test_a_gradient_that_is_nan_makes_its_block_nan(engine):
 
 
 def test_many_threads_give_the_same(monkeypatch):
+    monkeypatch.setattr(Pace, "shared", True)
     found = []
     for threads in (1, 3):
         monkeypatch.setattr(cpu, "_threads", lambda *_, threads=threads: threads)

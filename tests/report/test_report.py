@@ -15,13 +15,13 @@ from report_pages import Tags, drawn, said, text_of
 from samples import DESIGN, article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize
 from surefoot.arms.arm import parse_arms
-from surefoot.design.frozen import optimizer
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
 from surefoot.report.repeat import repeat
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.statistics.intervals import t_interval
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 from surefoot.words import as_json, notes, table, verdict_text
 from work import work
@@ -128,7 +128,7 @@ def test_curves_carry_the_recorded_values():
 
 def test_band_spans_few_seeds_around_their_mean():
     records = article(3)
-    rows = figures(group(records))[0].spec()["datasets"]["averaged"]
+    rows = figures(group(records))[0].datasets["averaged"]
     last = [record.epochs[-1].validation_loss for record in records if record.label == "Adam"]
     row = next(row for row in rows if row["optimizer"] == "Adam" and row["epoch"] == 5)
     assert [row["validation_loss_low"], row["validation_loss_high"]] == [
@@ -141,7 +141,7 @@ def test_band_of_several_seeds_is_the_interval_of_the_mean():
     records = article(6)
     row = next(
         row
-        for row in figures(group(records))[0].spec()["datasets"]["averaged"]
+        for row in figures(group(records))[0].datasets["averaged"]
         if row["optimizer"] == "Adam" and row["epoch"] == 5
     )
     interval = t_interval([record.epochs[-1].validation_loss for record in records if record.label == "Adam"])
@@ -209,7 +209,7 @@ def test_every_axis_and_figure_is_named():
         [running(record, 0) for record in article()],
         [replace(record, rates=()) for record in article()],
         [replace(trial(), rates=trial().rates[:1])],
-        [replace(trial(), label="", environment={}, protocol={}, study="mine")],
+        [replace(trial(), label="", environment={}, protocol=Protocol(), study="mine")],
         study(12, 1),
     ],
     ids=[
@@ -309,6 +309,9 @@ def test_a_saved_figure_says_what_its_marks_are_and_is_no_wider_than_two_panels(
     assert "bands: the middle 50 %, 90 % and 98 % of the weights" in pictures["step-sizes"]
     assert "AMSBound&#39;s bounds" in pictures["step-sizes"].replace("'", "&#39;")
     assert "Bands: 95 % intervals" in pictures["time-to-target"]
+    assert {"tuning-learning-rate", "tuning-best-of"} < pictures.keys()
+    assert ">learning rate<" in pictures["tuning-learning-rate"]
+    assert ">Adam tuned<" in pictures["tuning-learning-rate"]
     for name, svg in pictures.items():
         assert float(re.search(r'width="([\d.]+)"', svg)[1]) < 900, name
         assert min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg)) >= 12, name
@@ -338,7 +341,7 @@ def test_json_holds_the_summary_and_the_records(tmp_path):
 def test_the_command_that_repeats_a_study_gives_the_same_settings():
     texts = ["adam(lr=0.01)", "mine=sgd(lr=0.1, momentum=0.9)", "amsgrad", "nesterov", "adabound", "adamw(lr=0.5)"]
     arms = parse_arms(texts, "keras")
-    words = shlex.split(repeat(replace(DESIGN, optimizers=tuple(map(optimizer, arms)), convention="keras")).text)
+    words = shlex.split(repeat(replace(DESIGN, optimizers=tuple(arm.asked for arm in arms), convention="keras")).text)
     again = parse_arms([words[i + 1] for i, word in enumerate(words) if word == "-o"], "keras")
     assert again == arms
 
@@ -362,7 +365,6 @@ def test_package_holds_the_template():
     assert {Path(str(file)).name for file in folder.iterdir()} == {
         "macros.html.j2",
         "page.html.j2",
-        "range.html.j2",
         "script.js",
         "style.css.j2",
         "suite.html.j2",

@@ -11,10 +11,12 @@ import pytest
 
 from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
-from surefoot.lr_find.page import write_range_page
-from surefoot.lr_find.sweep import learning_rates
-from surefoot.lr_find.window import finding
-from surefoot.report import Reference, write_csv, write_report
+from surefoot.range_test.page import write_range_page
+from surefoot.range_test.sweep import learning_rates
+from surefoot.range_test.window import finding
+from surefoot.report import write_csv, write_report
+from surefoot.report.reference import PublishedCurve
+from surefoot.store.protocol import Metric
 from surefoot.words import as_json
 
 CURVES = 'form[data-figure="curves-epoch"]'
@@ -28,7 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     plain = article(5)
     plain[-1] = diverged(plain[-1], 2)
-    published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
+    published = PublishedCurve("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("surefoot.report.page.published", lambda *_: (published,))
         write_report(summarize(plain), folder / "plain.html")
@@ -39,8 +41,8 @@ def files(tmp_path_factory):
 
 def lost(records):
     """A study with every column: tuned, a trial diverged for a long reason, a metric with a long name."""
-    metric = {"name": "balanced classification accuracy", "better": "max", "share": True}
-    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in records]
+    metric = Metric("balanced classification accuracy")
+    records = [replace(record, protocol=replace(record.protocol, metric=metric)) for record in records]
     return [*records[:-1], replace(diverged(records[-1]), reason="training loss became inf at step 82 (epoch 12)")]
 
 
@@ -57,7 +59,7 @@ def opened(browser, files):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto((files / name).as_uri())
-        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        page.wait_for_selector("html[data-drawn=yes]", timeout=600_000)
         return page
 
     yield open_page
@@ -71,7 +73,7 @@ def opened(browser, files):
 def choose(page, form, switch, value):
     """Pick an option of a switch and wait until its figure is drawn again."""
     page.locator(f'{form} input[name="{switch}"][value="{value}"]').check()
-    page.wait_for_selector(f"{form}[data-drawn=yes]", state="attached", timeout=60_000)
+    page.wait_for_selector(f"{form}[data-drawn=yes]", state="attached", timeout=600_000)
 
 
 def axis_titles(page, figure, panel=0):
@@ -194,7 +196,7 @@ def test_the_keyboard_reaches_every_control_and_each_has_a_name(opened):
     assert controls.count() > 20
     page.locator(f'{CURVES} input[value="epochs"]').focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(f"{CURVES}[data-drawn=yes]", state="attached", timeout=60_000)
+    page.wait_for_selector(f"{CURVES}[data-drawn=yes]", state="attached", timeout=600_000)
     assert axis_titles(page, "curves-epoch")[0] == "training step"
     groups = page.locator("fieldset legend").all_text_contents()
     assert {"Against", "Time axis", "Loss axis", "Accuracy axis"} <= set(groups)
@@ -250,8 +252,8 @@ def test_published_numbers_are_drawn_and_listed(opened):
 
 
 def test_another_metric_keeps_its_page_whole(browser, tmp_path):
-    metric = {"name": "perplexity", "better": "min", "share": False}
-    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in article(4)]
+    metric = Metric("perplexity", "min", share=False)
+    records = [replace(record, protocol=replace(record.protocol, metric=metric)) for record in article(4)]
     records = [
         replace(
             record,
@@ -268,7 +270,7 @@ def test_another_metric_keeps_its_page_whole(browser, tmp_path):
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(write_report(summarize(records), tmp_path / "p.html").as_uri())
-    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    page.wait_for_selector("html[data-drawn=yes]", timeout=600_000)
     assert "perplexity" in axis_titles(page, "curves-epoch", 2)[1]
     text = page.locator("main").inner_text()
     context.close()

@@ -14,22 +14,19 @@ from report_pages import said
 from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
 from surefoot.errors import UsageError
-from surefoot.report import Reference, write_latex, write_markdown
+from surefoot.report import write_latex, write_markdown
+from surefoot.report.axes import NUMBER, Quantity, counting_axis, error_of, linear_axis, ticks
 from surefoot.report.curve_rows import rows_of
-from surefoot.report.documents import latex, markdown
+from surefoot.report.export import latex, markdown, packed
+from surefoot.report.figure import left_out, thinned
 from surefoot.report.figures import claim_figures, figures, tuning_figures
-from surefoot.report.metric_axes import Quantity, error_of
 from surefoot.report.page import content, drawn
-from surefoot.report.profile import over_problems
-from surefoot.report.raw import packed
-from surefoot.report.reference import reference_table
-from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
+from surefoot.report.reference import PublishedCurve, reference_table
+from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles
-from surefoot.report.thinning import left_out, thinned
 from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.profiles import performance_profiles
-from surefoot.store.protocol import steps_per_epoch
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.words import table
 from surefoot.words.pairs import compared, matrix, pair_table
 
@@ -108,18 +105,18 @@ def judged_by_loss(record):
 
     epochs = tuple(same(epoch, "train", "validation") for epoch in record.epochs)
     outcome = record.outcome and same(record.outcome, "train", "test")
-    return replace(record, epochs=epochs, outcome=outcome, protocol={**record.protocol, "metric": vars(LOSS)})
+    return replace(record, epochs=epochs, outcome=outcome, protocol=replace(record.protocol, metric=LOSS))
 
 
 def test_a_study_that_is_judged_by_its_loss_shows_it_once():
     records = [judged_by_loss(record) for record in article(3)]
-    published = Reference("theirs", {1: 0.9, 5: 0.95})
+    published = PublishedCurve("theirs", {1: 0.9, 5: 0.95})
     curves = figures(group(records), [published])[0]
     assert curves.title == "Loss while training"
     assert [panel.title for panel in curves.panels] == ["Training loss", "Validation loss"]
     assert [switch.legend for switch in curves.switches] == ["Against", "Time axis", "Loss axis"]
-    assert [row["validation_loss"] for row in curves.spec()["datasets"]["published"]] == [0.9, 0.95]
-    rings = curves.spec()["datasets"]["tested"]
+    assert [row["validation_loss"] for row in curves.datasets["published"]] == [0.9, 0.95]
+    rings = curves.datasets["tested"]
     assert [row["validation_loss"] for row in rings][:1] == [pytest.approx(summarize(records).rows[0].test_loss.mean)]
     assert "validation_metric" not in rings[0]
 
@@ -149,7 +146,7 @@ def test_gaps_that_are_all_zero_are_left_out():
 
 
 def test_the_protocol_is_in_words():
-    protocol = {**article()[0].protocol, "metric": vars(ERROR), "chance": 0.36333333333333334}
+    protocol = replace(article()[0].protocol, metric=ERROR, chance=0.36333333333333334)
     page = content(summarize([replace(trial(), protocol=protocol)]))
     assert "Examples: 48,000 training" in page["protocol"]
     assert {("chance", "36.33 %"), ("metric", "error, lower is better")} <= set(page["facts"])
@@ -164,13 +161,13 @@ def test_thinning_keeps_the_ends_and_says_so():
 
 def test_long_curves_and_many_lost_trials_are_thinned():
     (curves, *_) = figures(group([trial(epochs=400)]))
-    averaged = curves.spec()["datasets"]["averaged"]
+    averaged = curves.datasets["averaged"]
     assert len(averaged) == 120
     assert sum(row["mark"] for row in averaged) == 20
     assert averaged[-1]["mark"]
     lost = [replace(diverged(trial(seed=seed), 2), key=str(seed)) for seed in range(100)]
     (curves, *_) = figures(group(lost))
-    assert len({row["seed"] for row in curves.spec()["datasets"]["single"]}) == 60
+    assert len({row["seed"] for row in curves.datasets["single"]}) == 60
     assert "60 of 100 single trials" in curves.caption
 
 
@@ -200,13 +197,13 @@ def test_a_mean_of_what_is_not_finite_has_no_interval(values):
 
 
 def test_steps_follow_the_protocol():
-    assert steps_per_epoch({"train_size": 1000, "batch_size": 300}) == 4
-    assert steps_per_epoch({"train_size": 1000, "batch_size": 300, "drop_last": True}) == 3
-    assert steps_per_epoch({"train_size": 1000}) is None
+    assert Protocol(train_size=1000, batch_size=300).steps_per_epoch == 4
+    assert Protocol(train_size=1000, batch_size=300, drop_last=True).steps_per_epoch == 3
+    assert Protocol(train_size=1000).steps_per_epoch == 0
     curves = figures(group(article()))[0]
-    row = curves.spec()["datasets"]["averaged"][1]
+    row = curves.datasets["averaged"][1]
     assert (row["epoch"], row["step"]) == (2, 384)
-    bare = [replace(trial(), protocol={})]
+    bare = [replace(trial(), protocol=Protocol())]
     assert figures(group(bare))[0].switches[0].options == ("epochs", "seconds")
 
 
@@ -222,7 +219,7 @@ def test_every_chart_is_valid_vega_lite():
     records = tuned(4, 5)
     records[-1] = diverged(records[-1], 2)
     summary, arms = summarize(records), group(records)
-    drawn = figures(arms, [Reference("theirs", {1: 0.9})]) + claim_figures(summary)
+    drawn = figures(arms, [PublishedCurve("theirs", {1: 0.9})]) + claim_figures(summary)
     drawn += tuning_figures(summary)
     assert len(drawn) == 7
     for figure in drawn:
@@ -274,7 +271,7 @@ def test_the_matrix_turns_signs_and_winners():
 
 
 def test_lower_is_better_where_the_metric_says_so():
-    records = [replace(r, protocol={**r.protocol, "metric": vars(ERROR)}) for r in article(6)]
+    records = [replace(r, protocol=replace(r.protocol, metric=ERROR)) for r in article(6)]
     summary = summarize(records)
     assert cells_of(summary, ["AdaBound", "Adadelta"])["AdaBound"][1].standing == "worse"
 
@@ -319,7 +316,7 @@ def test_the_page_shows_the_area_under_the_curve():
 
 def test_published_numbers_stand_beside_ours():
     records = article(4)
-    one = Reference("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")
+    one = PublishedCurve("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")
     rows = reference_table([one], group(records), Metric()).texts
     assert [row[:4] for row in rows] == [
         ("theirs", "test accuracy", "1", "90.00 %"),
@@ -328,10 +325,10 @@ def test_published_numbers_stand_beside_ours():
     assert rows[0][4].endswith("(validation)")
     mean = next(row for row in summarize(records).rows if row.label == "Adam").test_metric.mean
     assert rows[1][4].startswith(f"{100 * mean:.2f} %")
-    drawn = figures(group(records), [one])[0].spec()["datasets"]["published"]
+    drawn = figures(group(records), [one])[0].datasets["published"]
     assert [(row["epoch"], row["validation_metric"]) for row in drawn] == [(1, 0.9), (5, 0.95)]
     with pytest.raises(UsageError, match="test_metric"):
-        Reference("x", {}, what="test_metrik")
+        PublishedCurve("x", {}, what="test_metrik")
 
 
 def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():
@@ -416,7 +413,7 @@ def test_the_commands_write_documents(surefoot_command, tmp_path):
 @pytest.mark.parametrize(("metric", "end", "word"), [(SCORE, 0, "bottom"), (PERPLEXITY, 1, "top"), (ERROR, 1, "top")])
 def test_what_diverged_stands_at_the_worst_end(metric, end, word):
     search = [tuning("Adam", lr) for lr in (1e-3, 1e-2, 1e-1)]
-    records = [replace(r, protocol={**r.protocol, "metric": vars(metric)}) for r in [*search[:2], diverged(search[2])]]
+    records = [replace(r, protocol=replace(r.protocol, metric=metric)) for r in [*search[:2], diverged(search[2])]]
     summary = summarize(records)
     figure = tuning_figures(summary)[0]
     drawn = figure.spec()["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"]

@@ -158,11 +158,6 @@ def test_sign(dtype):
 @on_each_backend
 def test_choices_and_signs_on_keras_s_backends():
     import keras
-    import numpy as np
-    from test_mathops import SIGNS, X, by_hand, run, worded_by_hand
-
-    from signed import worded
-    from surefoot.mathops import sign
 
     def tensor(x):
         return keras.ops.convert_to_tensor(np.asarray(x, "float32"))

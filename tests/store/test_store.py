@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from surefoot.errors import StoreError
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Record, Store, schema
+from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.schema import APPLICATION_ID, VERSION
 
 QUANTILES = tuple(0.001 * q for q in RATE_QUANTILES)
@@ -26,7 +26,7 @@ MEBI = 2**20
 
 
 def trial(key="k1", study="article", **changed) -> Record:
-    record = Record(key, study, "Adam", "adam", "keras", {"lr": 0.01}, 0, {"epochs": 5}, {"python": "3.11"})
+    record = Record(key, study, "Adam", "adam", "keras", {"lr": 0.01}, 0, Protocol(epochs=5), {"python": "3.11"})
     return dataclasses.replace(record, **changed)
 
 
@@ -176,6 +176,17 @@ MAPPING = st.dictionaries(TEXT, st.none() | st.booleans() | st.integers() | NUMB
 EPOCHS = st.lists(st.tuples(*[NUMBER] * 5), max_size=3).map(lambda all_: [Epoch(i, *x) for i, x in enumerate(all_, 1)])
 RATES = st.builds(Rates, st.just(1), st.tuples(*[NUMBER] * len(RATE_QUANTILES)), st.none() | NUMBER, st.none() | NUMBER)
 BIG = st.integers(0, 2**63 - 1)
+PROTOCOLS = st.builds(
+    Protocol,
+    TEXT,
+    TEXT,
+    *[st.integers()] * 5,
+    device=TEXT,
+    drop_last=st.booleans(),
+    metric=st.builds(Metric, TEXT, st.sampled_from(["max", "min"]), st.booleans(), st.booleans()),
+    fingerprint=TEXT,
+    chance=st.none() | NUMBER,
+)
 
 
 def same(a: object, b: object) -> bool:
@@ -189,11 +200,11 @@ def same(a: object, b: object) -> bool:
     return type(a) is type(b) and a == b
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     texts=st.tuples(*[TEXT] * 4),
     hyper=MAPPING,
-    protocol=MAPPING,
+    protocol=PROTOCOLS,
     environment=MAPPING,
     seed=BIG,
     epochs=EPOCHS,
@@ -301,14 +312,15 @@ def test_ten_thousand_trials_load_with_few_queries(store):
             )
         connection.execute(f"INSERT INTO epochs SELECT id, e.* FROM trials, ({finished}) e")
     statements: list[str] = []
+    thousands: list[None] = []
     store._connection.set_trace_callback(statements.append)
-    start = time.perf_counter()
+    store._connection.set_progress_handler(lambda: thousands.append(None), 1000)
     found = store.records("s")
-    seconds = time.perf_counter() - start
+    store._connection.set_progress_handler(None, 0)
     assert len(found) == 10_000
     assert all(len(record.epochs) == 3 for record in found)
     assert len(statements) < 10
-    assert seconds < 3, f"{seconds:.2f} s"
+    assert len(thousands) < 4 * len(found), "more than a hundred of SQLite's instructions for each of the rows"
 
 
 # Readers and writers
@@ -326,7 +338,7 @@ def test_a_reader_reads_while_the_writer_writes(store, path):
 
 def test_a_second_writer_is_refused_until_the_first_ends(path):
     with Store(path) as store:
-        with pytest.raises(StoreError, match=r"another process is writing .*results\.db\. Wait .*--store"):
+        with pytest.raises(StoreError, match=r"another process is writing .*results\.db\. Wait .*as the store"):
             Store(path)
         store.begin(trial())
     with Store(path) as store:
@@ -338,9 +350,9 @@ import multiprocessing, sys, time
 from surefoot.store import Store
 if __name__ == "__main__":
     store = Store(sys.argv[1])
-    multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,)).start()
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
     print("open", flush=True)
-    time.sleep(20)
+    time.sleep(600)
 """
 
 
@@ -389,12 +401,15 @@ def database(path: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: p.write_text("# My notes\n" * 500), r"not a database\. The file is not a results store.*--store"),
-        (lambda p: database(p, "CREATE TABLE mine (x)"), r"database of another program.*left as it is.*--store"),
+        (
+            lambda p: p.write_text("# My notes\n" * 500),
+            r"not a database\. The file is not a results store.*as the store",
+        ),
+        (lambda p: database(p, "CREATE TABLE mine (x)"), r"database of another program.*left as it is.*as the store"),
         (lambda p: database(p, "PRAGMA application_id = 7"), "database of another program"),
         (
             lambda p: database(p, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION + 1}"),
-            rf"of version {VERSION + 1}; this Surefoot knows up to version {VERSION}\. Upgrade surefoot, or .*--store",
+            rf"of version {VERSION + 1}; this Surefoot knows up to version {VERSION}\. Upgrade surefoot.*as the store",
         ),
         (lambda p: database(p, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = -1"), "version -1"),
         (lambda p: p.mkdir(), "cannot open the results store"),
@@ -457,7 +472,7 @@ def test_the_folder_is_made_or_the_error_says_why_not(tmp_path):
     Store(tmp_path / "new" / "folder" / "a.db").close()
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "a.db", Path("/proc/surefoot/a.db")):
-        with pytest.raises(StoreError, match=r"cannot open the results store .*a\.db: .*--store"):
+        with pytest.raises(StoreError, match=r"cannot open the results store .*a\.db: .*as the store"):
             Store(place)
 
 
@@ -474,7 +489,7 @@ def test_a_full_disk_keeps_what_was_saved(store):
     save(store, "k1", 1)
     pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
     store._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match=r"full\. Free some space, or give another file with --store"):
+    with pytest.raises(StoreError, match=r"full\. Free some space, or give another file as the store"):
         save(store, "k1", 2, checkpoint=os.urandom(MEBI))
     assert store.record("k1").epochs == (epoch(1),)
     assert store.checkpoint("k1") == (1, b"weights")
@@ -486,9 +501,10 @@ def test_a_full_disk_keeps_what_was_saved(store):
 LIMITED = """
 import resource, sys
 from surefoot.store import Epoch, Store, Record
+from surefoot.store.protocol import Protocol
 from surefoot.errors import StoreError
 store = Store(sys.argv[1])
-store.begin(Record("k1", "s", "l", "r", "c", {}, 0, {}))
+store.begin(Record("k1", "s", "l", "r", "c", {}, 0, Protocol()))
 store.save_epoch("k1", Epoch(1, 1, 1, 1, 1, 1), [], b"small")
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
@@ -555,7 +571,7 @@ def test_a_folder_without_write_permission_can_be_read():
         status, *errors = done.stdout.splitlines()
         assert status == "running"
         assert len(errors) == 3
-        assert all(str(folder) in error and "--store" in error for error in errors)
+        assert all(str(folder) in error and "as the store" in error for error in errors)
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)

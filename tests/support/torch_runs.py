@@ -17,6 +17,7 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 import surefoot.torch
+from near import assert_near
 
 NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "RAdam")
 SHAPES = ((4, 3), (5,), ())
@@ -86,10 +87,10 @@ def drive(
 def check_equal(ours: Optimizer, theirs: Optimizer, rtol: float = 1e-12) -> None:
     """Check parameters and every state tensor that torch keeps; our step count in SGD is our own."""
     for p, q in zip(params_of(ours), params_of(theirs), strict=True):
-        torch.testing.assert_close(p, q, rtol=rtol, atol=rtol, equal_nan=True)
+        assert_near(p, q, rtol)
         for key, value in theirs.state[q].items():
             if isinstance(value, Tensor):
-                torch.testing.assert_close(ours.state[p][key], value.to_dense(), rtol=rtol, atol=rtol, equal_nan=True)
+                assert_near(ours.state[p][key], value.to_dense(), rtol)
 
 
 def check_same(one: Optimizer, other: Optimizer) -> None:

@@ -9,8 +9,10 @@
 | `scale.py`, `divergence.py` | which way a metric is better, and what a seed counts that diverged |
 | `verdict.py`, `pairwise.py`, `families.py` | what the seeds allow to claim, pair by pair, within which correction |
 | `doubts.py`, `inclusion.py` | reasons to doubt a ranking |
-| `tuning.py`, `configurations.py`, `learning_rates.py`, `robustness.py` | what was tried, what was chosen, and what an optimizer forgives |
+| `tuning.py`, `configurations.py` | what was tried, and what was chosen |
+| `learning_rates.py`, `robustness.py` | how much of what was tried was good, and what an optimizer forgives |
 | `suite_summary.py`, `seed_profiles.py` | several studies at once, or one over its seeds |
+| `forecast.py` | what earlier trials tell about a study that has not run |
 | `published.py` | published figures, as data |
 | `plain.py` | any of our data as what JSON knows |
 """

@@ -9,10 +9,11 @@ from statistics import fmean
 from typing import Literal
 
 from surefoot.store.design import Search
-from surefoot.store.ranges import OneMinus, Uniform
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]
+
+SPACINGS: dict[str, Spacing] = {"log": "log", "one_minus": "log of 1 - x", "uniform": "linear"}
 
 
 @dataclass(frozen=True)
@@ -84,5 +85,5 @@ def searched(search: Search | None, tried: Sequence[Tried], chosen: Mapping[str,
 def _searched(name: str, search: Search | None, tried: Sequence[Tried], chosen: Mapping[str, float]) -> Searched:
     values = [one.values[name] for one in tried]
     kind = search.ranges.get(name) if search else None
-    scale: Spacing = "linear" if isinstance(kind, Uniform) else "log of 1 - x" if isinstance(kind, OneMinus) else "log"
+    scale: Spacing = SPACINGS[kind.kind] if kind else "log"
     return Searched(name, min(values), max(values), scale, chosen.get(name))

@@ -7,7 +7,7 @@ not tell what guessing gives, nothing is compared with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan, sqrt
 from typing import Any
@@ -17,6 +17,7 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Arm
 from surefoot.analysis.tuning import TuningRow
 from surefoot.statistics.checks import count, share
+from surefoot.store.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,11 @@ class NoProgress:
 Doubt = Beaten | Unstable | NoProgress
 
 
-def doubts(
-    arms: Sequence[Arm], tuning: Sequence[TuningRow], protocol: Mapping[str, Any], scale: Scale
-) -> tuple[Doubt, ...]:
+def doubts(arms: Sequence[Arm], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale) -> tuple[Doubt, ...]:
     """Every reason to doubt the ranking of these arms, of which some were tuned as `tuning` tells."""
     tuned = {row.label for row in tuning}
     sure: tuple[Doubt, ...] = (*beaten([arm for arm in arms if arm.label in tuned]), *_unstable(arms, tuning))
-    chance = protocol.get("chance")
+    chance = protocol.chance
     return sure if chance is None else (*sure, *_at_chance(arms, tuning, float(chance), protocol, scale))
 
 
@@ -83,15 +82,15 @@ def _unstable(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> Iterator[Unst
 
 
 def _at_chance(
-    arms: Sequence[Arm], tuning: Sequence[TuningRow], chance: float, protocol: Mapping[str, Any], scale: Scale
+    arms: Sequence[Arm], tuning: Sequence[TuningRow], chance: float, protocol: Protocol, scale: Scale
 ) -> Iterator[NoProgress]:
     """The optimizers that learned nothing: the tuned by validation, the others by their test metric."""
     for row in tuning:
         ended = [one for one in row.tried if one.status in ("finished", "diverged")]
         if ended:
             tried = [nan if one.metric is None else one.metric for one in ended]
-            yield from no_progress(row.label, tried, chance, scale, protocol.get("validation_size"))
+            yield from no_progress(row.label, tried, chance, scale, protocol.validation_size or None)
     tuned = {row.label for row in tuning}
     for arm in arms:
         if arm.label not in tuned and arm.judged:
-            yield from no_progress(arm.label, arm.results().values(), chance, scale, protocol.get("test_size"))
+            yield from no_progress(arm.label, arm.results().values(), chance, scale, protocol.test_size or None)

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric, Protocol
 
 
 def plain(value: Any) -> Any:
@@ -21,6 +21,8 @@ def plain(value: Any) -> Any:
         return float(value) if isfinite(value) else None
     if isinstance(value, Metric):
         return value.to_json()
+    if isinstance(value, Protocol):
+        return plain(value.content)
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

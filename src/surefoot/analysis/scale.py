@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from surefoot.statistics.intervals import Interval
-from surefoot.store.records import Metric, Record
+from surefoot.store.protocol import Metric
+from surefoot.store.records import Record
 
 ACCURACY = Metric()
 
@@ -61,4 +62,4 @@ class Scale:
 
 def scale_of(record: Record) -> Scale:
     """The scale on which a trial's study is judged."""
-    return Scale(record.metric, int(record.protocol.get("test_size", UNKNOWN_TEST_SIZE)))
+    return Scale(record.metric, record.protocol.test_size or UNKNOWN_TEST_SIZE)

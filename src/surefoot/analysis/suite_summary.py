@@ -137,6 +137,6 @@ def _advanced(arms: Sequence[Arm], scale: Scale) -> bool:
 def _ends(arms: Sequence[Arm], scale: Scale) -> tuple[float, float]:
     """Where the way starts, which needs no training, or little, and the best mean that it leads to."""
     trials = [trial for arm in arms for trial in arm.finished]
-    chance = trials[0].protocol.get("chance")
+    chance = trials[0].protocol.chance
     start = float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
     return start, scale.best(fmean(arm.metrics().values()) for arm in arms if arm.finished)

@@ -27,7 +27,8 @@ from surefoot.errors import UsageError
 from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion
 from surefoot.store.design import Design
-from surefoot.store.records import Metric, Outcome, Record
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.records import Outcome, Record
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Summary:
     """
 
     study: str
-    protocol: Mapping[str, Any]
+    protocol: Protocol
     metric: Metric
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
@@ -94,7 +95,7 @@ class Summary:
     @property
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
-        return Scale(self.metric, int(self.protocol.get("test_size", UNKNOWN_TEST_SIZE)))
+        return Scale(self.metric, self.protocol.test_size or UNKNOWN_TEST_SIZE)
 
     @property
     def tuned_from(self) -> dict[str, str]:
@@ -122,7 +123,7 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     main = next((each for each in reached if each.target == target), None)
     return Summary(
         study=first.study,
-        protocol=dict(first.protocol),
+        protocol=first.protocol,
         metric=scale.metric,
         rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ()), scale) for arm in arms),
         comparisons=comparisons,

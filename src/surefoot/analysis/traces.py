@@ -11,7 +11,6 @@ from typing import Literal, get_args
 
 from surefoot.analysis.settings import Arm
 from surefoot.errors import UsageError, unknown
-from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import Epoch, Record
 
 Clock = Literal["epochs", "steps", "seconds"]
@@ -71,11 +70,10 @@ def _trace(trial: Record, figure: str, clock: Clock, diverged: bool) -> Trace:
 
 def tells_steps(trial: Record) -> bool:
     """Whether the protocol tells how many steps an epoch has."""
-    return steps_per_epoch(trial.protocol) is not None
+    return trial.protocol.steps_per_epoch > 0
 
 
 def _steps(trial: Record) -> int:
-    steps = steps_per_epoch(trial.protocol)
-    if steps is None:
+    if not tells_steps(trial):
         raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
-    return steps
+    return trial.protocol.steps_per_epoch

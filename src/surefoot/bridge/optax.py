@@ -19,7 +19,6 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.transformation import RuleState, rule_of
-from surefoot.rule import Rule
 
 OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ScaleByAdamState": ("adam", {"m": "mu", "v": "nu"}),

@@ -10,17 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from surefoot.report.axes import Axis, Growth, counting_axis, linear_axis, log_axis, log_domain
 from surefoot.report.figure import Switch, View
-from surefoot.report.metric_axes import Growth
-from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
-from surefoot.store.protocol import steps_per_epoch
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 
 Field = Literal["epoch", "step", "seconds"]
 
 
 @dataclass(frozen=True)
-class Clock:
+class TimeAxis:
     """The field of a row, the word on the switch and the title of the axis."""
 
     field: Field
@@ -38,34 +37,31 @@ class Clock:
         return linear_axis(self.title, (0, last * 1.03))
 
 
-EPOCHS = Clock("epoch", "epochs", "epoch")
-STEPS = Clock("step", "steps", "training step")
-SECONDS = Clock("seconds", "seconds", "training time (s)")
+EPOCHS = TimeAxis("epoch", "epochs", "epoch")
+STEPS = TimeAxis("step", "steps", "training step")
+SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
 
 
-def clocks(protocol: Mapping[str, Any]) -> tuple[Clock, ...]:
+def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
     """The clocks that this protocol can tell."""
-    return (EPOCHS, STEPS, SECONDS) if steps_per_epoch(protocol) else (EPOCHS, SECONDS)
+    return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
 
-def times(epoch: Epoch, protocol: Mapping[str, Any]) -> dict[str, float]:
+def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
     """The time of an epoch's end on every clock that the protocol can tell."""
-    steps = steps_per_epoch(protocol)
+    steps = protocol.steps_per_epoch
     known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
     return known | ({"step": epoch.epoch * steps} if steps else {})
 
 
-def clock_switch(clocks: Sequence[Clock], chosen: Clock = EPOCHS) -> Switch:
+def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis = EPOCHS) -> Switch:
     """The switch between clocks."""
     return Switch("clock", "Against", tuple(clock.word for clock in clocks), chosen.word)
 
 
-def clock_views(clocks: Sequence[Clock], rows: Sequence[Mapping[str, Any]], *, zero: bool = False) -> tuple[View, ...]:
+def clock_views(
+    clocks: Sequence[TimeAxis], rows: Sequence[Mapping[str, Any]], *, zero: bool = False
+) -> tuple[View, ...]:
     """What the horizontal axis becomes for each clock."""
-    return tuple(
-        View(
-            {"clock": clock.word},
-            {"x": clock.axis((row.get(clock.field) for row in rows), zero=zero).patch(clock.field)},
-        )
-        for clock in clocks
-    )
+    axes = {clock: clock.axis((row.get(clock.field) for row in rows), zero=zero) for clock in clocks}
+    return tuple(View({"clock": clock.word}, {"x": axis.patch(clock.field)}) for clock, axis in axes.items())

@@ -18,6 +18,7 @@ import numpy as np
 
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.verdict import Verdict, compare_arms, judge
+from surefoot.errors import Argument
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
     NORMAL,
@@ -122,8 +123,8 @@ def calibrate(
         stored: a world of real scores (`seed_models.stored`) to add to the simulated ones.
         observe: called with a few words as the simulation goes on.
     """
-    count(studies, "--studies", 100)
-    count(seed, "--seed", 0)
+    count(studies, Argument("studies"), 100)
+    count(seed, Argument("seed"), 0)
     worlds = (NORMAL, SKEWED, TWO_BASINS, DIVERGING, *([stored] if stored else []))
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
     tell = observe or (lambda _: None)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from surefoot.analysis.settings import Arm
 from surefoot.errors import UsageError
 from surefoot.store.design import Part
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Outcome, Record
 
 Scores = NDArray[np.float64]
@@ -126,7 +127,9 @@ def _trial(name: str, seed: int, score: float, part: Part) -> Record:
         parameters=0,
     )
     key = f"{name}-{seed}"
-    return Record(key, "calibration", name, name, "", {}, seed, {}, status="finished", part=part, outcome=measured)
+    return Record(
+        key, "calibration", name, name, "", {}, seed, Protocol(), status="finished", part=part, outcome=measured
+    )
 
 
 NORMAL = simulated("normal", normal)

@@ -45,7 +45,7 @@ def share(value: float, name: str) -> float:
 def count(value: int, name: str, least: int = 1) -> int:
     """The value; `UsageError` unless it is a whole number of at least `least`."""
     if value != int(value) or value < least:
-        raise UsageError(f"{name} is {value}; expected a whole number of at least {least}.")
+        raise UsageError(name, f" is {value}; expected a whole number of at least {least}.")
     return int(value)
 
 

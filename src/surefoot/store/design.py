@@ -1,19 +1,18 @@
 """What crosses the store besides records: a run's design, and what each of its trials is in it.
 
-A design is what was asked for and what was decided from it, before the first trial: optimizers with options and
-ranges, seeds, protocol, amount, and where each optimizer is searched. A part says what a trial is in a run; one trial
-may have a part in many. Both are typed on either side of the store, and this file alone knows their form as JSON.
+A design is what was asked for and what was decided from it, before the first trial. A part says what a trial is in a
+run; one trial may have a part in many. Both are typed on either side of the store; their form as JSON is that of their
+fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from surefoot.store import ranges
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import GIVEN_BY_USER, Dimension
+from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
 
 Role = Literal["untuned", "tuning", "final", "measured"]
 """Why a run has a trial: an optimizer as it was given, a configuration tried, one of the best tried again on another
@@ -22,9 +21,10 @@ seed, or what tuning chose, measured."""
 
 @dataclass(frozen=True)
 class Search:
-    """Where one optimizer is searched: a range for each name, the source of each, and the first configurations."""
+    """Where one optimizer is searched: a range for each name, the learning rate first, the source of each, and the
+    configurations that are tried before any result is known."""
 
-    ranges: Mapping[str, Dimension]
+    ranges: Mapping[str, Range]
     sources: Mapping[str, str]
     configurations: tuple[Mapping[str, float], ...] = ()
 
@@ -33,14 +33,24 @@ class Search:
         """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
         return self.sources.get("lr") == GIVEN_BY_USER
 
-    def to_json(self) -> dict[str, Any]:
-        """The search as the store keeps it."""
-        return {**asdict(self), "ranges": ranges_json(self.ranges)}
+    @property
+    def may_grow(self) -> bool:
+        """Whether the search may leave these learning rates: they are our own window, and no user's range."""
+        return "lr" in self.ranges and self.ranges["lr"].kind == "log" and not self.lr_is_users
+
+    @property
+    def text(self) -> str:
+        """What is searched, as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
+        return ", ".join(f"{name} {found.text}" for name, found in self.ranges.items()) or "nothing is searched"
+
+    def at(self, point: Sequence[float]) -> dict[str, float]:
+        """Return the configuration at a point, one position in [0, 1] for each range."""
+        return {name: found.at(u) for (name, found), u in zip(self.ranges.items(), point, strict=True)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Search:
-        """The search that `to_json` wrote."""
-        return cls(_ranges(found["ranges"]), found["sources"], tuple(found["configurations"]))
+        """The search of a stored design."""
+        return cls(ranges_from(found["ranges"]), found["sources"], tuple(found["configurations"]))
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,9 @@ class Planned:
 class Optimizer:
     """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
 
-    `is_named` tells a label of the user's from one that follows from the options.
+    `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
+    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
+    `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`.
     """
 
     label: str
@@ -84,8 +96,9 @@ class Optimizer:
     convention: str
     hyper: Mapping[str, Any]
     given: Mapping[str, Any] = field(default_factory=dict)
-    ranges: Mapping[str, Dimension] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
     is_named: bool = False
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -104,17 +117,10 @@ class Optimizer:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a class of the script that was run, which has no name elsewhere."""
-        return self.rule.startswith("__main__.") or "<locals>" in self.rule
-
-    def to_json(self) -> dict[str, Any]:
-        """The optimizer as the store keeps it."""
-        return {**asdict(self), "ranges": ranges_json(self.ranges)}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Optimizer:
-        """The optimizer that `to_json` wrote."""
-        return cls(**{**found, "ranges": _ranges(found["ranges"])})
+        """Whether it is a class or a rule of the script that was run, which has no name elsewhere."""
+        unnamed = bool(self.convention) and self.is_imported and not self.reference
+        local = self.rule.startswith("__main__.") or "<locals>" in self.rule
+        return unnamed or (local and ".py:" not in self.reference)
 
 
 @dataclass(frozen=True)
@@ -194,25 +200,17 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """All that a run's columns do not have, as the store keeps it."""
-        return {
-            "protocol": self.protocol.content,
-            "optimizers": [one.to_json() for one in self.optimizers],
-            "sizing": asdict(self.sizing),
-            "budget": asdict(self.budget),
-            "measure": self.measure,
-            "tune": self.tune,
-            "searches": {label: one.to_json() for label, one in self.searches.items()},
-            "timings": {label: asdict(one) for label, one in self.timings.items()},
-            "convention": self.convention,
-            "surefoot": self.surefoot,
-        }
+        found = asdict(self) | {"protocol": self.protocol.content}
+        return {name: value for name, value in found.items() if name not in COLUMNS}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
         """The design that `to_json` wrote, and the run's columns."""
         typed = {
             "protocol": Protocol.from_json(found["protocol"]),
-            "optimizers": tuple(Optimizer.from_json(one) for one in found["optimizers"]),
+            "optimizers": tuple(
+                Optimizer(**{**one, "ranges": ranges_from(one["ranges"])}) for one in found["optimizers"]
+            ),
             "sizing": Sizing(**found["sizing"]),
             "budget": Budget(**found["budget"]),
             "measure": tuple(found["measure"]),
@@ -223,10 +221,5 @@ class Design:
         return cls(**{**found, **typed, **columns})
 
 
-def ranges_json(found: Mapping[str, Dimension]) -> dict[str, Any]:
-    """The ranges as the store keeps them, by the names of what they are of."""
-    return {name: ranges.to_json(one) for name, one in found.items()}
-
-
-def _ranges(found: Mapping[str, Any]) -> dict[str, Dimension]:
-    return {name: ranges.from_json(one) for name, one in found.items()}
+COLUMNS = ("hash", "study", "frozen", "seconds")
+"""What a run has in columns of its own."""

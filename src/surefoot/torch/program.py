@@ -64,7 +64,7 @@ class Program:
         """Of each launch, which of the gradients are its own."""
         self._groups: list[GroupSeen] = []
         self._watch = Watch()
-        self._gradients: list[Tensor] = []
+        self._gradients: tuple[Tensor, ...] = ()
         """Those of a repeated step, which live until it has been taken."""
         self._norm: Norm | None = None
         self._idle: list[Tensor] = []
@@ -177,7 +177,7 @@ class Program:
         except BaseException:
             self._finish(values)
             raise
-        self._gradients = []
+        self._gradients = ()
         for _, launch in self._launches.values():
             launch.done()
 
@@ -245,7 +245,7 @@ class Program:
         self.commit()
         return True
 
-    def _clipped(self, scaling: Scaling, gradients: list[Tensor]) -> Scaling:
+    def _clipped(self, scaling: Scaling, gradients: Sequence[Tensor]) -> Scaling:
         """Return the scaling with what clipping by norm asks for."""
         limit = self.options.max_grad_norm
         if limit is None:

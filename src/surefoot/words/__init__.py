@@ -8,6 +8,7 @@
 | `notes.py` | how to read the numbers |
 | `results.py`, `pairs.py`, `arrivals.py` | the result table, every optimizer with each, and when targets were reached |
 | `tuning.py`, `tuning_tables.py` | how optimizers were tuned, in sentences and as tables |
+| `forecast.py` | what a study would run, before it does |
 | `suite.py` | several studies at once |
 | `as_json.py` | all of a study for programs |
 """

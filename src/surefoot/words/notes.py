@@ -32,7 +32,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         )
     if len({record.convention for record in summary.records if record.convention}) > 1:
         yield "The optimizers follow more than one convention; see their settings."
-    if len({str(record.protocol.get("device")) for record in summary.records}) > 1:
+    if len({record.protocol.device for record in summary.records}) > 1:
         yield "The trials ran on more than one device: their times do not compare."
 
 
