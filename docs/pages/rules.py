@@ -16,7 +16,7 @@ CLASSES = {
     "nesterov": ("SGD", ", momentum=0.9, nesterov=True"),
     "amsgrad": ("Adam", ", amsgrad=True"),
 }
-"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told; else it has its title."""
+"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told; else its title."""
 
 SURFACE = "valley"
 

@@ -15,10 +15,10 @@ from surefoot.cli.printing import print_json
 from surefoot.conventions import shown
 from surefoot.errors import Argument, UsageError, unknown
 from surefoot.explain import terminal
-from surefoot.explain.drift import SCALES, STEPS, drifts
+from surefoot.explain.differences import SCALES, STEPS, drifts
 from surefoot.explain.explanation import Explanation, family_json
+from surefoot.explain.page import serve as serve_page
 from surefoot.explain.page import write_page
-from surefoot.explain.serve import serve as serve_page
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import is_built_in
 
