@@ -93,6 +93,10 @@ def test_trees(case):
     agree([pair(case)] * len(trees), trees)
 
 
+UPRIGHT = {"adopt": "it cuts off part by part", "yogi": "its mean of gradients starts at a number, not at 0"}
+"""Rules for which it matters how the axes lie."""
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 @pytest.mark.parametrize("name", RULES)
 def test_complex_weights_keep_their_kind_and_each_has_one_real_rate(name, dtype):
@@ -103,7 +107,8 @@ def test_complex_weights_keep_their_kind_and_each_has_one_real_rate(name, dtype)
     plain, state = tree_run(optimizer, params, rows)
     turned, _ = tree_run(optimizer, params * turn, [row * turn for row in rows])
     assert plain.dtype == params.dtype
-    np.testing.assert_allclose(turned, plain * turn, rtol=1e-5 if dtype == "complex64" else EXACT)
+    if name not in UPRIGHT:
+        np.testing.assert_allclose(turned, plain * turn, rtol=1e-5 if dtype == "complex64" else EXACT)
     for slot, leaf in state.slots.items():
         assert jnp.iscomplexobj(leaf) == (slot not in RULES[name].positive)
     assert not jnp.iscomplexobj(ours.effective_lr(state, rows[0], params, optimizer=optimizer))

@@ -22,9 +22,6 @@ from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.optax.leaves import fitted, own
 from surefoot.rule import Rule
 
-_LEGAL = 0.5
-"""Stands for a value to come while the others are checked: in the range of every hyperparameter, and in use."""
-
 
 @dataclass(frozen=True)
 class Hyper:
@@ -74,12 +71,17 @@ def decide(rule: Rule, framework: str, given: Mapping[str, Any]) -> Hyper:
     """
     given = dict(given)
     moving = {name: _moving(rule, name, value) for name, value in given.items() if _is_moving(value)}
-    settled = {name: _LEGAL if name in moving else value for name, value in given.items()}
+    settled = {name: _legal(name) if name in moving else value for name, value in given.items()}
     base = settled.pop("base_lr", None)
     if base is not None:
         HYPERPARAMETERS["base_lr"].check(rule.name, "base_lr", base)
         moving["base_lr"] = given["base_lr"]
     return Hyper({**values(rule, framework, settled, at_home="optax"), "base_lr": None}, moving)
+
+
+def _legal(name: str) -> float:
+    """Return what stands for a value to come while the others are checked: in its range, and in use."""
+    return HYPERPARAMETERS[name].low + 0.5
 
 
 def _is_moving(value: Any) -> bool:

@@ -28,6 +28,14 @@ class Vector:
     def __add__(self, other: Any) -> Vector:
         return Vector(self.array + flat(other))
 
+    @property
+    def real(self) -> Any:
+        """An array of the real numbers that it is made of."""
+        return self.array.real
+
+    def __abs__(self) -> Any:
+        return jnp.abs(self.array)
+
     def __neg__(self) -> Vector:
         return Vector(-self.array)
 
