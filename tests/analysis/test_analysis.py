@@ -11,7 +11,7 @@ from scipy import stats
 from samples import article, diverged, running, study, trial
 from surefoot.analysis import group, summarize
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
+from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
 from surefoot.analysis.verdict import judge, noise
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import holm, paired_difference, t_interval
@@ -45,7 +45,7 @@ def reach(arm, target=0.9):
 
 
 def choose(arms):
-    return choose_target(traces_by_clock(arms), Scale())
+    return choose_targets(traces_by_clock(arms), Scale())[0]
 
 
 def text_of(verdict):

@@ -27,7 +27,7 @@ from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.theme import styles
 from surefoot.report.thinning import left_out, thinned
 from surefoot.statistics.intervals import t_interval
-from surefoot.statistics.profiles import performance_profiles
+from surefoot.statistics.suites import performance_profiles
 from surefoot.store.protocol import steps_per_epoch
 from surefoot.store.records import LOSS, Metric
 from surefoot.words import table

@@ -15,7 +15,7 @@ from surefoot.errors import UsageError
 from surefoot.selfcheck import calibration, winners_curse
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found
 from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, as_arms, stored
-from surefoot.statistics.intervals import Difference
+from surefoot.statistics.intervals import PairedDifference
 from surefoot.statistics.power import promised
 from surefoot.store import Store
 
@@ -105,7 +105,7 @@ def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
     def with_z(a, b, resolution):
         gaps = np.subtract(a, b)
         z = gaps.mean() / (max(gaps.std(ddof=1), resolution) / sqrt(len(gaps)))
-        return Difference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
+        return PairedDifference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
 
     monkeypatch.setattr(pairwise, "paired_difference", with_z)
     assert not false_verdicts(NORMAL, 2, 5, 800, rng(8)).holds
@@ -128,7 +128,7 @@ def test_trials_without_a_score_have_diverged_and_are_judged():
     arms = as_arms(scores)
     assert [len(arm.diverged) for arm in arms] == np.isnan(scores).sum(axis=1).tolist()
     assert 0 < np.isnan(scores).sum() < 12
-    assert verdict.compare_arms(arms, Scale())[0].n == 10
+    assert verdict.compare_settings(arms, Scale())[0].n == 10
 
 
 def test_three_seeds_of_two_basins_claim_nothing_where_a_t_test_would(monkeypatch):
@@ -207,7 +207,7 @@ def test_the_winner_s_curse_has_the_size_of_the_luckiest_draw(result):
 
 
 def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
-    monkeypatch.setattr(winners_curse, "_best_elsewhere", winners_curse._best_on_all)
+    monkeypatch.setattr(winners_curse, "_elsewhere", lambda _, scores: scores.mean(axis=2))
     assert not winners_curse.practices(300, 10, rng(12))[-1].holds
 
 

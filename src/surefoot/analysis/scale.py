@@ -1,16 +1,17 @@
 """The scale of a metric: which way is better, what a score can be, and what it cannot resolve.
 
 A study is judged by accuracy, a loss or anything else. What depends on that is asked of this one object, made from the
-trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.scale`.
+trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.numbers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from surefoot.statistics.intervals import Interval
-from surefoot.store.records import Metric, Record
+from surefoot.store.records import Metric
 
 ACCURACY = Metric()
 
@@ -59,6 +60,7 @@ class Scale:
         return self.sign * score
 
 
-def scale_of(record: Record) -> Scale:
-    """The scale on which a trial's study is judged."""
-    return Scale(record.metric, int(record.protocol.get("test_size", UNKNOWN_TEST_SIZE)))
+def scale_of(protocol: Mapping[str, Any]) -> Scale:
+    """The scale on which a study is judged, from the protocol of its trials."""
+    metric, size = protocol.get("metric", {}), protocol.get("test_size", UNKNOWN_TEST_SIZE)
+    return Scale(Metric.from_json(metric), int(size))

@@ -83,11 +83,12 @@ def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) ->
 def _stored(store: Path) -> SeedModel:
     """The newest run of every study in the store, as a world of scores."""
     from surefoot.analysis import group
+    from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, scale_of
     from surefoot.selfcheck.seed_models import stored
     from surefoot.store import Store
 
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]
-    sizes = [int(run[0].protocol.get("test_size", 10_000)) for run in runs]
-    return stored([arm for run in runs for arm in group(run)], min(sizes, default=10_000))
+    sizes = [scale_of(run[0].protocol).test_size for run in runs]
+    return stored([one for run in runs for one in group(run)], min(sizes, default=UNKNOWN_TEST_SIZE))

@@ -12,18 +12,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.analysis.plain import plain
-from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Reference
+from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Publication
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.selfcheck.published import LEVEL, Agreement, agreements
 from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction, run_apart
 from surefoot.training.events import Diverged, Event, Failed, Finished
+from surefoot.words import plain
 from surefoot.words.numbers import minus
 
 AGREES = {True: "agrees", False: "DIFFERS"}
 
-Result = tuple[Reference, tuple[Agreement, ...]]
+Result = tuple[Publication, tuple[Agreement, ...]]
 
 
 def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: bool) -> bool:
@@ -46,7 +46,7 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
     return holds
 
 
-def _repeat(reference: Reference, seeds: int, data_dir: Path | None) -> Result:
+def _repeat(reference: Publication, seeds: int, data_dir: Path | None) -> Result:
     plan = reproduction(reference.study, reference.optimizers, seeds=seeds, epochs=reference.epochs, data_dir=data_dir)
     started, ended = time.monotonic(), 0
 
@@ -86,7 +86,7 @@ def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
         console.print(text)
 
 
-def _table(reference: Reference, rows: Sequence[Agreement]) -> Table:
+def _table(reference: Publication, rows: Sequence[Agreement]) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in ("Optimizer", "Figure", "Epoch", "Published", "Ours", "Difference", ""):
         drawn.add_column(name, justify="left" if name in ("Optimizer", "Figure", "") else "right", no_wrap=True)
@@ -104,7 +104,7 @@ def _table(reference: Reference, rows: Sequence[Agreement]) -> Table:
     return drawn
 
 
-def _quantity(reference: Reference, row: Agreement) -> str:
+def _quantity(reference: Publication, row: Agreement) -> str:
     metric = "test loss" if reference is QUADRATIC_DEEP else "test accuracy"
     return metric if row.figure.quantity == "test metric" else row.figure.quantity
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from surefoot.analysis.plain import plain
-from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, Power
+from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, TrueFindings
 from surefoot.selfcheck.winners_curse import RATES, Practice
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.statistics.proportions import Proportion
+from surefoot.words import plain
 from surefoot.words.numbers import minus
 
 HOLDS = {True: "holds", False: "fails"}
@@ -60,7 +60,7 @@ def _arms(row: FalseVerdicts) -> str:
     return f"{row.arms // 2} + {row.arms // 2} tuned" if row.tuned else str(row.arms)
 
 
-def _power(rows: Iterable[Power]) -> Table:
+def _power(rows: Iterable[TrueFindings]) -> Table:
     drawn = _columns("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", "")
     for row in rows:
         promised = f"{'at least ' if row.arms > 2 else ''}{100 * row.promised:.0f} %"

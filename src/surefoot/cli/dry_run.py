@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from surefoot.analysis import plain
 from surefoot.analysis.scale import Scale
 from surefoot.comparison.driver import Plan
 from surefoot.comparison.forecast import (
@@ -36,7 +35,7 @@ from surefoot.search.space import Space
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store import Record, Store
 from surefoot.store.records import Metric
-from surefoot.words import Written
+from surefoot.words import Written, plain
 from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
 NAMES = {

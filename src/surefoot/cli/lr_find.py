@@ -113,9 +113,9 @@ def _print(found: Sequence[Finding], about: str, report: Path) -> None:
 def _print_json(study: str, found: Sequence[Finding], report: Path) -> None:
     import json
 
-    from surefoot.analysis import plain
     from surefoot.lr_find.window import SMOOTHING
     from surefoot.lr_find.words import IS_NOT, result
+    from surefoot.words import plain
 
     optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in found]
     content = {"study": study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}

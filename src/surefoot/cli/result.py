@@ -11,13 +11,13 @@ from typing import Any
 
 from rich.console import Console
 
-from surefoot.analysis import Row, Summary
+from surefoot.analysis import ResultRow, Summary
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
 from surefoot.store.design import Search
 from surefoot.store.records import Metric
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
-from surefoot.words.tuning import PRINTED_CAPTION
+from surefoot.words.notes import PRINTED_CAPTION
 
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
@@ -72,7 +72,7 @@ def console_for_people() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def _lines(row: Row, metric: Metric) -> list[str]:
+def _lines(row: ResultRow, metric: Metric) -> list[str]:
     """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]

@@ -11,7 +11,7 @@ from math import ceil, isfinite, nan
 from statistics import fmean
 from typing import Any
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.clocks import times
 from surefoot.report.figure import Rows
 from surefoot.report.metric_axes import Quantity
@@ -36,7 +36,7 @@ DIVERGED_OR_RUNNING = (
 Kinds = dict[str, Quantity]
 
 
-def quantities(arms: Sequence[Arm]) -> Kinds:
+def quantities(arms: Sequence[Setting]) -> Kinds:
     """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
     metric = arms[0].trials[0].metric if arms else Metric()
     other = {} if metric.is_loss else {"metric": Quantity(metric.title, metric)}
@@ -48,12 +48,12 @@ def measures(kinds: Kinds) -> tuple[str, ...]:
     return tuple(f"{part}_{kind}" for kind in kinds for part in PARTS)
 
 
-def interval_is_drawn(arms: Sequence[Arm]) -> bool:
+def interval_is_drawn(arms: Sequence[Setting]) -> bool:
     """Whether bands are intervals of the mean; with fewer seeds they show the seeds themselves."""
     return max((len(arm.finished) for arm in arms), default=0) >= FEWEST_FOR_INTERVAL
 
 
-def rows_of(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[dict[str, Rows], tuple[int, int]]:
+def rows_of(arms: Sequence[Setting], references: Sequence[Reference]) -> tuple[dict[str, Rows], tuple[int, int]]:
     """The rows of each kind, and how many of the single trials are among them, of how many."""
     kinds, interval = quantities(arms), interval_is_drawn(arms)
     single = [(trial, arm) for arm in arms for trial in _not_averaged(arm)]
@@ -67,7 +67,7 @@ def rows_of(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[dict[
     return rows, (len(shown), len(single))
 
 
-def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float | None]:
+def heights(arms: Sequence[Setting], data: dict[str, Rows], kind: str) -> list[float | None]:
     """What an axis must show: every seed that is averaged, else single trials; a diverging one leaves the picture."""
     quantity = quantities(arms)[kind]
     both = measures({kind: quantity})
@@ -82,12 +82,12 @@ def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float
     return seen + [row.get(f"{measure}_y") for row in other for measure in both]
 
 
-def _not_averaged(arm: Arm) -> list[Record]:
+def _not_averaged(arm: Setting) -> list[Record]:
     finished = {trial.key for trial in arm.finished}
     return [trial for trial in arm.trials if trial.key not in finished and trial.epochs]
 
 
-def _averaged(arm: Arm, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
+def _averaged(arm: Setting, kinds: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
     """Mean and band over the finished trials of an arm, epoch by epoch."""
     shown = thinned(list(zip(*(trial.epochs for trial in arm.finished), strict=False)), LINE)
     every = ceil(len(shown) / MOST_MARKS)
@@ -118,7 +118,7 @@ def _band(measure: str, values: Sequence[float], kinds: Kinds, interval: bool) -
     return {f"{measure}_low": min(drawn), f"{measure}_high": max(drawn)} if drawn else {}
 
 
-def _single(trial: Record, arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
+def _single(trial: Record, arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
     """The points of a trial that is in no mean; the last epoch of a diverged one carries the cross."""
     epochs = thinned([epoch for epoch in trial.epochs if isfinite(epoch.validation_loss)], LINE)
     for epoch in epochs:
@@ -129,7 +129,7 @@ def _single(trial: Record, arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
+def _tested(arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
     """One row: the mean test figures, at the end and under the names of the validation's."""
     found = [(trial.epochs[-1], trial.outcome) for trial in arm.finished if trial.epochs and trial.outcome]
     if not found:
@@ -142,7 +142,7 @@ def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
     yield row
 
 
-def _published(one: Reference, arms: Sequence[Arm], kinds: Kinds) -> Iterable[dict[str, Any]]:
+def _published(one: Reference, arms: Sequence[Setting], kinds: Kinds) -> Iterable[dict[str, Any]]:
     """A row for each published epoch; in seconds it has no place, as their machine is not ours."""
     steps = steps_per_epoch(arms[0].trials[0].protocol) if arms else None
     known = {arm.label for arm in arms}

@@ -14,7 +14,7 @@ from itertools import product
 
 import altair as alt
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.clocks import EPOCHS, Clock, clock_switch, clocks
 from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, heights, interval_is_drawn, measures, quantities, rows_of
 from surefoot.report.figure import Figure, Panel, Rows, Switch, View, chart_of, colour, lines, shape
@@ -52,7 +52,7 @@ class Look:
 
 
 def curves(
-    arms: Sequence[Arm], looks: Sequence[Style], clock: Clock = EPOCHS, references: Sequence[Reference] = ()
+    arms: Sequence[Setting], looks: Sequence[Style], clock: Clock = EPOCHS, references: Sequence[Reference] = ()
 ) -> Figure:
     """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells."""
     data, singles = rows_of(arms, references)
@@ -86,7 +86,7 @@ def _stretched(look: Look) -> Iterator[str]:
             yield STRETCHED.format(quantity.title)
 
 
-def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
+def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
     """What lines, bands and points are: all that a picture needs that has no page around it."""
     seeds = max((len(arm.finished) for arm in arms), default=0)
     if seeds > 1:

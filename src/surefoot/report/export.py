@@ -12,12 +12,12 @@ from typing import Any
 
 import vl_convert
 
-from surefoot.analysis import Summary, plain
+from surefoot.analysis import Summary
 from surefoot.errors import unknown
 from surefoot.files import write_whole
 from surefoot.report.figures import by_other_clocks, claim_figures, figures, tuning_figures
 from surefoot.store.records import Epoch, Outcome, Record
-from surefoot.words import as_json
+from surefoot.words import as_json, plain
 
 FORMATS = ("svg", "png")
 IDENTITY = ("study", "label", "rule", "convention", "seed", "purpose", "status", "reason", "hyper")

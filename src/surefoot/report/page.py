@@ -23,7 +23,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import Row, Summary
+from surefoot.analysis import ResultRow, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.figure import Figure
@@ -33,12 +33,11 @@ from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.arrivals import arrival_table
+from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
-from surefoot.words.results import setting
-from surefoot.words.tuning import how_tuned
-from surefoot.words.tuning_tables import cumulative_table, ledger
+from surefoot.words.results import arrival_table, setting
+from surefoot.words.tuning import cumulative_table, ledger
 
 BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
 AFTER_PAIRS = ("generalization", "profile", "step-sizes")
@@ -120,12 +119,12 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _height(row: Row, summary: Summary) -> float:
+def _height(row: ResultRow, summary: Summary) -> float:
     """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
 
 
-def _remarks(row: Row, summary: Summary) -> list[str]:
+def _remarks(row: ResultRow, summary: Summary) -> list[str]:
     """What stands below the name of an optimizer: its settings, and why trials did not finish."""
     return [text for text in (setting(row, summary), "; ".join(row.reasons)) if text]
 

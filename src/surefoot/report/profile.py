@@ -15,7 +15,7 @@ from surefoot.analysis import SeedProfiles
 from surefoot.report.figure import Figure, Panel, Rows, steps
 from surefoot.report.scales import linear_axis, log_axis
 from surefoot.report.theme import Style
-from surefoot.statistics.profiles import R_MAX, Profile
+from surefoot.statistics.suites import R_MAX, Profile
 from surefoot.store.records import Metric
 from surefoot.words import Written
 

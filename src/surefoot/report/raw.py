@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from surefoot.analysis import Summary, plain
+from surefoot.analysis import Summary
 from surefoot.analysis.settings import measured
 from surefoot.report.export import CURVE, FINAL, IDENTITY
 from surefoot.store.records import Rates, Record
-from surefoot.words import as_json
+from surefoot.words import as_json, plain
 from surefoot.words.numbers import join
 
 MOST_EPOCHS = 200_000

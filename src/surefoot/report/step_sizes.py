@@ -13,7 +13,7 @@ from typing import Any
 
 import altair as alt
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.figure import Figure, Panel, Rows, chart_of
 from surefoot.report.scales import Axes, log_axis, log_domain
 from surefoot.report.theme import MUTED, TEXT, Style
@@ -40,7 +40,7 @@ BOUNDS = (
 )
 
 
-def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> Figure:
+def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> Figure:
     """One panel per optimizer that has recorded rates."""
     chosen = [(look, trial) for look, arm in zip(looks, arms, strict=True) if (trial := _trial_to_show(arm))]
     tables = {f"rates {place}": _table(trial) for place, (_, trial) in enumerate(chosen)}
@@ -65,7 +65,7 @@ def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> Figure:
     )
 
 
-def _caption(arms: Sequence[Arm], rows: Rows) -> str:
+def _caption(arms: Sequence[Setting], rows: Rows) -> str:
     parts = [CAPTION]
     if _has_bounds(rows):
         parts.append(BOUNDS)
@@ -78,7 +78,7 @@ def _has_bounds(rows: Rows) -> bool:
     return any(row["lower"] is not None for row in rows)
 
 
-def _trial_to_show(arm: Arm) -> Record | None:
+def _trial_to_show(arm: Setting) -> Record | None:
     """The first finished trial with rates, else the first with any."""
     return next((trial for trial in (*arm.finished, *arm.trials) if trial.rates), None)
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import altair as alt
 
-from surefoot.analysis import Arm
-from surefoot.analysis.survival import Survival
+from surefoot.analysis import Setting
 from surefoot.analysis.target import Arrivals
 from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, Clock, clock_switch, clock_views, times
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, steps
 from surefoot.report.scales import linear_axis
 from surefoot.report.theme import Style
 from surefoot.report.thinning import LINE, thinned
+from surefoot.statistics.survival import Survival
 from surefoot.store.records import Metric
 from surefoot.words import Written
 
@@ -61,7 +61,7 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], metric: Metri
     )
 
 
-def ends_of(arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
+def ends_of(arms: Sequence[Setting]) -> dict[str, dict[str, float]]:
     """Where the longest trial of each arm ended, on each clock that its protocol tells."""
     return {
         arm.label: {

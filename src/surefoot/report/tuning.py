@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 
 from surefoot.analysis import TuningRow
-from surefoot.analysis.tuning import Tried
+from surefoot.analysis.configurations import Configuration
 from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
 from surefoot.report.metric_axes import Quantity
 from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
@@ -96,19 +96,19 @@ def _quantity(metric: Metric) -> Quantity:
     return Quantity(f"validation {metric.title}", metric)
 
 
-def _with_place(row: TuningRow) -> list[Tried]:
+def _with_place(row: TuningRow) -> list[Configuration]:
     """The configurations that have ended and have a place on the axis of learning rates, in its order."""
     placed = [one for one in row.tried if one.values.get("lr", 0) > 0 and one.status != "running"]
     return sorted(placed, key=lambda one: one.values["lr"])
 
 
-def _shown(tried: Sequence[Tried], most: int) -> list[Tried]:
+def _shown(tried: Sequence[Configuration], most: int) -> list[Configuration]:
     """As many as a panel can show, what was chosen among them."""
     kept = thinned(tried, most)
     return kept + [one for one in tried if one.chosen and one not in kept]
 
 
-def _axes(tried: Sequence[Tried], quantity: Quantity) -> Axes:
+def _axes(tried: Sequence[Configuration], quantity: Quantity) -> Axes:
     rates = log_axis("learning rate", log_domain((one.values["lr"] for one in tried), pad=1.4))
     return Axes(rates, quantity.axis([quantity.height(one.metric) for one in tried if one.metric is not None]))
 
@@ -120,7 +120,7 @@ def _worst(axes: Axes, metric: Metric) -> float:
     return float(high if scale.get("reverse") or metric.better == "min" else low)
 
 
-def _point(row: TuningRow, one: Tried, quantity: Quantity, worst: float) -> dict[str, Any]:
+def _point(row: TuningRow, one: Configuration, quantity: Quantity, worst: float) -> dict[str, Any]:
     return {
         "optimizer": row.label,
         "lr": one.values["lr"],

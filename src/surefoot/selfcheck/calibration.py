@@ -10,14 +10,14 @@ promise counts as broken only when the interval excludes it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, sqrt
 
 import numpy as np
 
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.verdict import Verdict, compare_arms, judge
+from surefoot.analysis.verdict import compare_settings, judge
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
     NORMAL,
@@ -71,7 +71,7 @@ class FalseVerdicts:
 
 
 @dataclass(frozen=True)
-class Power:
+class TrueFindings:
     """Studies in which the first arm is better by `difference` (a fraction) and how often it was `found` to be.
 
     Found means that one given arm was called behind the better one. With more than two arms `promised` is a lower
@@ -97,7 +97,7 @@ class Calibration:
     studies: int
     seed: int
     false_verdicts: tuple[FalseVerdicts, ...]
-    power: tuple[Power, ...]
+    power: tuple[TrueFindings, ...]
     practices: tuple[Practice, ...]
 
     @property
@@ -128,9 +128,16 @@ def calibrate(
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
     tell = observe or (lambda _: None)
     tell("equal optimizers")
-    wrong = [_row(case, studies, [seed, 1, index]) for index, case in enumerate(designs)]
+    wrong = [
+        false_verdicts(world, arms, seeds, studies, np.random.default_rng([seed, 1, index]), tuned=tuned)
+        for index, (world, arms, seeds, tuned) in enumerate(designs)
+    ]
     tell("known differences")
-    seen = [_seen(arms, promise, studies, [seed, 3, arms, i]) for arms in (2, 4) for i, promise in enumerate(PROMISES)]
+    seen = [
+        true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
+        for arms in (2, 4)
+        for index, promise in enumerate(PROMISES)
+    ]
     tell("choosing a learning rate")
     played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
     return Calibration(studies, seed, tuple(wrong), tuple(seen), played)
@@ -142,10 +149,19 @@ def false_verdicts(
     """Count the A/A studies in which any arm is told apart from another of its family."""
     wrong: Counter[str] = Counter()
     for study in world.draw(rng, studies, arms, seeds):
-        rows = compare_arms(as_arms(study, tuned=tuned), Scale(test_size=world.test_size))
+        rows = compare_settings(as_arms(study, tuned=tuned), Scale(test_size=world.test_size))
         wrong.update({row.family for row in rows if row.distinguishable})
     most = max(wrong.values(), default=0)
     return FalseVerdicts(world.name, arms, seeds, tuned, clopper_pearson(most, studies, LEVEL))
+
+
+def true_findings(arms: int, promise: float, studies: int, rng: np.random.Generator) -> TrueFindings:
+    """Count the studies that find the smallest difference of which `power` promises that so many will."""
+    step = Scale(test_size=NORMAL.test_size).resolution
+    difference = promised(
+        sqrt(2) * OWN, SEEDS, comparisons=comb(arms, 2), wanted=promise, resolution=step, studies=PROMISED_FROM
+    )
+    return TrueFindings(arms, SEEDS, difference, promise, found(difference, arms, SEEDS, studies, rng))
 
 
 def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random.Generator) -> Proportion:
@@ -156,21 +172,6 @@ def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random
     shift = np.zeros((arms, 1))
     shift[0] = difference
     scores = rounded(before_rounding(rng, normal, studies, arms, seeds) + shift, NORMAL.test_size)
-    verdicts = (judge(as_arms(study), Scale(test_size=NORMAL.test_size)) for study in scores)
-    return clopper_pearson(sum(_finds(verdict) for verdict in verdicts), studies, LEVEL)
-
-
-def _finds(verdict: Verdict) -> bool:
-    return verdict.best == "arm 0" and "arm 1" in verdict.behind
-
-
-def _row(case: tuple[SeedModel, int, int, bool], studies: int, seed: Sequence[int]) -> FalseVerdicts:
-    world, arms, seeds, tuned = case
-    return false_verdicts(world, arms, seeds, studies, np.random.default_rng(seed), tuned=tuned)
-
-
-def _seen(arms: int, promise: float, studies: int, seed: Sequence[int]) -> Power:
-    spread, pairs = sqrt(2) * OWN, comb(arms, 2)
-    step = Scale(test_size=NORMAL.test_size).resolution
-    difference = promised(spread, SEEDS, comparisons=pairs, wanted=promise, resolution=step, studies=PROMISED_FROM)
-    return Power(arms, SEEDS, difference, promise, found(difference, arms, SEEDS, studies, np.random.default_rng(seed)))
+    verdicts = [judge(as_arms(study), Scale(test_size=NORMAL.test_size)) for study in scores]
+    hits = sum(verdict.best == "arm 0" and "arm 1" in verdict.behind for verdict in verdicts)
+    return clopper_pearson(hits, studies, LEVEL)

@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 
 from scipy import stats
 
-from surefoot.analysis.published import SEEDS, Figure, Reference
+from surefoot.analysis.published import SEEDS, Publication, PublishedFigure
 from surefoot.store import Record
 
 LEVEL = 0.99
@@ -27,7 +27,7 @@ class Agreement:
     All are NaN if a run of ours diverged.
     """
 
-    figure: Figure
+    figure: PublishedFigure
     mean: float
     deviation: float
     n: int
@@ -44,7 +44,7 @@ class Agreement:
         return abs(self.difference) <= self.margin
 
 
-def agreements(reference: Reference, records: Sequence[Record]) -> tuple[Agreement, ...]:
+def agreements(reference: Publication, records: Sequence[Record]) -> tuple[Agreement, ...]:
     """Put runs of ours beside every figure of a reference.
 
     Args:
@@ -57,7 +57,7 @@ def agreements(reference: Reference, records: Sequence[Record]) -> tuple[Agreeme
     )
 
 
-def agreement(figure: Figure, values: Sequence[float]) -> Agreement:
+def agreement(figure: PublishedFigure, values: Sequence[float]) -> Agreement:
     """Compare two or more values of ours, one a seed, with a published figure."""
     if not all(map(isfinite, values)):
         return Agreement(figure, nan, nan, len(values), nan)
@@ -75,7 +75,7 @@ def _margin(sd1: float, n1: int, sd2: float, n2: int) -> float:
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * sqrt(a + b)
 
 
-def _value(record: Record, figure: Figure) -> float:
+def _value(record: Record, figure: PublishedFigure) -> float:
     """What a run of ours has for a figure; NaN if it did not come so far."""
     if figure.quantity == "train loss":
         return record.outcome.train_loss if record.outcome else nan

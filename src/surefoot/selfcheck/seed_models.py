@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.settings import Arm
+from surefoot.analysis.settings import Setting
 from surefoot.errors import UsageError
 from surefoot.store.design import Part
 from surefoot.store.records import Outcome, Record
 
 Scores = NDArray[np.float64]
+
+IMAGES = 10_000
+"""Test images of the simulated worlds."""
 
 MEAN = 0.92
 OWN = 0.0019
@@ -33,7 +36,7 @@ class SeedModel:
 
     name: str
     draw: Callable[[np.random.Generator, int, int, int], Scores]
-    test_size: int = 10_000
+    test_size: int = IMAGES
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Scores:
@@ -58,10 +61,10 @@ def diverging(rng: np.random.Generator, *shape: int) -> Scores:
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
-    """Return the world of 10,000 test images in which a trial's own luck is drawn by `luck(rng, *shape)`."""
+    """Return the world in which a trial's own luck is drawn by `luck(rng, *shape)`."""
 
     def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
-        return rounded(before_rounding(rng, luck, studies, arms, seeds), 10_000)
+        return rounded(before_rounding(rng, luck, studies, arms, seeds), IMAGES)
 
     return SeedModel(name, draw)
 
@@ -74,7 +77,7 @@ def before_rounding(
     return MEAN + shared + luck(rng, studies, arms, seeds)
 
 
-def stored(arms: Sequence[Arm], test_size: int) -> SeedModel:
+def stored(arms: Sequence[Setting], test_size: int) -> SeedModel:
     """Return the world of real scores: each study takes one stored optimizer and resamples its seeds for every name.
 
     Raises UsageError when no arm has at least 5 finished seeds.
@@ -98,7 +101,7 @@ def rounded(scores: Scores, test_size: int) -> Scores:
     return np.round(np.clip(scores, 0, 1) * test_size) / test_size
 
 
-def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
+def as_arms(scores: Scores, *, tuned: bool = False) -> list[Setting]:
     """Return one study's scores, a row for each arm, as the ended trials that `verdict.judge` reads.
 
     Args:
@@ -110,7 +113,7 @@ def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
     names = [f"arm {i}" for i in range(len(rows))]
     parts = [Part("measured", names[i - half]) if i >= half else Part() for i in range(len(rows))]
     return [
-        Arm(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
+        Setting(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
         for name, part, row in zip(names, parts, rows, strict=True)
     ]
 

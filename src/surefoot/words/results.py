@@ -1,4 +1,4 @@
-"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`.
+"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`; and when targets were reached.
 
 Columns that say nothing in a study are left out: time to a target when there is none, how the trials ended when all
 have finished, gaps when all are zero because a task has no examples.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.analysis import Interval, Row, Summary
-from surefoot.words.cells import Cell, Column, Table, Text, Where, of, tabulate, text
-from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, PLAIN, SIGNED, short
-from surefoot.words.scale import Written
+from surefoot.analysis import Arrivals, ResultRow, Summary
+from surefoot.statistics.intervals import Interval
+from surefoot.statistics.survival import Survival
+from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
+from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, MISSING, PLAIN, SIGNED, Unit, Written, short
 
 
 def table(summary: Summary, where: Where = "print") -> Table:
@@ -19,13 +20,13 @@ def table(summary: Summary, where: Where = "print") -> Table:
     return tabulate(COLUMNS, summary.rows, summary, where)
 
 
-def state(row: Row) -> str:
+def state(row: ResultRow) -> str:
     """How the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
     counts = {"finished": row.n, "diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def setting(row: Row, summary: Summary) -> str:
+def setting(row: ResultRow, summary: Summary) -> str:
     """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
     tuning = summary.tuning_of(row.label)
     chosen = {one.name: one.chosen for one in tuning.searched if one.chosen is not None} if tuning else {}
@@ -56,26 +57,26 @@ def _to_target(what: str, summary: Summary) -> str:
     return f"{what} to {Written(summary.metric).target(summary.target or 0.0)}"
 
 
-def _epochs(row: Row, summary: Summary) -> Cell | Text:
+def _epochs(row: ResultRow, summary: Summary) -> Cell | Text:
     reach, many = row.reach, any(len(other.seeds) > 1 for other in summary.rows)
     if reach is None or reach.epochs is None:
         return _missed(row)
     return Cell(reach.epochs, PLAIN, note=f"{reach.reached}/{reach.of}" if many else "")
 
 
-def _seconds(row: Row, _: Summary) -> Cell | Text:
+def _seconds(row: ResultRow, _: Summary) -> Cell | Text:
     if row.reach is None or row.reach.seconds is None:
         return _missed(row)
     return Cell(row.reach.seconds, DURATION)
 
 
-def _missed(row: Row) -> Cell | Text:
+def _missed(row: ResultRow) -> Cell | Text:
     if row.reach is None:
         return Cell(None)
     return text(f"only {row.reach.reached} of {row.reach.of}" if row.reach.reached else "not reached")
 
 
-def _gain(row: Row, summary: Summary) -> Cell:
+def _gain(row: ResultRow, summary: Summary) -> Cell:
     tuning = summary.tuning_of(row.label)
     return of(tuning.gain if tuning else None, Written(summary.metric).signed)
 
@@ -96,7 +97,7 @@ def _area_caption(summary: Summary) -> str:
     )
 
 
-COLUMNS: list[Column[Row]] = [
+COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
     Column("Trials", lambda row, _: text(state(row)), shown=_uneven, style="trials"),
     Column(
@@ -147,3 +148,35 @@ COLUMNS: list[Column[Row]] = [
         shown=lambda summary: any(row.gain for row in summary.tuning),
     ),
 ]
+
+
+def arrival_table(summary: Summary) -> Table | None:
+    """When each optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
+    written, name = Written(summary.metric), summary.metric.title
+    header = ("Optimizer", *(f"Validation {name} {written.target(one.target)}" for one in summary.arrivals))
+    rows = [(text(row.label), *(_arrival(one, row.label) for one in summary.arrivals)) for row in summary.rows]
+    bounds = " [95 % interval; … where its end was not seen]" if any(row.n > 1 for row in summary.rows) else ""
+    caption = f"When at least half of the trials had arrived{bounds}, and how many ever did."
+    return plain_table(header, rows, caption) if summary.arrivals else None
+
+
+def _arrival(one: Arrivals, label: str) -> Text:
+    epochs = one.epochs.get(label)
+    if epochs is None:
+        return text(MISSING)
+    arrived = f"{epochs.reached} of {epochs.of} arrived"
+    if epochs.median is None:
+        return text("not reached" if epochs.reached == 0 else "later than seen", arrived)
+    unit = "epoch" if epochs.median == 1 else "epochs"
+    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps else ()
+    seconds = one.seconds[label]
+    time = () if seconds.median is None else (f"{DURATION(seconds.median)}{_bounds(seconds, DURATION)}",)
+    return text(f"{PLAIN(epochs.median)} {unit}{_bounds(epochs, PLAIN)}", *time, *steps, arrived)
+
+
+def _bounds(way: Survival, write: Unit) -> str:
+    """The interval of a median; its upper end is not known where all the rest arrived at once."""
+    if way.of < 2 or way.median_low is None:
+        return ""
+    low, high = way.median_low, way.median_high
+    return f" [{write(low)}, …]" if high is None else f" {write.bounds(low, high)}"

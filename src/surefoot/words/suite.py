@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from surefoot.analysis import SuiteSummary, plain
+from surefoot.analysis import SuiteSummary
 from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
-from surefoot.statistics.interquartile import FEWEST_TASKS
-from surefoot.statistics.profiles import R_MAX, Profile
+from surefoot.statistics.suites import FEWEST_TASKS, R_MAX, Profile
+from surefoot.words.as_json import plain
 from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
 from surefoot.words.numbers import PLAIN, WHOLE_PERCENT, Unit, join, minus, seeds
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from surefoot.analysis import Pair, Scale, Summary, Verdict
 from surefoot.analysis.verdict import Ends
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.words.numbers import join, p_value, seeds
-from surefoot.words.scale import Written
+from surefoot.words.numbers import Written, join, p_value, seeds
 
 MANY = 4
 """Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""

@@ -1,21 +1,13 @@
-"""Time to target: Kaplan-Meier against published data and scipy, what diverged or never arrived, which targets mean
-something.
-"""
+"""Curves, areas and time to target: Kaplan-Meier against published data and scipy, what diverged or never arrived."""
 
-from dataclasses import replace
 from math import inf, isnan, nan
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
-from samples import diverged, running, trial
-from surefoot.analysis import group
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.survival import check_target, first_crossing, kaplan_meier, time_to_target
-from surefoot.analysis.target import choose_targets, traces_by_clock
-from surefoot.analysis.traces import Trace, traces
 from surefoot.errors import UsageError
+from surefoot.statistics.survival import Trace, curve_area, first_crossing, kaplan_meier, mean_height, time_to_target
 
 REMISSION = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
 """Weeks in remission under 6-MP (Freireich et al., Blood 21, 1963); the first nine ended by relapse."""
@@ -153,47 +145,7 @@ def test_a_target_that_tells_nothing_apart_is_refused(groups, target, words):
 def test_deepobs_vae_targets_are_refused():
     """mnist_vae's 73.5 and fmnist_vae's 93.0 are met by every optimizer in its first epoch."""
     with pytest.raises(UsageError, match="first evaluation"):
-        check_target([trace(60.1, 50.0), trace(71.9, 55.0)], 73.5, higher=False)
-
-
-def test_no_target_is_chosen_that_is_refused():
-    records = [trial(label, seed=seed) for label in ("Adam", "Adadelta") for seed in range(3)]
-    arms = group([*records[:5], diverged(records[5], 2)])
-    everything = [one for arm in arms for one in traces(arm)]
-    _, chosen = choose_targets(traces_by_clock(arms), Scale())
-    assert chosen == (0.97, 0.98)
-    for target in chosen:
-        check_target(everything, target)
-
-
-def test_traces_of_an_arm_on_three_clocks():
-    record = trial(epochs=3)
-    (arm,) = group([record, diverged(replace(record, seed=1, key="b"), 2), running(replace(record, seed=2, key="c"))])
-    by_epoch = traces(arm)
-    assert [one.diverged for one in by_epoch] == [False, True]
-    assert (by_epoch[0].clock, by_epoch[1].clock) == ((1, 2, 3), (1, 2))
-    assert by_epoch[0].values == tuple(epoch.validation_metric for epoch in record.epochs)
-    assert traces(arm, clock="steps")[0].clock == (192, 384, 576)
-    losses = traces(arm, "train_loss", "seconds")[0]
-    assert losses.clock == tuple(epoch.seconds for epoch in record.epochs)
-    assert losses.values == tuple(epoch.train_loss for epoch in record.epochs)
-
-
-def test_an_incomplete_batch_is_a_step():
-    record = trial(epochs=1)
-    (arm,) = group([replace(record, protocol={**record.protocol, "train_size": 251})])
-    assert traces(arm, clock="steps")[0].clock == (2,)
-
-
-def test_traces_refuse_what_they_do_not_know():
-    (arm,) = group([trial()])
-    with pytest.raises(UsageError, match="Did you mean 'validation_loss'"):
-        traces(arm, "validation_los")
-    with pytest.raises(UsageError, match="unknown clock"):
-        traces(arm, clock="minutes")
-    (arm,) = group([replace(trial(), protocol={})])
-    with pytest.raises(UsageError, match="steps are unknown"):
-        traces(arm, clock="steps")
+        time_to_target({"a": [trace(60.1, 50.0)], "b": [trace(71.9, 55.0)]}, 73.5, higher=False)
 
 
 @pytest.mark.parametrize(
@@ -202,3 +154,28 @@ def test_traces_refuse_what_they_do_not_know():
 def test_a_trace_that_is_none_is_refused(clock, values, words):
     with pytest.raises(UsageError, match=words):
         Trace(clock, values)
+
+
+def test_area_is_scipy_s_trapezoid_over_its_span():
+    rng = np.random.default_rng(0)
+    clock, values = np.cumsum(rng.uniform(0.5, 2, 9)), rng.normal(0.5, 0.1, 9)
+    expected = integrate.trapezoid(values, clock) / (clock[-1] - clock[0])
+    assert mean_height(Trace(tuple(clock), tuple(values))) == pytest.approx(expected)
+
+
+def test_area_does_not_grow_with_the_clock_and_weighs_time():
+    assert mean_height(Trace((1, 2, 3), (0.4, 0.4, 0.4))) == pytest.approx(0.4)
+    assert mean_height(Trace((10, 20, 30), (0.2, 0.6, 0.6))) == mean_height(Trace((1, 2, 3), (0.2, 0.6, 0.6)))
+    assert mean_height(Trace((0, 1, 10), (0.0, 1.0, 1.0))) == pytest.approx(0.95)
+    assert mean_height(Trace((5,), (0.7,))) == 0.7
+
+
+def test_a_diverged_trial_is_left_out_of_the_area_not_padded():
+    """DeepOBS pads a run that became NaN with its epoch 0 and averages that; we average what was measured."""
+    good = [Trace((1, 2), (0.8, 0.9)), Trace((1, 2), (0.8, 0.8))]
+    found = curve_area([*good, Trace((1,), (0.1,), diverged=True)])
+    assert (found.n, found.mean) == (2, pytest.approx(0.825))
+    assert found.low == pytest.approx(stats.t.interval(0.95, 1, 0.825, stats.sem([0.85, 0.8]))[0])
+    assert curve_area([Trace((), (), diverged=True)]) is None
+    with pytest.raises(UsageError, match="diverged"):
+        mean_height(Trace((1, 2), (0.5, nan)))

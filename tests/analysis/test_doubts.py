@@ -7,14 +7,13 @@ import pytest
 
 from samples import trial
 from surefoot.analysis import group
-from surefoot.analysis.doubts import guessing_margin, no_progress
-from surefoot.analysis.inclusion import beaten, family, knob
+from surefoot.analysis.doubts import beaten, family, guessing_margin, knob, no_progress
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
 from surefoot.store import records
 from surefoot.store.records import Metric
 from surefoot.words import Written
-from surefoot.words.warnings import warning as in_words
+from surefoot.words.notes import warning as in_words
 
 LOSS = Scale(records.LOSS)
 
