@@ -12,7 +12,7 @@ from samples import PROTOCOL, at_values, trial
 from surefoot.analysis import group, summarize
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
-from surefoot.analysis.verdict import judge, noise
+from surefoot.analysis.verdict import noise
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
@@ -23,7 +23,6 @@ from surefoot.store.records import LOSS, Metric
 from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
 from surefoot.words.numbers import MILLISECONDS, significant
 from surefoot.words.pairs import pair_table
-from surefoot.words.verdict import verdict_sentences
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
@@ -100,8 +99,8 @@ def test_one_run_of_an_error_has_the_yardstick_of_a_share():
 
 def test_few_seeds_say_what_they_assume_and_many_do_not():
     def text(seeds):
-        arms = group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds]))
-        return " ".join(verdict_sentences(judge(arms, Scale(PERPLEXITY)), Scale(PERPLEXITY)))
+        records = records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])
+        return verdict_text(summarize(records))
 
     assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
     assert "normally" not in text(6)

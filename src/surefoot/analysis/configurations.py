@@ -6,11 +6,12 @@ is usual after the first epoch to the best, since their unit tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, nan
 from statistics import fmean, median
-from typing import Any, Literal
+from typing import Literal
 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.sensitivity import GoodRates, Sensitivity, good_rates, rate_sensitivity
@@ -61,12 +62,85 @@ class Searched:
     chosen: float | None
 
 
-def configurations(trials: Sequence[Record], chosen: Mapping[str, float]) -> tuple[Configuration, ...]:
-    """The configurations of these trials, in the order in which they were planned; `chosen` is the one that won."""
-    by_values: dict[tuple[tuple[str, float], ...], list[Record]] = {}
-    for trial in trials:
-        by_values.setdefault(tuple(trial.part.configuration.items()), []).append(trial)
-    return tuple(_configuration(dict(values), found, chosen) for values, found in by_values.items())
+class Exploration:
+    """What the trials of one search tell: what was `tried`, what came of it, and how much of the learning rates is good.
+
+    Args:
+        trials: those that tuned one optimizer, one at least.
+        chosen: the configuration that won; empty before there is one.
+        scale: of the metric.
+    """
+
+    def __init__(self, trials: Sequence[Record], chosen: Mapping[str, float], scale: Scale) -> None:
+        self.trials, self.chosen, self.scale = trials, chosen, scale
+        self.planned: Search | None = trials[0].part.search
+        by_values: dict[tuple[tuple[str, float], ...], list[Record]] = {}
+        for trial in trials:
+            by_values.setdefault(tuple(trial.part.configuration.items()), []).append(trial)
+        self.tried = tuple(_configuration(dict(values), found, chosen) for values, found in by_values.items())
+        self.finished = [one.metric for one in self.tried if one.metric is not None]
+
+    @property
+    def finalists(self) -> tuple[Configuration, ...]:
+        """Those that were run again on more seeds; none if all were."""
+        last = tuple(one for one in self.tried if one.again)
+        return last if len(last) < len(self.tried) else ()
+
+    @property
+    def searched(self) -> tuple[Searched, ...]:
+        """The range that was tried of each hyperparameter, and what was chosen."""
+        ranges = self.planned.ranges if self.planned else {}
+        found = {name: [one.values[name] for one in self.tried] for name in self.tried[0].values}
+        return tuple(
+            Searched(name, min(values), max(values), _spacing(ranges.get(name)), self.chosen.get(name))
+            for name, values in found.items()
+        )
+
+    @property
+    def lr_place(self) -> tuple[int, int] | None:
+        """Where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were."""
+        rates = sorted({one.values["lr"] for one in self.tried if "lr" in one.values})
+        chosen = self.chosen.get("lr")
+        return (rates.index(chosen) + 1, len(rates)) if self.finished and chosen in rates else None
+
+    @property
+    def edge(self) -> Edge | None:
+        """Which end of what was tried the chosen learning rate is, if it is one."""
+        place, count = self.lr_place or (0, 0)
+        if count < 2 or 1 < place < count:
+            return None
+        return "lowest" if place == 1 else "highest"
+
+    @property
+    def good_rates(self) -> GoodRates | None:
+        """How much of the tried learning rates was good; None without a range or a result."""
+        placed = [one for one in self.tried if one.values.get("lr", 0) > 0]
+        if not self.finished:
+            return None
+        rates, scores = [one.values["lr"] for one in placed], [one.score for one in placed]
+        return good_rates(rates, scores, self._margin, higher=self.scale.sign > 0)
+
+    @property
+    def sensitivity(self) -> Sensitivity | None:
+        """How far the best rate may be off; None unless it alone was searched: else neighbours differ in the rest too."""
+        ended = [one for one in self.tried if one.status != "running"]
+        rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
+        if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self.finished or self._margin <= 0:
+            return None
+        return rate_sensitivity(rates, [one.score for one in ended], self._margin, higher=self.scale.sign > 0)
+
+    @cached_property
+    def _margin(self) -> float:
+        """How far below the best still counts as good."""
+        if self.scale.metric.share:
+            return GOOD
+        firsts = (trial.epochs[0].validation_metric for trial in self.trials if trial.epochs)
+        return GOOD_PART * abs(self.scale.best(self.finished) - median(filter(isfinite, firsts)))
+
+
+def seeds_of(trials: Iterable[Record]) -> tuple[int, ...]:
+    """The seeds of these trials, each once."""
+    return tuple(sorted({trial.seed for trial in trials}))
 
 
 def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: Mapping[str, float]) -> Configuration:
@@ -80,70 +154,5 @@ def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: M
     return Configuration(values, metric, status, values == chosen, seeds_of(trials), seeds_of(again))
 
 
-def seeds_of(trials: Sequence[Record]) -> tuple[int, ...]:
-    """The seeds of these trials, each once."""
-    return tuple(sorted({trial.seed for trial in trials}))
-
-
-def finalists(tried: Sequence[Configuration]) -> tuple[Configuration, ...]:
-    """Those that were run again on more seeds; none if all were."""
-    last = tuple(one for one in tried if one.again)
-    return last if len(last) < len(tried) else ()
-
-
-def searched(
-    search: Search | None, tried: Sequence[Configuration], chosen: Mapping[str, float]
-) -> tuple[Searched, ...]:
-    """The range that was tried of each hyperparameter of a search, and what was chosen."""
-    ranges = search.ranges if search else {}
-    found = {name: [one.values[name] for one in tried] for name in (tried[0].values if tried else ())}
-    return tuple(
-        Searched(name, min(values), max(values), _spacing(ranges.get(name)), chosen.get(name))
-        for name, values in found.items()
-    )
-
-
 def _spacing(kind: object) -> Spacing:
     return "linear" if isinstance(kind, Uniform) else "log of 1 - x" if isinstance(kind, OneMinus) else "log"
-
-
-def lr_place(tried: Sequence[Configuration], chosen: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were."""
-    rates = sorted({one.values["lr"] for one in tried if "lr" in one.values})
-    return (rates.index(chosen["lr"]) + 1, len(rates)) if chosen.get("lr") in rates else None
-
-
-def edge(place: tuple[int, int] | None) -> Edge | None:
-    """Which end of what was tried a place is, if it is one."""
-    if place is None or place[1] < 2 or 1 < place[0] < place[1]:
-        return None
-    return "lowest" if place[0] == 1 else "highest"
-
-
-def forgiven(
-    tried: Sequence[Configuration], trials: Sequence[Record], scale: Scale
-) -> tuple[GoodRates | None, Sensitivity | None]:
-    """How much of the tried learning rates was good, and how far the best may be off.
-
-    The second is None unless the learning rate alone was searched: else neighbours differ in the rest too.
-    """
-    if all(one.metric is None for one in tried):
-        return None, None
-    within = _margin(tried, trials, scale)
-    higher = scale.sign > 0
-    placed = [one for one in tried if one.values.get("lr", 0) > 0]
-    good = good_rates([one.values["lr"] for one in placed], [one.score for one in placed], within, higher=higher)
-    ended = [one for one in tried if one.status != "running"]
-    rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
-    if len(rates) < max(2, len(ended)) or within <= 0 or min(rates) <= 0:
-        return good, None
-    return good, rate_sensitivity(rates, [one.score for one in ended], within, higher=higher)
-
-
-def _margin(tried: Sequence[Configuration], trials: Sequence[Record], scale: Scale) -> float:
-    """How far below the best still counts as good."""
-    if scale.metric.share:
-        return GOOD
-    firsts = (trial.epochs[0].validation_metric for trial in trials if trial.epochs)
-    best = scale.best(one.metric for one in tried if one.metric is not None)
-    return GOOD_PART * abs(best - median(filter(isfinite, firsts)))

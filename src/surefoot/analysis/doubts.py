@@ -80,7 +80,10 @@ def beaten(settings: Sequence[Setting]) -> tuple[Beaten, ...]:
         settings: the tuned ones of a study, with the trials of the measuring seeds. Untuned ones would be warned of
             rightly but to no use.
     """
-    losses = {one.label: _losses(one) for one in settings}
+    losses = {
+        one.label: {t.seed: t.outcome.train_loss for t in one.finished if t.outcome and isfinite(t.outcome.train_loss)}
+        for one in settings
+    }
     found = []
     for general, special in product(settings, settings):
         first, other = general.trials[0], special.trials[0]
@@ -134,11 +137,6 @@ def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale
 def guessing_margin(chance: float, size: int) -> float:
     """How far above `chance` luck alone can lift an accuracy on `size` examples: three standard deviations."""
     return 3 * sqrt(share(chance, "chance") * (1 - chance) / count(size, "size"))
-
-
-def _losses(setting: Setting) -> dict[int, float]:
-    found = {trial.seed: trial.outcome.train_loss for trial in setting.finished if trial.outcome}
-    return {seed: loss for seed, loss in found.items() if isfinite(loss)}
 
 
 def _at_chance(

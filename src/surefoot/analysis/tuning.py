@@ -10,23 +10,12 @@ for other metrics, as the worst configuration of the whole study that finished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import median
 
-from surefoot.analysis.configurations import (
-    Configuration,
-    Edge,
-    Searched,
-    configurations,
-    edge,
-    finalists,
-    forgiven,
-    lr_place,
-    searched,
-    seeds_of,
-)
+from surefoot.analysis.configurations import Configuration, Edge, Exploration, Searched, seeds_of
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group
 from surefoot.statistics.budget_curve import BudgetCurve, Cumulative, budget_curve, cumulative
@@ -94,36 +83,27 @@ def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
         return ()
     settings = {one.label: one for one in group(records)}
     scale = scale_of(records[0].protocol)
-    searches = [_Search(found, settings, label) for label, found in trials.items()]
-    failure = _failure([one for search in searches for one in search.tried], scale)
-    return tuple(_row(search, scale, failure) for search in searches)
+    winners = {label: settings.get(label) for label in trials}
+    chosen = {label: one.trials[0].part.configuration if one else {} for label, one in winners.items()}
+    found = {label: Exploration(some, chosen[label], scale) for label, some in trials.items()}
+    ends = (0.0, 1.0) if scale.metric.share else [score for one in found.values() for score in one.finished]
+    failure = scale.worst(ends) if ends else None
+    untuned = {label: settings.get(some[0].part.tuned_from) for label, some in trials.items()}
+    return tuple(_row(label, one, winners[label], untuned[label], failure) for label, one in found.items())
 
 
-class _Search:
-    """The search of one optimizer: what it tried, chose and set out from (None where that was not measured)."""
-
-    def __init__(self, trials: Sequence[Record], settings: Mapping[str, Setting], label: str) -> None:
-        self.trials = trials
-        self.label = label
-        self.winner = settings.get(label)
-        self.untuned = settings.get(trials[0].part.tuned_from)
-        self.chosen = self.winner.trials[0].part.configuration if self.winner else {}
-        self.tried = configurations(trials, self.chosen)
-
-
-def _row(search: _Search, scale: Scale, failure: float | None) -> TuningRow:
-    winner, untuned, tried, trials = search.winner, search.untuned, search.tried, search.trials
-    known = [one.metric for one in tried if one.metric is not None]
-    last = finalists(tried)
-    finals = [one.metric for one in last if one.metric is not None] or known
-    place = lr_place(tried, search.chosen) if known else None
+def _row(
+    label: str, found: Exploration, winner: Setting | None, untuned: Setting | None, failure: float | None
+) -> TuningRow:
+    tried, trials, scale = found.tried, found.trials, found.scale
+    finals = [one.metric for one in found.finalists if one.metric is not None] or found.finished
     counts: Counter[Status] = Counter(one.status for one in tried)
     ended = counts["finished"] + counts["diverged"]
-    good, sensitivity = forgiven(tried, trials, scale)
     curve = _curve(tried, scale, failure)
-    planned = trials[0].part.search
+    measured = {trial.seed for one in (winner, untuned) if one for trial in one.trials}
+    saw_test = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in trials)
     return TuningRow(
-        label=search.label,
+        label=label,
         defaults=untuned.label if untuned else None,
         tried=tried,
         trials=len(tried),
@@ -132,30 +112,24 @@ def _row(search: _Search, scale: Scale, failure: float | None) -> TuningRow:
         unfinished=counts["running"],
         divergence=wilson(counts["diverged"], ended) if ended else None,
         seeds=seeds_of(trials),
-        finalists=len(last),
-        again=tuple(sorted({seed for one in last for seed in one.again})),
+        finalists=len(found.finalists),
+        again=tuple(sorted({seed for one in found.finalists for seed in one.again})),
         measuring_seeds=seeds_of(winner.trials if winner else ()),
-        apart=_apart(trials, [trial for one in (winner, untuned) if one for trial in one.trials]),
-        searched=searched(planned, tried, search.chosen),
+        apart=not saw_test and measured.isdisjoint(seeds_of(trials)),
+        searched=found.searched,
         best=scale.best(finals) if finals else None,
-        median=median(known) if known else None,
+        median=median(found.finished) if found.finished else None,
         train_seconds=sum(trial.epochs[-1].seconds for trial in trials if trial.epochs),
-        lr_place=place,
-        edge=edge(place),
-        good_rates=good,
-        sensitivity=sensitivity,
+        lr_place=found.lr_place,
+        edge=found.edge,
+        good_rates=found.good_rates,
+        sensitivity=found.sensitivity,
         curve=curve,
         cumulative=cumulative(curve.mean) if curve else None,
         failure=failure,
         gain=_gain(winner, untuned, scale) if winner and untuned else None,
-        planned=planned,
+        planned=found.planned,
     )
-
-
-def _failure(tried: Sequence[Configuration], scale: Scale) -> float | None:
-    """What a trial that diverged counts: the same for all optimizers of a study; None where nothing finished."""
-    known = [one.metric for one in tried if one.metric is not None]
-    return scale.worst((0.0, 1.0)) if scale.metric.share else scale.worst(known) if known else None
 
 
 def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) -> BudgetCurve | None:
@@ -175,8 +149,3 @@ def _gain(winner: Setting, untuned: Setting, scale: Scale) -> Interval | None:
         return Interval(both[0][0] - both[0][1], None, None, 1) if both else None
     gap = paired_difference([mine for mine, _ in both], [its for _, its in both], scale.resolution)
     return Interval(gap.mean, gap.low, gap.high, gap.n)
-
-
-def _apart(tuning: Sequence[Record], measuring: Sequence[Record]) -> bool:
-    seen = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in tuning)
-    return not seen and not {trial.seed for trial in tuning} & {trial.seed for trial in measuring}

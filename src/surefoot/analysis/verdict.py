@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
@@ -31,7 +31,7 @@ Basis = Literal["nothing", "one run", "seeds"]
 
 @dataclass(frozen=True)
 class Pair:
-    """The best arm against another of its family, on the `n` seeds that both have, finished or diverged.
+    """The best setting against another of its family, on the `n` seeds that both have, finished or diverged.
 
     `difference` is the mean paired difference in the test metric (`other` minus `best`) on the seeds that both
     finished, with its 95 % t interval (unadjusted); None with fewer than two. `p` is Holm-adjusted, None with too few
@@ -55,23 +55,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Ends:
-    """How the trials of one arm ended; `finished` and `diverged` are those that are judged."""
-
-    label: str
-    trials: int
-    finished: int
-    diverged: int
-    failed: int
-    unfinished: int
-
-    @property
-    def judged(self) -> int:
-        """Trials that say something about the optimizer."""
-        return self.finished + self.diverged
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What can be said about the test metric, in labels and numbers.
 
@@ -79,10 +62,10 @@ class Verdict:
     separated from the best, `behind` are worse, `open` are neither, as they were not tested against it. `yardstick` (a
     fraction) is set for one seed of a share, `pairs` for several seeds.
 
-    `scores` has what each arm is judged by: its first score in one run, the mean of those that finished with several.
+    `scores` has what each is judged by: its first score in one run, the mean of those that finished with several.
     `leads` is False where the best has not the best of these, because others diverged oftener. The optimizers `apart`
     share too few seeds with the best to be ranked. `trusted` is the number of seeds from which on nothing is assumed
-    of how differences scatter, None where nothing is. `ends` has how the trials of every arm ended.
+    of how differences scatter, None where nothing is.
     """
 
     basis: Basis = "nothing"
@@ -96,7 +79,6 @@ class Verdict:
     leads: bool = True
     apart: tuple[str, ...] = ()
     trusted: int | None = None
-    ends: tuple[Ends, ...] = ()
 
 
 def compare_settings(settings: Sequence[Setting], scale: Scale) -> tuple[Comparison, ...]:
@@ -117,11 +99,7 @@ def judge(settings: Sequence[Setting], scale: Scale, comparisons: Sequence[Compa
         scale: of their metric.
         comparisons: what `compare_settings` made of them, if that is known already.
     """
-    known = compare_settings(settings, scale) if comparisons is None else comparisons
-    return replace(_judge(settings, scale, known), ends=tuple(map(_ends, settings)))
-
-
-def _judge(settings: Sequence[Setting], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
+    comparisons = compare_settings(settings, scale) if comparisons is None else comparisons
     repeated = [one for one in settings if len(one.judged) >= 2]
     alone = [one for one in settings if one.finished and not one.diverged]
     if len(repeated) >= 2 and any(one.finished for one in repeated):
@@ -129,11 +107,6 @@ def _judge(settings: Sequence[Setting], scale: Scale, comparisons: Sequence[Comp
     if len(alone) >= 2:
         return _judge_once({one.label: next(iter(one.metrics().values())) for one in alone}, scale)
     return Verdict(scores=_means(alone or settings))
-
-
-def _ends(one: Setting) -> Ends:
-    failed, running = (len(one.with_status(status)) for status in ("failed", "running"))
-    return Ends(one.label, len(one.trials), len(one.finished), len(one.diverged), failed, running)
 
 
 def _means(settings: Sequence[Setting]) -> dict[str, float]:

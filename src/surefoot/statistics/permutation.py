@@ -50,8 +50,9 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
     left, right = pairs(a, b)
     gaps = left - right
     tried = signs(len(gaps), draws or max(FEWEST_DRAWS, min(DRAWS, MOST_SIGNS // len(gaps))), seed)
-    sums = np.abs(tried @ gaps)
-    reached = int(np.count_nonzero(sums >= abs(gaps.sum()) - _rounding(left, right)))
+    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
+    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    reached = int(np.count_nonzero(np.abs(tried @ gaps) >= abs(gaps.sum()) - rounding))
     return reached / len(tried) if len(gaps) <= EXACT else (1 + reached) / (1 + len(tried))
 
 
@@ -77,11 +78,3 @@ def fewest_pairs(comparisons: int = 1) -> int:
     6 pairs for one comparison, 8 for the 6 comparisons of four optimizers, 11 for the 45 of ten.
     """
     return max(1, ceil(1 - log2(ALPHA / count(comparisons, "comparisons"))))
-
-
-def _rounding(left: Numbers, right: Numbers) -> float:
-    """How far two sums that are equal on paper can lie apart: the scores themselves were rounded to floats.
-
-    Far below the step of any accuracy; without it, equal sums would compare by their last bit.
-    """
-    return float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))

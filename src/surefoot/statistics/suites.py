@@ -67,7 +67,10 @@ def time_ratios(times: ByProblem) -> dict[str, dict[str, float]]:
     Raises UsageError when an optimizer lacks a problem that another has, or a time is not above 0.
     """
     problems = _problems(times)
-    best = {problem: min(_time(of[problem]) for of in times.values()) for problem in problems}
+    for time in (of[problem] for of in times.values() for problem in problems):
+        if isnan(time) or time <= 0:
+            raise UsageError(f"a time to target is {time}; expected a number above 0, infinity for a miss.")
+    best = {problem: min(of[problem] for of in times.values()) for problem in problems}
     return {
         name: {problem: of[problem] / best[problem] if isfinite(of[problem]) else inf for problem in problems}
         for name, of in times.items()
@@ -97,12 +100,12 @@ def performance_profiles(times: ByProblem) -> dict[str, Profile]:
             f"a performance profile over {len(problems)} problem{'s'[: len(problems) > 1]} says nothing; "
             f"expected at least {FEWEST_PROBLEMS}. Compare the times to target instead."
         )
-    return {name: _profile(list(of.values())) for name, of in time_ratios(times).items()}
-
-
-def _profile(ratios: Sequence[float]) -> Profile:
-    steps = sorted({1.0, R_MAX, *(ratio for ratio in ratios if ratio <= R_MAX)})
-    return Profile(tuple(steps), tuple(sum(ratio <= step for ratio in ratios) / len(ratios) for step in steps))
+    profiles = {}
+    for name, of in time_ratios(times).items():
+        steps = sorted({1.0, R_MAX, *(ratio for ratio in of.values() if ratio <= R_MAX)})
+        shares = tuple(fmean(ratio <= step for ratio in of.values()) for step in steps)
+        profiles[name] = Profile(tuple(steps), shares)
+    return profiles
 
 
 def _problems(table: ByProblem) -> tuple[str, ...]:
@@ -114,12 +117,6 @@ def _problems(table: ByProblem) -> tuple[str, ...]:
         if missing := [problem for problem in problems if problem not in of]:
             raise UsageError(f"{name} has no result on {', '.join(missing)}. Give infinity where it missed the target.")
     return tuple(problems)
-
-
-def _time(value: float) -> float:
-    if isnan(value) or value <= 0:
-        raise UsageError(f"a time to target is {value}; expected a number above 0, infinity for a miss.")
-    return value
 
 
 def aggregate(scores: Mapping[str, Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> Aggregate:

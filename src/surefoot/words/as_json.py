@@ -28,7 +28,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     written: dict[str, Any] = {
         **{name: getattr(summary, name) for name in NUMBERS},
         "verdict": {
-            "sentences": verdict_sentences(verdict, summary.scale, summary.tuned_from),
+            "sentences": verdict_sentences(summary),
             **{name: getattr(verdict, name) for name in CLAIMS},
             "text": verdict_text(summary),
         },

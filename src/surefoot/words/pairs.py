@@ -44,7 +44,11 @@ def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tupl
     known = {(row.a, row.b): row for row in summary.comparisons}
     known |= {(row.b, row.a): row.turned for row in summary.comparisons}
     written = Written(summary.metric)
-    return [(label, [(other, _duel(known.get((label, other)), written)) for other in labels]) for label in labels]
+    duels = {
+        pair: Duel(_difference(row, written), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row))
+        for pair, row in known.items()
+    }
+    return [(label, [(other, duels.get((label, other))) for other in labels]) for label in labels]
 
 
 def compared(summary: Summary) -> list[str]:
@@ -64,8 +68,8 @@ def pair_table(summary: Summary) -> Table | None:
     rows = []
     for row in summary.comparisons:
         cell = _difference(row, Written(summary.metric))
-        apart = (cell.lines[0], next(iter(cell.below), MISSING))
-        rows.append((row.a, row.b, *apart, p_value(row.p), _wins(row), str(row.n), row.test or MISSING))
+        apart, won = (cell.lines[0], next(iter(cell.below), MISSING)), WHOLE_PERCENT(row.wins.value)
+        rows.append((row.a, row.b, *apart, p_value(row.p), won, str(row.n), row.test or MISSING))
     head = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     return plain_table(head, rows) if rows else None
 
@@ -73,16 +77,6 @@ def pair_table(summary: Summary) -> Table | None:
 def _difference(row: Comparison, written: Written) -> Cell:
     gap = row.difference
     return Cell(gap.mean, written.difference, gap.low, gap.high) if gap else Cell(None)
-
-
-def _wins(row: Comparison) -> str:
-    return WHOLE_PERCENT(row.wins.value)
-
-
-def _duel(row: Comparison | None, written: Written) -> Duel | None:
-    if row is None:
-        return None
-    return Duel(_difference(row, written), p_value(row.p), _wins(row), _standing(row))
 
 
 def _standing(row: Comparison) -> Standing:

@@ -7,6 +7,7 @@ have finished, gaps when all are zero because a task has no examples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from surefoot.analysis import Arrivals, ResultRow, Summary
 from surefoot.statistics.intervals import Interval
@@ -34,10 +35,6 @@ def setting(row: ResultRow, summary: Summary) -> str:
     return ", ".join(f"{name} {short(value) if isinstance(value, float) else value}" for name, value in values.items())
 
 
-def _uneven(summary: Summary) -> bool:
-    return any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows)
-
-
 def _has_metric(summary: Summary) -> bool:
     """A task that is judged by its loss has nothing to add to it."""
     return not summary.metric.is_loss
@@ -49,31 +46,21 @@ def _any(gaps: Sequence[Interval | None]) -> bool:
     return not known or any(gap.mean or gap.low or gap.high for gap in known)
 
 
-def _has_target(summary: Summary) -> bool:
-    return summary.target is not None
+def _to_target(name: str, clock: Literal["epochs", "seconds"], unit: Unit) -> Column[ResultRow]:
+    def cell(row: ResultRow, summary: Summary) -> Cell | Text:
+        if row.reach is None:
+            return Cell(None)
+        reached, of, median = row.reach.reached, row.reach.of, getattr(row.reach, clock)
+        if median is None:
+            return text(f"only {reached} of {of}" if reached else "not reached")
+        several = clock == "epochs" and any(len(other.seeds) > 1 for other in summary.rows)
+        return Cell(median, unit, note=f"{reached}/{of}" if several else "")
 
-
-def _to_target(what: str, summary: Summary) -> str:
-    return f"{what} to {Written(summary.metric).target(summary.target or 0.0)}"
-
-
-def _epochs(row: ResultRow, summary: Summary) -> Cell | Text:
-    reach, many = row.reach, any(len(other.seeds) > 1 for other in summary.rows)
-    if reach is None or reach.epochs is None:
-        return _missed(row)
-    return Cell(reach.epochs, PLAIN, note=f"{reach.reached}/{reach.of}" if many else "")
-
-
-def _seconds(row: ResultRow, _: Summary) -> Cell | Text:
-    if row.reach is None or row.reach.seconds is None:
-        return _missed(row)
-    return Cell(row.reach.seconds, DURATION)
-
-
-def _missed(row: ResultRow) -> Cell | Text:
-    if row.reach is None:
-        return Cell(None)
-    return text(f"only {row.reach.reached} of {row.reach.of}" if row.reach.reached else "not reached")
+    return Column(
+        lambda summary: f"{name} to {Written(summary.metric).target(summary.target or 0.0)}",
+        cell,
+        shown=lambda summary: summary.target is not None,
+    )
 
 
 def _gain(row: ResultRow, summary: Summary) -> Cell:
@@ -87,19 +74,16 @@ def _once(summary: Summary) -> str:
     return f"Test figures are taken once, after the last epoch.{more if several else ''}"
 
 
-_GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
-
-
-def _area_caption(summary: Summary) -> str:
-    return (
-        f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
-        "rewards to be good early."
-    )
-
+GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
 
 COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
-    Column("Trials", lambda row, _: text(state(row)), shown=_uneven, style="trials"),
+    Column(
+        "Trials",
+        lambda row, _: text(state(row)),
+        shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
+        style="trials",
+    ),
     Column(
         "Test loss",
         lambda row, _: of(row.test_loss, LOSS),
@@ -115,17 +99,17 @@ COLUMNS: list[Column[ResultRow]] = [
     Column(
         "Loss gap",
         lambda row, _: of(row.loss_gap, SIGNED),
-        _GAPS,
+        GAPS,
         shown=lambda summary: _any([row.loss_gap for row in summary.rows]),
     ),
     Column(
         lambda summary: f"{summary.metric.title.capitalize()} gap",
         lambda row, summary: of(row.metric_gap, Written(summary.metric).signed),
-        _GAPS,
+        GAPS,
         shown=lambda summary: _has_metric(summary) and _any([row.metric_gap for row in summary.rows]),
     ),
-    Column(lambda summary: _to_target("Epochs", summary), _epochs, shown=_has_target),
-    Column(lambda summary: _to_target("Time", summary), _seconds, shown=_has_target),
+    _to_target("Epochs", "epochs", PLAIN),
+    _to_target("Time", "seconds", DURATION),
     Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
     Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
     Column(
@@ -136,7 +120,10 @@ COLUMNS: list[Column[ResultRow]] = [
     Column(
         "Area",
         lambda row, summary: of(row.area, Written(summary.metric).value),
-        _area_caption,
+        lambda summary: (
+            f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
+            "rewards to be good early."
+        ),
         where="page",
         shown=lambda summary: any(row.area for row in summary.rows),
     ),

@@ -6,11 +6,10 @@ rows, the choice is to lie within the range that was tried, and tuning seeds are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.configurations import Searched
-from surefoot.store.design import Search
 from surefoot.store.ranges import GIVEN_BY_USER
 from surefoot.words.cells import AnyCell, Cell, Column, Table, Text, lines, of, plain_table, tabulate, text
 from surefoot.words.numbers import DURATION, MISSING, WHOLE_PERCENT, Written, join, numbers_in_words, short
@@ -48,6 +47,11 @@ def cumulative_table(summary: Summary) -> Table | None:
     return plain_table(head, rows, CUMULATIVE) if rows else None
 
 
+def _each(write: Callable[[Searched], str]) -> Callable[[TuningRow, Summary], Text]:
+    """The cell with a line for each hyperparameter that was searched."""
+    return lambda row, _: lines(map(write, row.searched))
+
+
 def _count(end: str) -> Column[TuningRow]:
     def shown(summary: Summary) -> bool:
         return end == ENDS[0] or any(getattr(row, end) for row in summary.tuning)
@@ -60,14 +64,6 @@ def _gain_heading(summary: Summary) -> str:
     return f"Gain, {symbol}" if symbol else "Gain"
 
 
-def _bare_gain(row: TuningRow, summary: Summary) -> Cell:
-    return of(row.gain, Written(summary.metric).signed.bare)
-
-
-def _each(write: Callable[[Searched], str], row: TuningRow) -> tuple[str, ...]:
-    return tuple(write(one) for one in row.searched)
-
-
 def _chosen(one: Searched) -> str:
     return f"{one.name} {MISSING if one.chosen is None else short(one.chosen)}"
 
@@ -76,9 +72,13 @@ PRINTED: list[Column[TuningRow]] = [
     Column("Optimizer", lambda row, _: text(row.defaults or row.label)),
     Column("Trials", lambda row, _: text(str(row.trials))),
     *(_count(end) for end in ENDS),
-    Column("Chosen", lambda row, _: lines(_each(_chosen, row))),
-    Column("Tried", lambda row, _: lines(_each(lambda one: f"{short(one.low)}..{short(one.high)}", row))),
-    Column(_gain_heading, _bare_gain, shown=lambda summary: any(row.gain for row in summary.tuning)),
+    Column("Chosen", _each(_chosen)),
+    Column("Tried", _each(lambda one: f"{short(one.low)}..{short(one.high)}")),
+    Column(
+        _gain_heading,
+        lambda row, summary: of(row.gain, Written(summary.metric).signed.bare),
+        shown=lambda summary: any(row.gain for row in summary.tuning),
+    ),
 ]
 
 
@@ -91,29 +91,30 @@ def _trials(row: TuningRow, _: Summary) -> Text:
     return text(str(row.trials), *below)
 
 
-def _planned(planned: Search | None) -> Text:
+def _planned(row: TuningRow, _: Summary) -> Text:
     """Every range as it was decided beforehand, decoded; a user's own is named as one."""
-    if planned is None:
+    if row.planned is None:
         return text(MISSING)
-    given = [name for name, source in planned.sources.items() if source == GIVEN_BY_USER]
-    return lines(
-        (f"{name} {one.text}" for name, one in planned.ranges.items()), [f"{join(given)} given"] if given else ()
-    )
+    given = [name for name, source in row.planned.sources.items() if source == GIVEN_BY_USER]
+    ranges = (f"{name} {one.text}" for name, one in row.planned.ranges.items())
+    return lines(ranges, [f"{join(given)} given"] if given else ())
 
 
-def _scales(searched: Sequence[Searched]) -> tuple[str, ...]:
-    """How many dimensions were searched, and the scale of each."""
-    if len(searched) == 1:
-        return (f"1 dimension, {SCALES[searched[0].scale]}",)
-    return (f"{len(searched)} dimensions", *(f"{one.name} {SCALES[one.scale]}" for one in searched))
+def _tried(row: TuningRow, _: Summary) -> Text:
+    """The ranges of what was tried; below them how many dimensions were searched, and the scale of each."""
+    ranges = [f"{one.name} {short(one.low)} to {short(one.high)}" for one in row.searched]
+    scales = [SCALES[one.scale] for one in row.searched]
+    if len(scales) == 1:
+        return lines(ranges, [f"1 dimension, {scales[0]}"])
+    named = (f"{one.name} {scale}" for one, scale in zip(row.searched, scales, strict=True))
+    return lines(ranges, [f"{len(scales)} dimensions", *named])
 
 
-def _place(row: TuningRow) -> tuple[str, ...]:
-    """Where the chosen learning rate stands; an edge is named as one."""
-    if row.lr_place is None:
-        return ()
-    place, count = row.lr_place
-    return (f"{row.edge} of {count}" if row.edge else f"rate {place} of {count}",)
+def _choice(row: TuningRow, _: Summary) -> Text:
+    """What was chosen; below it where the learning rate stands. An edge is named as one."""
+    place, count = row.lr_place or (0, 0)
+    below = [f"{row.edge} of {count}" if row.edge else f"rate {place} of {count}"] if row.lr_place else []
+    return lines(map(_chosen, row.searched), below)
 
 
 def _best(row: TuningRow, summary: Summary) -> Text:
@@ -124,10 +125,6 @@ def _best(row: TuningRow, summary: Summary) -> Text:
 def _good(row: TuningRow, _: Summary) -> Text:
     good = row.good_rates
     return text(WHOLE_PERCENT(good.share), f"of {good.decades:.1f} decades") if good else text(MISSING)
-
-
-def _seeds(row: TuningRow, _: Summary) -> Text:
-    return text(numbers_in_words(row.seeds), f"then {numbers_in_words(row.measuring_seeds) or 'none yet'}")
 
 
 def _within(summary: Summary) -> str:
@@ -157,16 +154,11 @@ LEDGER: list[Column[TuningRow]] = [
     ),
     Column(
         "Planned range",
-        lambda row, _: _planned(row.planned),
+        _planned,
         "Planned range: what was decided before the first trial; one that was given is never left.",
     ),
-    Column(
-        "Tried",
-        lambda row, _: lines(
-            _each(lambda one: f"{one.name} {short(one.low)} to {short(one.high)}", row), _scales(row.searched)
-        ),
-    ),
-    Column("Chosen", lambda row, _: lines(_each(_chosen, row), _place(row))),
+    Column("Tried", _tried),
+    Column("Chosen", _choice),
     Column(
         lambda summary: f"Validation {summary.metric.title}",
         _best,
@@ -178,6 +170,9 @@ LEDGER: list[Column[TuningRow]] = [
         lambda row, _: Cell(row.train_seconds, DURATION),
         "Training spent: all tuning trials, evaluation not counted.",
     ),
-    Column("Seeds", _seeds),
+    Column(
+        "Seeds",
+        lambda row, _: text(numbers_in_words(row.seeds), f"then {numbers_in_words(row.measuring_seeds) or 'none yet'}"),
+    ),
     Column("Gain", lambda row, summary: of(row.gain, Written(summary.metric).signed), _gain_caption),
 ]
