@@ -11,8 +11,7 @@ from scipy import stats
 from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, PublishedFigure
 from surefoot.arms.arm import parse_arms
 from surefoot.cli import check_published
-from surefoot.selfcheck.published import agreement, agreements
-from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction
+from surefoot.selfcheck.published import agreement, agreements, initial_loss, published_task, reproduction
 from surefoot.tasks.models.quadratic import hessian
 from surefoot.training.events import EpochDone
 from surefoot.training.loop import Training

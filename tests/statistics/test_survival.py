@@ -31,14 +31,13 @@ def test_the_textbook_s_curve():
     assert (found.reached, found.of) == (9, 21)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("level", [0.9, 0.95])
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.filterwarnings("ignore:The confidence interval is undefined")
-def test_curve_and_intervals_are_scipy_s(seed, level):
+def test_curve_and_intervals_are_scipy_s(seed):
     times, reached = random_times(seed)
     expected = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
-    band = expected.confidence_interval(level, method="log-log")
-    found = kaplan_meier(times, reached, level=level)
+    band = expected.confidence_interval(0.95, method="log-log")
+    found = kaplan_meier(times, reached)
     at = np.array(found.times)
     assert found.waiting == pytest.approx(expected.evaluate(at))
     assert found.low == pytest.approx(band.low.evaluate(at), nan_ok=True)

@@ -21,7 +21,6 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting
 from surefoot.analysis.tuning import TuningRow
 from surefoot.rules import RULES
-from surefoot.statistics.checks import count, share
 from surefoot.statistics.intervals import ALPHA, paired_difference
 
 
@@ -128,15 +127,10 @@ def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale
     """
     known = [value for value in values if isfinite(value)]
     best = scale.best(known) if known else None
-    margin = guessing_margin(chance, size) if scale.metric.share and 0 < chance < 1 and isinstance(size, int) else 0.0
-    luck = chance + scale.gain(margin)
+    lucky = scale.metric.share and 0 < chance < 1 and isinstance(size, int)  # by three standard deviations
+    luck = chance + scale.gain(3 * sqrt(chance * (1 - chance) / size)) if lucky else chance
     beat = best is not None and scale.gain(best) > scale.gain(luck)
     return [] if beat else [NoProgress(label, best, chance, luck)]
-
-
-def guessing_margin(chance: float, size: int) -> float:
-    """How far above `chance` luck alone can lift an accuracy on `size` examples: three standard deviations."""
-    return 3 * sqrt(share(chance, "chance") * (1 - chance) / count(size, "size"))
 
 
 def _at_chance(

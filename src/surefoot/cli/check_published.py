@@ -15,8 +15,15 @@ from rich.table import Table
 from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Publication
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
-from surefoot.selfcheck.published import LEVEL, Agreement, agreements
-from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction, run_apart
+from surefoot.selfcheck.published import (
+    LEVEL,
+    Agreement,
+    agreements,
+    initial_loss,
+    published_task,
+    reproduction,
+    run_apart,
+)
 from surefoot.training.events import Diverged, Event, Failed, Finished
 from surefoot.words import plain
 from surefoot.words.numbers import minus

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import count, pairs, share
+from surefoot.statistics.checks import count, pairs
 from surefoot.statistics.intervals import LEVEL
 
 
@@ -30,11 +30,11 @@ class Proportion:
     of: int
 
 
-def wilson(hits: float, of: int, level: float = LEVEL) -> Proportion:
-    """The proportion with Wilson's score interval, which holds its level on average even for 0 of 5."""
+def wilson(hits: float, of: int) -> Proportion:
+    """The proportion with Wilson's 95 % score interval, which holds its level on average even for 0 of 5."""
     if not 0 <= hits <= count(of, "of"):
         raise UsageError(f"{hits} of {of} is no proportion; expected between 0 and {of}.")
-    z = float(special.ndtri((1 + share(level, "level")) / 2))
+    z = float(special.ndtri((1 + LEVEL) / 2))
     middle = (hits + z * z / 2) / (of + z * z)
     half = z * sqrt(hits * (of - hits) / of + z * z / 4) / (of + z * z)
     low, high = (0.0 if hits == 0 else middle - half), (1.0 if hits == of else middle + half)

@@ -17,9 +17,10 @@ from math import inf, isfinite, isnan
 from statistics import fmean
 
 import numpy as np
+from scipy import stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, finite
+from surefoot.statistics.checks import count, finite
 from surefoot.statistics.intervals import LEVEL
 
 R_MAX = 4.0
@@ -139,13 +140,6 @@ def aggregate(scores: Mapping[str, Sequence[float]], *, resamples: int = RESAMPL
     count(resamples, "resamples", 100)
     drawn = np.concatenate([group[rng.integers(0, len(group), (resamples, len(group)))] for group in groups], axis=1)
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(interquartile_mean(drawn), [tail, 1 - tail])
+    low, high = np.quantile(stats.trim_mean(drawn, 0.25, axis=1), [tail, 1 - tail])
     runs = np.concatenate(groups)
-    return Aggregate(float(interquartile_mean(runs)), float(low), float(high), len(runs), len(groups))
-
-
-def interquartile_mean(values: Numbers) -> Numbers:
-    """The mean of the middle half along the last axis: a quarter (rounded down) is cut off at either end."""
-    ordered = np.sort(values, axis=-1)
-    cut = ordered.shape[-1] // 4
-    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1))
+    return Aggregate(float(stats.trim_mean(runs, 0.25)), float(low), float(high), len(runs), len(groups))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, finite, share
+from surefoot.statistics.checks import Numbers, finite
 from surefoot.statistics.intervals import LEVEL, Interval, t_interval
 
 Counts = NDArray[np.intp]
@@ -76,10 +76,7 @@ def mean_height(trace: Trace) -> float:
     Raises UsageError when a value is not finite, or there is none.
     """
     values, clock = finite(trace.values, "a trace"), finite(trace.clock, "its clock")
-    if len(values) == 1:
-        return float(values[0])
-    middles = (values[1:] + values[:-1]) / 2
-    return float(middles @ np.diff(clock) / (clock[-1] - clock[0]))
+    return float(values[0] if len(values) == 1 else np.trapezoid(values, clock) / (clock[-1] - clock[0]))
 
 
 def curve_area(traces: Iterable[Trace]) -> Interval | None:
@@ -130,13 +127,12 @@ def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float
     return inf
 
 
-def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: float = LEVEL) -> Survival:
-    """The Kaplan-Meier estimate with log-log intervals.
+def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
+    """The Kaplan-Meier estimate with 95 % log-log intervals.
 
     Args:
         times: when each trial reached the target or, if it did not, ended; infinite for one that never will.
         reached: whether it did.
-        level: of the intervals.
     """
     ends, hits = np.asarray(times, dtype=np.float64), np.asarray(reached, dtype=bool)
     if ends.ndim != 1 or ends.shape != hits.shape or not len(ends):
@@ -146,7 +142,7 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: floa
     moments, arrivals = np.unique(ends[hits], return_counts=True)
     at_risk = (ends[None, :] >= moments[:, None]).sum(axis=1)
     waiting = np.cumprod(1 - arrivals / at_risk)
-    low, high = _bands(waiting, arrivals, at_risk, float(special.ndtri((1 + share(level, "level")) / 2)))
+    low, high = _bands(waiting, arrivals, at_risk, float(special.ndtri((1 + LEVEL) / 2)))
     return Survival(
         times=tuple(moments.tolist()),
         waiting=tuple(waiting.tolist()),
