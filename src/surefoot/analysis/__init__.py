@@ -15,28 +15,19 @@
 | `published.py` | published figures, as data |
 """
 
-from surefoot.analysis.pairwise import Comparison
-from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting, group
 from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
 from surefoot.analysis.summary import ResultRow, Summary, summarize
-from surefoot.analysis.target import Arrivals, Reach, SeedProfiles
+from surefoot.analysis.target import SeedProfiles
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.verdict import Pair, Verdict
 
 __all__ = [
-    "Arrivals",
-    "Comparison",
-    "Pair",
-    "Reach",
     "ResultRow",
-    "Scale",
     "SeedProfiles",
     "Setting",
     "SuiteSummary",
     "Summary",
     "TuningRow",
-    "Verdict",
     "group",
     "summarize",
     "summarize_suite",

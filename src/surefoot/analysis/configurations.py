@@ -63,7 +63,7 @@ class Searched:
 
 
 class Exploration:
-    """What the trials of one search tell: what was `tried`, what came of it, and how much of the learning rates is good.
+    """What the trials of one search tell: what was `tried`, and what that tells of the learning rate.
 
     Args:
         trials: those that tuned one optimizer, one at least.
@@ -122,7 +122,7 @@ class Exploration:
 
     @property
     def sensitivity(self) -> Sensitivity | None:
-        """How far the best rate may be off; None unless it alone was searched: else neighbours differ in the rest too."""
+        """How far the best rate may be off; None where more than it was searched, or without a result."""
         ended = [one for one in self.tried if one.status != "running"]
         rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
         if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self.finished or self._margin <= 0:

@@ -26,7 +26,7 @@ from surefoot.analysis.target import (
     traces_by_clock,
 )
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.verdict import Verdict, compare_settings, judge, results
+from surefoot.analysis.verdict import Verdict, compare, judge
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion, wilson
@@ -119,7 +119,8 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     if not records:
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
-    comparisons = compare_settings(arms, scale)
+    results = {arm.label: arm.results() for arm in arms if arm.judged}
+    comparisons = compare(results, scale, tuned_from(arms))
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
@@ -131,11 +132,11 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         metric=scale.metric,
         rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms),
         comparisons=comparisons,
-        groups=tie_groups(results(arms), comparisons, higher=scale.sign > 0),
+        groups=tie_groups(results, comparisons, higher=scale.sign > 0),
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(timed, target, scale),
-        verdict=judge(arms, scale, comparisons),
+        verdict=judge(results, scale, comparisons),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),

@@ -22,7 +22,6 @@ from typing import Literal
 
 from surefoot.analysis.pairwise import Comparison, Scores, compare_all, counted
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.settings import Setting, tuned_from
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
 
@@ -81,36 +80,30 @@ class Verdict:
     trusted: int | None = None
 
 
-def compare_settings(settings: Sequence[Setting], scale: Scale) -> tuple[Comparison, ...]:
-    """Every setting against every other of its family on their test metrics."""
-    return compare_all(results(settings), scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from(settings))
+def compare(
+    results: Mapping[str, Scores], scale: Scale, tuned_from: Mapping[str, str] | None = None
+) -> tuple[Comparison, ...]:
+    """Every two of a family on their test metrics; `tuned_from` has for each tuned label the untuned one."""
+    return compare_all(results, scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from)
 
 
-def results(settings: Sequence[Setting]) -> dict[str, dict[int, float]]:
-    """The test metric of every setting that has any trial to judge, by seed, not a number where it diverged."""
-    return {one.label: one.results() for one in settings if one.judged}
-
-
-def judge(settings: Sequence[Setting], scale: Scale, comparisons: Sequence[Comparison] | None = None) -> Verdict:
-    """The verdict on settings whose test metrics are on this scale; unfinished and failed trials are left out.
+def judge(results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
+    """The verdict on these test metrics.
 
     Args:
-        settings: those to be judged.
-        scale: of their metric.
-        comparisons: what `compare_settings` made of them, if that is known already.
+        results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
+        scale: of the metric.
+        comparisons: what `compare` made of them.
     """
-    comparisons = compare_settings(settings, scale) if comparisons is None else comparisons
-    repeated = [one for one in settings if len(one.judged) >= 2]
-    alone = [one for one in settings if one.finished and not one.diverged]
-    if len(repeated) >= 2 and any(one.finished for one in repeated):
-        return _judge_seeds(results(settings), _means(repeated), scale, comparisons)
+    finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
+    means = {label: fmean(scores) for label, scores in finished.items() if scores}
+    repeated = [label for label, scores in results.items() if len(scores) >= 2]
+    alone = [label for label in means if len(finished[label]) == len(results[label])]
+    if len(repeated) >= 2 and any(label in means for label in repeated):
+        return _judge_seeds(results, {label: means[label] for label in repeated if label in means}, scale, comparisons)
     if len(alone) >= 2:
-        return _judge_once({one.label: next(iter(one.metrics().values())) for one in alone}, scale)
-    return Verdict(scores=_means(alone or settings))
-
-
-def _means(settings: Sequence[Setting]) -> dict[str, float]:
-    return {one.label: fmean(one.metrics().values()) for one in settings if one.finished}
+        return _judge_once({label: finished[label][0] for label in alone}, scale)
+    return Verdict(scores={label: means[label] for label in alone or means})
 
 
 def noise(share: float, test_size: int) -> float:

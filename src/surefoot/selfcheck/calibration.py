@@ -16,8 +16,7 @@ from math import comb, sqrt
 
 import numpy as np
 
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.verdict import compare_settings, judge
+from surefoot.analysis.verdict import compare
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
     NORMAL,
@@ -25,8 +24,9 @@ from surefoot.selfcheck.seed_models import (
     SKEWED,
     TWO_BASINS,
     SeedModel,
-    as_arms,
     before_rounding,
+    behind,
+    by_label,
     normal,
     rounded,
 )
@@ -148,8 +148,9 @@ def false_verdicts(
 ) -> FalseVerdicts:
     """Count the A/A studies in which any arm is told apart from another of its family."""
     wrong: Counter[str] = Counter()
+    own = {f"arm {i + arms // 2}": f"arm {i}" for i in range(arms // 2)} if tuned else {}
     for study in world.draw(rng, studies, arms, seeds):
-        rows = compare_settings(as_arms(study, tuned=tuned), Scale(test_size=world.test_size))
+        rows = compare(by_label(study), world.scale, own)
         wrong.update({row.family for row in rows if row.distinguishable})
     most = max(wrong.values(), default=0)
     return FalseVerdicts(world.name, arms, seeds, tuned, clopper_pearson(most, studies, LEVEL))
@@ -157,10 +158,9 @@ def false_verdicts(
 
 def true_findings(arms: int, promise: float, studies: int, rng: np.random.Generator) -> TrueFindings:
     """Count the studies that find the smallest difference of which `power` promises that so many will."""
-    step = Scale(test_size=NORMAL.test_size).resolution
-    difference = promised(
-        sqrt(2) * OWN, SEEDS, comparisons=comb(arms, 2), wanted=promise, resolution=step, studies=PROMISED_FROM
-    )
+    pairs, step = comb(arms, 2), NORMAL.scale.resolution
+    spread = sqrt(2) * OWN
+    difference = promised(spread, SEEDS, comparisons=pairs, wanted=promise, resolution=step, studies=PROMISED_FROM)
     return TrueFindings(arms, SEEDS, difference, promise, found(difference, arms, SEEDS, studies, rng))
 
 
@@ -172,6 +172,5 @@ def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random
     shift = np.zeros((arms, 1))
     shift[0] = difference
     scores = rounded(before_rounding(rng, normal, studies, arms, seeds) + shift, NORMAL.test_size)
-    verdicts = [judge(as_arms(study), Scale(test_size=NORMAL.test_size)) for study in scores]
-    hits = sum(verdict.best == "arm 0" and "arm 1" in verdict.behind for verdict in verdicts)
+    hits = sum("arm 1" in behind(study, "arm 0") for study in scores)
     return clopper_pearson(hits, studies, LEVEL)

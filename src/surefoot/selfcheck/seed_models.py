@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting
+from surefoot.analysis.verdict import compare, judge
 from surefoot.errors import UsageError
-from surefoot.store.design import Part
-from surefoot.store.records import Outcome, Record
 
 Scores = NDArray[np.float64]
 
@@ -37,6 +37,11 @@ class SeedModel:
     name: str
     draw: Callable[[np.random.Generator, int, int, int], Scores]
     test_size: int = IMAGES
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of its accuracies."""
+        return Scale(test_size=self.test_size)
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Scores:
@@ -101,35 +106,16 @@ def rounded(scores: Scores, test_size: int) -> Scores:
     return np.round(np.clip(scores, 0, 1) * test_size) / test_size
 
 
-def as_arms(scores: Scores, *, tuned: bool = False) -> list[Setting]:
-    """Return one study's scores, a row for each arm, as the ended trials that `verdict.judge` reads.
-
-    Args:
-        scores: not a number where a trial diverged.
-        tuned: whether the second half of the rows is the first half, tuned.
-    """
-    rows = scores.tolist()
-    half = len(rows) // 2 if tuned else len(rows)
-    names = [f"arm {i}" for i in range(len(rows))]
-    parts = [Part("measured", names[i - half]) if i >= half else Part() for i in range(len(rows))]
-    return [
-        Setting(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
-        for name, part, row in zip(names, parts, rows, strict=True)
-    ]
+def by_label(scores: Scores) -> dict[str, dict[int, float]]:
+    """Return one study's scores, a row for each arm, as `verdict.judge` reads them."""
+    return {f"arm {i}": dict(enumerate(row)) for i, row in enumerate(scores.tolist())}
 
 
-def _trial(name: str, seed: int, score: float, part: Part) -> Record:
-    measured = Outcome(
-        test_loss=0.0,
-        test_metric=score,
-        train_loss=0.0,
-        train_metric=score,
-        step_seconds=0.0,
-        optimizer_bytes=0,
-        parameters=0,
-    )
-    key = f"{name}-{seed}"
-    return Record(key, "calibration", name, name, "", {}, seed, {}, status="finished", part=part, outcome=measured)
+def behind(scores: Scores, best: str) -> tuple[str, ...]:
+    """Return the arms of a simulated study that the verdict calls behind this one; none if it is not the best."""
+    found, scale = by_label(scores), Scale(test_size=IMAGES)
+    verdict = judge(found, scale, compare(found, scale))
+    return verdict.behind if verdict.best == best else ()
 
 
 NORMAL = simulated("normal", normal)

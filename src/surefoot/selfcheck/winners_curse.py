@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.verdict import judge
-from surefoot.selfcheck.seed_models import NORMAL, Scores, as_arms
+from surefoot.selfcheck.seed_models import NORMAL, Scores, behind
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 
@@ -71,8 +69,7 @@ def _play(name: str, seen: Chooser, studies: int, seeds: int, rng: np.random.Gen
     scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
     tuned = scores[np.arange(studies), 1 + seen(scores[:, 1:]).argmax(axis=1)]
     pairs = np.stack([scores[:, 0], tuned], axis=1)
-    verdicts = [judge(as_arms(pair), Scale(test_size=NORMAL.test_size)) for pair in pairs]
-    called = sum(verdict.best == "arm 1" and bool(verdict.behind) for verdict in verdicts)
+    called = sum(bool(behind(pair, "arm 1")) for pair in pairs)
     return _practice(name, (pairs[:, 1] - pairs[:, 0]).mean(axis=1), called)
 
 

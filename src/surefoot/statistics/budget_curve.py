@@ -52,12 +52,7 @@ class Cumulative:
 
 
 def budget_curve(
-    scores: Sequence[float],
-    *,
-    higher: bool = True,
-    failure: float | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
+    scores: Sequence[float], *, higher: bool = True, failure: float | None = None, resamples: int = 2000, seed: int = 0
 ) -> BudgetCurve:
     """The expected best-of-k curve of one optimizer, with intervals from resampling its trials.
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from surefoot.analysis import Comparison, Summary
+from surefoot.analysis import Summary
+from surefoot.analysis.pairwise import Comparison
 from surefoot.words.cells import Cell, Table, plain_table
 from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 

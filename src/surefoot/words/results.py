@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from surefoot.analysis import Arrivals, ResultRow, Summary
+from surefoot.analysis import ResultRow, Summary
+from surefoot.analysis.target import Arrivals
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.survival import Survival
 from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
