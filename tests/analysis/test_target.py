@@ -15,7 +15,7 @@ from surefoot.statistics.survival import time_to_target
 def test_no_target_is_chosen_that_is_refused():
     records = [trial(label, seed=seed) for label in ("Adam", "Adadelta") for seed in range(3)]
     arms = group([*records[:5], diverged(records[5], 2)])
-    everything = {arm.label: list(traces(arm).values()) for arm in arms}
+    everything = {arm.label: traces(arm) for arm in arms}
     _, chosen = choose_targets(traces_by_clock(arms), Scale())
     assert chosen == (0.97, 0.98)
     for target in chosen:

@@ -13,6 +13,10 @@ REMISSION = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 3
 """Weeks in remission under 6-MP (Freireich et al., Blood 21, 1963); the first nine ended by relapse."""
 
 
+def by_seed(*traces):
+    return dict(enumerate(traces))
+
+
 def trace(*values, ended="finished"):
     return Trace(tuple(range(1, len(values) + 1)), values, ended == "diverged")
 
@@ -95,10 +99,10 @@ def test_first_crossing_in_either_direction():
 
 def test_a_trial_that_touched_the_target_and_diverged_never_reached_it():
     assert first_crossing(trace(0.5, 0.95, ended="diverged"), 0.9) == inf
-    found = time_to_target({"a": [trace(0.5, 0.95, ended="diverged"), trace(0.5, 0.6, 0.91)]}, 0.9)["a"]
+    found = time_to_target({"a": by_seed(trace(0.5, 0.95, ended="diverged"), trace(0.5, 0.6, 0.91))}, 0.9)["a"]
     assert (found.reached, found.of, found.median) == (1, 2, 3)
     assert found.waiting == (0.5,)  # it waits for ever, not until it stopped at 2
-    gone_at_once = time_to_target({"a": [Trace((), (), diverged=True), trace(0.5, 0.6, 0.91)]}, 0.9)["a"]
+    gone_at_once = time_to_target({"a": by_seed(Trace((), (), diverged=True), trace(0.5, 0.6, 0.91))}, 0.9)["a"]
     assert gone_at_once.waiting == (0.5,)
 
 
@@ -106,7 +110,7 @@ def test_those_that_miss_are_kept_where_a_mean_would_drop_them():
     """DeepOBS's momentum misses its target in 2 of 10 seeds, which a mean over those that reached it leaves out."""
     hits = [trace(*[0.5] * (epoch - 1), *[0.92] * (20 - epoch)) for epoch in (5, 5, 6, 6, 6, 7, 7, 7)]
     misses = [trace(*[0.5] * 19)] * 2
-    found = time_to_target({"momentum": hits + misses}, 0.9198)["momentum"]
+    found = time_to_target({"momentum": by_seed(*hits, *misses)}, 0.9198)["momentum"]
     assert (found.reached, found.of) == (8, 10)
     assert found.median == 6  # the mean of the eight is 6.125
     assert found.waiting[-1] == pytest.approx(0.2)
@@ -114,16 +118,16 @@ def test_those_that_miss_are_kept_where_a_mean_would_drop_them():
 
 def test_trials_of_different_length_are_censored_each_at_its_own_end():
     group = [trace(0.1, 0.2), trace(0.1, 0.1, 0.1, 0.9), trace(0.1, 0.1, 0.9)]
-    assert time_to_target({"a": group}, 0.9)["a"].waiting == pytest.approx((0.5, 0))
+    assert time_to_target({"a": by_seed(*group)}, 0.9)["a"].waiting == pytest.approx((0.5, 0))
 
 
 def test_in_seconds_the_quick_that_missed_wait_until_the_last_has_ended():
     """Three trainings of as many epochs: two were done and had missed before the third arrived, so one of three did."""
     quick = [Trace((1.0, 2.0), (0.1, 0.2)), Trace((1.0, 2.1), (0.1, 0.2))]
     group = [*quick, Trace((2.0, 4.0), (0.1, 0.9))]
-    alone = time_to_target({"a": group}, 0.9)["a"]
+    alone = time_to_target({"a": by_seed(*group)}, 0.9)["a"]
     assert (alone.waiting, alone.median) == ((0.0,), 4)
-    together = time_to_target({"a": group}, 0.9, same_length=True)["a"]
+    together = time_to_target({"a": by_seed(*group)}, 0.9, same_length=True)["a"]
     assert together.waiting == pytest.approx((2 / 3,))
     assert together.median is None
 
@@ -138,13 +142,13 @@ def test_in_seconds_the_quick_that_missed_wait_until_the_last_has_ended():
 )
 def test_a_target_that_tells_nothing_apart_is_refused(groups, target, words):
     with pytest.raises(UsageError, match=words):
-        time_to_target({"a": groups}, target)
+        time_to_target({"a": by_seed(*groups)}, target)
 
 
 def test_deepobs_vae_targets_are_refused():
     """mnist_vae's 73.5 and fmnist_vae's 93.0 are met by every optimizer in its first epoch."""
     with pytest.raises(UsageError, match="first evaluation"):
-        time_to_target({"a": [trace(60.1, 50.0)], "b": [trace(71.9, 55.0)]}, 73.5, higher=False)
+        time_to_target({"a": {0: trace(60.1, 50.0)}, "b": {0: trace(71.9, 55.0)}}, 73.5, higher=False)
 
 
 @pytest.mark.parametrize(

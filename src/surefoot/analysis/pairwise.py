@@ -1,20 +1,16 @@
 """Every optimizer against every other of its family: difference, test, and how often one beats the other, seed by seed.
 
-A study with tuned optimizers asks three questions: which is best when tuned, which is best with its defaults, and what
-tuning gains each. Each question is a family, over which Holm's correction runs, so that a false finding is as rare in
-each as is promised. A setting that has no tuned counterpart is as its user wants it: it is compared with the tuned too.
+A study with tuned optimizers asks which is best when tuned, which is best with its defaults, and what tuning gains
+each. Each question is a family with a Holm correction of its own, so that false findings are as rare as is promised.
 
-Where there are enough pairs for it to come to a verdict, the exact permutation test decides, because it holds its level
-however scores scatter. Below that (6 pairs for two optimizers, 8 for four) it cannot reject anything, and the t-test
-takes its place, which holds its level only if differences follow a bell curve. With fewer than 5 pairs nothing can show
-whether they do, and nothing is tested. The number of pairs picks the test, the scores never do, so the choice costs no
-validity.
+The number of pairs picks the test, the scores never do, so the choice costs no validity. The permutation test decides
+where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8 for four) the
+t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
+whether they do, and nothing is tested.
 
 Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
-takes part in test and wins with one score, so bad that a single divergence outweighs whatever the other seeds can
-differ by; two that diverged with the same seed tie there. That score is made from all scores of the study alike: had
-two optimizers been one, swapping a pair would leave it as it is, so the permutation test stays exact. The difference
-shown is that of the seeds that both finished.
+takes part with one score, so bad that it outweighs whatever the other seeds can differ by. That score is made from all
+scores of the study alike: swapping a pair would leave it as it is, so the permutation test stays exact.
 """
 
 from __future__ import annotations
@@ -73,7 +69,8 @@ class Comparison:
 def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
     """The pairs that are tested, by family: all of them where nothing is tuned; no pair is in two families.
 
-    `own` has for each tuned label the untuned one of the same optimizer.
+    `own` has for each tuned label the untuned one of the same optimizer. A setting without a tuned counterpart is as
+    its user wants it: it is compared with the tuned too.
     """
     own = {tuned: untuned for tuned, untuned in own.items() if {tuned, untuned} <= set(labels)}
     if not own:

@@ -111,7 +111,7 @@ def traces_by_clock(settings: Sequence[Setting]) -> Timed:
 def arrivals(timed: Timed, target: float, scale: Scale) -> Arrivals:
     """How the settings came to a target; `UsageError` where it tells nothing apart."""
     ways = {
-        clock: time_to_target(_groups(found), target, higher=scale.sign > 0, same_length=clock == "seconds")
+        clock: time_to_target(found, target, higher=scale.sign > 0, same_length=clock == "seconds")
         for clock, found in timed.items()
     }
     return Arrivals(target, ways["epochs"], ways.get("steps", {}), ways["seconds"])
@@ -126,7 +126,7 @@ def choose_targets(timed: Timed, scale: Scale) -> tuple[float | None, tuple[floa
     ways: dict[float, dict[str, Survival]] = {}
     for target in _candidates(timed, scale):
         with suppress(UsageError):  # it tells nothing apart
-            ways[target] = time_to_target(_groups(timed["epochs"]), target, higher=scale.sign > 0)
+            ways[target] = time_to_target(timed["epochs"], target, higher=scale.sign > 0)
     if not ways:
         return None, ()
     every = list(ways)
@@ -152,10 +152,6 @@ def seed_profiles(timed: Timed, target: float, scale: Scale) -> SeedProfiles | N
         )
 
     return SeedProfiles(target, tuple(shared), profiles("epochs"), profiles("seconds"))
-
-
-def _groups(found: Mapping[str, Mapping[int, Trace]]) -> dict[str, list[Trace]]:
-    return {label: list(by_seed.values()) for label, by_seed in found.items()}
 
 
 def _candidates(timed: Timed, scale: Scale) -> list[float]:

@@ -1,10 +1,9 @@
 """How each optimizer was tuned: what was tried and spent, what was chosen, and what that gained.
 
-Read from the records alone: trials with the purpose `tune` are the search, trials that measure under the same name are
-its choice. Tuning never sees the test data, so every figure of the search is the validation metric on tuning seeds,
-the best of them somewhat lucky; only the gain is of the test metric, paired by measuring seed with the defaults. What
-diverged or failed was paid for: it counts as tried and, where a number is needed, as the worst that a share can be or,
-for other metrics, as the worst configuration of the whole study that finished.
+Tuning never sees the test data, so every figure of the search is the validation metric on tuning seeds, the best of
+them somewhat lucky; only the gain is of the test metric, paired by measuring seed with the defaults. What diverged or
+failed was paid for: it counts as tried and, where a number is needed, as the worst that a share can be or, for other
+metrics, as the worst configuration of the whole study that finished.
 """
 
 from __future__ import annotations

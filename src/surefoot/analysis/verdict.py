@@ -1,14 +1,13 @@
 """The verdict: what the seeds allow to claim, as labels and numbers; `words.verdict` writes it.
 
-With one seed the only yardstick at hand is the sampling noise of the test set, 1.96 sqrt(2 p (1 - p) / n), and only a
-share such as accuracy has one. It is a lower limit, because the seed adds its own, so it can keep rows together but
-never prove them apart: rows beyond twice the yardstick are called behind "in this one run", and rows between are left
-open, as are all where there is no yardstick. An optimizer that diverged with another seed has no say in it.
+With one seed the only yardstick is the sampling noise of the test set, which only a share such as accuracy has. It is a
+lower limit, because the seed adds its own, so it can keep rows together but never prove them apart: rows beyond twice
+the yardstick are called behind "in this one run", and rows between are left open. An optimizer that diverged with
+another seed has no say in it.
 
 With several seeds the best has the best mean of all, where a seed that diverged counts as worse than every score. What
-it is said to be ahead of rests on tests (`pairwise`): Holm's correction runs over all pairs of a family, although only
-those with the best are claimed, as the best was picked by looking at the same numbers. With fewer than 5 seeds nothing
-is tested, and an optimizer of another family is left open.
+it is ahead of rests on tests (`pairwise`): Holm's correction runs over all pairs of a family, although only those with
+the best are claimed, as the best was picked by looking at the same numbers.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Calibration: what our own verdict says where the truth is known, because it was made up.
 
 Studies are drawn from worlds in which all arms are one optimizer (A/A), or one is better by a known amount, and each
-goes through the very comparisons and verdict that users get. Counted are the studies in which any arm is called better
-than another of its family without being it, against the 5 % that we promise for each family, and those in which a real
-difference is found, against what `power` promises before a study. Intervals are Clopper and Pearson's at 99 %: a
-promise counts as broken only when the interval excludes it.
+goes through the very comparisons and verdict that users get. A promise (at most 5 % false verdicts in each family, and
+the power that `statistics.power` tells) counts as broken only when a 99 % interval excludes it.
 """
 
 from __future__ import annotations
@@ -112,7 +110,7 @@ def calibrate(
     studies: int = STUDIES,
     seed: int = 0,
     stored: SeedModel | None = None,
-    observe: Callable[[str], None] | None = None,
+    observe: Callable[[str], None] = lambda _: None,
 ) -> Calibration:
     """Simulate everything that the calibration promises.
 
@@ -126,19 +124,18 @@ def calibrate(
     count(seed, "--seed", 0)
     worlds = (NORMAL, SKEWED, TWO_BASINS, DIVERGING, *([stored] if stored else []))
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
-    tell = observe or (lambda _: None)
-    tell("equal optimizers")
+    observe("equal optimizers")
     wrong = [
         false_verdicts(world, arms, seeds, studies, np.random.default_rng([seed, 1, index]), tuned=tuned)
         for index, (world, arms, seeds, tuned) in enumerate(designs)
     ]
-    tell("known differences")
+    observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
         for arms in (2, 4)
         for index, promise in enumerate(PROMISES)
     ]
-    tell("choosing a learning rate")
+    observe("choosing a learning rate")
     played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
     return Calibration(studies, seed, tuple(wrong), tuple(seen), played)
 

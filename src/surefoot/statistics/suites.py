@@ -1,10 +1,9 @@
 """Several problems at once: who is how much slower than the fastest, and how good the results are on the whole.
 
 Times to a target are compared as ratios to the fastest optimizer on the same problem; one that misses the target took
-for ever, and that infinity goes through every ratio and score as it is. The AlgoPerf score is the area under the
-performance profile, in closed form. The interquartile mean averages the middle half of all runs, so that neither one
-lucky seed nor one problem that fails decides; its interval resamples seeds within each problem, never problems, because
-the problems are given and the seeds are luck.
+for ever. The AlgoPerf score is the area under the performance profile, in closed form. The interquartile mean averages
+the middle half of all runs, so that neither one lucky seed nor one problem that fails decides; its interval resamples
+seeds within each problem, because the problems are given and the seeds are luck.
 Sources: Dahl et al., arXiv:2306.07179 (score); Dolan and Moré, Mathematical Programming 91 (2002) (profiles); Agarwal
 et al., NeurIPS 2021, arXiv:2108.13264 (interquartile mean).
 """

@@ -10,7 +10,7 @@ Sources: Kaplan and Meier, JASA 53 (1958); Greenwood (1926); Brookmeyer and Crow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -90,12 +90,12 @@ def curve_area(traces: Iterable[Trace]) -> Interval | None:
 
 
 def time_to_target(
-    traces: Mapping[str, Collection[Trace]], target: float, *, higher: bool = True, same_length: bool = False
+    traces: Mapping[str, Mapping[int, Trace]], target: float, *, higher: bool = True, same_length: bool = False
 ) -> dict[str, Survival]:
     """When the trials of each optimizer first reached `target`.
 
     Args:
-        traces: for each optimizer those of its finished and diverged trials, one at least, all of one figure and clock.
+        traces: for each optimizer, by seed, those of its finished and diverged trials, all of one figure and clock.
         target: in the unit of the figure.
         higher: whether higher values are better (accuracy); False for losses.
         same_length: whether all trials of an optimizer trained as long by another clock than this one. Then one that
@@ -104,8 +104,10 @@ def time_to_target(
 
     Raises UsageError when the target tells nothing apart: no trial reaches it, or all do at their first evaluation.
     """
-    hits = {name: [first_crossing(trace, target, higher=higher) for trace in group] for name, group in traces.items()}
-    sound = [pair for name in traces for pair in zip(hits[name], traces[name], strict=True) if not pair[1].diverged]
+    groups = {
+        name: [(first_crossing(one, target, higher=higher), one) for one in of.values()] for name, of in traces.items()
+    }
+    sound = [(hit, trace) for group in groups.values() for hit, trace in group if not trace.diverged]
     if not any(isfinite(hit) for hit, _ in sound):
         raise UsageError(f"no trial reaches the target {target:g}, so it tells nothing apart. Choose an easier one.")
     if all(hit <= trace.clock[0] for hit, trace in sound):
@@ -114,8 +116,8 @@ def time_to_target(
             "Choose a harder one."
         )
     return {
-        name: kaplan_meier(_ends(group, hits[name], same_length), list(map(isfinite, hits[name])))
-        for name, group in traces.items()
+        name: kaplan_meier(_ends(group, same_length), [isfinite(hit) for hit, _ in group])
+        for name, group in groups.items()
     }
 
 
@@ -158,12 +160,11 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
     )
 
 
-def _ends(group: Collection[Trace], hits: Sequence[float], same_length: bool) -> list[float]:
+def _ends(group: Sequence[tuple[float, Trace]], same_length: bool) -> list[float]:
     """When each trial arrived or, if it did not, left."""
-    last = max((trace.clock[-1] for trace in group if not trace.diverged), default=inf)
+    last = max((trace.clock[-1] for _, trace in group if not trace.diverged), default=inf)
     return [
-        hit if isfinite(hit) or trace.diverged else last if same_length else trace.clock[-1]
-        for hit, trace in zip(hits, group, strict=True)
+        hit if isfinite(hit) or trace.diverged else last if same_length else trace.clock[-1] for hit, trace in group
     ]
 
 
