@@ -1,6 +1,8 @@
-# Each target is complete by itself: it makes the environment in .venv first, once.
+# Each target is complete by itself: it makes the environment in .venv first, once. `compare` needs 48 packages of it,
+# the other targets add theirs to the same place.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPARE_READY := .venv/.ready-to-compare
 READY := .venv/.ready
 
 FRAMEWORKS := .venv-frameworks/bin
@@ -8,7 +10,7 @@ FRAMEWORKS_READY := .venv-frameworks/.ready
 
 .PHONY: compare test test-frameworks lint docs bench clean
 
-compare: $(READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
+compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
 test: $(READY)  ## every test but those of the next target; installs Chromium for some of them if there is none
@@ -32,11 +34,17 @@ bench: $(READY)  ## the benchmarks that need no other framework
 	$(BIN)/python benchmarks/state8.py
 	$(BIN)/surefoot bench
 
-$(READY): requirements.lock pyproject.toml
+$(COMPARE_READY): requirements-compare.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surefoot needs Python 3.11 or newer: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	@echo "Installing what a comparison needs, about 1.5 GB with torch's CPU build; this happens once."
+	$(BIN)/python -m pip install --quiet --requirement requirements-compare.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(READY): requirements.lock $(COMPARE_READY)
+	@echo "Installing what the tests need besides: JAX, Keras, Sphinx and Playwright; this happens once."
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	touch $@
 
 $(FRAMEWORKS_READY): requirements-frameworks.lock pyproject.toml

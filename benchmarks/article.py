@@ -163,13 +163,19 @@ def main() -> None:
     args = arguments()
     figures: dict[str, Any] = {"cores": os.cpu_count(), "floor": floor()}
     print_floor(figures["floor"])
-    if not args.floor:
-        with tempfile.TemporaryDirectory() as name:
-            figures["surefoot"] = run_ours(args, Path(name))
-            figures["keras"] = run_keras(args, Path(name)) if args.keras_python else None
-        print_sides(figures["surefoot"], figures["keras"], figures["floor"]["floor_milliseconds"])
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1))
+    if args.floor:
+        return keep(figures, args.json)
+    with tempfile.TemporaryDirectory() as name:
+        for side, run in (("surefoot", run_ours), ("keras", run_keras)):
+            figures[side] = run(args, Path(name)) if side == "surefoot" or args.keras_python else None
+            keep(figures, args.json)  # minutes of work: kept before anything is made of it
+    print_sides(figures["surefoot"], figures["keras"], figures["floor"]["floor_milliseconds"])
+    return None
+
+
+def keep(figures: dict[str, Any], file: Path | None) -> None:
+    if file:
+        file.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

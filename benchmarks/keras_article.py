@@ -103,7 +103,7 @@ def run(name: str, epochs: int, seed: int, train: tuple[Any, Any], test: tuple[A
     return {
         "optimizer": name,
         "test_loss": loss,
-        "test_accuracy": accuracy,
+        "test_metric": accuracy,
         "step_milliseconds": 1000 * statistics.median(timer.seconds),
         "train_seconds": sum(timer.seconds),
         "seconds": time.perf_counter() - start,
@@ -117,7 +117,7 @@ def runs(names: list[str], args: argparse.Namespace) -> Iterator[dict[str, Any]]
     for name in names:
         result = run(name, args.epochs, args.seed, train, test)
         print(f"Test loss using {name}: {result['test_loss']:.4f}")
-        print(f"Test accuracy using {name}: {result['test_accuracy']:.4f}")
+        print(f"Test accuracy using {name}: {result['test_metric']:.4f}")
         print(f"  {result['step_milliseconds']:.1f} ms per step, {result['seconds']:.1f} s in all", flush=True)
         yield result
 

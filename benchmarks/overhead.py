@@ -56,9 +56,14 @@ def evaluate(task, model, split):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=5, help="as many as the study has, unless told")
-    epochs = parser.parse_args().epochs
+    parser.add_argument("--train-size", type=int, help="use only the first training images")
+    asked = parser.parse_args()
+    epochs = asked.epochs
     tune_worker()
-    study = plan("article", Options(optimizers=("adam(lr=0.01)",), only=True, epochs=epochs, device="cpu"))
+    options = Options(
+        optimizers=("adam(lr=0.01)",), only=True, epochs=epochs, train_size=asked.train_size, device="cpu"
+    )
+    study = plan("article", options)
     trial, data = study.trials[0], study.task
     rule = RULES[trial.arm.rule]
     hyper = {name: value for name, value in trial.arm.hyper.items() if name in rule.defaults}

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+from torch.nn import Parameter, functional
 
 import surefoot.torch
 from surefoot.compiler.plan import BLOCK
 from surefoot.datasets import load
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.rounding import key, stochastic
-from surefoot.tasks import find_task
+from surefoot.tasks.models import article
 from surefoot.training.process import tune_worker
 
 Store = Callable[[Tensor, bool, int], Tensor]
@@ -144,21 +144,20 @@ KEPT: dict[str, dict[str, Any]] = {
 
 def train(data: Any, optimizer_class: Any, seed: int, options: dict[str, Any]) -> tuple[float, float, int]:
     """Train one epoch: validation loss and accuracy, and the bytes of the optimizer's state."""
-    task = find_task("article")
-    model = task.make_model(seed)
+    model = article.make_model(seed)
     optimizer = optimizer_class(model.parameters(), lr=1e-3, seed=seed, **options)
     images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels).long()
     model.train()
     for index in torch.from_numpy(np.random.default_rng(seed).permutation(TRAIN)).split(BATCH):
         optimizer.zero_grad()
-        task.loss(model(task.prepare(images[index])), labels[index]).backward()
+        functional.cross_entropy(model(article.prepare(images[index])), labels[index]).backward()
         optimizer.step()
     with torch.no_grad():
         parts = [torch.arange(i, i + 1000) for i in range(len(labels) - VALIDATION, len(labels), 1000)]
-        outputs = torch.cat([model(task.prepare(images[part])) for part in parts])
+        outputs = torch.cat([model(article.prepare(images[part])) for part in parts])
     wanted = labels[-VALIDATION:]
     accuracy = float((outputs.argmax(1) == wanted).double().mean())
-    return float(task.loss(outputs, wanted)), accuracy, state_bytes(optimizer)
+    return float(functional.cross_entropy(outputs, wanted)), accuracy, state_bytes(optimizer)
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:

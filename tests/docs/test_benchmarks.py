@@ -1,17 +1,119 @@
-"""The scripts of `benchmarks/` that are quick in their smallest form, run to their last line."""
+"""Every script of `benchmarks/`, in its smallest form, run to its last printed line."""
 
+import json
 import runpy
+import shutil
+import sys
 
 import pytest
 
 from paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
+DATA = ROOT / "docs" / "data"
+
+pytestmark = pytest.mark.usefixtures("kernel_cache")
 
 
-@pytest.mark.usefixtures("kernel_cache")
-def test_the_time_of_state_in_each_kind_of_number(capsys):
+@pytest.fixture
+def printed(monkeypatch, capsys, tmp_path):
+    """Runs a script (or its function `call`) with some of its constants smaller; returns the lines that it prints."""
+
+    def run(name, *arguments, call=None, **constants):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        monkeypatch.syspath_prepend(str(FOLDER))
+        script = runpy.run_path(str(FOLDER / name))
+        main = script[call or "main"]
+        for constant, value in constants.items():
+            assert constant in script, f"{name} has no {constant} any more"
+            monkeypatch.setitem(main.__globals__, constant, value)
+        main(*([tmp_path] if call else []))
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_every_script_is_run_here():
+    text = (ROOT / "tests" / "docs" / "test_benchmarks.py").read_text()
+    assert [path.name for path in FOLDER.glob("*.py") if path.name.replace(".", "_") not in text] == []
+
+
+@pytest.mark.frameworks
+def test_article_py_beside_keras_article_py(printed, tmp_path):
+    kept = tmp_path / "figures.json"
+    small = ["--epochs", "1", "--train-size", "500", "--keras-python", sys.executable, "--json", str(kept)]
+    lines = printed("article.py", *small, MATRIX=64)
+    assert lines[-1].startswith("Per optimizer, Surefoot is ")
+    rows = json.loads(kept.read_text())
+    assert (len(rows["surefoot"]["rows"]), len(rows["keras"]["rows"])) == (4, 3)
+
+
+def test_article_py_keeps_what_it_measured_before_it_prints_it(printed, tmp_path):
+    def broken(*_):
+        raise KeyError("test_metric")
+
+    kept = tmp_path / "figures.json"
+    with pytest.raises(KeyError):
+        printed(
+            "article.py",
+            "--json",
+            str(kept),
+            floor=dict,
+            print_floor=print,
+            run_ours=lambda *_: {"seconds": 93.0},
+            print_sides=broken,
+        )
+    assert json.loads(kept.read_text())["surefoot"] == {"seconds": 93.0}
+
+
+def test_jax_step_py(printed):
+    lines = printed("jax_step.py", "--sets", "tiny", "--rules", "sgd", "--turns", "2", "--seconds", "0.001")
+    assert lines[-1].split()[:2] == ["tiny", "sgd"]
+
+
+def test_overhead_py(printed):
+    lines = printed("overhead.py", "--epochs", "1", "--train-size", "500", ROUNDS=1)
+    assert [line.split("  ")[1] for line in lines[1:]] == ["surefoot trial", "bare loop", "bare loop, torch.optim.Adam"]
+
+
+@pytest.mark.browser
+def test_pictures_py(printed, tmp_path):
+    (tmp_path / "data").mkdir()
+    shutil.copy(DATA / "article.sqlite", tmp_path / "data")
+    printed("pictures.py", DOCS=tmp_path)
+    assert {"report.png", "step-sizes.svg", "playground.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_site_data_py_the_article(printed, tmp_path):
+    small = "surefoot compare article --epochs 1 --train-size 500 -o adam --only --json"
+    printed("site_data.py", call="article", DATA=tmp_path, ARTICLE=small)
+    assert (tmp_path / "article.sqlite").exists()
+
+
+def test_startup_py(printed):
+    lines = printed("startup.py", ROUNDS=1)
+    assert len(lines) == 6
+    assert lines[-1].split()[:2] == ["import", "torch"]
+
+
+def test_state8_py(printed):
+    small = {"SCENES": {"10": (1, 101)}, "TRAIN": 120, "VALIDATION": 1000, "SEEDS": 1, "SIZE": 1000, "ROUNDS": 1}
+    lines = printed("state8.py", **small)
+    assert [line.split("  ")[1] for line in lines if line.endswith("bytes a weight")] == [
+        "float32",
+        "bfloat16",
+        "uint8",
+        "uint8, to nearest",
+    ]
+
+
+def test_state_time_py(capsys):
     runpy.run_path(str(FOLDER / "state_time.py"))["main"]("cnn", rounds=1)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["float32", "bfloat16", "8"]
     assert all(line.endswith("times float32") for line in lines)
+
+
+def test_trial_overhead_py(printed):
+    lines = printed("trial_overhead.py", "--trials", "4", "--stored", "8", "--epochs", "1")
+    assert lines[-1]
