@@ -14,7 +14,17 @@ from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
 from surefoot.selfcheck import calibration, winners_curse
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found
-from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, by_label, stored
+from surefoot.selfcheck.seed_models import (
+    DIVERGING,
+    NORMAL,
+    OWN,
+    SKEWED,
+    TWO_BASINS,
+    SeedModel,
+    by_label,
+    simulated,
+    stored,
+)
 from surefoot.statistics.intervals import PairedDifference
 from surefoot.statistics.power import promised
 from surefoot.store import Store
@@ -148,7 +158,7 @@ def test_a_difference_between_whole_images_is_not_rounded_up(monkeypatch):
     """18.6 images more for the better arm are 18 or 19 by chance, and never 19 every time."""
     seen = []
     monkeypatch.setattr(calibration, "behind", lambda scores, _: seen.append(scores) or ())
-    monkeypatch.setattr(calibration, "normal", lambda _, *shape: np.zeros(shape))
+    monkeypatch.setattr(calibration, "NORMAL", simulated("no luck", lambda _, *shape: np.zeros(shape)))
     found(0.00186, 2, 10, 200, rng(14))
     scores = np.array(seen)
     assert (scores[:, 0] - scores[:, 1]).mean() == pytest.approx(0.00186, abs=1e-5)

@@ -15,19 +15,7 @@ from math import comb, sqrt
 import numpy as np
 
 from surefoot.analysis.verdict import compare
-from surefoot.selfcheck.seed_models import (
-    DIVERGING,
-    NORMAL,
-    OWN,
-    SKEWED,
-    TWO_BASINS,
-    SeedModel,
-    before_rounding,
-    behind,
-    by_label,
-    normal,
-    rounded,
-)
+from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, behind, by_label
 from surefoot.selfcheck.winners_curse import LEVEL, Practice, practices
 from surefoot.statistics.checks import count
 from surefoot.statistics.intervals import ALPHA
@@ -162,12 +150,6 @@ def true_findings(arms: int, promise: float, studies: int, rng: np.random.Genera
 
 
 def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random.Generator) -> Proportion:
-    """Count the studies of normal scores in which the first arm, better by `difference`, is found ahead of the second.
-
-    Scores are rounded to whole images once, with the difference in them; else it would be rounded to whole images too.
-    """
-    shift = np.zeros((arms, 1))
-    shift[0] = difference
-    scores = rounded(before_rounding(rng, normal, studies, arms, seeds) + shift, NORMAL.test_size)
-    hits = sum("arm 1" in behind(study, "arm 0") for study in scores)
-    return clopper_pearson(hits, studies, LEVEL)
+    """Count the studies of normal scores that find the first arm, better by `difference`, ahead of the second."""
+    scores = NORMAL.draw(rng, studies, arms, seeds, difference)
+    return clopper_pearson(sum("arm 1" in behind(study, "arm 0") for study in scores), studies, LEVEL)

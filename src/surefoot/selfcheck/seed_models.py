@@ -35,7 +35,7 @@ class SeedModel:
     """A world of scores; `draw(rng, studies, arms, seeds)` gives test accuracies of that shape."""
 
     name: str
-    draw: Callable[[np.random.Generator, int, int, int], Scores]
+    draw: Callable[..., Scores]
     test_size: int = IMAGES
 
     @property
@@ -66,20 +66,18 @@ def diverging(rng: np.random.Generator, *shape: int) -> Scores:
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
-    """Return the world in which a trial's own luck is drawn by `luck(rng, *shape)`."""
+    """Return the world in which a trial's own luck is drawn by `luck(rng, *shape)`.
 
-    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
-        return rounded(before_rounding(rng, luck, studies, arms, seeds), IMAGES)
+    Its `draw` takes a `lead` of the first arm too. Scores are rounded to whole images once, with the lead in them.
+    """
+
+    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int, lead: float = 0.0) -> Scores:
+        shared = OWN * rng.standard_normal((studies, 1, seeds))
+        scores = MEAN + shared + luck(rng, studies, arms, seeds)
+        scores[:, 0] += lead
+        return np.round(np.clip(scores, 0, 1) * IMAGES) / IMAGES
 
     return SeedModel(name, draw)
-
-
-def before_rounding(
-    rng: np.random.Generator, luck: Callable[..., Scores], studies: int, arms: int, seeds: int
-) -> Scores:
-    """Return scores of a simulated world as real numbers, to which a difference can be added."""
-    shared = OWN * rng.standard_normal((studies, 1, seeds))
-    return MEAN + shared + luck(rng, studies, arms, seeds)
 
 
 def stored(arms: Sequence[Setting], test_size: int) -> SeedModel:
@@ -101,11 +99,6 @@ def stored(arms: Sequence[Setting], test_size: int) -> SeedModel:
     return SeedModel(f"{len(pools)} stored", draw, test_size)
 
 
-def rounded(scores: Scores, test_size: int) -> Scores:
-    """Return the scores as accuracies on so many test images."""
-    return np.round(np.clip(scores, 0, 1) * test_size) / test_size
-
-
 def by_label(scores: Scores) -> dict[str, dict[int, float]]:
     """Return one study's scores, a row for each arm, as `verdict.judge` reads them."""
     return {f"arm {i}": dict(enumerate(row)) for i, row in enumerate(scores.tolist())}
@@ -113,8 +106,8 @@ def by_label(scores: Scores) -> dict[str, dict[int, float]]:
 
 def behind(scores: Scores, best: str) -> tuple[str, ...]:
     """Return the arms of a simulated study that the verdict calls behind this one; none if it is not the best."""
-    found, scale = by_label(scores), Scale(test_size=IMAGES)
-    verdict = judge(found, scale, compare(found, scale))
+    found = by_label(scores)
+    verdict = judge(found, NORMAL.scale, compare(found, NORMAL.scale))
     return verdict.behind if verdict.best == best else ()
 
 
