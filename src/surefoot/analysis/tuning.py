@@ -82,13 +82,16 @@ def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
         return ()
     settings = {one.label: one for one in group(records)}
     scale = scale_of(records[0].protocol)
-    winners = {label: settings.get(label) for label in trials}
-    chosen = {label: one.trials[0].part.configuration if one else {} for label, one in winners.items()}
-    found = {label: Exploration(some, chosen[label], scale) for label, some in trials.items()}
+    found: dict[str, Exploration] = {}
+    for label, searching in trials.items():
+        winner = settings.get(label)
+        found[label] = Exploration(searching, winner.trials[0].part.configuration if winner else {}, scale)
     ends = (0.0, 1.0) if scale.metric.share else [score for one in found.values() for score in one.finished]
     failure = scale.worst(ends) if ends else None
-    untuned = {label: settings.get(some[0].part.tuned_from) for label, some in trials.items()}
-    return tuple(_row(label, one, winners[label], untuned[label], failure) for label, one in found.items())
+    return tuple(
+        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure)
+        for label, one in found.items()
+    )
 
 
 def _row(
