@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Options, plan
 from surefoot.design.trial import Trial
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
@@ -48,7 +48,7 @@ def main() -> None:
         resumed(asked.study, asked.stored, Path(folder) / "many.sqlite")
 
 
-def overhead(planned: Plan, path: Path) -> None:
+def overhead(planned: Run, path: Path) -> None:
     """Run the study and print what each of its trials cost."""
     seen: list[float] = []
 

@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from surefoot.arms.opt import Opt, log, one_minus, uniform
+    from surefoot.arms.opt import Opt
     from surefoot.study import Study, compare, try_out
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
-    from surefoot.workers.engine import Engine
+    from surefoot.workers.runner import Runner
 
 __version__ = "0.1.0"
 
-__all__ = ["Engine", "Opt", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
+__all__ = ["Opt", "Runner", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
 
 _ROOMS = (
     "analysis",
@@ -34,16 +34,16 @@ _ROOMS = (
     "torch",
 )
 _DOORS = {
-    "Engine": "surefoot.workers.engine",
+    "Runner": "surefoot.workers.runner",
     "Opt": "surefoot.arms.opt",
     "Study": "surefoot.study",
     "Task": "surefoot.tasks",
     "compare": "surefoot.study",
-    "log": "surefoot.arms.opt",
-    "one_minus": "surefoot.arms.opt",
+    "log": "surefoot.store.ranges",
+    "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
-    "uniform": "surefoot.arms.opt",
+    "uniform": "surefoot.store.ranges",
 }
 """Where each public name of the package is."""
 

@@ -15,17 +15,17 @@ from typing import Any
 from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
 from surefoot.arms.opt import arms_of
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Options, ask
 from surefoot.comparison.try_out import try_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.progress import progress
 from surefoot.report import write_report
 from surefoot.store import Record, Store
-from surefoot.store.records import Better
+from surefoot.store.protocol import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 
 STORE = Path("surefoot-results/results.sqlite")
 OPTIMIZERS = ("momentum", "adam", "adabound")
@@ -51,7 +51,7 @@ def compare(
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
-    engine: Engine | None = None,
+    runner: Runner | None = None,
     logdir: str | PathLike[str] | None = None,
     store: str | PathLike[str] = STORE,
 ) -> Study:
@@ -83,7 +83,7 @@ def compare(
         name: of the task.
         workers: trials at a time; as many as cores by default.
         device: "auto", "cpu", "cuda" or "mps".
-        engine: where trials run, and what each may use: `surefoot.Engine("ray", address="auto", gpus=0.25)`; worker
+        runner: where trials run, and what each may use: `surefoot.Runner("ray", address="auto", gpus=0.25)`; worker
             processes on this machine by default.
         logdir: folder for TensorBoard's event files.
         store: the file that keeps the results.
@@ -110,7 +110,7 @@ def compare(
             dataset=dataset,
             train_size=train_size,
             device=device,
-            engine=engine or Engine(),
+            runner=runner or Runner(),
         ),
     )
     with Store(store) as results:
@@ -136,7 +136,7 @@ def try_out(
     schedule: str | None = None,
     workers: int | None = None,
     device: str = "auto",
-    engine: Engine | None = None,
+    runner: Runner | None = None,
 ) -> dict[str, str]:
     """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
 
@@ -154,7 +154,7 @@ def try_out(
         schedule: of every learning rate.
         workers: optimizers at a time.
         device: "auto", "cpu", "cuda" or "mps".
-        engine: where they are tried.
+        runner: where they are tried.
 
     Returns:
         what is wrong with each optimizer and what to do, by its name; an empty text where it works.
@@ -172,10 +172,10 @@ def try_out(
             **counts,
             schedule=schedule,
             device=device,
-            engine=engine or Engine(),
+            runner=runner or Runner(),
         ),
     )
-    return try_arms(request.task, request.arms, request.protocol, request.workers, request.engine)
+    return try_arms(request.task, request.arms, request.protocol, request.workers, request.runner)
 
 
 def _whole(**counts: Any) -> dict[str, Any]:
@@ -231,7 +231,7 @@ class Study:
         store: the file that keeps them.
     """
 
-    plan: Plan
+    plan: Run
     records: tuple[Record, ...]
     store: Path
 

@@ -10,12 +10,12 @@ from surefoot.analysis import group
 from surefoot.analysis.doubts import beaten, family, knob, no_progress
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
-from surefoot.store import records
-from surefoot.store.records import Metric
+from surefoot.store import protocol
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 from surefoot.words.notes import warning as in_words
 
-LOSS = Scale(records.LOSS)
+LOSS = Scale(protocol.LOSS)
 
 
 def arm(label, rule, losses, **hyper):

@@ -15,7 +15,7 @@ from surefoot.analysis.suite_summary import NoMean
 from surefoot.errors import UsageError
 from surefoot.report.suite_page import write_suite_page
 from surefoot.statistics.survival import kaplan_meier
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric, Protocol
 from surefoot.words import as_json, notes, table, warnings
 from surefoot.words.numbers import LOSS, duration
 from surefoot.words.suite import profile_table, reason, suite_json, suite_notes, suite_table
@@ -29,8 +29,8 @@ def learning(label, accuracies, seed=0, score=0.9, **protocol):
         for i, value in enumerate(accuracies, 1)
     )
     outcome = replace(base.outcome, test_metric=score)
-    protocol = {**base.protocol, **protocol}
-    return replace(base, key=f"{label}{seed}", label=label, epochs=epochs, outcome=outcome, protocol=protocol)
+    told = replace(base.protocol, **protocol)
+    return replace(base, key=f"{label}{seed}", label=label, epochs=epochs, outcome=outcome, protocol=told)
 
 
 def race(**protocol):
@@ -72,7 +72,7 @@ def test_an_interval_stays_within_what_a_share_can_be():
     records = [learning("a", (0.5, 0.6), seed, score) for seed, score in enumerate((0.95, 0.3))]
     row = summarize(records).rows[0]
     assert (row.test_metric.low, row.test_metric.high) == (0, 1)
-    free = [replace(r, protocol={**r.protocol, "metric": vars(Metric("score", "max", share=False))}) for r in records]
+    free = [replace(r, protocol=replace(r.protocol, metric=Metric("score", "max", share=False))) for r in records]
     assert summarize(free).rows[0].test_metric.low < 0
 
 
@@ -113,7 +113,7 @@ def test_steps_count_the_last_batch_unless_it_is_dropped():
 
     assert steps() == (2, 4)
     assert steps(drop_last=True) == (1, 2)
-    bare = [replace(r, protocol={"task": "x"}) for r in race()]
+    bare = [replace(r, protocol=Protocol("x")) for r in race()]
     assert summarize(bare).arrivals[0].steps == {}
 
 

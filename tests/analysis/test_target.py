@@ -10,6 +10,7 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.target import choose_targets, traces, traces_by_clock
 from surefoot.errors import UsageError
 from surefoot.statistics.survival import time_to_target
+from surefoot.store.protocol import Protocol
 
 
 def test_no_target_is_chosen_that_is_refused():
@@ -35,12 +36,12 @@ def test_traces_of_an_arm_on_three_clocks():
 
 def test_an_incomplete_batch_is_a_step():
     record = trial(epochs=1)
-    (arm,) = group([replace(record, protocol={**record.protocol, "train_size": 251})])
+    (arm,) = group([replace(record, protocol=replace(record.protocol, train_size=251))])
     assert traces(arm, "steps")[0].clock == (2,)
 
 
 def test_steps_that_the_protocol_does_not_tell_are_refused():
-    (arm,) = group([replace(trial(), protocol={})])
+    (arm,) = group([replace(trial(), protocol=Protocol())])
     assert "steps" not in traces_by_clock([arm])
     with pytest.raises(UsageError, match="steps are unknown"):
         traces(arm, "steps")

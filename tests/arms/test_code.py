@@ -14,7 +14,6 @@ from line_task import foreign, trials
 from samples import DESIGN
 from surefoot.arms.code_hash import code_of
 from surefoot.arms.opt import Opt
-from surefoot.design.frozen import optimizer
 from surefoot.report.repeat import repeat
 
 CLASS = """
@@ -126,19 +125,19 @@ def test_what_a_function_closes_over_counts():
 
 def test_an_installed_library_has_its_version():
     assert code_of(torch.optim.NAdam) == torch.__version__
-    assert Opt(torch.optim.NAdam).arm.identity == f"torch.optim.nadam.NAdam@{torch.__version__}"
+    assert Opt(torch.optim.NAdam).arm.rule == f"torch.optim.nadam.NAdam@{torch.__version__}"
 
 
 def test_a_trial_of_an_edited_class_is_another_trial(made):
     first, edited = foreign(made()), foreign(made("alpha=-group", "alpha=group"))
-    assert first.arm.rule == edited.arm.rule == "users.Mine"
+    assert first.arm.name == edited.arm.name == "users.Mine"
     assert first.key != edited.key
     assert first.record({}).rule != edited.record({}).rule, "a report shows them as two"
     assert first.key == foreign(made()).key
 
 
 def test_the_reports_command_names_the_class_without_its_version():
-    design = replace(DESIGN, optimizers=(optimizer(foreign(torch.optim.NAdam).arm),))
+    design = replace(DESIGN, optimizers=(foreign(torch.optim.NAdam).arm.asked,))
     assert "torch.optim.nadam.NAdam(lr=0.1)'" in repeat(design).text
 
 

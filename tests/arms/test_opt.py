@@ -7,11 +7,12 @@ from torch import nn
 import surefoot
 from line_task import line
 from surefoot.arms.arm import parse_arms
-from surefoot.arms.opt import Opt, arms_of, log, one_minus, uniform
+from surefoot.arms.opt import Opt, arms_of
 from surefoot.comparison.request import Options, ask
 from surefoot.errors import SurefootWarning, TrialError, UsageError
 from surefoot.search.space import WIDTH, space
 from surefoot.store import Store
+from surefoot.store.ranges import log, one_minus, uniform
 from surefoot.torch import RuleOptimizer
 
 
@@ -35,7 +36,7 @@ class Picky(torch.optim.SGD):
 def test_a_list_may_mix_names_texts_classes_and_opts():
     arms = arms_of(["sgd", "adam(lr=0.1)", torch.optim.NAdam, Opt("adabound", name="mine")])
     assert [arm.label for arm in arms] == ["SGD", "Adam(lr=0.1)", "NAdam", "mine"]
-    assert arms[2].rule == "torch.optim.nadam.NAdam"
+    assert arms[2].name == "torch.optim.nadam.NAdam"
     assert (arms[0].convention, arms[2].convention) == ("torch", "")
 
 
@@ -62,30 +63,28 @@ def test_the_pair_betas_is_shown_and_searched_as_two():
 @pytest.mark.parametrize(("trials", "names"), [(8, ["lr"]), (16, ["lr", "beta1"]), (30, ["lr", "beta1", "eps"])])
 def test_another_librarys_class_is_searched_in_as_many_dimensions_and_as_wide_as_ours(trials, names):
     theirs, ours = Opt(torch.optim.NAdam).arm.space(trials), space("adam", trials, "torch")
-    assert list(theirs.dimensions) == list(ours.dimensions) == names
-    lr = theirs.dimensions["lr"]
+    assert list(theirs.ranges) == list(ours.ranges) == names
+    lr = theirs.ranges["lr"]
     assert lr.high / lr.low == pytest.approx(10**WIDTH)
     assert lr.at(0.5) == pytest.approx(torch.optim.NAdam([nn.Parameter(torch.ones(1))]).defaults["lr"])
-    assert [d.text for d in list(theirs.dimensions.values())[1:]] == [
-        d.text for d in list(ours.dimensions.values())[1:]
-    ]
+    assert [d.text for d in list(theirs.ranges.values())[1:]] == [d.text for d in list(ours.ranges.values())[1:]]
 
 
 def test_momentum_that_is_off_by_default_is_not_searched():
-    assert list(Opt(torch.optim.SGD).arm.space(16).dimensions) == ["lr"]
+    assert list(Opt(torch.optim.SGD).arm.space(16).ranges) == ["lr"]
 
 
 def test_a_range_stands_instead_of_ours_and_the_rest_stays():
     for optimizer in ("adam", torch.optim.NAdam):
-        dimensions = Opt(optimizer, lr=log(1e-4, 1)).arm.space(16).dimensions
+        dimensions = Opt(optimizer, lr=log(1e-4, 1)).arm.space(16).ranges
         assert dimensions["lr"] == log(1e-4, 1)
         assert list(dimensions) == ["lr", "beta1"]
     extra = Opt(torch.optim.NAdam, weight_decay=uniform(0, 0.1), beta2=one_minus(1e-4, 0.1)).arm.space(8)
-    assert list(extra.dimensions) == ["lr", "weight_decay", "beta2"]
+    assert list(extra.ranges) == ["lr", "weight_decay", "beta2"]
 
 
 def test_a_value_that_was_given_is_not_searched():
-    assert list(Opt(torch.optim.NAdam, lr=0.1).arm.space(16).dimensions) == ["beta1"]
+    assert list(Opt(torch.optim.NAdam, lr=0.1).arm.space(16).ranges) == ["beta1"]
 
 
 def test_without_a_default_the_middle_of_the_range_is_the_untuned_learning_rate():
@@ -161,3 +160,19 @@ def test_a_class_that_refuses_an_option_is_named_with_the_options_it_takes():
 
 def test_the_doors_are_these():
     assert (surefoot.Opt, surefoot.log, surefoot.uniform, surefoot.one_minus) == (Opt, log, uniform, one_minus)
+
+
+class Rateless(torch.optim.SGD):
+    """A class whose learning rate has to be given."""
+
+    def __init__(self, params, lr, momentum=0.0):
+        super().__init__(params, lr=lr, momentum=momentum)
+
+
+def test_a_class_whose_learning_rate_has_to_be_given_can_be_compared():
+    arm = Opt(Rateless, lr=0.1).arm
+    assert arm.decides["fixed"] == {"lr": 0.1}
+    assert "lr" not in arm.space(30).ranges
+    assert Opt(Rateless, lr=log(0.01, 1)).arm.space(1).ranges == {"lr": log(0.01, 1)}
+    with pytest.raises(UsageError, match="no learning rate of its own"):
+        Opt(Rateless)

@@ -68,10 +68,10 @@ class Torch:
             self.optimizer.step()
         return [p.detach().numpy().copy() for p in self.params]
 
-    def read(self) -> bridge.Progress:
+    def read(self) -> bridge.Handover:
         return bridge.from_torch(self.optimizer, steps=STEPS)
 
-    def write(self, progress: bridge.Progress) -> None:
+    def write(self, progress: bridge.Handover) -> None:
         bridge.to_torch(progress, self.optimizer)
 
 
@@ -100,10 +100,10 @@ class Optax:
             self.weights = optax.apply_updates(self.weights, moves)
         return [np.asarray(w) for w in self.weights]
 
-    def read(self) -> bridge.Progress:
+    def read(self) -> bridge.Handover:
         return bridge.from_optax(self.state, self.ours, steps=STEPS)
 
-    def write(self, progress: bridge.Progress) -> None:
+    def write(self, progress: bridge.Handover) -> None:
         self.state = bridge.to_optax(progress, self.state, self.ours)
 
 
@@ -128,10 +128,10 @@ class Keras:
             self.optimizer.apply([keras.ops.convert_to_tensor(g) for g in row], self.weights)
         return [np.array(keras.ops.convert_to_numpy(w)) for w in self.weights]
 
-    def read(self) -> bridge.Progress:
+    def read(self) -> bridge.Handover:
         return bridge.from_keras(self.optimizer)
 
-    def write(self, progress: bridge.Progress) -> None:
+    def write(self, progress: bridge.Handover) -> None:
         bridge.to_keras(progress, self.optimizer)
 
 
@@ -158,7 +158,7 @@ def test_without_its_state_it_would_not(case):
 
 
 class Forgetful(Torch):
-    def write(self, progress: bridge.Progress) -> None:
+    def write(self, progress: bridge.Handover) -> None:
         """Leave the progress behind."""
 
 

@@ -203,7 +203,7 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     lines = Lines(many=False)
     for event in (
         events.Started(trial.key, 2),
-        events.Progress(trial.key, 3, 400, 960, 0.5),
+        events.StepsDone(trial.key, 3, 400, 960, 0.5),
         events.EpochDone(trial.key, article(seeds=1, epochs=3)[0].epochs[2], (), b""),
         events.Diverged(trial.key, "training loss became nan"),
     ):

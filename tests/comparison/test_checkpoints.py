@@ -7,12 +7,12 @@ import pytest
 from line_task import line, numbers, serial, trials
 from samples import DESIGN
 from surefoot.comparison.checkpoints import Checkpoints
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.errors import StoreError, UsageError
 from surefoot.store import Store
 from surefoot.store.design import Budget
 from surefoot.training.events import EpochDone
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 
 
 class StopError(Exception):
@@ -29,7 +29,7 @@ def run(store, url, stop_after=None):
 
     every = tuple(trials("adam(lr=0.1)"))
     design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
-    planned = Plan(design, every, line(), 1, engine=Engine(checkpoints=url))
+    planned = Run(design, every, line(), 1, runner=Runner(checkpoints=url))
     with Store(store) as results:
         planned.run(results, observe)
     return heard

@@ -15,7 +15,7 @@ from surefoot.comparison.request import Options, plan
 from surefoot.statistics.power import detectable, permutation_detectable
 from surefoot.store import Store
 from surefoot.store.design import Part
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 
 
 def planned(**options):
@@ -84,7 +84,7 @@ def test_time_comes_from_trials_of_the_same_task_batch_and_device():
     protocol = records[0].protocol
     times = step_times(records, protocol)
     assert times == {r.rule: [r.outcome.step_seconds] for r in records}
-    assert step_times(records, {**protocol, "device": "cuda"}) == {}
+    assert step_times(records, replace(protocol, device="cuda")) == {}
     assert training_seconds({"adam": 2}, 100, times) == pytest.approx(200 * times["adam"][0])
     middle_time = sum(found[0] for found in times.values()) / 2
     assert training_seconds({"sgd": 1}, 100, times) == pytest.approx(100 * middle_time)

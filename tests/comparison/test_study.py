@@ -163,7 +163,7 @@ def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_pa
 
 def test_a_timedelta_is_a_budget(tmp_path):
     study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
-    assert study.plan.seconds == 90
+    assert study.plan.design.budget.seconds == 90
 
 
 def test_whole_numbers_of_any_kind_are_taken(tmp_path):

@@ -9,10 +9,10 @@ from torch import nn
 
 from line_task import Line, line, numbers, trials
 from surefoot.arms.arm import make_arm
-from surefoot.arms.opt import log
 from surefoot.design.trial import Trial
 from surefoot.rules import RULES
-from surefoot.training.events import Finished, Started, Tried
+from surefoot.store.ranges import log
+from surefoot.training.events import Finished, Started, TryOutPassed
 from surefoot.training.loop import Training
 from surefoot.training.try_out import DoesNotWork, TryOut
 
@@ -208,13 +208,13 @@ def test_what_does_not_work_is_named_with_what_to_do(make, words):
 @pytest.mark.parametrize("make", [Plain, NoLr, Chancy, Rich, Averaging, torch.optim.AdamW])
 def test_what_works_is_let_through(make):
     trial = of(make)
-    assert tried(trial) == [Started(trial.key, 0), Tried(trial.key)]
+    assert tried(trial) == [Started(trial.key, 0), TryOutPassed(trial.key)]
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_of_ours_works(rule):
     trial = of(rule, {"lr": 0.01})
-    assert tried(trial)[-1] == Tried(trial.key)
+    assert tried(trial)[-1] == TryOutPassed(trial.key)
 
 
 def test_a_last_batch_of_one_that_a_model_cannot_take_is_named_with_the_way_round_it():
@@ -227,7 +227,7 @@ def test_a_last_batch_of_one_that_a_model_cannot_take_is_named_with_the_way_roun
     odd = replace(trial, protocol=replace(trial.protocol, batch_size=31))
     with pytest.raises(DoesNotWork, match=r"training fails at a batch of 1: ValueError: .* drop_last=True"):
         tried(odd, task)
-    assert isinstance(tried(replace(odd, protocol=replace(odd.protocol, drop_last=True)), task)[-1], Tried)
+    assert isinstance(tried(replace(odd, protocol=replace(odd.protocol, drop_last=True)), task)[-1], TryOutPassed)
 
 
 def test_a_schedule_needs_a_learning_rate_to_set():
@@ -243,14 +243,14 @@ class Required(Plain):
 
 def test_what_a_class_has_no_default_for_starts_in_the_middle_of_its_range():
     trial = of(Required, ranges={"lr": log(1e-4, 1)})
-    assert tried(trial)[-1] == Tried(trial.key)
+    assert tried(trial)[-1] == TryOutPassed(trial.key)
     (group,) = trial.arm.build(line().make_model(0).parameters()).param_groups
     assert group["lr"] == pytest.approx(1e-2) == trial.arm.hyper["lr"]
 
 
 def test_steps_that_lose_the_loss_are_no_fault():
     trial = of("sgd", {"lr": 1e30})
-    assert tried(trial)[-1] == Tried(trial.key)
+    assert tried(trial)[-1] == TryOutPassed(trial.key)
 
 
 @pytest.mark.parametrize("make", [Rich, Averaging, NoLr])

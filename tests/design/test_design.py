@@ -26,7 +26,7 @@ def test_the_design_is_in_the_store_before_any_trial_and_says_everything(tmp_pat
     assert kept.protocol == planned.protocol
     assert kept.protocol.epochs == 1
     assert len(kept.searches["Adam"].configurations) == 4
-    assert kept.searches["Adam"].ranges == planned.tuning.spaces["Adam"].dimensions
+    assert kept.searches["Adam"].ranges == planned.tuning.spaces["Adam"].ranges
     assert kept.searches["Adam"].ranges.keys() == {"lr"}
     assert kept.sizing == Sizing(epochs=1, trials=4, seeds=2)
     assert kept.frozen.endswith("+00:00")

@@ -148,7 +148,7 @@ def test_a_whole_tuned_study(tmp_path):
     seen = []
     with Store(tmp_path / "r.sqlite") as store:
         records = planned.run(store, lambda trial, event: seen.append((trial, event)))
-        assert planned.unfinished(store) == []
+        assert planned.standing(store)[1] == []
         again = planned.run(store, lambda *_: pytest.fail("trained again"))
     assert again == records
     tuning = [r for r in records if r.purpose == "tune"]

@@ -87,5 +87,5 @@ def test_a_built_in_rule_of_which_nothing_more_is_said_works_everywhere(signum, 
         assert re.search("signum|Signum", out)
     assert "Signum" in (surefoot_command("explain", "--web", "--out", "page.html"), Path("page.html").read_text())[1]
     (arm,) = parse_arms(["signum"], "keras")
-    assert (arm.label, arm.identity) == ("Signum", "signum")
+    assert (arm.label, arm.rule) == ("Signum", "signum")
     assert arm.space(30).sources["lr"] == "the rule's own default in the middle"

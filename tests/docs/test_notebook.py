@@ -137,7 +137,7 @@ def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(d
     with show.progress(planned, 1, planned.trials) as observe:
         observe(trial, events.Started(trial.key, 0))
         for step in range(1, 200):
-            observe(trial, events.Progress(trial.key, 1, step, trial.protocol.steps, 0.5))
+            observe(trial, events.StepsDone(trial.key, 1, step, trial.protocol.steps, 0.5))
         observe(trial, events.Diverged(trial.key, "loss became nan"))
     board = display.places[1]
     assert len(board) <= 4

@@ -22,11 +22,12 @@ from torch.nn import Parameter
 import surefoot.torch
 from signed import signed
 from surefoot.conventions import FRAMEWORKS, resolve, shown
-from surefoot.engines import cpu
+from surefoot.engines import cpu, team
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines.fits import fit
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.pace import Pace
 from surefoot.engines.places import Counts
 from surefoot.engines.team import Kernel, Work
 from surefoot.errors import SurefootWarning, UsageError
@@ -424,6 +425,7 @@ def test_ten_thousand_tensors():
 @pytest.fixture
 def two_threads(monkeypatch):
     monkeypatch.setattr(cpu, "SPLIT", CHUNK)
+    monkeypatch.setattr(Pace, "shared", True)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -445,6 +447,7 @@ NATIVE = 3 * 9 + 9 + 7 + 2
 """Numbers that a kernel is called with in native code: tables of two axes are nine each, the keys seven."""
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_threads_share_the_work():
     """The other thread takes parts of its own, and no part is taken twice."""
     seen, barrier = [], threading.Barrier(2)
@@ -471,6 +474,23 @@ def test_a_part_that_is_done_is_not_done_again():
     work.run()
     work.run()
     assert count == 4
+
+
+def test_a_shared_step_that_had_to_wait_is_followed_by_steps_of_one_thread(monkeypatch):
+    clock, seen = iter([0.0, 0.001, 0.0, 0.004, 0.0, 0.001, 0.0, 0.002]), []
+    monkeypatch.setattr(team, "clock", lambda: next(clock))
+    spy = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * NATIVE)(lambda *_: seen[-1].add(threading.get_ident()))
+    places = [np.zeros((1, 2), np.int64) for _ in range(2)]
+    tables = Tables(np.zeros((20, 5), np.int64), *places, np.zeros((1, 1)), np.zeros(1, np.int64))
+    work = Work([Kernel(ctypes.cast(spy, ctypes.c_void_p).value, tables)], Counts([]))
+    asked = []
+    for _ in range(4):
+        seen.append(set())
+        work.begin([2])
+        asked.append(work.threads)
+        work.run()
+    assert asked == [[1], [2], [1], [1]]
+    assert [seen[k] for k in (0, 2, 3)] == [{threading.get_ident()}] * 3
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -22,6 +22,7 @@ from settings import Setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.launch import CHUNK
+from surefoot.engines.pace import Pace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules import RULES
@@ -173,6 +174,7 @@ def test_a_gradient_that_is_nan_makes_its_block_nan(engine):
 
 
 def test_many_threads_give_the_same(monkeypatch):
+    monkeypatch.setattr(Pace, "shared", True)
     found = []
     for threads in (1, 3):
         monkeypatch.setattr(cpu, "_threads", lambda *_, threads=threads: threads)

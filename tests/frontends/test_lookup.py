@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from surefoot.conventions import convention
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import find, names, reference, values
+from surefoot.frontends.lookup import find, reference, values
 from surefoot.rule import Rule, Step, rule
 from surefoot.rules import RULES
 
@@ -44,9 +45,9 @@ def test_not_a_rule(given, message):
 
 
 def test_spelling_and_values():
-    assert names(RULES["adam"], "keras")["beta1"] == "beta_1"
-    assert names(own, "keras") == names(own, "optax") == {"lr": "learning_rate"}
-    assert names(own, "torch") == {"lr": "lr"}
+    assert convention("adam", "keras").names["beta1"] == "beta_1"
+    assert convention(own, "keras").names == convention(own, "optax").names == {"lr": "learning_rate"}
+    assert convention(own, "torch").names == {"lr": "lr"}
     assert values(RULES["adam"], "keras", {"epsilon": 1e-3}, at_home="torch")["eps"] == 1e-3
     assert values(own, "torch", {}, at_home="torch")["lr"] == 0.5
     with pytest.raises(UsageError, match="convention='keras' says nothing about a rule of your own"):

@@ -39,7 +39,7 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
     assert task.fields["epoch"] == "5/5"
     time.sleep(0.02)
     for step in (1, 2, 3):
-        shown.observe(trial, events.Progress(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))
+        shown.observe(trial, events.StepsDone(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))
         time.sleep(0.02)
     assert task.speed < 200  # two steps in 0.04 s; with the four epochs before it would be tens of thousands
 
@@ -50,7 +50,7 @@ def test_a_bar_fits_its_terminal_with_the_time_left(trial, width):
     with drawn:
         shown.observe(trial, events.Started(trial.key, 0))
         for step in (1, 2):
-            shown.observe(trial, events.Progress(trial.key, 1, step, 960, 0.5))
+            shown.observe(trial, events.StepsDone(trial.key, 1, step, 960, 0.5))
             time.sleep(0.01)
     console = Console(file=io.StringIO(), width=width)
     console.print(drawn.get_renderable())

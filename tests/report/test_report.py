@@ -15,13 +15,13 @@ from report_pages import Tags, drawn, said, text_of
 from samples import DESIGN, article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize
 from surefoot.arms.arm import parse_arms
-from surefoot.design.frozen import optimizer
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
 from surefoot.report.repeat import repeat
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.statistics.intervals import t_interval
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 from surefoot.words import as_json, notes, table, verdict_text
 from work import work
@@ -209,7 +209,7 @@ def test_every_axis_and_figure_is_named():
         [running(record, 0) for record in article()],
         [replace(record, rates=()) for record in article()],
         [replace(trial(), rates=trial().rates[:1])],
-        [replace(trial(), label="", environment={}, protocol={}, study="mine")],
+        [replace(trial(), label="", environment={}, protocol=Protocol(), study="mine")],
         study(12, 1),
     ],
     ids=[
@@ -338,7 +338,7 @@ def test_json_holds_the_summary_and_the_records(tmp_path):
 def test_the_command_that_repeats_a_study_gives_the_same_settings():
     texts = ["adam(lr=0.01)", "mine=sgd(lr=0.1, momentum=0.9)", "amsgrad", "nesterov", "adabound", "adamw(lr=0.5)"]
     arms = parse_arms(texts, "keras")
-    words = shlex.split(repeat(replace(DESIGN, optimizers=tuple(map(optimizer, arms)), convention="keras")).text)
+    words = shlex.split(repeat(replace(DESIGN, optimizers=tuple(arm.asked for arm in arms), convention="keras")).text)
     again = parse_arms([words[i + 1] for i, word in enumerate(words) if word == "-o"], "keras")
     assert again == arms
 

@@ -15,6 +15,7 @@ from surefoot.lr_find.page import write_range_page
 from surefoot.lr_find.sweep import learning_rates
 from surefoot.lr_find.window import finding
 from surefoot.report import Reference, write_csv, write_report
+from surefoot.store.protocol import Metric
 from surefoot.words import as_json
 
 CURVES = 'form[data-figure="curves-epoch"]'
@@ -39,8 +40,8 @@ def files(tmp_path_factory):
 
 def lost(records):
     """A study with every column: tuned, a trial diverged for a long reason, a metric with a long name."""
-    metric = {"name": "balanced classification accuracy", "better": "max", "share": True}
-    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in records]
+    metric = Metric("balanced classification accuracy")
+    records = [replace(record, protocol=replace(record.protocol, metric=metric)) for record in records]
     return [*records[:-1], replace(diverged(records[-1]), reason="training loss became inf at step 82 (epoch 12)")]
 
 
@@ -250,8 +251,8 @@ def test_published_numbers_are_drawn_and_listed(opened):
 
 
 def test_another_metric_keeps_its_page_whole(browser, tmp_path):
-    metric = {"name": "perplexity", "better": "min", "share": False}
-    records = [replace(record, protocol={**record.protocol, "metric": metric}) for record in article(4)]
+    metric = Metric("perplexity", "min", share=False)
+    records = [replace(record, protocol=replace(record.protocol, metric=metric)) for record in article(4)]
     records = [
         replace(
             record,

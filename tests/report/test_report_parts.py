@@ -28,8 +28,7 @@ from surefoot.report.theme import styles
 from surefoot.report.thinning import left_out, thinned
 from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.suites import performance_profiles
-from surefoot.store.protocol import steps_per_epoch
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.words import table
 from surefoot.words.pairs import compared, matrix, pair_table
 
@@ -108,7 +107,7 @@ def judged_by_loss(record):
 
     epochs = tuple(same(epoch, "train", "validation") for epoch in record.epochs)
     outcome = record.outcome and same(record.outcome, "train", "test")
-    return replace(record, epochs=epochs, outcome=outcome, protocol={**record.protocol, "metric": vars(LOSS)})
+    return replace(record, epochs=epochs, outcome=outcome, protocol=replace(record.protocol, metric=LOSS))
 
 
 def test_a_study_that_is_judged_by_its_loss_shows_it_once():
@@ -149,7 +148,7 @@ def test_gaps_that_are_all_zero_are_left_out():
 
 
 def test_the_protocol_is_in_words():
-    protocol = {**article()[0].protocol, "metric": vars(ERROR), "chance": 0.36333333333333334}
+    protocol = replace(article()[0].protocol, metric=ERROR, chance=0.36333333333333334)
     page = content(summarize([replace(trial(), protocol=protocol)]))
     assert "Examples: 48,000 training" in page["protocol"]
     assert {("chance", "36.33 %"), ("metric", "error, lower is better")} <= set(page["facts"])
@@ -200,13 +199,13 @@ def test_a_mean_of_what_is_not_finite_has_no_interval(values):
 
 
 def test_steps_follow_the_protocol():
-    assert steps_per_epoch({"train_size": 1000, "batch_size": 300}) == 4
-    assert steps_per_epoch({"train_size": 1000, "batch_size": 300, "drop_last": True}) == 3
-    assert steps_per_epoch({"train_size": 1000}) is None
+    assert Protocol(train_size=1000, batch_size=300).steps_per_epoch == 4
+    assert Protocol(train_size=1000, batch_size=300, drop_last=True).steps_per_epoch == 3
+    assert Protocol(train_size=1000).steps_per_epoch == 0
     curves = figures(group(article()))[0]
     row = curves.spec()["datasets"]["averaged"][1]
     assert (row["epoch"], row["step"]) == (2, 384)
-    bare = [replace(trial(), protocol={})]
+    bare = [replace(trial(), protocol=Protocol())]
     assert figures(group(bare))[0].switches[0].options == ("epochs", "seconds")
 
 
@@ -274,7 +273,7 @@ def test_the_matrix_turns_signs_and_winners():
 
 
 def test_lower_is_better_where_the_metric_says_so():
-    records = [replace(r, protocol={**r.protocol, "metric": vars(ERROR)}) for r in article(6)]
+    records = [replace(r, protocol=replace(r.protocol, metric=ERROR)) for r in article(6)]
     summary = summarize(records)
     assert cells_of(summary, ["AdaBound", "Adadelta"])["AdaBound"][1].standing == "worse"
 
@@ -416,7 +415,7 @@ def test_the_commands_write_documents(surefoot_command, tmp_path):
 @pytest.mark.parametrize(("metric", "end", "word"), [(SCORE, 0, "bottom"), (PERPLEXITY, 1, "top"), (ERROR, 1, "top")])
 def test_what_diverged_stands_at_the_worst_end(metric, end, word):
     search = [tuning("Adam", lr) for lr in (1e-3, 1e-2, 1e-1)]
-    records = [replace(r, protocol={**r.protocol, "metric": vars(metric)}) for r in [*search[:2], diverged(search[2])]]
+    records = [replace(r, protocol=replace(r.protocol, metric=metric)) for r in [*search[:2], diverged(search[2])]]
     summary = summarize(records)
     figure = tuning_figures(summary)[0]
     drawn = figure.spec()["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"]

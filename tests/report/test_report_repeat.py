@@ -10,10 +10,9 @@ import surefoot
 from report_pages import said
 from samples import DESIGN, trial
 from surefoot.arms.opt import arms_of
-from surefoot.design.frozen import optimizer
 from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
-from surefoot.store.protocol import Protocol
+from surefoot.store.protocol import LOSS
 
 
 class MyOpt(torch.optim.SGD):
@@ -30,20 +29,19 @@ OPTIMIZERS = [
     surefoot.Opt(MyOpt, lr=0.01),
     surefoot.Opt(torch.optim.NAdam, name="theirs", momentum_decay=0.01),
 ]
-OWN = {"fingerprint": "0123", "metric": {"name": "loss", "better": "min", "share": False}}
+OWN = {"fingerprint": "0123", "metric": LOSS}
 
 
 def planned(optimizers, *, own=False):
     """The arms of a study, its trials and its design, as far as the report reads them."""
     arms = arms_of(optimizers)
-    base = replace(trial(), study="my_net", protocol={**trial().protocol, **(OWN if own else {})})
+    base = replace(trial(), study="my_net", protocol=replace(trial().protocol, **(OWN if own else {})))
     records = [
         replace(base, key=arm.label, label=arm.label, rule=arm.rule, convention=arm.convention, hyper=arm.hyper)
         for arm in arms
     ]
-    protocol = Protocol.from_json(base.protocol)
-    asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": protocol}
-    return arms, records, replace(DESIGN, optimizers=tuple(map(optimizer, arms)), **asked)
+    asked = {"study": "my_net", "convention": "torch", "budget": Budget(), "protocol": base.protocol}
+    return arms, records, replace(DESIGN, optimizers=tuple(arm.asked for arm in arms), **asked)
 
 
 def called(text):
@@ -65,7 +63,7 @@ def test_the_call_of_a_python_study_has_the_same_arms_and_ranges():
     found = called(told.text)
     again = arms_of(found.options["optimizers"])
     assert [(a.label, a.rule, a.hyper, a.ranges) for a in again] == [(a.label, a.rule, a.hyper, a.ranges) for a in arms]
-    assert [set(arm.space(8).dimensions) for arm in again] == [set(arm.space(8).dimensions) for arm in arms]
+    assert [set(arm.space(8).ranges) for arm in again] == [set(arm.space(8).ranges) for arm in arms]
     assert (found.task, found.options["trials"], found.options["batch_size"]) == ((...,), 8, 250)
     assert "my_net" in told.words
     assert "MyOpt" in told.words

@@ -19,8 +19,8 @@ from surefoot.report.figures import tuning_figures
 from surefoot.report.page import content
 from surefoot.report.theme import dark_partners, styles
 from surefoot.statistics.budget_curve import budget_curve
-from surefoot.store.design import Budget, Optimizer, Search
-from surefoot.store.ranges import GIVEN_BY_USER, Log, OneMinus
+from surefoot.store.design import Budget, Optimizer
+from surefoot.store.ranges import GIVEN_BY_USER, Search, log, one_minus
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
@@ -89,7 +89,7 @@ def test_a_row_counts_and_names_what_was_searched():
 
 def test_shares_are_on_the_scale_of_what_is_not_kept():
     records = [tuning("Adam", lr, beta1=beta1) for lr, beta1 in ((1e-3, 0.5), (1e-2, 0.99))]
-    where = Search({"lr": Log(1e-4, 0.1), "beta1": OneMinus(Log(0.005, 0.5))}, {})
+    where = Search({"lr": log(1e-4, 0.1), "beta1": one_minus(0.005, 0.5)}, {})
     (row,) = tunings([trial("Adam"), *(searched_in(where, record) for record in records)])
     assert [(one.name, one.scale) for one in row.searched] == [("lr", "log"), ("beta1", "log of 1 - x")]
     assert row.searched[1].chosen is None, "nothing was measured yet"
@@ -185,7 +185,7 @@ def test_the_ledger_tells_what_was_planned_and_what_came_on_top():
     """The review's case: 7 configurations where 3 were asked for, and no word why."""
     records = study(*((10.0**-place, 0.9 - 0.01 * place) for place in range(7)))
     summary = summarize([*records, *again(records, 1.0)])
-    where = {"lr": Log(0.01, 1), "beta1": OneMinus(Log(0.1, 0.5))}
+    where = {"lr": log(0.01, 1), "beta1": one_minus(0.1, 0.5)}
     planned = Search(where, {"lr": "us", "beta1": GIVEN_BY_USER}, ({}, {}, {}))
     _, trials, ranges, *_ = ledger(with_plan(summary, planned)).rows[0]
     assert (trials.lines, trials.below) == (("7",), ("3 planned, 4 more", "best 1 on 3 seeds", "0 diverged"))
@@ -274,7 +274,7 @@ def test_the_edge_and_a_search_without_result_are_warned_of():
 def test_at_the_edge_of_a_range_that_the_user_gave_the_warning_says_why_the_search_ended_there():
     summary = summarize(study((1e-3, 0.9), (1e-2, 0.8), (1e-1, 0.95)))
     held, free = (
-        tuning_warnings(with_plan(summary, Search({"lr": Log(0.001, 0.1)}, {"lr": source})))
+        tuning_warnings(with_plan(summary, Search({"lr": log(0.001, 0.1)}, {"lr": source})))
         for source in ("given by the user", "Sivaprasad et al. 2020")
     )
     (warning,) = held

@@ -168,7 +168,7 @@ def test_the_object_itself_is_compared(folder):
     done = study(folder, rules.calm, trials=0)
     assert {record.label for record in done.records} == {"SGD", "calm"}
     assert arms_of(rules.calm)[0].space(30).sources["lr"] == "the rule's own default in the middle"
-    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).dimensions["lr"] == surefoot.log(1e-3, 1)
+    assert surefoot.Opt(rules.calm, lr=surefoot.log(1e-3, 1)).arm.space(1).ranges["lr"] == surefoot.log(1e-3, 1)
     assert surefoot.Opt(rules.steady, convention="keras", learning_rate=0.5).arm.hyper["lr"] == 0.5
     assert surefoot.Opt(rules.steady).arm.space(1).sources["lr"] == "as Adam [assumed]"
 
@@ -184,7 +184,7 @@ def test_a_rule_that_was_edited_is_trained_anew(folder):
     for k, text in enumerate([*texts, guests.RULES + "\n# a remark\n"]):
         (folder / f"my_rules{k}.py").write_text(text)
         (arm,) = parse_arms([f"my_rules{k}.py:fenced"], "torch")
-        identities.add(arm.identity.partition("@")[2])
+        identities.add(arm.rule.partition("@")[2])
         assert arm.label == "fenced"
         module = sys.modules.pop(f"my_rules{k}")
         cloudpickle.unregister_pickle_by_value(module)
@@ -196,7 +196,7 @@ def test_a_guest_with_a_built_in_name_is_not_the_built_in_rule():
     assert (ours.label, theirs.label) == ("Adam", "adam")
     assert theirs.hyper["lr"] == 0.3
     assert "beta1" not in theirs.hyper
-    assert theirs.space(30).dimensions.keys() == {"lr"}
+    assert theirs.space(30).ranges.keys() == {"lr"}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_is_no_rule_is_not_explained():
 def test_a_module_is_named_as_a_file_is(folder):
     sys.path.insert(0, str(folder))
     (arm, other) = parse_arms(["one=my_rules:calm(lr=0.5)", "my_rules.calm"], "torch")
-    assert (arm.label, arm.rule, other.label) == ("one", "my_rules.calm", "calm")
+    assert (arm.label, arm.name, other.label) == ("one", "my_rules.calm", "calm")
 
 
 # Front-ends

@@ -13,19 +13,20 @@ from surefoot.search.proposals import (
     COLUMNS,
     Tuning,
     best,
-    best_at_edge,
     chosen,
     edge,
     extended,
     extra,
+    growing_side,
     plan_extension,
     propose,
     seeds,
 )
-from surefoot.search.space import WIDTH, Log, OneMinus, Space, Uniform, lr_window, space
+from surefoot.search.space import WIDTH, lr_window, space
+from surefoot.store.ranges import Search, log, one_minus, uniform
 
 NAN = math.nan
-LR = Space({"lr": Log(1e-4, 1e-1)}, {})
+LR = Search({"lr": log(1e-4, 1e-1)}, {})
 
 
 def decades(window):
@@ -33,47 +34,47 @@ def decades(window):
 
 
 def positions(where, configs, name="lr"):
-    return [where.dimensions[name].position(config[name]) for config in configs]
+    return [where.ranges[name].position(config[name]) for config in configs]
 
 
 # Ranges
 
 
-@pytest.mark.parametrize("axis", [Log(1e-4, 3.0), Uniform(-1.0, 2.0), OneMinus(Log(0.005, 0.3))])
+@pytest.mark.parametrize("axis", [log(1e-4, 3.0), uniform(-1.0, 2.0), one_minus(0.005, 0.3)])
 def test_a_position_and_its_value_belong_together(axis):
     for u in (0.0, 0.1, 0.5, 0.99, 1.0):
         assert axis.position(axis.at(u)) == pytest.approx(u, abs=1e-12)
 
 
 def test_the_ends_are_exact():
-    assert [Log(3e-5, 0.7).at(u) for u in (0, 1)] == [3e-5, 0.7]
-    assert [Uniform(0.1, 0.7).at(u) for u in (0, 1)] == [0.1, 0.7]
-    assert [OneMinus(Log(0.1, 0.5)).at(u) for u in (0, 1)] == [0.9, 0.5]
+    assert [log(3e-5, 0.7).at(u) for u in (0, 1)] == [3e-5, 0.7]
+    assert [uniform(0.1, 0.7).at(u) for u in (0, 1)] == [0.1, 0.7]
+    assert [one_minus(0.1, 0.5).at(u) for u in (0, 1)] == [0.9, 0.5]
 
 
 def test_the_middle_is_that_of_the_axis():
-    assert Log(1e-4, 1e-2).at(0.5) == pytest.approx(1e-3)
-    assert Uniform(0.0, 4.0).at(0.5) == 2.0
-    assert OneMinus(Log(0.001, 0.1)).at(0.5) == pytest.approx(0.99)
+    assert log(1e-4, 1e-2).at(0.5) == pytest.approx(1e-3)
+    assert uniform(0.0, 4.0).at(0.5) == 2.0
+    assert one_minus(0.001, 0.1).at(0.5) == pytest.approx(0.99)
 
 
 def test_a_space_is_written_decoded():
-    made = Space({"lr": Log(1e-4, 1e-1), "momentum": OneMinus(Log(0.005, 0.3)), "x": Uniform(0, 1)}, {})
+    made = Search({"lr": log(1e-4, 1e-1), "momentum": one_minus(0.005, 0.3), "x": uniform(0, 1)}, {})
     assert made.text == "lr log 0.0001..0.1, momentum 1 - log 0.005..0.3, x uniform 0..1"
-    assert Space({}, {}).text == "nothing is searched"
+    assert Search({}, {}).text == "nothing is searched"
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Log(0, 1), "low must be above 0"),
-        (lambda: Log(1, 1e-3), "0 < low < high"),
-        (lambda: Log("1e-3", 1), "two finite numbers"),
-        (lambda: Log(1e-3, math.inf), "two finite numbers"),
-        (lambda: Uniform(1, 1), "low < high"),
-        (lambda: OneMinus(Log(0.1, 2)), "within 0 to 1"),
-        (lambda: OneMinus(Uniform(0, 1)), "expected a Log"),
-        (lambda: Log(1e-3, 1).position(0.0), "give a number above 0"),
+        (lambda: log(0, 1), "low must be above 0"),
+        (lambda: log(1, 1e-3), "0 < low < high"),
+        (lambda: log("1e-3", 1), "two finite numbers"),
+        (lambda: log(1e-3, math.inf), "two finite numbers"),
+        (lambda: uniform(1, 1), "low < high"),
+        (lambda: one_minus(0.1, 2), "within 0 to 1"),
+        (lambda: one_minus(0, 0.5), "low must be above 0"),
+        (lambda: log(1e-3, 1).position(0.0), "give a number above 0"),
     ],
 )
 def test_a_bad_range_is_refused(make, words):
@@ -91,18 +92,18 @@ def test_every_corner_of_every_space_is_legal_and_every_lr_window_as_wide(rule, 
     given = needs(rule, framework)
     made = space(rule, trials, framework, fixed=given)
     for u in (0.0, 1.0):
-        resolve(rule, framework, {"lr": 1.0, **given, **made.at([u] * len(made.dimensions))})
-    assert decades(made.dimensions["lr"]) == pytest.approx(WIDTH)
-    assert made.sources.keys() == made.dimensions.keys()
+        resolve(rule, framework, {"lr": 1.0, **given, **made.at([u] * len(made.ranges))})
+    assert decades(made.ranges["lr"]) == pytest.approx(WIDTH)
+    assert made.sources.keys() == made.ranges.keys()
 
 
 def test_windows_are_centred_on_the_published_priors():
     published = {"sgd": -2.10, "momentum": -2.34, "adagrad": -2.00, "adam": -3.02}
     for rule, mean in published.items():
-        assert math.log10(space(rule, 8, "torch").dimensions["lr"].at(0.5)) == pytest.approx(mean)
-    assert math.log10(space("momentum", 12, "torch").dimensions["lr"].at(0.5)) == pytest.approx(-2.38)
-    assert math.log10(space("adam", 12, "torch").dimensions["lr"].at(0.5)) == pytest.approx(-3.02)
-    assert math.log10(space("adam", 25, "torch").dimensions["lr"].at(0.5)) == pytest.approx(-2.70)
+        assert math.log10(space(rule, 8, "torch").ranges["lr"].at(0.5)) == pytest.approx(mean)
+    assert math.log10(space("momentum", 12, "torch").ranges["lr"].at(0.5)) == pytest.approx(-2.38)
+    assert math.log10(space("adam", 12, "torch").ranges["lr"].at(0.5)) == pytest.approx(-3.02)
+    assert math.log10(space("adam", 25, "torch").ranges["lr"].at(0.5)) == pytest.approx(-2.70)
 
 
 def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
@@ -123,7 +124,7 @@ def test_a_relatives_centre_is_the_relatives():
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_adadeltas_window_is_about_one_whatever_the_default(framework):
-    assert space("adadelta", 8, framework).dimensions["lr"].at(0.5) == pytest.approx(1.0)
+    assert space("adadelta", 8, framework).ranges["lr"].at(0.5) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -141,47 +142,47 @@ def test_adadeltas_window_is_about_one_whatever_the_default(framework):
 def test_trials_decide_how_many_dimensions(rule, few, some, many):
     for wanted, counts in ((few, (1, 9)), (some, (10, 24)), (many, (25, 100))):
         for trials in counts:
-            assert list(space(rule, trials, "torch").dimensions) == wanted
+            assert list(space(rule, trials, "torch").ranges) == wanted
 
 
 def test_momentum_is_searched_where_the_convention_has_it():
-    assert list(space("rmsprop", 25, "paper").dimensions) == ["lr", "momentum", "eps"]
+    assert list(space("rmsprop", 25, "paper").ranges) == ["lr", "momentum", "eps"]
 
 
 def test_eps_under_the_root_has_the_squared_window():
-    assert space("adam", 25, "torch").dimensions["eps"] == Log(1e-8, 1.0)
-    assert space("rmsprop", 25, "torch").dimensions["eps"] == Log(1e-8, 1.0)
-    assert space("rmsprop", 25, "keras").dimensions["eps"] == Log(1e-16, 1.0)
-    assert space("adadelta", 25, "torch").dimensions["eps"] == Log(1e-16, 1.0)
+    assert space("adam", 25, "torch").ranges["eps"] == log(1e-8, 1.0)
+    assert space("rmsprop", 25, "torch").ranges["eps"] == log(1e-8, 1.0)
+    assert space("rmsprop", 25, "keras").ranges["eps"] == log(1e-16, 1.0)
+    assert space("adadelta", 25, "torch").ranges["eps"] == log(1e-16, 1.0)
 
 
 def test_a_given_range_stands_instead_of_ours_and_is_always_searched():
-    lr, final = Log(1e-6, 1e-5), Log(0.01, 1.0)
+    lr, final = log(1e-6, 1e-5), log(0.01, 1.0)
     made = space("adabound", 8, "torch", given={"final_lr": final, "lr": lr})
-    assert made.dimensions == {"lr": lr, "final_lr": final}
+    assert made.ranges == {"lr": lr, "final_lr": final}
     assert made.sources == {"lr": "given by the user", "final_lr": "given by the user"}
 
 
 def test_a_fixed_option_is_not_searched_and_nothing_takes_its_place():
-    assert list(space("adam", 12, "torch", fixed={"beta1": 0.95}).dimensions) == ["lr"]
-    assert list(space("adam", 30, "torch", fixed={"beta1": 0.95}).dimensions) == ["lr", "eps"]
-    assert list(space("adam", 8, "torch", fixed={"lr": 0.01}).dimensions) == []
-    assert list(space("adam", 8, "torch", fixed={"lr": 0.0}).dimensions) == []
+    assert list(space("adam", 12, "torch", fixed={"beta1": 0.95}).ranges) == ["lr"]
+    assert list(space("adam", 30, "torch", fixed={"beta1": 0.95}).ranges) == ["lr", "eps"]
+    assert list(space("adam", 8, "torch", fixed={"lr": 0.01}).ranges) == []
+    assert list(space("adam", 8, "torch", fixed={"lr": 0.0}).ranges) == []
 
 
 def test_options_may_be_spelled_as_the_convention_does():
-    assert list(space("adam", 25, "keras", fixed={"beta_1": 0.9, "epsilon": 0}).dimensions) == ["lr"]
-    assert space("adam", 8, "keras", given={"learning_rate": Log(0.1, 1)}).dimensions == {"lr": Log(0.1, 1)}
+    assert list(space("adam", 25, "keras", fixed={"beta_1": 0.9, "epsilon": 0}).ranges) == ["lr"]
+    assert space("adam", 8, "keras", given={"learning_rate": log(0.1, 1)}).ranges == {"lr": log(0.1, 1)}
 
 
 def test_sgd_with_momentum_has_the_space_of_momentum():
     ours = space("sgd", 8, "torch", fixed={"momentum": 0.9})
     assert ours == space("momentum", 8, "torch")
     assert ours != space("sgd", 8, "torch")
-    share = space("momentum", 12, "torch").dimensions["momentum"]
+    share = space("momentum", 12, "torch").ranges["momentum"]
     made = space("sgd", 12, "torch", given={"momentum": share})
-    assert made.dimensions == space("momentum", 12, "torch").dimensions
-    assert list(space("sgd", 8, "torch", fixed={"nesterov": True}, given={"momentum": share}).dimensions) == [
+    assert made.ranges == space("momentum", 12, "torch").ranges
+    assert list(space("sgd", 8, "torch", fixed={"nesterov": True}, given={"momentum": share}).ranges) == [
         "lr",
         "momentum",
     ]
@@ -194,17 +195,17 @@ def test_sgd_with_momentum_has_the_space_of_momentum():
         ({"framework": "troch"}, "Did you mean 'torch'"),
         ({"trials": 0}, "trials is 0; give a whole number from 1"),
         ({"trials": 8.0}, "trials is 8.0; give a whole number"),
-        ({"given": {"bta1": Log(0.1, 0.9)}}, "Did you mean 'beta1'"),
-        ({"given": {"base_lr": Log(0.1, 0.9)}}, "unknown option of adam"),
+        ({"given": {"bta1": log(0.1, 0.9)}}, "Did you mean 'beta1'"),
+        ({"given": {"base_lr": log(0.1, 0.9)}}, "unknown option of adam"),
         ({"given": {"lr": (1e-4, 1.0)}}, "is no range"),
-        ({"given": {"beta1": Uniform(0.5, 1.0)}}, "0 <= x < 1"),
-        ({"given": {"lr": Uniform(-1.0, 1.0)}}, "0 <= x"),
-        ({"given": {"maximize": Uniform(0.0, 1.0)}}, "True or False"),
-        ({"given": {"lr": Log(0.1, 1)}, "fixed": {"lr": 0.5}}, "a value .0.5. and a range"),
-        ({"given": {"beta1": Log(0.1, 0.9), "betas[0]": Log(0.1, 0.9)}}, "under two names"),
+        ({"given": {"beta1": uniform(0.5, 1.0)}}, "0 <= x < 1"),
+        ({"given": {"lr": uniform(-1.0, 1.0)}}, "0 <= x"),
+        ({"given": {"maximize": uniform(0.0, 1.0)}}, "True or False"),
+        ({"given": {"lr": log(0.1, 1)}, "fixed": {"lr": 0.5}}, "a value .0.5. and a range"),
+        ({"given": {"beta1": log(0.1, 0.9), "betas[0]": log(0.1, 0.9)}}, "under two names"),
         ({"fixed": {"beta1": 2.0}}, "0 <= x < 1"),
         ({"fixed": {"momentum": 0.9}}, "unknown option of adam"),
-        ({"rule": "nesterov", "given": {"momentum": Uniform(0.0, 0.9)}}, "needs momentum above 0"),
+        ({"rule": "nesterov", "given": {"momentum": uniform(0.0, 0.9)}}, "needs momentum above 0"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(arguments, words):
@@ -231,10 +232,10 @@ def test_fewer_trials_are_the_first_of_more():
 
 def test_every_optimizer_is_tried_at_the_same_positions():
     spaces = [space(rule, 30, "torch") for rule in RULES]
-    reference = propose(Space(dict.fromkeys("abc", Uniform(0.0, 1.0)), {}), 16, seed=0)
+    reference = propose(Search(dict.fromkeys("abc", uniform(0.0, 1.0)), {}), 16, seed=0)
     for made in spaces:
         configs = propose(made, 16, seed=0)
-        for column, name in zip("abc", made.dimensions, strict=False):
+        for column, name in zip("abc", made.ranges, strict=False):
             wanted = [point[column] for point in reference]
             assert positions(made, configs, name) == pytest.approx(wanted, abs=1e-9)
 
@@ -261,11 +262,11 @@ def test_the_points_are_those_of_every_scipy():
 
 
 def test_nothing_to_search_proposes_nothing():
-    assert propose(Space({}, {}), 8, seed=0) == []
+    assert propose(Search({}, {}), 8, seed=0) == []
 
 
 def test_too_many_dimensions_or_too_few_trials_are_refused():
-    wide = Space({f"x{i}": Uniform(0, 1) for i in range(COLUMNS + 1)}, {})
+    wide = Search({f"x{i}": uniform(0, 1) for i in range(COLUMNS + 1)}, {})
     with pytest.raises(UsageError, match="at most 32"):
         propose(wide, 8, seed=0)
     with pytest.raises(UsageError, match="trials is 0"):
@@ -305,7 +306,7 @@ def test_the_chosen_configuration_is_that_of_the_best_value():
     tuning = Tuning(LR, ({"lr": 1e-3}, {"lr": 1e-2}), (0.5, 0.7))
     assert chosen(tuning, "max") == {"lr": 1e-2}
     assert chosen(tuning, "min") == {"lr": 1e-3}
-    assert chosen(Tuning(Space({}, {})), "max") == {}
+    assert chosen(Tuning(Search({}, {})), "max") == {}
 
 
 # The edge
@@ -334,18 +335,20 @@ def test_a_winner_without_a_neighbour_lies_at_the_edge(configs, winner, side):
 def test_the_edge_is_the_same_in_any_unit_of_the_axis():
     configs = propose(LR, 11, seed=4)
     for winner in range(11):
-        sides = {edge(Space({"lr": axis}, {}), configs, winner) for axis in (Log(1e-4, 1e-1), Log(1, 2), Uniform(0, 9))}
+        sides = {
+            edge(Search({"lr": axis}, {}), configs, winner) for axis in (log(1e-4, 1e-1), log(1, 2), uniform(0, 9))
+        }
         assert len(sides) == 1
 
 
 def test_without_a_searched_lr_there_is_no_edge():
-    assert edge(Space({"eps": Log(1e-8, 1)}, {}), [{"eps": 1e-8}, {"eps": 1e-2}], 0) is None
+    assert edge(Search({"eps": log(1e-8, 1)}, {}), [{"eps": 1e-8}, {"eps": 1e-2}], 0) is None
 
 
 def test_windows_beyond_the_edge_join_on_and_are_half_as_wide():
     for side, near, far in (("above", "low", "high"), ("below", "high", "low")):
-        first, second = (extended(LR, side, times).dimensions["lr"] for times in (1, 2))
-        assert getattr(first, near) == getattr(LR.dimensions["lr"], far)
+        first, second = (extended(LR, side, times).ranges["lr"] for times in (1, 2))
+        assert getattr(first, near) == getattr(LR.ranges["lr"], far)
         assert getattr(second, near) == pytest.approx(getattr(first, far), rel=1e-12)
         assert decades(first) == pytest.approx(1.5)
         assert decades(second) == pytest.approx(1.5)
@@ -354,13 +357,13 @@ def test_windows_beyond_the_edge_join_on_and_are_half_as_wide():
 def test_an_extension_leaves_the_other_dimensions():
     made = space("adam", 25, "torch")
     wider = extended(made, "above")
-    assert list(wider.dimensions) == list(made.dimensions)
-    assert wider.dimensions["beta1"] == made.dimensions["beta1"]
+    assert list(wider.ranges) == list(made.ranges)
+    assert wider.ranges["beta1"] == made.ranges["beta1"]
 
 
 def test_only_our_own_window_is_extended():
     with pytest.raises(UsageError, match="only our own window of lr"):
-        extended(Space({"lr": Uniform(0.0, 1.0)}, {}), "above")
+        extended(Search({"lr": uniform(0.0, 1.0)}, {}), "above")
 
 
 # The extension
@@ -381,7 +384,7 @@ def test_if_one_search_goes_on_all_do_by_as_much():
         "inside": tuned(space("adam", 8, "torch"), 8, hill(1e-3)),
         "above": tuned(space("sgd", 8, "torch"), 8, hill(2.0)),
         "below": tuned(space("adagrad", 8, "torch"), 8, hill(1e-7)),
-        "fixed": Tuning(Space({}, {})),
+        "fixed": Tuning(Search({}, {})),
     }
     planned = plan_extension(tunings, 8, "max", seed=0)
     assert {label: extension.side for label, extension in planned.items()} == {
@@ -392,7 +395,7 @@ def test_if_one_search_goes_on_all_do_by_as_much():
     assert {len(extension.configs) for extension in planned.values()} == {extra(8)} == {4}
     assert list(planned["inside"].configs) == propose(tunings["inside"].space, 12, seed=0)[8:]
     for label in ("above", "below"):
-        window = extended(tunings[label].space, label).dimensions["lr"]
+        window = extended(tunings[label].space, label).ranges["lr"]
         assert all(window.low <= config["lr"] <= window.high for config in planned[label].configs)
 
 
@@ -437,11 +440,11 @@ def test_the_search_follows_an_optimum_beyond_the_window_twice_and_then_ends(tri
     tunings = search_on({label: tuned(spaces[label], trials, values[label]) for label in values}, values, trials)
     assert tunings["far"].extensions == ("above", "above")
     assert {len(tuning.configs) for tuning in tunings.values()} == {trials + 2 * extra(trials)}
-    assert chosen(tunings["far"], "max")["lr"] > extended(spaces["far"], "above", 2).dimensions["lr"].low
-    assert best_at_edge(tunings["far"], "max") == "above"
+    assert chosen(tunings["far"], "max")["lr"] > extended(spaces["far"], "above", 2).ranges["lr"].low
+    assert growing_side(tunings["far"], "max") == "above"
     if trials >= 8:
         assert tunings["near"].extensions == ("above", None)
-        assert best_at_edge(tunings["near"], "max") is None
+        assert growing_side(tunings["near"], "max") is None
         assert abs(math.log10(chosen(tunings["near"], "max")["lr"] / 2.0)) < 0.5
 
 
@@ -456,23 +459,23 @@ def test_divergence_beyond_the_best_is_an_interior_not_an_edge():
 def test_if_all_diverged_no_edge_is_claimed():
     tuning = Tuning(LR, tuple(lrs(1e-4, 1e-3, 1e-2)), (NAN, NAN, NAN))
     assert plan_extension({"a": tuning}, 3, "max", seed=0) == {}
-    assert best_at_edge(tuning, "max") is None
+    assert growing_side(tuning, "max") is None
 
 
 def test_a_hard_range_of_the_users_is_refined_not_left():
-    hard = Space({"lr": Uniform(0.0, 0.1)}, {})
+    hard = Search({"lr": uniform(0.0, 0.1)}, {})
     at_edge = tuned(hard, 8, lambda config: config["lr"])
     assert plan_extension({"hard": at_edge}, 8, "max", seed=0) == {}
     planned = plan_extension({"hard": at_edge, "other": tuned(LR, 8, hill(5.0))}, 8, "max", seed=0)
     assert planned["hard"].side is None
     assert max(config["lr"] for config in planned["hard"].configs) <= 0.1
-    assert best_at_edge(at_edge, "max") == "above"
+    assert edge(at_edge.space, at_edge.configs, best(at_edge.values, "max")) == "above"
 
 
 @pytest.mark.parametrize("trials", [4, 8])
 def test_a_logarithmic_range_of_the_users_is_never_left(trials):
     """The review's case: of 1e-3 to 1e-1 the search had made 5.02, since the upper end was the best."""
-    given = space("sgd", trials, "torch", given={"lr": Log(1e-3, 1e-1)})
+    given = space("sgd", trials, "torch", given={"lr": log(1e-3, 1e-1)})
     values = {"given": hill(1e3), "ours": hill(1e3)}
     spaces = {"given": given, "ours": space("sgd", trials, "torch")}
     tunings = search_on({label: tuned(spaces[label], trials, values[label]) for label in values}, values, trials)

@@ -267,7 +267,7 @@ def test_a_broken_promise_is_exit_code_1(run, monkeypatch):
 
 def test_real_seeds_of_a_store_join_in(run, tmp_path):
     with Store(tmp_path / "results.sqlite") as store:
-        changed = {"study": "mine", "protocol": {**PROTOCOL, "test_size": 5000}}
+        changed = {"study": "mine", "protocol": replace(PROTOCOL, test_size=5000)}
         others = [replace(record, key=f"b{record.key}", **changed) for record in article(5)]
         for records in (article(5), others):  # another study, with a test set of another size
             entered(store, records)

@@ -17,10 +17,10 @@ from surefoot.cli.parity_table import limits
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
-from surefoot.selfcheck.parity import FRONT_ENDS, Finding, Result, Row, run
-from surefoot.selfcheck.parity.cases import LR, SCALES
+from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
+from surefoot.selfcheck.parity.cases import SCALES
 from surefoot.selfcheck.parity.findings import findings
-from surefoot.selfcheck.parity.measure import rows
+from surefoot.selfcheck.parity.measure import distances
 from surefoot.selfcheck.parity.result import BOUND
 from surefoot.update import update
 
@@ -35,13 +35,13 @@ class NumPy:
     def __init__(self, **fault) -> None:
         self.fault = fault
 
-    def drive(self, cases, starts, rows, dtype="float32"):  # noqa: ARG002
-        return [self.path(case, start, rows) for case, start in zip(cases, starts, strict=True)]
+    def drive(self, setups, starts, rows):
+        return [self.path(setup, start, rows) for setup, start in zip(setups, starts, strict=True)]
 
-    def path(self, case, weight, rows):
-        rule = RULES[case.rule]
+    def path(self, setup, weight, rows):
+        rule = RULES[setup.rule]
         hyper = {
-            **resolve(case.rule, case.convention, {"lr": case.lr, "weight_decay": case.weight_decay}),
+            **resolve(setup.rule, setup.convention, {"lr": setup.lr, "weight_decay": setup.weight_decay}),
             **self.fault,
         }
         state = {slot: np.full_like(weight, value) for slot, value in rule.starts(hyper).items()}
@@ -54,7 +54,7 @@ class NumPy:
 
 
 def worst(front_end, rules=SOME) -> float:
-    return max(row.ours for row in rows(front_end, rules))
+    return max(row.ours for row in distances(front_end, rules))
 
 
 def test_float32_keeps_to_the_bound():
@@ -62,14 +62,14 @@ def test_float32_keeps_to_the_bound():
 
 
 @pytest.mark.parametrize(
-    "fault", [{"bias_correction": False}, {"eps": 2e-7}, {"lr": LR * (1 + 1e-5)}, {"beta2": 0.9991}], ids=str
+    "fault", [{"bias_correction": False}, {"eps": 2e-7}, {"lr": 0.01 * (1 + 1e-5)}, {"beta2": 0.9991}], ids=str
 )
 def test_small_faults_exceed_it(fault):
     assert worst(NumPy(**fault), ["adam"]) > BOUND
 
 
 def test_the_grid_is_whole():
-    found = list(rows(NumPy(), ["adam"]))
+    found = list(distances(NumPy(), ["adam"]))
     assert {(row.convention, row.decay, row.scale) for row in found} == {
         (framework, decay, scale) for framework in FRAMEWORKS for decay in (False, True) for scale in SCALES
     }
@@ -78,7 +78,7 @@ def test_the_grid_is_whole():
 
 def test_torch():
     pytest.importorskip("torch")
-    from surefoot.selfcheck.parity.fronts.torch import Torch
+    from surefoot.selfcheck.parity.drive_torch import Torch
 
     assert worst(Torch()) < BOUND
     found = list(findings(Torch()))
@@ -95,10 +95,10 @@ _FIRST = "Adam, first step: relative error"
 
 def test_optax():
     jax = pytest.importorskip("jax")
-    from surefoot.selfcheck.parity.fronts.optax import Optax
+    from surefoot.selfcheck.parity.drive_optax import Optax
 
     with jax.enable_x64(False):  # as a user's process is; conftest has it on
-        found = list(rows(Optax(), SOME))
+        found = list(distances(Optax(), SOME))
         beside = {finding.what: finding for finding in findings(Optax())}
     assert max(row.ours for row in found) < BOUND
     assert max(row.theirs for row in found if row.theirs is not None and row.rule == "adam") > BOUND
@@ -112,9 +112,9 @@ def test_optax():
 def test_keras():
     import keras
 
-    from surefoot.selfcheck.parity.fronts.keras import Keras
+    from surefoot.selfcheck.parity.drive_keras import Keras
 
-    found = list(rows(Keras(), SOME))
+    found = list(distances(Keras(), SOME))
     assert max(row.ours for row in found) < BOUND
     assert max(row.theirs for row in found if row.theirs is not None and row.rule == "adam") > BOUND
     beside = {finding.what: finding for finding in findings(Keras())}
@@ -150,20 +150,22 @@ def test_unknown_front_end():
         run(["torhc"])
 
 
-def result(ours: float = 1.5) -> Result:
+def result(ours: float = 1.5) -> ParityResult:
     made = [
-        Row(name, rule, convention, scale, decay, ours, 72.3 if convention == "optax" else None)
+        Distance(name, rule, convention, scale, decay, ours, 72.3 if convention == "optax" else None)
         for name in FRONT_ENDS
         for rule in RULES
         for convention in FRAMEWORKS
         for scale in SCALES
         for decay in (False, True)
     ]
-    wrong = Finding("keras-tensorflow", "Adam, bfloat16, lr 0.001: way gone", 1.0, 1.01, 0.0, 0.1)
-    return Result(tuple(made), (wrong, replace(wrong, theirs=1.0)), {"torch": "2.13"}, {"keras-jax": "not installed"})
+    wrong = Flaw("keras-tensorflow", "Adam, bfloat16, lr 0.001: way gone", 1.0, 1.01, 0.0, 0.1)
+    return ParityResult(
+        tuple(made), (wrong, replace(wrong, theirs=1.0)), {"torch": "2.13"}, {"keras-jax": "not installed"}
+    )
 
 
-def check(monkeypatch, *options, found: Result):
+def check(monkeypatch, *options, found: ParityResult):
     monkeypatch.setattr(command, "run", lambda observe: found)  # noqa: ARG005
     return CliRunner().invoke(app, ["check", "--parity", *options], env={"COLUMNS": "80"})
 

@@ -15,7 +15,7 @@ from made_trials import made_trials
 from paths import STORES
 from surefoot.cli.__main__ import main  # noqa: F401  the command is run by a fixture
 from surefoot.store import Store
-from surefoot.store.ranges import Log
+from surefoot.store.ranges import log
 from surefoot.store.schema import VERSION
 
 __all__ = ["made_trials"]
@@ -53,7 +53,7 @@ def test_opened_for_writing_it_has_the_relation(old):
         parts = [(one.label, one.part.role, one.part.tuned_from) for one in store.planned(designs["beale"].hash)]
         (version,) = store._connection.execute("PRAGMA user_version").fetchone()
     assert version == VERSION
-    assert designs["beale"].optimizers[0].ranges == {"lr": Log(1e-4, 1e-2)}
+    assert designs["beale"].optimizers[0].ranges == {"lr": log(1e-4, 1e-2)}
     assert set(parts) == {
         *((label, "untuned", "") for label in ("mine", "Momentum")),
         *(

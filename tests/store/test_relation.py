@@ -21,7 +21,7 @@ from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities
 from surefoot.report.repeat import repeat
 from surefoot.store import Store
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric
 
 __all__ = ["made_trials"]
 
@@ -329,3 +329,18 @@ def test_what_followed_from_a_failure_is_decided_again(tmp_path):
         assert {trial.part.round for trial in known} == {0}
         assert [trial.key for trial in todo] == [tried.key]
         assert {record.key for record in again.run(store, lambda *_: None)} == {record.key for record in records}
+
+
+def test_a_plan_asks_the_store_as_often_however_many_trials_it_has(tmp_path):
+    def asked(seeds):
+        store = tmp_path / "r.sqlite"
+        optimizers = ["adam", "sgd", "momentum"]
+        run = surefoot.compare("booth", optimizers=optimizers, trials=2, seeds=seeds, epochs=1, store=store).plan
+        statements = []
+        with Store(store) as opened:
+            opened._connection.set_trace_callback(statements.append)
+            known, todo = run.standing(opened)
+        assert (len(known) > 6 * seeds, todo) == (True, [])
+        return len(statements)
+
+    assert asked(2) == asked(40) < 20

@@ -15,9 +15,10 @@ STEPS_PER_EPOCH = 3
 WRITER = """
 import sys
 from surefoot.store import Epoch, Rates, Record, Store
+from surefoot.store.protocol import Protocol
 
 with Store(sys.argv[1]) as store:
-    store.begin(Record("k1", "s", "l", "r", "c", {}, 0, {}))
+    store.begin(Record("k1", "s", "l", "r", "c", {}, 0, Protocol()))
     last = (store.checkpoint("k1") or (0, b""))[0]
     print("going", flush=True)
     while True:

@@ -23,11 +23,11 @@ from pathlib import Path
 
 from line_task import line, numbers, pause, serial, trials
 from samples import DESIGN
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.store import Store
 from surefoot.store.design import Budget
 from surefoot.training.events import EpochDone
-from surefoot.workers.engine import Engine
+from surefoot.workers.runner import Runner
 
 ARMS = ("sgd(lr=0.1)", "adam(lr=0.1)", "adabound")
 
@@ -45,11 +45,11 @@ def main() -> None:
     print(kill(asked.kills, random.Random(asked.seed)))
 
 
-def planned(address: str | None = None) -> Plan:
-    engine = Engine("ray", address) if address else Engine()
+def planned(address: str | None = None) -> Run:
+    runner = Runner("ray", address) if address else Runner()
     every = tuple(trials(*ARMS, epochs=6, seeds=2))
     design = replace(DESIGN, study="line", protocol=every[0].protocol, budget=Budget())
-    return Plan(design, every, line(slow), 2, engine=engine)
+    return Run(design, every, line(slow), 2, runner=runner)
 
 
 def slow() -> None:

@@ -14,20 +14,21 @@ import numpy as np
 
 from surefoot.analysis import Summary
 from surefoot.store import Store
-from surefoot.store.design import Budget, Design, Part, Planned, Search, Sizing
+from surefoot.store.design import Budget, Design, Part, Planned, Sizing
 from surefoot.store.protocol import Protocol
+from surefoot.store.ranges import Search
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
 
-PROTOCOL: dict[str, Any] = {
-    "task": "cnn",
-    "dataset": "mnist",
-    "epochs": 5,
-    "batch_size": 250,
-    "train_size": 48_000,
-    "validation_size": 12_000,
-    "test_size": 10_000,
-    "device": "cpu",
-}
+PROTOCOL = Protocol(
+    task="cnn",
+    dataset="mnist",
+    epochs=5,
+    batch_size=250,
+    train_size=48_000,
+    validation_size=12_000,
+    test_size=10_000,
+    device="cpu",
+)
 ENVIRONMENT: dict[str, Any] = {
     "machine": "Linux x86_64, 2 cores",
     "python": "3.12.4",
@@ -94,7 +95,7 @@ def trial(label: str = "Adam", *, seed: int = 0, epochs: int = 5, salt: int = 0)
         convention="keras",
         hyper=setting.hyper,
         seed=seed,
-        protocol={**PROTOCOL, "epochs": epochs},
+        protocol=replace(PROTOCOL, epochs=epochs),
         environment=ENVIRONMENT,
         status="finished",
         epochs=curve,
@@ -199,7 +200,7 @@ def chosen(winner: Record, measured: Record) -> Record:
 DESIGN = Design(
     hash="0123abcd4567ef89",
     study="article",
-    protocol=Protocol.from_json(PROTOCOL),
+    protocol=PROTOCOL,
     optimizers=(),
     sizing=Sizing(epochs=5, trials=8, seeds=6),
     budget=Budget(seconds=1200.0),
@@ -223,7 +224,7 @@ def with_plan(summary: Summary, search: Search) -> Summary:
 def entered(store: Store, records: list[Record]) -> None:
     """Enter the records of a study into a store as one run of it, begun."""
     first = records[0]
-    design = replace(DESIGN, hash=first.study, study=first.study, protocol=Protocol.from_json(first.protocol))
+    design = replace(DESIGN, hash=first.study, study=first.study, protocol=first.protocol)
     store.freeze(design)
     store.plan(design.hash, [Planned(one.key, one.label, one.seed, one.part) for one in records], after=-2)
     for record in records:

@@ -16,6 +16,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
+from surefoot.engines.pace import Pace
 
 FORK = multiprocessing.get_context("fork")
 LARGE = 3_000_000
@@ -45,6 +46,7 @@ def steps() -> dict[str, bool]:
     The child looks at what came out with NumPy: torch's own work on many threads hangs there.
     """
     torch.set_num_threads(2)
+    Pace.shared = True  # also where others use the cores
     (p, optimizer), (q, alone) = large(), large()
     for _ in range(2):
         optimizer.step()

@@ -1,7 +1,7 @@
 """A study judged by a loss or any other metric: words, signs, targets, tuning and warnings, beside accuracy."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import nan
 from statistics import fmean
 
@@ -19,7 +19,7 @@ from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
 from surefoot.statistics.budget_curve import budget_curve
 from surefoot.store.design import Part
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric
 from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
 from surefoot.words.numbers import MILLISECONDS, significant
 from surefoot.words.pairs import pair_table
@@ -46,7 +46,7 @@ def records_of(metric, label, scores, curve=None, **protocol):
                 study="mine",
                 epochs=epochs,
                 outcome=replace(base.outcome, test_metric=score),
-                protocol={**PROTOCOL, "metric": asdict(metric), **protocol},
+                protocol=replace(PROTOCOL, metric=metric, **protocol),
             )
         )
     return made

@@ -47,6 +47,13 @@ def expected_layouts(engine, steps) -> int:
 # Hooks
 
 
+def test_a_step_is_in_a_profile_that_is_taken():
+    optimizer = surefoot.torch.Adam([Parameter(torch.ones(3))])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        optimizer.step()
+    assert [event.name for event in seen.events() if "#" in event.name] == ["Optimizer.step#Adam.step"]
+
+
 @every_engine
 def test_hooks_are_called_as_torch_calls_them(engine):
     """The optimizer's own and those of all optimizers, in torch's order and with its arguments."""

@@ -6,7 +6,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.torch import AdaBound, AMSBound, RuleOptimizer
-from surefoot.torch.options import Options
+from surefoot.torch.options import RunOptions
 from torch_runs import CASES, IDS, NAMES, check_equal, drive, gradients, pair, parameters, params_of
 
 every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
@@ -106,7 +106,7 @@ def test_layout_of_bounds(make, layout):
     """A complex weight moves as its real and imaginary parts would, each for itself."""
     optimizer = make(layout(), lr=0.01)
     shadow = make([Parameter(real(p.detach()).clone()) for p in layout()], lr=0.01)
-    optimizer.options = shadow.options = Options(engine="eager")  # one engine for both layouts: bit for bit
+    optimizer.options = shadow.options = RunOptions(engine="eager")  # one engine for both layouts: bit for bit
     for row in gradients(params_of(optimizer), 5):
         for p, q, gradient in zip(params_of(optimizer), params_of(shadow), row, strict=True):
             p.grad, q.grad = gradient, real(gradient)

@@ -18,7 +18,7 @@ from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
 from surefoot.torch import Adam, RuleOptimizer
 from surefoot.training import pilot as pilot_run
-from surefoot.training.events import Diverged, EpochDone, Finished, Progress, Started
+from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
 from surefoot.training.pilot import Pilot
 from surefoot.training.step_sizes import recording_steps
@@ -66,7 +66,7 @@ def trial(text="adam", seed=0, **changes):
 def run(planned, checkpoint=None, kind=Training):
     heard = []
     kind(planned, task(train_size=planned.protocol.train_size), heard.append).run(checkpoint)
-    return [event for event in heard if not isinstance(event, Progress)]
+    return [event for event in heard if not isinstance(event, StepsDone)]
 
 
 def numbers(events):
@@ -142,9 +142,9 @@ def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_on
     monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 0.05)
     _, told = run(replace(trial(), purpose="pilot"), kind=Pilot)
     assert not once
-    assert told.setup < 0.4
-    assert told.cold > 0.1
-    assert 0 < told.saving < 0.4
+    assert told.timing.setup < 0.4
+    assert told.timing.cold > 0.1
+    assert 0 < told.timing.keeping < 0.4
 
 
 class Slow(Line):
@@ -193,7 +193,7 @@ def test_a_steps_time_is_that_of_both_passes_and_the_step(monkeypatch):
     heard.clear()
     monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 1.0)
     Pilot(replace(planned, purpose="pilot"), slow, heard.append).run(None)
-    assert heard[-1].step == 1101.0, "a budget pays for all of it"
+    assert heard[-1].timing.step == 1101.0, "a budget pays for all of it"
 
 
 def test_an_optimizer_that_keeps_an_average_is_evaluated_with_it():

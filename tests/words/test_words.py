@@ -20,9 +20,8 @@ from surefoot.cli.result import print_result
 from surefoot.lr_find.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.documents import latex, markdown
 from surefoot.report.page import content, html
-from surefoot.store.design import Search
-from surefoot.store.ranges import GIVEN_BY_USER, Log
-from surefoot.store.records import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric
+from surefoot.store.ranges import GIVEN_BY_USER, Search, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.cells import of
 from surefoot.words.notes import PRINTED_CAPTION
@@ -38,7 +37,7 @@ PERPLEXITY = Metric("perplexity", "min", share=False)
 
 
 def judged(records, metric, **protocol):
-    return [replace(r, protocol={**r.protocol, "metric": vars(metric), **protocol}) for r in records]
+    return [replace(r, protocol=replace(r.protocol, metric=metric, **protocol)) for r in records]
 
 
 def scored(label, scores, **changes):
@@ -143,7 +142,7 @@ def studies():
             replace(
                 r,
                 convention="torch" if r.label == "Adam" else "keras",
-                protocol={**r.protocol, "device": "cuda" if r.seed else "cpu"},
+                protocol=replace(r.protocol, device="cuda" if r.seed else "cpu"),
             )
             for r in article(2)
         ],
@@ -152,7 +151,7 @@ def studies():
 
 def given(summary):
     """The summary with a design that holds the learning rate in a range of the user's."""
-    return with_plan(summary, Search({"lr": Log(0.001, 0.1)}, {"lr": GIVEN_BY_USER}, ({}, {}, {})))
+    return with_plan(summary, Search({"lr": log(0.001, 0.1)}, {"lr": GIVEN_BY_USER}, ({}, {}, {})))
 
 
 def suites():

@@ -13,22 +13,22 @@ import torch
 
 from line_task import foreign, line, numbers, pause, serial, trials
 from surefoot.errors import UsageError
-from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Progress, Started
-from surefoot.workers.engine import Engine
+from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Started, StepsDone
 from surefoot.workers.executors import capacity, open_executor
 from surefoot.workers.limits import Limits, parse_bytes
+from surefoot.workers.runner import Runner
 
 
 class Driver:
     """Runs trials as a plan does: remembers every checkpoint, and hands it out again."""
 
-    def __init__(self, engine):
-        self.engine, self.saved = engine, {}
+    def __init__(self, runner):
+        self.runner, self.saved = runner, {}
 
     def run(self, planned, task=None, size=2, deadline=None, limits=None):
-        engine = replace(self.engine, limits=limits or Limits())
+        runner = replace(self.runner, limits=limits or Limits())
         with (
-            open_executor(engine, task or line(), "cpu", size) as executor,
+            open_executor(runner, task or line(), "cpu", size) as executor,
             closing(executor.run(planned, self.saved.get, deadline)) as told,
         ):
             for event in told:
@@ -45,20 +45,20 @@ RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])
 
 
 @pytest.fixture(scope="module", params=["local", RAY])
-def engine(request):
+def runner(request):
     if request.param == "local":
-        yield Engine()
+        yield Runner()
         return
     import ray
 
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield Engine("ray")
+    yield Runner("ray")
     ray.shutdown()
 
 
 @pytest.fixture
-def driver(engine):
-    return Driver(engine)
+def driver(runner):
+    return Driver(runner)
 
 
 def processes(name):
@@ -74,9 +74,9 @@ def processes(name):
     return found
 
 
-def pids(engine):
+def pids(runner):
     """The worker processes of this driver."""
-    if engine.name == "local":
+    if runner.name == "local":
         return [pid for pid in processes(b"comparison.worker") if parent(pid) == os.getpid()]
     return processes(b"ray::Actor")
 
@@ -89,21 +89,21 @@ def parent(pid):
         return 0
 
 
-def assert_none_left(engine):
+def assert_none_left(runner):
     until = time.monotonic() + 10
-    while pids(engine):
+    while pids(runner):
         assert time.monotonic() < until, "workers outlived their run"
         time.sleep(0.05)
 
 
-def kill(engine):
-    for pid in pids(engine):
+def kill(runner):
+    for pid in pids(runner):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_every_trial_ends_once_and_its_events_are_in_order_with_the_numbers_of_a_serial_run(driver, engine):
+def test_every_trial_ends_once_and_its_events_are_in_order_with_the_numbers_of_a_serial_run(driver, runner):
     planned = trials("sgd(lr=0.1)", "adam(lr=0.1)", "adabound", seeds=2)
-    events = [event for event in driver.run(planned) if not isinstance(event, Progress)]
+    events = [event for event in driver.run(planned) if not isinstance(event, StepsDone)]
     for trial in planned:
         own = [event for event in events if getattr(event, "key", None) == trial.key]
         assert [type(event) for event in own] == [Started, EpochDone, EpochDone, EpochDone, Finished]
@@ -111,7 +111,7 @@ def test_every_trial_ends_once_and_its_events_are_in_order_with_the_numbers_of_a
     assert len(events) == 5 * len(planned)
     assert numbers(events) == numbers(serial(planned))
     assert {event.environment["device"] for event in events if isinstance(event, Started)} == {"cpu"}
-    assert_none_left(engine)
+    assert_none_left(runner)
 
 
 def test_a_trial_that_diverges_or_fails_leaves_the_others_alone(driver):
@@ -126,13 +126,13 @@ def test_a_trial_that_diverges_or_fails_leaves_the_others_alone(driver):
     assert "ZeroDivisionError: no step today (test_executors.py, line" in ends[bad.key].reason
 
 
-def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, engine):
+def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner):
     planned = trials("adam(lr=0.1)", epochs=4)
     events = []
     for event in driver.run(planned, line(pause), size=1):
         events.append(event)
         if isinstance(event, EpochDone) and event.epoch.epoch == 2:
-            kill(engine)
+            kill(runner)
     started = [event.epoch for event in events if isinstance(event, Started)]
     assert started[0] == 0
     assert started[1] >= 2
@@ -140,12 +140,12 @@ def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(d
     assert numbers(events) == numbers(serial(planned))
 
 
-def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, engine):
+def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, runner):
     planned = trials("sgd(lr=0.1)", "adam")
     ends = {}
     for event in driver.run(planned, line(pause), size=1):
         if isinstance(event, Started) and event.key == planned[0].key:
-            kill(engine)
+            kill(runner)
         if isinstance(event, End):
             ends[event.key] = event
     first, second = (ends[trial.key] for trial in planned)
@@ -154,15 +154,15 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, engi
     assert isinstance(second, Finished)
 
 
-def test_the_iterator_can_be_closed_at_any_time_and_leaves_no_process(driver, engine):
+def test_the_iterator_can_be_closed_at_any_time_and_leaves_no_process(driver, runner):
     for wanted in (Started, EpochDone):
         for event in driver.run(trials("sgd", "adam", seeds=2), line(pause)):
             if isinstance(event, wanted):
                 break
-        assert_none_left(engine)
+        assert_none_left(runner)
 
 
-def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, engine):
+def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, runner):
     planned = trials("sgd", epochs=1000)
     begun = time.monotonic()
     events = []
@@ -170,11 +170,11 @@ def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, engine):
         events.append(event)
         if isinstance(event, EpochDone):
             break
-    deadline = time.monotonic() + (1.0 if engine.name == "local" else 1.5)
+    deadline = time.monotonic() + (1.0 if runner.name == "local" else 1.5)
     events = list(driver.run(planned, line(pause), size=1, deadline=deadline))
     assert time.monotonic() < deadline + 1.0
     assert not any(isinstance(event, End) for event in events)
-    assert_none_left(engine)
+    assert_none_left(runner)
 
 
 def test_a_trial_that_takes_too_long_has_failed_and_the_others_go_on(driver):
@@ -200,13 +200,13 @@ def test_a_trial_that_uses_too_much_memory_has_failed_and_the_others_go_on(drive
     assert isinstance(ends[modest.key], Finished)
 
 
-def test_workers_stay_for_the_next_run(engine):
-    with open_executor(engine, line(), "cpu", 1) as executor:
+def test_workers_stay_for_the_next_run(runner):
+    with open_executor(runner, line(), "cpu", 1) as executor:
         list(executor.run(trials("sgd"), lambda _: None))
-        before = pids(engine)
+        before = pids(runner)
         list(executor.run(trials("adam"), lambda _: None))
-        assert pids(engine) == before
-    assert_none_left(engine)
+        assert pids(runner) == before
+    assert_none_left(runner)
 
 
 def test_what_one_worker_writes_into_the_data_no_other_sees(driver):
@@ -220,15 +220,15 @@ def test_what_one_worker_writes_into_the_data_no_other_sees(driver):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"name": "rai"}, "unknown engine 'rai'. Did you mean 'ray'"),
-        ({"address": "auto"}, "add --engine ray"),
-        ({"gpus": 0.25}, "add --engine ray"),
+        ({"name": "rai"}, "unknown runner 'rai'. Did you mean 'ray'"),
+        ({"address": "auto"}, "add --runner ray"),
+        ({"gpus": 0.25}, "add --runner ray"),
         ({"name": "ray", "cpus": -1}, "give numbers from 0"),
     ],
 )
 def test_an_engine_that_cannot_be_is_refused(options, words):
     with pytest.raises(UsageError, match=words.replace("?", r"\?")):
-        Engine(**options)
+        Runner(**options)
 
 
 def test_a_limit_that_cannot_be_is_refused():
@@ -236,10 +236,10 @@ def test_a_limit_that_cannot_be_is_refused():
         Limits(seconds=0)
 
 
-@pytest.mark.parametrize("engine", [RAY], indirect=True)  # this machine's workers share what there is
-def test_a_trial_that_no_node_has_room_for_is_refused(engine):
+@pytest.mark.parametrize("runner", [RAY], indirect=True)  # this machine's workers share what there is
+def test_a_trial_that_no_node_has_room_for_is_refused(runner):
     with pytest.raises(UsageError, match="a trial takes 1 cores and 1 GPUs, and the whole Ray cluster has 2 cores"):
-        capacity(replace(engine, gpus=1.0), "cuda")
+        capacity(replace(runner, gpus=1.0), "cuda")
 
 
 @pytest.mark.parametrize(

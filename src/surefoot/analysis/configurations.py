@@ -15,12 +15,13 @@ from typing import Literal
 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.sensitivity import GoodRates, Sensitivity, good_rates, rate_sensitivity
-from surefoot.store.design import Search
-from surefoot.store.ranges import OneMinus, Uniform
+from surefoot.store.ranges import Search
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]
 Edge = Literal["lowest", "highest"]
+
+SPACINGS: dict[str, Spacing] = {"log": "log", "one_minus": "log of 1 - x", "uniform": "linear"}
 
 WORST_FIRST: tuple[Status, ...] = ("failed", "diverged", "running", "finished")
 
@@ -92,7 +93,13 @@ class Exploration:
         ranges = self.planned.ranges if self.planned else {}
         found = {name: [one.values[name] for one in self.tried] for name in self.tried[0].values}
         return tuple(
-            Searched(name, min(values), max(values), _spacing(ranges.get(name)), self.chosen.get(name))
+            Searched(
+                name,
+                min(values),
+                max(values),
+                SPACINGS[ranges[name].kind] if name in ranges else "log",
+                self.chosen.get(name),
+            )
             for name, values in found.items()
         )
 
@@ -152,7 +159,3 @@ def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: M
     again = [trial for trial in trials if trial.part.role == "final"]
     metric = fmean(metrics) if status == "finished" else None
     return Configuration(values, metric, status, values == chosen, seeds_of(trials), seeds_of(again))
-
-
-def _spacing(kind: object) -> Spacing:
-    return "linear" if isinstance(kind, Uniform) else "log of 1 - x" if isinstance(kind, OneMinus) else "log"

@@ -22,6 +22,7 @@ from surefoot.analysis.settings import Setting
 from surefoot.analysis.tuning import TuningRow
 from surefoot.rules import RULES
 from surefoot.statistics.intervals import ALPHA, paired_difference
+from surefoot.store.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ Doubt = Beaten | Unstable | NoProgress
 
 
 def doubts(
-    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Mapping[str, Any], scale: Scale
+    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
 ) -> tuple[Doubt, ...]:
     """Every reason to doubt the ranking of these settings, of which some were tuned as `tuning` tells."""
     searches = {row.label: row for row in tuning}
@@ -134,16 +135,16 @@ def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale
 
 
 def _at_chance(
-    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Mapping[str, Any], scale: Scale
+    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
 ) -> Iterator[NoProgress]:
     """The optimizers that learned nothing: the tuned by validation, the others by their test metric."""
-    if (chance := protocol.get("chance")) is None:
+    if (chance := protocol.chance) is None:
         return
     for row in tuning:
         if ended := [one for one in row.tried if one.status in ("finished", "diverged")]:
             tried = [nan if one.metric is None else one.metric for one in ended]
-            yield from no_progress(row.label, tried, float(chance), scale, protocol.get("validation_size"))
+            yield from no_progress(row.label, tried, chance, scale, protocol.validation_size or None)
     tuned = {row.label for row in tuning}
     for one in settings:
         if one.label not in tuned and one.judged:
-            yield from no_progress(one.label, one.results().values(), float(chance), scale, protocol.get("test_size"))
+            yield from no_progress(one.label, one.results().values(), chance, scale, protocol.test_size or None)

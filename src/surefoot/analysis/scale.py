@@ -6,12 +6,11 @@ trials' `Metric`, so that no other file knows "higher is better". How values are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from surefoot.statistics.intervals import Interval
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric, Protocol
 
 ACCURACY = Metric()
 
@@ -60,7 +59,6 @@ class Scale:
         return self.sign * score
 
 
-def scale_of(protocol: Mapping[str, Any]) -> Scale:
+def scale_of(protocol: Protocol) -> Scale:
     """The scale on which a study is judged, from the protocol of its trials."""
-    metric, size = protocol.get("metric", {}), protocol.get("test_size", UNKNOWN_TEST_SIZE)
-    return Scale(Metric.from_json(metric), int(size))
+    return Scale(protocol.metric, protocol.test_size or UNKNOWN_TEST_SIZE)

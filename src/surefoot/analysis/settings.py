@@ -103,7 +103,7 @@ def _setting(label: str, trials: list[Record]) -> Setting:
 
 def _same_protocol(records: Sequence[Record]) -> None:
     for name in COMPARABLE + OPTIONS:
-        values = {str(record.protocol.get(name, "the default")) for record in records}
+        values = {str(record.protocol.content.get(name, "the default")) for record in records}
         if name in COMPARABLE:
             values.discard("the default")  # older stores did not tell
         if len(values) > 1:

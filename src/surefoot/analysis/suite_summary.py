@@ -114,8 +114,8 @@ class _Task:
         trials = [trial for one in self.settings for trial in one.finished]
         if not trials:
             return None
-        chance = trials[0].protocol.get("chance")
-        start = float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
+        chance = trials[0].protocol.chance
+        start = chance if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
         best = self.scale.best(fmean(one.metrics().values()) for one in self.settings if one.finished)
         return (start, best) if self.scale.gain(best) > self.scale.gain(start) else None
 

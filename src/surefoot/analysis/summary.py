@@ -32,7 +32,8 @@ from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
-from surefoot.store.records import Metric, Outcome, Record
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.records import Outcome, Record
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Summary:
     """
 
     study: str
-    protocol: Mapping[str, Any]
+    protocol: Protocol
     metric: Metric
     rows: tuple[ResultRow, ...]
     comparisons: tuple[Comparison, ...]
@@ -128,7 +129,7 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     main = next((each for each in reached if each.target == target), None)
     return Summary(
         study=first.study,
-        protocol=dict(first.protocol),
+        protocol=first.protocol,
         metric=scale.metric,
         rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms),
         comparisons=comparisons,

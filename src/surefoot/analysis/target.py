@@ -18,7 +18,6 @@ from surefoot.analysis.settings import Setting
 from surefoot.errors import UsageError
 from surefoot.statistics.suites import FEWEST_PROBLEMS, Profile, performance_profiles
 from surefoot.statistics.survival import Survival, Trace, first_crossing, time_to_target
-from surefoot.store.protocol import steps_per_epoch
 
 Clock = Literal["epochs", "steps", "seconds"]
 
@@ -87,8 +86,8 @@ def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
     """
     ended = [(trial, False) for trial in setting.finished if trial.epochs]
     ended += [(trial, True) for trial in setting.diverged]
-    unit = steps_per_epoch(setting.trials[0].protocol) if clock == "steps" else 1
-    if unit is None:
+    unit = setting.trials[0].protocol.steps_per_epoch if clock == "steps" else 1
+    if not unit:
         raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
     return {
         trial.seed: Trace(
@@ -103,7 +102,7 @@ def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
 def traces_by_clock(settings: Sequence[Setting]) -> Timed:
     """The traces of each setting that has any; steps only where the protocols tell them."""
     clocks: list[Clock] = ["epochs", "steps", "seconds"]
-    if any(steps_per_epoch(one.trials[0].protocol) is None for one in settings):
+    if not all(one.trials[0].protocol.steps_per_epoch for one in settings):
         clocks.remove("steps")
     return {clock: {one.label: found for one in settings if (found := traces(one, clock))} for clock in clocks}
 

@@ -1,1 +1,10 @@
-"""Who is compared: an optimizer with its options, ranges and name, ours or anybody's."""
+"""Who is compared: an optimizer with its options, ranges and name, ours or anybody's.
+
+| file | concept |
+| --- | --- |
+| `arm.py` | `Arm`: one optimizer, read from text or from Python |
+| `opt.py` | `Opt`: an optimizer as a user writes it in Python |
+| `other_optimizers.py` | classes that make a torch optimizer, of any library |
+| `code_hash.py` | what tells the code of an optimizer from another |
+| `user_code.py` | names of the user's own code, in a file or a module |
+"""

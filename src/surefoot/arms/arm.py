@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -22,34 +22,36 @@ from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, home
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
-from surefoot.search.space import Space, space
-from surefoot.store.ranges import Dimension
+from surefoot.search.space import space
+from surefoot.store.design import Optimizer
+from surefoot.store.ranges import Range, Search
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One optimizer of a comparison: the user's name for it, the rule, and every hyperparameter decoded.
+class Arm(Optimizer):
+    """One optimizer of a comparison, as it was asked for and as it can be made.
 
-    `given` are the options that are not the convention's, as they were written; `ranges` what the user wants searched.
-    What is not built in is in `make`, a rule or a class, with its full name for a rule, and in `code` what tells its
-    code from another. A class has no convention.
+    What is not built in is in `make`, a rule or a class.
     """
 
-    label: str
-    rule: str
-    convention: str
-    hyper: Mapping[str, Any]
-    given: Mapping[str, Any] = field(default_factory=dict)
-    ranges: Mapping[str, Dimension] = field(default_factory=dict)
     make: Rule | foreign.Make | None = None
-    code: str = ""
 
     @property
-    def identity(self) -> str:
-        """The rule; of an optimizer that is not built in with its code, as in `torch.optim.nadam.NAdam@2.9.1`."""
-        return f"{self.rule}@{self.code}" if self.code else self.rule
+    def asked(self) -> Optimizer:
+        """What was asked for, as a design keeps it."""
+        plain = {name: foreign.plain_value(value) for name, value in self.given.items()}
+        return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, self.is_named)
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
+        asked = asdict(self.asked)
+        plain = _hyper(self._made_by, self.convention, {}, self.ranges)
+        fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
+        kept = {name: asked[name] for name in ("label", "rule", "convention", "hyper", "ranges")}
+        return kept | ({"fixed": fixed} if fixed else {})
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
@@ -58,7 +60,7 @@ class Arm:
         hyper = _hyper(self._made_by, self.convention, given, ranges)
         return replace(self, hyper=hyper, given=given, ranges=ranges)
 
-    def space(self, trials: int) -> Space:
+    def space(self, trials: int) -> Search:
         """Return what is searched for it in so many trials."""
         made_by = self._made_by
         if isinstance(made_by, Rule):
@@ -88,7 +90,7 @@ def make_arm(
     convention: str,
     given: Mapping[str, Any],
     *,
-    ranges: Mapping[str, Dimension] | None = None,
+    ranges: Mapping[str, Range] | None = None,
     name: str = "",
 ) -> Arm:
     """Return the arm of a rule, built in or the user's own, or of any class that makes a torch optimizer.
@@ -104,16 +106,20 @@ def make_arm(
         UsageError: no such rule or option, a bad value, or something that is no optimizer.
     """
     ranges = ranges or {}
+    made: Rule | foreign.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
-        hyper = _hyper(made, convention, given, ranges)
-        label = name or _label(made.title, given)
-        if is_built_in(made):
-            return Arm(label, made.name, convention, hyper, given, ranges)
-        return Arm(label, f"{home(made)}.{made.name}", convention, hyper, given, ranges, made, digest(made))
-    kind = foreign.check(optimizer)
-    hyper, label = _hyper(kind, "", given, ranges), name or _label(kind.__qualname__, given)
-    return Arm(label, foreign.name_of(kind), "", hyper, given, ranges, kind, code_of(kind))
+        title, rule = made.title, made.name
+        full = "" if is_built_in(made) else f"{home(made)}.{rule}@{digest(made)}"
+    else:
+        made, convention = foreign.check(optimizer), ""
+        title, rule = made.__qualname__, foreign.name_of(made)
+        full = f"{rule}@{code_of(made)}".rstrip("@")
+    hyper, label = _hyper(made, convention, given, ranges), _label(title, given)
+    if not isinstance(made, Rule):
+        foreign.check_lr(made, hyper)
+    is_named = bool(name) and name != label
+    return Arm(name or label, full or rule, convention, hyper, given, ranges, is_named, made if full else None)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -122,8 +128,7 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
     Raises:
         UsageError: text that is no such call, an unknown optimizer or option, a bad value, an arm given twice.
     """
-    arms = [arm for text in texts for arm in _parse(text, convention)]
-    return without_twins(arms)
+    return without_twins([arm for text in texts for arm in _parse(text, convention)])
 
 
 def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
@@ -136,56 +141,46 @@ def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
     calls = _calls(body, text)
     if len(calls) != 1:
         raise UsageError(f"{text!r} names {len(calls)} rules; give one at a time.")
-    function, given = _read(calls[0], text)
-    name = ast.unparse(function)
+    (name, given), *_ = calls
     return find(referred(references[name]) if name in references else name.lower()), given
 
 
 def _parse(text: str, convention: str) -> list[Arm]:
-    name, rest = _split_name(text)
+    head, equals, tail = text.partition("=")  # the one before the parenthesis gives a name
+    name, rest = (head.strip(), tail) if equals and "(" not in head else ("", text)
     body, references = without_references(rest)
     if "," in name:
         raise UsageError(f"optimizer {text!r}: the name {name!r} has a comma; give each optimizer its own -o.")
     calls = _calls(body, text)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    read = [_read(call, text) for call in calls]
-    return [make_arm(_named(what, references), convention, given, name=name) for what, given in read]
+    return [make_arm(_named(what, references), convention, given, name=name) for what, given in calls]
 
 
-def _calls(body: str, text: str) -> list[ast.expr]:
-    """Return the parts of the text that stand between its commas."""
+def _named(what: str, references: Mapping[str, str]) -> Any:
+    if what in references:
+        return referred(references[what])
+    return imported(what) if "." in what else what
+
+
+def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is called between the commas, and with which options."""
+    unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
     try:
         tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.") from None
-    return tree.elts if isinstance(tree, ast.Tuple) else [tree]
-
-
-def _read(call: ast.expr, text: str) -> tuple[ast.Name | ast.Attribute, dict[str, Any]]:
-    """Return what is called, and with which options."""
-    function = call.func if isinstance(call, ast.Call) else call
-    if not isinstance(function, ast.Name | ast.Attribute) or (isinstance(call, ast.Call) and call.args):
-        raise UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
-    return function, _options(call, text) if isinstance(call, ast.Call) else {}
-
-
-def _split_name(text: str) -> tuple[str, str]:
-    """Split `mine=sgd(lr=0.1)` at the equals sign before the parenthesis; there may be none."""
-    head, equals, tail = text.partition("=")
-    return (head.strip(), tail) if equals and "(" not in head else ("", text)
-
-
-def _named(function: ast.Name | ast.Attribute, references: Mapping[str, str]) -> Any:
-    """Return what is called: the user's own, a class of a library, or the name of a built-in rule."""
-    text = ast.unparse(function)
-    if text in references:
-        return referred(references[text])
-    return imported(text) if "." in text else text
+        raise unreadable from None
+    found = []
+    for part in tree.elts if isinstance(tree, ast.Tuple) else [tree]:
+        call = part if isinstance(part, ast.Call) else ast.Call(part, [], [])
+        if not isinstance(call.func, ast.Name | ast.Attribute) or call.args:
+            raise unreadable
+        found.append((ast.unparse(call.func), _options(call, text)))
+    return found
 
 
 def _hyper(
-    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]
+    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
     if not isinstance(optimizer, Rule):
@@ -221,11 +216,14 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
     ranges share the trials of their untuned settings.
     """
-    arms = _told_apart(arms)
+    origins: dict[str, set[str]] = {}
+    for arm in arms:
+        origins.setdefault(arm.label, set()).add(arm.convention or arm.name)
+    arms = [arm if len(origins[arm.label]) == 1 else _with_origin(arm) for arm in arms]
     for arm, other in combinations(arms, 2):
         if arm.label == other.label:
             raise UsageError(f"optimizer {arm.label!r} is given twice; leave one out or give it another name.")
-        if (arm.identity, arm.hyper, arm.ranges) == (other.identity, other.hyper, other.ranges):
+        if (arm.rule, arm.hyper, arm.ranges) == (other.rule, other.hyper, other.ranges):
             raise UsageError(
                 f"one optimizer is given twice, as {arm.label!r} and as {other.label!r}, with the same options; leave "
                 "one out or change its options."
@@ -233,13 +231,5 @@ def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _told_apart(arms: Sequence[Arm]) -> list[Arm]:
-    """Return the arms; where one name stands for several conventions or libraries, with that in the name."""
-    origins: dict[str, set[str]] = {}
-    for arm in arms:
-        origins.setdefault(arm.label, set()).add(arm.convention or arm.rule)
-    several = {label for label, found in origins.items() if len(found) > 1}
-    return [
-        replace(arm, label=f"{arm.label} ({arm.convention or arm.rule})") if arm.label in several else arm
-        for arm in arms
-    ]
+def _with_origin(arm: Arm) -> Arm:
+    return replace(arm, label=f"{arm.label} ({arm.convention or arm.name})", is_named=True)

@@ -79,7 +79,6 @@ def _version(module: str) -> str:
 
 @cache  # for it takes 0.2 s
 def _packages() -> Mapping[str, list[str]]:
-    """Return the names of the installed packages by those of the modules in them."""
     return packages_distributions()
 
 

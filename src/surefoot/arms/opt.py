@@ -7,7 +7,7 @@ from typing import Any
 from surefoot.arms.arm import Arm, make_arm, parse_arms
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.store.ranges import Log, OneMinus, Uniform
+from surefoot.store.ranges import Range
 
 
 class Opt:
@@ -29,33 +29,9 @@ class Opt:
     """
 
     def __init__(self, optimizer: Any, *, name: str = "", convention: str = "torch", **options: Any) -> None:
-        ranges = {key: value for key, value in options.items() if isinstance(value, Log | Uniform | OneMinus)}
+        ranges = {key: value for key, value in options.items() if isinstance(value, Range)}
         given = {key: value for key, value in options.items() if key not in ranges}
         self.arm = make_arm(optimizer, convention, given, ranges=ranges, name=name)
-
-
-def log(low: float, high: float) -> Log:
-    """A range whose every decade is searched as densely as any other: `log(1e-4, 1)`; 0 < low < high.
-
-    Its ends are hard: no value beyond them is tried.
-    """
-    return Log(low, high)
-
-
-def uniform(low: float, high: float) -> Uniform:
-    """A range that is searched evenly: `uniform(0, 1)`; low < high.
-
-    Its ends are hard: no value beyond them is tried.
-    """
-    return Uniform(low, high)
-
-
-def one_minus(low: float, high: float) -> OneMinus:
-    """A range for a share such as beta1: 1 - x is searched as by `log(low, high)`; 0 < low < high <= 1.
-
-    Its ends are hard: no value beyond them is tried.
-    """
-    return OneMinus(Log(low, high))
 
 
 def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from surefoot.arms.code_hash import written
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.search.space import EPS, ORDER, SHARE, Space, dimensions_for, lr_window
-from surefoot.store.ranges import GIVEN_BY_USER, Dimension
+from surefoot.search.space import EPS, ORDER, SHARE, dimensions_for, lr_window, searched
+from surefoot.store.ranges import Range, Search
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -46,17 +46,16 @@ def check(make: Any) -> Make:
 
 
 def _needed(make: Any) -> list[str]:
-    """The arguments without which a class takes no step, such as the closure of torch's LBFGS."""
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = list(inspect.signature(make.step).parameters.values())[1:]
-    return [p.name for p in parameters if p.default is MISSING and p.kind in positional]
+    """Return the arguments without which a class takes no step, such as the closure of torch's LBFGS."""
+    step = list(inspect.signature(make.step).parameters.values())[1:]
+    return [p.name for p in step if p.default is MISSING and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> dict[str, Any]:
-    """Return the value of every option that can be told: given, the class's own, or the middle of its range.
+def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
+    """Return the value of every known option: the one given, the class's own, or the middle of its range.
 
     Raises:
-        UsageError: an option that the class does not take, or a learning rate that nobody gives.
+        UsageError: an option that the class does not take.
     """
     defaults, open_ended = _signature(make)
     known = _paired(defaults)
@@ -65,65 +64,66 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Dimension])
             raise unknown(f"option of {name_of(make)}", name, known)
     middles = {name: dimension.at(0.5) for name, dimension in ranges.items()}
     values = {**middles, **{name: value for name, value in known.items() if value is not MISSING}, **_paired(given)}
-    if "lr" in known and "lr" not in values:
-        raise UsageError(
-            f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
-        )
     return {name: plain_value(value) for name, value in values.items()}
 
 
-def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Any:
+def check_lr(make: Make, values: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if a class has a learning rate and none of these values is one."""
+    if "lr" in _signature(make)[0] and "lr" not in values:
+        raise UsageError(
+            f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
+        )
+
+
+def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Any:
     """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given.
 
     What the class has no default for is in the middle of its range, as `hyper` says.
     """
-    known = _paired(_signature(make)[0])
+    takes = _signature(make)[0]
+    known = _paired(takes)
     middles = {name: range_.at(0.5) for name, range_ in ranges.items() if known.get(name, MISSING) is MISSING}
     options = {**middles, **given}
     try:
         return make(parameters, **_torchs(make, options))
     except (TypeError, ValueError) as error:
-        takes = ", ".join(_signature(make)[0])
         raise TrialError(
-            f"optimizer {label}: {name_of(make)} refuses its options {dict(options)}: {error}. It takes {takes}."
+            f"optimizer {label}: {name_of(make)} refuses its options {options}: {error}. It takes {', '.join(takes)}."
         ) from error
 
 
-def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str, Dimension]) -> Space:
+def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Search:
     """Return what is searched, by the same list and as wide as for our own optimizers.
 
     The learning-rate window is centred on the class's default, or on the value given.
     """
     values = hyper(make, {}, ranges)
     fixed = _paired(given)
-    searched = {name for name, value in values.items() if _searchable(name, value)}
-    names = [name for name in dimensions_for(searched, trials) if name not in fixed]
-    found: dict[str, tuple[Dimension, str]] = {name: _informed(name, values) for name in names if name not in ranges}
-    found |= {name: (range_, GIVEN_BY_USER) for name, range_ in ranges.items()}
-    order = sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-    return Space({name: found[name][0] for name in order}, {name: found[name][1] for name in order})
+    numbers = {name for name, value in values.items() if _is_positive(value)}
+    names = [name for name in dimensions_for(numbers, trials) if name not in fixed]
+    ours = {name: _informed(name, values) for name in names if name not in ranges}
+    order = sorted({**ours, **ranges}, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return searched(order, ours, ranges)
 
 
-def _informed(name: str, values: Mapping[str, Any]) -> tuple[Dimension, str]:
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:
     if name == "lr":
         return lr_window(float(values["lr"])), "the class's own default in the middle"
     return (EPS, "as Adam's [assumed]") if name == "eps" else (SHARE, "as beta1 and momentum [assumed]")
 
 
-def _searchable(name: str, value: Any) -> bool:
-    """Whether an option is one of those that are searched, and a part that this optimizer has."""
-    return name in ORDER and isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
 def _signature(make: Make) -> tuple[dict[str, Any], bool]:
     """Return the defaults of all options, and whether it takes others too."""
     parameters = list(inspect.signature(make).parameters.values())[1:]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}, open_ended
+    defaults = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    return defaults, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _paired(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with `betas` as two."""
     found: dict[str, Any] = {}
     for name, value in options.items():
         pair = name == "betas" and isinstance(value, tuple | list) and len(value) == len(PAIR)
@@ -133,9 +133,7 @@ def _paired(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _torchs(make: Make, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as the class takes them: beta1 and beta2 as `betas` again."""
-    defaults = _signature(make)[0]
-    betas = defaults.get("betas")
-    own = _paired(options)
+    betas, own = _signature(make)[0].get("betas"), _paired(options)
     if not isinstance(betas, tuple | list) or not set(own) & set(PAIR):
         return dict(options)
     pair = tuple(own.pop(name, default) for name, default in zip(PAIR, betas, strict=True))

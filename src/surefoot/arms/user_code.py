@@ -72,14 +72,11 @@ def _how(path: Path) -> str:
     if not path.is_file():
         return "there is no such file either; write it as my.py:task"
     with suppress(SyntaxError, ValueError):
-        calls = [line for line in ast.parse(path.read_bytes()).body if isinstance(line, ast.Assign)]
-        made = [ast.unparse(line.targets[0]) for line in calls if _makes_task(line.value)]
+        lines = [line for line in ast.parse(path.read_bytes()).body if isinstance(line, ast.Assign)]
+        calls = [(line.targets[0], line.value.func) for line in lines if isinstance(line.value, ast.Call)]
+        made = [ast.unparse(name) for name, called in calls if ast.unparse(called).rpartition(".")[2] == "task"]
         return f"write it as {' or '.join(f'{path}:{name}' for name in made or ['NAME'])}"
     return f"write it as {path}:NAME"
-
-
-def _makes_task(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] == "task"
 
 
 def _module(path: Path) -> ModuleType:

@@ -31,7 +31,7 @@ from surefoot.bench.result import Result, Row, SetResult, Timed, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
 from surefoot.bench.turns import take_turns, turn_of
 from surefoot.errors import SurefootError, UsageError, unknown
-from surefoot.training.environment import environment
+from surefoot.training.process import environment
 
 Observer = Callable[[str], None]
 

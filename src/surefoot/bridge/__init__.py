@@ -3,8 +3,13 @@
     progress = bridge.from_torch(optimizer)
     state = bridge.to_optax(progress, adam.init(params), adam)
 
-A reader and a writer for each framework meet in one neutral form, `Progress`. Ours and the frameworks' own optimizers
+A reader and a writer for each framework meet in one neutral form, `Handover`. Ours and the frameworks' own optimizers
 are understood. Each of the six functions loads its framework when it is first asked for.
+
+| file | concept |
+| --- | --- |
+| `handover.py` | the neutral form, and how it fits the optimizer that goes on |
+| `torch.py`, `optax.py`, `keras.py` | each framework's reader and writer |
 """
 
 from __future__ import annotations
@@ -12,14 +17,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from surefoot.bridge.progress import Meaning, Progress
+from surefoot.bridge.handover import Handover, Meaning
 
 if TYPE_CHECKING:
     from surefoot.bridge.keras import from_keras, to_keras
     from surefoot.bridge.optax import from_optax, to_optax
     from surefoot.bridge.torch import from_torch, to_torch
 
-__all__ = ["Meaning", "Progress", "from_keras", "from_optax", "from_torch", "to_keras", "to_optax", "to_torch"]
+__all__ = ["Handover", "Meaning", "from_keras", "from_optax", "from_torch", "to_keras", "to_optax", "to_torch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from surefoot.bridge.fit import family, fit
-from surefoot.bridge.progress import Meaning, Progress
+from surefoot.bridge.handover import Handover, Meaning, family, fit
 from surefoot.errors import UsageError
 from surefoot.keras.base import KerasOptimizer
 
@@ -26,7 +25,7 @@ KERAS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 """For each of Keras's own classes: the rule, and the attribute that holds each of its slots."""
 
 
-def from_keras(optimizer: Any) -> Progress:
+def from_keras(optimizer: Any) -> Handover:
     """Return how far a Keras optimizer has come: one of ours, or of Keras's own of the same names.
 
     Args:
@@ -39,16 +38,16 @@ def from_keras(optimizer: Any) -> Progress:
     count, sign = int(optimizer.iterations), _sign(optimizer)
     slots = [{slot: sign.get(slot, 1.0) * _array(v) for slot, v in own.items()} for own in variables]
     meaning = _meaning(optimizer)
-    return Progress(rule, tuple(slots), (count,) * len(slots), (meaning,) * len(slots))
+    return Handover(rule, tuple(slots), (count,) * len(slots), (meaning,) * len(slots))
 
 
-def to_keras(progress: Progress, optimizer: Any) -> None:
+def to_keras(progress: Handover, optimizer: Any) -> None:
     """Let a Keras optimizer go on from a progress: one of ours, or of Keras's own of the same names.
 
     Its hyperparameters stay as they are: make it with those of the source.
 
     Args:
-        progress: parameters in the order of the optimizer's variables; see `Progress.rearranged`.
+        progress: parameters in the order of the optimizer's variables; see `Handover.rearranged`.
         optimizer: built, as by `optimizer.build(model.trainable_variables)`; its state is replaced.
 
     Raises:
@@ -94,13 +93,7 @@ def _meaning(optimizer: Any) -> Meaning:
     lr = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     if not isinstance(optimizer, KerasOptimizer):
         return Meaning(lr=lr, lr_in_buffer=True)
-    hyper = optimizer._hyper()
-    return Meaning(
-        lr=lr,
-        base_lr=optimizer.base_learning_rate if "base_lr" in optimizer.rule.own else None,
-        lr_in_buffer=bool(hyper.get("lr_in_buffer")),
-        amsgrad_corrected=bool(hyper.get("amsgrad_corrected")),
-    )
+    return Meaning.of(optimizer.rule, optimizer._hyper(), lr, optimizer.base_learning_rate)
 
 
 def _array(variable: Any) -> np.ndarray:

@@ -15,12 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from surefoot.bridge.fit import family, fit
-from surefoot.bridge.progress import Meaning, Progress, Slots
+from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.transformation import RuleState, rule_of
-from surefoot.rule import Rule
 
 OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ScaleByAdamState": ("adam", {"m": "mu", "v": "nu"}),
@@ -36,7 +34,7 @@ OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 def from_optax(
     state: Any, optimizer: optax.GradientTransformation | None = None, *, steps: int | None = None
-) -> Progress:
+) -> Handover:
     """Return how far a transformation has come: one of ours, or of optax's own.
 
     Args:
@@ -52,13 +50,13 @@ def from_optax(
     return _read(state, optimizer, steps).progress
 
 
-def to_optax(progress: Progress, state: Any, optimizer: optax.GradientTransformation | None = None) -> Any:
+def to_optax(progress: Handover, state: Any, optimizer: optax.GradientTransformation | None = None) -> Any:
     """Return a state from which a transformation goes on from a progress: one of ours, or of optax's own.
 
     Hyperparameters are not part of a state: make the transformation with those of the source.
 
     Args:
-        progress: parameters in the order of `jax.tree.leaves(params)`; see `Progress.rearranged`.
+        progress: parameters in the order of `jax.tree.leaves(params)`; see `Handover.rearranged`.
         state: what `init(params)` returned, of the transformation or of a chain that it is part of.
         optimizer: the transformation, if it is one of ours: the factory's product itself, not a chain.
 
@@ -92,7 +90,7 @@ def to_optax(progress: Progress, state: Any, optimizer: optax.GradientTransforma
 class _Found:
     """What a state says, and whether the trace in it points downhill."""
 
-    progress: Progress
+    progress: Handover
     hyper: Hyper | None
     downhill: bool
 
@@ -122,20 +120,11 @@ def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) 
         raise UsageError("the state is one of surefoot.optax's; give the transformation itself too, not a chain.")
     rule, hyper = told
     slots = _slots({slot: jax.tree.leaves(tree) for slot, tree in node.slots.items()})
-    meaning, count, told_of = _meaning(rule, hyper, node), int(node.count), len(slots) or 1
-    progress = Progress(family(rule.name), slots, (count,) * told_of, (meaning,) * told_of)
+    lr, base = float(hyper.value("lr", node.count)), hyper.moving.get("base_lr", node.base_lr)
+    meaning = Meaning.of(rule, hyper.fixed, lr, lr if base is None else base)
+    many = len(slots) or 1
+    progress = Handover(family(rule.name), slots, (int(node.count),) * many, (meaning,) * many)
     return _Found(progress, hyper, downhill=False)
-
-
-def _meaning(rule: Rule, hyper: Hyper, node: RuleState) -> Meaning:
-    lr = float(hyper.value("lr", node.count))
-    base = hyper.moving.get("base_lr", node.base_lr)
-    return Meaning(
-        lr=lr,
-        base_lr=(lr if base is None else float(base)) if "base_lr" in rule.own else None,
-        lr_in_buffer=bool(hyper.fixed.get("lr_in_buffer")),
-        amsgrad_corrected=bool(hyper.fixed.get("amsgrad_corrected")),
-    )
 
 
 def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Found:
@@ -149,7 +138,7 @@ def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Foun
     slots = tuple({slot: -x if heavy and slot == "b" else x for slot, x in own.items()} for own in slots)
     meaning = Meaning(lr_in_buffer=heavy, amsgrad_corrected="vmax" in fields)
     count = counts[0] if counts else steps
-    return _Found(Progress(rule, slots, (count,) * len(slots), (meaning,) * len(slots)), None, downhill=heavy)
+    return _Found(Handover(rule, slots, (count,) * len(slots), (meaning,) * len(slots)), None, downhill=heavy)
 
 
 def _slots(leaves: Mapping[str, list[Any]]) -> tuple[Slots, ...]:
@@ -162,14 +151,14 @@ def _array(leaf: Any) -> np.ndarray:
     return np.array(leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)))
 
 
-def _with(tree: Any, slot: str, fitted: Progress, sign: float) -> Any:
+def _with(tree: Any, slot: str, fitted: Handover, sign: float) -> Any:
     """Return a tree with a slot's arrays in the place of its leaves, in their kind of numbers."""
     leaves, structure = jax.tree.flatten(tree)
     new = [jnp.asarray(sign * own[slot], leaf.dtype) for own, leaf in zip(fitted.slots, leaves, strict=True)]
     return structure.unflatten(new)
 
 
-def _check_base(fitted: Progress, found: _Found) -> None:
+def _check_base(fitted: Handover, found: _Found) -> None:
     """Raise if the rate that a schedule is measured against is another than the target was made with."""
     for given, wanted in zip(fitted.meanings, found.progress.meanings, strict=True):
         fixed = found.hyper is not None and not found.hyper.follows

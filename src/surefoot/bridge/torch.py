@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 import surefoot.torch
-from surefoot.bridge.fit import family, fit
-from surefoot.bridge.progress import Meaning, Progress, Slots
+from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Settings
@@ -24,7 +23,7 @@ TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
 """Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""
 
 
-def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) -> Progress:
+def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) -> Handover:
     """Return how far a torch optimizer has come: one of ours, or of torch.optim's of the same names.
 
     Args:
@@ -41,17 +40,19 @@ def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) ->
             own = twin.state.get(p, {})
             slots.append(_slots(twin, p, own, settings))
             counts.append(int(steps_so_far(own)) if _counts(optimizer) else steps)
-            meanings.append(_meaning(twin, settings))
-    return Progress(family(twin.rule.name), tuple(slots), tuple(counts), tuple(meanings))
+            base = settings.hyper["base_lr"]
+            lr, base_lr = number(settings.hyper["lr"]), None if base is None else number(base)
+            meanings.append(Meaning.of(twin.rule, settings.hyper, lr, base_lr))
+    return Handover(family(twin.rule.name), tuple(slots), tuple(counts), tuple(meanings))
 
 
-def to_torch(progress: Progress, optimizer: torch.optim.Optimizer) -> None:
+def to_torch(progress: Handover, optimizer: torch.optim.Optimizer) -> None:
     """Let a torch optimizer go on from a progress: one of ours, or of torch.optim's of the same names.
 
     Its hyperparameters stay as they are: make it with those of the source.
 
     Args:
-        progress: parameters in the order of the optimizer's param groups; see `Progress.rearranged`.
+        progress: parameters in the order of the optimizer's param groups; see `Handover.rearranged`.
         optimizer: what it has gathered so far is replaced.
 
     Raises:
@@ -97,14 +98,3 @@ def _slots(twin: RuleOptimizer, p: Tensor, own: dict[str, Any], settings: Settin
 def _array(x: Tensor) -> np.ndarray:
     wide = torch.promote_types(x.dtype, torch.float32)
     return np.array(x.detach().to("cpu", wide).numpy())
-
-
-def _meaning(twin: RuleOptimizer, settings: Settings) -> Meaning:
-    hyper = settings.hyper
-    base = hyper["base_lr"] if "base_lr" in twin.rule.own else None
-    return Meaning(
-        lr=number(hyper["lr"]),
-        base_lr=None if base is None else number(base),
-        lr_in_buffer=bool(hyper.get("lr_in_buffer")),
-        amsgrad_corrected=bool(hyper.get("amsgrad_corrected")),
-    )

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from surefoot.cli.parity_table import Grid, findings, long, notes, short, to_markdown
 from surefoot.files import check_writable
-from surefoot.selfcheck.parity import Result, run
+from surefoot.selfcheck.parity import ParityResult, run
 from surefoot.selfcheck.parity.result import BOUND
 
 
@@ -40,7 +40,7 @@ def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bo
     return result.holds
 
 
-def print_json(result: Result) -> None:
+def print_json(result: ParityResult) -> None:
     """Print a result as one JSON object; each entry says whether ours `holds`."""
     content = {
         "holds": result.holds,
@@ -53,7 +53,7 @@ def print_json(result: Result) -> None:
     print(json.dumps(content), flush=True)
 
 
-def print_result(result: Result, *, every_row: bool) -> None:
+def print_result(result: ParityResult, *, every_row: bool) -> None:
     """Print a result for people."""
     console = Console(highlight=False, markup=False, emoji=False)
     for grid in (long(result) if every_row else short(result), findings(result)):

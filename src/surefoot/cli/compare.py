@@ -41,7 +41,7 @@ def compare(
     data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for data files.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at a time; default: one a core.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    engine: Annotated[str, typer.Option(help="Where trials run: local, or ray for a Ray cluster.")] = "local",
+    runner: Annotated[str, typer.Option(help="Where trials run: local, or ray for a Ray cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster: auto finds it.")] = None,
     gpus_per_trial: Annotated[float, typer.Option(help="On a Ray cluster; 0.25: four share a GPU.")] = 0.0,
     trial_timeout: Annotated[float | None, typer.Option(help="Seconds after which a trial has failed.")] = None,
@@ -65,8 +65,8 @@ def compare(
     from surefoot.cli.run import run
     from surefoot.comparison.request import Options, ask
     from surefoot.files import check_writable
-    from surefoot.workers.engine import Engine
     from surefoot.workers.limits import Limits, parse_bytes
+    from surefoot.workers.runner import Runner
 
     options = Options(
         optimizers=tuple(optimizer or ()),
@@ -82,8 +82,8 @@ def compare(
         device=device,
         dataset=dataset,
         data_dir=data_dir,
-        engine=Engine(
-            name=engine,
+        runner=Runner(
+            name=runner,
             address=address,
             gpus=gpus_per_trial,
             limits=Limits(trial_timeout, parse_bytes(trial_memory) if trial_memory else None),

@@ -19,7 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from surefoot.analysis.scale import Scale
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.forecast import (
     ASSUMED_SIZE,
     Detectable,
@@ -31,10 +31,10 @@ from surefoot.comparison.forecast import (
 )
 from surefoot.comparison.remaining import Outlook, outlook
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
-from surefoot.search.space import Space
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store import Record, Store
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
+from surefoot.store.ranges import Search
 from surefoot.words import Written, plain
 from surefoot.words.numbers import MILLISECONDS, duration, seeds
 
@@ -51,16 +51,16 @@ NAMES = {
 class Forecast:
     """All that is told: trials, training time at least and at most (None: unknown), searched spaces, and power."""
 
-    study: Plan
+    study: Run
     trials: Outlook
     step_times: Mapping[str, Sequence[float]]
     seconds: tuple[float, float] | None
-    spaces: Mapping[str, Space]
+    spaces: Mapping[str, Search]
     spread: Spread | None
     detectable: Detectable | None
 
 
-def tell(study: Plan, store: Path, *, as_json: bool) -> None:
+def tell(study: Run, store: Path, *, as_json: bool) -> None:
     """Print the forecast of a study; a store that is not there yet is not made."""
     records: list[Record] = []
     like: list[Record] = []
@@ -80,11 +80,11 @@ def tell(study: Plan, store: Path, *, as_json: bool) -> None:
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()), flush=True)
 
 
-def _forecast(study: Plan, records: Sequence[Record], like: Sequence[Record]) -> Forecast:
+def _forecast(study: Run, records: Sequence[Record], like: Sequence[Record]) -> Forecast:
     """Return the forecast from all records of the store, and those of the newest run `like` this one."""
     first = study.trials[0]
     trials = outlook(study, {record.key: record for record in records})
-    times = step_times(records, first.protocol.content)
+    times = step_times(records, first.protocol)
     seconds = [training_seconds(left, first.protocol.steps, times) for left in trials.left]
     walls = [_wall(total, sum(left.values()), study.workers) for total, left in zip(seconds, trials.left, strict=True)]
     spaces = study.tuning.spaces if study.tuning else {}
@@ -101,7 +101,7 @@ def _forecast(study: Plan, records: Sequence[Record], like: Sequence[Record]) ->
     )
 
 
-def _detectable(study: Plan, found: Spread | None, optimizers: int) -> Detectable | None:
+def _detectable(study: Run, found: Spread | None, optimizers: int) -> Detectable | None:
     if found is None:
         return None
     protocol = study.trials[0].protocol
@@ -121,7 +121,7 @@ def _json(forecast: Forecast) -> dict[str, Any]:
         "study": forecast.study.name,
         "protocol": first.protocol.content,
         "workers": forecast.study.workers,
-        "budget_seconds": forecast.study.seconds,
+        "budget_seconds": forecast.study.design.budget.seconds,
         "trials": {
             "least": trials.trials[0],
             "most": trials.trials[1],
@@ -131,7 +131,7 @@ def _json(forecast: Forecast) -> dict[str, Any]:
         },
         "time": {"seconds": forecast.seconds, "from_trials": len(times)},
         "spaces": {
-            label: {"text": space.text, "dimensions": space.dimensions, "sources": space.sources}
+            label: {"text": space.text, "dimensions": space.ranges, "sources": space.sources}
             for label, space in forecast.spaces.items()
         },
         "spread": forecast.spread and _spread_json(forecast.spread),
@@ -149,7 +149,7 @@ def _parts(forecast: Forecast) -> Iterator[Any]:
     study, first = forecast.study, forecast.study.trials[0]
     where = ", ".join(filter(None, [first.protocol.dataset, first.protocol.device]))
     yield f"Study {study.name} on {where}: nothing is trained by --dry-run.\n"
-    if study.seconds is not None:
+    if study.design.budget.seconds is not None:
         yield f"{_clock(study)}\n"
     yield _phases(forecast.trials)
     yield f"\n{_time(forecast)}\n"
@@ -159,10 +159,11 @@ def _parts(forecast: Forecast) -> Iterator[Any]:
     yield "\n".join(_power(forecast))
 
 
-def _clock(study: Plan) -> str:
+def _clock(study: Run) -> str:
     """What a budget in minutes decides, which takes a pilot to tell."""
+    seconds = study.design.budget.seconds
     return (
-        f"The budget of {duration(study.seconds or 0.0)} is not in the figures below: the clock decides. The command "
+        f"The budget of {duration(seconds or 0.0)} is not in the figures below: the clock decides. The command "
         "first times every optimizer; from that follow epochs, tuning trials and the most seeds, and time tells how "
         "many of these are reached. Below is the study as it would be without a budget."
     )
@@ -195,9 +196,9 @@ def _time(forecast: Forecast) -> str:
     )
 
 
-def _spaces(spaces: Mapping[str, Space]) -> Iterator[Any]:
+def _spaces(spaces: Mapping[str, Search]) -> Iterator[Any]:
     for label, space in spaces.items():
-        yield f"  {label}: {space.text if space.dimensions else 'nothing is left to search'}"
+        yield f"  {label}: {space.text if space.ranges else 'nothing is left to search'}"
         for name, source in space.sources.items():
             yield Padding(f"{name}: {source}", (0, 0, 0, 4))
     yield ""

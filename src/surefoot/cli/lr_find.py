@@ -91,10 +91,8 @@ def _conclude(
 
 def _own(arm: Arm) -> tuple[float, float] | None:
     """Return the window that a search takes without the test, if it would search a learning rate."""
-    from surefoot.store.ranges import Log
-
-    lr = arm.space(1).dimensions.get("lr")
-    return (lr.low, lr.high) if isinstance(lr, Log) else None
+    lr = arm.space(1).ranges.get("lr")
+    return (lr.low, lr.high) if lr and lr.kind == "log" else None
 
 
 def _print(found: Sequence[Finding], about: str, report: Path) -> None:

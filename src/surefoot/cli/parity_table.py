@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.selfcheck.parity import FRONT_ENDS, Finding, Result, Row
+from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult
 from surefoot.selfcheck.parity.limits import LIMITS
 from surefoot.selfcheck.parity.result import BOUND
 
@@ -38,13 +38,13 @@ class Grid:
     left: int = 1
 
 
-def short(result: Result) -> Grid:
+def short(result: ParityResult) -> Grid:
     """Return the largest figure of each rule on each front-end."""
     rows = [[rule, *_cells([row for row in result.rows if row.rule == rule], result)] for rule in _rules(result.rows)]
     return Grid("Largest difference from the rule in float64, in ulps of float32 a step", _heads(result, "Rule"), rows)
 
 
-def long(result: Result) -> Grid:
+def long(result: ParityResult) -> Grid:
     """Return every figure."""
     keys = dict.fromkeys((row.rule, row.convention, row.decay, row.scale) for row in result.rows)
     rows = []
@@ -54,7 +54,7 @@ def long(result: Result) -> Grid:
     return Grid("Every row, in ulps of float32 a step", _heads(result, "Rule", "Form", "Decay", "Size"), rows, left=4)
 
 
-def findings(result: Result) -> Grid:
+def findings(result: ParityResult) -> Grid:
     """Return what was measured beside the grid, and is wrong in another framework."""
     rows = [_finding(finding) for finding in result.findings if finding.wrong or not finding.holds]
     return Grid("Wrong elsewhere", ("What", "Where", "Right", "Ours", "Its own"), rows, left=2)
@@ -62,11 +62,10 @@ def findings(result: Result) -> Grid:
 
 def limits() -> Grid:
     """Return where a front-end differs from its framework, and why."""
-    rows = [(limit.framework, limit.what, limit.theirs, limit.ours, limit.reason) for limit in LIMITS]
-    return Grid("Where a front-end differs, and stays so", ("Where", "What", "Its own", "Ours", "Why"), rows, left=5)
+    return Grid("Where a front-end differs, and stays so", ("Where", "What", "Its own", "Ours", "Why"), LIMITS, left=5)
 
 
-def notes(result: Result) -> Iterator[str]:
+def notes(result: ParityResult) -> Iterator[str]:
     """Yield what a reader needs to know beside the tables."""
     yield (
         f"Its: the framework's own ({NONE}: it has no such rule in its form). {WRONG}: above {BOUND:g}, the bound for "
@@ -80,7 +79,7 @@ def notes(result: Result) -> Iterator[str]:
         yield "Every figure of ours is within its bound." if result.rows else "Nothing was measured."
 
 
-def to_markdown(result: Result, command: str) -> str:
+def to_markdown(result: ParityResult, command: str) -> str:
     """Return the page for the documentation."""
     versions = ", ".join(f"{name} {number}" for name, number in result.versions.items())
     parts = [
@@ -117,26 +116,26 @@ _BESIDE = (
 )
 
 
-def _key(row: Row) -> tuple[Any, ...]:
+def _key(row: Distance) -> tuple[Any, ...]:
     return row.rule, row.convention, row.decay, row.scale
 
 
-def _rules(rows: Iterable[Row]) -> list[str]:
+def _rules(rows: Iterable[Distance]) -> list[str]:
     return list(dict.fromkeys(row.rule for row in rows))
 
 
-def _measured(result: Result) -> list[str]:
+def _measured(result: ParityResult) -> list[str]:
     there = {row.front_end for row in result.rows}
     return [name for name in FRONT_ENDS if name in there]
 
 
-def _heads(result: Result, *first: str) -> list[str]:
+def _heads(result: ParityResult, *first: str) -> list[str]:
     return [*first, *(head for name in _measured(result) for head in HEADS[name])]
 
 
-def _cells(rows: Sequence[Row], result: Result) -> list[str]:
+def _cells(rows: Sequence[Distance], result: ParityResult) -> list[str]:
     """Return the largest figures of some rows: ours and theirs on each front-end."""
-    figures: tuple[Callable[[Row], float | None], ...] = (lambda row: row.ours, lambda row: row.theirs)
+    figures: tuple[Callable[[Distance], float | None], ...] = (lambda row: row.ours, lambda row: row.theirs)
     return [
         _cell([figure(row) for row in rows if row.front_end == name])
         for name in _measured(result)
@@ -158,7 +157,7 @@ def _number(x: float) -> str:
     return f"{x:.1f}" if x < 9.95 else f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e")
 
 
-def _finding(finding: Finding) -> list[str]:
+def _finding(finding: Flaw) -> list[str]:
     figures = (f"{x:.3g}" for x in (finding.right, finding.ours, finding.theirs))
     return [finding.what, finding.front_end, *figures]
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from surefoot.analysis import ResultRow, Summary
 from surefoot.cli.tables import print_table
 from surefoot.report import write_report
-from surefoot.store.design import Search
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
+from surefoot.store.ranges import Search
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Request
 from surefoot.progress import progress
 from surefoot.store import Design, Record, Store
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 class Ran:
     """What was planned, its records, and the design with the time that it has taken."""
 
-    planned: Plan
+    planned: Run
     records: list[Record]
     design: Design
 

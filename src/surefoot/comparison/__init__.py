@@ -1,12 +1,12 @@
-"""From a request to a finished study: plan, try out, run, and what is left to run.
+"""From a request to a finished run: plan, try out, train, and what is left to do.
 
 | file | concept |
 | --- | --- |
-| `checkpoints.py` | Where checkpoints are kept |
-| `driver.py` | A planned study |
-| `forecast.py` | What earlier trials tell about a study that has not run |
-| `pilot.py` | The pilot of a budget in minutes |
-| `remaining.py` | What a study still has in store, before it runs |
-| `request.py` | From a study's name, or a task of the user's own, to the plan of a comparison |
-| `try_out.py` | Every optimizer is tried out before its first trial |
+| `request.py` | from a study's name, or a task of the user's own, to its run |
+| `driver.py` | `Run`: trains what the store does not have yet, round by round |
+| `try_out.py` | every optimizer is tried out before its first trial |
+| `pilot.py` | every optimizer is timed, for a budget in minutes |
+| `checkpoints.py` | checkpoints in the store, in a folder or under a URL |
+| `remaining.py` | how many trials are left in each phase |
+| `forecast.py` | what earlier trials tell about a study that has not run |
 """

@@ -1,8 +1,8 @@
 """Where checkpoints are kept: in the store, or as files in a folder or under any URL that fsspec knows.
 
 In the store a checkpoint is part of its epoch's transaction. A file of its own is written whole before that
-transaction, and the one before it is removed after it: a driver that is killed in between leaves a file that nobody
-asks for and that the same epoch, done again, replaces. So the store never names a file that is not whole.
+transaction, and the one before it is removed after it: a driver that is killed in between leaves a file that is
+not used and that the same epoch, done again, replaces. So the store never names a file that is not whole.
 """
 
 from __future__ import annotations
@@ -33,16 +33,9 @@ class Checkpoints:
         self._last: dict[str, int] = {}
 
     def load(self, key: str) -> bytes | None:
-        """Return the last checkpoint of a trial, or None.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        saved = self._store.checkpoint(key)
-        if saved is None:
-            return None
-        epoch, content = saved
-        if content:
+        """Return the last checkpoint of a trial, or None; `StoreError` if it cannot be read."""
+        epoch, content = self._store.checkpoint(key) or (0, None)
+        if content or content is None:
             return content
         if self._files is None:
             raise StoreError(
@@ -52,17 +45,11 @@ class Checkpoints:
         return self._files.read(key, epoch)
 
     def save(self, done: EpochDone) -> None:
-        """Save an epoch and its checkpoint, and drop the one before.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+        """Save an epoch and its checkpoint, and drop the one before; `StoreError` if it cannot be written."""
         key, epoch = done.key, done.epoch.epoch
-        if self._files is None:
-            self._store.save_epoch(key, done.epoch, done.rates, done.checkpoint)
-            return
-        self._files.write(key, epoch, done.checkpoint)
-        self._store.save_epoch(key, done.epoch, done.rates, b"")
+        if self._files is not None:
+            self._files.write(key, epoch, done.checkpoint)
+        self._store.save_epoch(key, done.epoch, done.rates, done.checkpoint if self._files is None else b"")
         self.drop(key)
         self._last[key] = epoch
 
@@ -80,7 +67,7 @@ class _Files:
         try:
             import fsspec
 
-            self._system, self._root = fsspec.core.url_to_fs(url)
+            self._system, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
             raise UsageError(
                 f"checkpoints in {url} need {error.name or error}: pip install 'surefoot[ray]', and the package of "
@@ -88,16 +75,16 @@ class _Files:
             ) from error
         except ValueError as error:
             raise UsageError(f"checkpoints cannot be kept in {url}: {error}; give a folder or a URL.") from error
-        self._url = url
-        with self._told("make"):
-            self._system.makedirs(self._root, exist_ok=True)
+        self._url, self._root = url, root.rstrip("/")
+        with self._as_store_error("make"):
+            self._system.makedirs(root, exist_ok=True)
 
     def write(self, key: str, epoch: int, content: bytes) -> None:
-        with self._told("write"):
+        with self._as_store_error("write"):
             self._system.pipe_file(self._path(key, epoch), content)
 
     def read(self, key: str, epoch: int) -> bytes:
-        with self._told("read"):
+        with self._as_store_error("read"):
             content: bytes = self._system.cat_file(self._path(key, epoch))
         return content
 
@@ -106,10 +93,10 @@ class _Files:
             self._system.rm_file(self._path(key, epoch))
 
     def _path(self, key: str, epoch: int) -> str:
-        return f"{self._root.rstrip('/')}/{key}-{epoch}.pt"
+        return f"{self._root}/{key}-{epoch}.pt"
 
     @contextmanager
-    def _told(self, doing: str) -> Iterator[Any]:
+    def _as_store_error(self, doing: str) -> Iterator[Any]:
         try:
             yield
         except OSError as error:

@@ -1,4 +1,4 @@
-"""A planned study: run those of its trials that the store does not have finished yet, hand back the records.
+"""A run of a study: train those of its trials that the store does not have finished yet, hand back the records.
 
 The driver is the only writer to the store, and an epoch is written with its checkpoint in one transaction. So the same
 command again goes on where it was, whatever ended it, and a finished trial is never trained twice.
@@ -7,7 +7,7 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -20,21 +20,21 @@ from surefoot.design.rounds import TunedArms
 from surefoot.design.trial import Trial
 from surefoot.errors import unknown
 from surefoot.store import Design, Record, Store
-from surefoot.store.design import Planned, Timing
+from surefoot.store.design import Planned
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
 from surefoot.tasks import Task
 from surefoot.training.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
-from surefoot.workers.engine import Engine, Executor
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Executor, Runner
 
 Observer = Callable[[Trial, Event], None]
 """Called with each event and its trial, after the event was stored."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A planned study: its trials in the order in which they start, the task that they train, and its tuning.
+class Run:
+    """A run of a study: its trials in the order in which they start, the task that they train, and its tuning.
 
     `trials` are those of the optimizers as they were given; what `tuning` adds follows from results, round by round,
     and is stored before it is run. `design` is what was decided, to be stored before the first trial. With a budget in
@@ -46,7 +46,7 @@ class Plan:
     task: Task
     workers: int
     tuning: TunedArms | None = None
-    engine: Engine = field(default_factory=Engine)
+    runner: Runner = field(default_factory=Runner)
 
     @property
     def name(self) -> str:
@@ -54,21 +54,11 @@ class Plan:
         return self.design.study
 
     @property
-    def seconds(self) -> float | None:
-        """The seconds of its budget, if it has one of time."""
-        return self.design.budget.seconds
-
-    @property
-    def timings(self) -> Mapping[str, Timing]:
-        """What the optimizers took in the pilot of such a budget, by label."""
-        return self.design.timings
-
-    @property
     def protocol(self) -> Protocol:
         """How every trial is trained."""
         return self.trials[0].protocol
 
-    def freeze(self, store: Store) -> Plan:
+    def freeze(self, store: Store) -> Run:
         """Store the run with the trials that are known from the start; return the plan as it was first stored.
 
         What follows from a trial that failed is forgotten, as that is tried again.
@@ -99,24 +89,23 @@ class Plan:
         """
         if not store.planned(self.design.hash):
             return self.freeze(store).run(store, observe)
-        clock = Clock(store, self.design, self.seconds)
+        clock, cold = TimeBudget(store, self.design), once(self.design.timings)
         tried: set[str] = set()
         with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
             executor: Executor | None = None
-            cold = once(self.timings)
             while todo := self._next(store, tried, clock):
                 tried |= {trial.key for trial in todo}
                 if executor is None:
-                    opening = open_executor(self.engine, self.task, self.protocol.device, self.workers)
+                    opening = open_executor(self.runner, self.task, self.protocol.device, self.workers)
                     executor = TriedOut(workers.enter_context(opening))
                 begun = time.monotonic()
                 self._run(todo, store, observe, clock, executor)
-                if self.timings:
+                if self.design.timings:
                     clock.pace = (time.monotonic() - begun) / (self._wall(todo) + cold)
                     cold = 0.0
         return self.records(store)
 
-    def _next(self, store: Store, tried: set[str], clock: Clock) -> list[Trial]:
+    def _next(self, store: Store, tried: set[str], clock: TimeBudget) -> list[Trial]:
         """Return what is run next; with a budget, only as much measuring as there is time for."""
         todo = [trial for trial in self.standing(store, tried)[1] if trial.key not in tried]
         if clock.deadline is None:
@@ -127,8 +116,7 @@ class Plan:
     def _in_time(self, todo: list[Trial], seconds: float) -> list[Trial]:
         """Return the trials of as many seeds as can be done in so many seconds."""
         found: list[Trial] = []
-        seeds = sorted({trial.seed for trial in todo})
-        for seed in seeds:
+        for seed in sorted({trial.seed for trial in todo}):
             more = [*found, *(trial for trial in todo if trial.seed == seed)]
             if self._wall(more) > seconds:
                 break
@@ -137,17 +125,17 @@ class Plan:
 
     def _wall(self, trials: list[Trial]) -> float:
         """Return the seconds that trials take, side by side."""
-        costs = [self._timing(trial).trial(self.protocol, self.protocol.epochs) for trial in trials]
+        timings = self.design.timings
+        some = next(iter(timings.values()))
+        one_by_one = [timings.get(trial.part.tuned_from or trial.arm.label, some) for trial in trials]
+        costs = [timing.trial(self.protocol, self.protocol.epochs) for timing in one_by_one]
         return max(sum(costs) / self.workers, max(costs, default=0.0))
 
-    def _timing(self, trial: Trial) -> Timing:
-        return self.timings.get(trial.part.tuned_from or trial.arm.label) or next(iter(self.timings.values()))
-
-    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: Clock, executor: Executor) -> None:
+    def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: TimeBudget, executor: Executor) -> None:
         by_key = {trial.key: trial for trial in todo}
-        checkpoints = Checkpoints(store, self.engine.checkpoints)
-        with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as told:
-            for event in told:
+        checkpoints = Checkpoints(store, self.runner.checkpoints)
+        with closing(executor.run(todo, checkpoints.load, deadline=clock.deadline)) as events:
+            for event in events:
                 _save(store, event, by_key, checkpoints)
                 if isinstance(event, End):
                     checkpoints.drop(event.key)
@@ -168,10 +156,6 @@ class Plan:
         statuses = store.statuses([trial.key for trial in known])
         todo = {trial.key: trial for trial in known if statuses.get(trial.key) not in ENDED}
         return known, list(todo.values())
-
-    def unfinished(self, store: Store) -> list[Trial]:
-        """Return the trials that still have to run."""
-        return self.standing(store)[1]
 
     def known(self, store: Store) -> list[Trial]:
         """Return the trials that the store has planned for this run, in their order."""
@@ -204,17 +188,16 @@ class Plan:
         return self.tuning.following(known, ended)
 
 
-class Clock:
-    """The time that running a design has taken, over all the times that it was run, and the instant when it is up.
+class TimeBudget:
+    """The time that a run has taken, over all the times that it was run, and the instant when its budget is used up.
 
     `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
     """
 
-    def __init__(self, store: Store, design: Design, seconds: float | None) -> None:
-        self._store, self._design, self._start = store, design, time.monotonic()
-        self._before = design.seconds
-        self.pace = 1.0
-        self.deadline = None if seconds is None else self._start + seconds - self._before
+    def __init__(self, store: Store, design: Design) -> None:
+        self._store, self._hash = store, design.hash
+        self._start, self.pace = time.monotonic() - design.seconds, 1.0
+        self.deadline = None if design.budget.seconds is None else self._start + design.budget.seconds
 
     @property
     def left(self) -> float:
@@ -223,7 +206,7 @@ class Clock:
 
     def save(self) -> None:
         """Store the time taken so far."""
-        self._store.spend(self._design.hash, self._before + time.monotonic() - self._start)
+        self._store.spend(self._hash, time.monotonic() - self._start)
 
 
 def _save(store: Store, event: Event, trials: dict[str, Trial], checkpoints: Checkpoints) -> None:

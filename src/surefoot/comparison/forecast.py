@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import median, stdev
-from typing import Any
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Setting, group
 from surefoot.statistics.power import promised
-from surefoot.store.records import Metric, Record
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.records import Record
 
 ASSUMED_SPREAD = (0.0023, 0.0032)
 """Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
@@ -63,11 +63,11 @@ class Detectable:
     corrected: tuple[float, float]
 
 
-def step_times(records: Iterable[Record], protocol: Mapping[str, Any]) -> dict[str, list[float]]:
+def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
     """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
     times: dict[str, list[float]] = {}
     for record in records:
-        if record.outcome and all(record.protocol.get(name) == protocol[name] for name in SAME_STEP):
+        if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
             times.setdefault(record.rule, []).append(record.outcome.step_seconds)
     return times
 

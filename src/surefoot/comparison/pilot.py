@@ -17,16 +17,16 @@ from surefoot.errors import TrialError, UsageError
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
-from surefoot.training.events import Failed, Started, Timed
-from surefoot.workers.engine import Engine
+from surefoot.training.events import Failed, PilotTimed, Started
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Runner
 
 STORING = 0.01
 """Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""
 
 
 def time_arms(
-    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine, seconds: float = inf
+    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner, seconds: float = inf
 ) -> dict[str, Timing]:
     """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
 
@@ -38,14 +38,15 @@ def time_arms(
     found: dict[str, Timing] = {}
     reasons: list[str] = []
     begun, starting = time.monotonic(), 0.0
-    with open_executor(engine, task, protocol.device, min(workers, len(trials))) as pool:
+    with open_executor(runner, task, protocol.device, min(workers, len(trials))) as pool:
         for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
+            label = trials[event.key].arm.label
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
-            if isinstance(event, Timed):
-                found[trials[event.key].arm.label] = _timing(event)
+            if isinstance(event, PilotTimed):
+                found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
             if isinstance(event, Failed):
-                reasons.append(f"{trials[event.key].arm.label}: {event.reason}")
+                reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):
         raise UsageError(
             f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
@@ -56,7 +57,3 @@ def time_arms(
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))
     timings = {arm.label: found.get(arm.label, mean) for arm in arms}
     return {label: replace(timing, cold=starting + timing.cold) for label, timing in timings.items()}
-
-
-def _timing(told: Timed) -> Timing:
-    return Timing(told.setup, told.step, told.example, told.saving + STORING, told.cold)

@@ -1,20 +1,18 @@
-"""What a study still has in store, before it runs: how many trials of which rule, and how many more there may be.
+"""What is left of a study before it runs: how many trials of which rule, and how many more there may be.
 
 Tuning decides on the way whether a search goes on and what is measured at the end, so what is left is a range: without
-any extension, and with all that `search.MOST_EXTENSIONS` allows.
+any extension, and with all that `MOST_EXTENSIONS` allows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from surefoot.arms.arm import Arm
-from surefoot.comparison.driver import Plan
-from surefoot.design.rounds import TunedArms
+from surefoot.comparison.driver import Run
 from surefoot.design.trial import Trial
-from surefoot.search.proposals import MOST_EXTENSIONS, again, extra
+from surefoot.search.proposals import again, longest
 from surefoot.store.records import ENDED, Record
 
 
@@ -50,46 +48,34 @@ class Outlook:
         return least, least + Counter(self.extension.left if self.extension else {})
 
 
-def outlook(study: Plan, records: Mapping[str, Record]) -> Outlook:
-    """Return what the study will run, given the records there are, by key; nothing is run."""
-    defaults = _phase("defaults", study.trials, records)
-    if study.tuning is None:
+def outlook(run: Run, records: Mapping[str, Record]) -> Outlook:
+    """Return what a run will do, given the records there are, by key; nothing is run."""
+    defaults, planned = _phase("defaults", run.trials, records), run.tuning
+    if planned is None:
         return Outlook((defaults,))
-    known = study.tuning.known(records)
-    measuring = [trial for trial in known if trial.purpose == "measure"]
-    first, *others = study.tuning.tune
-    tuning = _phase("tuning", [trial for trial in known if trial.purpose == "tune" and trial.seed == first], records)
-    finals = _phase("finals", [trial for trial in known if trial.seed in others], records)
+    known = planned.known(records)
+    measuring = [trial for trial in known if trial.part.role == "measured"]
+    tuning = _phase("tuning", [trial for trial in known if trial.part.role == "tuning"], records)
+    finals = _phase("finals", [trial for trial in known if trial.part.role == "final"], records)
     if measuring:
         return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
-    searched = _searched(study.tuning)
-    measured = _unknown("measuring", searched, len(study.tuning.measure))
+    rules = [arm.rule for arm in planned.arms if planned.spaces[arm.label].ranges]
+    measured = _unknown("measuring", rules, len(planned.measure))
     if finals.trials:
         return Outlook((defaults, tuning, finals, measured))
-    tried = tuning.trials // max(1, len(searched))
-    certain = (defaults, tuning, _unknown("finals", searched, again(tried)), measured)
-    if not any(space.may_grow for space in study.tuning.spaces.values()):
+    tried = tuning.trials // max(1, len(rules))
+    certain = (defaults, tuning, _unknown("finals", rules, again(tried)), measured)
+    if not any(space.may_grow for space in planned.spaces.values()):
         return Outlook(certain)
-    return Outlook(certain, _unknown("extension", searched, _further(study.tuning.trials, tried)))
+    return Outlook(certain, _unknown("extension", rules, longest(planned.trials) - tried - again(tried)))
 
 
-def _searched(tuning: TunedArms) -> list[Arm]:
-    return [arm for arm in tuning.arms if tuning.spaces[arm.label].dimensions]
+def _phase(name: str, trials: Sequence[Trial], records: Mapping[str, Record]) -> Phase:
+    left = [trial for trial in trials if trial.key not in records or records[trial.key].status not in ENDED]
+    return Phase(name, len(trials), len(trials) - len(left), Counter(trial.arm.rule for trial in left))
 
 
-def _further(planned: int, tried: int) -> int:
-    """Return how many more trials an optimizer may get to tune it, beyond those of so many configurations."""
-    most = planned + MOST_EXTENSIONS * extra(planned)
-    return most + again(most) - tried - again(tried)
-
-
-def _phase(name: str, trials: Iterable[Trial], records: Mapping[str, Record]) -> Phase:
-    every = list(trials)
-    left = [trial for trial in every if trial.key not in records or records[trial.key].status not in ENDED]
-    return Phase(name, len(every), len(every) - len(left), Counter(trial.arm.identity for trial in left))
-
-
-def _unknown(name: str, arms: Iterable[Arm], each: int) -> Phase:
+def _unknown(name: str, rules: Sequence[str], each: int) -> Phase:
     """Return a phase whose trials are known in number only."""
-    counts = Counter({rule: count * each for rule, count in Counter(arm.identity for arm in arms).items()})
+    counts = Counter({rule: count * each for rule, count in Counter(rules).items()})
     return Phase(name, counts.total(), 0, counts)

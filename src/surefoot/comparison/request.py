@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,13 @@ from typing import Any
 import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.user_code import in_file
-from surefoot.comparison.driver import Plan
+from surefoot.comparison.driver import Run
 from surefoot.comparison.pilot import time_arms
 from surefoot.design.budget import parse_budget, size
-from surefoot.design.frozen import asked_of, hash_of, now, optimizer
 from surefoot.design.rounds import TunedArms
 from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
@@ -28,8 +28,8 @@ from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task, checked_task, make_task
-from surefoot.workers.engine import Engine
 from surefoot.workers.executors import capacity, device_for
+from surefoot.workers.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Options:
         device: `auto`, `cpu`, `cuda` or `mps`.
         dataset: another data set for the same task.
         data_dir: folder that is searched for data first.
-        engine: where trials run, and what each may use.
+        runner: where trials run, and what each may use.
     """
 
     optimizers: tuple[str | Arm, ...] = ()
@@ -65,7 +65,7 @@ class Options:
     device: str = "auto"
     dataset: str | None = None
     data_dir: Path | None = None
-    engine: Engine = field(default_factory=Engine)
+    runner: Runner = field(default_factory=Runner)
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Request:
     arms: tuple[Arm, ...]
     protocol: Protocol
     workers: int
-    engine: Engine
+    runner: Runner
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
 
-    def prepare(self, store: Store) -> Plan:
-        """Plan, store the run, and return the plan as it was when this run was first stored.
+    def prepare(self, store: Store) -> Run:
+        """Run, store the run, and return the plan as it was when this run was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -97,12 +97,12 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.engine, self.budget.seconds)
+        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
         return self.plan(sizing, timings, spent).freeze(store)
 
-    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Plan:
+    def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
@@ -115,7 +115,7 @@ class Request:
             hash=self.hash,
             study=self.name,
             protocol=protocol,
-            optimizers=tuple(map(optimizer, self.arms)),
+            optimizers=tuple(arm.asked for arm in self.arms),
             sizing=sizing,
             budget=self.budget,
             measure=measure,
@@ -124,11 +124,11 @@ class Request:
             timings=timings or {},
             convention=self.convention,
             surefoot=surefoot.__version__,
-            frozen=now(),
+            frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
-        return Plan(design, trials, self.task, self.workers, tuning, self.engine)
+        return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
     def _tunes(self) -> bool:
@@ -140,12 +140,12 @@ class Request:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
             "protocol": self.protocol.decides,
-            "optimizers": [asked_of(arm) for arm in self.arms],
+            "optimizers": [arm.decides for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self._tunes:
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
-        return hash_of(self.name, asked)
+        return hash_of({"study": self.name, **asked})
 
 
 def ask(study: str | Task, options: Options) -> Request:
@@ -168,13 +168,13 @@ def ask(study: str | Task, options: Options) -> Request:
         seeds=budget.seeds or described.seeds,
     )
     protocol = _protocol(described, task, options, wanted.epochs)
-    engine = options.engine
-    workers = options.workers or capacity(engine, protocol.device)
+    runner = options.runner
+    workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    return Request(described.name, task, arms, protocol, workers, engine, wanted, budget, described.convention)
+    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
-def plan(study: str | Task, options: Options) -> Plan:
+def plan(study: str | Task, options: Options) -> Run:
     """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
     request = ask(study, options)
     return request.plan(request.wanted)
@@ -236,7 +236,7 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         train_size=len(data.train),
         validation_size=len(data.validation),
         test_size=len(data.test),
-        device=device_for(options.engine, options.device),
+        device=device_for(options.runner, options.device),
         schedule=check_schedule(options.schedule or described.schedule),
         drop_last=described.drop_last,
         order=described.order,

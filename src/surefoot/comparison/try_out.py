@@ -13,8 +13,8 @@ from surefoot.design.trial import Trial
 from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task
 from surefoot.training.events import Event, Failed
-from surefoot.workers.engine import Engine, Executor, Resume
 from surefoot.workers.executors import open_executor
+from surefoot.workers.runner import Executor, Resume, Runner
 
 
 class TriedOut:
@@ -53,10 +53,10 @@ def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = 
     return reasons
 
 
-def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, engine: Engine) -> dict[str, str]:
+def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner) -> dict[str, str]:
     """Try every optimizer and train nothing; return why each fails, by its label, or an empty text."""
     trials = [Trial(task.name, arm, 0, protocol, "try") for arm in arms]
-    with open_executor(engine, task, protocol.device, min(workers, len(trials))) as executor:
+    with open_executor(runner, task, protocol.device, min(workers, len(trials))) as executor:
         return tried(trials, executor)
 
 

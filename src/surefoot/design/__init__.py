@@ -1,11 +1,10 @@
-"""What is decided before the first trial: recipe, budget, schedule, rounds, and the trials that follow from them.
+"""What is decided before the first trial, and the trials that follow from it.
 
 | file | concept |
 | --- | --- |
-| `budget.py` | Budgets: trials |
-| `frozen.py` | The design of a study |
-| `rounds.py` | The tuned arms of a study |
-| `schedule.py` | Learning-rate schedules, the same for every optimizer |
-| `studies.py` | The built-in studies: which task, which protocol, which optimizers, as data |
-| `trial.py` | A trial: everything that decides the numbers of one training run |
+| `studies.py` | the built-in studies, as data |
+| `budget.py` | a budget of time, trials, epochs or seeds, and what it can buy |
+| `schedule.py` | learning-rate schedules, the same for every optimizer |
+| `trial.py` | all that decides the numbers of one training run, and its key |
+| `rounds.py` | the rounds of tuning, decided by results alone |
 """

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import ceil
 
 from surefoot.errors import UsageError
-from surefoot.search.proposals import FIRST_TUNING_SEED, MOST_EXTENSIONS, again, extra
+from surefoot.search.proposals import FIRST_TUNING_SEED, again, longest
 from surefoot.store.design import Budget, Sizing, Timing
 from surefoot.store.protocol import Protocol
 
@@ -23,8 +23,10 @@ MARGIN = 0.94
 """The share of a budget that is planned with: times vary, and the report takes some."""
 
 FEWEST_TRIALS, MOST_TRIALS = 4, 16
+"""Tuning trials that a time budget buys."""
+
 FEWEST_SEEDS = 5
-"""What a budget has to allow for, and how much of it tuning may take; the rest are seeds."""
+"""Seeds that it must buy at least."""
 
 
 def once(timings: Mapping[str, Timing]) -> float:
@@ -35,13 +37,12 @@ def once(timings: Mapping[str, Timing]) -> float:
 def parse_budget(text: str) -> Budget:
     """Read a budget such as `20min`, `1.5h`, `90 s`, `16 trials` or `5 epochs`; `UsageError` for anything else."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+?)(s?)\s*", text.lower())
-    if match is None or float(match[1]) <= 0:
-        raise UsageError(f"budget {text!r} cannot be read; write it as '20min', '1.5h', '16 trials' or '5 epochs'.")
-    number, unit, plural = float(match[1]), match[2], match[3]
-    if unit in UNITS or unit + plural == "s":
-        return Budget(seconds=number * UNITS[unit if unit in UNITS else "s"])
-    if unit in COUNTS and number == int(number):
-        return Budget(**{f"{unit}s": int(number)})
+    if match and float(match[1]) > 0:
+        number, unit, plural = float(match[1]), match[2], match[3]
+        if unit in UNITS or unit + plural == "s":
+            return Budget(seconds=number * UNITS[unit if unit in UNITS else "s"])
+        if unit in COUNTS and number == int(number):
+            return Budget(**{f"{unit}s": int(number)})
     raise UsageError(f"budget {text!r} cannot be read; write it as '20min', '1.5h', '16 trials' or '5 epochs'.")
 
 
@@ -51,19 +52,19 @@ def size(
     """Return what the seconds can buy.
 
     Args:
-        seconds: that are left of those that the user gave.
+        seconds: time left of the budget.
         workers: trials at a time.
         timings: of every optimizer.
         protocol: of a trial.
         wanted: what the study would have without a limit; only its epochs count.
-        fixed: what the user decided themselves.
+        fixed: numbers that the user set.
 
     Raises:
         UsageError: not even the smallest study fits.
     """
-    least = _least(fixed)
+    least, working = _least(fixed), (MARGIN * seconds - once(timings)) * workers
     for epochs in [fixed.epochs] if fixed.epochs else range(wanted.epochs, 0, -1):
-        rounds = int(_rounds(MARGIN * seconds - once(timings), workers, timings, protocol, epochs))
+        rounds = int(working / sum(timing.trial(protocol, epochs) for timing in timings.values()))
         if rounds >= least:
             return _shared_out(epochs, rounds, fixed)
     given = fixed.seconds or seconds
@@ -79,27 +80,16 @@ def size(
 def _least(fixed: Budget) -> int:
     """Return the trials of each optimizer that there have to be: tuning at its longest, and measuring twice."""
     trials = FEWEST_TRIALS if fixed.trials is None else fixed.trials
-    return _longest(trials) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
+    return longest(trials) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
 
 
 def _shared_out(epochs: int, rounds: int, fixed: Budget) -> Sizing:
     trials = min(MOST_TRIALS, max(FEWEST_TRIALS, rounds // 6)) if fixed.trials is None else fixed.trials
-    while fixed.trials is None and trials > FEWEST_TRIALS and _longest(trials) + 2 * FEWEST_SEEDS > rounds:
+    while fixed.trials is None and trials > FEWEST_TRIALS and longest(trials) + 2 * FEWEST_SEEDS > rounds:
         trials -= 1
     most = (rounds - trials - again(trials)) // _arms(trials)  # if tuning is not extended
     return Sizing(epochs, trials, fixed.seeds or min(FIRST_TUNING_SEED, max(FEWEST_SEEDS, most)))
 
 
-def _rounds(seconds: float, workers: int, timings: Mapping[str, Timing], protocol: Protocol, epochs: int) -> float:
-    """Return how many trials of every optimizer fit."""
-    return seconds * workers / sum(timing.trial(protocol, epochs) for timing in timings.values())
-
-
-def _longest(trials: int) -> int:
-    tried = trials + MOST_EXTENSIONS * extra(trials)
-    return tried + again(tried)
-
-
 def _arms(trials: int) -> int:
-    """Return how often each optimizer is measured: with its defaults, and tuned if it is tuned."""
-    return 2 if trials else 1
+    return 2 if trials else 1  # with its defaults, and tuned if it is tuned

@@ -1,10 +1,10 @@
-"""The tuned arms of a study: which trials the results so far ask for, decided by results alone.
+"""The rounds of tuning: which trials the results so far ask for, decided by results alone.
 
 Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
 never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. The
 one with the best mean validation metric is then measured on the measuring seeds like everybody else, and only these
-trials are compared. What comes next follows from the stored results, so a study
-that was stopped goes on where it was, and the order in which trials finish does not show.
+trials are compared. What comes next follows from the stored results, so a study that was stopped goes on where it was,
+and the order in which trials finish does not show.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, count, zip_longest
+from itertools import chain, count, groupby, zip_longest
 from math import nan
 from statistics import fmean
 
@@ -28,9 +28,10 @@ from surefoot.search.proposals import (
     plan_extension,
     propose,
 )
-from surefoot.search.space import Space
-from surefoot.store.design import Part, Role, Search
-from surefoot.store.records import Better, Record
+from surefoot.store.design import Part, Role
+from surefoot.store.protocol import Better
+from surefoot.store.ranges import Search
+from surefoot.store.records import Record
 
 Make = Callable[[Arm, int, Part], Trial]
 """Makes the trial of an arm, a seed and a part in the run."""
@@ -63,7 +64,7 @@ class TunedArms:
     frozen: Mapping[str, Search] | None = None
 
     @cached_property
-    def spaces(self) -> dict[str, Space]:
+    def spaces(self) -> dict[str, Search]:
         """What is searched for each optimizer, by its label."""
         return {arm.label: arm.space(self.trials) for arm in self.arms}
 
@@ -71,7 +72,7 @@ class TunedArms:
     def searches(self) -> Mapping[str, Search]:
         """Where each optimizer is searched, and what it tries before any result is known, by its label."""
         return self.frozen or {
-            label: Search(space.dimensions, space.sources, tuple(propose(space, self.trials, self.seed)))
+            label: replace(space, configurations=tuple(propose(space, self.trials, self.seed)))
             for label, space in self.spaces.items()
         }
 
@@ -109,10 +110,12 @@ class TunedArms:
             last = {label: finalists(one, self.better) for label, one in tunings.items()}
             if again := self._round("final", number, last, self.tune[1:]):
                 return again
-        return self._measuring(tunings, number)
+        # An optimizer with nothing to tune is measured already.
+        winners = {at: [chosen(one, self.better)] for at, one in tunings.items() if one.space.ranges}
+        return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
 
     def known(self, records: Records) -> list[Trial]:
-        """Return every trial that can be told from these records, by key: the tuning so far, and then the measuring."""
+        """Return every trial that these records, by key, ask for: the tuning so far, and then the measuring."""
         trials = self.first()
         while more := self.following(trials, records):
             trials += more
@@ -126,44 +129,27 @@ class TunedArms:
         self, role: Role, number: int, asked: Mapping[str, Sequence[Config]], seeds: Sequence[int]
     ) -> list[Trial]:
         """Return a round's trials, the optimizers in turn, so that they advance together."""
+        arms = {arm.label: arm for arm in self.arms}
         turns = zip_longest(*([(label, config) for config in configs] for label, configs in asked.items()))
-        configs = [one for turn in turns for one in turn if one is not None]
-        return [self._trial(role, number, label, config, seed) for label, config in configs for seed in seeds]
-
-    def _trial(self, role: Role, number: int, label: str, config: Config, seed: int) -> Trial:
-        arm = next(arm for arm in self.arms if arm.label == label)
-        return self.trial(arm, seed, Part(role, label, config, number, self.searches[label]))
-
-    def _measuring(self, tunings: Mapping[str, Tuning], number: int) -> list[Trial]:
-        """Return the trials that measure what tuning chose; an optimizer with nothing to tune is measured already."""
-        winners = {at: [chosen(one, self.better)] for at, one in tunings.items() if one.space.dimensions}
-        return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
+        return [
+            self.trial(arms[label], seed, Part(role, label, config, number, self.searches[label]))
+            for label, config in filter(None, chain.from_iterable(turns))
+            for seed in seeds
+        ]
 
     def _tuning(self, label: str, trials: Iterable[Trial], records: Records) -> Tuning:
         """Return what was tried for one optimizer, as far as these trials tell."""
         mine = [trial for trial in trials if trial.part.tuned_from == label]
-        rounds: dict[int, list[Trial]] = {}
-        for trial in mine:
-            if trial.part.role == "tuning":
-                rounds.setdefault(trial.part.round, []).append(trial)
         tuning = Tuning(self.spaces[label])
-        for tried in rounds.values():
+        for _, group in groupby((t for t in mine if t.part.role == "tuning"), lambda trial: trial.part.round):
+            tried = list(group)
             further = Extension(growing_side(tuning, self.better), tuple(trial.part.configuration for trial in tried))
             tuning = tuning.after(further, [_score(records[trial.key]) for trial in tried])
         tuning = replace(tuning, extensions=tuning.extensions[1:])  # the first round is none
         if len(self.tune) == 1 or not any(trial.part.role == "final" for trial in mine):
             return tuning
-        last = finalists(tuning, self.better)
-        return replace(tuning, finals=tuple(_mean(config, mine, records) for config in last))
-
-
-def _ended(trial: Trial, records: Records) -> bool:
-    return trial.key in records and records[trial.key].status != "running"
-
-
-def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
-    """Return the mean validation metric of a configuration over all its seeds."""
-    return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
+        finals = (_mean(config, mine, records) for config in finalists(tuning, self.better))
+        return replace(tuning, finals=tuple(finals))
 
 
 def tuned(arm: Arm, config: Config, label: str) -> Arm:
@@ -171,6 +157,13 @@ def tuned(arm: Arm, config: Config, label: str) -> Arm:
     return replace(arm.with_options(config), label=label)
 
 
+def _ended(trial: Trial, records: Records) -> bool:
+    return trial.key in records and records[trial.key].status != "running"
+
+
+def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:
+    return fmean(_score(records[trial.key]) for trial in trials if trial.part.configuration == config)
+
+
 def _score(record: Record) -> float:
-    """Return a trial's last validation metric; what diverged or failed has none."""
-    return record.epochs[-1].validation_metric if record.status == "finished" else nan
+    return record.epochs[-1].validation_metric if record.status == "finished" else nan  # what diverged has none

@@ -2,7 +2,8 @@
 
 Two trials with the same key give the same numbers on the same machine, so a finished one need not run again. The
 user's name for the optimizer is not in the key; the form of the protocol is, so that a changed training loop never
-passes for the old one, and so is the code of an optimizer that is not ours (`code.py`).
+passes for the old one, and so is the code of an optimizer that is not ours (`code_hash.py`). A design has such a hash
+too, of all that was asked for.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Trial:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that tell this trial from any other."""
-        parts = [self.arm.identity, dict(self.arm.hyper), self.seed, self.protocol.decides]
+        parts = [self.arm.rule, dict(self.arm.hyper), self.seed, self.protocol.decides]
         parts += [self.purpose] if self.purpose != "measure" else []
         parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of(parts)
 
     def record(self, environment: Mapping[str, Any]) -> Record:
         """Return the trial as the store begins it."""
@@ -48,11 +49,11 @@ class Trial:
             key=self.key,
             study=self.study,
             label=self.arm.label,
-            rule=self.arm.identity,
+            rule=self.arm.rule,
             convention=self.arm.convention,
             hyper=self.arm.hyper,
             seed=self.seed,
-            protocol=self.protocol.content,
+            protocol=self.protocol,
             purpose=self.purpose,
             environment=environment,
             part=self.part,
@@ -62,3 +63,8 @@ class Trial:
     def planned(self) -> Planned:
         """The trial as a run asks for it."""
         return Planned(self.key, self.arm.label, self.seed, self.part)
+
+
+def hash_of(parts: Any) -> str:
+    """Return sixteen hexadecimal digits that tell what JSON can hold from anything else."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

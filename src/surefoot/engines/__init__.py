@@ -18,6 +18,7 @@
 | `layout.py` | Where the arrays of one parameter lie in memory |
 | `mirror.py` | The tables of a launch as they lie on the device, where they stay from step to step |
 | `norm.py` | The joint norm of gradients in one pass over memory |
+| `pace.py` | Whether a small step is shared among threads, decided by what the last ones took |
 | `places.py` | Where tensors lie and what step counts say, looked at in one native call |
 | `pointers.py` | What generated code imports |
 | `rounding.py` | Stochastic rounding to bfloat16 |

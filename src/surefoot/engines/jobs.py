@@ -21,11 +21,12 @@ from surefoot.engines.uninterrupted import load
 KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
 """The kinds of step counts that generated code can read and add to."""
 
-KERNEL, COUNT, COMPARE, FIND, LIST = range(5)
-"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; find places; a list."""
+KERNEL, COUNT, COMPARE, FIND, SAME, LIST = range(6)
+"""Kinds of jobs: go through a kernel's chunks; add to step counts; compare places and counts; find places; tell whether
+objects are the same; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
-"""Places in a job: what it has found, or whether it is done; chunks that are taken at a time; the tensors to find."""
+"""Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""
 
 _LENGTH, _SIGNATURE = 14, "void(int64)"
 
@@ -90,6 +91,11 @@ def step(address):
             distances[k] = place - places[k]
             job[1] += distances[k] != 0
             places[k] = place
+    elif job[0] == 4:
+        now, before = array_int64(job[3], 0, job[2]), array_int64(job[4], 0, job[2])
+        job[1] = 0
+        for k in range(job[2]):
+            job[1] += now[k] != before[k]
     else:
         jobs = table_int64(job[3], job[2], 2)
         for k in range(job[2]):
@@ -120,6 +126,11 @@ def native() -> tuple[Callable[[int], None], Callable[[int], None], int]:
 def words(*numbers: int) -> NDArray[np.int64]:
     """Return a job of these numbers."""
     return np.array([*numbers, *[0] * (_LENGTH - len(numbers))], np.int64)
+
+
+def items(things: tuple[Any, ...]) -> int:
+    """Return where a tuple has the addresses of its items, for as long as it lives: behind what every tuple has."""
+    return id(things) + tuple.__basicsize__
 
 
 def place(array: NDArray[Any]) -> int:

@@ -12,6 +12,7 @@ import ctypes
 import functools
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,10 +21,13 @@ import torch
 
 from surefoot.engines.jobs import ANSWER, COUNT, KERNEL, LIST, PIECE, native, place, words
 from surefoot.engines.launch import Tables
+from surefoot.engines.pace import Pace
 from surefoot.engines.places import Counts
 
 PARTS = 32
 """Parts of a kernel's chunks for each thread: whoever is done first takes the next."""
+
+clock = time.perf_counter
 
 
 class Kernel:
@@ -55,7 +59,9 @@ class Work:
 
     def __init__(self, kernels: Sequence[Kernel], counts: Counts) -> None:
         self.kernels, self._counts = kernels, counts
-        self._threads: list[int] | None = None
+        self._pace = Pace()
+        self.threads: list[int] = []
+        """With how many threads each kernel goes."""
         table, seen = place(counts.table), place(counts.seen)
         self._count = words(COUNT, 0, len(counts.seen), table, seen)
         jobs = [self._count, *(kernel.words for kernel in kernels)]
@@ -65,17 +71,21 @@ class Work:
         self._at = place(self._list)
 
     def begin(self, threads: list[int]) -> None:
-        """Start anew, each kernel with so many threads; nothing is written yet."""
+        """Start anew, each kernel with so many threads, unless one is faster now; nothing is written yet."""
         self._list[ANSWER] = 0
-        if threads != self._threads:
-            self._threads, self._jobs[1:, 1] = threads, threads
+        if not self._pace.shared:
+            threads = [1] * len(threads)
+        if threads != self.threads:
+            self.threads, self._jobs[1:, 1] = threads, threads
             for kernel, count in zip(self.kernels, threads, strict=True):
                 kernel.divide(count * PARTS if count > 1 else 1)
 
     def run(self) -> None:
         """Do everything, unless it has been done."""
         if not self.done:
+            start = clock()
             self._call(self._at)
+            self._pace.took(max(self.threads, default=1), clock() - start)
 
     @property
     def done(self) -> bool:

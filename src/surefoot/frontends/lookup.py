@@ -1,9 +1,8 @@
-"""Which rule an optimizer runs: one of Surefoot's or the user's own, and how a file names it.
+"""Which rule an optimizer runs: one of Surefoot's or the user's own, how a file names it, and its values.
 
 A pickle and a `.keras` model hold no functions. A built-in rule is written as its name, a user's own as `module:name`,
-where loading finds it again; so it has to stand at the top level of a module. What a convention says is known of
-built-in rules only: a user's own has the defaults of its function, and one hyperparameter that frameworks spell their
-way, the learning rate.
+where loading finds it again; so it has to stand at the top level of a module. No convention but a front-end's own
+speaks of a user's rule.
 """
 
 from __future__ import annotations
@@ -13,14 +12,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.conventions import convention as find_convention
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule
 from surefoot.rules import RULES, is_built_in
-
-_TAKES_IDLE = ("keras", "optax")
-"""The frameworks whose own optimizers take a switch that has nothing to act on."""
 
 
 def find(rule: Rule | str) -> Rule:
@@ -30,7 +25,14 @@ def find(rule: Rule | str) -> Rule:
         UsageError: not a rule, or not the name of one.
     """
     if isinstance(rule, str) and ":" in rule:
-        rule = _imported(rule)
+        module, _, name = rule.partition(":")
+        try:
+            rule = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"rule {rule!r} is not found: {error}; give module:name of a rule at the top level of a module that "
+                "Python can import here."
+            ) from error
     if isinstance(rule, str):
         if rule not in RULES:
             raise unknown("rule", rule, RULES)
@@ -40,18 +42,6 @@ def find(rule: Rule | str) -> Rule:
             f"{rule!r} is not a rule; give a rule's name, or a function decorated with @surefoot.rule.rule."
         )
     return rule
-
-
-def _imported(text: str) -> Any:
-    """Return what stands under `module:name`."""
-    module, _, name = text.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"rule {text!r} is not found: {error}; give module:name of a rule at the top level of a module that Python "
-            "can import here."
-        ) from error
 
 
 def reference(rule: Rule) -> str | None:
@@ -77,28 +67,15 @@ def _standing(module: str, name: str) -> Any:
     return getattr(sys.modules.get(module), "__dict__", {}).get(name)
 
 
-def names(rule: Rule, framework: str) -> dict[str, str]:
-    """Return a framework's spelling of the rule's hyperparameters, by ours."""
-    return {**find_convention(rule, framework).names}
-
-
 def values(rule: Rule, convention: str, given: Mapping[str, Any], *, at_home: str) -> dict[str, Any]:
-    """Return a value for every hyperparameter: the user's, else the convention's, else the rule's own.
-
-    Args:
-        rule: which rule.
-        convention: whose defaults and form of it.
-        given: the user's options, in our spelling or the convention's.
-        at_home: the convention of the front-end that asks: what a rule of the user's own is taken to follow.
+    """Return a value for every hyperparameter, as `resolve` does; `at_home` is the front-end's own convention.
 
     Raises:
-        UsageError: an unknown option or convention, or a value out of range.
+        UsageError: as `resolve`, or a rule of the user's own in another convention.
     """
     check_convention(rule, convention, at_home=at_home)
-    if is_built_in(rule):
-        return resolve(rule.name, convention, given, idle=convention in _TAKES_IDLE)
-    rule.check(given)
-    return rule.complete(given)
+    # Keras's own optimizers and optax's take a switch that has nothing to act on.
+    return resolve(rule, convention, given, idle=convention in ("keras", "optax"))
 
 
 def check_convention(rule: Rule, convention: str, *, at_home: str) -> None:

@@ -6,20 +6,19 @@ user leaves out is not taken from there but from the `convention`, of which `ker
 
 from __future__ import annotations
 
-import functools
 import inspect
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, TypeVar, cast
+from typing import Any, TypedDict
 
 import keras
 
+from surefoot.conventions import convention as find_convention
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import names, values
+from surefoot.frontends.declared import declaring
+from surefoot.frontends.lookup import values
 from surefoot.rule import Rule
-
-Init = TypeVar("Init", bound=Callable[..., None])
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 Rate = float | Schedule | Callable[[], Any]
@@ -49,8 +48,14 @@ class Common(TypedDict, total=False):
     base_learning_rate: float | None
 
 
+_KERAS = inspect.signature(keras.optimizers.SGD).parameters.values()
+
+declared = declaring(*(parameter for parameter in _KERAS if parameter.name in Common.__annotations__))
+"""Makes a constructor of its signature; Keras's arguments of every optimizer may follow by position, in its order."""
+
+
 @dataclass(frozen=True)
-class Options:
+class Arguments:
     """An optimizer's arguments, complete.
 
     Attributes:
@@ -72,30 +77,9 @@ class Options:
     hyper: Mapping[str, Any]
 
 
-def declared(init: Init) -> Init:
-    """Make a constructor of its signature: what the caller gave goes to `_start`, and what he left out does not.
-
-    Keras's own arguments of every optimizer may follow by position, in Keras's order.
-    """
-    own = inspect.signature(init)
-    theirs = inspect.signature(keras.optimizers.SGD).parameters.values()
-    *first, common = own.parameters.values()
-    signature = own.replace(parameters=[*first, *(p for p in theirs if p.name in Common.__annotations__), common])
-
-    @functools.wraps(init)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = dict(signature.bind(self, *args, **kwargs).arguments)
-        del given["self"]
-        self._start(given | given.pop("common", {}))
-
-    made = cast(Any, wrapper)
-    made.__signature__ = signature
-    return cast(Init, made)
-
-
 def understand(
     rule: Rule, given: Mapping[str, Any], *, spelled: Mapping[str, str], form: Mapping[str, bool]
-) -> Options:
+) -> Arguments:
     """Return the arguments of an optimizer of `rule`, checked, with everything that the user left out.
 
     Args:
@@ -125,12 +109,12 @@ def understand(
     hyper = values(rule, convention, {**form, **own, **lr}, at_home="keras")
     rate = hyper["lr"] if rate is None else rate
     decay = hyper["weight_decay"] if hyper["weight_decay"] or "weight_decay" in own else None
-    return Options(rate, decay, common, convention, _base(rule, hyper, base, rate), own, hyper)
+    return Arguments(rate, decay, common, convention, _base(rule, hyper, base, rate), own, hyper)
 
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
     """Return hyperparameters by our names, numbers as floats."""
-    ours = {theirs: name for name, theirs in {**names(rule, "keras"), **spelled}.items()}
+    ours = {theirs: name for name, theirs in {**find_convention(rule, "keras").names, **spelled}.items()}
     own: dict[str, Any] = {}
     for name, value in given.items():
         if (known := ours.get(name, name)) in own:

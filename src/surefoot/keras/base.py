@@ -14,10 +14,9 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from surefoot.frontends.count import Count
-from surefoot.frontends.lookup import names
-from surefoot.frontends.number import plain
-from surefoot.keras.arguments import Options
+from surefoot.conventions import convention
+from surefoot.frontends.number import Count, plain
+from surefoot.keras.arguments import Arguments
 from surefoot.keras.precision import followed, is_half, kept_dtype, widened
 from surefoot.keras.rows import rests, sparse, summed, written
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
@@ -45,7 +44,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     base_learning_rate: float | None
     _learning_rate: Any
 
-    def _set_up(self, rule: Rule, options: Options) -> None:
+    def _set_up(self, rule: Rule, options: Arguments) -> None:
         """Take the arguments, checked and complete."""
         super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
         self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
@@ -59,7 +58,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def _names(self, rule: Rule) -> dict[str, str]:
         """Return how the class spells what a user can always give."""
-        return {**names(rule, "keras"), **self.spelled}
+        return {**convention(rule, "keras").names, **self.spelled}
 
     def _attributes(self) -> dict[str, str]:
         """Return the attribute that holds each hyperparameter of the rule's own."""

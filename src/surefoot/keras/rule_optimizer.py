@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from surefoot.errors import UsageError
+from surefoot.frontends.declared import Call
 from surefoot.frontends.lookup import find, reference
 from surefoot.keras.arguments import Rate, declared, understand
 from surefoot.keras.base import KerasOptimizer
@@ -35,11 +35,12 @@ class RuleOptimizer(KerasOptimizer):
     @declared
     def __init__(self, rule: Rule | str, learning_rate: Rate | None = None, **common: Any) -> None: ...
 
-    def _start(self, given: Mapping[str, Any]) -> None:
-        rule = find(given["rule"])
-        unset = {"rule": given["rule"], "learning_rate": None}.items()
-        rest = {name: value for name, value in given.items() if (name, value) not in unset}
-        self._set_up(rule, understand(rule, rest, spelled={}, form={}))
+    def _start(self, call: Call) -> None:
+        given = {**call.given, **call.extras}
+        rule = find(given.pop("rule"))
+        if given.get("learning_rate", 0.0) is None:
+            del given["learning_rate"]
+        self._set_up(rule, understand(rule, given, spelled={}, form={}))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an optimizer like this one.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from surefoot.conventions import convention as find_convention
+from surefoot.frontends.declared import Call
 from surefoot.keras.arguments import understand
 from surefoot.keras.base import KerasOptimizer
 from surefoot.rules import RULES
@@ -24,8 +25,8 @@ class NamedOptimizer(KerasOptimizer):
 
     rule_name: ClassVar[str]
 
-    def _start(self, given: Mapping[str, Any]) -> None:
-        rule = RULES[self.rule_name]
+    def _start(self, call: Call) -> None:
+        rule, given = RULES[self.rule_name], {**call.given, **call.extras}
         self._set_up(rule, understand(rule, given, spelled=self.spelled, form=self._form(given)))
 
     def _form(self, given: Mapping[str, Any]) -> Mapping[str, bool]:  # noqa: ARG002

@@ -9,10 +9,9 @@ search would set it: what follows a schedule (AdaBound's bounds) stays where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from surefoot.arms.arm import Arm
@@ -88,7 +87,7 @@ class Sweep(Training):
     def losses(self) -> Losses:
         """Train until the rates end or the loss is lost."""
         found: list[float] = []
-        batches = self._batches()
+        batches = chain.from_iterable(self._epochs())
         try:
             for step in range(1, len(self.sweep) + 1):
                 loss, _ = self._step(next(batches), step, [])
@@ -99,18 +98,19 @@ class Sweep(Training):
             pass
         return tuple(found)
 
-    def _schedule(self, step: int) -> None:
+    def set_rates(self, step: int) -> None:
+        """Set the rate of this step of the sweep."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.sweep[step - 1]
             if "base_lr" in group:
                 group["base_lr"] = group["lr"]
 
-    def _batches(self) -> Iterator[Tensor]:
-        """The batches of one epoch after the other, in the order of a trial."""
+    def _epochs(self) -> Iterator[tuple[Tensor, ...]]:
+        """Give the batches of one epoch after the other, in the order of a trial."""
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
-            yield from torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+            yield self._batches()
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

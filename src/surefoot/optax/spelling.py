@@ -16,7 +16,6 @@ from typing import Any
 import optax
 
 from surefoot.conventions import convention
-from surefoot.frontends.lookup import names as spelled
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import is_built_in
@@ -52,7 +51,7 @@ AROUND: dict[str, str] = {
 
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
-    first = {ours: theirs for ours, theirs in spelled(rule, BUILT_IN).items() if ours in rule.defaults}
+    first = {ours: theirs for ours, theirs in convention(rule, BUILT_IN).names.items() if ours in rule.defaults}
     switches = _SWITCHES.get(rule.name, {})
     rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
     return {**first, **rest}
@@ -101,7 +100,7 @@ def signature(rule: Rule, framework: str) -> Signature:
 def _positional(rule: Rule) -> Iterator[str]:
     """Yield what may be given by position: as in optax, up to what the rule fixes; the numbers of a rule it lacks."""
     if not (theirs := peer(rule)):
-        yield from (name for ours, name in spelled(rule, BUILT_IN).items() if ours in rule.defaults)
+        yield from (name for ours, name in convention(rule, BUILT_IN).names.items() if ours in rule.defaults)
     for name, parameter in theirs.items():
         if name in rule.pinned or parameter.kind is Parameter.KEYWORD_ONLY:
             return

@@ -19,8 +19,7 @@ import jax.numpy as jnp
 import optax
 
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.frontends.count import Count
-from surefoot.frontends.number import plain
+from surefoot.frontends.number import Count, plain
 from surefoot.optax import rounding
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import (

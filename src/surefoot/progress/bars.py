@@ -42,7 +42,7 @@ class Bars:
         match event:
             case events.Started(key, epoch):
                 self._start(key, trial, epoch)
-            case events.Progress(key, epoch, step, _, loss):
+            case events.StepsDone(key, epoch, step, _, loss):
                 self._move(key, step, f"{epoch}/{trial.protocol.epochs}", loss)
             case events.EpochDone(key, epoch):
                 self._last[key] = epoch.validation_metric

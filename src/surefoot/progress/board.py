@@ -41,7 +41,7 @@ class Board:
         match event:
             case events.Started(key, epoch):
                 self._resumed[key] = self._taken[key] = epoch * trial.protocol.steps_per_epoch
-            case events.Progress(key, _, step, _, _):
+            case events.StepsDone(key, _, step, _, _):
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
                 self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch

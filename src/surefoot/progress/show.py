@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 
-from surefoot.comparison.driver import Observer, Plan
+from surefoot.comparison.driver import Observer, Run
 from surefoot.design.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
@@ -23,7 +23,7 @@ from surefoot.training.events import Event
 
 
 @contextmanager
-def progress(study: Plan, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
+def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
     """Say what is to run, and give the function to call with each trial's events.
 
     Args:
@@ -56,7 +56,7 @@ def progress(study: Plan, known: int, todo: Sequence[Trial], logdir: Path | None
         yield observe
 
 
-def _opening(study: Plan, known: int, todo: int) -> str:
+def _opening(study: Run, known: int, todo: int) -> str:
     first = study.trials[0]
     finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)

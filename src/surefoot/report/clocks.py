@@ -13,7 +13,7 @@ from typing import Any, Literal
 from surefoot.report.figure import Switch, View
 from surefoot.report.metric_axes import Growth
 from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
-from surefoot.store.protocol import steps_per_epoch
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 
 Field = Literal["epoch", "step", "seconds"]
@@ -43,14 +43,14 @@ STEPS = Clock("step", "steps", "training step")
 SECONDS = Clock("seconds", "seconds", "training time (s)")
 
 
-def clocks(protocol: Mapping[str, Any]) -> tuple[Clock, ...]:
+def clocks(protocol: Protocol) -> tuple[Clock, ...]:
     """The clocks that this protocol can tell."""
-    return (EPOCHS, STEPS, SECONDS) if steps_per_epoch(protocol) else (EPOCHS, SECONDS)
+    return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
 
-def times(epoch: Epoch, protocol: Mapping[str, Any]) -> dict[str, float]:
+def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
     """The time of an epoch's end on every clock that the protocol can tell."""
-    steps = steps_per_epoch(protocol)
+    steps = protocol.steps_per_epoch
     known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
     return known | ({"step": epoch.epoch * steps} if steps else {})
 

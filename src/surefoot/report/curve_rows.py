@@ -18,8 +18,8 @@ from surefoot.report.metric_axes import Quantity
 from surefoot.report.reference import Reference
 from surefoot.report.thinning import LINE, thinned
 from surefoot.statistics.intervals import t_interval
-from surefoot.store.protocol import steps_per_epoch
-from surefoot.store.records import Epoch, Metric, Record
+from surefoot.store.protocol import Metric
+from surefoot.store.records import Epoch, Record
 
 PARTS = ("train", "validation")
 FEWEST_FOR_INTERVAL = 4
@@ -144,7 +144,7 @@ def _tested(arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
 
 def _published(one: Reference, arms: Sequence[Setting], kinds: Kinds) -> Iterable[dict[str, Any]]:
     """A row for each published epoch; in seconds it has no place, as their machine is not ours."""
-    steps = steps_per_epoch(arms[0].trials[0].protocol) if arms else None
+    steps = arms[0].trials[0].protocol.steps_per_epoch if arms else 0
     known = {arm.label for arm in arms}
     for epoch, value in sorted(one.values.items()):
         row: dict[str, Any] = {"label": one.label, "source": one.source, "epoch": epoch, "seconds": None}

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Literal
 
 from surefoot.report.scales import ERROR, SHARE, Axis, linear_axis, linear_domain, log_axis, log_domain
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 
 SMALLEST_LOSS = 1e-7  # as Keras clips probabilities; a logarithm needs a floor
 SMALLEST_ERROR = 1e-5

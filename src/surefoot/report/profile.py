@@ -16,7 +16,7 @@ from surefoot.report.figure import Figure, Panel, Rows, steps
 from surefoot.report.scales import linear_axis, log_axis
 from surefoot.report.theme import Style
 from surefoot.statistics.suites import R_MAX, Profile
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
 CAPTION = (

@@ -7,16 +7,17 @@ from typing import Any
 
 from surefoot.analysis import Setting
 from surefoot.store.design import Design
-from surefoot.store.records import Metric, Record
+from surefoot.store.protocol import Protocol
+from surefoot.store.records import Record
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
 
 
-def protocol_in_words(protocol: Mapping[str, Any]) -> str:
+def protocol_in_words(protocol: Protocol) -> str:
     """One or two sentences from the keys that are known; the rest is left to `other_protocol`."""
-    known = {key: _number(value) for key, value in protocol.items() if key in TOLD}
+    known = {key: _number(value) for key, value in protocol.content.items() if key in TOLD}
     what = " on ".join(str(known[key]) for key in ("task", "dataset") if key in known)
     parts = [
         f"{known[key]} {name}"
@@ -27,9 +28,9 @@ def protocol_in_words(protocol: Mapping[str, Any]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def other_protocol(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
+def other_protocol(protocol: Protocol) -> list[tuple[str, str]]:
     """The protocol's remaining entries as name and text."""
-    return [(key.replace("_", " "), _entry(key, protocol)) for key in protocol if key not in TOLD]
+    return [(key.replace("_", " "), _entry(key, protocol)) for key in protocol.content if key not in TOLD]
 
 
 def settings(arm: Setting) -> list[str]:
@@ -72,14 +73,14 @@ def _effort(known: Mapping[str, str]) -> str:
     return f"Trained for {text}." if text else ""
 
 
-def _entry(key: str, protocol: Mapping[str, Any]) -> str:
+def _entry(key: str, protocol: Protocol) -> str:
     """An entry as text: what the task is judged by in words, and what guessing gets as the metric is written."""
-    metric = Metric.from_json(protocol.get("metric", {}))
+    metric = protocol.metric
     if key == "metric":
         return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
-        return Written(metric).value(protocol[key])
-    return _number(protocol[key])
+        return Written(metric).value(protocol.content[key])
+    return _number(protocol.content[key])
 
 
 def _number(value: Any) -> str:

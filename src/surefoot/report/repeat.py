@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.datasets import NAMES
-from surefoot.store import ranges
 from surefoot.store.design import Design, Optimizer
+from surefoot.store.ranges import Range
 
 OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
@@ -93,7 +93,6 @@ def _optimizer(one: Optimizer) -> str:
     return f"surefoot.Opt({', '.join(words)})"
 
 
-def _range(found: ranges.Dimension) -> str:
+def _range(found: Range) -> str:
     """A range as a call, such as `surefoot.log(0.0001, 0.1)`."""
-    kind, low, high = ranges.to_json(found).values()
-    return f"surefoot.{kind}({low!r}, {high!r})"
+    return f"surefoot.{found.kind}({found.low!r}, {found.high!r})"

@@ -12,7 +12,8 @@ from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, shape
 from surefoot.report.metric_axes import Quantity, error_of
 from surefoot.report.theme import Style
 from surefoot.report.thinning import MARKS, left_out, thinned
-from surefoot.store.records import Metric, Record
+from surefoot.store.protocol import Metric
+from surefoot.store.records import Record
 
 CAPTION = (
     "One point per finished trial, both figures in evaluation mode. What to see: further left fits the training data "

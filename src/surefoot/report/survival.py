@@ -20,7 +20,7 @@ from surefoot.report.scales import linear_axis
 from surefoot.report.theme import Style
 from surefoot.report.thinning import LINE, thinned
 from surefoot.statistics.survival import Survival
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
 CAPTION = (

@@ -18,7 +18,7 @@ from surefoot.report.metric_axes import Quantity
 from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
 from surefoot.report.thinning import LINE, MARKS, left_out, thinned
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
 EXPECTED = {"mean": "expected best", "low": "band from", "high": "band to"}

@@ -1,1 +1,1 @@
-"""What is tried: axes, the space of every rule, and which configurations are proposed."""
+"""What is tried: `space.py` has the ranges of every optimizer, `proposals.py` the configurations and the winner."""

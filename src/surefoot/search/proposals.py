@@ -17,9 +17,9 @@ from math import isfinite
 import numpy as np
 
 from surefoot.errors import UsageError
-from surefoot.search.space import Space, check_count
-from surefoot.store.ranges import Log, Side
-from surefoot.store.records import Better
+from surefoot.search.space import check_count
+from surefoot.store.protocol import Better
+from surefoot.store.ranges import Search, Side
 
 Config = Mapping[str, float]
 
@@ -40,6 +40,14 @@ FIRST_TUNING_SEED = 1000
 
 
 @dataclass(frozen=True)
+class Extension:
+    """What one optimizer tries next: beyond one side of its window, or, if None, more of its own space."""
+
+    side: Side | None
+    configs: tuple[Config, ...]
+
+
+@dataclass(frozen=True)
 class Tuning:
     """What was tried for one optimizer, in order, and how it went.
 
@@ -48,7 +56,7 @@ class Tuning:
     of the `finalists`, in their order; one is not finite if it diverged on any of them.
     """
 
-    space: Space
+    space: Search
     configs: tuple[Config, ...] = ()
     values: tuple[float, ...] = ()
     extensions: tuple[Side | None, ...] = ()
@@ -56,23 +64,15 @@ class Tuning:
 
     def after(self, extension: Extension, values: Sequence[float]) -> Tuning:
         """Return this tuning with an extension's configurations and their values added."""
-        return replace(
-            self,
-            configs=(*self.configs, *extension.configs),
-            values=(*self.values, *values),
-            extensions=(*self.extensions, extension.side),
+        return Tuning(
+            self.space,
+            (*self.configs, *extension.configs),
+            (*self.values, *values),
+            (*self.extensions, extension.side),
         )
 
 
-@dataclass(frozen=True)
-class Extension:
-    """What one optimizer tries next: beyond one side of its window, or, if None, more of its own space."""
-
-    side: Side | None
-    configs: tuple[Config, ...]
-
-
-def propose(space: Space, trials: int, seed: int, skip: int = 0) -> list[dict[str, float]]:
+def propose(space: Search, trials: int, seed: int, skip: int = 0) -> list[dict[str, float]]:
     """Return the configurations to try; those for fewer trials are the first of those for more.
 
     Args:
@@ -82,7 +82,7 @@ def propose(space: Space, trials: int, seed: int, skip: int = 0) -> list[dict[st
         skip: leave out so many at the start: those that were tried already.
     """
     check_count("trials", trials)
-    dimensions = len(space.dimensions)
+    dimensions = len(space.ranges)
     if dimensions > COLUMNS:
         raise UsageError(f"{dimensions} ranges are given; give at most {COLUMNS}, or fewer: each needs trials.")
     points = _points(skip + trials, seed)[skip:, :dimensions]
@@ -108,7 +108,6 @@ def best(values: Sequence[float], better: Better) -> int:
 
 
 def _ranked(values: Sequence[float], better: Better) -> list[int]:
-    """Return the indices of all values, the best first."""
     if better not in ("max", "min"):
         raise UsageError(f"better={better!r}: say 'max' if a larger value is better (accuracy), 'min' if a smaller.")
     if not values:
@@ -129,6 +128,12 @@ def again(trials: int) -> int:
     return min(FINALISTS, trials) * (TUNING_SEEDS - 1) if trials > 1 else 0
 
 
+def longest(trials: int) -> int:
+    """Return the most trials that tuning in so many configurations takes: all extensions, and the finalists."""
+    tried = trials + MOST_EXTENSIONS * extra(trials)
+    return tried + again(tried)
+
+
 def chosen(tuning: Tuning, better: Better) -> Config:
     """Return the winning configuration, to be measured on fresh seeds; empty if nothing was searched.
 
@@ -137,33 +142,42 @@ def chosen(tuning: Tuning, better: Better) -> Config:
     """
     if tuning.finals:
         return finalists(tuning, better)[best(tuning.finals, better)]
-    return tuning.configs[best(tuning.values, better)] if tuning.space.dimensions else {}
+    return tuning.configs[best(tuning.values, better)] if tuning.space.ranges else {}
 
 
-def edge(space: Space, configs: Sequence[Config], winner: int) -> Side | None:
+def edge(space: Search, configs: Sequence[Config], winner: int) -> Side | None:
     """Return the side on which no learning rate was tried beyond the winner's, or None if it has neighbours on both.
 
     Trials that diverged are neighbours too: they show where the good rates end. Only the order of positions counts, so
     the answer is the same in any unit of the axis.
     """
-    if "lr" not in space.dimensions:
+    if "lr" not in space.ranges:
         return None
-    tried = [space.dimensions["lr"].position(config["lr"]) for config in configs]
-    distinct = sorted(set(tried))
-    if len(distinct) < 2 or distinct[0] < tried[winner] < distinct[-1]:
+    tried = [space.ranges["lr"].position(config["lr"]) for config in configs]
+    low, high = min(tried), max(tried)
+    if low == high or low < tried[winner] < high:
         return None
-    return "below" if tried[winner] == distinct[0] else "above"
+    return "below" if tried[winner] == low else "above"
 
 
-def extended(space: Space, side: Side, times: int = 1) -> Space:
+def growing_side(tuning: Tuning, better: Better) -> Side | None:
+    """Return at which edge of our window the best lies; nowhere if nothing was searched or all diverged.
+
+    The ends of a range that the user gave are hard.
+    """
+    if not tuning.space.may_grow or not any(map(isfinite, tuning.values)):
+        return None
+    return edge(tuning.space, tuning.configs, best(tuning.values, better))
+
+
+def extended(space: Search, side: Side, times: int = 1) -> Search:
     """Return the space with the half-width window of learning rates beyond one edge; `times` counts them from 1.
 
     With half of the trials (`extra`) it is searched as densely as the first window.
     """
-    lr = space.dimensions.get("lr")
-    if not space.may_grow or not isinstance(lr, Log):
+    if not space.may_grow:
         raise UsageError(f"{space.text}: only our own window of lr can be extended; give a wider range.")
-    return replace(space, dimensions={**space.dimensions, "lr": lr.beyond(side, times)})
+    return replace(space, ranges={**space.ranges, "lr": space.ranges["lr"].beyond(side, times)})
 
 
 def extra(trials: int) -> int:
@@ -187,24 +201,31 @@ def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, s
     Raises:
         UsageError: a tuning has more or fewer results than the others.
     """
-    searched = {label: tuning for label, tuning in tunings.items() if tuning.space.dimensions}
+    searched = {label: tuning for label, tuning in tunings.items() if tuning.space.ranges}
     rounds = max((len(tuning.extensions) for tuning in searched.values()), default=0)
-    _check_equal_effort(searched, trials + rounds * extra(trials))
+    expected = trials + rounds * extra(trials)
+    for label, tuning in searched.items():
+        if not len(tuning.configs) == len(tuning.values) == expected:
+            raise UsageError(
+                f"{label!r} has {len(tuning.values)} results for {len(tuning.configs)} configurations where every "
+                f"optimizer is to have {expected}; finish its trials first."
+            )
     sides = {label: growing_side(tuning, better) for label, tuning in searched.items()}
     if rounds == MOST_EXTENSIONS or not any(sides.values()):
         return {}
     return {label: _extension(tuning, sides[label], extra(trials), seed) for label, tuning in searched.items()}
 
 
+def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:
+    space = extended(tuning.space, side, 1 + tuning.extensions.count(side)) if side else tuning.space
+    return Extension(side, tuple(propose(space, trials, seed, skip=len(tuning.configs))))
+
+
 def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the seeds that measure, from 0, and those that tune, from `FIRST_TUNING_SEED`: none is in both.
 
-    Args:
-        measure: how many seeds measure each chosen configuration, 1 to 1,000.
-        tuning: how many seeds each tried configuration gets, from 1.
-
     Raises:
-        UsageError: a number out of these ranges.
+        UsageError: fewer than 1 of either, or more than 1,000 that measure.
     """
     check_count("seeds", measure)
     check_count("tuning seeds", tuning)
@@ -213,29 +234,3 @@ def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
             f"seeds is {measure}; give at most {FIRST_TUNING_SEED}: from {FIRST_TUNING_SEED} on, seeds are for tuning."
         )
     return tuple(range(measure)), tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + tuning))
-
-
-def best_at_edge(tuning: Tuning, better: Better) -> Side | None:
-    """Return at which edge the best lies; nowhere if nothing was searched or all diverged."""
-    if not any(isfinite(value) for value in tuning.values):
-        return None
-    return edge(tuning.space, tuning.configs, best(tuning.values, better))
-
-
-def growing_side(tuning: Tuning, better: Better) -> Side | None:
-    """Return at which edge the search can go on; the ends of a range that the user gave are hard."""
-    return best_at_edge(tuning, better) if tuning.space.may_grow else None
-
-
-def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Extension:
-    space = extended(tuning.space, side, 1 + tuning.extensions.count(side)) if side else tuning.space
-    return Extension(side, tuple(propose(space, trials, seed, skip=len(tuning.configs))))
-
-
-def _check_equal_effort(tunings: Mapping[str, Tuning], expected: int) -> None:
-    for label, tuning in tunings.items():
-        if not len(tuning.configs) == len(tuning.values) == expected:
-            raise UsageError(
-                f"{label!r} has {len(tuning.values)} results for {len(tuning.configs)} configurations where every "
-                f"optimizer is to have {expected}; finish its trials first."
-            )

@@ -1,7 +1,7 @@
 """What is tuned, and between which values: the informed search space of every rule, as data.
 
 Two numbers decide whether tuning is fair: how many dimensions an optimizer is searched in, and how wide. Both are the
-same for all. Dimensions are taken from one list (`ORDER`), as many as the trials allow, and every learning rate has a
+same for all. Ranges are taken from one list (`ORDER`), as many as the trials allow, and every learning rate has a
 window of `WIDTH` decades. Only its centre differs: an Adam at 0.1 says nothing about Adam. Each rule says where its
 centre lies (`About.lr`): the mean of the log-normal priors that Sivaprasad et al. 2020 (arXiv:1910.11758) fitted over
 nine problems; where they have none, a relative's, marked [assumed]; where nothing is said, the rule's own default.
@@ -10,8 +10,7 @@ nine problems; where they have none, a relative's, marked [assumed]; where nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from surefoot.about import Centre
@@ -19,30 +18,7 @@ from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, rule_of
-from surefoot.store.ranges import GIVEN_BY_USER, Dimension, Log, OneMinus, Uniform
-
-
-@dataclass(frozen=True)
-class Space:
-    """What is searched for one optimizer: a range for each name, the learning rate first, and whence each range."""
-
-    dimensions: Mapping[str, Dimension]
-    sources: Mapping[str, str]
-
-    def at(self, point: Sequence[float]) -> dict[str, float]:
-        """Return the configuration at a point, one position in [0, 1] for each dimension."""
-        return {name: d.at(u) for (name, d), u in zip(self.dimensions.items(), point, strict=True)}
-
-    @property
-    def may_grow(self) -> bool:
-        """Whether the search may leave the learning rates of this space: it is our own window, and no user's range."""
-        return isinstance(self.dimensions.get("lr"), Log) and self.sources.get("lr") != GIVEN_BY_USER
-
-    @property
-    def text(self) -> str:
-        """The space as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
-        return ", ".join(f"{name} {d.text}" for name, d in self.dimensions.items()) or "nothing is searched"
-
+from surefoot.store.ranges import GIVEN_BY_USER, Range, Search, log, one_minus
 
 WIDTH = 3.0
 """Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""
@@ -53,14 +29,14 @@ ORDER = ("lr", "beta1", "momentum", "eps", "alpha", "rho")
 STEPS = ((10, 1), (25, 2), (math.inf, 3))
 """Under 10 trials one dimension is searched, under 25 two, else three (Google's tuning playbook)."""
 
-SHARE = OneMinus(Log(0.005, 0.5))
+SHARE = one_minus(0.005, 0.5)
 """The range of a share that is kept each step: beta1, momentum, alpha, rho."""
 
 _SHARE_SOURCE = "AlgoPerf: momentum's 0.005..0.3 and AdamW's 0.02..0.5 together, the same for all"
-EPS = Log(1e-8, 1.0)
+EPS = log(1e-8, 1.0)
 """The range of eps where it is added to a root."""
 
-_EPS_UNDER_ROOT = Log(1e-16, 1.0)
+_EPS_UNDER_ROOT = log(1e-16, 1.0)
 _EPS_SOURCE = "Sivaprasad et al. 2020: Adam's 10^U(-8, 0); other rules the same, squared under the root [assumed]"
 
 
@@ -69,8 +45,8 @@ def space(
     trials: int,
     framework: str,
     fixed: Mapping[str, Any] | None = None,
-    given: Mapping[str, Dimension] | None = None,
-) -> Space:
+    given: Mapping[str, Range] | None = None,
+) -> Search:
     """Return what is searched for a rule. A range that is `given` is always searched, an option that is `fixed` never.
 
     What the convention leaves at zero is a part that this optimizer does not have: plain SGD's momentum is not
@@ -95,11 +71,18 @@ def space(
     lr = dict.fromkeys(rule.own & {"lr"}, 1.0)
     hyper = resolve(rule, framework, {**lr, **fixed, **middles})
     names = _names(trials, hyper, fixed, given)
-    found = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
-    found |= {name: (dimension, GIVEN_BY_USER) for name, dimension in given.items()}
-    made = Space({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
-    _check_legal(rule, framework, hyper, made)
+    ours = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
+    made = searched(names, ours, given)
+    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE}
+    for u in (0.0, 1.0):  # an end may be a value that the rule, as the framework means it, does not take
+        resolve(rule, framework, {**options, **made.at([u] * len(names))})
     return made
+
+
+def searched(names: Iterable[str], ours: Mapping[str, tuple[Range, str]], given: Mapping[str, Range]) -> Search:
+    """Return a search in this order; what the user gave stands before our own ranges and their sources."""
+    found = {**ours, **{name: (range_, GIVEN_BY_USER) for name, range_ in given.items()}}
+    return Search({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
 
 
 def dimensions_for(has: Collection[str], trials: int) -> list[str]:
@@ -108,9 +91,9 @@ def dimensions_for(has: Collection[str], trials: int) -> list[str]:
     return [name for name in ORDER if name in has][:count]
 
 
-def lr_window(centre: float) -> Log:
+def lr_window(centre: float) -> Range:
     """Return the learning-rate window about any centre, `WIDTH` decades as for every optimizer."""
-    return Log(centre * 10 ** (-WIDTH / 2), centre * 10 ** (WIDTH / 2))
+    return log(centre * 10 ** (-WIDTH / 2), centre * 10 ** (WIDTH / 2))
 
 
 def check_count(name: str, value: int) -> None:
@@ -126,7 +109,7 @@ def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], give
     return names + [name for name in given if name not in names]
 
 
-def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Dimension, str]:
+def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Range, str]:
     """Return our own range for one dimension, and where it comes from."""
     if name == "lr":
         centre = _centre(RULES["momentum"] if rule is RULES["sgd"] and hyper["momentum"] else rule)
@@ -163,14 +146,5 @@ def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any])
             raise unknown(f"option of {rule.name}", name, searchable)
         if name in fixed:
             raise UsageError(f"{rule.name}: {name} has a value ({fixed[name]}) and a range; give one of them.")
-        if not isinstance(dimension, Log | Uniform | OneMinus):
-            raise UsageError(
-                f"{rule.name}: {name}={dimension!r} is no range; give Log(low, high), Uniform or OneMinus."
-            )
-
-
-def _check_legal(rule: Rule, framework: str, hyper: Mapping[str, Any], made: Space) -> None:
-    """Raise `UsageError` if an end of a range is not a value that the rule, as the framework means it, takes."""
-    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE}
-    for u in (0.0, 1.0):
-        resolve(rule, framework, {**options, **made.at([u] * len(made.dimensions))})
+        if not isinstance(dimension, Range):
+            raise UsageError(f"{rule.name}: {name}={dimension!r} is no range; give log(low, high).")

@@ -22,9 +22,8 @@ from scipy import stats
 
 from surefoot.analysis.published import SEEDS, Publication, PublishedFigure
 from surefoot.arms.arm import parse_arms
-from surefoot.comparison.driver import Observer, Plan
+from surefoot.comparison.driver import Observer, Run
 from surefoot.datasets import load
-from surefoot.design.frozen import optimizer
 from surefoot.design.studies import find_study
 from surefoot.design.trial import Trial
 from surefoot.store import Design, Record, Store
@@ -34,7 +33,7 @@ from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.models.quadratic import quadratic_task
-from surefoot.workers.device import resolve_device, workers_for
+from surefoot.workers.executors import resolve_device, workers_for
 
 TESTED = 9984
 """How many of Fashion-MNIST's test images DeepOBS looks at: whole batches of 128."""
@@ -78,7 +77,7 @@ def published_task(name: str, data_dir: str | os.PathLike[str] | None = None) ->
 
 def reproduction(
     study: str, optimizers: Mapping[str, str], *, seeds: int, epochs: int, data_dir: Path | None = None
-) -> Plan:
+) -> Run:
     """Plan the runs that repeat published ones.
 
     Args:
@@ -105,11 +104,11 @@ def reproduction(
     )
     arms = [replace(*parse_arms([text], "torch"), label=label) for label, text in optimizers.items()]
     trials = tuple(Trial(study, arm, seed, protocol) for seed in range(seeds) for arm in arms)
-    design = Design("as published", study, protocol, tuple(map(optimizer, arms)), Sizing(epochs, 0, seeds))
-    return Plan(design, trials, task, workers_for(protocol.device))
+    design = Design("as published", study, protocol, tuple(arm.asked for arm in arms), Sizing(epochs, 0, seeds))
+    return Run(design, trials, task, workers_for(protocol.device))
 
 
-def run_apart(plan: Plan, observe: Observer) -> list[Record]:
+def run_apart(plan: Run, observe: Observer) -> list[Record]:
     """Run a plan from its beginning, in a store of its own that is thrown away."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "results.sqlite") as store:
         return plan.run(store, observe)

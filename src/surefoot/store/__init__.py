@@ -2,14 +2,15 @@
 
 | file | concept |
 | --- | --- |
-| `records.py` | what is kept, as plain frozen data |
+| `records.py` | a trial's results, as plain frozen data |
+| `design.py` | what a run was asked for, and what each of its trials is in it |
+| `protocol.py` | how trials are trained, and the metric that judges them |
+| `ranges.py` | where an optimizer is searched |
 | `sqlite.py` | `Store`: begin, save and end trials; read them back |
+| `rows.py` | records to rows and back |
 | `connection.py` | open the file: one writer at a time, any number of readers |
 | `schema.py` | the tables, their version, and recognising a store |
-| `rows.py` | records to rows and back |
-| `design.py` | a run's design, and what each of its trials is in it |
-| `protocol.py`, `metric.py`, `ranges.py` | how trials are trained, what by they are judged, where is searched |
-| `relate.py` | the relation of runs and trials, for stores that were made before it |
+| `relate.py` | which run had which trial, guessed for stores of older versions |
 | `failures.py` | what SQLite reports, turned into a `StoreError` with advice |
 """
 
@@ -17,13 +18,4 @@ from surefoot.store.design import Design
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record, Status
 from surefoot.store.sqlite import Store
 
-__all__ = [
-    "RATE_QUANTILES",
-    "Design",
-    "Epoch",
-    "Outcome",
-    "Rates",
-    "Record",
-    "Status",
-    "Store",
-]
+__all__ = ["RATE_QUANTILES", "Design", "Epoch", "Outcome", "Rates", "Record", "Status", "Store"]

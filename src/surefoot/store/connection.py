@@ -16,7 +16,7 @@ from pathlib import Path
 
 from surefoot.errors import StoreError
 from surefoot.store.failures import ELSEWHERE, is_busy
-from surefoot.store.schema import VERSION, migrate, recognise
+from surefoot.store.schema import VERSION, migrate, number, recognise
 
 BUSY_SECONDS = 10.0
 LOG_BYTES = 16 * 2**20  # what the write-ahead log is cut back to: room for two or three checkpoints
@@ -25,9 +25,7 @@ LOG_BYTES = 16 * 2**20  # what the write-ahead log is cut back to: room for two 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write to the store at `path`; of an older version it is to a copy in memory.
 
-    Raises:
-        StoreError: there is no store of a known version.
-        sqlite3.Error, OSError: it cannot be opened.
+    Raises `StoreError` if there is no store of a known version, `sqlite3.Error` or `OSError` if it cannot be opened.
     """
     if not path.exists():
         raise StoreError(f"there is no results store {path}. Run `surefoot compare` first, or {ELSEWHERE}.")
@@ -41,9 +39,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def open_writer(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """The one connection that may write to the store at `path`, made if missing, and the lock to close after it.
 
-    Raises:
-        StoreError: the file is no store of a known version, or another writer has it.
-        sqlite3.Error, OSError: it cannot be opened or made.
+    Raises `StoreError` if it is no store of a known version or another writer has it, else as `open_reader` does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _closed_on_error(_connect(str(path))) as connection:
@@ -73,10 +69,7 @@ def shrink(connection: sqlite3.Connection) -> None:
     A full disk and another program at the file are reasons to leave the file as it is, and harm nothing.
     """
     with suppress(sqlite3.Error):
-        (free,), (pages,) = (
-            connection.execute(f"PRAGMA {count}").fetchone() for count in ("freelist_count", "page_count")
-        )
-        if free > pages // 2:
+        if number(connection, "freelist_count") > number(connection, "page_count") // 2:
             connection.execute("VACUUM")
 
 
@@ -113,7 +106,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _newer_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """Return a copy in memory with the tables of today."""
     copy = _connect(":memory:")
     with closing(connection):
         connection.backup(copy)

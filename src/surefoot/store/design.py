@@ -1,8 +1,8 @@
 """What crosses the store besides records: a run's design, and what each of its trials is in it.
 
-A design is what was asked for and what was decided from it, before the first trial: optimizers with options and
-ranges, seeds, protocol, amount, and where each optimizer is searched. A part says what a trial is in a run; one trial
-may have a part in many. Both are typed on either side of the store, and this file alone knows their form as JSON.
+A design is what was asked for and what was decided from it, before the first trial. A part says what a trial is in a
+run; one trial may have a part in many. Both are typed on either side of the store; their form as JSON is that of their
+fields.
 """
 
 from __future__ import annotations
@@ -11,36 +11,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from surefoot.store import ranges
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import GIVEN_BY_USER, Dimension
+from surefoot.store.ranges import Range, Search, ranges_from
 
 Role = Literal["untuned", "tuning", "final", "measured"]
 """Why a run has a trial: an optimizer as it was given, a configuration tried, one of the best tried again on another
 seed, or what tuning chose, measured."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """Where one optimizer is searched: a range for each name, the source of each, and the first configurations."""
-
-    ranges: Mapping[str, Dimension]
-    sources: Mapping[str, str]
-    configurations: tuple[Mapping[str, float], ...] = ()
-
-    @property
-    def lr_is_users(self) -> bool:
-        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
-        return self.sources.get("lr") == GIVEN_BY_USER
-
-    def to_json(self) -> dict[str, Any]:
-        """The search as the store keeps it."""
-        return {**asdict(self), "ranges": ranges_json(self.ranges)}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Search:
-        """The search that `to_json` wrote."""
-        return cls(_ranges(found["ranges"]), found["sources"], tuple(found["configurations"]))
 
 
 @dataclass(frozen=True)
@@ -76,7 +52,8 @@ class Planned:
 class Optimizer:
     """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
 
-    `is_named` tells a label of the user's from one that follows from the options.
+    `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
+    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options.
     """
 
     label: str
@@ -84,7 +61,7 @@ class Optimizer:
     convention: str
     hyper: Mapping[str, Any]
     given: Mapping[str, Any] = field(default_factory=dict)
-    ranges: Mapping[str, Dimension] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
     is_named: bool = False
 
     @property
@@ -106,15 +83,6 @@ class Optimizer:
     def is_local(self) -> bool:
         """Whether it is a class of the script that was run, which has no name elsewhere."""
         return self.rule.startswith("__main__.") or "<locals>" in self.rule
-
-    def to_json(self) -> dict[str, Any]:
-        """The optimizer as the store keeps it."""
-        return {**asdict(self), "ranges": ranges_json(self.ranges)}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Optimizer:
-        """The optimizer that `to_json` wrote."""
-        return cls(**{**found, "ranges": _ranges(found["ranges"])})
 
 
 @dataclass(frozen=True)
@@ -194,25 +162,17 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """All that a run's columns do not have, as the store keeps it."""
-        return {
-            "protocol": self.protocol.content,
-            "optimizers": [one.to_json() for one in self.optimizers],
-            "sizing": asdict(self.sizing),
-            "budget": asdict(self.budget),
-            "measure": self.measure,
-            "tune": self.tune,
-            "searches": {label: one.to_json() for label, one in self.searches.items()},
-            "timings": {label: asdict(one) for label, one in self.timings.items()},
-            "convention": self.convention,
-            "surefoot": self.surefoot,
-        }
+        found = asdict(self) | {"protocol": self.protocol.content}
+        return {name: value for name, value in found.items() if name not in COLUMNS}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
         """The design that `to_json` wrote, and the run's columns."""
         typed = {
             "protocol": Protocol.from_json(found["protocol"]),
-            "optimizers": tuple(Optimizer.from_json(one) for one in found["optimizers"]),
+            "optimizers": tuple(
+                Optimizer(**{**one, "ranges": ranges_from(one["ranges"])}) for one in found["optimizers"]
+            ),
             "sizing": Sizing(**found["sizing"]),
             "budget": Budget(**found["budget"]),
             "measure": tuple(found["measure"]),
@@ -223,10 +183,5 @@ class Design:
         return cls(**{**found, **typed, **columns})
 
 
-def ranges_json(found: Mapping[str, Dimension]) -> dict[str, Any]:
-    """The ranges as the store keeps them, by the names of what they are of."""
-    return {name: ranges.to_json(one) for name, one in found.items()}
-
-
-def _ranges(found: Mapping[str, Any]) -> dict[str, Dimension]:
-    return {name: ranges.from_json(one) for name, one in found.items()}
+COLUMNS = ("hash", "study", "frozen", "seconds")
+"""What a run has in columns of its own."""

@@ -29,12 +29,13 @@ ADVICE = {
 
 
 @contextmanager
-def told(doing: str, path: Path) -> Iterator[None]:
+def as_store_error(doing: str, path: Path) -> Iterator[None]:
     """Turn what goes wrong inside the block into a `StoreError`: "cannot <doing> <path>: reason. Advice"."""
     try:
         yield
     except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
-        raise StoreError(f"cannot {doing} {path}: {error}. {_advice(error)}".rstrip()) from error
+        code = sqlite3.SQLITE_CANTOPEN if isinstance(error, OSError) else _code(error)
+        raise StoreError(f"cannot {doing} {path}: {error}. {ADVICE.get(code, '')}".rstrip()) from error
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -44,7 +45,3 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 def _code(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY
-
-
-def _advice(error: BaseException) -> str:
-    return ADVICE[sqlite3.SQLITE_CANTOPEN] if isinstance(error, OSError) else ADVICE.get(_code(error), "")

@@ -1,4 +1,4 @@
-"""The protocol: everything besides the optimizer and the seed that decides the numbers of a trial.
+"""The protocol: everything besides the optimizer and the seed that decides the numbers of a trial, and the metric.
 
 What stands at its oldest value is left out of the content, so that results from before an option existed still count.
 """
@@ -10,36 +10,58 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
-from surefoot.store.metric import Metric
-
 VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
+
+Better = Literal["max", "min"]
+"""Whether the larger or the smaller value of a metric is the better one."""
 
 Order = Literal["shuffled", "frozen"]
 """Whether every epoch has an order of its own, or all have that of the first."""
 
 Schedule = Literal["constant", "cosine", "warmup-cosine"]
 
-LATER: dict[str, Any] = {
-    "dataset": "",
-    "schedule": "constant",
-    "drop_last": False,
-    "order": "shuffled",
-    "metric": Metric().to_json(),
-    "fingerprint": "",
-    "chance": None,
-}
-"""Options with the values at which they are left out."""
 
-UNTOLD: dict[str, Any] = {
-    "task": "",
-    "device": "",
-    **dict.fromkeys(("epochs", "batch_size", "train_size", "validation_size", "test_size"), 0),
-}
-"""What is read where the oldest stores do not tell."""
+@dataclass(frozen=True)
+class Metric:
+    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
 
-NOTED = frozenset({"chance"})
-"""What a protocol notes for readers and what decides no number: the metric of guessing."""
+    A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `is_loss` says that it is the
+    loss itself, which then need not be shown twice; a metric of the user's may have the same name.
+    """
+
+    name: str = "accuracy"
+    better: Better = "max"
+    share: bool = True
+    is_loss: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 if larger is better, else -1: a value times its sign is better when it is larger."""
+        return 1 if self.better == "max" else -1
+
+    @property
+    def title(self) -> str:
+        """The name as people read it; `metric loss` for a user's metric of that name."""
+        return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """The metric as the store keeps it; `is_loss` only where name and direction do not tell, as they always did."""
+        found = asdict(self)
+        return found if self.is_loss != _reads_as_loss(found) else {n: found[n] for n in ("name", "better", "share")}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Metric:
+        """The metric that `to_json` wrote; accuracy where nothing was."""
+        return cls(**{"is_loss": _reads_as_loss(found), **found})
+
+
+LOSS = Metric("loss", "min", share=False, is_loss=True)
+"""The metric of a task that is judged by its loss."""
+
+
+def _reads_as_loss(found: Mapping[str, Any]) -> bool:
+    return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
 
 
 @dataclass(frozen=True)
@@ -48,17 +70,18 @@ class Protocol:
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. `schedule` is followed by every optimizer's learning rate alike. `chance` is
-    the task's, for readers: it decides nothing.
+    the metric of guessing, for readers: it decides nothing. The defaults are what older stores leave out: options
+    that came later, and sizes that are unknown.
     """
 
-    task: str
-    dataset: str
-    epochs: int
-    batch_size: int
-    train_size: int
-    validation_size: int
-    test_size: int
-    device: str
+    task: str = ""
+    dataset: str = ""
+    epochs: int = 0
+    batch_size: int = 0
+    train_size: int = 0
+    validation_size: int = 0
+    test_size: int = 0
+    device: str = ""
     schedule: Schedule = "constant"
     drop_last: bool = False
     order: Order = "shuffled"
@@ -69,35 +92,30 @@ class Protocol:
     @cached_property
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
-        every = {"version": VERSION, **asdict(self), "metric": self.metric.to_json()}
-        return {name: value for name, value in every.items() if name not in LATER or value != LATER[name]}
+        oldest = asdict(Protocol())
+        kept = {name: value for name, value in asdict(self).items() if value != oldest[name]}
+        return {"version": VERSION, **kept, **({"metric": self.metric.to_json()} if "metric" in kept else {})}
 
     @cached_property
     def decides(self) -> dict[str, Any]:
         """The content that decides the numbers of a trial: all but what is noted for readers."""
-        return {name: value for name, value in self.content.items() if name not in NOTED}
+        return {name: value for name, value in self.content.items() if name != "chance"}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Protocol:
         """The protocol of a content; what is left out stands at its oldest value."""
-        known: dict[str, Any] = {**UNTOLD, **LATER, **content, "metric": Metric.from_json(content.get("metric", {}))}
-        return cls(**{one.name: known[one.name] for one in fields(cls)})
+        known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
+        return cls(**{**known, "metric": Metric.from_json(content.get("metric", {}))})
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        return steps_per_epoch(self.content) or 0
+        """Batches in an epoch; 0 where the sizes are unknown."""
+        if self.batch_size < 1 or self.train_size < 1:
+            return 0
+        whole, rest = divmod(self.train_size, self.batch_size)
+        return max(1, whole + (bool(rest) and not self.drop_last))
 
     @property
     def steps(self) -> int:
         """Batches in a whole trial."""
         return self.epochs * self.steps_per_epoch
-
-
-def steps_per_epoch(content: Mapping[str, Any]) -> int | None:
-    """Batches in an epoch of a protocol's content; None where it does not tell."""
-    size, batch = content.get("train_size"), content.get("batch_size")
-    if not (isinstance(size, int) and isinstance(batch, int) and batch > 0):
-        return None
-    whole, rest = divmod(size, batch)
-    return max(1, whole + (bool(rest) and not content.get("drop_last", False)))

@@ -1,138 +1,145 @@
-"""The kinds of ranges that are searched: where a value stands on an axis, and which value stands where.
+"""Ranges that are searched: where a value stands on an axis, and which value stands where.
 
-A position is 0 at one end of a range and 1 at the other, so that the same points can be asked of every optimizer,
-whatever it calls its hyperparameters and however large they are. A range is its kind and two exact numbers: they
-cross the store as JSON's floats, which lose no digit, and only people read them rounded.
+A position is 0 at one end of a range and 1 at the other, so that every optimizer is asked the same points, whatever it
+calls its hyperparameters and however large they are. A range is its kind and two exact numbers, which cross the store
+as JSON's floats; only people read them rounded.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal
 
 from surefoot.errors import UsageError
 
 Side = Literal["below", "above"]
+Kind = Literal["log", "uniform", "one_minus"]
 
 GIVEN_BY_USER = "given by the user"
 """The source of a range that a user gave: the search never leaves it."""
 
-
-def _check_range(low: Any, high: Any, kind: str, expected: str) -> None:
-    numbers = all(isinstance(x, Real) and math.isfinite(x) for x in (low, high))
-    if not numbers or not low < high:
-        raise UsageError(f"{kind}({low!r}, {high!r}): expected two finite numbers with {expected}.")
+_ENDS = {"log": "0 < low < high", "uniform": "low < high", "one_minus": "0 < low < high <= 1"}
 
 
 @dataclass(frozen=True)
-class Log:
-    """A range whose every decade is searched as densely as any other; 0 < low < high."""
+class Range:
+    """A kind of axis and its two ends.
 
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_range(self.low, self.high, "Log", "0 < low < high")
-        if self.low <= 0:
-            raise UsageError(f"Log({self.low}, {self.high}): low must be above 0; give a small number such as 1e-5.")
-
-    def at(self, u: float) -> float:
-        """Return the value at position `u`: low at 0, high at 1; beyond, the axis goes on."""
-        return _within(self, u, float(self.low ** (1 - u) * self.high**u))
-
-    def position(self, value: float) -> float:
-        """Return where a value above 0 stands: 0 at low, 1 at high, less or more beyond them."""
-        if not value > 0:
-            raise UsageError(f"{value} has no place on a logarithmic axis ({self.text}); give a number above 0.")
-        return math.log(value / self.low) / math.log(self.high / self.low)
-
-    def beyond(self, side: Side, times: int = 1) -> Log:
-        """Return the window of half this width that follows beyond one edge; `times` counts such windows from 1."""
-        far, near = times / 2, (times - 1) / 2
-        return Log(self.at(1 + near), self.at(1 + far)) if side == "above" else Log(self.at(-far), self.at(-near))
-
-    @property
-    def text(self) -> str:
-        """The range as people read it: `log 0.0001..0.1`."""
-        return f"log {self.low:.3g}..{self.high:.3g}"
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """A range that is searched evenly; low < high."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_range(self.low, self.high, "Uniform", "low < high")
-
-    def at(self, u: float) -> float:
-        """Return the value at position `u`: low at 0, high at 1."""
-        return _within(self, u, float(self.low * (1 - u) + self.high * u))
-
-    def position(self, value: float) -> float:
-        """Return where a value stands: 0 at low, 1 at high, less or more beyond them."""
-        return (value - self.low) / (self.high - self.low)
-
-    @property
-    def text(self) -> str:
-        """The range as people read it: `uniform 0..1`."""
-        return f"uniform {self.low:.3g}..{self.high:.3g}"
-
-
-@dataclass(frozen=True)
-class OneMinus:
-    """For a share that is kept each step (momentum, beta1): what is *not* kept is searched logarithmically.
-
-    0.9, 0.99 and 0.999 are then equally far apart. Position 0 is the largest share.
+    `log` searches every decade as densely as any other, `uniform` evenly. `one_minus` is for a share that is kept each
+    step (momentum, beta1): what is *not* kept lies from low to high and is searched as by `log`, so that 0.9, 0.99 and
+    0.999 are equally far apart; position 0 is the largest share.
     """
 
-    rest: Log
+    kind: Kind
+    low: float
+    high: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rest, Log) or self.rest.high > 1:
-            raise UsageError(f"OneMinus({self.rest}): expected a Log within 0 to 1; write OneMinus(Log(0.005, 0.5)).")
+        low, high = self.low, self.high
+        numbers = all(isinstance(end, Real) and math.isfinite(end) for end in (low, high))
+        if not numbers or not low < high:
+            raise UsageError(f"{self.kind}({low!r}, {high!r}): expected two finite numbers with {_ENDS[self.kind]}.")
+        if self.kind != "uniform" and low <= 0:
+            raise UsageError(f"{self.kind}({low}, {high}): low must be above 0; give a small number such as 1e-5.")
+        if self.kind == "one_minus" and high > 1:
+            raise UsageError(f"one_minus({low}, {high}): expected ends within 0 to 1; write one_minus(0.005, 0.5).")
+        object.__setattr__(self, "low", float(low))
+        object.__setattr__(self, "high", float(high))
 
     def at(self, u: float) -> float:
-        """Return the value at position `u`: 1 - rest.low at 0, 1 - rest.high at 1."""
-        return 1 - self.rest.at(u)
+        """Return the value at position `u`; a logarithmic axis goes on beyond its ends."""
+        if self.kind == "uniform":
+            return self._within(u, self.low * (1 - u) + self.high * u)
+        value = self._within(u, float(self.low ** (1 - u) * self.high**u))
+        return value if self.kind == "log" else 1 - value
 
     def position(self, value: float) -> float:
-        """Return where a value below 1 stands."""
-        return self.rest.position(1 - value)
+        """Return where a value stands, less than 0 or more than 1 beyond the ends."""
+        if self.kind == "uniform":
+            return (value - self.low) / (self.high - self.low)
+        at = value if self.kind == "log" else 1 - value
+        if not at > 0:
+            ends = replace(self, kind="log").text
+            raise UsageError(f"{at} has no place on a logarithmic axis ({ends}); give a number above 0.")
+        return math.log(at / self.low) / math.log(self.high / self.low)
+
+    def beyond(self, side: Side, times: int = 1) -> Range:
+        """Return the window of half this width that follows beyond one edge; `times` counts such windows from 1."""
+        far, near = times / 2, (times - 1) / 2
+        ends = (1 + near, 1 + far) if side == "above" else (-far, -near)
+        return log(*map(self.at, ends))
 
     @property
     def text(self) -> str:
-        """The range as people read it: `1 - log 0.005..0.5`."""
-        return f"1 - {self.rest.text}"
+        """The range as people read it: `log 0.0001..0.1`, `uniform 0..1`, `1 - log 0.005..0.5`."""
+        return f"{self.kind.replace('one_minus', '1 - log')} {self.low:.3g}..{self.high:.3g}"
+
+    def _within(self, u: float, value: float) -> float:
+        """Return the value of a position: rounding must not carry it past an end."""
+        return min(max(value, self.low), self.high) if 0 <= u <= 1 else value
 
 
-Dimension = Log | Uniform | OneMinus
+def log(low: float, high: float) -> Range:
+    """A range whose every decade is searched as densely as any other: `log(1e-4, 1)`; 0 < low < high.
 
-KINDS: dict[str, Callable[[float, float], Dimension]] = {
-    "log": Log,
-    "uniform": Uniform,
-    "one_minus": lambda low, high: OneMinus(Log(low, high)),
-}
-"""What makes a range of each kind, by the name that it has in the store and as a function of Surefoot's."""
+    Its ends are hard: no value beyond them is tried.
+    """
+    return Range("log", low, high)
 
 
-def to_json(dimension: Dimension) -> dict[str, Any]:
-    """Return a range as the store keeps it: `{"kind": "log", "low": 0.0001, "high": 0.1}`."""
-    ends = dimension.rest if isinstance(dimension, OneMinus) else dimension
-    kind = {Log: "log", Uniform: "uniform", OneMinus: "one_minus"}[type(dimension)]
-    return {"kind": kind, "low": float(ends.low), "high": float(ends.high)}
+def uniform(low: float, high: float) -> Range:
+    """A range that is searched evenly: `uniform(0, 1)`; low < high.
+
+    Its ends are hard: no value beyond them is tried.
+    """
+    return Range("uniform", low, high)
 
 
-def from_json(found: Mapping[str, Any]) -> Dimension:
-    """Return the range that `to_json` wrote."""
-    return KINDS[found["kind"]](found["low"], found["high"])
+def one_minus(low: float, high: float) -> Range:
+    """A range for a share such as beta1: 1 - x is searched as by `log(low, high)`; 0 < low < high <= 1.
+
+    Its ends are hard: no value beyond them is tried.
+    """
+    return Range("one_minus", low, high)
 
 
-def _within(ends: Log | Uniform, u: float, value: float) -> float:
-    """Return the value of a position in a range: rounding must not carry it past an end."""
-    return min(max(value, float(ends.low)), float(ends.high)) if 0 <= u <= 1 else value
+@dataclass(frozen=True)
+class Search:
+    """Where one optimizer is searched: a range for each name, the learning rate first, the source of each, and the
+    configurations that are tried before any result is known."""
+
+    ranges: Mapping[str, Range]
+    sources: Mapping[str, str]
+    configurations: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def lr_is_users(self) -> bool:
+        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
+        return self.sources.get("lr") == GIVEN_BY_USER
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether the search may leave these learning rates: they are our own window, and no user's range."""
+        return "lr" in self.ranges and self.ranges["lr"].kind == "log" and not self.lr_is_users
+
+    @property
+    def text(self) -> str:
+        """What is searched, as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
+        return ", ".join(f"{name} {found.text}" for name, found in self.ranges.items()) or "nothing is searched"
+
+    def at(self, point: Sequence[float]) -> dict[str, float]:
+        """Return the configuration at a point, one position in [0, 1] for each range."""
+        return {name: found.at(u) for (name, found), u in zip(self.ranges.items(), point, strict=True)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Search:
+        """The search of a stored design."""
+        return cls(ranges_from(found["ranges"]), found["sources"], tuple(found["configurations"]))
+
+
+def ranges_from(found: Mapping[str, Any]) -> dict[str, Range]:
+    """Return the ranges of a stored design, by the names of what they are of."""
+    return {name: Range(**one) for name, one in found.items()}

@@ -10,21 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from surefoot.store.design import Part
-from surefoot.store.metric import LOSS, Better, Metric
-
-__all__ = [
-    "ENDED",
-    "LOSS",
-    "RATE_QUANTILES",
-    "Better",
-    "Epoch",
-    "Metric",
-    "Outcome",
-    "Purpose",
-    "Rates",
-    "Record",
-    "Status",
-]
+from surefoot.store.protocol import Metric, Protocol
 
 Status = Literal["running", "finished", "diverged", "failed"]
 
@@ -96,9 +82,8 @@ class Record:
     """One trial as the store has it: an optimizer with its hyperparameters, one seed, one protocol.
 
     `key` identifies it; `label` is the user's name for the optimizer (any text: escape it); `hyper` the decoded
-    hyperparameters; `protocol` everything else that decides the numbers (task, dataset, epochs, batch_size,
-    train_size, device ...); `environment` the machine and versions that ran it. A trial that diverged has
-    status `diverged`, the `reason`, the epochs before it, and no outcome.
+    hyperparameters; `protocol` everything else that decides the numbers; `environment` the machine and versions that
+    ran it. A trial that diverged has status `diverged`, the `reason`, the epochs before it, and no outcome.
 
     `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
     its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`.
@@ -111,7 +96,7 @@ class Record:
     convention: str
     hyper: Mapping[str, Any]
     seed: int
-    protocol: Mapping[str, Any]
+    protocol: Protocol
     environment: Mapping[str, Any] = field(default_factory=dict)
     purpose: Purpose = "measure"
     status: Status = "running"
@@ -123,5 +108,5 @@ class Record:
 
     @property
     def metric(self) -> Metric:
-        """The task's metric; accuracy, unless the protocol names another."""
-        return Metric.from_json(self.protocol.get("metric", {}))
+        """The task's metric."""
+        return self.protocol.metric

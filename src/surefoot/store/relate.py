@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, count
 from numbers import Real
 from sqlite3 import Connection
@@ -24,26 +23,11 @@ GUESSED = -1
 
 TUNED = " tuned"
 KINDS = {"log": "log", "uniform": "uniform", "1 - log": "one_minus"}
-COLUMNS = "key, label, rule, convention, hyper, seed, purpose, protocol"
+COLUMNS = ("key", "label", "rule", "convention", "hyper", "seed", "purpose", "protocol")
+EMPTY: dict[str, Any] = {"measure": [], "tune": [], "searches": {}, "timings": {}, "convention": "", "surefoot": ""}
 
-
-@dataclass
-class Old:
-    """A trial as such a store has it, with the name that a report gave it."""
-
-    key: str
-    label: str
-    rule: str
-    convention: str
-    hyper: dict[str, Any]
-    seed: int
-    purpose: str
-    protocol: dict[str, Any]
-
-    @property
-    def setting(self) -> str:
-        """What has one name."""
-        return f"{self.rule} {sorted(self.hyper.items())}"
+Old = dict[str, Any]
+"""A trial as such a store has it (its `COLUMNS`), with the name that a report gave it."""
 
 
 def relate(connection: Connection) -> None:
@@ -51,52 +35,54 @@ def relate(connection: Connection) -> None:
     for run, content in connection.execute("SELECT id, content FROM runs").fetchall():
         connection.execute("UPDATE runs SET content = ? WHERE id = ?", (json.dumps(_content(json.loads(content))), run))
     for (study,) in connection.execute("SELECT study FROM trials GROUP BY study ORDER BY max(id)").fetchall():
-        rows = connection.execute(f"SELECT {COLUMNS} FROM trials WHERE study = ? ORDER BY id", (study,)).fetchall()
-        _relate(connection, study, _newest([_old(row) for row in rows]))
+        query = f"SELECT {', '.join(COLUMNS)} FROM trials WHERE study = ? ORDER BY id"
+        trials = [dict(zip(COLUMNS, row, strict=True)) for row in connection.execute(query, (study,))]
+        for one in trials:
+            one["hyper"], one["protocol"] = json.loads(one["hyper"]), json.loads(one["protocol"])
+        protocol = _decides(trials[-1]["protocol"])
+        mine = [one for one in trials if _decides(one["protocol"]) == protocol]
+        _name(mine)
+        _relate(connection, study, mine)
 
 
-def _old(row: Sequence[Any]) -> Old:
-    key, label, rule, convention, hyper, seed, purpose, protocol = row
-    return Old(key, label, rule, convention, json.loads(hyper), seed, purpose, json.loads(protocol))
-
-
-def _newest(trials: Sequence[Old]) -> list[Old]:
-    """Return the trials of the newest protocol, with one name for each setting."""
-    mine = [one for one in trials if _decides(one.protocol) == _decides(trials[-1].protocol)]
+def _name(trials: Sequence[Old]) -> None:
+    """Give each setting one name, and a search the name of the setting that it found."""
+    setting = [f"{one['rule']} {sorted(one['hyper'].items())}" for one in trials]
     names: dict[str, str] = {}
-    for one in reversed(mine):
-        if one.purpose == "measure" and one.setting not in names:
-            numbered = (f"{one.label} ({number})" for number in count(2))
-            names[one.setting] = next(n for n in chain([one.label], numbered) if n not in names.values())
+    for one, has in reversed(list(zip(trials, setting, strict=True))):
+        if one["purpose"] == "measure" and has not in names:
+            numbered = (f"{one['label']} ({number})" for number in count(2))
+            names[has] = next(name for name in chain([one["label"]], numbered) if name not in names.values())
     tried: dict[str, set[str]] = {}
-    for one in mine:
-        if one.purpose == "tune":
-            tried.setdefault(one.label, set()).add(one.setting)
+    for one, has in zip(trials, setting, strict=True):
+        if one["purpose"] == "tune":
+            tried.setdefault(one["label"], set()).add(has)
     searches = {
-        label: next((name for setting, name in names.items() if setting in settings), label)
+        label: next((name for has, name in names.items() if has in settings), label)
         for label, settings in tried.items()
     }
-    for one in mine:
-        one.label = searches[one.label] if one.purpose == "tune" else names[one.setting]
-    return mine
+    for one, has in zip(trials, setting, strict=True):
+        one["label"] = searches[one["label"]] if one["purpose"] == "tune" else names[has]
 
 
 def _relate(connection: Connection, study: str, trials: Sequence[Old]) -> None:
     """Enter the trials of a study's newest run, with the design that they have, or one made of them."""
-    designs = connection.execute("SELECT id, content FROM runs WHERE study = ? ORDER BY id DESC", (study,)).fetchall()
-    protocol = _decides(trials[-1].protocol)
-    found = next((one for one in designs if _decides(json.loads(one[1])["protocol"]) == protocol), None)
-    run = found[0] if found else _undesigned(connection, study, trials)
-    searched = {label: one["ranges"] for label, one in json.loads(found[1])["searches"].items()} if found else {}
-    labels = {one.label for one in trials if one.purpose == "measure"}
-    first = min((one.seed for one in trials if one.purpose == "tune"), default=0)
+    query = "SELECT id, content FROM runs WHERE study = ? ORDER BY id DESC"
+    designs = [(run, json.loads(content)) for run, content in connection.execute(query, (study,))]
+    protocol = _decides(trials[-1]["protocol"])
+    run, design = next((one for one in designs if _decides(one[1]["protocol"]) == protocol), (None, EMPTY))
+    run = _undesigned(connection, study, trials) if run is None else run
+    labels = {one["label"] for one in trials if one["purpose"] == "measure"}
+    first = min((one["seed"] for one in trials if one["purpose"] == "tune"), default=0)
     for place, one in enumerate(trials):
-        base = one.label.removesuffix(TUNED)
-        tuned = one.purpose == "tune" or (base != one.label and base in labels)
-        names = searched.get(base) or _differing([other.hyper for other in trials if other.label in (base, one.label)])
-        role = ("tuning" if one.seed == first else "final") if one.purpose == "tune" else "measured"
-        part = (role, base, json.dumps({name: one.hyper[name] for name in names if name in one.hyper}))
-        row = (run, place, one.key, one.label, one.seed, *(part if tuned else ("untuned", "", "{}")), GUESSED)
+        base = one["label"].removesuffix(TUNED)
+        part = ("untuned", "", "{}")
+        if one["purpose"] == "tune" or (base != one["label"] and base in labels):
+            mine = [other["hyper"] for other in trials if other["label"] in (base, one["label"])]
+            names = design["searches"].get(base, {}).get("ranges") or _differing(mine)
+            role = ("tuning" if one["seed"] == first else "final") if one["purpose"] == "tune" else "measured"
+            part = (role, base, json.dumps({name: one["hyper"][name] for name in names if name in one["hyper"]}))
+        row = (run, place, one["key"], one["label"], one["seed"], *part, GUESSED)
         connection.execute("INSERT INTO run_trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
@@ -109,30 +95,20 @@ def _differing(hypers: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _undesigned(connection: Connection, study: str, trials: Sequence[Old]) -> int:
     """Enter a run of which no design was stored, and return its id."""
-    last = trials[-1].protocol
-    given = {one.label: one for one in trials if one.purpose == "measure" and not one.label.endswith(TUNED)}
-    sizes = {"epochs": last.get("epochs", 0), "trials": 0, "seeds": len({one.seed for one in trials})}
+    last = trials[-1]["protocol"]
+    given = {one["label"]: one for one in trials if one["purpose"] == "measure" and not one["label"].endswith(TUNED)}
     optimizers = [
-        {
-            "label": one.label,
-            "rule": one.rule,
-            "convention": one.convention,
-            "hyper": one.hyper,
-            "given": _given(vars(one), ()),
-            "ranges": {},
-            "is_named": True,
-        }
+        {name: one[name] for name in ("label", "rule", "convention", "hyper")}
+        | {"given": _given(one, ()), "ranges": {}, "is_named": True}
         for one in given.values()
     ]
+    sizes = {"epochs": last.get("epochs", 0), "trials": 0, "seeds": len({one["seed"] for one in trials})}
     content = {**EMPTY, "protocol": last, "optimizers": optimizers, "sizing": sizes, "budget": {}}
     columns = (f"before designs: {study}", study, json.dumps(content))
     connection.execute("INSERT INTO runs (hash, study, content, frozen) VALUES (?, ?, ?, '')", columns)
     (run,) = connection.execute("SELECT last_insert_rowid()").fetchone()
     connection.execute("UPDATE runs SET used = id WHERE id = ?", (run,))
     return int(run)
-
-
-EMPTY: dict[str, Any] = {"measure": [], "tune": [], "searches": {}, "timings": {}, "convention": "", "surefoot": ""}
 
 
 def _content(old: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def recognise(connection: sqlite3.Connection, path: Path) -> int:
     Raises:
         StoreError: the file is another program's database, or a store of a version that this program does not know.
     """
-    application, version = _number(connection, "application_id"), _number(connection, "user_version")
+    application, version = number(connection, "application_id"), number(connection, "user_version")
     if application == APPLICATION_ID and 1 <= version <= VERSION:
         return version
     if application == APPLICATION_ID:
@@ -143,5 +143,6 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _number(connection: sqlite3.Connection, pragma: str) -> int:
+def number(connection: sqlite3.Connection, pragma: str) -> int:
+    """The value of one of SQLite's pragmas."""
     return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

@@ -12,15 +12,15 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import open_reader, open_writer, shrink, transaction
-from surefoot.store.design import Design, Planned
-from surefoot.store.failures import told
+from surefoot.store.design import COLUMNS, Design, Planned
+from surefoot.store.failures import as_store_error
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
@@ -64,7 +64,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], *, readonly: bool = False) -> None:
         self.path = Path(path).absolute()
         self._lock: sqlite3.Connection | None = None
-        with told("open the results store", self.path):
+        with as_store_error("open the results store", self.path):
             if readonly:
                 self._connection = open_reader(self.path)
             else:
@@ -73,14 +73,12 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the file and let the next writer in; a second call does nothing."""
-        with told("close the results store", self.path):
+        with as_store_error("close the results store", self.path):
             if self._lock is not None:
                 shrink(self._connection)
             self._connection.close()
@@ -105,16 +103,16 @@ class Store:
         """Save a finished epoch and the rates measured in it, and replace the trial's checkpoint: all or nothing."""
         with self._writing() as connection:
             trial = self._trial(key)
-            connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", rows.epoch_row(trial, epoch))
-            rates_rows = [rows.rates_row(trial, epoch.epoch, each) for each in rates]
-            connection.executemany("INSERT INTO rates VALUES (?, ?, ?, ?, ?)", rates_rows)
+            connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", (trial, *astuple(epoch)))
+            found = [rows.rates_row(trial, epoch.epoch, each) for each in rates]
+            connection.executemany("INSERT INTO rates VALUES (?, ?, ?, ?, ?)", found)
             connection.execute("REPLACE INTO checkpoints VALUES (?, ?, ?)", (trial, epoch.epoch, checkpoint))
 
     def finish(self, key: str, outcome: Outcome) -> None:
         """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
         with self._writing() as connection:
             trial = self._end(key, "finished", "")
-            row = rows.outcome_row(trial, outcome)
+            row = (trial, *astuple(outcome))
             connection.execute(f"INSERT INTO outcomes VALUES ({', '.join('?' * len(row))})", row)
 
     def diverge(self, key: str, reason: str) -> None:
@@ -133,9 +131,7 @@ class Store:
             content = json.dumps(design.to_json())
             connection.execute(FREEZE, (design.hash, design.study, content, design.frozen, design.seconds))
             connection.execute(USE, (design.hash,))
-        stored = self.design(design.hash)
-        assert stored is not None  # it was entered just now
-        return stored
+        return self._designs("WHERE hash = ?", design.hash)[0]
 
     def design(self, hash_: str) -> Design | None:
         """The design of this hash, or None."""
@@ -164,9 +160,8 @@ class Store:
         """The trials that a run asks for, in the order in which they start, whether they have begun or not."""
         design = self.design(hash_)
         searches = design.searches if design else {}
-        with told("read the results store", self.path):
-            query = f"SELECT {rows.PLANNED} FROM run_trials WHERE run = {THE_RUN} ORDER BY place"
-            return [rows.planned(row, searches) for row in self._connection.execute(query, (hash_,))]
+        query = f"SELECT {rows.PLANNED} FROM run_trials WHERE run = {THE_RUN} ORDER BY place"
+        return [rows.planned(row, searches) for row in self._rows(query, hash_)]
 
     def run(self, design: Design, *, curves: bool = True) -> list[Record]:
         """The trials of a run that have begun, in its order, under its name and its labels."""
@@ -178,19 +173,11 @@ class Store:
             if one.key in found
         ]
 
-    def _designs(self, where: str, *values: str) -> list[Design]:
-        with told("read the results store", self.path):
-            columns = "content, hash, study, frozen, seconds"
-            found = self._connection.execute(f"SELECT {columns} FROM runs {where} ORDER BY used", values).fetchall()
-        names = ("hash", "study", "frozen", "seconds")
-        return [Design.from_json(json.loads(text), **dict(zip(names, row, strict=True))) for text, *row in found]
-
     def checkpoint(self, key: str) -> tuple[int, bytes] | None:
         """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""
         query = "SELECT epoch, data FROM checkpoints WHERE trial = (SELECT id FROM trials WHERE key = ?)"
-        with told("read the results store", self.path):
-            row: tuple[int, bytes] | None = self._connection.execute(query, (key,)).fetchone()
-        return row
+        found: list[Any] = self._rows(query, key)
+        return found[0] if found else None
 
     def record(self, key: str) -> Record | None:
         """The trial of this key, with its curves, or None."""
@@ -208,21 +195,29 @@ class Store:
     def statuses(self, keys: Iterable[str]) -> dict[str, Status]:
         """The status of those of these trials that the store has; quick, as no curves are read."""
         wanted = set(keys)
-        with told("read the results store", self.path):
-            pairs = self._connection.execute("SELECT key, status FROM trials")
-            return {key: status for key, status in pairs if key in wanted}
+        return {key: status for key, status in self._rows("SELECT key, status FROM trials") if key in wanted}
+
+    def _designs(self, where: str, *values: str) -> list[Design]:
+        query = f"SELECT content, {', '.join(COLUMNS)} FROM runs {where} ORDER BY used"
+        return [
+            Design.from_json(json.loads(content), **dict(zip(COLUMNS, columns, strict=True)))
+            for content, *columns in self._rows(query, *values)
+        ]
+
+    def _rows(self, query: str, *values: Any) -> list[rows.Row]:
+        with as_store_error("read the results store", self.path):
+            return self._connection.execute(query, values).fetchall()
 
     def _read(self, where: str, *values: str, curves: bool = True) -> list[Record]:
         def select(columns: str, table: str, order: str) -> list[rows.Row]:
-            chosen = f"SELECT {columns} FROM {table} WHERE trial IN (SELECT id FROM trials {where}) ORDER BY {order}"
-            return self._connection.execute(chosen, values).fetchall()
+            chosen = f"trial IN (SELECT id FROM trials {where})"
+            return self._rows(f"SELECT {columns} FROM {table} WHERE {chosen} ORDER BY {order}", *values)
 
-        with told("read the results store", self.path), transaction(self._connection, "DEFERRED"):
-            trials = self._connection.execute(f"SELECT {rows.TRIAL} FROM trials {where} ORDER BY id", values).fetchall()
+        with as_store_error("read the results store", self.path), transaction(self._connection, "DEFERRED"):
+            trials = self._rows(f"SELECT id, {', '.join(rows.TRIAL)} FROM trials {where} ORDER BY id", *values)
             epochs = rows.epochs_by_trial(select("*", "epochs" if curves else LAST_EPOCHS, "trial, epoch"))
-            spreads = select("trial, step, quantiles, bounds", "rates", "trial, step") if curves else []
-            rates = rows.rates_by_trial(spreads)
-            outcomes = rows.outcomes_by_trial(select("*", "outcomes", "trial"))
+            found = select("trial, step, quantiles, bounds", "rates", "trial, step") if curves else []
+            rates, outcomes = rows.rates_by_trial(found), rows.outcomes_by_trial(select("*", "outcomes", "trial"))
         return [
             rows.record(columns, epochs.get(trial, ()), rates.get(trial, ()), outcomes.get(trial))
             for trial, *columns in trials
@@ -230,7 +225,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with told("write the results store", self.path), transaction(self._connection, "IMMEDIATE"):
+        with as_store_error("write the results store", self.path), transaction(self._connection, "IMMEDIATE"):
             yield self._connection
 
     def _trial(self, key: str) -> int:

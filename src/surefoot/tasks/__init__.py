@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from surefoot.errors import UsageError, unknown
-from surefoot.store.records import LOSS
+from surefoot.store.protocol import LOSS
 from surefoot.tasks.images import image_task
 from surefoot.tasks.models.characters import character_task
 from surefoot.tasks.models.quadratic import quadratic_task

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.task import Splits
 
 if TYPE_CHECKING:

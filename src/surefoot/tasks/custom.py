@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import SurefootWarning, UsageError, unknown
-from surefoot.store.records import LOSS, Better, Metric
+from surefoot.store.protocol import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.models.metrics import accuracy

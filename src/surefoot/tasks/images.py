@@ -8,7 +8,7 @@ import numpy as np
 
 from surefoot.datasets import Dataset, load
 from surefoot.errors import UsageError
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task

@@ -3,7 +3,6 @@
 | file | concept |
 | --- | --- |
 | `adabound.py` | AdaBound and AMSBound, which torch lacks |
-| `arguments.py` | The constructor arguments of the torch optimizers |
 | `base.py` | A rule as a torch optimizer: torch's own machinery around it, and no formula |
 | `gradients.py` | What all gradients of a step are multiplied by |
 | `groups.py` | What a param group says in the rule's words, and whether it still says so in the next step |

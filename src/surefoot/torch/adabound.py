@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Unpack
 
 from torch import Tensor
 
-from surefoot.torch.arguments import conventional
-from surefoot.torch.options import Extras
+from surefoot.torch.options import Common, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 
@@ -30,12 +29,8 @@ class AdaBound(TorchOptimizer):
         eps: added to the root of the mean square before its bias is corrected.
         weight_decay: added to the gradient as `weight_decay * p`, unless decoupled.
         amsbound: never let the divisor shrink (AMSBound).
-        foreach: accepted for torch.optim's sake; changes nothing.
-        maximize: climb instead of descend.
-        capturable: keep the step count on the parameter's device.
-        differentiable: let autograd see through the step.
         decoupled_weight_decay: shrink weights by `lr * weight_decay` instead.
-        convention: `torch` (the authors' code), `keras`, `optax` or `paper`.
+        extras: what every optimizer takes (`Common`).
 
     Source: Luo et al., ICLR 2019, arXiv:1902.09843.
 
@@ -48,7 +43,7 @@ class AdaBound(TorchOptimizer):
     switch_names: ClassVar[Mapping[str, str]] = {"decoupled": "decoupled_weight_decay", "amsgrad": "amsbound"}
     sparse_error = "AdaBound does not support sparse gradients, please consider SGD or Adagrad instead"
 
-    @conventional
+    @declared
     def __init__(
         self,
         params: Any,
@@ -60,30 +55,9 @@ class AdaBound(TorchOptimizer):
         weight_decay: float = 0,
         amsbound: bool = False,
         *,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        capturable: bool = False,
-        differentiable: bool = False,
         decoupled_weight_decay: bool = False,
-        convention: str = "torch",
-        **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "final_lr": final_lr,
-            "gamma": gamma,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsbound": amsbound,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+        **extras: Unpack[Common],
+    ) -> None: ...
 
 
 class AMSBound(AdaBound):
@@ -91,7 +65,7 @@ class AMSBound(AdaBound):
 
     fixed: ClassVar[Mapping[str, Any]] = {"amsbound": True}
 
-    @conventional
+    @declared
     def __init__(
         self,
         params: Any,
@@ -101,6 +75,7 @@ class AMSBound(AdaBound):
         gamma: float = 1e-3,
         eps: float = 1e-8,
         weight_decay: float = 0,
-        **options: Any,
-    ) -> None:
-        super().__init__(params, lr, betas, final_lr, gamma, eps, weight_decay, amsbound=True, **options)
+        *,
+        decoupled_weight_decay: bool = False,
+        **extras: Unpack[Common],
+    ) -> None: ...

@@ -9,6 +9,7 @@ the drop-in replacements for torch.optim's classes stand.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from surefoot.engines import eager
 from surefoot.engines import engine_choice as dispatch
@@ -78,6 +80,18 @@ class RuleOptimizer(SlotKeeper):
         settings = self._settings(group)
         found = settings.form and dispatch.engine(self.options.engine, p.device, counted=settings.capturable)
         return found or "eager"
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step with torch's hooks around it, and in a profile where one is taken: its entry costs 10 us."""
+        watched = torch.optim.Optimizer.profile_hook_step(func)
+
+        @functools.wraps(func)
+        def step(*args: Any, **kwargs: Any) -> Any:
+            known = torch.compiler.is_compiling() or _is_watched(args[0])
+            return (watched if known else func)(*args, **kwargs)
+
+        return step
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; parameters without a gradient stay as they are, and gradients are only read.
@@ -288,6 +302,17 @@ class RuleOptimizer(SlotKeeper):
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
+
+
+def _is_watched(optimizer: Any) -> bool:
+    """Tell whether an optimizer's step has hooks, or a profiler looks on."""
+    return bool(
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+        or torch._C._autograd._profiler_enabled()
+    )
 
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.

@@ -14,13 +14,16 @@ from typing import Any, ClassVar, Unpack
 from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
-from surefoot.torch.arguments import conventional
+from surefoot.frontends.declared import declaring
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import tensors
 from surefoot.torch.options import Extras
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 Number = float | Tensor
+
+as_torch = declaring()
+"""Makes a constructor of a signature that is torch's, argument for argument."""
 
 
 class SGD(TorchOptimizer):
@@ -30,7 +33,7 @@ class SGD(TorchOptimizer):
     state_names: ClassVar[Mapping[str, str]] = {"b": "momentum_buffer"}
     sparse_error = ""
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -46,20 +49,7 @@ class SGD(TorchOptimizer):
         fused: bool | None = None,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+    ) -> None: ...
 
     def _hyper(self, group: Group) -> dict[str, Any]:
         """Return the hyperparameters; torch lets a group without momentum keep the others' `nesterov`."""
@@ -80,7 +70,7 @@ class Adagrad(TorchOptimizer):
     state_names: ClassVar[Mapping[str, str]] = {"s": "sum"}
     sparse_error = ""
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -96,20 +86,7 @@ class Adagrad(TorchOptimizer):
         fused: bool | None = None,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+    ) -> None: ...
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters and make their sums at once, as torch does, so that they can be shared."""
@@ -131,7 +108,7 @@ class Adadelta(TorchOptimizer):
     state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "u": "acc_delta"}
     sparse_error = "Adadelta does not support sparse gradients"
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -146,19 +123,7 @@ class Adadelta(TorchOptimizer):
         differentiable: bool = False,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "capturable": capturable,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+    ) -> None: ...
 
 
 class RMSprop(TorchOptimizer):
@@ -168,7 +133,7 @@ class RMSprop(TorchOptimizer):
     state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "a": "grad_avg", "b": "momentum_buffer"}
     sparse_error = "RMSprop does not support sparse gradients"
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -185,21 +150,7 @@ class RMSprop(TorchOptimizer):
         *,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+    ) -> None: ...
 
 
 class Adam(TorchOptimizer):
@@ -210,7 +161,7 @@ class Adam(TorchOptimizer):
     switch_names: ClassVar[Mapping[str, str]] = {"decoupled": "decoupled_weight_decay"}
     sparse_error = "Adam does not support sparse gradients, please consider SparseAdam instead"
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -228,22 +179,7 @@ class Adam(TorchOptimizer):
         decoupled_weight_decay: bool = False,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "convention": convention,
-        }
-        self._start(params, defaults, extras)
+    ) -> None: ...
 
     def _form(self, group: Group) -> Mapping[str, bool]:
         """Return the switches that the convention sets; AMSGrad has its own in some."""
@@ -257,7 +193,7 @@ class AdamW(Adam):
     name = "adamw"
     fixed: ClassVar[Mapping[str, Any]] = {"decoupled_weight_decay": True}
 
-    @conventional
+    @as_torch
     def __init__(
         self,
         params: Any,
@@ -274,20 +210,4 @@ class AdamW(Adam):
         fused: bool | None = None,
         convention: str = "torch",
         **extras: Unpack[Extras],
-    ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-            convention=convention,
-            **extras,
-        )
+    ) -> None: ...

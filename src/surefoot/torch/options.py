@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import Parameter
 from typing import Any, TypedDict
 
 import torch
 
 from surefoot.engines.engine_choice import ENGINES
 from surefoot.errors import UsageError, unknown
+from surefoot.frontends.declared import declaring
 from surefoot.hyperparameters import HYPERPARAMETERS
 
-AROUND = ("max_grad_value", "ema")
+AROUND_EVERY_RULE = ("max_grad_value", "ema")
+"""Hyperparameters that every optimizer takes, whatever its rule."""
 
 
 class Extras(TypedDict, total=False):
-    """Keyword arguments of every optimizer; `Options` says what the first five mean.
+    """Keyword arguments of every optimizer; `RunOptions` says what the first five mean.
 
     `max_grad_value` cuts off every gradient's entries at this size; `ema` keeps a moving average of the weights, and is
     the share of it that each step keeps. Both can differ between param groups.
@@ -34,8 +37,29 @@ class Extras(TypedDict, total=False):
     ema: float
 
 
+class Common(Extras, total=False):
+    """Keyword arguments of every optimizer that torch lacks: torch's own, a convention, and `Extras`.
+
+    `foreach` is accepted for torch.optim's sake and changes nothing; `maximize` climbs instead of descending;
+    `capturable` keeps the step count on the parameter's device; `differentiable` lets autograd see through the step.
+    `convention` is whose form and defaults of the rule to use: `torch`, `keras`, `optax` or `paper`.
+    """
+
+    foreach: bool | None
+    maximize: bool
+    capturable: bool
+    differentiable: bool
+    convention: str
+
+
+_DEFAULTS = {"foreach": None, "maximize": False, "capturable": False, "differentiable": False, "convention": "torch"}
+
+declared = declaring(*(Parameter(name, Parameter.KEYWORD_ONLY, default=x) for name, x in _DEFAULTS.items()))
+"""Makes a constructor of its signature, with the arguments of `Common` that it leaves out."""
+
+
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How an optimizer runs.
 
     Attributes:
@@ -74,15 +98,15 @@ class Options:
             )
 
 
-def split(given: Mapping[str, Any]) -> tuple[Options, dict[str, Any], dict[str, Any]]:
+def split(given: Mapping[str, Any]) -> tuple[RunOptions, dict[str, Any], dict[str, Any]]:
     """Return the options among keyword arguments, what stands around every rule, and the others.
 
     Raises:
         UsageError: a value is out of range.
     """
-    own = {name: given[name] for name in Options.__dataclass_fields__ if name in given}
-    around = {name: given[name] for name in AROUND if given.get(name) is not None}
+    own = {name: given[name] for name in RunOptions.__dataclass_fields__ if name in given}
+    around = {name: given[name] for name in AROUND_EVERY_RULE if given.get(name) is not None}
     for name, value in around.items():
         HYPERPARAMETERS[name].check("optimizer", name, value)
-    others = {name: value for name, value in given.items() if name not in (*own, *AROUND)}
-    return Options(**own), around, others
+    others = {name: value for name, value in given.items() if name not in (*own, *AROUND_EVERY_RULE)}
+    return RunOptions(**own), around, others

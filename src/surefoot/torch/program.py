@@ -35,7 +35,7 @@ from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.kept import kept, tensors
-from surefoot.torch.options import Options
+from surefoot.torch.options import RunOptions
 from surefoot.torch.state import real, weights_before
 from surefoot.torch.watch import Watch, local
 
@@ -52,7 +52,7 @@ class Program:
         scaling: what the gradients of this step are multiplied by, and whether it counts.
     """
 
-    def __init__(self, rule: Rule, options: Options, scaling: Scaling) -> None:
+    def __init__(self, rule: Rule, options: RunOptions, scaling: Scaling) -> None:
         self.rule, self.options, self.scaling = rule, options, scaling
         self.ran: set[str] = set()
         self.begun = False
@@ -64,7 +64,7 @@ class Program:
         """Of each launch, which of the gradients are its own."""
         self._groups: list[GroupSeen] = []
         self._watch = Watch()
-        self._gradients: list[Tensor] = []
+        self._gradients: tuple[Tensor, ...] = ()
         """Those of a repeated step, which live until it has been taken."""
         self._norm: Norm | None = None
         self._idle: list[Tensor] = []
@@ -177,7 +177,7 @@ class Program:
         except BaseException:
             self._finish(values)
             raise
-        self._gradients = []
+        self._gradients = ()
         for _, launch in self._launches.values():
             launch.done()
 
@@ -245,7 +245,7 @@ class Program:
         self.commit()
         return True
 
-    def _clipped(self, scaling: Scaling, gradients: list[Tensor]) -> Scaling:
+    def _clipped(self, scaling: Scaling, gradients: Sequence[Tensor]) -> Scaling:
         """Return the scaling with what clipping by norm asks for."""
         limit = self.options.max_grad_norm
         if limit is None:

@@ -20,7 +20,7 @@ from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.kept import keep, kept, restored
-from surefoot.torch.options import Options
+from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, missing
 from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
 
@@ -29,7 +29,7 @@ class SlotKeeper(torch.optim.Optimizer):
     """An optimizer's slots and checkpoints; `RuleOptimizer` steps with them."""
 
     rule: Rule
-    options = Options()
+    options = RunOptions()
 
     fixed: ClassVar[Mapping[str, Any]] = {}
     """Options that make the class what it is: a checkpoint of a sibling does not change them."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter, is_, itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from torch import Tensor
 from torch._C._dynamo import guards
 
 from surefoot.engines.layout import addresses
-from surefoot.engines.places import Counts, Places
+from surefoot.engines.places import Counts, Places, Same
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
     type,
@@ -56,48 +56,45 @@ class Watch:
             gradients: of the parameters; later ones need not be the same tensors, nor lie in the same place.
             counts: the step counts that the host keeps.
         """
-        self._keys, self._values = [*state.keys()], [*state.values()]
-        self._slots, self._steps = self._slots_now(), self._steps_now()
+        self._slots = self._slots_now()
+        self._same = Same(self._kept_now(state))
         self._shards = [*map(_shards, self.params)]
         self.sharded = any(map(is_sharded, self.params))
-        self._here = self._kept()
+        self._here = self._local()
         self._where = addresses(self._here)
         self._alike = _guards([*self._here, *map(local, gradients)])
         self._places = Places(counts.tensors if self.sharded else [*self._here, *counts.tensors], counts)
 
-    def look(self, state: Mapping[Tensor, Any]) -> list[Tensor] | None:
+    def look(self, state: Mapping[Tensor, Any]) -> tuple[Tensor, ...] | None:
         """Return the gradients as they are here; None if anything but their places is not as it was."""
         if not self._same_state(state):
             return None
-        here, gradients = self._here, [*map(_grad, self.params)]
+        here, gradients = self._here, tuple(map(_grad, self.params))
         if self.sharded:  # the shard of a tensor is another object each time
             if [*map(_shards, gradients)] != self._shards:
                 return None
-            here, gradients = self._kept(), [*map(local, gradients)]
+            here, gradients = self._local(), tuple(map(local, gradients))
         if not self._alike(*here, *gradients) or not self._places.hold():
             return None
         return None if self.sharded and addresses(here) != self._where else gradients
 
     def _same_state(self, state: Mapping[Tensor, Any]) -> bool:
         """Tell whether the same tensors are kept for the same parameters."""
-        if len(state) != len(self._keys) or not all(map(is_, state.values(), self._values)):
-            return False
         try:
-            slots, steps = self._slots_now(), self._steps_now()
+            return self._same.hold(self._kept_now(state))
         except KeyError:
             return False
-        return (
-            all(map(is_, state, self._keys)) and all(map(is_, slots, self._slots)) and all(map(is_, steps, self._steps))
-        )
+
+    def _kept_now(self, state: Mapping[Tensor, Any]) -> tuple[Any, ...]:
+        """Return every object that the tables stand on."""
+        steps = map(itemgetter("step"), chain.from_iterable(self._owners.values()))
+        return (*state, *state.values(), *self._slots_now(), *steps)
 
     def _slots_now(self) -> list[Any]:
         found = [map(itemgetter(name), owners) for names, owners in self._owners.items() for name in names]
         return [*chain.from_iterable(found)]
 
-    def _steps_now(self) -> list[Any]:
-        return [*map(itemgetter("step"), chain.from_iterable(self._owners.values()))]
-
-    def _kept(self) -> list[Tensor]:
+    def _local(self) -> list[Tensor]:
         """Return parameters and slots, as they are here."""
         return [*map(local, (*self.params, *self._slots))]
 

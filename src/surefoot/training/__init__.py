@@ -2,12 +2,11 @@
 
 | file | concept |
 | --- | --- |
-| `environment.py` | The machine and the versions that ran a trial, saved with its results |
-| `events.py` | What a running trial tells the driver, in the order in which it happens |
-| `loop.py` | One trial, trained |
-| `pilot.py` | A pilot in its worker |
-| `process.py` | What a worker process sets once before it trains |
-| `step_sizes.py` | The picture that explains adaptive optimizers, as numbers |
-| `stopwatch.py` | A stopwatch that waits for what a GPU still does before it stops or goes on |
-| `try_out.py` | A try-out in its worker |
+| `loop.py` | `Training`: one trial, from its first step to its outcome |
+| `pilot.py` | a trial that is only timed |
+| `try_out.py` | an optimizer is tried out on the real model |
+| `events.py` | what a running trial reports to the driver |
+| `step_sizes.py` | how the effective step sizes of all weights are spread |
+| `stopwatch.py` | the time of a step, a GPU's too |
+| `process.py` | threads and memory of a worker process, its machine and versions |
 """

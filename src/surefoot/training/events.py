@@ -1,4 +1,4 @@
-"""What a running trial tells the driver, in the order in which it happens."""
+"""What a running trial reports to the driver, in the order in which it happens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from surefoot.store.design import Timing
 from surefoot.store.records import Epoch, Outcome, Rates
 
 
@@ -22,7 +23,7 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepsDone:
     """Where a trial is: `step` of `steps` in all, the epoch it is in, the mean training loss of that epoch so far."""
 
     key: str
@@ -67,30 +68,22 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Timed:
-    """The trial was not to be trained, only timed.
-
-    Seconds to begin it, of a training step, to evaluate an example, to make a checkpoint; and `cold`, those that only
-    the first trial of a process takes longer to begin.
-    """
+class PilotTimed:
+    """The trial was not to be trained, only timed; keeping an epoch is here no more than making its checkpoint."""
 
     key: str
-    setup: float
-    step: float
-    example: float
-    saving: float
-    cold: float
+    timing: Timing
 
 
 @dataclass(frozen=True)
-class Tried:
+class TryOutPassed:
     """The optimizer was only tried out, and works."""
 
     key: str
 
 
-Event = Started | Progress | EpochDone | Finished | Diverged | Failed | Timed | Tried
-"""Anything that a running trial tells."""
+Event = Started | StepsDone | EpochDone | Finished | Diverged | Failed | PilotTimed | TryOutPassed
+"""Anything that a running trial reports."""
 
-End = Finished | Diverged | Failed | Timed | Tried
-"""What a trial tells last."""
+End = Finished | Diverged | Failed | PilotTimed | TryOutPassed
+"""What a trial reports last."""

@@ -28,7 +28,7 @@ from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
-from surefoot.training.events import Diverged, EpochDone, Event, Finished, Progress, Started
+from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.step_sizes import record_rates, recording_steps
 from surefoot.training.stopwatch import Stopwatch
 
@@ -40,7 +40,7 @@ class DivergedError(Exception):
 
 
 class Training:
-    """The state of one trial while it trains.
+    """One trial while it trains. What is not a plain trial replaces `run`, `set_rates` or `update`, and nothing else.
 
     Args:
         trial: which arm, seed and protocol.
@@ -51,8 +51,8 @@ class Training:
     def __init__(self, trial: Trial, task: Task, emit: Callable[[Event], None]) -> None:
         self.trial, self.task, self.emit = trial, task, emit
         self.protocol = trial.protocol
-        data, device = task.data, self.protocol.device
-        self.train, self.validation, self.test = (part.to(device) for part in (data.train, data.validation, data.test))
+        parts = (task.data.train, task.data.validation, task.data.test)
+        self.train, self.validation, self.test = (part.to(self.protocol.device) for part in parts)
         self.recording = recording_steps(self.protocol.steps)
         self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
         self._start()
@@ -82,7 +82,7 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(self._order()[: self.protocol.batch_size], 0, [])
+            self._step(self._batches()[0], 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
@@ -101,28 +101,28 @@ class Training:
         self._mode(training=True)
         rates: list[Rates] = []
         losses, metrics, seen = 0.0, 0.0, 0
-        batches = torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
         first = (self.epoch - 1) * self.protocol.steps_per_epoch
-        told = time.perf_counter()
-        for step, index in enumerate(batches, first + 1):
+        reported = time.perf_counter()
+        for step, index in enumerate(self._batches(), first + 1):
             loss, metric = self._step(index, step, rates)
             losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
-            if time.perf_counter() - told > PROGRESS_SECONDS:
-                told = time.perf_counter()
-                self.emit(Progress(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
+            if time.perf_counter() - reported > PROGRESS_SECONDS:
+                reported = time.perf_counter()
+                self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
         return losses / seen, metrics / seen, rates
 
-    def _order(self) -> Tensor:
-        """The order of the training examples in this epoch."""
+    def _batches(self) -> tuple[Tensor, ...]:
+        """Return the batches of this epoch, in its order, as indices of training examples."""
         epoch = self.epoch if self.protocol.order == "shuffled" else 1
         order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
-        return torch.from_numpy(order).to(self.protocol.device)
+        batches = torch.split(torch.from_numpy(order).to(self.protocol.device), self.protocol.batch_size)
+        return batches[: self.protocol.steps_per_epoch]
 
     def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
         """Take one training step; returns the batch's mean loss and mean metric."""
         batch = self.train.batch(index)
         clock = Stopwatch(self.protocol.device)
-        self._schedule(step)
+        self.set_rates(step)
         self.optimizer.zero_grad()
         loss, metric = begin(self.task, self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -130,7 +130,7 @@ class Training:
             metric = metric() if callable(metric) else metric
             if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
                 rates.append(record_rates(self.optimizer, step))
-        self._update()
+        self.update()
         value, measured = loss.item(), metric.item()
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
@@ -138,11 +138,12 @@ class Training:
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
         return value, measured
 
-    def _update(self) -> None:
+    def update(self) -> None:
+        """Let the optimizer take its step."""
         self.optimizer.step()
 
-    def _schedule(self, step: int) -> None:
-        """Set the learning rate of a step; a constant one is left alone."""
+    def set_rates(self, step: int) -> None:
+        """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
         if self.protocol.schedule == "constant":
             return
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -190,9 +191,9 @@ class Training:
             )
 
     def _outcome(self) -> Outcome:
-        unseen = math.nan, math.nan
-        test_loss, test_metric = unseen if self.trial.purpose == "tune" else self._evaluate(self.test)
+        test_loss, test_metric = math.nan, math.nan
         if self.trial.purpose != "tune":
+            test_loss, test_metric = self._evaluate(self.test)
             self._check_metric(test_loss, test_metric, "test")
         train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
         return Outcome(
@@ -208,16 +209,8 @@ class Training:
 
     def _checkpoint(self) -> bytes:
         buffer = io.BytesIO()
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "epoch": self.epoch,
-                "seconds": self.seconds,
-                "step_seconds": self.step_seconds,
-            },
-            buffer,
-        )
+        counts = {name: getattr(self, name) for name in ("epoch", "seconds", "step_seconds")}
+        torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}, buffer)
         return buffer.getvalue()
 
     def _restore(self, checkpoint: bytes) -> None:

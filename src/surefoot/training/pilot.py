@@ -7,9 +7,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
-
-from surefoot.training.events import Started, Timed
+from surefoot.store.design import Timing
+from surefoot.training.events import PilotTimed, Started
 from surefoot.training.loop import DivergedError, Training
 
 PILOT_SECONDS = 1.0
@@ -25,14 +24,13 @@ class Pilot(Training):
         """
         self.emit(Started(self.trial.key, 0))
         first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
-        step, evaluating, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
-        self.emit(Timed(self.trial.key, setup, step, evaluating, saving, max(0.0, first - setup)))
+        step, example, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
+        self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
-        """Return the seconds of a step."""
         start, found = time.perf_counter(), []
         with contextlib.suppress(DivergedError):
-            for index in torch.split(self._order(), self.protocol.batch_size):
+            for index in self._batches():
                 begun = time.perf_counter()
                 self._step(index, 0, [])
                 found.append(time.perf_counter() - begun)
@@ -41,7 +39,6 @@ class Pilot(Training):
         return statistics.median(found or [time.perf_counter() - start])
 
     def _an_example(self) -> float:
-        """Return the seconds that evaluating an example takes."""
         start, examples = time.perf_counter(), 0
         while time.perf_counter() - start < PILOT_SECONDS and examples < len(self.validation):
             examples += min(self.evaluation_batch, len(self.validation))
@@ -50,7 +47,6 @@ class Pilot(Training):
 
 
 def _seconds(what: Callable[[], object]) -> float:
-    """Return how long something takes."""
     start = time.perf_counter()
     what()
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What a worker process sets once before it trains: its threads, and how malloc treats large blocks.
+"""A worker process: what it sets once before it trains, and the machine and versions that it runs in.
 
 By default glibc hands each block of some megabytes back to the system when it is freed, so every activation of every
 step is mapped, zeroed and faulted in again: 2,000 to 9,000 page faults a step for the article's model, a tenth of
@@ -9,7 +9,16 @@ process holds the memory of its largest step until it ends.
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import surefoot
 
 # From glibc's malloc.h. The largest mapping threshold that glibc accepts is 32 MiB; the trim threshold is a C int.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -24,17 +33,37 @@ def tune_worker(threads: int = 1) -> None:
         threads: how many threads torch may use in this process, 1 or more. One in each of several processes does
             more work in the same time than several in one.
     """
-    import torch
-
     torch.set_num_threads(threads)
     keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:
     """Tell malloc to keep and reuse large freed blocks; True where that works (glibc), elsewhere nothing happens."""
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is None:
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Return what a reader needs to judge or repeat a result: versions, processor, device, threads."""
+    return {
+        "surefoot": surefoot.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name; Linux alone tells it in a file."""
+    cpuinfo = Path("/proc/cpuinfo")
+    for line in cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -27,15 +27,12 @@ def record_rates(optimizer: RuleOptimizer, step: int) -> Rates:
     """Return the spread of the rates that the coming step will use; call it between `backward()` and `step()`."""
     rates = torch.cat([rate.reshape(-1) for rate in optimizer.effective_lr().values()])
     quantiles = np.quantile(rates.cpu().numpy(), RATE_QUANTILES, method="nearest")
-    lower, upper = _bounds(optimizer, step)
-    return Rates(step, tuple(float(q) for q in quantiles), lower, upper)
+    return Rates(step, tuple(float(q) for q in quantiles), *_bounds(optimizer, step))
 
 
 def _bounds(optimizer: RuleOptimizer, step: int) -> tuple[float | None, float | None]:
     group = optimizer.param_groups[0]
     if "final_lr" not in group:
         return None, None
-    lower, upper = bounds(
-        step, lr=group["lr"], final_lr=group["final_lr"], gamma=group["gamma"], base_lr=group["base_lr"]
-    )
+    lower, upper = bounds(step, **{name: group[name] for name in ("lr", "final_lr", "gamma", "base_lr")})
     return float(lower), float(upper)

@@ -2,7 +2,7 @@
 
 A trial that goes on after an interruption has to end with the numbers of one that was never stopped. So the steps after
 loading are held to those without it: an optimizer that keeps something outside its `state_dict` shows here, and not
-after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing can be told.
+after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing follows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import SurefootError, TrialError
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Task
-from surefoot.training.events import Event, Started, Tried
+from surefoot.training.events import Event, Started, TryOutPassed
 from surefoot.training.loop import DivergedError, Training
 
 FURTHER = 6
@@ -29,7 +29,6 @@ FURTHER = 6
 
 KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
 CALLED = "It is called as step(), after backward(), without a closure: every optimizer gets one gradient of each batch."
-
 ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
 
 Weights = dict[str, Tensor]
@@ -55,7 +54,7 @@ class TryOut(Training):
         self.emit(Started(self.trial.key, 0))
         with suppress(DivergedError):
             self._try()
-        self.emit(Tried(self.trial.key))
+        self.emit(TryOutPassed(self.trial.key))
 
     def _try(self) -> None:
         saved = self._beginning()
@@ -95,12 +94,10 @@ class TryOut(Training):
             with _named(f"training fails at a batch of {len(index)}", alone):
                 self._step(index, step, [])
 
-    def _update(self) -> None:
+    def update(self) -> None:
+        """Let the optimizer take its step, and say so where it fails."""
         with _named("its step fails on this model", CALLED):
-            super()._update()
-
-    def _batches(self) -> tuple[Tensor, ...]:
-        return torch.split(self._order(), self.protocol.batch_size)[: self.protocol.steps_per_epoch]
+            super().update()
 
 
 def _same(one: Weights, other: Weights) -> bool:

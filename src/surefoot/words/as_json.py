@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from surefoot.analysis import Summary
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric, Protocol
 from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
 from surefoot.words.verdict import verdict_sentences, verdict_text
@@ -48,6 +48,8 @@ def plain(value: Any) -> Any:
         return float(value) if isfinite(value) else None
     if isinstance(value, Metric):
         return value.to_json()
+    if isinstance(value, Protocol):
+        return plain(value.content)
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.doubts import Doubt, NoProgress, Unstable
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.store.design import Search
+from surefoot.store.ranges import Search
 from surefoot.words.numbers import Written, count, join, numbers_in_words, seeds, short
 
 FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"
@@ -88,7 +88,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         )
     if len({record.convention for record in summary.records if record.convention}) > 1:
         yield "The optimizers follow more than one convention; see their settings."
-    if len({str(record.protocol.get("device")) for record in summary.records}) > 1:
+    if len({record.protocol.device for record in summary.records}) > 1:
         yield "The trials ran on more than one device: their times do not compare."
 
 

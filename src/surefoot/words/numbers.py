@@ -11,7 +11,7 @@ from functools import partial
 from math import isfinite
 
 from surefoot.statistics.intervals import ALPHA
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 
 MISSING = "–"
 

@@ -2,14 +2,12 @@
 
 | file | concept |
 | --- | --- |
-| `device.py` | Which device trains, and how many trials run on it side by side |
-| `engine.py` | Where trials run, and what runs them |
-| `executors.py` | The executor: what runs the trials of a plan, and the choice of one |
-| `limits.py` | What a trial may use |
-| `local.py` | Workers as processes of this machine: how one is started, heard and stopped |
-| `messages.py` | What a worker and its driver say to each other; everything here is pickled |
-| `pool.py` | The pool: workers that each run one trial at a time |
-| `ray_host.py` | A Ray cluster as a place for workers |
-| `sharing.py` | One copy of the data for all workers of a machine |
-| `worker.py` | A worker: takes one trial after another from the driver and tells it what happens |
+| `runner.py` | a user's choice of where trials run, and the interface behind it |
+| `executors.py` | the executor of such a choice: device, trials at a time, host |
+| `pool.py` | workers that each run one trial at a time, as one stream of events |
+| `worker.py` | a worker: takes one trial after another, and reports; what it and its driver send each other |
+| `local.py` | workers as processes of this machine |
+| `ray_host.py` | workers as actors on a Ray cluster |
+| `sharing.py` | one copy of the data for all workers of a machine |
+| `limits.py` | the time and the memory that a trial may use |
 """

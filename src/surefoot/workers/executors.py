@@ -1,4 +1,4 @@
-"""The executor: what runs the trials of a plan, and the choice of one.
+"""The executor that a user's choice of a runner means: on which device, for how many trials at a time.
 
 `local` has worker processes on this machine, `ray` has actors on a Ray cluster. Both are the same pool of workers over
 another host, give the same events, and leave the store to the driver, who is its only writer.
@@ -6,44 +6,89 @@ another host, give the same events, and leave the store to the driver, who is it
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from surefoot.errors import unknown
+from surefoot.errors import UsageError, unknown
 from surefoot.tasks import Task
-from surefoot.workers.device import DEVICES, resolve_device, workers_for
-from surefoot.workers.engine import Engine, Executor
+from surefoot.workers.local import LocalHost
+from surefoot.workers.pool import Host, Pool
+from surefoot.workers.runner import Executor, Runner
+from surefoot.workers.sharing import shared
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-def device_for(engine: Engine, name: str) -> str:
+def device_for(runner: Runner, name: str) -> str:
     """Return the device that trials run on: this machine's, or that of a cluster, which is not asked for it.
 
     Raises:
         UsageError: an unknown device, or one that this machine does not have.
     """
-    if engine.name != "ray":
+    if runner.name != "ray":
         return resolve_device(name)
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
-    return ("cuda" if engine.gpus else "cpu") if name == "auto" else name
+    return ("cuda" if runner.gpus else "cpu") if name == "auto" else name
 
 
-def capacity(engine: Engine, device: str) -> int:
+def resolve_device(name: str) -> str:
+    """Return `cpu`, `cuda` or `mps`; `auto` takes a GPU where there is one.
+
+    Raises:
+        UsageError: torch is not installed, an unknown device, or one that this machine does not have.
+    """
+    if name not in DEVICES:
+        raise unknown("device", name, DEVICES)
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError("comparing trains with PyTorch, which is not installed: pip install 'surefoot[compare]'.")
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
+    found = _gpu()
+    if name != "auto" and name != found:
+        raise UsageError(f"--device {name}: torch finds no such device here; use --device {found or 'cpu'}.")
+    return found or "cpu"
+
+
+def workers_for(device: str) -> int:
+    """Return how many trials run at a time: one for each core that this process may use, or one on a GPU."""
+    if device != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _may_have_gpu() -> bool:
+    # Without loading torch, which takes a second: whether asking it is worth the while.
+    return shutil.which("nvidia-smi") is not None or (platform.system(), platform.machine()) == ("Darwin", "arm64")
+
+
+def _gpu() -> str | None:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else None
+
+
+def capacity(runner: Runner, device: str) -> int:
     """Return how many trials can run at a time; `UsageError` if a cluster cannot be reached or has no room for one."""
-    if engine.name != "ray":
+    if runner.name != "ray":
         return workers_for(device)
     from surefoot.workers.ray_host import room
 
-    return room(engine)
+    return room(runner)
 
 
 @contextmanager
-def open_executor(engine: Engine, task: Task, device: str, size: int) -> Iterator[Executor]:
+def open_executor(runner: Runner, task: Task, device: str, size: int) -> Iterator[Executor]:
     """Give an executor for a task; all its workers end with the block.
 
     Args:
-        engine: which one.
+        runner: which one.
         task: what is trained.
         device: `cpu`, `cuda` or `mps`.
         size: how many trials run at a time, at the most.
@@ -51,10 +96,8 @@ def open_executor(engine: Engine, task: Task, device: str, size: int) -> Iterato
     Raises:
         UsageError: the task cannot be sent to another process, or there is no such cluster.
     """
-    from surefoot.workers.pool import Pool
-
-    with _host(engine, task, device) as host:
-        pool = Pool(host, size, engine.limits.seconds)
+    with _host(runner, task, device) as host:
+        pool = Pool(host, size, runner.limits.seconds)
         try:
             yield pool
         finally:
@@ -62,15 +105,12 @@ def open_executor(engine: Engine, task: Task, device: str, size: int) -> Iterato
 
 
 @contextmanager
-def _host(engine: Engine, task: Task, device: str) -> Iterator[Any]:
-    if engine.name == "ray":
+def _host(runner: Runner, task: Task, device: str) -> Iterator[Host]:
+    if runner.name == "ray":
         from surefoot.workers.ray_host import ray_host
 
-        with ray_host(engine, task, device) as host:
+        with ray_host(runner, task, device) as host:
             yield host
-        return
-    from surefoot.workers.local import LocalHost
-    from surefoot.workers.sharing import shared
-
-    with shared(task) as given:
-        yield LocalHost(given, device, engine.limits.memory)
+    else:
+        with shared(task) as given:
+            yield LocalHost(given, device, runner.limits.memory)

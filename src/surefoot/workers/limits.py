@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from surefoot.errors import UsageError
 
 LOOKS_SECONDS = 0.1
-STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Limits:
         for name, value in (("trial_timeout", self.seconds), ("trial_memory", self.memory)):
             if value is not None and not value > 0:
                 raise UsageError(f"{name} is {value}; give a number above 0.")
-        if self.memory and not sys.platform.startswith("linux") and importlib.util.find_spec("psutil") is None:
-            raise UsageError("trial_memory needs the package psutil on this system: pip install psutil.")
+        if self.memory and importlib.util.find_spec("psutil") is None:
+            raise UsageError("trial_memory needs the package psutil: pip install psutil.")
 
 
 def watch_memory(limit: int, over: Callable[[str], None]) -> None:
@@ -50,12 +47,10 @@ def watch_memory(limit: int, over: Callable[[str], None]) -> None:
 
 def private_memory() -> int:
     """Return the bytes that this process has for itself alone."""
-    if sys.platform.startswith("linux"):
-        fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
-        return int(fields["RssAnon"].split()[0]) * 1024
-    import psutil
+    import psutil  # in extra `compare`; needed where memory is limited
 
-    return int(psutil.Process().memory_info().rss)
+    found = psutil.Process().memory_info()
+    return int(found.rss - getattr(found, "shared", 0))  # where the system tells what is shared
 
 
 def parse_bytes(text: str) -> int:

@@ -15,13 +15,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.spawn import get_executable
 from typing import IO, Any
 
 from surefoot.errors import TrialError
-from surefoot.workers.messages import Job, Message, Order, WorkerDied
 from surefoot.workers.sharing import Places, Shared, attached
+from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied
+
+if sys.platform == "win32":
+    import msvcrt
 
 START = "import sys; sys.path[:] = sys.argv[2:]; from surefoot.workers.worker import main; main(int(sys.argv[1]))"
 EXIT_SECONDS = 1.0
@@ -40,27 +43,22 @@ class FromFile:
 
 
 class LocalWorker:
-    """One worker process.
-
-    Args:
-        task: what is trained.
-        device: `cpu`, `cuda` or `mps`.
-        memory: bytes that a trial may use.
-    """
+    """One worker process; see `LocalHost` for the arguments."""
 
     def __init__(self, task: Shared, device: str, memory: int | None) -> None:
         self.connection, theirs = Pipe()
         file = _handle(task.file)
         with theirs:
             self._process = _start(theirs.fileno(), file)
-        self._send(Job(FromFile(file, task.places), device, memory))
+        self.give(Job(FromFile(file, task.places), device, memory))
 
-    def give(self, order: Order) -> None:
+    def give(self, message: Job | TrialOrder) -> None:
         """Hand over a trial; a worker that is gone is noticed when it is next heard."""
-        self._send(order)
+        with contextlib.suppress(OSError):
+            self.connection.send(message)
 
     def listen(self) -> Message:
-        """Return what it tells next; `WorkerDied` if it does no more."""
+        """Return its next message; `WorkerDied` if there is none to come."""
         with contextlib.suppress(EOFError, OSError):
             if self.alive or self.connection.poll():
                 message: Message = self.connection.recv()
@@ -86,10 +84,6 @@ class LocalWorker:
         self._process.wait()
         self.connection.close()
 
-    def _send(self, message: Job | Order) -> None:
-        with contextlib.suppress(OSError):
-            self.connection.send(message)
-
 
 class LocalHost:
     """This machine as a place for workers.
@@ -114,17 +108,9 @@ class LocalHost:
             raise TrialError(f"a worker process cannot be started: {error}; try fewer --workers.") from error
 
     def wait(self, workers: Sequence[LocalWorker], seconds: float) -> list[LocalWorker]:
-        """Wait until some of the workers have something to tell or are gone; return these."""
-        told = wait([worker.connection for worker in workers], seconds)
-        return [worker for worker in workers if worker.connection in told or not worker.alive]
-
-
-def inherited(handle: int) -> Connection:
-    """Return the connection that this process was started with."""
-    ours, theirs = Pipe()
-    ours.close()
-    theirs.close()
-    return type(ours)(handle)
+        """Wait until some of the workers have a message or are gone; return these."""
+        ready = wait([worker.connection for worker in workers], seconds)
+        return [worker for worker in workers if worker.connection in ready or not worker.alive]
 
 
 def _start(*handles: int) -> subprocess.Popen[bytes]:
@@ -146,15 +132,11 @@ def _start(*handles: int) -> subprocess.Popen[bytes]:
 def _handle(file: IO[bytes]) -> int:
     """Return what a child process knows an inherited file by."""
     if sys.platform == "win32":
-        import msvcrt
-
         return msvcrt.get_osfhandle(file.fileno())
     return file.fileno()
 
 
 def _descriptor(handle: int) -> int:
     if sys.platform == "win32":
-        import msvcrt
-
         return msvcrt.open_osfhandle(handle, os.O_RDONLY)
     return handle

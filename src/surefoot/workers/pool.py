@@ -1,4 +1,4 @@
-"""The pool: workers that each run one trial at a time, and what they tell as one stream of events.
+"""The pool: workers that each run one trial at a time, and their messages as one stream of events.
 
 A worker that dies (killed, out of memory, its machine gone) is replaced and its trial goes on from its last epoch; a
 trial that loses three workers within one epoch has failed and the others go on. One trial has one thread: on two cores
@@ -19,8 +19,8 @@ import cloudpickle
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.training.events import End, EpochDone, Event, Failed, Started
-from surefoot.workers.engine import Resume
-from surefoot.workers.messages import LastWords, Message, Order, Ready, WorkerDied
+from surefoot.workers.runner import Resume
+from surefoot.workers.worker import FinalFailure, Message, TrialOrder, WorkerDied, WorkerReady
 
 RESTARTS = 2
 START_SECONDS = 300.0
@@ -30,18 +30,18 @@ PAUSE_SECONDS = 0.5
 """How much longer each time the pool waits for the next start, while workers die before they are ready."""
 
 LOOK_SECONDS = 0.5
-"""How often the pool looks at the clock while no worker tells anything."""
+"""How often the pool looks at the clock while no worker sends anything."""
 
 
 class Worker(Protocol):
     """One worker, wherever it runs."""
 
-    def give(self, order: Order) -> None:
+    def give(self, order: TrialOrder) -> None:
         """Hand over a trial; a worker that is gone is noticed when it is next heard."""
         ...
 
     def listen(self) -> Message:
-        """Return what it tells next; `WorkerDied` if it does no more."""
+        """Return its next message; `WorkerDied` if there is none to come."""
         ...
 
     def stop(self) -> None:
@@ -65,13 +65,13 @@ class Host(Protocol):
         ...
 
     def wait(self, workers: Sequence[Any], seconds: float) -> Sequence[Worker]:
-        """Wait until some of the workers have something to tell or are gone; return these."""
+        """Wait until some of the workers have a message or are gone; return these."""
         ...
 
 
 @dataclass(eq=False)
-class Post:
-    """A worker as the pool sees it: what it runs in, once it is ready, and the trial that it has, since when."""
+class WorkerSlot:
+    """One worker: its environment once it is ready, its current trial, and when that began."""
 
     worker: Worker
     environment: Mapping[str, Any] | None = None
@@ -104,7 +104,7 @@ class Pool:
 
     def __init__(self, host: Host, size: int, seconds: float | None = None) -> None:
         self._host, self._size, self._seconds = host, size, seconds
-        self._posts: list[Post] = []
+        self._slots: list[WorkerSlot] = []
         self._early_deaths, self._start_at = 0, 0.0
 
     def run(
@@ -125,71 +125,67 @@ class Pool:
 
     def stop(self) -> None:
         """End all workers."""
-        for post in self._posts:
-            post.worker.stop()
-        self._posts = []
+        for slot in self._slots:
+            slot.worker.stop()
+        self._slots = []
 
     def _staff(self, queue: Queue, resume: Resume) -> None:
         """Start the workers that are missing and give trials to those that are idle."""
-        while len(self._posts) < min(self._size, queue.left) and time.monotonic() >= self._start_at:
-            self._posts.append(Post(self._host.start()))
-        for post in self._posts:
-            if post.idle and queue.waiting:
-                post.trial, post.since = queue.waiting.popleft(), time.monotonic()
-                content = cloudpickle.dumps((post.trial, resume(post.trial.key)))
-                post.worker.give(Order(post.trial.key, content))
+        while len(self._slots) < min(self._size, queue.left) and time.monotonic() >= self._start_at:
+            self._slots.append(WorkerSlot(self._host.start()))
+        for slot in self._slots:
+            if slot.idle and queue.waiting:
+                slot.trial, slot.since = queue.waiting.popleft(), time.monotonic()
+                content = cloudpickle.dumps((slot.trial, resume(slot.trial.key)))
+                slot.worker.give(TrialOrder(slot.trial.key, content))
 
     def _events(self, queue: Queue, deadline: float | None) -> Iterator[Event]:
         """Wait a moment, and give what has happened in it."""
         patience = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
-        by_worker = {post.worker: post for post in self._posts}
+        by_worker = {slot.worker: slot for slot in self._slots}
         for worker in self._host.wait(list(by_worker), patience):
             yield from self._listen(by_worker[worker], queue)
         yield from self._late()
         self._check_start()
 
-    def _listen(self, post: Post, queue: Queue) -> Iterator[Event]:
+    def _listen(self, slot: WorkerSlot, queue: Queue) -> Iterator[Event]:
         """Take one message of a worker: it is ready, or cannot be, or its trial has an event, or it died."""
         try:
-            message = post.worker.listen()
+            message = slot.worker.listen()
         except WorkerDied as death:
-            yield from self._bury(post, queue, str(death))
+            yield from self._bury(slot, queue, str(death))
             return
         match message:
             case TrialError():
                 raise message
-            case Ready(environment):
-                post.environment, self._early_deaths = environment, 0
-            case LastWords(event):
-                self._dismiss(post)
+            case WorkerReady(environment):
+                slot.environment, self._early_deaths = environment, 0
+            case FinalFailure(event):
+                self._dismiss(slot)
                 yield event
+            case Started():
+                slot.since = time.monotonic()
+                yield replace(message, environment=slot.environment or {})
             case _:
-                self._note(post, queue, message)
-                known = post.environment or {}
-                yield replace(message, environment=known) if isinstance(message, Started) else message
+                if isinstance(message, EpochDone):
+                    queue.deaths.pop(message.key, None)
+                elif isinstance(message, End):
+                    slot.trial = None
+                yield message
 
-    def _note(self, post: Post, queue: Queue, event: Event) -> None:
-        """Draw the consequences of an event."""
-        if isinstance(event, Started):
-            post.since = time.monotonic()
-        elif isinstance(event, EpochDone):
-            queue.deaths.pop(event.key, None)
-        elif isinstance(event, End):
-            post.trial = None
-
-    def _bury(self, post: Post, queue: Queue, how: str) -> Iterator[Event]:
+    def _bury(self, slot: WorkerSlot, queue: Queue, how: str) -> Iterator[Event]:
         """Let the trial of a worker that died wait again, or fail if it took too many workers with it."""
-        self._dismiss(post)
-        if post.environment is None:
+        self._dismiss(slot)
+        if slot.environment is None:
             self._early_death(how)
-        if post.trial is None:
+        if slot.trial is None:
             return
-        key = post.trial.key
+        key = slot.trial.key
         queue.deaths[key] += 1
         if queue.deaths[key] > RESTARTS:
             yield Failed(key, f"its worker process died {queue.deaths[key]} times ({how})")
         else:
-            queue.waiting.appendleft(post.trial)
+            queue.waiting.appendleft(slot.trial)
 
     def _early_death(self, how: str) -> None:
         """Wait longer and longer before the next start, and give up after some."""
@@ -204,18 +200,18 @@ class Pool:
     def _late(self) -> Iterator[Event]:
         """Stop the trials that have had their time."""
         now = time.monotonic()
-        for post in list(self._posts):
-            if self._seconds is not None and post.trial is not None and now - post.since > self._seconds:
-                self._dismiss(post)
-                yield Failed(post.trial.key, f"took longer than {self._seconds:g} s")
+        for slot in list(self._slots):
+            if self._seconds is not None and slot.trial is not None and now - slot.since > self._seconds:
+                self._dismiss(slot)
+                yield Failed(slot.trial.key, f"took longer than {self._seconds:g} s")
 
-    def _dismiss(self, post: Post) -> None:
-        self._posts.remove(post)
-        post.worker.stop()
+    def _dismiss(self, slot: WorkerSlot) -> None:
+        self._slots.remove(slot)
+        slot.worker.stop()
 
     def _check_start(self) -> None:
         """Raise `TrialError` if no worker has become ready in a long time."""
-        if any(post.environment is not None for post in self._posts):
+        if any(slot.environment is not None for slot in self._slots):
             self._ready_at = time.monotonic()
         elif time.monotonic() - self._ready_at > START_SECONDS:
             raise TrialError(f"no worker was ready to train within {START_SECONDS:g} s. {self._host.room}")

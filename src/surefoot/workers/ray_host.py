@@ -1,4 +1,4 @@
-"""A Ray cluster as a place for workers: each is an actor that streams what it tells to the driver.
+"""A Ray cluster as a place for workers: each is an actor that streams its messages to the driver.
 
 The task is put into Ray's object store once. An actor that dies, alone or with its node, ends its stream; the pool
 replaces it, and Ray finds room for the new one. The actors end with the driver. Surefoot and the libraries that the
@@ -23,10 +23,9 @@ from ray.exceptions import RayError
 
 from surefoot.errors import UsageError
 from surefoot.tasks import Task
-from surefoot.workers.engine import Engine
-from surefoot.workers.messages import Job, Message, Order, WorkerDied
+from surefoot.workers.runner import Runner
 from surefoot.workers.sharing import pickled, unpickled
-from surefoot.workers.worker import work
+from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
 
 
 @dataclass(frozen=True)
@@ -48,38 +47,33 @@ class Actor:
 
     def __init__(self, job: Job, paths: Sequence[str]) -> None:
         sys.path += [path for path in paths if path not in sys.path]
-        self._orders: SimpleQueue[Order] = SimpleQueue()
+        self._orders: SimpleQueue[TrialOrder] = SimpleQueue()
         self._messages: SimpleQueue[Message] = SimpleQueue()
         threading.Thread(target=work, args=(job, self._orders.get, self._messages.put), daemon=True).start()
 
-    def give(self, order: Order) -> None:
+    def give(self, order: TrialOrder) -> None:
         """Take a trial."""
         self._orders.put(order)
 
     def messages(self) -> Iterator[Message]:
-        """Give what the worker tells, for ever."""
+        """Give the worker's messages, for ever."""
         while True:
             yield self._messages.get()
 
 
 class RayWorker:
-    """The driver's side of one actor.
-
-    Args:
-        kind: Ray's class of the actor.
-        job: what it is there for.
-    """
+    """The driver's side of one actor, of a class `kind` of Ray's."""
 
     def __init__(self, kind: Any, job: Job) -> None:
         self._actor = kind.remote(job, [path for path in sys.path if isinstance(path, str)])
         self.messages = self._actor.messages.options(num_returns="streaming").remote()
 
-    def give(self, order: Order) -> None:
+    def give(self, order: TrialOrder) -> None:
         """Hand over a trial; an actor that is gone is noticed when it is next heard."""
         self._actor.give.remote(order)
 
     def listen(self) -> Message:
-        """Return what it tells next; `WorkerDied` if it does no more."""
+        """Return its next message; `WorkerDied` if there is none to come."""
         try:
             message: Message = ray.get(next(self.messages))
         except (RayError, StopIteration) as error:
@@ -94,76 +88,71 @@ class RayWorker:
 
 
 class RayHost:
-    """A Ray cluster as a place for workers; it has to be connected already.
-
-    Args:
-        engine: what each takes of the cluster.
-        job: what they are there for.
-    """
+    """A Ray cluster, connected already, as a place for workers, each of which takes what the runner says."""
 
     attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
 
-    def __init__(self, engine: Engine, job: Job) -> None:
-        takes = {"num_cpus": engine.cpus, "num_gpus": engine.gpus}
+    def __init__(self, runner: Runner, job: Job) -> None:
+        takes = {"num_cpus": runner.cpus, "num_gpus": runner.gpus}
         self._kind = ray.remote(Actor).options(**takes, max_concurrency=2, max_restarts=0)
         self._job = job
-        self.room = f"The cluster may have no room left for {_words(engine)}: `ray status` tells."
+        self.room = f"The cluster may have no room left for {_words(runner)}: `ray status` tells."
 
     def start(self) -> RayWorker:
         """Ask for an actor; it waits for room if there is none."""
         return RayWorker(self._kind, self._job)
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> list[RayWorker]:
-        """Wait until some of the workers have something to tell or are gone; return these."""
+        """Wait until some of the workers have a message or are gone; return these."""
         by_stream = {worker.messages: worker for worker in workers}
         streams = list(by_stream)
-        told, _ = ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)
-        if told:
-            told, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
-        return [by_stream[stream] for stream in told]
+        ready, _ = ray.wait(streams, num_returns=1, timeout=seconds, fetch_local=False)
+        if ready:
+            ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
+        return [by_stream[stream] for stream in ready]
 
 
-def room(engine: Engine) -> int:
+def room(runner: Runner) -> int:
     """Connect to the cluster and return how many trials it can run at a time.
 
     Raises:
         UsageError: there is no cluster, or it is too small for one trial.
     """
-    _connect(engine)
+    _connect(runner)
     has = ray.cluster_resources()
-    takes = {"CPU": engine.cpus, "GPU": engine.gpus}
+    takes = {"CPU": runner.cpus, "GPU": runner.gpus}
     fits = min((int(has.get(name, 0.0) / amount) for name, amount in takes.items() if amount), default=1)
     if fits < 1:
         found = f"{has.get('CPU', 0.0):g} cores and {has.get('GPU', 0.0):g} GPUs"
-        raise UsageError(f"a trial takes {_words(engine)}, and the whole Ray cluster has {found}: give a trial less.")
+        raise UsageError(f"a trial takes {_words(runner)}, and the whole Ray cluster has {found}: give a trial less.")
     return fits
 
 
 @contextmanager
-def ray_host(engine: Engine, task: Task, device: str) -> Iterator[RayHost]:
+def ray_host(runner: Runner, task: Task, device: str) -> Iterator[RayHost]:
     """Give the cluster with the task on it."""
-    _connect(engine)
+    _connect(runner)
     parts = ray.put([np.frombuffer(part, np.uint8) for part in pickled(task)])
-    yield RayHost(engine, Job(FromObjects(parts), device, engine.limits.memory))
+    yield RayHost(runner, Job(FromObjects(parts), device, runner.limits.memory))
 
 
-def _connect(engine: Engine) -> None:
+def _connect(runner: Runner) -> None:
     """Connect this process to the cluster, unless it is connected to one."""
     if ray.is_initialized():
         return
-    if engine.address is not None and engine.address.startswith("ray://"):
-        raise UsageError(f"{engine.address} is Ray's client; run this on the cluster, with --address auto.")
+    if runner.address is not None and runner.address.startswith("ray://"):
+        raise UsageError(f"{runner.address} is Ray's client; run this on the cluster, with --address auto.")
     try:
-        ray.init(address=engine.address or "local", log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=runner.address or "local", log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, ConnectionError, ValueError, RuntimeError) as error:
-        where = f"at {engine.address}" if engine.address else "on this machine"
+        where = f"at {runner.address}" if runner.address else "on this machine"
         raise UsageError(
             f"there is no Ray cluster {where}: {_last_line(error).rstrip('.')}; `ray start --head` starts one."
         ) from error
 
 
-def _words(engine: Engine) -> str:
-    return f"{engine.cpus:g} cores and {engine.gpus:g} GPUs"
+def _words(runner: Runner) -> str:
+    return f"{runner.cpus:g} cores and {runner.gpus:g} GPUs"
 
 
 def _last_line(error: BaseException) -> str:

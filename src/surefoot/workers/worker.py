@@ -1,8 +1,8 @@
-"""A worker: takes one trial after another from the driver and tells it what happens.
+"""A worker: takes one trial after another from the driver and reports what happens.
 
 The same worker runs as a process of its own on this machine (`main`, which `local.py` starts) and in an actor of Ray's.
 It ends with the driver, however the driver ends: a thread that does nothing but listen to the driver sees to that.
-Ctrl-C is the driver's to handle. Nothing here writes to the store.
+Ctrl-C is the driver's to handle. Nothing here writes to the store. What the two send each other is pickled.
 """
 
 from __future__ import annotations
@@ -15,20 +15,61 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing import Pipe
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from surefoot.errors import TrialError
 from surefoot.training.events import End, Event, Failed
-from surefoot.workers.messages import Job, LastWords, Message, Order, Ready
+from surefoot.workers.limits import watch_memory
 
-LAST_WORDS_SECONDS = 1.0
+FAREWELL_SECONDS = 1.0
 """How long a worker that has to end leaves its last message to reach the driver."""
 
 
-class Teller:
-    """Sends what the running trial tells, from whichever thread; after its last words nothing more."""
+@dataclass(frozen=True)
+class WorkerReady:
+    """The worker waits for its first trial; `environment` is what it runs in."""
+
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FinalFailure:
+    """The failure of a trial that is the end of its worker too."""
+
+    event: Failed
+
+
+@dataclass(frozen=True)
+class TrialOrder:
+    """A trial to run: its key, and the pickle of the trial and its checkpoint, which may need the user's code."""
+
+    key: str
+    content: bytes
+
+
+Message = WorkerReady | Event | FinalFailure | TrialError
+"""Anything that a worker sends."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is there for: how to get the task, the device, and the memory that a trial may use."""
+
+    attach: Callable[[], Any]
+    device: str
+    memory: int | None
+
+
+class WorkerDied(Exception):  # noqa: N818  it is what happened, and nobody's error
+    """A worker is gone; its text says how."""
+
+
+class Reporter:
+    """Sends the events of the running trial, from whichever thread; after its last event nothing more."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send, self._lock, self._key = send, threading.Lock(), ""
@@ -38,7 +79,7 @@ class Teller:
         with self._lock:
             self._key = key
 
-    def tell(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
         """Send an event of the running trial."""
         with self._lock:
             if isinstance(event, End):
@@ -49,46 +90,45 @@ class Teller:
         """End the process; the trial that it runs, if any, has failed for this reason."""
         with self._lock:
             if self._key:
-                self._send(LastWords(Failed(self._key, reason)))
-            time.sleep(LAST_WORDS_SECONDS)
+                self._send(FinalFailure(Failed(self._key, reason)))
+            time.sleep(FAREWELL_SECONDS)
             os._exit(1)
 
 
-def work(job: Job, receive: Callable[[], Order], send: Callable[[Message], None]) -> None:
+def work(job: Job, receive: Callable[[], TrialOrder], send: Callable[[Message], None]) -> None:
     """Run the trials that are received, for ever.
 
     Args:
         job: what is trained, and on what.
         receive: waits for the next trial.
-        send: tells the driver; called by one thread at a time.
+        send: sends a message to the driver; called by one thread at a time.
     """
     try:
         environment, train = _prepare(job)
     except Exception as error:  # a library that does not load, say: no other worker would fare better
         send(TrialError(f"the worker processes cannot start: {_reason(error)}."))
         return
-    teller = Teller(send)
+    reporter = Reporter(send)
     if job.memory is not None:
-        from surefoot.workers.limits import watch_memory
-
-        watch_memory(job.memory, teller.end)
-    send(Ready(environment))
+        watch_memory(job.memory, reporter.end)
+    send(WorkerReady(environment))
     while True:
         order = receive()
-        teller.begin(order.key)
+        reporter.begin(order.key)
         try:
-            train(*pickle.loads(order.content), teller.tell)
+            train(*pickle.loads(order.content), reporter.report)
         except Exception as error:  # whatever it is, the other trials go on and the user reads it
-            teller.tell(Failed(order.key, _reason(error)))
+            reporter.report(Failed(order.key, _reason(error)))
 
 
 def main(handle: int) -> NoReturn:
     """Work in this process for the driver at the other end of an inherited connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = sys.stderr  # what a user's model prints is no part of the driver's result
-    from surefoot.workers.local import inherited
-
-    connection = inherited(handle)
+    ours, theirs = Pipe()  # for the kind of connection that this system has
+    ours.close()
+    theirs.close()
+    connection = type(ours)(handle)
     received: SimpleQueue[Any] = SimpleQueue()
 
     def listen() -> None:
@@ -111,18 +151,17 @@ def main(handle: int) -> NoReturn:
 
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
-    from surefoot.training.environment import environment
     from surefoot.training.loop import Training
     from surefoot.training.pilot import Pilot
-    from surefoot.training.process import tune_worker
+    from surefoot.training.process import environment, tune_worker
     from surefoot.training.try_out import TryOut
 
     tune_worker()
     task = job.attach()
     kinds: dict[str, type[Training]] = {"pilot": Pilot, "try": TryOut}
 
-    def train(trial: Any, checkpoint: bytes | None, tell: Callable[[Event], None]) -> None:
-        kinds.get(trial.purpose, Training)(trial, task, tell).run(checkpoint)
+    def train(trial: Any, checkpoint: bytes | None, report: Callable[[Event], None]) -> None:
+        kinds.get(trial.purpose, Training)(trial, task, report).run(checkpoint)
 
     return environment(job.device), train
 

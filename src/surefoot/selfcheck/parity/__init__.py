@@ -2,17 +2,16 @@
 
 | file | concept |
 | --- | --- |
-| `cases.py` | What is compared |
-| `findings.py` | What goes wrong elsewhere, measured where it shows best, with ours beside it |
-| `front.py` | What a front-end has to do to be measured |
-| `limits.py` | Where a front-end knowingly differs from its framework |
-| `measure.py` | How far a front-end's weights are from the rule's |
-| `processes.py` | All front-ends that are installed, each in its own process, two at a time |
-| `result.py` | What was measured |
-| `worker.py` | One front-end measured in a process of its own |
+| `cases.py` | which optimizers run, on which gradients |
+| `drive_torch.py`, `drive_optax.py`, `drive_keras.py` | a framework runs them, as `frontends/contract.py` asks |
+| `measure.py` | the distance of a run from the rule, in ulps |
+| `findings.py` | what goes wrong elsewhere, with ours beside it |
+| `limits.py` | where a front-end differs from its framework, and why |
+| `result.py` | what was measured, and the bound |
+| `processes.py` | each front-end in a process of its own |
 """
 
 from surefoot.selfcheck.parity.processes import FRONT_ENDS, run
-from surefoot.selfcheck.parity.result import Finding, Result, Row
+from surefoot.selfcheck.parity.result import Distance, Flaw, ParityResult
 
-__all__ = ["FRONT_ENDS", "Finding", "Result", "Row", "run"]
+__all__ = ["FRONT_ENDS", "Distance", "Flaw", "ParityResult", "run"]

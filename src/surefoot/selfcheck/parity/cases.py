@@ -8,16 +8,16 @@ decay. Hyperparameters are those of the convention, and one learning rate for al
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS
+from surefoot.frontends.contract import Setup
 
 STEPS = 20
 SCALES = (1.0, 1e-4, 1e-8)
-LR = 0.01
 DECAY = 0.1
 BLOCK = 8
 """Weights of each size."""
@@ -30,49 +30,20 @@ _THEIR_FORM: dict[str, dict[str, Any]] = {
 """What makes another framework's class our rule."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One optimizer to run.
-
-    Attributes:
-        rule: which rule.
-        convention: whose form and defaults of it.
-        decay: whether weights decay.
-        lr: the learning rate.
-        own: whether the framework's own implementation runs, not ours.
-    """
-
-    rule: str
-    convention: str
-    decay: bool = False
-    lr: float = LR
-    own: bool = False
-
-    @property
-    def weight_decay(self) -> float:
-        """The weight decay."""
-        return DECAY if self.decay else 0.0
-
-    @property
-    def call(self) -> str:
-        """The name of the framework's own implementation; empty if it has none."""
-        return CONVENTIONS[self.rule][self.convention].call.rpartition(".")[2]
-
-    @property
-    def their_form(self) -> dict[str, Any]:
-        """The arguments that make that implementation this rule."""
-        return {} if self.call == self.rule else _THEIR_FORM.get(self.rule, {})
-
-    def theirs(self, framework: str) -> Case | None:
-        """Return the framework's own implementation of this case, if it has one."""
-        return replace(self, own=True) if framework == self.convention and self.call else None
-
-
-def grid(rule: str) -> Iterator[Case]:
+def grid(rule: str) -> Iterator[Setup]:
     """Yield every case of a rule."""
     for convention in FRAMEWORKS:
-        for decay in (False, True):
-            yield Case(rule, convention, decay)
+        for decay in (0.0, DECAY):
+            yield Setup(rule, convention, weight_decay=decay)
+
+
+def theirs(setup: Setup, framework: str) -> Setup | None:
+    """Return the framework's own implementation of a case, if it has one."""
+    rule = str(setup.rule)
+    call = CONVENTIONS[rule][framework].call.rpartition(".")[2]
+    if framework != setup.convention or not call:
+        return None
+    return replace(setup, call=call, options={} if call == rule else _THEIR_FORM.get(rule, {}))
 
 
 def gradients() -> np.ndarray:
@@ -82,7 +53,7 @@ def gradients() -> np.ndarray:
     return np.asarray(rows * np.repeat(SCALES, BLOCK), "float32")
 
 
-def start(case: Case) -> np.ndarray:
+def start(setup: Setup) -> np.ndarray:
     """Return the float32 weights before the first step."""
     size = np.tile(np.linspace(0.5, 1.5, BLOCK), len(SCALES))
-    return np.asarray(np.resize([1.0, -1.0], size.shape) * size * case.decay, "float32")
+    return np.asarray(np.resize([1.0, -1.0], size.shape) * size * bool(setup.weight_decay), "float32")

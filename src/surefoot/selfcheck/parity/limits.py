@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Limit:
-    """One difference that stays.
-
-    Attributes:
-        framework: whose front-end.
-        what: what a user writes or has.
-        theirs: what the framework makes of it.
-        ours: what Surefoot makes of it.
-        reason: why it stays.
-    """
+class Limit(NamedTuple):
+    """One difference that stays: whose front-end, what a user writes or has, what both make of it, and why."""
 
     framework: str
     what: str
@@ -24,7 +15,7 @@ class Limit:
     reason: str
 
 
-LIMITS: tuple[Limit, ...] = (
+LIMITS = (
     Limit(
         "optax",
         "`eps_root`; `initial_scale` and `bias_correction` of RMSprop; `nesterov` of Adam and RMSprop; "

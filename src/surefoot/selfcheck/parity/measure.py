@@ -11,45 +11,29 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from surefoot.conventions import resolve
+from surefoot.frontends.contract import FrontEnd, Setup, exact
 from surefoot.rules import RULES
-from surefoot.selfcheck.parity.cases import BLOCK, SCALES, Case, gradients, grid, start
-from surefoot.selfcheck.parity.front import FrontEnd
-from surefoot.selfcheck.parity.result import Row
-from surefoot.update import update
+from surefoot.selfcheck.parity.cases import BLOCK, SCALES, gradients, grid, start, theirs
+from surefoot.selfcheck.parity.result import Distance
 
 
-def rows(front_end: FrontEnd, rules: Iterable[str] = RULES) -> Iterator[Row]:
+def distances(front_end: FrontEnd, rules: Iterable[str] = RULES) -> Iterator[Distance]:
     """Measure a front-end on the grid of some rules; a rule's cases at a time, which jax compiles together."""
     for rule in rules:
         ours = list(grid(rule))
-        theirs = {case: own for case in ours if (own := case.theirs(front_end.framework))}
-        jobs = [*ours, *theirs.values()]
-        paths = dict(zip(jobs, front_end.drive(jobs, [start(case) for case in jobs], gradients()), strict=True))
-        for case in ours:
-            beside = paths[theirs[case]] if case in theirs else None
-            yield from _rows(front_end.name, case, paths[case], beside)
+        beside = [theirs(setup, front_end.framework) for setup in ours]
+        jobs = [*ours, *filter(None, beside)]
+        paths = iter(front_end.drive(jobs, [start(setup) for setup in jobs], gradients()))
+        own = [next(paths) for _ in ours]
+        for setup, path, other in zip(ours, own, beside, strict=True):
+            yield from _distances(front_end.name, setup, path, None if other is None else next(paths))
 
 
-def _rows(front_end: str, case: Case, path: np.ndarray, beside: np.ndarray | None) -> Iterator[Row]:
-    right = expected(case, start(case), gradients())
-    ours = ulps(path, right, start(case))
-    theirs = [None] * len(SCALES) if beside is None else ulps(beside, right, start(case))
-    for scale, own, other in zip(SCALES, ours, theirs, strict=True):
-        yield Row(front_end, case.rule, case.convention, scale, case.decay, own, other)
-
-
-def expected(case: Case, begin: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the weights after each step of the rule in float64."""
-    rule = RULES[case.rule]
-    hyper = resolve(case.rule, case.convention, {"lr": case.lr, "weight_decay": case.weight_decay})
-    weight = begin.astype("float64")
-    state = {slot: np.full_like(weight, value) for slot, value in rule.starts(hyper).items()}
-    path = []
-    for t, gradient in enumerate(rows.astype("float64"), start=1):
-        weight, state, _ = update(rule, weight, gradient, state, t, hyper)
-        path.append(weight)
-    return np.array(path)
+def _distances(front_end: str, setup: Setup, path: np.ndarray, beside: np.ndarray | None) -> Iterator[Distance]:
+    right, begin = exact(setup, start(setup), gradients()), start(setup)
+    others = [None] * len(SCALES) if beside is None else ulps(beside, right, begin)
+    for scale, own, other in zip(SCALES, ulps(path, right, begin), others, strict=True):
+        yield Distance(front_end, str(setup.rule), setup.convention, scale, bool(setup.weight_decay), own, other)
 
 
 def ulps(path: np.ndarray, right: np.ndarray, begin: np.ndarray) -> list[float]:

@@ -1,4 +1,7 @@
-"""All front-ends that are installed, each in its own process, two at a time."""
+"""All front-ends that are installed, two at a time, each in a process of its own.
+
+A process has one backend of Keras, and jax one set of options.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from typing import Any
 
 from surefoot.errors import UsageError, unknown
-from surefoot.selfcheck.parity.result import Finding, Result, Row
+from surefoot.frontends.contract import FrontEnd
+from surefoot.selfcheck.parity.findings import findings
+from surefoot.selfcheck.parity.measure import distances
+from surefoot.selfcheck.parity.result import Distance, Flaw, ParityResult
 
 FRONT_ENDS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
@@ -27,7 +35,7 @@ FRONT_ENDS: dict[str, tuple[str, ...]] = {
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0"}
 
 
-def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], object] = str) -> Result:
+def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], object] = str) -> ParityResult:
     """Measure front-ends on the CPU; those whose frameworks are not installed are named in `missing`.
 
     Args:
@@ -43,20 +51,34 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
     missing = {name: words for name in front_ends if (words := _lacks(name))}
     there = [name for name in front_ends if name not in missing]
 
-    def measure(name: str) -> dict[str, Any]:
+    def observed(name: str) -> dict[str, Any]:
         measured = _measure(name)
         observe(f"{name}: {len(measured['rows'])} figures")
         return measured
 
     with ThreadPoolExecutor(2) as pool:
-        measured = list(pool.map(measure, there))
+        measured = list(pool.map(observed, there))
     packages = sorted({"numpy", *(package for name in there for package in FRONT_ENDS[name])})
-    return Result(
-        tuple(Row(**row) for one in measured for row in one["rows"]),
-        tuple(Finding(**finding) for one in measured for finding in one["findings"]),
+    return ParityResult(
+        tuple(Distance(**row) for one in measured for row in one["rows"]),
+        tuple(Flaw(**finding) for one in measured for finding in one["findings"]),
         {package: _version(package) for package in packages},
         missing,
     )
+
+
+def driver(name: str) -> FrontEnd:
+    """Return the front-end of a name; its framework is loaded here."""
+    framework = name.partition("-")[0]
+    made: FrontEnd = getattr(import_module(f"surefoot.selfcheck.parity.drive_{framework}"), framework.capitalize())()
+    return made
+
+
+def measure(name: str) -> None:
+    """Measure a front-end in this process; the last line that is printed is one JSON object."""
+    front_end = driver(name)
+    content = {"rows": [*distances(front_end)], "findings": [*findings(front_end)]}
+    print(json.dumps(content, default=asdict), flush=True)
 
 
 def _lacks(name: str) -> str:
@@ -67,7 +89,7 @@ def _lacks(name: str) -> str:
 
 def _measure(name: str) -> dict[str, Any]:
     backend = {"KERAS_BACKEND": name.partition("-")[2]} if "-" in name else {}
-    command = [sys.executable, "-m", "surefoot.selfcheck.parity.worker", name]
+    command = [sys.executable, "-c", f"import {__name__} as own; own.measure({name!r})"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **_QUIET, **backend}, check=False)
     if done.returncode:
         raise UsageError(f"{name} could not be measured; its process said:\n{done.stderr[-2000:]}")

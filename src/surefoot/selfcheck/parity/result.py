@@ -15,7 +15,7 @@ BOUND = 16.0
 
 
 @dataclass(frozen=True)
-class Row:
+class Distance:
     """One rule on one front-end: the largest distance from the rule in float64, in ulps of float32 a step.
 
     Attributes:
@@ -43,8 +43,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something measured by itself.
+class Flaw:
+    """Something that goes wrong in another framework, measured by itself.
 
     Attributes:
         front_end: where.
@@ -74,7 +74,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Result:
+class ParityResult:
     """A whole measurement.
 
     Attributes:
@@ -84,8 +84,8 @@ class Result:
         missing: for each front-end that was not measured, why.
     """
 
-    rows: tuple[Row, ...]
-    findings: tuple[Finding, ...]
+    rows: tuple[Distance, ...]
+    findings: tuple[Flaw, ...]
     versions: Mapping[str, str]
     missing: Mapping[str, str]
 
@@ -97,5 +97,5 @@ class Result:
     @property
     def over(self) -> tuple[str, ...]:
         """The front-end of each figure of ours that exceeds its bound."""
-        entries: tuple[Row | Finding, ...] = (*self.rows, *self.findings)
+        entries: tuple[Distance | Flaw, ...] = (*self.rows, *self.findings)
         return tuple(entry.front_end for entry in entries if not entry.holds)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surefoot.store.records import Metric
+from surefoot.store.protocol import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.task import Splits
 

@@ -3,16 +3,24 @@
 NumPy arrays, parameter by parameter, in the order in which the optimizer has them; and what their numbers mean, where
 conventions keep different things under one name. Signs are ours: no buffer here points downhill. Weights and
 hyperparameters are not part of it: the optimizer that goes on has its own.
+
+`fit` makes of one meaning another, or refuses and says why. The buffer of momentum holds gradients in torch and optax,
+and steps in Keras and in optax's RMSprop. One is the other times the learning rate of the coming step: training goes on
+equal, and stays equal while the rate stays. A maximum of mean squares cannot be corrected afterwards, when it is no
+longer known in which step it was reached.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from surefoot.errors import UsageError
+from surefoot.rule import Rule
+from surefoot.rules import RULES
 
 Slots = Mapping[str, np.ndarray]
 """The arrays of one parameter, by the rule's names."""
@@ -34,9 +42,15 @@ class Meaning:
     lr_in_buffer: bool = False
     amsgrad_corrected: bool = False
 
+    @classmethod
+    def of(cls, rule: Rule, hyper: Mapping[str, Any], lr: float, base_lr: Any) -> Meaning:
+        """Return what a rule's numbers mean under its hyperparameters, at these learning rates."""
+        base = float(base_lr) if "base_lr" in rule.own and base_lr is not None else None
+        return cls(lr, base, bool(hyper.get("lr_in_buffer")), bool(hyper.get("amsgrad_corrected")))
+
 
 @dataclass(frozen=True)
-class Progress:
+class Handover:
     """How far an optimizer has come.
 
     Attributes:
@@ -56,7 +70,7 @@ class Progress:
 
     def rearranged(
         self, order: Sequence[int], layouts: Mapping[int, Callable[[np.ndarray], np.ndarray]] | None = None
-    ) -> Progress:
+    ) -> Handover:
         """Return the progress for a framework that has the parameters in another order, or lays them out otherwise.
 
         torch's `Linear` keeps (out, in) and lists the weight first; Flax and Keras keep (in, out), and jax sorts
@@ -109,3 +123,66 @@ class Progress:
         if len(known) < len(self.steps):
             raise UsageError("the source does not count its steps; say how many: steps=..., where it is read.")
         return known
+
+
+def family(rule: str) -> str:
+    """Return the name that all rules with the same state and formula share: only hyperparameters tell them apart."""
+    return RULES[rule].family if rule in RULES else rule
+
+
+def fit(given: Handover, target: Handover) -> Handover:
+    """Return a given in the meaning of another optimizer.
+
+    Args:
+        given: what is to go on.
+        target: that of the optimizer with which it does, as its reader found it.
+
+    Raises:
+        UsageError: another rule, other parameters, other slots, or a meaning that cannot be converted.
+    """
+    if given.rule != target.rule:
+        raise UsageError(f"the state is that of {given.rule}, and the optimizer runs {target.rule}.")
+    if not given.slots and not any(target.slots):
+        many = len(target.steps)
+        return replace(given, slots=target.slots, steps=given.steps * many, meanings=given.meanings * many)
+    if not target.slots and not any(given.slots):
+        return replace(given, slots=(), steps=(given.count(),), meanings=given.meanings[:1])
+    if len(given.slots) != len(target.slots):
+        raise UsageError(f"the state is of {len(given.slots)} parameters; the optimizer has {len(target.slots)}.")
+    slots = [_fit(i, given, target) for i in range(len(target.slots))]
+    return replace(given, slots=tuple(slots))
+
+
+def _fit(i: int, source: Handover, target: Handover) -> Slots:
+    given, wanted = source.slots[i], target.slots[i]
+    if given.keys() != wanted.keys():
+        has, keeps = (" and ".join(sorted(slots)) or "none" for slots in (given, wanted))
+        raise UsageError(
+            f"parameter {i}: the state has {has}, and the optimizer keeps {keeps}; make it with the options that the "
+            "source has (momentum, amsgrad, centered, ema)."
+        )
+    for name, x in given.items():
+        if x.shape != wanted[name].shape:
+            raise UsageError(
+                f"parameter {i}: {name} has shape {x.shape}, and the optimizer expects {wanted[name].shape}; "
+                "Handover.rearranged changes order and layout."
+            )
+    return _converted(i, given, source.meanings[i], target.meanings[i])
+
+
+def _converted(i: int, slots: Slots, given: Meaning, wanted: Meaning) -> Slots:
+    if "vmax" in slots and given.amsgrad_corrected != wanted.amsgrad_corrected:
+        kept, asked = ("corrected", "uncorrected") if given.amsgrad_corrected else ("uncorrected", "corrected")
+        raise UsageError(
+            f"parameter {i}: AMSGrad's maximum is over {kept} mean squares in the source and over {asked} ones in the "
+            "target, which cannot be told from it; give the target the source's convention=."
+        )
+    if "b" not in slots or given.lr_in_buffer == wanted.lr_in_buffer:
+        return slots
+    lr = given.lr if wanted.lr is None else wanted.lr
+    if not lr:
+        raise UsageError(
+            f"parameter {i}: the momentum buffer holds steps on one side and gradients on the other, and the learning "
+            f"rate between them is {lr}; move it at a rate above 0, or give the target the source's convention=."
+        )
+    return {**slots, "b": slots["b"] * lr if wanted.lr_in_buffer else slots["b"] / lr}

@@ -11,7 +11,7 @@ from surefoot.errors import UsageError, unknown
 from surefoot.training.events import Event
 from surefoot.workers.limits import Limits
 
-ENGINES = ("local", "ray")
+RUNNERS = ("local", "ray")
 
 Resume = Callable[[str], bytes | None]
 """Returns the last checkpoint of a trial's key."""
@@ -39,7 +39,7 @@ class Executor(Protocol):
 
 
 @dataclass(frozen=True)
-class Engine:
+class Runner:
     """Where trials run, and what each may use.
 
     Attributes:
@@ -59,9 +59,9 @@ class Engine:
     checkpoints: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            raise unknown("engine", self.name, ENGINES)
+        if self.name not in RUNNERS:
+            raise unknown("runner", self.name, RUNNERS)
         if self.name != "ray" and (self.address is not None or self.gpus):
-            raise UsageError("address and gpus-per-trial are for a Ray cluster: add --engine ray.")
+            raise UsageError("address and gpus-per-trial are for a Ray cluster: add --runner ray.")
         if self.cpus < 0 or self.gpus < 0:
             raise UsageError(f"a trial cannot take {self.cpus} cores and {self.gpus} GPUs; give numbers from 0.")

@@ -1,0 +1,82 @@
+"""The contract of the front-ends: each runs an optimizer over given gradients, as the rule on NumPy does in float64.
+
+`tests/frontends/test_contract.py` holds every front-end to it, and `surefoot check --parity` measures how exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from surefoot.frontends.lookup import find, values
+from surefoot.rule import WEIGHT, Rule
+from surefoot.update import update
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One optimizer to run.
+
+    Attributes:
+        rule: which rule: one of ours by name, or any as itself.
+        convention: whose form and defaults of it.
+        lr: the learning rate, or that of each step.
+        weight_decay: share of each weight, as the convention has it.
+        options: other arguments.
+        call: the name of the framework's own implementation, which runs in the place of ours.
+    """
+
+    rule: Rule | str
+    convention: str
+    lr: float | tuple[float, ...] = 0.01
+    weight_decay: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: str = ""
+
+    def rate(self, count: int) -> float:
+        """Return the learning rate of the step that follows so many others."""
+        return self.lr[count] if isinstance(self.lr, tuple) else self.lr
+
+
+class FrontEnd(Protocol):
+    """One framework, on one backend."""
+
+    name: str
+    """`torch`, `optax`, `keras-jax`, `keras-torch` or `keras-tensorflow`."""
+    framework: str
+    """Whose convention its own implementations follow."""
+
+    def drive(
+        self,
+        setups: Sequence[Setup],
+        starts: Sequence[np.ndarray],
+        rows: np.ndarray,
+        dtype: str = "float32",
+        *,
+        restart: int | None = None,
+    ) -> list[np.ndarray]:
+        """Return, for each optimizer, the weights after each step: float32, one row a step.
+
+        Args:
+            setups: which optimizers.
+            starts: the weights of each before the first step.
+            rows: the gradients, the same for all.
+            dtype: the kind of numbers of weights and gradients: `float32` or `bfloat16`.
+            restart: after so many steps the state is saved, and another optimizer, made alike, loads it and goes on.
+        """
+
+
+def exact(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the weights after each step of the rule itself, in float64."""
+    rule, rate = find(setup.rule), setup.rate(0)
+    given = {**setup.options, "lr": rate, "weight_decay": setup.weight_decay}
+    hyper = {**values(rule, setup.convention, given, at_home=setup.convention), "base_lr": rate}
+    weight, path = start.astype("float64"), []
+    state = {slot: np.full_like(weight, weight if x is WEIGHT else x) for slot, x in rule.starts(hyper).items()}
+    for t, gradient in enumerate(rows.astype("float64"), start=1):
+        weight, state, _ = update(rule, weight, gradient, state, t, {**hyper, "lr": setup.rate(t - 1)})
+        path.append(weight)
+    return np.array(path)

@@ -1,1 +1,0 @@
-"""The front-ends, each a file that imports its framework."""
