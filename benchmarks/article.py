@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from surefoot.tasks.models.article import Dense
+from surefoot.tasks.models.fast_article import Dense
 
 HERE = Path(__file__).parent
 BATCH_SIZE = 250

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from pages import shown, write_pages
+from pages import command_line, write_pages
 
 import surefoot
 
@@ -46,4 +46,4 @@ write_pages(Path(__file__).parent)
 
 def setup(app):
     """Add the directive that shows a command and what it prints."""
-    app.add_directive("surefoot", shown.Surefoot)
+    app.add_directive("surefoot", command_line.Surefoot)

@@ -1,28 +1,79 @@
-"""Settings that a framework reads when it is first imported; no framework is imported here.
+"""Settings that a framework reads when it is first imported, fixtures of many files, and what every run ends with.
 
-Oracles must compute in float64: jax does so only if told before its import, and Keras runs on jax.
+No framework is imported here. Oracles must compute in float64: jax does so only if told before its import, and Keras
+runs on jax. What a run has started ends with it: `left_running` names what does not, and the run has failed.
 """
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+import keras_backends
+import left_running
 from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_ENABLE_X64"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that wait for work leave the processor to the other worker
+
+
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(left_running.LeftRunning(), "left running")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process; so do all those that need Keras's backends, each of which is a process."""
+    for item in items:
+        group = "keras_backends" if keras_backends.used_in(item.path) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """What all files import stays; the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Give back after each file what it alone needed: compiled programs, and memory that the allocator holds."""
+    if nextitem is None or nextitem.path != item.path:
+        for module, function in (("jax", "clear_caches"), ("torch._dynamo", "reset")):
+            if module in sys.modules:
+                getattr(sys.modules[module], function)()
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def pytest_sessionfinish() -> None:
+    keras_backends.close()
+
+
+@pytest.fixture(scope="session")
+def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled kernels in pytest's own cache, where the next run finds them; without it, in a folder of this run."""
+    cache = getattr(request.config, "cache", None)
+    return cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
 
 
 @pytest.fixture(scope="module")
-def kernel_cache(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Keep compiled kernels in pytest's own cache, where the next run finds them, and not in the user's."""
-    folder = request.config.cache.mkdir("kernels")
+def kernel_cache(kernel_folder: Path) -> Iterator[Path]:
+    """Keep compiled kernels among the tests' own and not among the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder / "surefoot" / "kernels"
+        patch.setenv("XDG_CACHE_HOME", str(kernel_folder))
+        yield kernel_folder / "surefoot" / "kernels"
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +95,23 @@ def mnist_read_once():
     """The built-in tasks' data sets are read and verified once for all tests of a file, and not by each."""
     from functools import lru_cache
 
-    from surefoot.tasks import images
+    from surefoot.tasks import builtin
 
     with pytest.MonkeyPatch.context() as patch:
-        read = lru_cache(images.load)
-        patch.setattr(images, "load", read)
+        read = lru_cache(builtin.load)
+        patch.setattr(builtin, "load", read)
         yield read
+
+
+@pytest.fixture
+def one_thread():
+    """One thread for torch, as in a worker: the order of additions depends on their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

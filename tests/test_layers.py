@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paths import ROOT
+from paths import ROOT, TESTS
 
 SOURCE = ROOT / "src" / "surefoot"
 
@@ -37,6 +37,7 @@ LAYERS = [
     "design",
     "training",
     "workers",
+    "options",
     "statistics",
     "analysis",
     "words",
@@ -44,8 +45,9 @@ LAYERS = [
     "comparison",
     "progress",
     "study",
+    "suite",
     "explain",
-    "lr_find",
+    "range_test",
     "selfcheck",
     "bench",
     "cli",
@@ -98,7 +100,9 @@ def test_imports_point_down(path):
 def test_frameworks_are_imported_only_where_they_belong(path):
     used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
     allowed = (
-        {"torch"} if layer(path) in ("engines", "torch", "tasks", "training", "workers", "lr_find", "bench") else set()
+        {"torch"}
+        if layer(path) in ("engines", "torch", "tasks", "training", "workers", "range_test", "bench")
+        else set()
     )
     if layer(path) == "optax":
         allowed = {"jax", "optax"}
@@ -127,6 +131,15 @@ def test_a_room_of_more_than_five_files_has_a_map(room):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_file_holds_one_concept(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+A_TEST = re.compile(r"^\s*(?:from|import) (?:test_\w+|conftest)\b", re.MULTILINE)
+
+
+def test_no_test_imports_a_test():
+    """Also not in the text of a script that a test runs; what two tests need stands in tests/support."""
+    found = {path.name: A_TEST.findall(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
+    assert {name: imports for name, imports in found.items() if imports} == {}
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,20 @@ They go to `docs/generated`, which no one edits and git does not keep.
 import shutil
 from pathlib import Path
 
-from pages import article, command_line, playground, rules, studies
+from pages import article, command_line, rules, studies
 
 
 def write_pages(docs: Path) -> None:
     """Write every generated page anew."""
+    from surefoot.explain.page import write_page as write_playground
+
     generated = docs / "generated"
     shutil.rmtree(generated, ignore_errors=True)
     (generated / "extra").mkdir(parents=True)
     _write(generated, rules.pages())
     _write(generated, {"cli.md": command_line.page(), "studies.md": studies.page(docs / "data")})
     article.write(docs / "data", generated)
-    playground.write(generated / "extra" / "playground.html")
+    write_playground(generated / "extra" / "playground.html")
 
 
 def _write(folder: Path, pages: dict[str, str]) -> None:

@@ -43,12 +43,12 @@ def _beside_keras(result: dict, command: str, keras: dict) -> str:
     """The tutorial's own script on the backends of Keras on which it was run, beside our run: accuracies, one seed."""
     backends = {name: title for name, title in BACKENDS.items() if name in keras}
     rows = [
-        (name, interval(ours["test_metric"], share=True), *(_figures(keras[backend][name]) for backend in backends))
+        (
+            name,
+            interval(ours["test_metric"], share=True),
+            *(f"{100 * keras[backend][name]['accuracy']:.2f} %" for backend in backends),
+        )
         for ours, name in ((row, row["label"].partition("(")[0]) for row in result["rows"])
     ]
     head = ("optimizer", f"Surefoot, {result['rows'][0]['n']} seeds", *backends.values())
     return f"{fenced(command, 'console')}\n\n{table(head, rows)}\n"
-
-
-def _figures(run: dict) -> str:
-    return f"{100 * run['accuracy']:.2f} %"

@@ -7,6 +7,8 @@ import math
 from html import escape
 from itertools import groupby
 
+from surefoot.explain.surfaces import heights
+
 COLUMNS, ROWS = 96, 64
 WIDTH, HEIGHT = 480, 320
 BANDS = ("#eef3fb", "#dfe9f6", "#cddcf0", "#b8cde8", "#9fbbde", "#86a8d3", "#6d94c6", "#5680b6")
@@ -34,26 +36,13 @@ def draw(surface, path, label: str) -> str:
 
 def _bands(surface) -> str:
     """Return the ground: rectangles, each as long as the band stays the same."""
-    left, right, bottom, top = surface.window
     wide, high = WIDTH / COLUMNS, HEIGHT / ROWS
-    levels = [
-        [
-            math.log1p(
-                surface.evaluate(
-                    left + (column + 0.5) / COLUMNS * (right - left),
-                    top - (row + 0.5) / ROWS * (top - bottom),
-                    surface.settings,
-                )[0]
-            )
-            for column in range(COLUMNS)
-        ]
-        for row in range(ROWS)
-    ]
-    low, high_level = min(map(min, levels)), max(map(max, levels))
+    levels = [[math.log1p(value) for value in line] for line in heights(surface, COLUMNS, ROWS)]
+    low, top = min(map(min, levels)), max(map(max, levels))
     found = []
     for row, line in enumerate(levels):
         column = 0
-        for band, run in groupby(int((v - low) / (high_level - low) * (len(BANDS) - 0.001)) for v in line):
+        for band, run in groupby(int((v - low) / (top - low) * (len(BANDS) - 0.001)) for v in line):
             count = len(list(run))
             found.append(
                 f'<rect x="{column * wide:g}" y="{row * high:g}" width="{count * wide + 0.4:g}" '

@@ -7,8 +7,7 @@ from pages.picture import draw
 from surefoot.compiler.emit import formula, mathml
 from surefoot.conventions import FRAMEWORKS, convention, resolve
 from surefoot.explain.differences import defaults, forms
-from surefoot.explain.explanation import STEPS, Explanation
-from surefoot.explain.family import tree
+from surefoot.explain.explanation import CALLED, STEPS, Explanation, tree
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 
@@ -27,10 +26,6 @@ CLASSES = {
 }
 """The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told."""
 
-FILES = {"momentum": "sgd", "nesterov": "sgd", "amsgrad": "adam", "adamw": "adam", "amsbound": "adabound"}
-"""The file of a rule that is not in one of its own name."""
-
-SHOWN = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
 SURFACE = "valley"
 
 
@@ -85,39 +80,29 @@ def _formula(found: Explanation) -> str:
 
 
 def _numbers(found: Explanation) -> str:
-    rows = [
-        (letter.symbol, f"`{letter.name}`", f"`{letter.value:g}`", letter.meaning, f"`{letter.legal}`", _range(letter))
-        for letter in found.letters
-    ]
+    rows = []
+    for letter in found.letters:
+        sensible = "`{:g}` to `{:g}`".format(*letter.sensible) if letter.sensible else ""
+        value = f"`{letter.name}`", f"`{letter.value:g}`"
+        rows.append((letter.symbol, *value, letter.meaning, f"`{letter.legal}`", sensible))
     return table(("symbol", "name", "default", "meaning", "legal", "sensible"), rows)
 
 
-def _range(letter) -> str:
-    return "" if letter.sensible is None else "`{:g}` to `{:g}`".format(*letter.sensible)
-
-
 def _frameworks(name: str) -> str:
-    rows = [
-        (_marked(line), *(_cell(line.values[framework]) for framework in FRAMEWORKS))
-        for line in (*defaults(name), *forms(name))
-    ]
+    rows = []
+    for line in (*defaults(name), *forms(name)):
+        values = (line.values[framework] for framework in FRAMEWORKS)
+        cells = (f"`{value}`" if value[:1].isdigit() else value or "–" for value in values)
+        rows.append((f"**{line.about}**" if line.differs else line.about, *cells))
     notes = [
-        f"- {SHOWN[f].capitalize() if f == 'paper' else SHOWN[f]}: {convention(name, f).note}."
+        f"- {CALLED[f].capitalize() if f == 'paper' else CALLED[f]}: {convention(name, f).note}."
         for f in FRAMEWORKS
         if convention(name, f).note
     ]
-    head = ("", *(SHOWN[f] for f in FRAMEWORKS))
+    head = ("", *(CALLED[f] for f in FRAMEWORKS))
     told = "Lines in bold differ. Choose another meaning with `convention=`; `surefoot explain {} --conventions` says "
     told = told.format(name) + "what copying a number from one framework to another costs."
     return "\n\n".join([table(head, rows), *(["\n".join(notes)] if notes else []), told])
-
-
-def _cell(value: str) -> str:
-    return f"`{value}`" if value[:1].isdigit() else value or "–"
-
-
-def _marked(line) -> str:
-    return f"**{line.about}**" if line.differs else line.about
 
 
 def _claims(claims) -> str:
@@ -136,18 +121,15 @@ def _cost(found: Explanation) -> str:
 def _picture(found: Explanation) -> str:
     surface = SURFACES[SURFACE]
     lr, path = found.walk(surface)
+    changed = f", with {found.remark}" if found.remark else ""
     words = f"The path of {found.rule.title} on the surface {surface.title}, {STEPS} steps with lr={lr:g}"
     return (
         html(f'<div class="picture">{draw(surface, path, words)}</div>')
-        + f"\n\n{words}: the best rate of a grid{_changed(found)}. It starts at the ring and ends at the dot. "
+        + f"\n\n{words}: the best rate of a grid{changed}. It starts at the ring and ends at the dot. "
         "An illustration, not evidence: two weights say nothing about which optimizer is best for a network; see "
         "[how to choose](../../choose.md).\n\n"
         + html(f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>')
     )
-
-
-def _changed(found: Explanation) -> str:
-    return f", with {found.remark}" if found.remark else ""
 
 
 def _playground(found: Explanation) -> str:
@@ -179,7 +161,8 @@ updates, state = transformation.update(jnp.ones(3), transformation.init(weights)
 
 
 def _source(name: str) -> str:
-    path = Path("..") / ".." / ".." / "src" / "surefoot" / "rules" / f"{FILES.get(name, name)}.py"
+    file = f"{RULES[name].function.__module__.replace('.', '/')}.py"
+    path = Path("..") / ".." / ".." / "src" / file
     return (
         "This is the whole of it. Every kernel, formula and picture on this site is made from this function.\n\n"
         f"```{{literalinclude}} {path.as_posix()}\n:language: python\n```"

@@ -55,13 +55,11 @@ def interval(found: dict | None, share: bool, unit: str = "%") -> str:
 
 
 def _tuning(results: dict) -> str:
-    rows = []
-    for name in TASKS:
-        result = results[name]
-        rows += [
-            (name, row["defaults"], str(row["trials"]), interval(row["gain"], result["metric"]["share"], "points"))
-            for row in result["tuning"]
-        ]
+    rows = [
+        (name, row["defaults"], str(row["trials"]), interval(row["gain"], results[name]["metric"]["share"], "points"))
+        for name in TASKS
+        for row in results[name]["tuning"]
+    ]
     spans = "\n".join(f"- {name}: {_spans(results[name])}" for name in TASKS)
     return (
         f"How far the best and the worst of the four optimizers are apart, by their mean test results:\n\n{spans}\n\n"
@@ -85,25 +83,25 @@ def _spans(result: dict) -> str:
     return f"{span([row['defaults'] for row in result['tuning']])} with their defaults, {tuned} tuned."
 
 
+def _compared(result: dict, a: str, b: str) -> list[dict]:
+    """The comparison of two optimizers, where there is one."""
+    return [found for found in result["comparisons"] if {found["a"], found["b"]} == {a, b}]
+
+
 def _apart(results: dict, rival: str) -> str:
     """On which tasks tuned Adam and a rival were told apart."""
-    found = {
-        name: next(c for c in results[name]["comparisons"] if {c["a"], c["b"]} == {"Adam tuned", rival})
-        for name in TASKS
-    }
-    names = [name for name, comparison in found.items() if comparison["p"] <= 0.05]
+    names = [name for name in TASKS for c in _compared(results[name], "Adam tuned", rival) if c["p"] <= 0.05]
     told = f"told apart on {', '.join(names)}" if names else "a tie on all"
     return f"- Adam and {rival.removesuffix(' tuned')}: {told}."
 
 
 def _rivals(results: dict) -> str:
-    rows = []
-    for name in TASKS:
-        result = results[name]
-        for a, b in RIVALS:
-            found = next((c for c in result["comparisons"] if {c["a"], c["b"]} == {a, b}), None)
-            if found:
-                rows.append((name, f"{a} – {b}", *_difference(found, a, result)))
+    rows = [
+        (name, f"{a} – {b}", *_difference(found, a, results[name]))
+        for name in TASKS
+        for a, b in RIVALS
+        for found in _compared(results[name], a, b)
+    ]
     answers = "\n".join(_apart(results, rival) for _, rival in RIVALS)
     return (
         f"Tuned, on {len(TASKS)} tasks that learn from data:\n\n{answers}\n\n"
@@ -116,8 +114,8 @@ def _rivals(results: dict) -> str:
 
 def _difference(found: dict, a: str, result: dict) -> tuple[str, str, str]:
     sign, difference = 1 if found["a"] == a else -1, found["difference"]
-    ends = sorted(sign * difference[key] for key in ("low", "high"))
-    shown = {"mean": sign * difference["mean"], "low": ends[0], "high": ends[1]}
+    low, high = sorted(sign * difference[key] for key in ("low", "high"))
+    shown = {"mean": sign * difference["mean"], "low": low, "high": high}
     told = "not told apart" if found["p"] > 0.05 else f"{found['better']} better"
     return interval(shown, result["metric"]["share"], "points"), f"{found['p']:.2g}", told
 

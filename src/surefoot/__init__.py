@@ -11,14 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
-    from surefoot.study import Study, compare, try_out
+    from surefoot.comparison.forecast import Forecast
+    from surefoot.store.ranges import log, one_minus, uniform
+    from surefoot.study import Study, compare, forecast, try_out
+    from surefoot.suite import Suite, compare_suite
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
     from surefoot.workers.runner import Runner
 
 __version__ = "0.1.0"
 
-__all__ = ["Opt", "Runner", "Study", "Task", "compare", "log", "one_minus", "task", "try_out", "uniform"]
+__all__ = [
+    "Forecast",
+    "Opt",
+    "Runner",
+    "Study",
+    "Suite",
+    "Task",
+    "compare",
+    "compare_suite",
+    "forecast",
+    "log",
+    "one_minus",
+    "task",
+    "try_out",
+    "uniform",
+]
 
 _ROOMS = (
     "analysis",
@@ -34,11 +52,15 @@ _ROOMS = (
     "torch",
 )
 _DOORS = {
-    "Runner": "surefoot.workers.runner",
+    "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
+    "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
+    "Suite": "surefoot.suite",
     "Task": "surefoot.tasks",
     "compare": "surefoot.study",
+    "compare_suite": "surefoot.suite",
+    "forecast": "surefoot.study",
     "log": "surefoot.store.ranges",
     "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from surefoot.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,30 @@ class Contents:
 
 
 @dataclass(frozen=True)
+class Convention:
+    """One rule as one framework means it.
+
+    `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
+    its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
+    `switches` the form of the formula, `note` what a user should know, `limits` the highest value that the framework
+    takes where that is lower than the rule's own.
+    """
+
+    call: str
+    names: Mapping[str, str]
+    defaults: Mapping[str, float]
+    switches: Mapping[str, bool] = field(default_factory=dict)
+    note: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, rule: str, hyper: Mapping[str, Any]) -> None:
+        """Raise `UsageError` for values that the rule could take and the framework does not."""
+        for name, most in self.limits.items():
+            if hyper[name] > most:
+                raise UsageError(f"{rule}: {name}={hyper[name]!r} is not allowed: {self.call} takes up to {most:g}.")
+
+
+@dataclass(frozen=True)
 class About:
     """All that is said of a rule.
 
@@ -61,6 +88,7 @@ class About:
         use, avoid: what speaks for it and against it.
         lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
         contains: the rules that it becomes at some setting.
+        conventions: what `torch`, `keras`, `optax` and `paper` mean by it, where that is not what the rule itself says.
     """
 
     title: str = ""
@@ -69,3 +97,4 @@ class About:
     avoid: tuple[Claim, ...] = ()
     lr: Centre | None = None
     contains: Contents | None = None
+    conventions: Mapping[str, Convention] = field(default_factory=dict)

@@ -3,55 +3,23 @@
 "Adam(eps=1e-7)" is three different optimizers in torch, Keras and optax. A `Convention` says how one of them spells
 our hyperparameters (`names`), what they are if the user says nothing (`defaults`), and which form of the formula it
 computes (`switches`). `resolve` turns a name, a convention and the user's options into a complete set of values.
-A rule that a framework lacks is given the form that its family has there, and `call` is empty. A rule of which nothing
-stands here, such as one of the user's own, has its own names and defaults in every convention; only the learning rate
-is called as the framework calls it.
+A rule that a framework lacks is given the form that its family has there, and `call` is empty. A rule says it with the
+rest that is said of it (`About.conventions`), or it stands here; of a rule of which nothing stands anywhere, names and
+defaults are its own in every convention, and only the learning rate is called as the framework calls it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from surefoot.about import Convention
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
-from surefoot.rules import is_built_in, rule_of
+from surefoot.rules import RULES, is_built_in, rule_of, spelling
 
-
-@dataclass(frozen=True)
-class Convention:
-    """One rule as one framework means it.
-
-    `call` is what a user writes there (empty if the framework has no such rule), `names` maps our hyperparameters to
-    its spelling, `defaults` its default values under our names (a hyperparameter that it requires is absent),
-    `switches` the form of the formula, `note` what a user should know, `limits` the highest value that the framework
-    takes where that is lower than the rule's own.
-    """
-
-    call: str
-    names: Mapping[str, str]
-    defaults: Mapping[str, float]
-    switches: Mapping[str, bool] = field(default_factory=dict)
-    note: str = ""
-    limits: Mapping[str, float] = field(default_factory=dict)
-
-    def check(self, rule: str, hyper: Mapping[str, Any]) -> None:
-        """Raise `UsageError` for values that the rule could take and the framework does not."""
-        for name, most in self.limits.items():
-            if hyper[name] > most:
-                raise UsageError(f"{rule}: {name}={hyper[name]!r} is not allowed: {self.call} takes up to {most:g}.")
-
-
-_TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
-_KERAS = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-_OPTAX = {"lr": "learning_rate"}
-_PAPER = {"lr": "lr"}
-_BETAS_TORCH = {"beta1": "betas[0]", "beta2": "betas[1]", "eps": "eps"}
-_BETAS_KERAS = {"beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
-_BETAS_OPTAX = {"beta1": "b1", "beta2": "b2", "eps": "eps"}
-_BETAS = {"beta1": 0.9, "beta2": 0.999}
 _DECOUPLED = {"decoupled": True}
 _BOUND = {"final_lr": "final_lr", "gamma": "gamma"}
 _BOUND_DEFAULTS = {"final_lr": 0.1, "gamma": 1e-3}
@@ -59,22 +27,22 @@ _BOUND_DEFAULTS = {"final_lr": 0.1, "gamma": 1e-3}
 _SGD = {
     "torch": Convention(
         "torch.optim.SGD",
-        {**_TORCH, "momentum": "momentum", "dampening": "dampening"},
+        {**spelling.TORCH, "momentum": "momentum", "dampening": "dampening"},
         {"lr": 1e-3, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0},
         note="dampening does not act on the first gradient",
     ),
     "keras": Convention(
         "keras.optimizers.SGD",
-        {**_KERAS, "momentum": "momentum"},
+        {**spelling.KERAS, "momentum": "momentum"},
         {"lr": 1e-2, "weight_decay": 0.0, "momentum": 0.0},
         {"lr_in_buffer": True, **_DECOUPLED},
         "the velocity holds steps: a change of the learning rate acts with delay",
         limits={"momentum": 1.0},
     ),
-    "optax": Convention("optax.sgd", {**_OPTAX, "momentum": "momentum"}, {"momentum": 0.0}),
+    "optax": Convention("optax.sgd", {**spelling.OPTAX, "momentum": "momentum"}, {"momentum": 0.0}),
     "paper": Convention(
         "",
-        {**_PAPER, "momentum": "momentum"},
+        {**spelling.PAPER, "momentum": "momentum"},
         {"momentum": 0.0},
         {"lr_in_buffer": True},
         "Sutskever et al. 2013: the velocity holds steps",
@@ -85,7 +53,7 @@ _ADAGRAD = {
     "torch": Convention(
         "torch.optim.Adagrad",
         {
-            **_TORCH,
+            **spelling.TORCH,
             "lr_decay": "lr_decay",
             "initial_accumulator": "initial_accumulator_value",
             "eps": "eps",
@@ -94,20 +62,20 @@ _ADAGRAD = {
     ),
     "keras": Convention(
         "keras.optimizers.Adagrad",
-        {**_KERAS, "initial_accumulator": "initial_accumulator_value", "eps": "epsilon"},
+        {**spelling.KERAS, "initial_accumulator": "initial_accumulator_value", "eps": "epsilon"},
         {"lr": 1e-3, "weight_decay": 0.0, "initial_accumulator": 0.1, "eps": 1e-7},
         {"eps_inside": True, **_DECOUPLED},
         "a tenth of torch's rate, and the sum starts at 0.1",
     ),
     "optax": Convention(
         "optax.adagrad",
-        {**_OPTAX, "initial_accumulator": "initial_accumulator_value", "eps": "eps"},
+        {**spelling.OPTAX, "initial_accumulator": "initial_accumulator_value", "eps": "eps"},
         {"initial_accumulator": 0.1, "eps": 1e-7},
         {"eps_inside": True},
     ),
     "paper": Convention(
         "",
-        {**_PAPER, "eps": "δ"},
+        {**spelling.PAPER, "eps": "δ"},
         {},
         note="Duchi et al. 2011: H = δI + diag(G)^(1/2), so δ stands outside the root",
     ),
@@ -116,19 +84,19 @@ _ADAGRAD = {
 _ADADELTA = {
     "torch": Convention(
         "torch.optim.Adadelta",
-        {**_TORCH, "rho": "rho", "eps": "eps"},
+        {**spelling.TORCH, "rho": "rho", "eps": "eps"},
         {"lr": 1.0, "weight_decay": 0.0, "rho": 0.9, "eps": 1e-6},
     ),
     "keras": Convention(
         "keras.optimizers.Adadelta",
-        {**_KERAS, "rho": "rho", "eps": "epsilon"},
+        {**spelling.KERAS, "rho": "rho", "eps": "epsilon"},
         {"lr": 1e-3, "weight_decay": 0.0, "rho": 0.95, "eps": 1e-7},
         _DECOUPLED,
         "a thousandth of the paper's step: the paper has no learning rate, which is lr 1",
     ),
     "optax": Convention(
         "optax.adadelta",
-        {**_OPTAX, "weight_decay": "weight_decay", "rho": "rho", "eps": "eps"},
+        {**spelling.OPTAX, "weight_decay": "weight_decay", "rho": "rho", "eps": "eps"},
         {"weight_decay": 0.0, "rho": 0.9, "eps": 1e-6},
         note="weight decay goes into the gradient; optax 0.2.8 without a learning rate climbs: it leaves out the sign",
     ),
@@ -143,89 +111,95 @@ _ADADELTA = {
 _RMSPROP = {
     "torch": Convention(
         "torch.optim.RMSprop",
-        {**_TORCH, "alpha": "alpha", "eps": "eps", "momentum": "momentum"},
+        {**spelling.TORCH, "alpha": "alpha", "eps": "eps", "momentum": "momentum"},
         {"lr": 1e-2, "weight_decay": 0.0, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0},
     ),
     "keras": Convention(
         "keras.optimizers.RMSprop",
-        {**_KERAS, "alpha": "rho", "eps": "epsilon", "momentum": "momentum"},
+        {**spelling.KERAS, "alpha": "rho", "eps": "epsilon", "momentum": "momentum"},
         {"lr": 1e-3, "weight_decay": 0.0, "alpha": 0.9, "eps": 1e-7, "momentum": 0.0},
         {"eps_inside": True, "lr_in_buffer": True, **_DECOUPLED},
         "eps stands under the root: 1e-7 there is as much as 3e-4 outside",
     ),
     "optax": Convention(
         "optax.rmsprop",
-        {**_OPTAX, "alpha": "decay", "eps": "eps", "momentum": "momentum"},
+        {**spelling.OPTAX, "alpha": "decay", "eps": "eps", "momentum": "momentum"},
         {"alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
         {"eps_inside": True, "lr_in_buffer": True},
         "momentum acts on steps: the learning rate comes before the trace",
     ),
     "paper": Convention(
         "",
-        {**_PAPER, "alpha": "ℵ", "momentum": "ℶ", "eps": "ℸ"},
+        {**spelling.PAPER, "alpha": "ℵ", "momentum": "ℶ", "eps": "ℸ"},
         {"lr": 1e-4, "alpha": 0.95, "eps": 1e-4, "momentum": 0.9},
         {"centered": True, "eps_inside": True, "lr_in_buffer": True},
         "Graves 2013, equations 38 to 45; Hinton's slide has no eps, mean decay 0.9 and no centring",
     ),
 }
 
-_ADAM_DEFAULTS = {"lr": 1e-3, **_BETAS, "eps": 1e-8, "weight_decay": 0.0}
+_ADAM_DEFAULTS = {"lr": 1e-3, **spelling.BETAS, "eps": 1e-8, "weight_decay": 0.0}
 
 _ADAM = {
-    "torch": Convention("torch.optim.Adam", {**_TORCH, **_BETAS_TORCH}, _ADAM_DEFAULTS),
+    "torch": Convention("torch.optim.Adam", {**spelling.TORCH, **spelling.BETAS_TORCH}, _ADAM_DEFAULTS),
     "keras": Convention(
         "keras.optimizers.Adam",
-        {**_KERAS, **_BETAS_KERAS},
+        {**spelling.KERAS, **spelling.BETAS_KERAS},
         {**_ADAM_DEFAULTS, "eps": 1e-7},
         {"eps_hat": True, **_DECOUPLED},
         "eps is added before the bias is corrected: 32 times torch's on the first step",
     ),
-    "optax": Convention("optax.adam", {**_OPTAX, **_BETAS_OPTAX}, {**_BETAS, "eps": 1e-8}),
-    "paper": Convention("", {**_PAPER, **_BETAS_OPTAX}, {"lr": 1e-3, **_BETAS, "eps": 1e-8}, note="Algorithm 1"),
+    "optax": Convention("optax.adam", {**spelling.OPTAX, **spelling.BETAS_OPTAX}, {**spelling.BETAS, "eps": 1e-8}),
+    "paper": Convention(
+        "", {**spelling.PAPER, **spelling.BETAS_OPTAX}, {"lr": 1e-3, **spelling.BETAS, "eps": 1e-8}, note="Algorithm 1"
+    ),
 }
 
 _AMSGRAD = {
-    "torch": Convention("torch.optim.Adam", {**_TORCH, **_BETAS_TORCH}, _ADAM_DEFAULTS, note="amsgrad=True"),
+    "torch": Convention(
+        "torch.optim.Adam", {**spelling.TORCH, **spelling.BETAS_TORCH}, _ADAM_DEFAULTS, note="amsgrad=True"
+    ),
     "keras": Convention(
         "keras.optimizers.Adam",
-        {**_KERAS, **_BETAS_KERAS},
+        {**spelling.KERAS, **spelling.BETAS_KERAS},
         {**_ADAM_DEFAULTS, "eps": 1e-7},
         {"eps_hat": True, **_DECOUPLED},
         "amsgrad=True",
     ),
     "optax": Convention(
         "optax.amsgrad",
-        {**_OPTAX, **_BETAS_OPTAX},
-        {**_BETAS, "eps": 1e-8},
+        {**spelling.OPTAX, **spelling.BETAS_OPTAX},
+        {**spelling.BETAS, "eps": 1e-8},
         {"amsgrad_corrected": True},
         "the maximum is taken over the bias-corrected mean square",
     ),
     "paper": Convention(
         "",
-        {**_PAPER, "beta1": "b1", "beta2": "b2"},
-        {**_BETAS, "eps": 1e-8},
+        {**spelling.PAPER, "beta1": "b1", "beta2": "b2"},
+        {**spelling.BETAS, "eps": 1e-8},
         {"bias_correction": False},
         "Reddi et al. 2018, Algorithm 2: no bias correction; it has no eps, give eps=0 to follow it into 0/0",
     ),
 }
 
 _ADAMW = {
-    "torch": Convention("torch.optim.AdamW", {**_TORCH, **_BETAS_TORCH}, {**_ADAM_DEFAULTS, "weight_decay": 1e-2}),
+    "torch": Convention(
+        "torch.optim.AdamW", {**spelling.TORCH, **spelling.BETAS_TORCH}, {**_ADAM_DEFAULTS, "weight_decay": 1e-2}
+    ),
     "keras": Convention(
         "keras.optimizers.AdamW",
-        {**_KERAS, **_BETAS_KERAS},
+        {**spelling.KERAS, **spelling.BETAS_KERAS},
         {**_ADAM_DEFAULTS, "eps": 1e-7, "weight_decay": 4e-3},
         {"eps_hat": True},
     ),
     "optax": Convention(
         "optax.adamw",
-        {**_OPTAX, **_BETAS_OPTAX, "weight_decay": "weight_decay"},
-        {**_BETAS, "eps": 1e-8, "weight_decay": 1e-4},
+        {**spelling.OPTAX, **spelling.BETAS_OPTAX, "weight_decay": "weight_decay"},
+        {**spelling.BETAS, "eps": 1e-8, "weight_decay": 1e-4},
     ),
     "paper": Convention(
         "",
-        {**_PAPER, **_BETAS_OPTAX, "weight_decay": "λ"},
-        {"lr": 1e-3, **_BETAS, "eps": 1e-8},
+        {**spelling.PAPER, **spelling.BETAS_OPTAX, "weight_decay": "λ"},
+        {"lr": 1e-3, **spelling.BETAS, "eps": 1e-8},
         {"decay_by_lr": False},
         "Loshchilov & Hutter 2019: decay follows the schedule but is not multiplied by the learning rate",
     ),
@@ -234,29 +208,29 @@ _ADAMW = {
 _ADABOUND = {
     "torch": Convention(
         "",
-        {**_TORCH, **_BETAS_TORCH, **_BOUND},
+        {**spelling.TORCH, **spelling.BETAS_TORCH, **_BOUND},
         {**_ADAM_DEFAULTS, **_BOUND_DEFAULTS},
         {"eps_hat": True},
         "torch has none: the authors' code (adabound 0.0.5)",
     ),
     "keras": Convention(
         "",
-        {**_KERAS, **_BETAS_KERAS, **_BOUND},
+        {**spelling.KERAS, **spelling.BETAS_KERAS, **_BOUND},
         {**_ADAM_DEFAULTS, "eps": 1e-7, **_BOUND_DEFAULTS},
         {"eps_hat": True, **_DECOUPLED},
         "Keras has none: the authors' formula in Keras's spelling",
     ),
     "optax": Convention(
         "",
-        {**_OPTAX, **_BETAS_OPTAX, **_BOUND},
-        {**_BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
+        {**spelling.OPTAX, **spelling.BETAS_OPTAX, **_BOUND},
+        {**spelling.BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
         {"eps_hat": True},
         "optax has none: the authors' formula in optax's spelling",
     ),
     "paper": Convention(
         "",
-        {**_PAPER, "beta1": "b1", "beta2": "b2", **_BOUND},
-        {"lr": 1e-3, **_BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
+        {**spelling.PAPER, "beta1": "b1", "beta2": "b2", **_BOUND},
+        {"lr": 1e-3, **spelling.BETAS, "eps": 1e-8, **_BOUND_DEFAULTS},
         {"bias_correction": False, "sqrt_t": True, "eps_hat": False},
         "Luo et al. 2019, Algorithm 2: no bias correction, rate divided by sqrt(t); eps as in the code",
     ),
@@ -280,6 +254,7 @@ CONVENTIONS: dict[str, dict[str, Convention]] = {
     "adamw": _ADAMW,
     "adabound": _ADABOUND,
     "amsbound": _ADABOUND,
+    **{name: dict(rule.about.conventions) for name, rule in RULES.items() if rule.about.conventions},
 }
 """`CONVENTIONS[rule][framework]`, for built-in rules and each of torch, keras, optax and paper."""
 
@@ -295,7 +270,7 @@ def convention(rule: Rule | str, framework: str) -> Convention:
     if framework not in FRAMEWORKS:
         raise unknown("convention", framework, FRAMEWORKS)
     own = rule_of(rule)
-    table = CONVENTIONS.get(own.name, {}) if is_built_in(own) else {}
+    table = own.about.conventions or (CONVENTIONS.get(own.name, {}) if is_built_in(own) else {})
     return table.get(framework) or _as_it_is(own, framework)
 
 

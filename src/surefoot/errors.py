@@ -12,8 +12,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+class Argument(str):
+    """The name of an argument in a message, as Python has it; the command line writes its flag instead."""
+
+
 class SurefootError(Exception):
-    """Base of all of Surefoot's exceptions; its text says what was given, what was expected and what to do."""
+    """Base of all of Surefoot's exceptions; its text says what was given, what was expected and what to do.
+
+    The text may come in parts, of which each `Argument` is the name of one.
+    """
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.args))
 
 
 class UsageError(SurefootError, ValueError):

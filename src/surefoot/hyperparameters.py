@@ -87,6 +87,12 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
         "β₂", "share of the mean squared gradient kept each step", high=1.0, sensible=(0.9, 0.9999)
     ),
     "eps": Hyperparameter("ε", "keeps the divisor away from zero; unit of a gradient", sensible=(1e-10, 1e-3)),
+    "beta3": Hyperparameter("β₃", "share of a third mean kept each step", high=1.0, sensible=(0.99, 0.9999)),
+    "mix": Hyperparameter("ω", "weight of the slow mean beside the fast one", sensible=(1.0, 10.0)),
+    "eps_root": Hyperparameter("ε₀", "added to the mean square at every step", sensible=(1e-16, 1e-8)),
+    "threshold": Hyperparameter(
+        "ν", "degrees of freedom from which the mean square counts as known", low=4.0, above=True
+    ),
     "final_lr": Hyperparameter("α*", "rate on which AdaBound's two bounds close", sensible=(1e-3, 1.0)),
     "gamma": Hyperparameter("γ", "speed at which the bounds close", high=1.0, above=True, sensible=(1e-4, 1e-2)),
     "base_lr": Hyperparameter("α₀", "learning rate that a schedule is measured against"),
@@ -99,11 +105,15 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "amsgrad": _switch("divide by the largest mean squared gradient so far"),
     "maximize": _switch("climb instead of descend"),
     "eps_inside": _switch("eps is added under the root, not to it"),
+    "eps_in_max": _switch("eps is added to the gradient's size before the maximum, not to the maximum"),
+    "eps_twice": _switch("eps is added to the mean square at every step as well, in the place of eps_root"),
     "eps_hat": _switch("eps is added to the root before its bias is corrected (the paper's epsilon-hat)"),
     "lr_in_buffer": _switch("the momentum buffer holds steps (rate times gradient), not gradients"),
     "bias_correction": _switch("moments are divided by 1 - beta^t"),
     "amsgrad_corrected": _switch("the maximum is taken over the bias-corrected mean square"),
     "sqrt_t": _switch("the rate is divided by the root of the step count"),
     "decoupled": _switch("weight decay shrinks the weights themselves and stays out of the gradient"),
+    "clipped": _switch("the divided gradient is cut off at the fourth root of the steps so far"),
+    "proximal": _switch("decoupled decay divides by 1 + decay after the move, in the place of a factor before it"),
     "decay_by_lr": _switch("decoupled decay is multiplied by the learning rate, not only by its schedule"),
 }

@@ -1,10 +1,10 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `clip`, `where`, `sign` and `total` from here and nothing from a framework, so the
-same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's symbols.
-No framework is imported: the argument's type tells which one is in use, and that one has been imported already by
-whoever made the array. On Python floats (values that depend only on hyperparameters and the step count) the arithmetic
-is float64.
+A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `where` and `total` from here and
+nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
+arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
+has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
+the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -42,8 +42,16 @@ def sqrt(x: Array) -> Array:
 
 def maximum(a: Array, b: Array) -> Array:
     """Return the larger of two arrays, element by element; NaN wins."""
-    larger = _namespace(a, b).maximum(a, b)
-    return float(larger) if _are_numbers(a, b) else larger
+    if isinstance(a, int | float):
+        a, b = b, a
+    return clip(a, b, None) if isinstance(b, int | float) else _namespace(a, b).maximum(a, b)
+
+
+def minimum(a: Array, b: Array) -> Array:
+    """Return the smaller of two arrays, element by element; NaN wins."""
+    if isinstance(a, int | float):
+        a, b = b, a
+    return clip(a, None, b) if isinstance(b, int | float) else _namespace(a, b).minimum(a, b)
 
 
 def clip(x: Array, low: Array | None, high: Array | None) -> Array:
@@ -53,12 +61,12 @@ def clip(x: Array, low: Array | None, high: Array | None) -> Array:
 
 
 def expm1(x: Array) -> Array:
-    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `count.py`, not for rules."""
+    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `number.py`, not for rules."""
     return _namespace(x).expm1(x)
 
 
 def log(x: Array) -> Array:
-    """Return the natural logarithm, element by element; for `count.py`, not for rules."""
+    """Return the natural logarithm, element by element; for `number.py`, not for rules."""
     return _namespace(x).log(x)
 
 
@@ -80,6 +88,18 @@ def sign(x: Array) -> Array:
     if hasattr(x, "isnan"):  # torch's own makes 0 of NaN
         return namespace.where(x.isnan(), x, x.sign())
     return namespace.sign(x)
+
+
+def absolute(x: Array) -> Array:
+    """Return the size without the sign, element by element."""
+    return abs(x)
+
+
+def freedom(t: Array, beta: Array) -> Array:
+    """Return the degrees of freedom of a mean that keeps `beta` of itself each step, after `t` steps."""
+    if hasattr(t, "freedom"):  # a count in float32, of which the difference would keep three digits
+        return t.freedom(beta)
+    return 2 / (1 - beta) - 1 - 2 * t * beta**t / (1 - beta**t)
 
 
 def total(x: Array) -> Array:
@@ -125,12 +145,13 @@ class _TensorFlow:
 
     def __init__(self, tensorflow: Any) -> None:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
+        self.minimum = tensorflow.minimum
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
         self._tensorflow = tensorflow
 
     def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
         x = x if low is None else self.maximum(x, low)
-        return x if high is None else self._tensorflow.minimum(x, high)
+        return x if high is None else self.minimum(x, high)
 
     def full_like(self, x: Array, value: float) -> Array:
         return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.cast(value, x.dtype))

@@ -4,7 +4,8 @@
         return Step(rate=lr / (sqrt(s) + eps), direction=g, s=s)
 
 The function sees one weight (or an array of independent weights): its gradient `g`, its state slots, its own step
-count `t` (from 1), and the hyperparameters. The weight moves by `-rate * direction`. The decorator `@rule` adds what
+count `t` (from 1), and the hyperparameters; `(g, w, state, t, *, ...)` sees the weight too. The weight moves by
+`-rate * direction`. The decorator `@rule` adds what
 a reader and a machine need to know besides: name, state slots, hyperparameters with defaults, source. The function
 stays callable on floats, NumPy arrays and torch tensors; engines and front-ends only ever call it.
 """
@@ -29,6 +30,7 @@ AROUND: dict[str, Any] = {
     "weight_decay": 0.0,
     "decoupled": False,
     "decay_by_lr": True,
+    "proximal": False,
     "base_lr": None,
     "maximize": False,
     "gradient_factor": None,
@@ -51,15 +53,25 @@ class Step:
         rate: the step size of each weight; a number, or an array of the gradient's shape.
         direction: what the rate multiplies; of the gradient's shape.
         move: what is subtracted from the weight; `rate * direction` unless a momentum buffer stands behind the rate.
+        decay: the share of decoupled weight decay that this step takes: 1, or 0 of a step that takes none.
         state: the new value of each slot; None for a slot that is not in use.
     """
 
-    __slots__ = ("_move", "direction", "rate", "state")
+    __slots__ = ("_move", "decay", "direction", "rate", "state")
 
-    def __init__(self, *, rate: Array, direction: Array, move: Array | None = None, **state: Array | None) -> None:
+    def __init__(
+        self,
+        *,
+        rate: Array,
+        direction: Array,
+        move: Array | None = None,
+        decay: Array | None = None,
+        **state: Array | None,
+    ) -> None:
         self.rate = rate
         self.direction = direction
         self._move = move
+        self.decay = decay
         self.state: dict[str, Array] = {name: value for name, value in state.items() if value is not None}
 
     @property
@@ -69,7 +81,7 @@ class Step:
 
     def with_rate(self, rate: Array) -> Step:
         """Return the same step taken at another rate."""
-        return Step(rate=rate, direction=self.direction, **self.state)
+        return Step(rate=rate, direction=self.direction, decay=self.decay, **self.state)
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class Rule:
 
     Attributes:
         name: the rule's name, lower case: `adabound`.
-        function: `(g, state, t, **own) -> Step`.
+        function: `(g, state, t, **own) -> Step`, or `(g, w, state, t, **own) -> Step`.
         own: names of the hyperparameters that the function takes.
         slots: every slot that the rule may use; `active` tells which ones some hyperparameters ask for.
         defaults: the hyperparameters that a user can set, those around every rule included, with their defaults.
@@ -110,6 +122,7 @@ class Rule:
         parent: the rule that it builds on, if any.
         about: what else is said of it.
         pinned: hyperparameters that a variant fixes: they are what makes it this rule.
+        sees_weight: whether the function takes the weight.
     """
 
     name: str
@@ -123,12 +136,14 @@ class Rule:
     parent: Rule | None = None
     about: About = field(default_factory=About)
     pinned: Mapping[str, Any] = field(default_factory=dict)
+    sees_weight: bool = False
 
-    def __call__(self, g: Array, state: Any, t: Array, **hyper: Any) -> Step:
-        """Run the rule: `g` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
+    def __call__(self, g: Array, state: Any, t: Array, *, w: Array = None, **hyper: Any) -> Step:
+        """Run the rule: `g`, `w` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
         values = self.complete(hyper)
+        arrays = (g, w, state, t) if self.sees_weight else (g, state, t)
         with precision_of(g):
-            return self.function(g, state, t, **{name: values[name] for name in self.own})
+            return self.function(*arrays, **{name: values[name] for name in self.own})
 
     def complete(self, hyper: Mapping[str, Any]) -> dict[str, Any]:
         """Return a value for every hyperparameter: as given, as the variant fixes it, else the default."""
@@ -208,35 +223,63 @@ class Rule:
             if value is not None or self.defaults[name] is not None:
                 HYPERPARAMETERS[name].check(self.name, name, value)
         state = {slot: np.full(1, 1.0 if start is WEIGHT else start) for slot, start in self.starts(hyper).items()}
-        self(np.ones(1), SimpleNamespace(**state), 1, **hyper)
+        self(np.ones(1), SimpleNamespace(**state), 1, w=np.ones(1), **hyper)
 
 
 def rule(
-    *, source: str, slots: Iterable[str | Slot] = (), parent: Rule | None = None, about: About | None = None
+    *,
+    source: str,
+    slots: Iterable[str | Slot] = (),
+    parent: Rule | None = None,
+    about: About | None = None,
+    pin: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Step]], Rule]:
-    """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`.
+    """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`, or `(g, w, state, t, ...)`.
 
     Args:
         source: the paper that the formula comes from.
         slots: the state arrays, each a name (starts at zero, always there) or a `Slot`.
         parent: the rule that it builds on, if any.
         about: what else is said of it; everything has a default.
+        pin: what surrounds the rule and belongs to it: `{"decoupled": True}` of one whose weight decay is decoupled.
 
     Raises:
-        UsageError: a keyword of the function is not in `HYPERPARAMETERS`.
+        UsageError: the function takes other arguments, or a keyword of it is not in `HYPERPARAMETERS`.
     """
 
     def decorate(function: Callable[..., Step]) -> Rule:
-        name, own = function.__name__, _keywords(function)
+        name, own, arrays = function.__name__, _keywords(function), _arrays(function)
+        if len(arrays) not in (3, 4):
+            raise UsageError(
+                f"rule {name} takes ({', '.join(arrays)}); write (g, state, t, *, ...) or (g, w, state, t, *, ...)."
+            )
         for keyword in own:
             if keyword not in HYPERPARAMETERS:
                 raise UsageError(f"rule {name}: describe hyperparameter {keyword!r} in hyperparameters.py first.")
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
         said = about or About()
-        return Rule(name, function, frozenset(own), made, {**AROUND, **own}, source, doc, name, parent, said)
+        return Rule(
+            name,
+            function,
+            frozenset(own),
+            made,
+            {key: value for key, value in {**AROUND, **own}.items() if key not in (pin or {})},
+            source,
+            doc,
+            name,
+            parent,
+            said,
+            pinned=dict(pin or {}),
+            sees_weight=len(arrays) == 4,
+        )
 
     return decorate
+
+
+def _arrays(function: Callable[..., Step]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
 def _keywords(function: Callable[..., Step]) -> dict[str, Any]:

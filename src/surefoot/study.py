@@ -1,34 +1,35 @@
-"""`surefoot.compare` and the `Study` that it returns: a comparison as its user holds it."""
+"""`surefoot.compare` and its siblings, and the `Study` that it returns: a comparison as its user holds it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from html import escape
-from numbers import Integral
+from inspect import signature
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
-from surefoot.arms.opt import arms_of
 from surefoot.comparison.driver import Run
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.forecast import Forecast, foretell
+from surefoot.comparison.request import Request, ask
 from surefoot.comparison.try_out import try_arms
-from surefoot.errors import TrialError, UsageError
-from surefoot.progress import progress
-from surefoot.report import write_report
-from surefoot.store import Record, Store
+from surefoot.design.studies import STUDIES
+from surefoot.errors import StoreError, TrialError, UsageError, unknown
+from surefoot.options import STORE, Options
+from surefoot.progress import announce, progress
+from surefoot.store import Design, Record, Store
 from surefoot.store.protocol import Better
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.runner import Runner
 
-STORE = Path("surefoot-results/results.sqlite")
-OPTIMIZERS = ("momentum", "adam", "adabound")
+P = ParamSpec("P")
+Found = TypeVar("Found")
 
 
 def compare(
@@ -36,7 +37,8 @@ def compare(
     *,
     model: Callable[[], Any] | None = None,
     data: Any = None,
-    optimizers: Sequence[Any] = OPTIMIZERS,
+    optimizers: Sequence[Any] | None = None,
+    only: bool = True,
     loss: Callable[[Any, Any], Any] | None = None,
     metric: Callable[[Any, Any], Any] | str | None = None,
     better: Better | None = None,
@@ -48,10 +50,11 @@ def compare(
     schedule: str | None = None,
     dataset: str | None = None,
     train_size: int | None = None,
+    data_dir: str | PathLike[str] | None = None,
     name: str = "",
     workers: int | None = None,
     device: str = "auto",
-    runner: Runner | None = None,
+    runner: Runner = Runner(),
     logdir: str | PathLike[str] | None = None,
     store: str | PathLike[str] = STORE,
 ) -> Study:
@@ -66,27 +69,29 @@ def compare(
             and give `model` and `data`.
         model: makes the model: a function without arguments.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors, a Dataset or a DataLoader.
-        optimizers: rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), classes of any library that are made as
-            torch's are, and `surefoot.Opt`.
+        optimizers: what is compared. Rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), classes of any library
+            that are made as torch's are, and `surefoot.Opt`. The study's own by default.
+        only: whether the optimizers stand instead of the study's own, and not beside them.
         loss: of outputs and targets; cross-entropy by default.
         metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
         better: "max" or "min", for a metric of yours.
-        budget: how much may be run: "20min", "1.5h", "16 trials", "5 epochs", or a `timedelta`. Minutes are kept within
-            a few per cent.
+        budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
+            kept within a few per cent.
         epochs: passes over the training data in a trial.
-        trials: configurations that tune each optimizer, the best 3 of them on 3 seeds; 0 does not tune.
-        seeds: how many measure each optimizer.
+        trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
+        seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.
-        schedule: of every learning rate: "constant", "cosine" or "warmup-cosine".
-        dataset: another data set for a built-in study: "mnist", "kmnist" or "fashion-mnist".
+        schedule: learning-rate schedule of all: constant, cosine or warmup-cosine.
+        dataset: another data set for a built-in study: mnist, kmnist or fashion-mnist.
         train_size: training images of a built-in study, validation included.
+        data_dir: folder that is searched first for data files.
         name: of the task.
         workers: trials at a time; as many as cores by default.
-        device: "auto", "cpu", "cuda" or "mps".
-        runner: where trials run, and what each may use: `surefoot.Runner("ray", address="auto", gpus=0.25)`; worker
-            processes on this machine by default.
+        device: what trains: auto, cpu, cuda or mps.
+        runner: where trials run, and what each may use. `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`;
+            worker processes on this machine by default.
         logdir: folder for TensorBoard's event files.
-        store: the file that keeps the results.
+        store: file that keeps the results (SQLite).
 
     Raises:
         UsageError: something that cannot be compared; the message says what to change.
@@ -97,64 +102,39 @@ def compare(
         >>> print(study.table())
         >>> optimizer = study.best().build(model.parameters())
     """
-    counts = _whole(epochs=epochs, trials=trials, seeds=seeds, batch_size=batch_size, workers=workers)
-    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
-    request = ask(
-        _task(task, batch_size=counts["batch_size"], **parts),
-        Options(
-            optimizers=arms_of(optimizers),
-            only=True,
-            **counts,
-            budget=_budget(budget),
-            schedule=schedule,
-            dataset=dataset,
-            train_size=train_size,
-            device=device,
-            runner=runner or Runner(),
-        ),
-    )
-    with Store(store) as results:
-        planned = request.prepare(results)
-        known, todo = planned.standing(results)
-        with progress(planned, len(known), todo, Path(logdir) if logdir else None) as observe:
-            records = planned.run(results, observe)
-        design = results.design(planned.design.hash) or planned.design
-    _check_any(records)
-    return Study(replace(planned, design=design), tuple(records), Path(store))
+    study = run(*_asked(**locals()))
+    _check_any(study.records)
+    return study
 
 
-def try_out(
-    task: str | Task | None = None,
-    *,
-    model: Callable[[], Any] | None = None,
-    data: Any = None,
-    optimizers: Sequence[Any] | None = None,
-    loss: Callable[[Any, Any], Any] | None = None,
-    metric: Callable[[Any, Any], Any] | str | None = None,
-    better: Better | None = None,
-    batch_size: int | None = None,
-    schedule: str | None = None,
-    workers: int | None = None,
-    device: str = "auto",
-    runner: Runner | None = None,
-) -> dict[str, str]:
+def _as(like: Callable[P, object]) -> Callable[[Callable[..., Found]], Callable[P, Found]]:
+    """Give a function the arguments of another one."""
+
+    def typed(function: Callable[..., Found]) -> Callable[P, Found]:
+        function.__signature__ = signature(like).replace(return_annotation=signature(function).return_annotation)  # type: ignore[attr-defined]
+        return function
+
+    return typed
+
+
+@_as(compare)
+def forecast(task: str | Task | None = None, **options: Any) -> Forecast:
+    """Tell what `compare` with the same arguments would run, how long, and what its seeds can tell.
+
+    Nothing is trained or written. Earlier trials in the store are used where there are any.
+
+    Example:
+        >>> print(surefoot.forecast("article-tuned", optimizers=["sgd", "adam"], seeds=5))
+    """
+    return foretell(*_asked(task, **options))
+
+
+@_as(compare)
+def try_out(task: str | Task | None = None, **options: Any) -> dict[str, str]:
     """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
 
-    `compare` does the same before its first trial, and does not begin the trials of an optimizer that fails.
-
-    Args:
-        task: as in `compare`, and so is all that follows.
-        model: makes the model.
-        data: `(train, test)` or `(train, validation, test)`.
-        optimizers: names, texts, classes and `surefoot.Opt`; the study's own by default.
-        loss: of outputs and targets.
-        metric: what they are judged by.
-        better: "max" or "min", for a metric of yours.
-        batch_size: examples in a training step.
-        schedule: of every learning rate.
-        workers: optimizers at a time.
-        device: "auto", "cpu", "cuda" or "mps".
-        runner: where they are tried.
+    It takes the arguments of `compare`, which does the same before its first trial, and does not begin the trials of
+    an optimizer that fails.
 
     Returns:
         what is wrong with each optimizer and what to do, by its name; an empty text where it works.
@@ -162,43 +142,54 @@ def try_out(
     Raises:
         UsageError: something that cannot be compared at all, whatever the optimizer.
     """
-    counts = _whole(batch_size=batch_size, workers=workers)
-    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": None}
-    request = ask(
-        _task(task, batch_size=counts["batch_size"], **parts),
-        Options(
-            optimizers=tuple(_texts_and_arms(optimizers or ())),
-            only=bool(optimizers),
-            **counts,
-            schedule=schedule,
-            device=device,
-            runner=runner or Runner(),
-        ),
-    )
+    request, _ = _asked(task, **options)
     return try_arms(request.task, request.arms, request.protocol, request.workers, request.runner)
 
 
-def _whole(**counts: Any) -> dict[str, Any]:
-    """Return the counts as Python's own numbers; `UsageError` for what is no whole number, such as a list of seeds."""
-    for name, value in counts.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
-            many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
-            raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
-    return {name: value if value is None else int(value) for name, value in counts.items()}
+def run(request: Request, options: Options) -> Study:
+    """Run what is left of a study, and say on standard error what happens."""
+    announce(request)
+    with Store(options.store) as results:
+        planned = request.prepare(results)
+        known, todo = planned.standing(results)
+        with progress(planned, len(known), todo, Path(options.logdir) if options.logdir else None) as observe:
+            records = planned.run(results, observe)
+        design = results.design(planned.design.hash) or planned.design
+    return Study(replace(planned, design=design), tuple(records), Path(options.store))
 
 
-def _budget(given: str | timedelta | None) -> str | None:
-    if isinstance(given, timedelta):
-        return f"{given.total_seconds()} s"
-    if given is None or isinstance(given, str):
-        return given
-    raise UsageError(f"budget is {given!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'.")
+def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, list[Record]]:
+    """Return the design and the records of a study's newest run; of your own task by the name of the task.
+
+    Raises:
+        StoreError: there is no store, or it has no trial of this study.
+        UsageError: neither the store nor Surefoot has a study of this name.
+    """
+    with Store(Path(store), readonly=True) as results:
+        designs = [one for one in reversed(results.designs()) if results.run(one, curves=False)]
+        known = {one.study for one in designs}
+        design = next((one for one in designs if one.study == study), None)
+        if design is None and known and study not in STUDIES:
+            raise unknown("study in this store", study, known)
+        if design is None:
+            raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
+        return design, results.run(design)
 
 
-def _texts_and_arms(optimizers: Sequence[Any]) -> Iterator[str | Arm]:
-    """Give texts as they are, to be read as the study reads its own, and the arms of all else."""
-    for one in optimizers:
-        yield from [one] if isinstance(one, str) else arms_of([one])
+def _asked(
+    task: str | Task | None = None,
+    *,
+    model: Any = None,
+    data: Any = None,
+    loss: Any = None,
+    metric: Any = None,
+    better: Better | None = None,
+    name: str = "",
+    **given: Any,
+) -> tuple[Request, Options]:
+    options = Options(**given)
+    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
+    return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 
 def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> str | Task:
@@ -261,6 +252,8 @@ class Study:
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write the report, one page that needs no network, and return its path."""
+        from surefoot.report import write_report  # loads all that draws, after the training
+
         return write_report(self.summary, Path(path))
 
     def best(self) -> Best:

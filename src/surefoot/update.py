@@ -2,7 +2,8 @@
 
 Order: the gradient's factor (unscaling, clipping by norm), its limit (clipping by value), its sign (`maximize`),
 coupled weight decay into it, the rule, decoupled weight decay of the weight, the move, the moving average of the
-weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do.
+weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do; the proximal kind divides the
+weight after it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def take_step(
     g = -g if hyper["maximize"] else g
     if hyper["weight_decay"] and not hyper["decoupled"]:
         g = g + hyper["weight_decay"] * weight
-    return rule(g, SimpleNamespace(**state), t, **hyper)
+    return rule(g, SimpleNamespace(**state), t, w=weight, **hyper)
 
 
 def update(
@@ -48,9 +49,7 @@ def update(
         hyper: a value for every hyperparameter of the rule.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
-    if hyper["weight_decay"] and hyper["decoupled"]:
-        weight = weight * (1 - _decay(hyper))
-    weight = weight - step.move
+    weight = _moved(weight, step, hyper)
     if not hyper["ema"]:
         return Update(weight, step.state, step)
     ema = state["ema"] + (1 - hyper["ema"]) * (weight - state["ema"])
@@ -62,13 +61,14 @@ def change(
 ) -> Update:
     """As `update`, with what is to be added to the weight in the weight's place, for frameworks that add it themselves.
 
-    The difference of the new weight and the old would lose the digits of a small change. The weight is used for its
-    decay only, and may be None without; the moving average is not kept.
+    The difference of the new weight and the old would lose the digits of a small change. The weight may be None without
+    decay, unless the rule sees it; the moving average is not kept.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
     move = step.move
     if hyper["weight_decay"] and hyper["decoupled"]:
-        move = move + _decay(hyper) * weight
+        share = _decay(hyper, step)
+        move = (move + share * weight) / (1 + share) if hyper["proximal"] else move + share * weight
     return Update(-move, step.state, step)
 
 
@@ -80,8 +80,16 @@ def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
     return g if limit is None else clip(g, -limit, limit)
 
 
-def _decay(hyper: Mapping[str, Any]) -> Array:
+def _moved(weight: Array, step: Step, hyper: Mapping[str, Any]) -> Array:
+    """Return the weight after decoupled decay, if there is any, and the move."""
+    if not (hyper["weight_decay"] and hyper["decoupled"]):
+        return weight - step.move
+    share = _decay(hyper, step)
+    return (weight - step.move) / (1 + share) if hyper["proximal"] else weight * (1 - share) - step.move
+
+
+def _decay(hyper: Mapping[str, Any], step: Step) -> Array:
     """Return the share of each weight that decoupled decay takes in one step."""
-    if hyper["decay_by_lr"]:
-        return hyper["lr"] * hyper["weight_decay"]
-    return schedule(hyper["lr"], hyper["base_lr"]) * hyper["weight_decay"]
+    scale = hyper["lr"] if hyper["decay_by_lr"] else schedule(hyper["lr"], hyper["base_lr"])
+    share = scale * hyper["weight_decay"]
+    return share if step.decay is None else step.decay * share

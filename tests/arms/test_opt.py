@@ -162,6 +162,27 @@ def test_the_doors_are_these():
     assert (surefoot.Opt, surefoot.log, surefoot.uniform, surefoot.one_minus) == (Opt, log, uniform, one_minus)
 
 
+def test_a_clipped_norm_is_no_option_of_a_rule_and_the_class_that_has_it_is_named():
+    with pytest.raises(UsageError, match=r"takes all gradients together; give a class instead, such as surefoot.torch"):
+        Opt("adam", max_grad_norm=1.0)
+    assert Opt(surefoot.torch.Adam, max_grad_norm=1.0).arm.given == {"max_grad_norm": 1.0}
+
+
+def test_a_range_whose_ends_are_turned_round_is_shown_as_it_has_to_be():
+    with pytest.raises(UsageError, match=r"log\(1, 0.1\): expected 0 < low < high.* write log\(0.1, 1\)"):
+        surefoot.log(1, 0.1)
+
+
+def test_the_weight_decay_of_an_optimizer_that_has_one_is_searched_second():
+    """Of AdamW by every name; Adam, whose weight decay is 0, stays Adam."""
+    ours, theirs = Opt("adamw").arm.space(12), Opt(torch.optim.AdamW).arm.space(12)
+    assert list(ours.ranges) == list(theirs.ranges) == ["lr", "weight_decay"]
+    assert ours.ranges["weight_decay"] == theirs.ranges["weight_decay"]
+    assert list(Opt("adamw").arm.space(8).ranges) == ["lr"]
+    assert "weight_decay" not in Opt("adam").arm.space(30).ranges
+    assert list(Opt("adamw", weight_decay=0.1).arm.space(12).ranges) == ["lr"]
+
+
 class Rateless(torch.optim.SGD):
     """A class whose learning rate has to be given."""
 

@@ -14,7 +14,7 @@ from samples import article, diverged, entered
 from surefoot.cli.result import print_result
 from surefoot.comparison.request import Options, plan
 from surefoot.errors import SurefootError
-from surefoot.progress.lines import Lines
+from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.store import Store, schema
 from surefoot.training import events
@@ -54,7 +54,7 @@ def test_every_command_has_help_with_an_example(run, command):
         (["compare", "artcle"], "Did you mean 'article'"),
         (["compare", "-o", "adm"], "Did you mean 'adam'"),
         (["compare", "-o", "adam(lr=-1)"], "lr=-1.0 is not allowed"),
-        (["compare", "--only"], "needs at least one -o"),
+        (["compare", "--only"], "no optimizer to compare; -o needs at least one"),
         (["compare", "--epochs", "0"], "--epochs is 0"),
         (["compare", "--seeds", "-1"], "--seeds is -1"),
         (["compare", "--workers", "0"], "--workers is 0"),
@@ -204,15 +204,17 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     for event in (
         events.Started(trial.key, 2),
         events.StepsDone(trial.key, 3, 400, 960, 0.5),
+        events.StepsDone(trial.key, 3, 500, 960, 0.4),
         events.EpochDone(trial.key, article(seeds=1, epochs=3)[0].epochs[2], (), b""),
         events.Diverged(trial.key, "training loss became nan"),
     ):
         lines.observe(trial, event)
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 3
+    assert len(told) == 4
     assert told[0].endswith("mine: goes on after epoch 2")
-    assert "mine: epoch 3/5, loss" in told[1]
-    assert told[2].endswith("mine: diverged: training loss became nan")
+    assert told[1].endswith("mine: epoch 3/5, step 400 of 960, loss 0.5000")
+    assert "mine: epoch 3/5, loss" in told[2]
+    assert told[3].endswith("mine: diverged: training loss became nan")
 
 
 @pytest.mark.parametrize("study", ["article", "rosenbrock", "char-lm"])

@@ -84,7 +84,7 @@ def test_a_driver_killed_between_the_file_and_the_store_goes_on_from_the_epoch_b
 def test_without_the_folder_the_message_says_what_to_give(files, tmp_path):
     with pytest.raises(StopError):
         run(tmp_path / "r.sqlite", files[0], stop_after=1)
-    with pytest.raises(StoreError, match="give --checkpoints with the folder that has it"):
+    with pytest.raises(StoreError, match="give the folder that has it as checkpoints"):
         run(tmp_path / "r.sqlite", None)
 
 
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_is_one_message(tmp_path):
     pytest.importorskip("fsspec")
     (tmp_path / "file").write_text("")
     with Store(tmp_path / "r.sqlite") as store:
-        with pytest.raises(StoreError, match=r"cannot make the checkpoints in .*file/below.* see --checkpoints"):
+        with pytest.raises(StoreError, match=r"cannot make the checkpoints in .*file/below.* see checkpoints"):
             Checkpoints(store, str(tmp_path / "file" / "below"))
         with pytest.raises(UsageError, match="checkpoints cannot be kept in nowhere://x: Protocol not known"):
             Checkpoints(store, "nowhere://x")

@@ -1,14 +1,11 @@
 """Whole comparisons in worker processes: same numbers whatever the workers, nothing lost whatever is killed."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +13,7 @@ from surefoot.comparison.request import Options, plan
 from surefoot.store import Store
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool
+from worker_processes import assert_gone, workers_of
 
 SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "train_size": 500, "device": "cpu"}
 
@@ -86,8 +84,8 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path, undisturbed
         heard.append(event)
         if isinstance(event, EpochDone) and not killed:
             killed.append(event.key)
-            for pid in children(os.getpid()):
-                os.kill(pid, signal.SIGKILL)
+            for worker in workers_of():
+                worker.kill()
 
     assert numbers(run(tmp_path / "results.sqlite", kill_once, workers=1)) == undisturbed
     assert Started(killed[0], 1) in heard
@@ -100,22 +98,17 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, mo
     def kill_always(_trial, event):
         if isinstance(event, Started) and (not victim or event.key == victim[0]):
             victim[:] = [event.key]
-            for pid in children(os.getpid()):
-                os.kill(pid, signal.SIGKILL)
+            for worker in workers_of():
+                worker.kill()
 
     first, second = run(tmp_path / "results.sqlite", kill_always, workers=1)
     assert (first.status, second.status) == ("failed", "finished")
     assert "died 2 times" in first.reason
 
 
-def children(pid):
-    """The worker processes of a process: its children that wait for trials."""
-    listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "comparison.worker" in line]
-
-
 def command(path, *more):
-    options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500", "--device", "cpu"]
+    options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500"]
+    options += ["--device", "cpu", "--workers", "1"]
     files = ["--store", str(path), "--report", str(path.with_suffix(".html")), "--json"]
     return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
 
@@ -155,7 +148,7 @@ def stopped(arguments, moment, how):
         line = driver.stderr.readline()
         assert line, f"ended before {moment!r}: {log}"
         log += line
-    workers = children(driver.pid)
+    workers = workers_of(driver.pid)
     driver.send_signal(how)
     return driver.wait(), log + driver.communicate()[1], workers
 
@@ -166,16 +159,6 @@ def epochs_in(path):
         return 0
     with Store(path, readonly=True) as store:
         return sum(len(record.epochs) for record in store.records())
-
-
-def assert_gone(pids):
-    """Workers end with their driver, within a moment."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_text() for pid in pids):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"workers {pids} outlived their driver")
 
 
 def test_a_second_driver_on_one_store_is_refused(tmp_path):

@@ -2,20 +2,26 @@
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 import surefoot
 from samples import SETTINGS, trial
+from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
 from surefoot.arms.opt import Opt
-from surefoot.comparison.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
+from surefoot.comparison import pilot
+from surefoot.comparison.forecast import foretell
 from surefoot.comparison.remaining import outlook
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import ask, plan
+from surefoot.errors import UsageError
+from surefoot.options import Options
 from surefoot.statistics.power import detectable, permutation_detectable
 from surefoot.store import Store
-from surefoot.store.design import Part
+from surefoot.store.design import Part, Timing
 from surefoot.store.protocol import Metric
+from surefoot.training.events import PilotTimed
 
 
 def planned(**options):
@@ -174,7 +180,7 @@ def test_dry_run_tells_all_and_leaves_nothing(run, tmp_path):
 def test_dry_run_with_a_budget_says_that_the_clock_decides(run):
     assert run(*ASK, "--budget", "60s", "--json")[1].find('"budget_seconds": 60.0') > 0
     words = " ".join(run(*ASK, "--budget", "60s")[1].split())
-    assert "The budget of 60.0 s is not in the figures below: the clock decides." in words
+    assert "What the budget of 60.0 s buys is not known before every optimizer is timed" in words
     assert "the clock decides" not in run(*ASK)[1]
 
 
@@ -206,5 +212,56 @@ def test_dry_run_reads_the_store(run, tmp_path):
 def test_dry_run_of_one_seed_says_that_it_can_tell_nothing(run):
     code, out, _ = run("compare", "article", "--device", "cpu", "--dry-run")
     assert code == 0
-    assert "no difference; at least two optimizers and --seeds 5 are needed" in " ".join(out.split())
+    assert "no difference; at least two optimizers and 5 seeds are needed" in " ".join(out.split())
     assert "Search space" not in out
+
+
+def timed(tmp_path, step):
+    """A store with a run whose optimizers were timed, and the options that ask for the same."""
+    options = Options(("adam", "momentum"), device="cpu", workers=2, budget="1h", store=tmp_path / "timed.sqlite")
+    request = ask("article-tuned", options)
+    timings = {arm.label: Timing(setup=0.01, step=step, example=1e-6) for arm in request.arms}
+    with Store(options.store) as store:
+        request.plan(request.bought(timings, 1.0), timings, 1.0).freeze(store)
+    return options
+
+
+def test_dry_run_says_what_a_budget_buys_where_an_earlier_run_was_timed(tmp_path, run):
+    options = timed(tmp_path, step=0.001)
+    rich, poor = (forecast_of(replace(options, budget=budget)) for budget in ("20min", "2min"))
+    assert rich.numbers.bought
+    assert rich.numbers.sizing.seeds > poor.numbers.sizing.seeds
+    assert rich.numbers.trials[0] > poor.numbers.trials[0]
+    words = " ".join(str(rich).split())
+    assert f"min buys about 5 epochs, {rich.numbers.sizing.trials} tuning trials and at most" in words
+    code, out, _ = run(*ASK, "--budget", "20min", "--workers", 2, "--store", options.store, "--json")
+    assert (code, json.loads(out)["sizing"]["trials"]) == (0, rich.numbers.sizing.trials)
+
+
+def test_dry_run_of_a_budget_that_buys_nothing_says_so(tmp_path, run):
+    options = timed(tmp_path, step=0.01)
+    code, out, err = run(*ASK, "--budget", "20s", "--workers", 2, "--store", options.store)
+    assert (code, out) == (2, "")
+    assert "a budget of 20 s is too small" in err
+
+
+def test_a_budget_that_the_first_timings_show_to_be_too_small_is_refused_at_once(monkeypatch, tmp_path):
+    """Not when every optimizer has been timed, and not when the budget is used up."""
+    options = Options(("adam", "momentum"), device="cpu", workers=1, budget="5s", store=tmp_path / "r.sqlite")
+    request = ask("article-tuned", options)
+    heard = []
+
+    class Pool:
+        def run(self, trials, *_):
+            for one in trials:
+                heard.append(one.arm.label)
+                yield PilotTimed(one.key, Timing(0.1, 0.1, 1e-6))
+
+    monkeypatch.setattr(pilot, "open_executor", lambda *_: nullcontext(Pool()))
+    with pytest.raises(UsageError, match="a budget of 5 s is too small"), Store(options.store) as store:
+        request.prepare(store)
+    assert heard == ["Adam"]
+
+
+def forecast_of(options):
+    return foretell(ask("article-tuned", options), options)

@@ -134,7 +134,7 @@ def test_when_nothing_can_be_run_the_reason_is_the_error(tmp_path):
         ({"budget": "soon"}, "cannot be read"),
         ({"budget": "3 epochs"}, "epochs are given twice"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
-        ({"seeds": 0}, "--seeds is 0"),
+        ({"seeds": 0}, "seeds is 0; give a whole number from 1"),
         ({"seeds": [1, 2, 3, 4]}, "seeds is [1, 2, 3, 4]; give how many, a whole number, such as seeds=4"),
         ({"epochs": "3"}, "epochs is '3'; give how many, a whole number, such as epochs=3"),
         ({"trials": True}, "trials is True; give how many"),

@@ -9,11 +9,13 @@ import pytest
 
 import settings
 from settings import Setting, run
-from signed import signed
+from signed import signed, worded
 from surefoot.compiler.emit.targets import emit
 
-SETTINGS = (*settings.SETTINGS, Setting(signed, "torch", {}))
-"""Every rule's, and those of a rule that takes a sign."""
+WORDED = Setting(worded, "torch", {"weight_decay": 0.1})
+
+SETTINGS = (*settings.SETTINGS, Setting(signed, "torch", {}), WORDED)
+"""Every rule's, and those of rules that use every word."""
 
 STEPS = 200
 WEIGHTS = 4

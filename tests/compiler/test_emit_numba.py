@@ -10,7 +10,7 @@ import torch
 
 from half import check_bits
 from kernel_cases import Case
-from settings import SURROUNDED, Setting
+from settings import SURROUNDED, Setting, setting
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.plan import SIZES as BYTES
 from surefoot.engines import kernels, pointers
@@ -32,10 +32,6 @@ HALF = pytest.mark.parametrize(
         ),
     ],
 )
-
-
-def setting(name: str, **options) -> Setting:
-    return Setting(RULES[name], "torch", options)
 
 
 def check(case: Case) -> None:

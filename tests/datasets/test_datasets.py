@@ -108,7 +108,7 @@ def test_unknown_name_names_the_close_ones():
 
 
 def test_a_folder_that_does_not_exist(monkeypatch, tmp_path):
-    with pytest.raises(UsageError, match=r"--data-dir.*not a folder"):
+    with pytest.raises(UsageError, match=r"data_dir.*not a folder"):
         load("mnist", tmp_path / "nowhere")
     monkeypatch.setenv("SUREFOOT_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match=r"SUREFOOT_DATA is .*nowhere"):
@@ -138,7 +138,7 @@ def test_a_damaged_package_asks_for_a_new_install(tmp_path):
 def test_no_network_and_no_file_names_both_ways_out(tmp_path):
     with pytest.raises(DataError) as caught:
         read(tiny_entry(compressed()), tmp_path)
-    assert all(word in str(caught.value) for word in (*FILES, "connect", "--data-dir", "SUREFOOT_DATA"))
+    assert all(word in str(caught.value) for word in (*FILES, "connect", "data_dir", "SUREFOOT_DATA"))
 
 
 def test_fashion_mnist_without_network_names_debians_package(monkeypatch):

@@ -134,7 +134,7 @@ def test_the_order_in_which_trials_finish_does_not_show():
 
 
 def test_a_negative_number_of_trials():
-    with pytest.raises(UsageError, match="--trials is -1"):
+    with pytest.raises(UsageError, match="trials is -1"):
         study(trials=-1)
 
 

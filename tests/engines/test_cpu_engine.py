@@ -354,7 +354,7 @@ groups = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(groups=groups, seed=st.integers(0, 2**31))
 def test_any_shapes_layouts_groups_and_step_counts(groups, seed):
     """Each parameter moves as it would alone, flat, on NumPy; each misses steps of its own."""
@@ -661,8 +661,8 @@ context = multiprocessing.get_context("fork")
 here, there = context.Pipe()
 child = context.Process(target=step_in_child, args=(there, optimizer, p), daemon=True)
 child.start()
-found = here.recv() if here.poll(60) else None
-child.join(60)
+found = here.recv() if here.poll(600) else None
+child.join(600)
 optimizer.step()
 print("hangs" if found is None else bool((p.detach().numpy() == found).all()), child.exitcode)
 """
@@ -673,7 +673,7 @@ def test_after_fork():
 
     In a process of its own: the suite's has JAX in it, which does not allow a fork.
     """
-    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=180)
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=900)
     assert done.stdout == "True 0\n", done.stderr
 
 

@@ -12,14 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cached_kernels import anew, from_disk, text_of
 from paths import SUPPORT
-from surefoot.compiler.emit.numba import emit
-from surefoot.compiler.plan import plan
-from surefoot.compiler.trace import trace
-from surefoot.conventions import resolve
 from surefoot.engines import kernels, pointers
 from surefoot.errors import SurefootWarning
-from surefoot.rules import RULES
 
 PACKAGE = Path(pointers.__file__).parents[1]
 
@@ -47,20 +43,6 @@ def filled(compiled_once, cache):
     """A cache of this test's own that holds one kernel."""
     shutil.copytree(compiled_once / "surefoot", cache.parent, dirs_exist_ok=True)
     return cache
-
-
-def text_of(name: str = "sgd") -> str:
-    own = RULES[name]
-    return emit(plan(trace(own, own.complete(resolve(name, "torch", {})))), name, "float64")
-
-
-def anew(text: str | None = None):
-    """The kernel as a new process would get it."""
-    return kernels.compiled.__wrapped__(text or text_of())
-
-
-def from_disk(kernel) -> bool:
-    return sum(kernel.stats.cache_hits.values()) == 1
 
 
 def check_works(kernel) -> None:
@@ -95,7 +77,7 @@ def test_the_source_lies_beside_the_code_and_can_be_read(cache):
 
 
 CHILD = """
-import test_kernel_cache as t, sys
+import cached_kernels as t
 kernel = t.anew(t.text_of("adabound"))
 print(t.from_disk(kernel))
 """
@@ -110,7 +92,7 @@ def child(**environment: str) -> subprocess.Popen:
 @pytest.mark.usefixtures("cache")
 def test_another_process_finds_it():
     anew(text_of("adabound"))
-    output, errors = child().communicate(timeout=60)
+    output, errors = child().communicate(timeout=600)
     assert output == "True\n", errors
 
 
@@ -118,7 +100,7 @@ def test_another_process_finds_it():
 def test_two_processes_at_once():
     """Neither fails, and what they leave is whole: at the latest, one process later all is found."""
     for done in [child(), child()]:
-        _, errors = done.communicate(timeout=60)
+        _, errors = done.communicate(timeout=600)
         assert done.returncode == 0, errors
     anew(text_of("adabound"))
     assert from_disk(anew(text_of("adabound")))

@@ -18,7 +18,7 @@ import surefoot.torch
 from eight_bits import decode, encode
 from half import check_bits
 from kernel_cases import numbers
-from settings import Setting
+from settings import setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.launch import CHUNK
@@ -37,10 +37,6 @@ pytestmark = pytest.mark.usefixtures("kernel_cache")
 NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "AdaBound", "AMSBound")
 ENGINES = ("cpu", "eager")
 on_each_engine = pytest.mark.parametrize("engine", ENGINES)
-
-
-def setting(name: str, **options) -> Setting:
-    return Setting(RULES[name], "torch", options)
 
 
 # Optimizers

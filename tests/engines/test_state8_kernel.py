@@ -17,7 +17,7 @@ from torch import Tensor
 from eight_bits import decode, encode
 from half import EXTREME, check_bits, stored
 from kernel_cases import numbers
-from settings import SETTINGS, SURROUNDED, Setting, run
+from settings import SETTINGS, SURROUNDED, Setting, run, setting
 from surefoot.compiler.emit import numba as emit_numba
 from surefoot.compiler.emit import triton
 from surefoot.compiler.plan import BLOCK, COMPUTE, plan
@@ -117,10 +117,6 @@ def check_kernel(setting: Setting, n: int, kind: str = "float32", seed: int | No
         oracle.check(weight, state, f"after step {t}")
 
 
-def setting(name: str, **options) -> Setting:
-    return Setting(RULES[name], "torch", options)
-
-
 SIZES = [1, 255, 256, 257, SMALLEST + 1, CHUNK - 1, CHUNK, CHUNK + 1]
 
 
@@ -210,7 +206,7 @@ def test_bytes_that_a_step_moves():
 # Slots that are never negative
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**31),
     scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e15]),

@@ -21,19 +21,13 @@ from surefoot.compiler.graph import needed
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.errors import UsageError
-from surefoot.explain import drift as drift_file
-from surefoot.explain.colours import DARK, LIGHT, contrast
-from surefoot.explain.explanation import Explanation
-from surefoot.explain.family import tree
-from surefoot.explain.forms import Library
-from surefoot.explain.noise import noise
-from surefoot.explain.page import render
-from surefoot.explain.path import GRID, walk
+from surefoot.explain import differences
+from surefoot.explain.explanation import Explanation, signs, tree
+from surefoot.explain.forms import Library, settable, slider
+from surefoot.explain.page import DARK, LIGHT, render, server_of
+from surefoot.explain.path import GRID, noise, walk
 from surefoot.explain.plot import plot
 from surefoot.explain.rule_html import FONTS, rule_html
-from surefoot.explain.serve import server_of
-from surefoot.explain.signs import signs
-from surefoot.explain.sliders import settable, slider
 from surefoot.explain.surfaces import SURFACES
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Slot
@@ -169,26 +163,26 @@ COPIED = {"lr": 1e-3, "betas[0]": 0.9, "betas[1]": 0.999, "eps": 1e-7}
 
 @pytest.mark.parametrize("scale", [1e-4, 1e-8])
 def test_the_drift_of_adams_eps_from_keras_to_torch_is_what_the_libraries_themselves_do(scale):
-    gradients = drift_file.gradients_of(scale)
-    start = np.full(gradients.shape[1], drift_file.START)
+    gradients = differences.gradients_of(scale)
+    start = np.full(gradients.shape[1], differences.START)
     keras = oracles.run("keras.optimizers.Adam", KERAS, gradients, start)[-1]
     torch = oracles.run("torch.optim.Adam", COPIED, gradients, start)[-1]
     expected = np.linalg.norm(torch - keras) / np.linalg.norm(keras - start)
-    assert drift_file.shares("adam", "keras", "torch", [scale])[0] == pytest.approx(expected, rel=1e-6)
+    assert differences.shares("adam", "keras", "torch", [scale])[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_drift_of_rmsprops_eps_from_optax_to_torch_is_what_the_libraries_themselves_do():
-    gradients = drift_file.gradients_of(1e-4)
-    start = np.full(gradients.shape[1], drift_file.START)
+    gradients = differences.gradients_of(1e-4)
+    start = np.full(gradients.shape[1], differences.START)
     optax = oracles.run("optax.rmsprop", {"learning_rate": 0.01, "decay": 0.9, "eps": 1e-8}, gradients, start)[-1]
     torch = oracles.run("torch.optim.RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-8}, gradients, start)[-1]
     expected = np.linalg.norm(torch - optax) / np.linalg.norm(optax - start)
-    assert drift_file.shares("rmsprop", "optax", "torch", [1e-4])[0] == pytest.approx(expected, rel=1e-6)
+    assert differences.shares("rmsprop", "optax", "torch", [1e-4])[0] == pytest.approx(expected, rel=1e-6)
     assert expected > 0.1
 
 
 def test_there_is_a_drift_for_every_pair_whose_formulas_differ():
-    pairs = {(one.source, one.target) for one in drift_file.drifts("adam", ("torch", "keras", "optax"))}
+    pairs = {(one.source, one.target) for one in differences.drifts("adam", ("torch", "keras", "optax"))}
     assert pairs == {("torch", "keras"), ("keras", "torch"), ("keras", "optax"), ("optax", "keras")}
 
 
@@ -215,6 +209,18 @@ def test_only_adabound_and_amsbound_have_bounds():
 def lifted(colour, lift):
     parts = (min(255, max(0, int(colour[k : k + 2], 16) + lift)) for k in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def contrast(one, other):
+    """The contrast of two colours (`#rrggbb`), from 1 to 21, as WCAG 2.2 defines it."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
@@ -320,7 +326,7 @@ def test_json_has_the_numbers_and_the_drift(surefoot_command):
     assert len(made["walk"]["points"]) == 101
     assert made["walk"]["lr"] in GRID
     row = next(row for row in made["drift"]["rows"] if (row["source"], row["target"]) == ("keras", "torch"))
-    assert row["shares"][-1] == pytest.approx(drift_file.shares("adam", "keras", "torch", [1e-8])[0])
+    assert row["shares"][-1] == pytest.approx(differences.shares("adam", "keras", "torch", [1e-8])[0])
 
 
 def test_latex_alone(surefoot_command):

@@ -125,6 +125,7 @@ def test_surefoot_alone_loads_no_keras():
     assert done.stdout.split() == ["True", "False"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "backend", ["torch", *(pytest.param(name, marks=pytest.mark.frameworks) for name in ("jax", "tensorflow"))]
 )

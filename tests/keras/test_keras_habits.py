@@ -177,12 +177,17 @@ EVERYTHING = [
     *((case.split()[0], options) for case, options in OPTIONS.items()),
     ("RuleOptimizer", {"rule": "test_keras_habits:lending"}),
 ]
+PLAIN, FULL = ({}, "float32"), ({"use_ema": True, "ema_overwrite_frequency": 2}, "bfloat16")
+BETWEEN = [({}, "bfloat16"), ({"use_ema": True}, "float32"), ({"use_ema": True}, "bfloat16"), (FULL[0], "float32")]
+DONATED = [
+    *((*one, *with_it) for one in EVERYTHING for with_it in (PLAIN, FULL)),
+    *((*EVERYTHING[k], *with_it) for k in (6, -1) for with_it in BETWEEN),
+]
+"""Every rule with the fewest arrays and with the most; Adam and the one that lends them with all in between."""
 
 
 @on("jax")
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("around", [{}, {"use_ema": True}, {"use_ema": True, "ema_overwrite_frequency": 2}])
-@pytest.mark.parametrize(("name", "options"), EVERYTHING)
+@pytest.mark.parametrize(("name", "options", "around", "dtype"), DONATED)
 def test_no_array_of_a_state_is_another_s(name, options, around, dtype):
     """So that a compiled training, which donates its state, goes on after steps by hand and after a whole `fit`."""
     import jax

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_keras_training import check_same, fit, model, weights
 
 from keras_backends import on_each_backend
+from keras_models import check_same, fit, model, weights
 
 
 def moved(made, before) -> float:

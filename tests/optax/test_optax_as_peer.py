@@ -15,6 +15,7 @@ import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
 from optax_runs import tree_run  # noqa: E402
+from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.optax.spelling import beyond  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
@@ -30,10 +31,15 @@ CASES = {
     "adam": ("adam", {}),
     "amsgrad": ("amsgrad", {}),
     "adamw": ("adamw", {"weight_decay": 0.1}),
+    "lion": ("lion", {"weight_decay": 0.1}),
+    "adamax": ("adamax", {}),
+    "radam": ("radam", {}),
+    "adabelief": ("adabelief", {}),
+    "yogi": ("yogi", {}),
 }
 """A function of both libraries, and its options."""
 
-PEERS = [name for name in RULES if hasattr(optax, name)]
+PEERS = [name for name in RULES if convention(name, "optax").call == f"optax.{name}"]
 EXACT = 1e-12
 RNG = np.random.default_rng(3)
 

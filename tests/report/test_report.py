@@ -128,7 +128,7 @@ def test_curves_carry_the_recorded_values():
 
 def test_band_spans_few_seeds_around_their_mean():
     records = article(3)
-    rows = figures(group(records))[0].spec()["datasets"]["averaged"]
+    rows = figures(group(records))[0].datasets["averaged"]
     last = [record.epochs[-1].validation_loss for record in records if record.label == "Adam"]
     row = next(row for row in rows if row["optimizer"] == "Adam" and row["epoch"] == 5)
     assert [row["validation_loss_low"], row["validation_loss_high"]] == [
@@ -141,7 +141,7 @@ def test_band_of_several_seeds_is_the_interval_of_the_mean():
     records = article(6)
     row = next(
         row
-        for row in figures(group(records))[0].spec()["datasets"]["averaged"]
+        for row in figures(group(records))[0].datasets["averaged"]
         if row["optimizer"] == "Adam" and row["epoch"] == 5
     )
     interval = t_interval([record.epochs[-1].validation_loss for record in records if record.label == "Adam"])
@@ -309,6 +309,9 @@ def test_a_saved_figure_says_what_its_marks_are_and_is_no_wider_than_two_panels(
     assert "bands: the middle 50 %, 90 % and 98 % of the weights" in pictures["step-sizes"]
     assert "AMSBound&#39;s bounds" in pictures["step-sizes"].replace("'", "&#39;")
     assert "Bands: 95 % intervals" in pictures["time-to-target"]
+    assert {"tuning-learning-rate", "tuning-best-of"} < pictures.keys()
+    assert ">learning rate<" in pictures["tuning-learning-rate"]
+    assert ">Adam tuned<" in pictures["tuning-learning-rate"]
     for name, svg in pictures.items():
         assert float(re.search(r'width="([\d.]+)"', svg)[1]) < 900, name
         assert min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg)) >= 12, name
@@ -362,7 +365,6 @@ def test_package_holds_the_template():
     assert {Path(str(file)).name for file in folder.iterdir()} == {
         "macros.html.j2",
         "page.html.j2",
-        "range.html.j2",
         "script.js",
         "style.css.j2",
         "suite.html.j2",

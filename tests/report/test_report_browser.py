@@ -11,10 +11,11 @@ import pytest
 
 from samples import DESIGN, article, diverged, tuned
 from surefoot.analysis import summarize
-from surefoot.lr_find.page import write_range_page
-from surefoot.lr_find.sweep import learning_rates
-from surefoot.lr_find.window import finding
-from surefoot.report import Reference, write_csv, write_report
+from surefoot.range_test.page import write_range_page
+from surefoot.range_test.sweep import learning_rates
+from surefoot.range_test.window import finding
+from surefoot.report import write_csv, write_report
+from surefoot.report.reference import PublishedCurve
 from surefoot.store.protocol import Metric
 from surefoot.words import as_json
 
@@ -29,7 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     plain = article(5)
     plain[-1] = diverged(plain[-1], 2)
-    published = Reference("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
+    published = PublishedCurve("Adam, elsewhere", {1: 0.95, 5: 0.98}, optimizer="Adam", source="a paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("surefoot.report.page.published", lambda *_: (published,))
         write_report(summarize(plain), folder / "plain.html")
@@ -58,7 +59,7 @@ def opened(browser, files):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto((files / name).as_uri())
-        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        page.wait_for_selector("html[data-drawn=yes]", timeout=600_000)
         return page
 
     yield open_page
@@ -72,7 +73,7 @@ def opened(browser, files):
 def choose(page, form, switch, value):
     """Pick an option of a switch and wait until its figure is drawn again."""
     page.locator(f'{form} input[name="{switch}"][value="{value}"]').check()
-    page.wait_for_selector(f"{form}[data-drawn=yes]", state="attached", timeout=60_000)
+    page.wait_for_selector(f"{form}[data-drawn=yes]", state="attached", timeout=600_000)
 
 
 def axis_titles(page, figure, panel=0):
@@ -195,7 +196,7 @@ def test_the_keyboard_reaches_every_control_and_each_has_a_name(opened):
     assert controls.count() > 20
     page.locator(f'{CURVES} input[value="epochs"]').focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(f"{CURVES}[data-drawn=yes]", state="attached", timeout=60_000)
+    page.wait_for_selector(f"{CURVES}[data-drawn=yes]", state="attached", timeout=600_000)
     assert axis_titles(page, "curves-epoch")[0] == "training step"
     groups = page.locator("fieldset legend").all_text_contents()
     assert {"Against", "Time axis", "Loss axis", "Accuracy axis"} <= set(groups)
@@ -269,7 +270,7 @@ def test_another_metric_keeps_its_page_whole(browser, tmp_path):
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(write_report(summarize(records), tmp_path / "p.html").as_uri())
-    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    page.wait_for_selector("html[data-drawn=yes]", timeout=600_000)
     assert "perplexity" in axis_titles(page, "curves-epoch", 2)[1]
     text = page.locator("main").inner_text()
     context.close()

@@ -14,18 +14,16 @@ from report_pages import said
 from samples import DESIGN, article, at_values, diverged, entered, study, trial, tuned, tuning
 from surefoot.analysis import group, summarize
 from surefoot.errors import UsageError
-from surefoot.report import Reference, write_latex, write_markdown
+from surefoot.report import write_latex, write_markdown
+from surefoot.report.axes import NUMBER, Quantity, counting_axis, error_of, linear_axis, ticks
 from surefoot.report.curve_rows import rows_of
-from surefoot.report.documents import latex, markdown
+from surefoot.report.export import latex, markdown, packed
+from surefoot.report.figure import left_out, thinned
 from surefoot.report.figures import claim_figures, figures, tuning_figures
-from surefoot.report.metric_axes import Quantity, error_of
 from surefoot.report.page import content, drawn
-from surefoot.report.profile import over_problems
-from surefoot.report.raw import packed
-from surefoot.report.reference import reference_table
-from surefoot.report.scales import NUMBER, counting_axis, linear_axis, ticks
+from surefoot.report.reference import PublishedCurve, reference_table
+from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles
-from surefoot.report.thinning import left_out, thinned
 from surefoot.statistics.intervals import t_interval
 from surefoot.statistics.suites import performance_profiles
 from surefoot.store.protocol import LOSS, Metric, Protocol
@@ -112,13 +110,13 @@ def judged_by_loss(record):
 
 def test_a_study_that_is_judged_by_its_loss_shows_it_once():
     records = [judged_by_loss(record) for record in article(3)]
-    published = Reference("theirs", {1: 0.9, 5: 0.95})
+    published = PublishedCurve("theirs", {1: 0.9, 5: 0.95})
     curves = figures(group(records), [published])[0]
     assert curves.title == "Loss while training"
     assert [panel.title for panel in curves.panels] == ["Training loss", "Validation loss"]
     assert [switch.legend for switch in curves.switches] == ["Against", "Time axis", "Loss axis"]
-    assert [row["validation_loss"] for row in curves.spec()["datasets"]["published"]] == [0.9, 0.95]
-    rings = curves.spec()["datasets"]["tested"]
+    assert [row["validation_loss"] for row in curves.datasets["published"]] == [0.9, 0.95]
+    rings = curves.datasets["tested"]
     assert [row["validation_loss"] for row in rings][:1] == [pytest.approx(summarize(records).rows[0].test_loss.mean)]
     assert "validation_metric" not in rings[0]
 
@@ -163,13 +161,13 @@ def test_thinning_keeps_the_ends_and_says_so():
 
 def test_long_curves_and_many_lost_trials_are_thinned():
     (curves, *_) = figures(group([trial(epochs=400)]))
-    averaged = curves.spec()["datasets"]["averaged"]
+    averaged = curves.datasets["averaged"]
     assert len(averaged) == 120
     assert sum(row["mark"] for row in averaged) == 20
     assert averaged[-1]["mark"]
     lost = [replace(diverged(trial(seed=seed), 2), key=str(seed)) for seed in range(100)]
     (curves, *_) = figures(group(lost))
-    assert len({row["seed"] for row in curves.spec()["datasets"]["single"]}) == 60
+    assert len({row["seed"] for row in curves.datasets["single"]}) == 60
     assert "60 of 100 single trials" in curves.caption
 
 
@@ -203,7 +201,7 @@ def test_steps_follow_the_protocol():
     assert Protocol(train_size=1000, batch_size=300, drop_last=True).steps_per_epoch == 3
     assert Protocol(train_size=1000).steps_per_epoch == 0
     curves = figures(group(article()))[0]
-    row = curves.spec()["datasets"]["averaged"][1]
+    row = curves.datasets["averaged"][1]
     assert (row["epoch"], row["step"]) == (2, 384)
     bare = [replace(trial(), protocol=Protocol())]
     assert figures(group(bare))[0].switches[0].options == ("epochs", "seconds")
@@ -221,7 +219,7 @@ def test_every_chart_is_valid_vega_lite():
     records = tuned(4, 5)
     records[-1] = diverged(records[-1], 2)
     summary, arms = summarize(records), group(records)
-    drawn = figures(arms, [Reference("theirs", {1: 0.9})]) + claim_figures(summary)
+    drawn = figures(arms, [PublishedCurve("theirs", {1: 0.9})]) + claim_figures(summary)
     drawn += tuning_figures(summary)
     assert len(drawn) == 7
     for figure in drawn:
@@ -318,7 +316,7 @@ def test_the_page_shows_the_area_under_the_curve():
 
 def test_published_numbers_stand_beside_ours():
     records = article(4)
-    one = Reference("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")
+    one = PublishedCurve("theirs", {1: 0.9, 5: 0.95}, spread={5: 0.001}, optimizer="Adam", source="paper")
     rows = reference_table([one], group(records), Metric()).texts
     assert [row[:4] for row in rows] == [
         ("theirs", "test accuracy", "1", "90.00 %"),
@@ -327,10 +325,10 @@ def test_published_numbers_stand_beside_ours():
     assert rows[0][4].endswith("(validation)")
     mean = next(row for row in summarize(records).rows if row.label == "Adam").test_metric.mean
     assert rows[1][4].startswith(f"{100 * mean:.2f} %")
-    drawn = figures(group(records), [one])[0].spec()["datasets"]["published"]
+    drawn = figures(group(records), [one])[0].datasets["published"]
     assert [(row["epoch"], row["validation_metric"]) for row in drawn] == [(1, 0.9), (5, 0.95)]
     with pytest.raises(UsageError, match="test_metric"):
-        Reference("x", {}, what="test_metrik")
+        PublishedCurve("x", {}, what="test_metrik")
 
 
 def test_raw_data_drops_the_rates_of_tuning_trials_and_nothing_of_the_others():

@@ -1,14 +1,17 @@
 """What a report says of how to repeat its study runs, and gives the same arms; what cannot run is not said."""
 
 import inspect
+import shlex
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 import surefoot
 from report_pages import said
 from samples import DESIGN, trial
+from surefoot.arms.arm import parse_arms
 from surefoot.arms.opt import arms_of
 from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
@@ -99,3 +102,57 @@ def test_the_call_of_a_built_in_study_takes_its_data_as_it_was():
     found = called(repeat(design).text).options
     assert (found["dataset"], found["train_size"]) == ("mnist", 60_000)
     assert found.keys() <= inspect.signature(surefoot.compare).parameters.keys()
+
+
+GUESTS = """
+from surefoot.rule import Step, rule
+
+
+@rule(source="a test")
+def calm(g, state, t, *, lr=0.02, beta1=0.5):
+    \"\"\"Descend.\"\"\"
+    return Step(rate=lr * beta1, direction=g)
+
+
+def made():
+    @rule(source="a test")
+    def adam(g, state, t, *, lr=0.3):
+        \"\"\"Descend: Adam in name only.\"\"\"
+        return Step(rate=lr, direction=g)
+
+    return adam
+
+
+other = made()
+"""
+
+
+@pytest.mark.parametrize("text", ["guests_of_a_file.py:calm", "guests_of_a_file.py:other", "guests_of_a_module:calm"])
+def test_a_guest_is_repeated_by_the_command_that_names_it(monkeypatch, tmp_path, text):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"{text.partition(':')[0].removesuffix('.py')}.py").write_text(GUESTS)
+    *_, design = planned([f"mine={text}(lr=0.5)", "adam"])
+    told = repeat(design)
+    assert told.is_command
+    words = shlex.split(told.text)
+    options = [words[at + 1] for at, word in enumerate(words) if word == "-o"]
+    again = parse_arms(options, "torch")
+    assert tuple(arm.asked for arm in again) == design.optimizers
+
+
+def test_a_guest_with_a_range_is_repeated_by_a_call_that_names_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "guests_with_ranges.py").write_text(GUESTS)
+    *_, design = planned([surefoot.Opt("guests_with_ranges.py:calm", lr=surefoot.log(1e-3, 0.1))])
+    found = called(repeat(design).text)
+    assert tuple(arm.asked for arm in arms_of(found.options["optimizers"])) == design.optimizers
+
+
+def test_a_guest_that_nothing_names_is_said_to_be_the_scripts_own():
+    space = {"__name__": "__main__"}
+    exec(GUESTS, space)
+    *_, design = planned([surefoot.Opt(space["other"])])
+    told = repeat(design)
+    assert not told.is_command
+    assert "run again the script that made it" in told.words

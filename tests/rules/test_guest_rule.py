@@ -131,7 +131,7 @@ def test_compare_untuned_and_what_it_says_can_be_repeated(run, folder):
     options = [part for text in ARMS for part in ("-o", text)]
     shared = ["--store", "s.sqlite", "--report", "r.html", "--seeds", "2", "--epochs", "2", "--device", "cpu"]
     result = json.loads(run("compare", "my_task.py:task", "--only", "--trials", "0", "--json", *options, *shared))
-    labels = {"SGD", "calm", "normed", "steady", "fenced", "adam", "quick"}
+    labels = {"SGD", "calm", "normed", "leashed", "steady", "fenced", "adam", "quick"}
     assert {row["label"] for row in result["rows"]} == labels
     page = (folder / "r.html").read_text(encoding="utf-8")
     assert "from my_rules import calm" in page
@@ -235,8 +235,12 @@ def numbers(rule: Rule) -> np.ndarray:
     w = np.linspace(-1, 1, 6)
     state = {slot: np.full_like(w, start) for slot, start in rule.starts({}).items()}
     for t in range(1, 4):
-        w, state, _ = update(rule, w, GRADIENTS[t - 1], state, t, rule.complete({"base_lr": rule.defaults["lr"]}))
+        hyper = rule.complete({"base_lr": rule.defaults["lr"], "weight_decay": DECAY})
+        w, state, _ = update(rule, w, GRADIENTS[t - 1], state, t, hyper)
     return w
+
+
+DECAY = 0.1
 
 
 GRADIENTS = np.random.default_rng(3).standard_normal((3, 6))
@@ -246,7 +250,7 @@ GRADIENTS = np.random.default_rng(3).standard_normal((3, 6))
 @pytest.mark.parametrize("engine", ["eager", "auto"])
 def test_torch(name, engine):
     p = torch.nn.Parameter(torch.linspace(-1, 1, 6, dtype=torch.float64))
-    optimizer = RuleOptimizer([p], guest(name), engine=engine)
+    optimizer = RuleOptimizer([p], guest(name), engine=engine, weight_decay=DECAY)
     for row in GRADIENTS:
         p.grad = torch.tensor(row)
         optimizer.step()
@@ -260,13 +264,23 @@ def test_optax(name):
 
     import surefoot.optax
 
-    made = surefoot.optax.factory(guest(name))(guest(name).defaults["lr"])
+    made = surefoot.optax.factory(guest(name))(guest(name).defaults["lr"], weight_decay=DECAY)
     w = jnp.linspace(-1, 1, 6)
     state = made.init(w)
     for row in GRADIENTS:
         moves, state = made.update(jnp.asarray(row), state, w)
         w = optax.apply_updates(w, moves)
     np.testing.assert_allclose(w, numbers(guest(name)), rtol=0, atol=1e-12)
+
+
+def test_a_rule_that_sees_weights_asks_optax_for_them():
+    import jax.numpy as jnp
+
+    import surefoot.optax
+
+    made = surefoot.optax.factory(guest("leashed"))(0.1)
+    with pytest.raises(UsageError, match="give params"):
+        made.update(jnp.ones(3), made.init(jnp.ones(3)))
 
 
 @on("jax", "torch")
@@ -280,7 +294,7 @@ def test_keras():
     for name in guests.NAMES:
         rule = getattr(space, name)
         w = keras.Variable(np.linspace(-1, 1, 6), dtype="float32")
-        optimizer = surefoot.keras.RuleOptimizer(rule, rule.defaults["lr"])
+        optimizer = surefoot.keras.RuleOptimizer(rule, rule.defaults["lr"], weight_decay=DECAY)
         for row in GRADIENTS:
             optimizer.apply([keras.ops.convert_to_tensor(row.astype("float32"))], [w])
         np.testing.assert_allclose(keras.ops.convert_to_numpy(w.value), numbers(rule), rtol=0, atol=1e-5)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
 from keras_backends import on_each_backend
-from signed import signed, with_sign
+from signed import signed, with_sign, worded
 from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
-from surefoot.mathops import clip, maximum, precision_of, sign, where
-from surefoot.rule import Rule
+from surefoot.errors import UsageError
+from surefoot.frontends.number import Count
+from surefoot.mathops import clip, freedom, maximum, minimum, precision_of, sign, where
+from surefoot.rule import Rule, Step, rule
 from surefoot.update import update
 
 X = [-2.0, -0.0, 0.0, np.nan, np.inf, -np.inf, 1e-30]
@@ -34,11 +39,27 @@ def by_hand(dtype: type) -> np.ndarray:
     return w
 
 
-def run(make, rule: Rule = signed):
+def worded_by_hand(dtype: type) -> np.ndarray:
+    """The rule `worded`, with weight decay, as a loop over numbers, each result rounded to the type."""
+    w, m = WEIGHT.astype(dtype), np.zeros(4, dtype)
+    for t, row in enumerate(GRADIENTS.astype(dtype), start=1):
+        for i, g in enumerate(row):
+            m[i] = dtype(0.9) * m[i] + dtype(1 - 0.9) * g
+            size = m[i] if np.isnan(m[i]) else min(abs(m[i]), abs(w[i]) + dtype(0.01))
+            signed = m[i] if np.isnan(m[i]) else dtype((m[i] > 0) * 1.0 - (m[i] < 0) * 1.0)
+            direction = signed + dtype(0.1) * w[i]
+            if t == 3:
+                w[i] = w[i] - dtype(0.1) * size * dtype(-0.5) * direction
+            else:
+                w[i] = w[i] * dtype(1 - 0.1 * 0.2) - dtype(0.1) * size * direction
+    return w
+
+
+def run(make, rule: Rule = signed, **options):
     """The weights after three steps on the arrays that `make` makes."""
     w, state = make(WEIGHT), {"m": make(np.zeros(4))}
     for t, g in enumerate(GRADIENTS, start=1):
-        w, state, step = update(rule, w, make(g), state, t, rule.complete({}))
+        w, state, step = update(rule, w, make(g), state, t, rule.complete(options))
         assert {x.dtype for x in (w, state["m"], step.rate, step.direction)} == {make(WEIGHT).dtype}
     return w
 
@@ -53,6 +74,12 @@ MAKE = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_choice_between_two_numbers_has_the_precision_of_the_gradient(make, dtype):
     np.testing.assert_array_equal(np.asarray(run(make(dtype))), by_hand(dtype))
+
+
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_other_word(make, dtype):
+    np.testing.assert_array_equal(np.asarray(run(make(dtype), worded, weight_decay=0.2)), worded_by_hand(dtype))
 
 
 def test_on_python_s_own_numbers():
@@ -81,10 +108,39 @@ def test_a_choice_outside_a_rule_takes_what_the_framework_gives(dtype):
 
 def test_numbers_stay_python_s():
     """NumPy's float64 would make float64 of a float32 array beside it."""
-    for number in (maximum(0.1, 0.2), clip(0.3, None, 0.2), clip(0.1, 0.2, 0.5), sign(0.2), where(True, 0.2, 1.0)):
+    for number in (
+        maximum(0.1, 0.2),
+        clip(0.3, None, 0.2),
+        clip(0.1, 0.2, 0.5),
+        sign(0.2),
+        where(True, 0.2, 1.0),
+        minimum(0.1, 0.2),
+    ):
         assert type(number) is float
     assert maximum(0.1, 0.2) == clip(0.3, None, 0.2) == clip(0.1, 0.2, 0.5) == 0.2
-    assert np.isnan([maximum(np.nan, 1.0), maximum(1.0, float("nan")), sign(float("nan"))]).all()
+    assert np.isnan([maximum(np.nan, 1.0), maximum(1.0, float("nan")), minimum(1.0, np.nan), sign(float("nan"))]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("word", [maximum, minimum])
+def test_a_number_and_an_array(word, dtype):
+    expected = {maximum: np.maximum, minimum: np.minimum}[word](np.array(X, dtype), np.array(0.5, dtype))
+    for array in (np.array(X, dtype), torch.tensor(X, dtype=getattr(torch, dtype))):
+        for one in (word(array, 0.5), word(0.5, array)):
+            assert one.dtype == array.dtype
+            np.testing.assert_array_equal(np.asarray(one), expected)
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.999, 0.9999])
+def test_degrees_of_freedom_keep_their_digits(beta):
+    """In float32 the difference that the formula takes would leave three of them."""
+    import jax.numpy as jnp
+
+    exact = Fraction(beta)
+    for t in (1, 2, 5, 6, 20, 100, 700, 1100):
+        right = float(2 / (1 - exact) - 1 - 2 * t * exact**t / (1 - exact**t))
+        assert abs(freedom(t, beta) - right) <= 2.0**-52 * 2 / (1 - beta) ** 2
+        assert abs(float(freedom(Count(jnp.asarray(t, "int32")), beta)) - right) <= right * 4 * 2.0**-24
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -102,10 +158,6 @@ def test_sign(dtype):
 @on_each_backend
 def test_choices_and_signs_on_keras_s_backends():
     import keras
-    import numpy as np
-    from test_mathops import SIGNS, X, by_hand, run
-
-    from surefoot.mathops import sign
 
     def tensor(x):
         return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
@@ -113,6 +165,9 @@ def test_choices_and_signs_on_keras_s_backends():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(sign(tensor(X))), SIGNS)
     last = np.spacing(np.float32(2))  # jax may contract a product and a difference
     np.testing.assert_allclose(keras.ops.convert_to_numpy(run(tensor)), by_hand(np.float32), rtol=0, atol=2 * last)
+    decayed = run(tensor, worded, weight_decay=0.2)
+    expected = worded_by_hand(np.float32)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(decayed), expected, rtol=0, atol=2 * last)
 
 
 FAULTS = {
@@ -129,6 +184,58 @@ def test_the_comparison_catches_a_fault(faulty):
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(run(np.array, with_sign(faulty)), by_hand(np.float64))
     np.testing.assert_array_equal(run(np.array, with_sign(sign)), by_hand(np.float64))
+
+
+OTHER_FAULTS = {
+    "the larger": {"minimum": maximum},
+    "a size with a sign": {"absolute": lambda x: x},
+    "decay in every step": {"where": lambda c, a, b: 1.0 if (a, b) == (0.0, 1.0) else where(c, a, b)},
+}
+
+
+@pytest.mark.parametrize("faulty", OTHER_FAULTS.values(), ids=OTHER_FAULTS)
+def test_the_comparison_catches_a_fault_in_another_word(faulty, monkeypatch):
+    for word, wrong in faulty.items():
+        monkeypatch.setitem(worded.function.__globals__, word, wrong)
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(run(np.array, worded, weight_decay=0.2), worded_by_hand(np.float64))
+
+
+def test_the_comparison_catches_a_rule_that_is_given_the_wrong_weight():
+    wrong = replace(worded, function=lambda g, w, *rest, **own: worded.function(g, -w, *rest, **own))
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(run(np.array, wrong, weight_decay=0.2), worded_by_hand(np.float64))
+
+
+def test_a_rule_s_arguments_are_named():
+    with pytest.raises(UsageError, match=r"takes \(g, state\); write \(g, state, t"):
+
+        @rule(source="these tests")
+        def hasty(g, state, *, lr=0.1): ...
+
+
+def test_a_remainder_is_the_host_s():
+    @rule(source="these tests")
+    def odd(g, state, t, *, lr=0.1):  # noqa: ARG001
+        return Step(rate=lr, direction=g % 2)
+
+    with pytest.raises(UsageError, match="remainder of a value per weight"):
+        emit(odd, odd.complete({}), "numba")
+
+
+def test_every_text_has_a_word_for_the_others():
+    hyper = worded.complete({})
+    graph = trace(worded, hyper)
+    assert "minimum(abs(new_state_m), abs(w) + c" in emit(worded, hyper, "numba").text
+    assert "# -0.5 if t % 3 == 0 else 1" in emit(worded, hyper, "numba").text
+    assert "tl.minimum(tl.abs(new_state_m), tl.abs(w) + c" in emit(worded, hyper, "triton").text
+    assert "Math.min(Math.abs(state_m), Math.abs(w) + 0.01)" in emit(worded, hyper, "js").text
+    assert "t % 3 === 0 ? -0.5 : 1" in emit(worded, hyper, "js").text
+    assert r"\min\left( \left| m_t \right|, \left| w_{t-1} \right| + 0.01 \right)" in latex.emit(graph, hyper)
+    assert r"t \bmod 3 = 0" in latex.emit(graph, hyper)
+    assert "min(|mₜ|, |wₜ₋₁| + 0.01)" in unicode.emit(graph, hyper, 78)
+    assert any("<mo>mod</mo>" in line for line in mathml.emit(graph))
+    assert any("<mo>|</mo>" in line for line in mathml.emit(graph))
 
 
 def test_every_text_has_a_word_for_it():

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import oracles
 import reference
-from cases import make_gradients, make_start
+from cases import TOLERANCE, make_gradients, make_start, relative_error
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.rules import RULES
 from surefoot.rules.adabound import bounds
@@ -119,6 +120,27 @@ def test_weight_unfrozen_late_takes_its_first_step_like_a_fresh_one(name):
     ]
 
     np.testing.assert_allclose(together - 0.5, np.array(alone) - 0.5, rtol=1e-12)
+
+
+def test_adan_is_the_authors_and_not_optax_s():
+    """optax 0.2.8 takes 1 - b2 where b2 belongs. If it is mended some day, its convention can name it."""
+    ours = reference.run("adan", "optax", {"lr": 1e-3}, GRADIENTS, START)
+    theirs = oracles.run("optax.adan", {"learning_rate": 1e-3, "eps_root": 0.0}, GRADIENTS, START)
+    papers = oracles.run("paper.adan", {}, GRADIENTS, START)
+
+    assert relative_error(ours, papers, START, first=1) <= TOLERANCE
+    assert relative_error(theirs, papers, START, first=1) > 0.1
+
+
+def test_the_first_step_of_adopt_leaves_weights_alone():
+    """It has nothing to divide by, and decays nothing."""
+    hyper = resolve("adopt", "torch", {"weight_decay": 0.1, "decouple": True})
+    made = update(
+        RULES["adopt"], np.ones(3), np.array([1.0, 0.0, -2.0]), {"m": np.zeros(3), "v": np.zeros(3)}, 1, hyper
+    )
+
+    assert (made.weight == 1).all()
+    assert made.state["v"].tolist() == [1.0, 0.0, 4.0]
 
 
 def test_rule_can_be_called_without_naming_hyperparameters():

@@ -86,6 +86,55 @@ def _adam_eps_inside(_: Function) -> Function:
     return faulty
 
 
+def _lion_sign_of_zero(_: Function) -> Function:
+    """Write the sign as a choice of two: what was never in a gradient moves."""
+
+    def faulty(g: Any, state: Any, t: Any, *, lr: float, beta1: float, beta2: float) -> Step:  # noqa: ARG001
+        direction = np.where(beta1 * state.m + (1 - beta1) * g > 0, 1.0, -1.0)
+        return Step(rate=lr, direction=direction, m=beta2 * state.m + (1 - beta2) * g)
+
+    return faulty
+
+
+def _adabelief_old_mean(f: Function) -> Function:
+    """Take the distance from the mean before this gradient."""
+
+    def faulty(g: Any, state: Any, t: Any, *, beta1: float, **h: Any) -> Step:
+        right = f(g, state, t, beta1=beta1, **h)
+        wrong = f(g + (1 - beta1) / beta1 * (g - state.m), state, t, beta1=beta1, **h)  # g - m_t is now g - m_{t-1}
+        return Step(rate=wrong.rate, direction=right.direction, m=right.direction, s=wrong.state["s"])
+
+    return faulty
+
+
+def _yogi_as_adam(_: Function) -> Function:
+    return lambda g, state, t, *, initial_accumulator, **h: RULES["adam"](g, state, t, **h)  # noqa: ARG005
+
+
+def _adopt_divided_after(f: Function) -> Function:
+    """Divide by the mean square after this gradient, as Adam does."""
+
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        v = f(g, state, t, **h).state["v"]
+        wrong = f(g, SimpleNamespace(m=state.m, v=v), t, **h)
+        return Step(rate=wrong.rate, direction=wrong.direction, decay=wrong.decay, m=wrong.direction, v=v)
+
+    return faulty
+
+
+def _always_decays(f: Function) -> Function:
+    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
+        step = f(g, state, t, **h)
+        return Step(rate=step.rate, direction=step.direction, **step.state)
+
+    return faulty
+
+
+def _adan_first_difference(f: Function) -> Function:
+    """Take the first gradient for a difference from zero."""
+    return lambda g, state, t, **h: f(g, state, np.maximum(t, 2) if t == 1 else t, **h)
+
+
 def _pinned(**values: Any) -> Callable[[Rule], Rule]:
     return lambda rule: replace(rule, pinned={**rule.pinned, **values})
 
@@ -141,6 +190,36 @@ FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
     "buffer of gradients instead of steps": (_function(_flipped("lr_in_buffer")), HEAVY_KERAS),
     "look-ahead dropped": (_function(_given(nesterov=False)), "sgd-torch-momentum=0.8,nesterov=True-decay=0.0-1000"),
     "mean not taken off": (_function(_given(centered=False)), "rmsprop-torch-centered=True-decay=0.0-1000"),
+    "sign of zero": (_function(_lion_sign_of_zero), "lion-paper-1000"),
+    "step and memory mixed alike": (_function(_betas_swapped), "lion-paper-1000"),
+    "decay coupled, sign": (_pinned(decoupled=False), "lion-keras-decay=0.1-1000"),
+    "eps added to the maximum": (_function(_flipped("eps_in_max")), "adamax-torch-decay=0.0-1000"),
+    "eps added before the maximum": (_function(_flipped("eps_in_max")), "adamax-keras-decay=0.0-1000"),
+    "maximum read after write": (_function(_read_after_write("u")), "adamax-optax-learning_rate=0.001-1000"),
+    "rectified too early": (_function(_given(threshold=4.5)), "radam-torch-decay=0.0-1000"),
+    "rectified too late": (_function(_given(threshold=5.0)), "radam-paper-eps=1e-08-1000"),
+    "eps added before the bias is corrected, radam": (
+        _function(_flipped("eps_hat")),
+        "radam-optax-learning_rate=0.001-1000",
+    ),
+    "distance from the old mean": (_function(_adabelief_old_mean), "adabelief-paper-1000"),
+    "eps missing under the root": (_function(_given(eps_root=0.0, eps_twice=False)), "adabelief-paper-1000"),
+    "mean square that forgets as Adam's": (_function(_yogi_as_adam), "yogi-paper-1000"),
+    "moments start at zero": (_unstarted, "yogi-optax-learning_rate=0.01-1000"),
+    "divided by the mean square after the gradient": (
+        _function(_adopt_divided_after),
+        "adopt-optax-learning_rate=0.001-1000",
+    ),
+    "nothing cut off": (_function(_given(clipped=False)), "adopt-optax-learning_rate=0.001-1000"),
+    "first step decays": (_function(_always_decays), "adopt-keras-paper.adopt-clip=True,decouple=True-decay=0.1-1000"),
+    "slow mean read after write": (
+        _function(_read_after_write("n")),
+        "ademamix-optax-learning_rate=0.001-decay=0.0-1000",
+    ),
+    "slow mean's weight": (_function(_given(mix=2.0)), "ademamix-paper-decay=0.0-1000"),
+    "first difference": (_function(_adan_first_difference), "adan-paper-decay=0.0-1000"),
+    "difference from this gradient": (_function(_read_after_write("p")), "adan-paper-decay=0.0-1000"),
+    "decay not proximal": (_pinned(proximal=False), "adan-paper-decay=0.1-1000"),
     "accumulator starts at zero": (_unstarted, "adagrad-keras-decay=0.0-1000"),
 }
 

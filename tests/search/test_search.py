@@ -23,7 +23,8 @@ from surefoot.search.proposals import (
     seeds,
 )
 from surefoot.search.space import WIDTH, lr_window, space
-from surefoot.store.ranges import Search, log, one_minus, uniform
+from surefoot.store.design import Search
+from surefoot.store.ranges import log, one_minus, uniform
 
 NAN = math.nan
 LR = Search({"lr": log(1e-4, 1e-1)}, {})

@@ -21,13 +21,13 @@ from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities
 from surefoot.report.repeat import repeat
 from surefoot.store import Store
-from surefoot.store.protocol import LOSS, Metric
+from surefoot.store.protocol import LOSS, Metric, Protocol
 
 __all__ = ["made_trials"]
 
 pytestmark = pytest.mark.usefixtures("made_trials")
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 ODD = [
     "Adam tuned",
@@ -344,3 +344,9 @@ def test_a_plan_asks_the_store_as_often_however_many_trials_it_has(tmp_path):
         return len(statements)
 
     assert asked(2) == asked(40) < 20
+
+
+def test_a_protocol_of_which_little_is_known_is_written_as_it_was_read():
+    content = {"version": 1, "task": "x", "epochs": 5}
+    assert Protocol.from_json(content).content == content
+    assert Protocol.from_json(content).steps_per_epoch == 0

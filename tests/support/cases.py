@@ -72,7 +72,7 @@ class Case:
         """Return the largest relative error of our rule, or of the one given, against the oracle."""
         options = dict(self.options)
         if self.decay is not None:
-            options["λ" if self.oracle == "paper.adamw" else "weight_decay"] = self.decay
+            options[convention(self.rule, self.framework).names.get("weight_decay", "weight_decay")] = self.decay
         gradients, start = make_gradients(self.steps, self.zeros), make_start(self.decay)
         rates = self._rates() if self.scheduled else None
         ours = reference.run(self.rule, self.framework, options, gradients, start, rates, rule=rule)
@@ -126,6 +126,8 @@ def _cases() -> Iterator[Case]:
     yield from _rmsprop()
     yield from _adam_family()
     yield from _adabound_family()
+    yield from _lion()
+    yield from _adam_relatives()
 
 
 def _each(rule: str, framework: str, variants: list[dict[str, Any]], decays: Any = (None,), **rest: Any) -> Any:
@@ -206,6 +208,58 @@ def _adabound_family() -> Iterator[Case]:
         yield from _each(rule, "keras", [{}], (0.0, 0.1), call=f"paper.{rule}_keras")
         yield from _each(rule, "paper", [{"eps": 0.0}], zeros=False)
         yield from _each(rule, "paper", [{}], extra={"eps": 1e-8})
+
+
+def _lion() -> Iterator[Case]:
+    yield from _each("lion", "keras", [{}, {"beta_1": 0.95, "beta_2": 0.98}], _BOTH)
+    yield from _each("lion", "optax", [{"learning_rate": 1e-3}], _BOTH)
+    yield from _each("lion", "torch", [{"lr": 1e-3}], _BOTH, call="paper.lion")
+    yield from _each("lion", "paper", [{"lr": 1e-3}, {"lr": 1e-3, "β₁": 0.95, "β₂": 0.98}], _BOTH)
+    yield Case("lion", "paper")
+
+
+def _adam_relatives() -> Iterator[Case]:
+    betas = {"betas[0]": 0.8, "betas[1]": 0.95, "eps": 1e-6}
+    decoupled = {"decoupled_weight_decay": True}
+    rate = {"learning_rate": 1e-3}
+    yield from _each("adamax", "torch", [{}, {"maximize": True}], _BOTH)
+    yield Case("adamax", "torch", betas, decay=0.0)  # weights that decay swing about 0, where errors grow in torch too
+    yield from _each("adamax", "keras", [{}], _BOTH)
+    yield from _each("adamax", "optax", [rate])
+    yield from _each("adamax", "paper", [{"eps": 0.0}], zeros=False)
+    yield from _each("adamax", "paper", [{}], extra={"eps": 1e-8})
+    yield from _each("radam", "torch", [{}, betas, decoupled, {"maximize": True}], _BOTH)
+    yield from _each("radam", "optax", [{**rate, "threshold": 6.0}, rate])
+    yield from _each("radam", "keras", [{}], _BOTH, call="torch.optim.RAdam", extra={"eps": 1e-7, **decoupled})
+    yield from _each("radam", "paper", [{"eps": 0.0}], zeros=False)
+    yield from _each("radam", "paper", [{}], extra={"eps": 1e-8})
+    yield from _each("adabelief", "optax", [{**rate, "eps": 1e-8}, {**rate, "eps_root": 1e-12}, rate])
+    code = {"call": "paper.adabelief", "extra": {"ε": 1e-16}}
+    yield from _each("adabelief", "torch", [{}], _BOTH, **code)
+    yield from _each("adabelief", "keras", [{}], _BOTH, **code)
+    yield from _each("adabelief", "paper", [{}, {"ε": 1e-6}])
+    yield from _each("yogi", "optax", [{"learning_rate": 1e-2}, {**rate, "eps": 1e-6}])
+    corrected = {"call": "optax.yogi", "extra": {"learning_rate": 1e-2}}
+    yield from _each("yogi", "torch", [{}], **corrected)
+    yield from _each("yogi", "keras", [{}], **corrected)
+    yield from _each("yogi", "paper", [{}, {"ε": 1e-6}])
+    yield from _modern()
+
+
+def _modern() -> Iterator[Case]:
+    rate = {"learning_rate": 1e-3}
+    code = {"call": "paper.adopt", "extra": {"clip": True}}
+    yield from _each("adopt", "optax", [rate, {**rate, "b1": 0.8, "b2": 0.95}])
+    yield from _each("adopt", "torch", [{}, {"decouple": True}], _BOTH, **code)
+    yield from _each("adopt", "keras", [{}], _BOTH, call="paper.adopt", extra={"clip": True, "decouple": True})
+    yield from _each("adopt", "paper", [{}, {"β₁": 0.8, "β₂": 0.95}])
+    yield from _each("ademamix", "optax", [{**rate, "b3": 0.99, "alpha": 3.0}, rate], _BOTH)
+    for framework in ("torch", "keras"):
+        yield from _each("ademamix", framework, [{}], _BOTH, call="paper.ademamix", extra={"α": 2.0})
+        yield from _each("adan", framework, [{}], _BOTH, call="paper.adan")
+    yield from _each("ademamix", "paper", [{}, {"β₃": 0.99}], _BOTH)
+    yield from _each("adan", "optax", [{"lr": 1e-3}], _BOTH, call="paper.adan")
+    yield from _each("adan", "paper", [{}, {"β₁": 0.9, "β₂": 0.8, "β₃": 0.95, "ε": 1e-6}], _BOTH)
 
 
 CASES = tuple(_cases())

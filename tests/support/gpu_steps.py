@@ -13,6 +13,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from half import check_bits, stored
+from kernel_cases import numbers
 from surefoot.compiler.plan import COMPUTE
 from surefoot.engines import gpu, mirror
 from surefoot.engines.rounding import key, memory_numbers
@@ -105,12 +106,6 @@ class OnNumpy:
 
 def kind(x: Any) -> str:
     return str(x.dtype if isinstance(x, Tensor) else x).removeprefix("torch.")
-
-
-def numbers(x: Tensor) -> np.ndarray:
-    """A tensor in NumPy, half precision as float32."""
-    x = x.detach()
-    return (x if x.dtype == torch.float64 else x.float()).numpy().copy()
 
 
 def check_run(optimizer: Any, steps: int = 4) -> None:

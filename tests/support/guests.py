@@ -1,7 +1,7 @@
 """Rules of a user's own, as a file outside the package holds them, and a task that trains in no time."""
 
 RULES = '''
-from surefoot.mathops import sign, sqrt, total, where
+from surefoot.mathops import absolute, minimum, sign, sqrt, total, where
 from surefoot.rule import Step, rule
 from surefoot.rules import adam, bounded
 
@@ -25,6 +25,14 @@ def normed(g, state, t, *, lr=0.05, eps=1e-8):
     return Step(rate=lr / (sqrt(total(g * g)) + eps), direction=g)
 
 
+@rule(slots=("m",), source="a test", pin={"decoupled": True})
+def leashed(g, w, state, t, *, lr=0.05, beta1=0.8):
+    """Go at most as far as the weight is large."""
+    m = beta1 * state.m + (1 - beta1) * g
+    near = minimum(absolute(w), 1.0)
+    return Step(rate=lr * near * where(t % 2 == 0, 0.5, 1.0), direction=sign(m), decay=where(t == 1, 0.0, 1.0), m=m)
+
+
 steady = adam.variant("steady", "AMSGrad with a shorter memory.", pin={"amsgrad": True}, source="a test", beta2=0.99)
 
 fenced = bounded(calm, "fenced", "Calm between two bounds.")
@@ -42,7 +50,7 @@ def builtin_by_name():
 named_adam = builtin_by_name()
 '''
 
-NAMES = ("calm", "normed", "steady", "fenced", "named_adam")
+NAMES = ("calm", "normed", "leashed", "steady", "fenced", "named_adam")
 
 TASK = """
 import torch, surefoot

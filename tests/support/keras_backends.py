@@ -14,6 +14,7 @@ import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,11 +46,27 @@ def _marked(backend: str) -> Any:
     return pytest.param(backend, marks=pytest.mark.frameworks) if backend == "tensorflow" else backend
 
 
-@functools.cache
+_PROCESSES: dict[str, ProcessPoolExecutor] = {}
+
+
 def process(backend: str) -> ProcessPoolExecutor:
-    """Return the process of a backend, which lives as long as the tests."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(backend,))
+    """Return the process of a backend, which lives until `close`."""
+    if backend not in _PROCESSES:
+        context = multiprocessing.get_context("spawn")
+        _PROCESSES[backend] = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(backend,))
+    return _PROCESSES[backend]
+
+
+def close() -> None:
+    """End every backend's process."""
+    while _PROCESSES:
+        _PROCESSES.popitem()[1].shutdown()
+
+
+@functools.cache
+def used_in(file: Path) -> bool:
+    """Tell whether a test file needs the backends' processes."""
+    return "keras_backends" in file.read_text(encoding="utf-8")
 
 
 def _begin(backend: str) -> None:

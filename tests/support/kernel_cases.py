@@ -127,6 +127,7 @@ class Case:
 
 def numbers(x: Tensor) -> np.ndarray:
     """Return a tensor's numbers in NumPy; half precision as float32."""
+    x = x.detach()
     return (x if x.dtype == torch.float64 else x.float()).numpy().copy()
 
 

@@ -123,4 +123,10 @@ def _scan(jax: Any, step: Callable[..., Any], carry: Any, rows: Any) -> np.ndarr
     return np.asarray(jax.jit(lambda c, r: jax.lax.scan(step, c, r)[1])(carry, rows))
 
 
-_ADAPTERS = {"torch.optim": _torch_loop, "adabound": _torch, "keras.optimizers": _keras, "optax": _optax}
+_ADAPTERS = {
+    "torch.optim": _torch_loop,
+    "adabound": _torch,
+    "keras.optimizers": _keras,
+    "optax": _optax,
+    "optax.contrib": _optax,
+}

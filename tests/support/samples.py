@@ -14,9 +14,8 @@ import numpy as np
 
 from surefoot.analysis import Summary
 from surefoot.store import Store
-from surefoot.store.design import Budget, Design, Part, Planned, Sizing
+from surefoot.store.design import Budget, Design, Part, Planned, Search, Sizing
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import Search
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
 
 PROTOCOL = Protocol(

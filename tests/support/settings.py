@@ -53,6 +53,11 @@ class Setting:
         return "-".join((self.rule.name, self.framework, *(f"{k}={v}" for k, v in self.options.items())))
 
 
+def setting(name: str, **options: Any) -> Setting:
+    """A rule by its name, with torch's options."""
+    return Setting(RULES[name], "torch", options)
+
+
 def _settings() -> Iterator[Setting]:
     for name, rule in RULES.items():
         for framework in FRAMEWORKS:

@@ -118,9 +118,18 @@ def twin_of(optimizer: Any, make: Callable[..., Any]) -> Any:
     return twin
 
 
+def visible(optimizer: Any) -> list[dict[str, Any]]:
+    """Return the weights and the state of every parameter, themselves."""
+    return [{"weight": p, **optimizer.state.get(p, {})} for p in params_of(optimizer)]
+
+
 def numbers(optimizer: Any) -> list[dict[str, Any]]:
     """Return copies of the weights and the state of every parameter."""
-    return [{"weight": p.detach().clone(), **copy.deepcopy(optimizer.state.get(p, {}))} for p in params_of(optimizer)]
+    return [{key: copied(x) for key, x in own.items()} for own in visible(optimizer)]
+
+
+def copied(x: Any) -> Any:
+    return x.detach().clone() if isinstance(x, Tensor) else copy.deepcopy(x)
 
 
 # Weights

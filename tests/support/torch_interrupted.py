@@ -26,14 +26,14 @@ from surefoot.engines.pace import Pace
 
 
 def many() -> Any:
-    """A thousand tensors of ten weights: the step is nearly all Python."""
+    """Two hundred tensors of ten weights: the step is nearly all Python."""
     generator = torch.Generator().manual_seed(1)
-    return surefoot.torch.Adam([Parameter(torch.randn(10, generator=generator)) for _ in range(1000)], lr=0.01)
+    return surefoot.torch.Adam([Parameter(torch.randn(10, generator=generator)) for _ in range(200)], lr=0.01)
 
 
 def large() -> Any:
     """A tensor that two threads share."""
-    return surefoot.torch.Adam([Parameter(torch.zeros(3_000_000))], lr=0.01)
+    return surefoot.torch.Adam([Parameter(torch.zeros(400_000))], lr=0.01)
 
 
 def seen(optimizer: Any) -> list[Tensor]:

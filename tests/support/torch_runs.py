@@ -17,8 +17,9 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 import surefoot.torch
+from near import assert_near
 
-NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
+NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "RAdam")
 SHAPES = ((4, 3), (5,), ())
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -37,6 +38,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
     ("AdamW", {"lr": 0.1}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True, "maximize": True}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.1, "maximize": True}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 IDS = [f"{name}-{'-'.join(options) or 'defaults'}" for name, options in CASES]
 
@@ -81,10 +87,10 @@ def drive(
 def check_equal(ours: Optimizer, theirs: Optimizer, rtol: float = 1e-12) -> None:
     """Check parameters and every state tensor that torch keeps; our step count in SGD is our own."""
     for p, q in zip(params_of(ours), params_of(theirs), strict=True):
-        torch.testing.assert_close(p, q, rtol=rtol, atol=rtol, equal_nan=True)
+        assert_near(p, q, rtol)
         for key, value in theirs.state[q].items():
             if isinstance(value, Tensor):
-                torch.testing.assert_close(ours.state[p][key], value.to_dense(), rtol=rtol, atol=rtol, equal_nan=True)
+                assert_near(ours.state[p][key], value.to_dense(), rtol)
 
 
 def check_same(one: Optimizer, other: Optimizer) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import interpreter
 from kernel_cases import Case
 from settings import SETTINGS, Setting
-from signed import signed
+from signed import signed, worded
 
 BLOCK = 32
 """Weights in a chunk: some tensors have fewer, one has more."""
@@ -26,7 +26,7 @@ ADAMW = next(setting for setting in PLAIN if setting.rule.name == "adamw")
 
 CASES = [
     *(Case(setting, "float32") for setting in SETTINGS),
-    *(Case(Setting(signed, "torch", {}), kind) for kind in ("float32", "float64")),
+    *(Case(Setting(rule, "torch", {}), kind) for rule in (signed, worded) for kind in ("float32", "float64")),
     *(Case(setting, kind) for kind in ("float64", "bfloat16", "float16") for setting in PLAIN),
     *(Case(setting, "bfloat16", stochastic=True) for setting in PLAIN),
     Case(ADAMW, {"w": "float32", "g": "float32", "state.m": "bfloat16", "state.v": "float16"}, stochastic=True),

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from surefoot.tasks.models.article import BatchNorm, ConvBlock, Dense, Flatten, make_model, prepare
-from surefoot.tasks.models.norm_pool import NormPool
+from surefoot.tasks.models import article
+from surefoot.tasks.models.article import BatchNorm, ConvBlock, Flatten
+from surefoot.tasks.models.fast_article import Block, Dense, NormPool, make_model
+from surefoot.tasks.models.parts import pixels as as_numbers
 from surefoot.training.process import keep_freed_memory
 
 LINE_UP = [  # our parameters and buffers in the order of Keras's `model.weights`
@@ -32,7 +34,7 @@ def images(size=50, seed=0):
     random = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (size, 28, 28), generator=random, dtype=torch.uint8)
     pixels[:, :9] = 0
-    return prepare(pixels)
+    return as_numbers(pixels.unsqueeze(1))
 
 
 def labels(size=50):
@@ -97,10 +99,13 @@ def in_keras(keras_model, training):
 
 
 def test_the_layers_are_the_tutorials_and_count_433034_numbers():
-    model = make_model(0)
-    assert [type(layer) for layer in model] == [ConvBlock, ConvBlock, Flatten, Dense, nn.ReLU, BatchNorm, nn.Linear]
-    assert list(model.state_dict()) == LINE_UP
-    assert sum(value.numel() for value in model.state_dict().values()) == 433_034
+    plain, fast = article.make_model(0), make_model(0)
+    layers = [ConvBlock, ConvBlock, Flatten, nn.Linear, nn.ReLU, BatchNorm, nn.Linear]
+    assert [type(layer) for layer in plain] == layers
+    assert [type(layer) for layer in fast] == [Block, Block, Flatten, Dense, *layers[4:]]
+    assert list(plain.state_dict()) == list(fast.state_dict()) == LINE_UP
+    assert sum(value.numel() for value in plain.state_dict().values()) == 433_034
+    assert all(torch.equal(*pair) for pair in zip(plain.parameters(), fast.parameters(), strict=True))
 
 
 def weights(keras_model):
@@ -147,10 +152,6 @@ def gradients(blocks, forward, x, grad):
     return {name: value.double() for name, value in results.items()}
 
 
-def layer_by_layer(block, x):
-    return block.plain(nn.functional.conv2d(x, block.conv.weight))
-
-
 @pytest.fixture(params=[1, 2])
 def threads(request):
     """Sums are rounded otherwise with another number of threads."""
@@ -165,10 +166,10 @@ def test_the_fast_ways_are_closer_to_float64_than_plain_float32_layers(side, thr
     blocks = worn(make_model(4))[:2]
     random = torch.Generator().manual_seed(5)
     x = torch.rand(20, 1, side, side, generator=random)
-    grad = torch.randn(layer_by_layer(blocks[1], layer_by_layer(blocks[0], x)).shape, generator=random)
-    exact = gradients(copy.deepcopy(blocks).double(), layer_by_layer, x.double(), grad)
-    plain = gradients(copy.deepcopy(blocks), layer_by_layer, x, grad)
-    fast = gradients(copy.deepcopy(blocks), ConvBlock.forward, x, grad)
+    grad = torch.randn(ConvBlock.forward(blocks[1], ConvBlock.forward(blocks[0], x)).shape, generator=random)
+    exact = gradients(copy.deepcopy(blocks).double(), ConvBlock.forward, x.double(), grad)
+    plain = gradients(copy.deepcopy(blocks), ConvBlock.forward, x, grad)
+    fast = gradients(copy.deepcopy(blocks), Block.forward, x, grad)
     for name, value in exact.items():
         error, allowed = (fast[name] - value).abs(), (plain[name] - value).abs()
         slack = 1e-6 * value.abs().max()
@@ -184,7 +185,7 @@ def test_of_equal_values_in_a_window_the_first_gets_the_gradient_as_in_torch():
     grad = torch.randn(20, 32, 3, 4, generator=random)
     ours, theirs = y.clone().requires_grad_(), y.double().requires_grad_()
     copy.deepcopy(block).train_fast(ours).backward(grad)
-    copy.deepcopy(block).double().plain(theirs).backward(grad.double())
+    copy.deepcopy(block).double().after(theirs).backward(grad.double())
     np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
 
 
@@ -201,7 +202,7 @@ def test_the_fast_ways_are_taken(monkeypatch):
     def refuse(*_):
         raise RuntimeError("plain")
 
-    monkeypatch.setattr(ConvBlock, "plain", refuse)
+    monkeypatch.setattr(ConvBlock, "after", refuse)
     model = make_model(0)
     assert model[0](images()).grad_fn.name() == NormPool.apply.__self__.__name__ + "Backward"
     with torch.no_grad():

@@ -23,7 +23,7 @@ import surefoot
 from surefoot.comparison.request import Options, ask
 from surefoot.design.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.store.protocol import LOSS, Metric
+from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded
 from surefoot.training.loop import Training

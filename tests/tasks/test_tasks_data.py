@@ -107,9 +107,9 @@ def test_a_surfaces_epoch_is_its_steps(name):
 @pytest.mark.parametrize("name", ["rosenbrock", "quadratic-deep", "char-lm"])
 def test_a_task_that_brings_its_data_refuses_other(name):
     own = "shakespeare" if name == "char-lm" else ""
-    with pytest.raises(UsageError, match=f"the task {name} brings its own data; leave out --dataset"):
+    with pytest.raises(UsageError, match=f"the task {name} brings its own data; leave out dataset and train_size"):
         make_task(name, "kmnist", size=None, validation=0.0)
-    with pytest.raises(UsageError, match="--train-size"):
+    with pytest.raises(UsageError, match="train_size"):
         make_task(name, own, size=100, validation=0.0)
 
 

@@ -24,13 +24,7 @@ PARAMETERS |= dict.fromkeys(SURFACES, 2)
 OURS = [name for name in TASKS if name != "article"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in a worker, and so that the tests take no longer where other processes run."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,9 @@ from shared_training import (
     train,
 )
 
-pytestmark = pytest.mark.usefixtures("kernel_cache")
+pytestmark = [pytest.mark.usefixtures("kernel_cache"), pytest.mark.slow]  # two processes, each with every case
 
-LIMIT_S = 240
+LIMIT_S = 900
 """With no compiled kernel in the cache and other work on the machine; usually it takes less than ten."""
 
 SUM = 64 * STEPS * 2**-53

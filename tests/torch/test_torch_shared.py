@@ -128,7 +128,7 @@ def test_two_optimizers_step_in_two_threads_at_once(name, engine):
 # Other processes
 
 
-def child(*arguments: object, seconds: int = 240) -> Any:
+def child(*arguments: object, seconds: int = 900) -> Any:
     """Run the companion file; one that hangs is killed, and fails the test."""
     done = subprocess.run(
         [sys.executable, SUPPORT / "torch_forked.py", *map(str, arguments)],

@@ -23,14 +23,7 @@ from surefoot.training.loop import Training
 from surefoot.training.pilot import Pilot
 from surefoot.training.step_sizes import recording_steps
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Trials run with one thread, as in a worker: the order of additions depends on their number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def data(size=60):
@@ -45,7 +38,7 @@ def task(given=None, train_size=40):
     images, labels = (given or data()).train_images, (given or data()).train_labels
     every = Arrays(images, labels)
     splits = Splits(every[:train_size], every[train_size : train_size + 20], every[:20])
-    return BuiltIn("article", "surefoot.tasks.models.article", "noise", splits)
+    return BuiltIn("article", "surefoot.tasks.models.fast_article", "noise", splits)
 
 
 def trial(text="adam", seed=0, **changes):
@@ -118,33 +111,37 @@ def test_every_arm_starts_from_the_same_weights_and_sees_the_same_batches():
     assert first[0] == first[1] == first[2]
 
 
-def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(monkeypatch):
-    once, original = [0.5], RuleOptimizer.step
+class clock:
+    """The test's own."""
+
+    now = 0.0
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """On the test's clock a step takes a second, and a hundred more if it is the first of its process."""
+    original, once = RuleOptimizer.step, [100.0]
 
     def step(self):
-        time.sleep(once.pop() if once else 0)
+        clock.now += once.pop() if once else 1.0
         original(self)
 
     monkeypatch.setattr(RuleOptimizer, "step", step)
-    events = run(trial(epochs=1))
-    assert not once
-    assert events[1].epoch.seconds < 0.4
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
+    return once
 
 
-def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_once(monkeypatch):
-    once, original = [0.5], RuleOptimizer.step
+def test_what_the_first_step_of_a_process_compiles_is_not_on_the_clock(compiling):
+    planned = trial(epochs=1)
+    events = run(planned)
+    assert not compiling
+    assert events[1].epoch.seconds == planned.protocol.steps_per_epoch
 
-    def step(self):
-        time.sleep(once.pop() if once else 0)
-        original(self)
 
-    monkeypatch.setattr(RuleOptimizer, "step", step)
-    monkeypatch.setattr(pilot_run, "PILOT_SECONDS", 0.05)
+def test_a_pilot_tells_what_every_trial_takes_apart_from_what_a_process_takes_once(compiling):
     _, told = run(replace(trial(), purpose="pilot"), kind=Pilot)
-    assert not once
-    assert told.timing.setup < 0.4
-    assert told.timing.cold > 0.1
-    assert 0 < told.timing.keeping < 0.4
+    assert not compiling
+    assert (told.timing.setup, told.timing.step, told.timing.cold) == (1.0, 1.0, 99.0)
 
 
 class Slow(Line):
@@ -167,12 +164,6 @@ class SlowRows(Arrays):
     def batch(self, index):
         clock.now += 1000.0
         return super().to("cpu").batch(index)
-
-
-class clock:
-    """The test's own."""
-
-    now = 0.0
 
 
 def test_a_steps_time_is_that_of_both_passes_and_the_step(monkeypatch):

@@ -17,11 +17,12 @@ from paths import GOLDEN
 from samples import DESIGN, article, diverged, running, study, trial, tuned, with_plan
 from surefoot.analysis import summarize, summarize_suite
 from surefoot.cli.result import print_result
-from surefoot.lr_find.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
-from surefoot.report.documents import latex, markdown
+from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
+from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
+from surefoot.store.design import Search
 from surefoot.store.protocol import LOSS, Metric
-from surefoot.store.ranges import GIVEN_BY_USER, Search, log
+from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.cells import of
 from surefoot.words.notes import PRINTED_CAPTION

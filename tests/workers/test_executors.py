@@ -1,22 +1,25 @@
 """One suite for every executor: all trials end once, whatever is killed, and with the numbers of an undisturbed run."""
 
-import os
-import signal
+import math
 import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from line_task import foreign, line, numbers, pause, serial, trials
 from surefoot.errors import UsageError
 from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Started, StepsDone
+from surefoot.workers import pool
 from surefoot.workers.executors import capacity, open_executor
 from surefoot.workers.limits import Limits, parse_bytes
 from surefoot.workers.runner import Runner
+from worker_processes import assert_gone, command, workers_of
 
 
 class Driver:
@@ -25,8 +28,8 @@ class Driver:
     def __init__(self, runner):
         self.runner, self.saved = runner, {}
 
-    def run(self, planned, task=None, size=2, deadline=None, limits=None):
-        runner = replace(self.runner, limits=limits or Limits())
+    def run(self, planned, task=None, size=2, deadline=None, **limits):
+        runner = replace(self.runner, **limits)
         with (
             open_executor(runner, task or line(), "cpu", size) as executor,
             closing(executor.run(planned, self.saved.get, deadline)) as told,
@@ -61,44 +64,34 @@ def driver(runner):
     return Driver(runner)
 
 
-def processes(name):
-    """The numbers of this machine's processes whose command has this name in it."""
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as file:  # noqa: PTH123
-                if entry.isdigit() and name in file.read():
-                    found.append(int(entry))
-        except OSError:
-            continue
-    return found
-
-
-def pids(runner):
+def workers(runner):
     """The worker processes of this driver."""
     if runner.name == "local":
-        return [pid for pid in processes(b"comparison.worker") if parent(pid) == os.getpid()]
-    return processes(b"ray::Actor")
-
-
-def parent(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+        return workers_of()
+    return [process for process in psutil.process_iter() if "ray::Actor" in command(process)]
 
 
 def assert_none_left(runner):
-    until = time.monotonic() + 10
-    while pids(runner):
-        assert time.monotonic() < until, "workers outlived their run"
-        time.sleep(0.05)
+    assert_gone(workers(runner))
+    assert not workers(runner)
 
 
 def kill(runner):
-    for pid in pids(runner):
-        os.kill(pid, signal.SIGKILL)
+    for process in workers(runner):
+        process.kill()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The pool's clock, which a test can put forward."""
+
+    def now():
+        return time.monotonic() + now.forward
+
+    now.forward = 0.0
+    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=now))
+    monkeypatch.setattr(pool, "START_SECONDS", math.inf)
+    return now
 
 
 def test_every_trial_ends_once_and_its_events_are_in_order_with_the_numbers_of_a_serial_run(driver, runner):
@@ -162,26 +155,25 @@ def test_the_iterator_can_be_closed_at_any_time_and_leaves_no_process(driver, ru
         assert_none_left(runner)
 
 
-def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, runner):
-    planned = trials("sgd", epochs=1000)
-    begun = time.monotonic()
+def test_at_the_deadline_what_runs_is_stopped_unfinished(driver, runner, clock):
     events = []
-    for event in driver.run(planned, line(pause), size=1, deadline=begun + 60):
+    for event in driver.run(trials("sgd", epochs=1_000_000), line(pause), size=1, deadline=clock() + 1e6):
         events.append(event)
         if isinstance(event, EpochDone):
-            break
-    deadline = time.monotonic() + (1.0 if runner.name == "local" else 1.5)
-    events = list(driver.run(planned, line(pause), size=1, deadline=deadline))
-    assert time.monotonic() < deadline + 1.0
+            clock.forward = 1e6
     assert not any(isinstance(event, End) for event in events)
     assert_none_left(runner)
 
 
-def test_a_trial_that_takes_too_long_has_failed_and_the_others_go_on(driver):
-    long, short = trials("sgd", epochs=100_000)[0], trials("adam", epochs=1)[0]
-    events = list(driver.run([long, short], line(pause), size=1, limits=Limits(seconds=6.0)))
-    ends = {event.key: event for event in events if isinstance(event, End)}
-    assert ends[long.key] == Failed(long.key, "took longer than 6 s")
+def test_a_trial_that_takes_too_long_has_failed_and_the_others_go_on(driver, clock):
+    long, short = trials("sgd", epochs=1_000_000)[0], trials("adam", epochs=1)[0]
+    ends = {}
+    for event in driver.run([long, short], line(pause), size=1, trial_timeout=1e6):
+        if isinstance(event, EpochDone) and event.key == long.key:
+            clock.forward += 1e6
+        if isinstance(event, End):
+            ends[event.key] = event
+    assert ends[long.key] == Failed(long.key, "took longer than 1e+06 s")
     assert isinstance(ends[short.key], Finished)
 
 
@@ -194,7 +186,7 @@ def test_a_trial_that_uses_too_much_memory_has_failed_and_the_others_go_on(drive
 
     hoard = []
     hungry, modest = foreign(Hungry, epochs=100_000), trials("adam", epochs=1)[0]
-    events = list(driver.run([hungry, modest], size=1, limits=Limits(memory=1_500_000_000)))
+    events = list(driver.run([hungry, modest], size=1, trial_memory="1.5GB"))
     ends = {event.key: event for event in events if isinstance(event, End)}
     assert ends[hungry.key] == Failed(hungry.key, "used more than 1.5 GB of memory")
     assert isinstance(ends[modest.key], Finished)
@@ -203,9 +195,9 @@ def test_a_trial_that_uses_too_much_memory_has_failed_and_the_others_go_on(drive
 def test_workers_stay_for_the_next_run(runner):
     with open_executor(runner, line(), "cpu", 1) as executor:
         list(executor.run(trials("sgd"), lambda _: None))
-        before = pids(runner)
+        before = workers(runner)
         list(executor.run(trials("adam"), lambda _: None))
-        assert pids(runner) == before
+        assert workers(runner) == before != []
     assert_none_left(runner)
 
 
@@ -221,9 +213,9 @@ def test_what_one_worker_writes_into_the_data_no_other_sees(driver):
     ("options", "words"),
     [
         ({"name": "rai"}, "unknown runner 'rai'. Did you mean 'ray'"),
-        ({"address": "auto"}, "add --runner ray"),
-        ({"gpus": 0.25}, "add --runner ray"),
-        ({"name": "ray", "cpus": -1}, "give numbers from 0"),
+        ({"address": "auto"}, "are for a Ray cluster, and runner is local; make it ray"),
+        ({"gpus_per_trial": 0.25}, "are for a Ray cluster, and runner is local; make it ray"),
+        ({"name": "ray", "cpus_per_trial": -1}, "give numbers from 0"),
     ],
 )
 def test_an_engine_that_cannot_be_is_refused(options, words):
@@ -239,7 +231,7 @@ def test_a_limit_that_cannot_be_is_refused():
 @pytest.mark.parametrize("runner", [RAY], indirect=True)  # this machine's workers share what there is
 def test_a_trial_that_no_node_has_room_for_is_refused(runner):
     with pytest.raises(UsageError, match="a trial takes 1 cores and 1 GPUs, and the whole Ray cluster has 2 cores"):
-        capacity(replace(runner, gpus=1.0), "cuda")
+        capacity(replace(runner, gpus_per_trial=1.0), "cuda")
 
 
 @pytest.mark.parametrize(

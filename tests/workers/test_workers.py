@@ -39,7 +39,7 @@ def broken_torch(tmp_path, monkeypatch):
 def test_workers_that_cannot_import_end_the_command_with_one_message(tmp_path):
     options = ["--only", "-o", "adam,sgd", "--workers", "2", "--device", "cpu", "--store", tmp_path / "r.sqlite"]
     command = [sys.executable, "-m", "surefoot.cli", "compare", *options, "--report", tmp_path / "r.html"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 2
     assert "cannot start: ImportError: libtorch is missing" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -89,18 +89,18 @@ def test_workers_that_hang_at_their_start_are_not_waited_for_without_limit(host,
     (tmp_path / "torch" / "__init__.py").write_text("import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pool, "START_SECONDS", 1.0)
-    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer --workers"):
+    with pytest.raises(TrialError, match=r"no worker was ready to train within 1 s\. Try fewer workers"):
         list(Pool(host, 1).run([None], lambda _: None))
 
 
 def test_a_worker_whose_driver_is_killed_while_it_starts_says_nothing():
     for delay in (0, 0.02, 0.1, 0.3, 1):
-        code = f"{DRIVER}\nprint(flush=True)\ntime.sleep(60)"
+        code = f"{DRIVER}\nprint(flush=True)\ntime.sleep(3600)"
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as driver:
             driver.stdout.readline()
             time.sleep(delay)
             driver.kill()
-            assert driver.communicate(timeout=30)[1] == b""  # which ends when the last worker has closed it
+            assert driver.communicate(timeout=600)[1] == b""  # which ends when the last worker has closed it
 
 
 DRIVER = """
@@ -147,7 +147,7 @@ with Store("results.sqlite") as store:
 def test_ctrl_c_while_python_runs_text_ends_with_130_under_dash_m(tmp_path):
     (tmp_path / "interrupted.py").write_text(INTERRUPTED_WHILE_PLANNING)
     ended = subprocess.run(
-        [sys.executable, "-m", "interrupted", "compare"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "interrupted", "compare"], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == 130
     assert ended.stderr == ""
@@ -157,7 +157,7 @@ def test_ctrl_c_while_python_runs_text_ends_with_130_under_dash_m(tmp_path):
 def test_a_full_disk_behind_standard_output_is_one_message():
     with open("/dev/full", "w") as full:  # noqa: PTH123
         ended = subprocess.run(
-            [sys.executable, "-m", "surefoot.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            [sys.executable, "-m", "surefoot.cli", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=600
         )
     assert ended.returncode == 2
     assert ended.stderr.startswith("surefoot: ")

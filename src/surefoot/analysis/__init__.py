@@ -12,6 +12,7 @@
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |
+| `forecast.py` | what earlier trials tell about a study that has not run |
 | `published.py` | published figures, as data |
 """
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.sensitivity import GoodRates, Sensitivity, good_rates, rate_sensitivity
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]

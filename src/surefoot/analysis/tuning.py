@@ -21,7 +21,7 @@ from surefoot.statistics.budget_curve import BudgetCurve, Cumulative, budget_cur
 from surefoot.statistics.intervals import Interval, paired_difference
 from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.statistics.sensitivity import GoodRates, Sensitivity
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 RESAMPLES = 400

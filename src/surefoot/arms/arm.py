@@ -19,12 +19,12 @@ from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import find, home
+from surefoot.frontends.lookup import find, home, reference
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, is_built_in, rule_of
 from surefoot.search.space import space
-from surefoot.store.design import Optimizer
-from surefoot.store.ranges import Range, Search
+from surefoot.store.design import Optimizer, Search
+from surefoot.store.ranges import Range
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 
@@ -42,7 +42,8 @@ class Arm(Optimizer):
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
         plain = {name: foreign.plain_value(value) for name, value in self.given.items()}
-        return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, self.is_named)
+        names = (self.is_named, self.reference)
+        return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
     @property
     def decides(self) -> dict[str, Any]:
@@ -109,6 +110,11 @@ def make_arm(
     made: Rule | foreign.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
+        if "max_grad_norm" in given:
+            raise UsageError(
+                f"max_grad_norm is no option of the rule {made.name}, as it takes all gradients together; give a class "
+                "instead, such as surefoot.torch.Adam(max_grad_norm=1.0)."
+            )
         title, rule = made.title, made.name
         full = "" if is_built_in(made) else f"{home(made)}.{rule}@{digest(made)}"
     else:
@@ -119,7 +125,9 @@ def make_arm(
     if not isinstance(made, Rule):
         foreign.check_lr(made, hyper)
     is_named = bool(name) and name != label
-    return Arm(name or label, full or rule, convention, hyper, given, ranges, is_named, made if full else None)
+    stands = reference(made) if isinstance(made, Rule) and full else None
+    own = (is_named, stands or "", made if full else None)
+    return Arm(name or label, full or rule, convention, hyper, given, ranges, *own)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -154,7 +162,9 @@ def _parse(text: str, convention: str) -> list[Arm]:
     calls = _calls(body, text)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    return [make_arm(_named(what, references), convention, given, name=name) for what, given in calls]
+    made = [make_arm(_named(what, references), convention, given, name=name) for what, given in calls]
+    texts = [references.get(what, "") for what, _ in calls]
+    return [replace(arm, reference=text or arm.reference) for arm, text in zip(made, texts, strict=True)]
 
 
 def _named(what: str, references: Mapping[str, str]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from surefoot.arms.arm import Arm, make_arm, parse_arms
-from surefoot.errors import UsageError
+from surefoot.arms.user_code import referred
+from surefoot.errors import Argument, UsageError
 from surefoot.rule import Rule
 from surefoot.store.ranges import Range
 
@@ -14,7 +16,8 @@ class Opt:
     """One optimizer of a comparison.
 
     Args:
-        optimizer: a rule's name, such as `adam`, a rule of your own, or any class that makes a torch optimizer.
+        optimizer: a rule's name, such as `adam`, a rule of your own or where it stands (`my.py:calm`, `module:calm`),
+            or any class that makes a torch optimizer.
         name: what it is called in results; made from the optimizer and its options by default.
         convention: whose defaults and form a rule has: `torch`, `keras`, `optax` or `paper`.
         options: values, which are fixed, and ranges (`surefoot.log(1e-4, 1)`), which tuning searches instead of ours
@@ -31,22 +34,25 @@ class Opt:
     def __init__(self, optimizer: Any, *, name: str = "", convention: str = "torch", **options: Any) -> None:
         ranges = {key: value for key, value in options.items() if isinstance(value, Range)}
         given = {key: value for key, value in options.items() if key not in ranges}
-        self.arm = make_arm(optimizer, convention, given, ranges=ranges, name=name)
+        text = optimizer if isinstance(optimizer, str) and ":" in optimizer else ""
+        arm = make_arm(referred(text) if text else optimizer, convention, given, ranges=ranges, name=name)
+        self.arm = replace(arm, reference=text or arm.reference)
 
 
 def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
-    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes and `Opt`.
+    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes, `Opt` and arms.
 
     Raises:
         UsageError: an empty list, or something in it that is no optimizer.
     """
     given = [optimizers] if isinstance(optimizers, str | Opt | Rule | type) else list(optimizers)
     if not given:
-        raise UsageError("no optimizer to compare; give optimizers=['sgd', 'adam'], say.")
+        raise UsageError("no optimizer to compare; ", Argument("optimizers"), " needs at least one, such as 'adam'.")
     arms: list[Arm] = []
     for one in given:
         if isinstance(one, str):
             arms += parse_arms([one], convention)
         else:
-            arms.append(one.arm if isinstance(one, Opt) else make_arm(one, convention, {}))
+            arm = one.arm if isinstance(one, Opt) else one
+            arms.append(arm if isinstance(arm, Arm) else make_arm(arm, convention, {}))
     return tuple(arms)

@@ -12,8 +12,9 @@ from typing import Any
 
 from surefoot.arms.code_hash import written
 from surefoot.errors import TrialError, UsageError, unknown
-from surefoot.search.space import EPS, ORDER, SHARE, dimensions_for, lr_window, searched
-from surefoot.store.ranges import Range, Search
+from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
+from surefoot.store.design import Search
+from surefoot.store.ranges import Range
 
 Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
@@ -113,6 +114,8 @@ def _is_positive(value: Any) -> bool:
 def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:
     if name == "lr":
         return lr_window(float(values["lr"])), "the class's own default in the middle"
+    if name == "weight_decay":
+        return DECAY, DECAY_SOURCE
     return (EPS, "as Adam's [assumed]") if name == "eps" else (SHARE, "as beta1 and momentum [assumed]")
 
 

@@ -36,7 +36,9 @@ END, FASTEST, ROOM = 10.0, 2.5, 1.12
 def check_chart(path: Path) -> None:
     """Raise `UsageError` unless the path ends like one of the formats."""
     if not path.suffix:
-        raise UsageError(f"--chart {path} has no ending that says what to draw; give a path that ends in .svg or .png.")
+        raise UsageError(
+            f"the chart {path} has no ending that says what to draw; give a path that ends in .svg or .png."
+        )
     if path.suffix[1:].lower() not in FORMATS:
         raise unknown("chart format", path.suffix[1:], FORMATS)
 

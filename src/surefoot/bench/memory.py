@@ -43,7 +43,7 @@ def check(sets: Sequence[ParameterSet], cases: Sequence[Case], size: int, *, jax
         if free is not None and most > free:
             raise UsageError(
                 f"the set {parameters.name} needs about {most / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
-                "free; choose a smaller one with --set, or fewer rules with -r."
+                "free; choose a smaller set, or fewer rules."
             )
 
 

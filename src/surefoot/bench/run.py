@@ -30,7 +30,7 @@ from surefoot.bench.other_peers import limit_jax
 from surefoot.bench.result import Result, Row, SetResult, Timed, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
 from surefoot.bench.turns import take_turns, turn_of
-from surefoot.errors import SurefootError, UsageError, unknown
+from surefoot.errors import Argument, SurefootError, UsageError, unknown
 from surefoot.training.process import environment
 
 Observer = Callable[[str], None]
@@ -88,7 +88,7 @@ def plan(options: Options) -> Plan:
     threads = torch.get_num_threads() if options.threads is None else options.threads
     for name, value, least in (("threads", threads, 1), ("rounds", options.rounds, 1), ("busy", options.busy, 0)):
         if value < least:
-            raise UsageError(f"--{name} is {value}; give a number of {least} or more.")
+            raise UsageError(Argument(name), f" is {value}; give a number of {least} or more.")
     sets = tuple(find_set(name) for name in dict.fromkeys(options.sets))
     cases = tuple(find_case(name) for name in dict.fromkeys(options.cases or case_names()))
     dtype = DTYPES[options.dtype]

@@ -2,7 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `app.py` | The command line as Typer sees it: the subcommands and what they share |
+| `app.py` | The command line as Typer sees it: the commands, each loaded when it is called |
 | `bench.py` | `surefoot bench` |
 | `bench_table.py` | How a benchmark is printed |
 | `check.py` | `surefoot check`: what Surefoot promises about itself, put to the test on this machine |
@@ -10,16 +10,15 @@
 | `check_published.py` | `surefoot check` beside published figures |
 | `check_table.py` | How a calibration is printed |
 | `compare.py` | `surefoot compare` |
-| `dry_run.py` | `surefoot compare --dry-run` |
 | `explain.py` | `surefoot explain` |
+| `flags.py` | What the arguments of the library are called on the command line |
 | `kernel.py` | `surefoot kernel`: the code that a rule becomes, to read or to take elsewhere |
 | `list.py` | `surefoot list`: what there is to compare |
 | `lr_find.py` | `surefoot lr-find` |
+| `options.py` | The options of the library as flags |
 | `parity_table.py` | How a measured parity is shown |
+| `printing.py` | What all commands print with |
 | `report.py` | `surefoot report` |
 | `result.py` | How a command ends: the result in print, then the report |
-| `run.py` | Run one study from the command line |
-| `suite.py` | `surefoot compare --all-small` |
-| `tables.py` | Tables in the terminal, as wide as it is |
 | `try_out.py` | `surefoot try`: whether every optimizer works on a task, before anything is trained |
 """

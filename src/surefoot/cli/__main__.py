@@ -8,7 +8,11 @@ Ctrl-C came while Python ran code from text, as every dataclass does when it is 
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
+
+from surefoot.cli.flags import message
+from surefoot.errors import SurefootError
 
 INTERRUPTED = 130
 
@@ -26,17 +30,16 @@ def main() -> None:
 
 
 def _run() -> None:
-    from surefoot.errors import SurefootError
-
+    sys.path.append(str(Path.cwd()))  # as with `python -m`, so that module:name is found here too
     try:
-        from surefoot.cli.app import app
+        from surefoot.cli.app import app  # needs a package that may be missing
 
         app(prog_name="surefoot")
     except ModuleNotFoundError as error:  # the optimizers alone need fewer packages than the command line
         print(f"surefoot: {error.name} is not installed; run: pip install 'surefoot[compare]'", file=sys.stderr)
         sys.exit(2)
     except (SurefootError, OSError) as error:  # the system's own refusals, such as a full disk behind standard output
-        print(f"surefoot: {error}", file=sys.stderr)
+        print(f"surefoot: {message(error)}", file=sys.stderr)
         sys.exit(2)
 
 

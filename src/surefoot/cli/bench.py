@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from surefoot.cli.compare import Json
+from surefoot.bench.chart import check_chart, write_chart
+from surefoot.bench.run import Options, plan, run
+from surefoot.cli.bench_table import print_list, print_result
+from surefoot.cli.options import Json
+from surefoot.cli.printing import print_json, with_clock
+from surefoot.files import check_writable
 
 
 def bench(
@@ -34,42 +39,20 @@ def bench(
 
     Example: surefoot bench --set resnet50 -r adam -r adabound --chart steps.png
     """
-    from surefoot.bench.run import Options, plan, run
-    from surefoot.cli.bench_table import print_json, print_list, print_result
-
     if show_list:
         print_list(as_json=as_json)
         return
-    chosen = {"sets": tuple(sets)} if sets else {}
-    planned = plan(
-        Options(
-            **chosen,
-            cases=tuple(rule or ()),
-            threads=threads,
-            rounds=rounds,
-            dtype=dtype,
-            compiled=compiled,
-            cold=cold,
-            busy=busy,
-        )
-    )
+    chosen = Options(cases=tuple(rule or ()), threads=threads, rounds=rounds, dtype=dtype, busy=busy)
+    planned = plan(replace(chosen, sets=tuple(sets or chosen.sets), compiled=compiled, cold=cold))
     if chart:
-        _check(chart)
-    start = time.monotonic()
-    result = run(planned, lambda words: typer.echo(f"[{time.monotonic() - start:6.0f} s] {words}", err=True))
-    (print_json if as_json else print_result)(result)
+        check_chart(chart)  # before minutes are spent on what it is to show
+        check_writable(chart)
+    result = run(planned, with_clock())
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_result(result)
     if chart and any(entry.rows for entry in result.sets):
-        from surefoot.bench.chart import write_chart
-
         typer.echo(f"Chart: {write_chart(result, chart)}", err=True)
     if result.interrupted:
         raise typer.Exit(130)
-
-
-def _check(chart: Path) -> None:
-    """Refuse a chart that cannot be written before minutes are spent on what it is to show."""
-    from surefoot.bench.chart import check_chart
-    from surefoot.files import check_writable
-
-    check_chart(chart)
-    check_writable(chart)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from surefoot.bench.cases import case_names
@@ -16,6 +14,7 @@ from surefoot.bench.other_peers import INSTALL
 from surefoot.bench.result import Cold, Result, Row, SetResult, milliseconds
 from surefoot.bench.shapes import SETS
 from surefoot.bench.turns import Spread
+from surefoot.cli.printing import console_for_people, grid, print_json
 
 LEGEND = (
     "Behind each rule: the bytes that it has to move for a weight. ms: median step; half of the turns lie between the "
@@ -25,14 +24,9 @@ LEGEND = (
 )
 
 
-def print_json(result: Result) -> None:
-    """Print a benchmark as one JSON object."""
-    print(json.dumps(result.to_json(), ensure_ascii=False), flush=True)
-
-
 def print_result(result: Result) -> None:
     """Print a benchmark for people."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_for_people()
     for entry in result.sets:
         if entry.rows:
             console.print(_title(entry, result), style="bold")
@@ -58,7 +52,7 @@ def print_list(*, as_json: bool) -> None:
         "contenders": {name: _presence(one.library, one.available) for name, one in everyone.items()},
     }
     if as_json:
-        print(json.dumps(contents, ensure_ascii=False))
+        print_json(contents)
         return
     typer.echo("Sets:")
     for name, summary in SETS.items():
@@ -78,16 +72,14 @@ def _title(entry: SetResult, result: Result) -> str:
 
 
 def _table(entry: SetResult) -> Table:
-    drawn = _columns("", "ms", "quartiles", "x best", "GB/s", "x floor", "state")
+    lines: list[Iterable[str]] = []
     for case in dict.fromkeys(row.case for row in entry.rows):
         own = [row for row in entry.rows if row.case == case]
-        drawn.add_row(f"{case}, {own[0].bytes_per_weight} bytes")
-        for row in own:
-            drawn.add_row(*_cells(row))
+        lines += [[f"{case}, {own[0].bytes_per_weight} bytes"], *map(_cells, own)]
     if entry.floor:
         name, speed = f"floor, {entry.floor.bytes_per_weight} bytes", f"{entry.floor.gigabytes_per_second:.1f}"
-        drawn.add_row(name, *_times(entry.floor.seconds), "", speed, "1.00", "")
-    return drawn
+        lines.append((name, *_times(entry.floor.seconds), "", speed, "1.00", ""))
+    return grid(("", "ms", "quartiles", "x best", "GB/s", "x floor", "state"), lines)
 
 
 def _cells(row: Row) -> Iterable[str]:
@@ -105,18 +97,8 @@ def _times(taken: Spread) -> Iterable[str]:
 
 
 def _cold(found: Iterable[Cold]) -> Table:
-    drawn = _columns("", "nothing cached", "cached")
-    for entry in found:
-        drawn.add_row(f"{entry.case}: {entry.contender}", f"{entry.empty_cache:.2f}", f"{entry.cached:.2f}")
-    return drawn
-
-
-def _columns(first: str, *others: str) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    drawn.add_column(first, no_wrap=True)
-    for name in others:
-        drawn.add_column(name, justify="right", no_wrap=True)
-    return drawn
+    rows = ((f"{one.case}: {one.contender}", f"{one.empty_cache:.2f}", f"{one.cached:.2f}") for one in found)
+    return grid(("", "nothing cached", "cached"), rows)
 
 
 def _ratio(value: float) -> str:

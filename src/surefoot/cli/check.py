@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from surefoot.cli.compare import Json
+from surefoot.analysis import group
+from surefoot.cli.check_parity import check_parity
+from surefoot.cli.check_published import check_published
+from surefoot.cli.check_table import print_result, result_json
+from surefoot.cli.options import Json
+from surefoot.cli.printing import print_json, with_clock
 from surefoot.errors import UsageError
-
-if TYPE_CHECKING:
-    from surefoot.selfcheck.seed_models import SeedModel
+from surefoot.selfcheck.calibration import calibrate
+from surefoot.selfcheck.seed_models import SeedModel, stored
+from surefoot.store import Store
 
 
 def check(
@@ -52,12 +56,8 @@ def check(
     if calibration:
         holds = _calibrate(studies, seed, store, as_json=as_json)
     elif parity:
-        from surefoot.cli.check_parity import check_parity
-
         holds = check_parity(every_row=long, markdown=markdown, as_json=as_json)
     else:
-        from surefoot.cli.check_published import check_published
-
         holds = check_published(long=long, seeds=seeds, data_dir=data_dir, as_json=as_json)
     if not holds:
         raise typer.Exit(1)
@@ -65,30 +65,19 @@ def check(
 
 def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) -> bool:
     """Simulate, print the result, and return whether every promise holds."""
-    from surefoot.cli.check_table import print_json, print_result
-    from surefoot.selfcheck.calibration import calibrate
-
     world = _stored(store) if store else None
-    start = time.monotonic()
-    result = calibrate(
-        studies=studies,
-        seed=seed,
-        stored=world,
-        observe=lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True),
-    )
-    (print_json if as_json else print_result)(result)
+    result = calibrate(studies=studies, seed=seed, stored=world, observe=with_clock())
+    if as_json:
+        print_json(result_json(result))
+    else:
+        print_result(result)
     return result.holds
 
 
 def _stored(store: Path) -> SeedModel:
     """The newest run of every study in the store, as a world of scores."""
-    from surefoot.analysis import group
-    from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, scale_of
-    from surefoot.selfcheck.seed_models import stored
-    from surefoot.store import Store
-
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]
-    sizes = [scale_of(run[0].protocol).test_size for run in runs]
-    return stored([one for run in runs for one in group(run)], min(sizes, default=UNKNOWN_TEST_SIZE))
+    sizes = [run[0].protocol.test_size or 10_000 for run in runs]
+    return stored([arm for run in runs for arm in group(run)], min(sizes, default=10_000))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from surefoot.cli.parity_table import Grid, findings, long, notes, short, to_markdown
+from surefoot.cli.parity_table import findings, long, notes, short, to_markdown
+from surefoot.cli.printing import console_for_people, print_json, with_clock
+from surefoot.cli.printing import grid as draw
 from surefoot.files import check_writable
 from surefoot.selfcheck.parity import ParityResult, run
 from surefoot.selfcheck.parity.result import BOUND
@@ -27,12 +26,11 @@ def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bo
     """
     if markdown:
         check_writable(markdown)
-    start = time.monotonic()
-    result = run(observe=lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True))
+    result = run(observe=with_clock())
     if markdown:
         markdown.write_text(to_markdown(result, f"surefoot check --parity --markdown {markdown}"), encoding="utf-8")
     if as_json:
-        print_json(result)
+        print_json(result_json(result))
     else:
         print_result(result, every_row=every_row)
     if markdown:
@@ -40,9 +38,9 @@ def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bo
     return result.holds
 
 
-def print_json(result: ParityResult) -> None:
-    """Print a result as one JSON object; each entry says whether ours `holds`."""
-    content = {
+def result_json(result: ParityResult) -> dict[str, Any]:
+    """Return a result as plain dicts and lists; each entry says whether ours `holds`."""
+    return {
         "holds": result.holds,
         "bound": BOUND,
         "versions": result.versions,
@@ -50,26 +48,15 @@ def print_json(result: ParityResult) -> None:
         "rows": [{**asdict(row), "holds": row.holds} for row in result.rows],
         "findings": [{**asdict(finding), "holds": finding.holds} for finding in result.findings],
     }
-    print(json.dumps(content), flush=True)
 
 
 def print_result(result: ParityResult, *, every_row: bool) -> None:
     """Print a result for people."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_for_people()
     for grid in (long(result) if every_row else short(result), findings(result)):
         if grid.rows:
             console.print(grid.title, style="bold")
-            console.print(_drawn(grid), "")
+            heads = [head.replace(" ", "\n", 1) for head in grid.heads]
+            console.print(draw(heads, grid.rows, left=grid.left, padding=(0, 1, 0, 0), no_wrap=False), "")
     for text in notes(result):
         console.print(text)
-
-
-def _drawn(grid: Grid) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for index, head in enumerate(grid.heads):
-        drawn.add_column(
-            head.replace(" ", "\n", 1), justify="left" if index < grid.left else "right", vertical="bottom"
-        )
-    for row in grid.rows:
-        drawn.add_row(*row)
-    return drawn

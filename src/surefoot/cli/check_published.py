@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Publication
+from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
 from surefoot.design.trial import Trial
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.selfcheck.published import (
     LEVEL,
     Agreement,
@@ -25,7 +22,7 @@ from surefoot.selfcheck.published import (
     run_apart,
 )
 from surefoot.training.events import Diverged, Event, Failed, Finished
-from surefoot.words import plain
+from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
 
 AGREES = {True: "agrees", False: "DIFFERS"}
@@ -43,7 +40,9 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
         as_json: print one JSON object.
     """
     if seeds < 2:
-        raise UsageError(f"--seeds is {seeds}; give at least 2: one run has no spread to judge a difference by.")
+        raise UsageError(
+            Argument("seeds"), f" is {seeds}; give at least 2: one run has no spread to judge a difference by."
+        )
     start = initial_loss(published_task("quadratic-deep"))
     results = [_repeat(QUADRATIC_DEEP, SEEDS, data_dir)]
     if long:
@@ -55,14 +54,13 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
 
 def _repeat(reference: Publication, seeds: int, data_dir: Path | None) -> Result:
     plan = reproduction(reference.study, reference.optimizers, seeds=seeds, epochs=reference.epochs, data_dir=data_dir)
-    started, ended = time.monotonic(), 0
+    tell, ended = with_clock(), 0
 
     def observe(trial: Trial, event: Event) -> None:
         nonlocal ended
         if isinstance(event, Finished | Diverged | Failed):
             ended += 1
-            words = f"{reference.study}: {ended} of {len(plan.trials)} runs ({trial.arm.label}, seed {trial.seed})"
-            typer.echo(f"[{time.monotonic() - started:4.0f} s] {words}", err=True)
+            tell(f"{reference.study}: {ended} of {len(plan.trials)} runs ({trial.arm.label}, seed {trial.seed})")
 
     return reference, agreements(reference, run_apart(plan, observe))
 
@@ -78,11 +76,11 @@ def _print_json(start: float, results: Sequence[Result], holds: bool) -> None:
         for row in rows
     ]
     initial = {"published": INITIAL_LOSS, "ours": start, "holds": _starts_equal(start)}
-    print(json.dumps({"holds": holds, "initial_loss": initial, "figures": figures}), flush=True)
+    print_json({"holds": holds, "initial_loss": initial, "figures": figures})
 
 
 def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_for_people()
     for reference, rows in results:
         console.print(f"{reference.study}: {SEEDS} published runs, {rows[0].n} of ours", style="bold")
         if reference is QUADRATIC_DEEP:
@@ -94,12 +92,9 @@ def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
 
 
 def _table(reference: Publication, rows: Sequence[Agreement]) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for name in ("Optimizer", "Figure", "Epoch", "Published", "Ours", "Difference", ""):
-        drawn.add_column(name, justify="left" if name in ("Optimizer", "Figure", "") else "right", no_wrap=True)
-    for row in rows:
+    def cells(row: Agreement) -> Sequence[str]:
         figure, digits = row.figure, reference.digits
-        drawn.add_row(
+        return (
             figure.optimizer,
             _quantity(reference, row),
             str(figure.epoch),
@@ -108,7 +103,9 @@ def _table(reference: Publication, rows: Sequence[Agreement]) -> Table:
             minus(f"{row.difference:+.{digits}f}"),
             AGREES[row.holds],
         )
-    return drawn
+
+    heads = ("Optimizer", "Figure", "Epoch", "Published", "Ours", "Difference", "")
+    return grid(heads, map(cells, rows), left=2, padding=(0, 1, 0, 0))
 
 
 def _quantity(reference: Publication, row: Agreement) -> str:

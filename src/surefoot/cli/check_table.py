@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from surefoot.cli.printing import console_for_people, grid
 from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, TrueFindings
 from surefoot.selfcheck.winners_curse import RATES, Practice
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.statistics.proportions import Proportion
-from surefoot.words import plain
+from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
 
 HOLDS = {True: "holds", False: "fails"}
 KEPT = {True: "kept", False: "broken"}
 
 
-def print_json(result: Calibration) -> None:
-    """Print a calibration as one JSON object; every row says whether it `holds`."""
+def result_json(result: Calibration) -> dict[str, Any]:
+    """Return a calibration as plain dicts and lists; every row says whether it `holds`."""
     rows = {
         name: [{**plain(row), "holds": row.holds} for row in getattr(result, name)]
         for name in ("false_verdicts", "power", "practices")
     }
-    content = {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
-    print(json.dumps(content, ensure_ascii=False), flush=True)
+    return {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
 
 
 def print_result(result: Calibration) -> None:
     """Print a calibration for people."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = console_for_people()
 
     def part(title: str, table: Table) -> None:
         console.print(title, style="bold")
@@ -49,11 +48,11 @@ def print_result(result: Calibration) -> None:
 
 
 def _false_verdicts(rows: Iterable[FalseVerdicts]) -> Table:
-    drawn = _columns("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", "")
-    for row in rows:
+    def cells(row: FalseVerdicts) -> Sequence[str]:
         mark = HOLDS[row.holds] if row.seeds >= FEWEST_PAIRS else "untested"
-        drawn.add_row(row.world, _arms(row), str(row.seeds), _percent(row.rate.value), _range(row.rate), mark)
-    return drawn
+        return row.world, _arms(row), str(row.seeds), _percent(row.rate.value), _range(row.rate), mark
+
+    return grid(("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", ""), map(cells, rows))
 
 
 def _arms(row: FalseVerdicts) -> str:
@@ -61,19 +60,17 @@ def _arms(row: FalseVerdicts) -> str:
 
 
 def _power(rows: Iterable[TrueFindings]) -> Table:
-    drawn = _columns("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", "")
-    for row in rows:
+    def cells(row: TrueFindings) -> Sequence[str]:
         promised = f"{'at least ' if row.arms > 2 else ''}{100 * row.promised:.0f} %"
-        cells = (f"{100 * row.difference:.2f} pp", str(row.arms), str(row.seeds), promised)
-        drawn.add_row(*cells, _percent(row.found.value), _range(row.found), KEPT[row.holds])
-    return drawn
+        found = (_percent(row.found.value), _range(row.found), KEPT[row.holds])
+        return f"{100 * row.difference:.2f} pp", str(row.arms), str(row.seeds), promised, *found
+
+    return grid(("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", ""), map(cells, rows))
 
 
 def _practices(rows: Iterable[Practice]) -> Table:
-    drawn = _columns("Measured on", "Gain seen (pp), 99 %", "Called better", "")
-    for row in rows:
-        drawn.add_row(row.name, _gain(row.gain), _percent(row.called.value), HOLDS[row.holds])
-    return drawn
+    cells = ((row.name, _gain(row.gain), _percent(row.called.value), HOLDS[row.holds]) for row in rows)
+    return grid(("Measured on", "Gain seen (pp), 99 %", "Called better", ""), cells)
 
 
 def _gain(gain: Interval) -> str:
@@ -107,11 +104,3 @@ def _percent(value: float) -> str:
 
 def _range(proportion: Proportion) -> str:
     return f"{100 * proportion.low:.1f}–{100 * proportion.high:.1f}"
-
-
-def _columns(first: str, *others: str) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    drawn.add_column(first, no_wrap=True)
-    for name in others:
-        drawn.add_column(name, justify="right" if name else "left", no_wrap=True)
-    return drawn

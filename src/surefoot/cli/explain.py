@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from surefoot.cli.compare import RESULTS, Json
-
-if TYPE_CHECKING:
-    from surefoot.explain.explanation import Explanation
+from surefoot.arms.arm import parse_rule
+from surefoot.cli.options import RESULTS, Json
+from surefoot.cli.printing import print_json
+from surefoot.conventions import shown
+from surefoot.errors import Argument, UsageError, unknown
+from surefoot.explain import terminal
+from surefoot.explain.differences import SCALES, STEPS, drifts
+from surefoot.explain.explanation import Explanation, family_json
+from surefoot.explain.page import serve as serve_page
+from surefoot.explain.page import write_page
+from surefoot.explain.surfaces import SURFACES
+from surefoot.rules import is_built_in
 
 
 def explain(
@@ -44,30 +53,23 @@ def explain(
 
 
 def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool) -> None:
-    from surefoot.arms.arm import parse_rule
-    from surefoot.errors import UsageError
-    from surefoot.explain.page import write_page
-
     own = [parse_rule(rule)] if rule and ":" in rule else []
     if (rule and not own) or any(given for _, given in own):
-        raise UsageError(f"the playground has every rule; leave {rule!r} out (its file is named with --out FILE).")
+        raise UsageError(
+            f"the playground has every rule; leave {rule!r} out (its file is named with ", Argument("out"), " FILE)."
+        )
     path = write_page(out, [found for found, _ in own])
     if as_json:
-        _print_json({"path": str(path)})
+        print_json({"path": str(path)})
     elif not serve:
         typer.echo(f"Playground: {path}")
     if serve:
-        from surefoot.explain.serve import serve as serve_page
-
         serve_page(path, port, partial(typer.echo, err=as_json))
 
 
 def _family(*, as_json: bool) -> None:
-    from surefoot.explain import terminal
-    from surefoot.explain.explanation import family_json
-
     if as_json:
-        _print_json({"family": family_json()})
+        print_json({"family": family_json()})
     else:
         typer.echo(terminal.family())
 
@@ -75,17 +77,13 @@ def _family(*, as_json: bool) -> None:
 def _rule(
     text: str, framework: str, surface: str, *, conventions: bool, latex: bool, time: bool, as_json: bool
 ) -> None:
-    from surefoot.errors import unknown
-    from surefoot.explain import terminal
-    from surefoot.explain.surfaces import SURFACES
-
     if surface not in SURFACES:
         raise unknown("surface", surface, SURFACES)
     one = _explanation(text, framework)
     times, notes = _times(one.called or one.rule.name) if time else ({}, [])
     if as_json:
         measured = {"step_seconds": times, "step_notes": notes} if time else {}
-        _print_json({**_json(one, surface, conventions=conventions), **measured})
+        print_json({**_json(one, surface, conventions=conventions), **measured})
     elif latex:
         typer.echo(one.latex, nl=False)
     elif conventions:
@@ -95,11 +93,6 @@ def _rule(
 
 
 def _explanation(text: str, framework: str) -> Explanation:
-    from surefoot.arms.arm import parse_rule
-    from surefoot.conventions import shown
-    from surefoot.explain.explanation import Explanation
-    from surefoot.rules import is_built_in
-
     rule, given = parse_rule(text)
     called = "" if is_built_in(rule) else text.partition("(")[0].strip()
     return Explanation(rule, framework, shown(rule, framework, given), called)
@@ -110,25 +103,15 @@ PARAMETERS = "the article's network, float32"
 
 def _times(case: str) -> tuple[dict[str, float], list[str]]:
     """Return the median seconds of a step of everyone who was timed, in turns, and what the benchmark remarks."""
-    from surefoot.bench.run import Options, plan, run
+    from surefoot.bench.run import Options, plan, run  # loads torch, which nothing else here needs
 
     result = run(plan(Options(sets=("cnn",), cases=(case,))), lambda _: None)
     return {row.contender: row.seconds.median for entry in result.sets for row in entry.rows}, result.notes
 
 
 def _json(one: Explanation, surface: str, *, conventions: bool) -> dict[str, object]:
-    from dataclasses import asdict
-
-    from surefoot.explain.drift import SCALES, STEPS, drifts
-
     made = one.to_json(surface)
     if conventions:
         rows = [asdict(drift) for drift in drifts(one.rule)]
         made["drift"] = {"steps": STEPS, "scales": SCALES, "rows": rows}
     return made
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    typer.echo(json.dumps(value, ensure_ascii=False))

@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-from surefoot.cli.compare import Json
+from surefoot.arms.arm import parse_rule
+from surefoot.cli.options import Json
+from surefoot.cli.printing import print_json
+from surefoot.compiler.emit.targets import emit
+from surefoot.conventions import resolve
 
 
 def kernel(
@@ -20,16 +24,10 @@ def kernel(
 
     Example: surefoot kernel "adabound(final_lr=0.5)" --target latex
     """
-    from surefoot.arms.arm import parse_rule
-    from surefoot.compiler.emit.targets import emit
-    from surefoot.conventions import resolve
-
     own, given = parse_rule(rule)
     made = emit(own, resolve(own, convention, given), target, dtype)
     if not as_json:
         typer.echo(made.text, nl=False)
         return
-    import json
-
     result = {"rule": own.name, "target": target, "convention": convention}
-    typer.echo(json.dumps({**result, "bytes_per_weight": made.bytes_per_weight, "text": made.text}, ensure_ascii=False))
+    print_json({**result, "bytes_per_weight": made.bytes_per_weight, "text": made.text})

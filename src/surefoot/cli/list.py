@@ -7,7 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from surefoot.cli.compare import Json
+from surefoot.arms.arm import parse_rule
+from surefoot.cli.options import Json
+from surefoot.cli.printing import print_json
+from surefoot.datasets import NAMES
+from surefoot.design.studies import STUDIES
+from surefoot.rules import RULES
 
 
 def list_all(
@@ -20,9 +25,7 @@ def list_all(
     """
     contents = _contents(own or [])
     if as_json:
-        import json
-
-        typer.echo(json.dumps(contents, indent=2, ensure_ascii=False))
+        print_json(contents)
         return
     for title, entries in contents.items():
         typer.echo(f"{title.capitalize()}:")
@@ -38,11 +41,6 @@ def _text(what: Any) -> str:
 
 
 def _contents(own: Sequence[str]) -> dict[str, dict[str, Any]]:
-    from surefoot.arms.arm import parse_rule
-    from surefoot.datasets import NAMES
-    from surefoot.design.studies import STUDIES
-    from surefoot.rules import RULES
-
     rules = {**RULES, **{text: parse_rule(text)[0] for text in own}}
     return {
         "studies": {name: study.summary for name, study in STUDIES.items()},

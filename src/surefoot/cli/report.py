@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from surefoot.cli.compare import RESULTS, Json, StorePath
+from surefoot.analysis import summarize
+from surefoot.cli.options import RESULTS, Json, takes
+from surefoot.cli.result import conclude
+from surefoot.report import write_csv, write_figures, write_latex, write_markdown
+from surefoot.study import newest_run
 
 
+@takes("store")
 def report(
     study: Annotated[str, typer.Argument(help="Which study.")] = "article",
-    store: StorePath = RESULTS / "results.sqlite",
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     figures: Annotated[Path | None, typer.Option(help="Also write each figure as SVG and PNG to this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write every epoch of every trial to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write verdict and tables to this Markdown file.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Also write the tables to this LaTeX file (booktabs).")] = None,
     as_json: Json = False,
+    **given: Any,
 ) -> None:
     """Write the report of the newest run of a study from the store; nothing is trained.
 
     Example: surefoot report article --figures figures --csv epochs.csv --latex tables.tex
     """
-    from surefoot.analysis import summarize
-    from surefoot.cli.result import conclude
-    from surefoot.errors import StoreError
-    from surefoot.report import write_csv, write_figures, write_latex, write_markdown
-    from surefoot.store import Store
-
-    with Store(store, readonly=True) as results:
-        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
-        design, records = next(((one, found) for one, found in runs if found), (None, []))
-    if design is None:
-        raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare {study}` first.")
+    store = Path(given["store"])
+    design, records = newest_run(study, store)
     summary = summarize(records, design)
     if figures:
         write_figures(summary, figures)

@@ -5,37 +5,60 @@ The tutorial's two lines for each optimizer come first, then the table, the verd
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from surefoot.analysis import ResultRow, Summary
-from surefoot.cli.tables import print_table
+from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
+from surefoot.store.design import Search
 from surefoot.store.protocol import Metric
-from surefoot.store.ranges import Search
-from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
+from surefoot.suite import PAGE, Suite
+from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
+from surefoot.words.suite import suite_json, suite_notes
 
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
     """Print the result of a study, for people or as JSON, and write its report."""
     if as_object:
-        print_json(summary, store, report)
+        print_json(_json(summary) | {"store": str(store), "report": str(report)})
     else:
         print_result(summary)
     write_report(summary, report)
     if not as_object:
-        print_places(store, report)
+        console_for_people().print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
 
 
-def print_json(summary: Summary, store: Path, report: Path) -> None:
-    """Print the summary as one JSON object, with each search as planned and the paths of the store and the report."""
+def conclude_suite(suite: Suite, folder: Path, *, as_object: bool) -> None:
+    """Print what several studies say together, for people or as JSON, and write their reports."""
+    if as_object:
+        print_json({**suite_json(suite.summary), "reports": str(folder)})
+    else:
+        _print_suite(suite)
+    suite.report(folder)
+    if not as_object:
+        places = f"\nReports: {folder}/<study>.html\nAll together: {folder / PAGE}"
+        console_for_people().print(places, soft_wrap=True)
+
+
+def _print_suite(suite: Suite) -> None:
+    console = console_for_people()
+    for name, verdict in suite.verdicts.items():
+        console.print(f"\n{name}", style="bold")
+        console.print(verdict)
+    console.print("\nAll together", style="bold", end="")
+    print_table(console, suite.table())
+    for note in suite_notes(suite.summary):
+        console.print(note)
+
+
+def _json(summary: Summary) -> dict[str, Any]:
+    """Return the summary with each search as planned."""
     planned = {row.defaults: _planned_json(row.planned) for row in summary.tuning if row.defaults and row.planned}
-    further = {"planned": planned, "store": str(store), "report": str(report)}
-    print(json.dumps({**as_json(summary), **further}, ensure_ascii=False), flush=True)
+    return {**as_json(summary), "planned": planned}
 
 
 def _planned_json(search: Search) -> dict[str, Any]:
@@ -62,14 +85,11 @@ def print_result(summary: Summary) -> None:
         console.print(text)
 
 
-def print_places(store: Path, report: Path) -> None:
-    """Print where the report and the results are."""
-    console_for_people().print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
-
-
-def console_for_people() -> Console:
-    """Make a console that prints names as they are."""
-    return Console(highlight=False, markup=False, emoji=False)
+def print_table(console: Console, cells: Table) -> None:
+    """Print a table, in parts below each other where it is wider than the terminal."""
+    for header, *rows in cells.parts(console.width):
+        console.print()
+        console.print(grid(header, rows, padding=None, no_wrap=False))
 
 
 def _lines(row: ResultRow, metric: Metric) -> list[str]:

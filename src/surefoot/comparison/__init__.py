@@ -8,5 +8,5 @@
 | `pilot.py` | every optimizer is timed, for a budget in minutes |
 | `checkpoints.py` | checkpoints in the store, in a folder or under a URL |
 | `remaining.py` | how many trials are left in each phase |
-| `forecast.py` | what earlier trials tell about a study that has not run |
+| `forecast.py` | what a study would run, by its plan and the store |
 """

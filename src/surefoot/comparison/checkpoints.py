@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
-from surefoot.errors import StoreError, UsageError
+from surefoot.errors import Argument, StoreError, UsageError
 from surefoot.store import Store
 from surefoot.training.events import EpochDone
 
@@ -29,45 +28,13 @@ class Checkpoints:
 
     def __init__(self, store: Store, url: str | None = None) -> None:
         self._store, self._url = store, url
-        self._files = _Files(url) if url is not None else None
         self._last: dict[str, int] = {}
-
-    def load(self, key: str) -> bytes | None:
-        """Return the last checkpoint of a trial, or None; `StoreError` if it cannot be read."""
-        epoch, content = self._store.checkpoint(key) or (0, None)
-        if content or content is None:
-            return content
-        if self._files is None:
-            raise StoreError(
-                f"the checkpoint of {key} is not in the store: give --checkpoints with the folder that has it."
-            )
-        self._last[key] = epoch
-        return self._files.read(key, epoch)
-
-    def save(self, done: EpochDone) -> None:
-        """Save an epoch and its checkpoint, and drop the one before; `StoreError` if it cannot be written."""
-        key, epoch = done.key, done.epoch.epoch
-        if self._files is not None:
-            self._files.write(key, epoch, done.checkpoint)
-        self._store.save_epoch(key, done.epoch, done.rates, done.checkpoint if self._files is None else b"")
-        self.drop(key)
-        self._last[key] = epoch
-
-    def drop(self, key: str) -> None:
-        """Remove the file of a trial that has ended, or has a newer one."""
-        last = self._last.pop(key, None)
-        if last is not None and self._files is not None:
-            self._files.remove(key, last)
-
-
-class _Files:
-    """Checkpoints as files of a file system that fsspec knows."""
-
-    def __init__(self, url: str) -> None:
+        if url is None:
+            return
         try:
             import fsspec
 
-            self._system, root = fsspec.core.url_to_fs(url)
+            self._files, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
             raise UsageError(
                 f"checkpoints in {url} need {error.name or error}: pip install 'surefoot[ray]', and the package of "
@@ -75,29 +42,51 @@ class _Files:
             ) from error
         except ValueError as error:
             raise UsageError(f"checkpoints cannot be kept in {url}: {error}; give a folder or a URL.") from error
-        self._url, self._root = url, root.rstrip("/")
+        self._root = root.rstrip("/")
         with self._as_store_error("make"):
-            self._system.makedirs(root, exist_ok=True)
+            self._files.makedirs(root, exist_ok=True)
 
-    def write(self, key: str, epoch: int, content: bytes) -> None:
-        with self._as_store_error("write"):
-            self._system.pipe_file(self._path(key, epoch), content)
-
-    def read(self, key: str, epoch: int) -> bytes:
+    def load(self, key: str) -> bytes | None:
+        """Return the last checkpoint of a trial, or None; `StoreError` if it cannot be read."""
+        epoch, content = self._store.checkpoint(key) or (0, None)
+        if content or content is None:
+            return content
+        if self._url is None:
+            raise StoreError(
+                f"the checkpoint of {key} is not in the store: give the folder that has it as ",
+                Argument("checkpoints"),
+                ".",
+            )
+        self._last[key] = epoch
         with self._as_store_error("read"):
-            content: bytes = self._system.cat_file(self._path(key, epoch))
-        return content
+            found: bytes = self._files.cat_file(self._path(key, epoch))
+        return found
 
-    def remove(self, key: str, epoch: int) -> None:
-        with suppress(OSError):
-            self._system.rm_file(self._path(key, epoch))
+    def save(self, done: EpochDone) -> None:
+        """Save an epoch and its checkpoint, and drop the one before; `StoreError` if it cannot be written."""
+        key, epoch = done.key, done.epoch.epoch
+        if self._url is not None:
+            with self._as_store_error("write"):
+                self._files.pipe_file(self._path(key, epoch), done.checkpoint)
+        self._store.save_epoch(key, done.epoch, done.rates, done.checkpoint if self._url is None else b"")
+        self.drop(key)
+        self._last[key] = epoch
+
+    def drop(self, key: str) -> None:
+        """Remove the file of a trial that has ended, or has a newer one."""
+        last = self._last.pop(key, None)
+        if last is not None and self._url is not None:
+            with suppress(OSError):
+                self._files.rm_file(self._path(key, last))
 
     def _path(self, key: str, epoch: int) -> str:
         return f"{self._root}/{key}-{epoch}.pt"
 
     @contextmanager
-    def _as_store_error(self, doing: str) -> Iterator[Any]:
+    def _as_store_error(self, doing: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot {doing} the checkpoints in {self._url}: {error}; see --checkpoints.") from error
+            raise StoreError(
+                f"cannot {doing} the checkpoints in {self._url}: {error}; see ", Argument("checkpoints"), "."
+            ) from error

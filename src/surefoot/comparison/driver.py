@@ -127,8 +127,8 @@ class Run:
         """Return the seconds that trials take, side by side."""
         timings = self.design.timings
         some = next(iter(timings.values()))
-        one_by_one = [timings.get(trial.part.tuned_from or trial.arm.label, some) for trial in trials]
-        costs = [timing.trial(self.protocol, self.protocol.epochs) for timing in one_by_one]
+        each = [timings.get(trial.optimizer, some) for trial in trials]
+        costs = [timing.trial(self.protocol, self.protocol.epochs) for timing in each]
         return max(sum(costs) / self.workers, max(costs, default=0.0))
 
     def _run(self, todo: list[Trial], store: Store, observe: Observer, clock: TimeBudget, executor: Executor) -> None:

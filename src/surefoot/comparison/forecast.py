@@ -1,134 +1,101 @@
-"""What earlier trials tell about a study that has not run: how long it trains, and what its seeds can tell apart.
-
-Both are read from records of the past. Where there are none, a time is not guessed, while the spread of paired
-differences of a share such as accuracy is assumed: without a spread nobody could choose a number of seeds. An
-assumption is marked as one. Of other metrics nothing is known beforehand, not even the unit, and nothing is assumed.
-"""
+"""What a study would run, read from its plan and from the store; nothing is trained or written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
-from math import sqrt
-from statistics import median, stdev
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean
+from typing import Any
 
-from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
-from surefoot.analysis.settings import Setting, group
-from surefoot.statistics.power import promised
-from surefoot.store.protocol import Metric, Protocol
-from surefoot.store.records import Record
-
-ASSUMED_SPREAD = (0.0023, 0.0032)
-"""Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
-
-ASSUMED_SIZE = 10_000
-"""Test examples of those runs."""
-
-SAME_STEP = ("task", "batch_size", "device")
-
-LEAST_SEEDS = 3
-"""Pairs below which a standard deviation says next to nothing."""
+from surefoot.analysis.forecast import Prospect, smallest_difference, spread, step_times, training_seconds
+from surefoot.analysis.scale import Scale
+from surefoot.comparison.remaining import outlook
+from surefoot.comparison.request import Request
+from surefoot.design.budget import once
+from surefoot.options import Options
+from surefoot.store import Store
+from surefoot.store.design import Sizing, Timing
+from surefoot.store.protocol import Protocol
+from surefoot.words.forecast import forecast_json, forecast_text
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions of a share).
+class Forecast:
+    """What a study would run, how long, and what its seeds can tell; print it.
 
-    `pairs` counts the pairs of optimizers whose median it is, 0 if it is assumed; `tuned` tells whether both of each
-    pair are tuned.
+    Attributes:
+        numbers: all of it.
     """
 
-    low: float
-    high: float
-    pairs: int
-    tuned: bool = False
+    numbers: Prospect
 
-    @property
-    def assumed(self) -> bool:
-        """Whether no earlier trial stands behind it."""
-        return self.pairs == 0
+    def __str__(self) -> str:
+        return forecast_text(self.numbers)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain dicts and lists for `json.dumps`."""
+        return forecast_json(self.numbers)
 
 
-@dataclass(frozen=True)
-class Detectable:
-    """The smallest true difference that is found four times out of five, for each end of the spread, in its unit.
+def foretell(request: Request, options: Options) -> Forecast:
+    """Return the forecast of a study; a store that is not there yet is not made.
 
-    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs.
+    Raises:
+        UsageError: a budget in minutes buys no study, by the timings of an earlier run.
     """
-
-    seeds: int
-    comparisons: int
-    alone: tuple[float, float]
-    corrected: tuple[float, float]
-
-
-def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
-    times: dict[str, list[float]] = {}
-    for record in records:
-        if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
-            times.setdefault(record.rule, []).append(record.outcome.step_seconds)
-    return times
+    with ExitStack() as opened:
+        path = Path(options.store)
+        store = opened.enter_context(Store(path, readonly=True)) if path.exists() else None
+        return Forecast(_prospect(request, store))
 
 
-def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, Sequence[float]]) -> float | None:
-    """Seconds that so many trials of each rule train, one after the other; None without any step time.
-
-    Args:
-        trials: how many of each rule.
-        steps: of each trial.
-        times: from `step_times`; a rule that is not in it takes the median of all.
-    """
-    every = [time for found in times.values() for time in found]
-    if not every:
-        return None
-    return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
-
-
-def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int = UNKNOWN_TEST_SIZE) -> Spread | None:
-    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds.
-
-    Tuned ones are paired with each other where there are any: bad defaults scatter far more, and are not what a user
-    asks about. Where too few seeds tell it, it is assumed for a share of `test_size` examples, and None for any other
-    `metric`.
-    """
-    arms = group(records)
-    tuned = _spreads([arm for arm in arms if arm.tuned_from])
-    found = tuned or _spreads(arms)
-    middle = median(found) if found else 0.0
-    if middle > 0:
-        return Spread(middle, middle, len(found), bool(tuned))
-    low, high = (sd * _widening(test_size) for sd in ASSUMED_SPREAD)
-    return Spread(low, high, 0) if metric.share else None
-
-
-def _spreads(arms: Sequence[Setting]) -> list[float]:
-    """The standard deviation of paired differences, for each pair that shares enough seeds."""
-    scores = [arm.metrics() for arm in arms]
-    gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
-    return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
+def _prospect(request: Request, store: Store | None) -> Prospect:
+    records, designs = (store.records(), store.designs()[::-1]) if store else ([], [])
+    timings = next((one.timings for one in designs if one.timings and _same_steps(one.protocol, request.protocol)), {})
+    bought = bool(timings) and request.budget.seconds is not None
+    sizing = _bought(request, timings) if bought else request.wanted
+    study = request.plan(sizing)
+    protocol = study.protocol
+    trials = outlook(study, {record.key: record for record in records})
+    times = step_times(records, protocol)
+    seconds = [training_seconds(left, protocol.steps, times) for left in trials.left]
+    walls = [
+        None if total is None else total / max(1, min(study.workers, sum(left.values())))
+        for total, left in zip(seconds, trials.left, strict=True)
+    ]
+    same = (store.run(one) for one in designs if store and one.protocol.decides == protocol.decides)
+    like = next(filter(None, same), [])
+    found = spread(like, protocol.metric, protocol.test_size)
+    # the tuned are a family, as large as that of the untuned
+    told = (len(study.design.measure), len(request.arms), Scale(protocol.metric, protocol.test_size).resolution)
+    return Prospect(
+        study=study.name,
+        protocol=protocol,
+        workers=study.workers,
+        sizing=sizing,
+        budget=request.budget.seconds,
+        bought=bought,
+        phases=trials.certain,
+        extension=trials.extension,
+        step_times=tuple(time for found in times.values() for time in found),
+        seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
+        spaces=study.tuning.spaces if study.tuning else {},
+        spread=found,
+        detectable=smallest_difference(found, *told) if found else None,
+    )
 
 
-def _widening(test_size: int) -> float:
-    """How much wider shares of so many examples spread than those of the published runs.
-
-    As if each example turned by itself (binomially), which is the cautious end: fewer examples then tell less.
-    """
-    return max(1.0, sqrt(ASSUMED_SIZE / test_size))
+def _same_steps(mine: Protocol, its: Protocol) -> bool:
+    """Whether two protocols train the same model on as many examples, on the same device."""
+    names = ("task", "fingerprint", "batch_size", "device", "train_size")
+    return all(getattr(mine, name) == getattr(its, name) for name in names)
 
 
-def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:
-    """What so many seeds find with 80 % power among so many optimizers, by the test that the verdict will use.
-
-    `resolution` is the smallest step of a score (`scale.Scale`). None for one seed or one optimizer.
-    """
-    comparisons = optimizers * (optimizers - 1) // 2
-    if seeds < 2 or not comparisons:
-        return None
-
-    def seen(number: int) -> tuple[float, float]:
-        low, high = (promised(sd, seeds, comparisons=number, resolution=resolution) for sd in (found.low, found.high))
-        return low, high
-
-    return Detectable(seeds, comparisons, seen(1), seen(comparisons))
+def _bought(request: Request, timings: Mapping[str, Timing]) -> Sizing:
+    """Return what a budget in minutes buys; an optimizer that was not timed takes the mean of the others."""
+    columns = [[getattr(one, field.name) for one in timings.values()] for field in fields(Timing)]
+    mean = Timing(*map(fmean, columns))
+    known = {arm.label: timings.get(arm.label, mean) for arm in request.arms}
+    return request.bought(known, once(known))

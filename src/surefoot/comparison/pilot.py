@@ -6,7 +6,7 @@ A worker starts and compiles once, however many trials follow, so that is timed 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
 from math import inf
 from statistics import fmean
@@ -26,9 +26,17 @@ STORING = 0.01
 
 
 def time_arms(
-    task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner, seconds: float = inf
+    task: Task,
+    arms: Sequence[Arm],
+    protocol: Protocol,
+    workers: int,
+    runner: Runner,
+    seconds: float = inf,
+    check: Callable[[Mapping[str, Timing], float], object] = lambda *_: None,
 ) -> dict[str, Timing]:
     """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
+
+    `check` is called with the times so far and the seconds that they took; what it raises ends the pilot.
 
     Raises:
         UsageError: it takes longer than so many seconds.
@@ -45,6 +53,7 @@ def time_arms(
                 starting = starting or time.monotonic() - begun
             if isinstance(event, PilotTimed):
                 found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
+                check(found, time.monotonic() - begun)
             if isinstance(event, Failed):
                 reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):

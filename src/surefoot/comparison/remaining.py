@@ -10,20 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from surefoot.analysis.forecast import Phase
 from surefoot.comparison.driver import Run
 from surefoot.design.trial import Trial
 from surefoot.search.proposals import again, longest
 from surefoot.store.records import ENDED, Record
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a study: its trials, how many of them have ended, and those that are left, counted by rule."""
-
-    name: str
-    trials: int
-    done: int
-    left: Mapping[str, int]
 
 
 @dataclass(frozen=True)

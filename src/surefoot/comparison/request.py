@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
+from surefoot.arms.opt import arms_of
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
 from surefoot.comparison.pilot import time_arms
@@ -21,7 +21,8 @@ from surefoot.design.rounds import TunedArms
 from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
 from surefoot.design.trial import Trial, hash_of
-from surefoot.errors import SurefootWarning, UsageError
+from surefoot.errors import Argument, SurefootWarning, UsageError
+from surefoot.options import Options
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
@@ -30,42 +31,6 @@ from surefoot.store.protocol import Protocol
 from surefoot.tasks import Task, checked_task, make_task
 from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user can change about a study; None keeps the study's own.
-
-    Attributes:
-        optimizers: arms, or texts for `parse_arms`, added to the study's own (or instead of them, with `only`).
-        epochs: how often each training example is seen.
-        seeds: how many seeds, from 0.
-        trials: how many configurations tune each optimizer; 0 does not tune.
-        train_size: use only so many of the training images, the validation part included.
-        batch_size: examples in a training step.
-        budget: how much may be run, as text: `20min`, `16 trials`, `5 epochs`.
-        schedule: of the learning rate: `constant`, `cosine` or `warmup-cosine`.
-        workers: worker processes; as many as cores, if None.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        dataset: another data set for the same task.
-        data_dir: folder that is searched for data first.
-        runner: where trials run, and what each may use.
-    """
-
-    optimizers: tuple[str | Arm, ...] = ()
-    only: bool = False
-    epochs: int | None = None
-    seeds: int | None = None
-    trials: int | None = None
-    train_size: int | None = None
-    batch_size: int | None = None
-    budget: str | None = None
-    schedule: str | None = None
-    workers: int | None = None
-    device: str = "auto"
-    dataset: str | None = None
-    data_dir: Path | None = None
-    runner: Runner = field(default_factory=Runner)
 
 
 @dataclass(frozen=True)
@@ -83,7 +48,7 @@ class Request:
     convention: str = "torch"
 
     def prepare(self, store: Store) -> Run:
-        """Run, store the run, and return the plan as it was when this run was first stored.
+        """Plan, store the run, and return the plan as it was when this run was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -97,10 +62,16 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        timings = time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, self.budget.seconds)
+        parts = (self.task, self.arms, self.protocol, self.workers, self.runner)
+        timings = time_arms(*parts, self.budget.seconds, self.bought)  # of the first, it may already buy too little
         spent = time.monotonic() - begun
-        sizing = size(self.budget.seconds - spent, self.workers, timings, self.protocol, self.wanted, self.budget)
+        sizing = self.bought(timings, spent)
         return self.plan(sizing, timings, spent).freeze(store)
+
+    def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
+        """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
+        left = (self.budget.seconds or 0.0) - spent
+        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
 
     def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
@@ -161,7 +132,6 @@ def ask(study: str | Task, options: Options) -> Request:
     """
     described, task = _task(study, options)
     budget = _budget(options)
-    _check_counts(options, budget)
     wanted = Sizing(
         epochs=budget.epochs or described.epochs,
         trials=described.trials if budget.trials is None else budget.trials,
@@ -182,11 +152,13 @@ def plan(study: str | Task, options: Options) -> Run:
 
 def _budget(options: Options) -> Budget:
     """Return what the user decided about how much is run, in whichever way they said it."""
-    said = parse_budget(options.budget) if options.budget else Budget()
+    given = options.budget
+    text = f"{given.total_seconds()} s" if isinstance(given, timedelta) else given
+    said = parse_budget(text) if text else Budget()
     for name in ("epochs", "trials", "seeds"):
         if getattr(options, name) is not None:
             if getattr(said, name) is not None:
-                raise UsageError(f"{name} are given twice, by the budget {options.budget!r} and by themselves.")
+                raise UsageError(f"{name} are given twice, by the budget {text!r} and by themselves.")
             said = replace(said, **{name: getattr(options, name)})
     return said
 
@@ -212,17 +184,19 @@ def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
         size, share = options.train_size, described.validation
         return described, make_task(described.task, dataset, size=size, validation=share, data_dir=options.data_dir)
     if options.train_size or options.dataset:
-        raise UsageError("--train-size and --dataset are for the built-in studies; this task brings its own data.")
+        given = (Argument("train_size"), " and ", Argument("dataset"))
+        raise UsageError(*given, " are for the built-in studies; this task brings its own data.")
     task = checked_task(in_file(study) if isinstance(study, str) else study)
     return study_of(task), task
 
 
 def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
-    arms: list[Arm] = [] if options.only else list(parse_arms(described.optimizers, described.convention))
-    for one in options.optimizers:
-        arms += [one] if isinstance(one, Arm) else parse_arms([one], described.convention)
-    if not arms:
-        raise UsageError("no optimizer to compare: --only needs at least one -o.")
+    """Return the study's own optimizers, the given ones, or both; texts are read in the study's convention."""
+    given = options.optimizers
+    own = given is None or not options.only
+    arms = list(parse_arms(described.optimizers, described.convention)) if own else []
+    if given or not arms:
+        arms += arms_of(given or (), described.convention)
     return without_twins(arms)
 
 
@@ -248,11 +222,3 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
 
 def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:
     return Trial(study, arm, seed, protocol, "tune" if part.role in ("tuning", "final") else "measure", part)
-
-
-def _check_counts(options: Options, budget: Budget) -> None:
-    least = {"epochs": 1, "seeds": 1, "trials": 0, "workers": 1, "batch_size": 1}
-    for name, fewest in least.items():
-        value = getattr(budget if hasattr(budget, name) else options, name)
-        if value is not None and value < fewest:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; give a whole number from {fewest}.")

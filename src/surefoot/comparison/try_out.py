@@ -32,11 +32,11 @@ class TriedOut:
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
     ) -> Generator[Event, None, None]:
         """See `Executor.run`."""
-        new = {_optimizer(trial): trial for trial in reversed(trials) if _optimizer(trial) not in self._reasons}
+        new = {trial.optimizer: trial for trial in reversed(trials) if trial.optimizer not in self._reasons}
         self._reasons |= tried(list(reversed(new.values())), self._executor, deadline)
         sound = []
         for trial in trials:
-            if reason := self._reasons.get(_optimizer(trial)):
+            if reason := self._reasons.get(trial.optimizer):
                 yield Failed(trial.key, reason)
             else:
                 sound.append(trial)
@@ -46,10 +46,10 @@ class TriedOut:
 def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = None) -> dict[str, str]:
     """Try the optimizer of each trial; return why each fails, by its label, or an empty text."""
     tries = {one.key: one for one in (replace(trial, purpose="try") for trial in trials)}
-    reasons = {_optimizer(trial): "" for trial in trials}
+    reasons = {trial.optimizer: "" for trial in trials}
     for event in executor.run(list(tries.values()), lambda _: None, deadline):
         if isinstance(event, Failed):
-            reasons[_optimizer(tries[event.key])] = event.reason
+            reasons[tries[event.key].optimizer] = event.reason
     return reasons
 
 
@@ -58,8 +58,3 @@ def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, 
     trials = [Trial(task.name, arm, 0, protocol, "try") for arm in arms]
     with open_executor(runner, task, protocol.device, min(workers, len(trials))) as executor:
         return tried(trials, executor)
-
-
-def _optimizer(trial: Trial) -> str:
-    """Return the name that an optimizer has with its defaults and tuned."""
-    return trial.part.tuned_from or trial.arm.label

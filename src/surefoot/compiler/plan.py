@@ -43,15 +43,17 @@ Kinds = str | Mapping[str, str]
 HOST: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(operator, name)
-        for name in ("add", "sub", "mul", "truediv", "neg", "eq", "ne", "lt", "gt", "le", "ge", "pow")
+        for name in ("add", "sub", "mul", "truediv", "neg", "abs", "eq", "ne", "lt", "gt", "le", "ge", "pow", "mod")
     },
-    "sqrt": mathops.sqrt,
-    "maximum": mathops.maximum,
-    "minimum": lambda a, b: mathops.clip(a, None, b),
-    "where": mathops.where,
-    "sign": mathops.sign,
+    **{name: getattr(mathops, name) for name in ("sqrt", "maximum", "minimum", "where", "sign")},
 }
 """Each operation on Python floats, as the rule itself would do it on them."""
+
+HOST_ONLY = {
+    "pow": "raises a value per weight to a power cannot be compiled; multiply, or take sqrt, instead",
+    "mod": "takes the remainder of a value per weight cannot be compiled; take that of the step count",
+}
+"""Operations on hyperparameters and the step count alone, and what a rule cannot do with a value per weight."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +126,16 @@ def plan(graph: Graph) -> Plan:
     """Split a graph into what the host computes and what the kernel does.
 
     Raises:
-        UsageError: the rule raises a value per weight to a power, of which every machine has another last digit.
+        UsageError: the rule raises a value per weight to a power, of which every machine has another last digit, or
+            takes its remainder.
     """
     used_at_all = needed(graph.outputs.values())
     nodes = [node for node in graph.nodes if node in used_at_all]
     loop = tuple(node for node in nodes if node.per_weight and node.op != "array")
     used = {arg for node in loop for arg in node.args} | set(graph.outputs.values())
-    if any(node.op == "pow" for node in loop):
-        raise UsageError(
-            "a rule that raises a value per weight to a power cannot be compiled; multiply, or take sqrt, instead."
-        )
+    for op, told in HOST_ONLY.items():
+        if any(node.op == op for node in loop):
+            raise UsageError(f"a rule that {told}.")
     return Plan(
         hoisted=tuple(node for node in nodes if not node.per_weight and node in used),
         loop=loop,

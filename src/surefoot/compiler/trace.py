@@ -8,6 +8,7 @@ a weight or the step count, which differ from call to call; `where` chooses betw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partialmethod
 from typing import Any
 
 from surefoot.compiler.graph import Graph, Node
@@ -46,12 +47,13 @@ def _binary(op: str, *, swapped: bool = False) -> Callable[[Symbol, Any], Symbol
     return method
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow"):
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
     setattr(Symbol, f"__{_name}__", _binary(_name))
     setattr(Symbol, f"__r{_name}__", _binary(_name, swapped=True))
 for _name in ("eq", "ne", "lt", "gt", "le", "ge"):
     setattr(Symbol, f"__{_name}__", _binary(_name))
-setattr(Symbol, "__neg__", lambda self: _apply("neg", self))  # noqa: B010  like those above
+for _name in ("neg", "abs"):
+    setattr(Symbol, f"__{_name}__", partialmethod(lambda self, op: _apply(op, self), _name))
 
 
 class SymbolOps:
@@ -66,6 +68,11 @@ class SymbolOps:
     def maximum(a: Any, b: Any) -> Symbol:
         """Larger of two."""
         return _apply("maximum", a, b)
+
+    @staticmethod
+    def minimum(a: Any, b: Any) -> Symbol:
+        """Smaller of two."""
+        return _apply("minimum", a, b)
 
     @staticmethod
     def clip(x: Any, low: Any, high: Any) -> Symbol:

@@ -111,7 +111,7 @@ FASHION_MNIST = Entry(
         ),
     },
     url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    hint="On Debian and Ubuntu, `apt install dataset-fashion-mnist`, then give --data-dir /usr/share/datasets.",
+    hint="On Debian and Ubuntu, `apt install dataset-fashion-mnist`, then the FOLDER is /usr/share/datasets.",
 )
 
 ENTRIES: Mapping[str, Entry] = {entry.name: entry for entry in (MNIST, KMNIST, FASHION_MNIST)}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from surefoot.datasets.catalog import ENTRIES, FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Entry, find
 from surefoot.datasets.idx import parse, unpack
-from surefoot.errors import DataError, UsageError
+from surefoot.errors import Argument, DataError, UsageError
 
 SIDE = 28
 BUNDLED = Path(__file__).parent
@@ -69,14 +69,15 @@ def read(entry: Entry, folder: Path | None) -> Dataset:
 
 
 def _user_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
-    given, where = data_dir, "data_dir (--data-dir)"
+    where: str = Argument("data_dir")
+    given = data_dir
     if given is None:
         given, where = os.environ.get("SUREFOOT_DATA") or None, "SUREFOOT_DATA"
     if given is None:
         return None
     folder = Path(given)
     if not folder.is_dir():
-        raise UsageError(f"{where} is {str(folder)!r}, which is not a folder. Give the folder that holds the data.")
+        raise UsageError(where, f" is {str(folder)!r}, which is not a folder. Give the folder that holds the data.")
     return folder
 
 
@@ -106,7 +107,7 @@ def _verified(entry: Entry, path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {path} of {entry.name}: {error}. {_ways_out(entry)}") from error
+        raise DataError(f"cannot read {path} of {entry.name}: {error}. ", *_ways_out(entry)) from error
     checksum = hashlib.sha256(content).hexdigest()
     if checksum not in entry.sha256[path.name]:
         raise DataError(
@@ -129,14 +130,11 @@ def _download(entry: Entry, file: str) -> Path:
         cache = Path(pooch.os_cache("surefoot")) / entry.name
         return Path(pooch.retrieve(url, f"sha256:{entry.sha256[file][0]}", fname=file, path=cache))
     except (ImportError, OSError, ValueError) as error:
-        raise DataError(f"cannot download {url} for {entry.name}: {error}. {_ways_out(entry)}") from error
+        raise DataError(f"cannot download {url} for {entry.name}: {error}. ", *_ways_out(entry)) from error
 
 
-def _ways_out(entry: Entry) -> str:
+def _ways_out(entry: Entry) -> tuple[str, ...]:
     if entry.url is None:
-        return "Install surefoot again: the file belongs to the package."
-    ways = (
-        "Either connect to the internet and run again, or put the files "
-        f"{', '.join(FILES)} in FOLDER/{entry.name} and give --data-dir FOLDER or set SUREFOOT_DATA=FOLDER."
-    )
-    return f"{ways} {entry.hint}".rstrip()
+        return ("Install surefoot again: the file belongs to the package.",)
+    ways = f"Either connect to the internet and run again, or put the files {', '.join(FILES)} in FOLDER/{entry.name} "
+    return f"{ways}and give ", Argument("data_dir"), f" FOLDER or set SUREFOOT_DATA=FOLDER. {entry.hint}".rstrip()

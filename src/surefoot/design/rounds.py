@@ -28,9 +28,8 @@ from surefoot.search.proposals import (
     plan_extension,
     propose,
 )
-from surefoot.store.design import Part, Role
+from surefoot.store.design import Part, Role, Search
 from surefoot.store.protocol import Better
-from surefoot.store.ranges import Search
 from surefoot.store.records import Record
 
 Make = Callable[[Arm, int, Part], Trial]

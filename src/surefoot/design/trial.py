@@ -60,6 +60,11 @@ class Trial:
         )
 
     @property
+    def optimizer(self) -> str:
+        """The label of the optimizer as it was given, with its defaults and tuned alike."""
+        return self.part.tuned_from or self.arm.label
+
+    @property
     def planned(self) -> Planned:
         """The trial as a run asks for it."""
         return Planned(self.key, self.arm.label, self.seed, self.part)

@@ -28,8 +28,11 @@ def uninterrupted(work: Callable[[], T]) -> T:
 
 
 def load(name: str) -> Any:
-    """Return a module that needs Numba, whose import takes a while: when it is needed, and not before."""
-    return sys.modules.get(name) or uninterrupted(lambda: import_module(name))
+    """Return a module that needs Numba, whose import takes a while: when it is needed, and not before.
+
+    One that another thread still imports is waited for: it goes on after an interrupt.
+    """
+    return import_module(name) if name in sys.modules else uninterrupted(lambda: import_module(name))
 
 
 def _carry_out(work: Callable[[], T], result: Future[T]) -> None:

@@ -1,17 +1,38 @@
-"""Where the frameworks differ about a rule, as a table: defaults, forms of the formula, spellings, remarks."""
+"""Where the frameworks differ about a rule, and what it costs to copy numbers from one to another.
+
+The numbers are those that one convention has as defaults; the formula is once that convention's and once the other's.
+Both are run on the same gradients. After so many steps the drift is how far apart the weights are, as a share of the
+way that they have come by the first. Gradients are random (mean and standard deviation equal, the same for both), at
+several sizes: a term like ε weighs nothing beside large gradients and everything beside small ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from surefoot.conventions import FRAMEWORKS, Convention, convention, required
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.about import Convention
+from surefoot.conventions import FRAMEWORKS, convention, required, shown
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import rule_of
+from surefoot.update import update
+
+Array = NDArray[np.float64]
+
+SCALES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
+"""The sizes of gradients at which the drift is computed."""
+
+STEPS, WEIGHTS, SEED, START = 1000, 64, 0, 1.0
 
 
 @dataclass(frozen=True)
-class Difference:
+class ConventionLine:
     """One line of the table: what it is about, what each framework has, and whether they differ."""
 
     about: str
@@ -23,20 +44,29 @@ class Difference:
         return len({value for value in self.values.values() if value}) > 1
 
 
-def defaults(rule: Rule | str) -> list[Difference]:
+@dataclass(frozen=True)
+class Drift:
+    """What copying `source`'s numbers into `target`'s formula costs: the share that goes astray, by `SCALES`."""
+
+    source: str
+    target: str
+    shares: tuple[float, ...]
+
+
+def defaults(rule: Rule | str) -> list[ConventionLine]:
     """Return a line for each number: its default in each convention, empty where the user has to give it."""
     meanings = _table(rule).values()
     names = dict.fromkeys(name for meaning in meanings for name in (*meaning.names, *meaning.defaults))
-    return [Difference(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
+    return [ConventionLine(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
 
 
-def forms(rule: Rule | str) -> list[Difference]:
+def forms(rule: Rule | str) -> list[ConventionLine]:
     """Return a line for each switch that changes the formula in some convention."""
     table, usual = _table(rule), rule_of(rule).defaults
     names = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
     on = {name: {f: table[f].switches.get(name, usual[name]) for f in FRAMEWORKS} for name in names}
     return [
-        Difference(HYPERPARAMETERS[name].meaning, {f: "yes" if value else "no" for f, value in values.items()})
+        ConventionLine(HYPERPARAMETERS[name].meaning, {f: "yes" if value else "no" for f, value in values.items()})
         for name, values in on.items()
     ]
 
@@ -49,6 +79,33 @@ def spellings(rule: Rule | str) -> dict[str, dict[str, str]]:
     }
 
 
+def drifts(rule: Rule | str, frameworks: Sequence[str] = FRAMEWORKS) -> list[Drift]:
+    """Return the drift of every pair of conventions whose formulas differ."""
+    pairs = [(one, other) for one in frameworks for other in frameworks if _form(rule, one) != _form(rule, other)]
+    return [Drift(one, other, shares(rule, one, other)) for one, other in pairs]
+
+
+def shares(rule: Rule | str, source: str, target: str, scales: Sequence[float] = SCALES) -> tuple[float, ...]:
+    """Return the drift of one pair at each size of gradients: 0.1 is a tenth of the way."""
+    hypers = ({**numbers_of(rule, source), **_form(rule, form)} for form in (source, target))
+    ours, theirs = (_ends(rule_of(rule), tuple(sorted(hyper.items())), tuple(scales)) for hyper in hypers)
+    return tuple(
+        float(np.linalg.norm(there - here) / np.linalg.norm(here - START))
+        for here, there in zip(ours, theirs, strict=True)
+    )
+
+
+def gradients_of(scale: float) -> Array:
+    """Return the gradients of one size that both see: a row a step."""
+    made: Array = scale * (1 + np.random.default_rng(SEED).standard_normal((STEPS, WEIGHTS)))
+    return made
+
+
+def numbers_of(rule: Rule | str, framework: str) -> dict[str, float]:
+    """Return a convention's defaults; what it does not have is the rule's own."""
+    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, float)}
+
+
 def _table(rule: Rule | str) -> dict[str, Convention]:
     return {framework: convention(rule, framework) for framework in FRAMEWORKS}
 
@@ -58,3 +115,20 @@ def _value(rule: Rule | str, framework: str, name: str) -> str:
     if value is not None:
         return f"{value:g}"
     return "required" if name in required(rule, framework) else ""
+
+
+def _form(rule: Rule | str, framework: str) -> dict[str, bool]:
+    """Return the form of a convention's formula."""
+    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool)}
+
+
+@lru_cache(maxsize=64)  # of the pairs of a rule, two in three end where another did
+def _ends(rule: Rule, hyper: tuple[tuple[str, Any], ...], scales: tuple[float, ...]) -> list[Array]:
+    """Return the weights after the last step at each size of gradients."""
+    gradients = np.hstack([gradients_of(scale) for scale in scales])
+    complete = rule.complete(dict(hyper))
+    weight = np.full(gradients.shape[1], START)
+    state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in rule.starts(complete).items()}
+    for t, gradient in enumerate(gradients, start=1):
+        weight, state, _ = update(rule, weight, gradient, state, t, complete)
+    return np.split(weight, len(scales))

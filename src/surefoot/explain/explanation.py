@@ -1,21 +1,23 @@
-"""All that is known about one rule in one convention, gathered from where it is defined; nothing is stated twice."""
+"""All that is known about one rule in one convention, gathered from where it is defined; nothing is stated twice.
+
+Also the family of the built-in rules, which builds on which.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from surefoot.compiler.emit import latex, unicode
+from surefoot.compiler.emit import formula, latex, unicode
 from surefoot.compiler.graph import Graph
 from surefoot.compiler.plan import SIZES, plan
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention
-from surefoot.explain.differences import Difference, defaults, forms
+from surefoot.explain.differences import ConventionLine, defaults, forms
 from surefoot.explain.path import Path, best_rate, walk
-from surefoot.explain.signs import signs
-from surefoot.explain.surfaces import SURFACES, Surface
+from surefoot.explain.surfaces import SURFACES, Landscape
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import RULES
@@ -41,6 +43,9 @@ class Cost:
     state_bytes: int
     moved_bytes: float
 
+
+CALLED = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
+"""What a convention is called in print."""
 
 STEPS = 100
 """Steps of the walk that is drawn."""
@@ -89,15 +94,17 @@ class Explanation:
         """The hyperparameters that its text reads, in the order in which the rule takes them."""
         used = {node.value for node in self.graph.nodes if node.op == "scalar"}
         used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
-        return [_letter(name, self.hyper[name]) for name in self.hyper if name in used and self._shows(name)]
+        shown = [name for name in self.hyper if name in used and (name in self.rule.own or self.hyper[name])]
+        known = [HYPERPARAMETERS[name] for name in shown]
+        return [
+            Letter(one.symbol, name, one.meaning, one.range, one.sensible, self.hyper[name])
+            for name, one in zip(shown, known, strict=True)
+        ]
 
     @property
     def signs(self) -> list[tuple[str, str]]:
         """The other letters of the formula for terminals, and what each stands for."""
         return list(signs(self.rule, self.hyper, self.graph, unicode.NOTATION))
-
-    def _shows(self, name: str) -> bool:
-        return name in self.rule.own or bool(self.hyper[name])
 
     @property
     def cost(self) -> Cost:
@@ -106,7 +113,7 @@ class Explanation:
         return Cost(slots, SIZES["float32"] * len(slots), plan(self.graph).bytes_per_weight("float32"))
 
     @property
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[ConventionLine]:
         """Defaults and forms that frameworks do not agree on."""
         return [line for line in (*defaults(self.rule), *forms(self.rule)) if line.differs]
 
@@ -116,7 +123,7 @@ class Explanation:
         bounded = "gamma" in self.rule.own and self.hyper["gamma"] == self.rule.defaults["gamma"]
         return {"gamma": SOON} if bounded else {}
 
-    def walk(self, surface: Surface) -> tuple[float, Path]:
+    def walk(self, surface: Landscape) -> tuple[float, Path]:
         """The best of the learning rates of the grid on a surface, and the walk at that rate."""
         hyper = {**self.hyper, **self.hastened}
         lr = best_rate(self.rule, hyper, surface, STEPS)
@@ -154,6 +161,39 @@ class Explanation:
         }
 
 
+def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.Notation) -> Iterator[tuple[str, str]]:
+    """Yield each letter that is no hyperparameter, in the notation of the formula, and what it stands for.
+
+    Args:
+        rule: which rule.
+        hyper: a value for every hyperparameter.
+        graph: its graph.
+        notation: how its formula is written.
+    """
+    zeros = formula.zeros_of(hyper)
+    for slot in rule.active(hyper):
+        yield notation.after(f"state.{slot.name}"), slot.meaning or "state, kept from step to step"
+    for letter in formula.between(graph, zeros):
+        first = "gradient, with weight decay or what else is done to it first"
+        part = "short for a part that stands in several places"
+        yield notation.between(letter), first if letter == formula.GRADIENT else part
+    yield notation.language.array("g"), "gradient"
+    yield notation.after("w"), "weight"
+    if notation.rate in dict(formula.formulas(graph, zeros, notation)):
+        yield notation.rate, "effective step size"
+    yield notation.language.scalar("t"), "number of the step, from 1"
+
+
+def tree(parent: Rule | None = None, trunk: str = "") -> Iterator[tuple[Rule, str, str]]:
+    """Yield each rule below `parent`, depth first: the rule, the branch before it, and what goes on below it."""
+    children = [rule for rule in RULES.values() if rule.parent is parent]
+    for rule in children:
+        last = rule is children[-1]
+        branch, below = ("", "") if parent is None else ("└─ " if last else "├─ ", "   " if last else "│  ")
+        yield rule, trunk + branch, trunk + below
+        yield from tree(rule, trunk + below)
+
+
 def family_json() -> list[dict[str, Any]]:
     """Return every rule with its place in the family."""
     return [
@@ -171,8 +211,3 @@ def family_json() -> list[dict[str, Any]]:
 def plain(text: str) -> str:
     """Return a docstring as it is read where code cannot be set apart: without backticks."""
     return text.replace("`", "")
-
-
-def _letter(name: str, value: float) -> Letter:
-    known = HYPERPARAMETERS[name]
-    return Letter(known.symbol, name, known.meaning, known.range, known.sensible, value)

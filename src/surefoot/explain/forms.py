@@ -3,12 +3,16 @@
 A form is a rule in a convention with some of its numbers zero: whether weight decay or momentum is zero changes the
 text. Equal texts are kept once. What clips a rate, if anything does, is read off the rule's own graph: the two ends
 are drawn as AdaBound's bounds, and no second formula of them exists.
+
+A slider's track is the sensible range of the hyperparameter, widened where a convention's default lies outside. A share
+that is kept each step (0.9, 0.99, 0.999) grows in decades of what is not kept; a range over several decades grows in
+decades; zero, which has no decade, is the first notch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
 
@@ -17,10 +21,37 @@ from surefoot.compiler.emit.walk import write
 from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
-from surefoot.explain.explanation import plain
-from surefoot.explain.signs import signs
-from surefoot.explain.sliders import settable, slider
-from surefoot.rule import Rule
+from surefoot.errors import UsageError
+from surefoot.explain.explanation import plain, signs
+from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.rule import AROUND, GIVEN_BY_MACHINE, Rule
+
+DECADES = 4
+"""How far a logarithmic track reaches below its upper end if zero is its lower end."""
+
+SHARES = ("momentum", "alpha", "rho", "beta1", "beta2")
+"""Shares kept each step: they grow in decades of what is not kept."""
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One number that a user can move.
+
+    Attributes:
+        name, symbol, meaning, legal: what it is, and its legal values in words.
+        low, high: the ends of the track, zero left out.
+        scale: `log`, `one_minus` (the logarithm of one minus the number) or `linear`.
+        zero: whether zero is the first notch.
+    """
+
+    name: str
+    symbol: str
+    meaning: str
+    legal: str
+    low: float
+    high: float
+    scale: str
+    zero: bool
 
 
 @dataclass
@@ -54,12 +85,12 @@ class Library:
             "name": rule.name,
             "doc": plain(rule.doc),
             "source": rule.source,
-            "sliders": [one.to_json() for one in sliders],
+            "sliders": [asdict(one) for one in sliders],
             "conventions": {
                 framework: {
                     "call": convention(rule, framework).call,
                     "note": convention(rule, framework).note,
-                    "defaults": _numbers(values),
+                    "defaults": {name: value for name, value in values.items() if isinstance(value, float)},
                     **self._forms(rule, values, [one.name for one in sliders if one.zero]),
                 }
                 for framework, values in meanings.items()
@@ -78,34 +109,51 @@ class Library:
     def _form(self, rule: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
         graph, zeros = trace(rule, hyper), formula.zeros_of(hyper)
         used = needed(graph.outputs.values())
+        text = javascript.emit(graph, rule.name)
+        step = text[text.index("function step") :].rstrip()  # without the comments before it
         starts = {slot.name: slot.start for slot in rule.active(hyper)}
         return {
-            "step": self.functions.add(_expression(javascript.emit(graph, rule.name))),
+            "step": self.functions.add(step.replace("function step", "function", 1)),
             "between": self.functions.add(_between(graph, zeros)),
-            "bounds": _maybe(_bounds(graph), self.functions),
+            "bounds": None if (ends := _bounds(graph)) is None else self.functions.add(ends),
             "formula": [self.formulas.add(line) for line in mathml.emit(graph, zeros)],
             "letters": self.letters.add("; ".join(map(": ".join, signs(rule, hyper, graph, unicode.NOTATION)))),
             "starts": starts,
-            "used": sorted({node.value for node in used if node.op == "scalar"} | _texts(starts.values())),
+            "used": sorted(
+                {node.value for node in used if node.op == "scalar"}
+                | {start for start in starts.values() if isinstance(start, str)}
+            ),
         }
 
 
-def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return the hyperparameters that are numbers, those without a slider too: the step reads them all."""
-    return {name: value for name, value in values.items() if isinstance(value, float)}
+def settable(rule: Rule) -> list[str]:
+    """Return the numbers of a rule that a slider can move: its own, and weight decay."""
+    own = [name for name in rule.defaults if name in rule.own and name not in AROUND]
+    names = [name for name in (*own, "weight_decay") if name not in GIVEN_BY_MACHINE]
+    return [name for name in names if type(rule.defaults[name]) in (int, float) and _allows(rule, name)]
 
 
-def _texts(values: Any) -> set[str]:
-    return {value for value in values if isinstance(value, str)}
+def slider(rule: Rule, name: str, defaults: set[float]) -> Slider:
+    """Return the slider of a number whose defaults are these in the conventions."""
+    known = HYPERPARAMETERS[name]
+    low, high = known.sensible or ((0.5, 0.999) if name in SHARES else (0.0, known.high))
+    values = {value for value in defaults if value > 0}
+    scale = "one_minus" if name in SHARES else "linear" if known.closed else "log"
+    zero = low == 0 or 0.0 in defaults
+    if scale == "log":
+        low = low or high / 10**DECADES
+    ends = min([low, *values]), max([high, *values])
+    must_stay = name in rule.pinned or (rule.name in ("momentum", "nesterov") and name == "momentum")
+    return Slider(name, known.symbol, known.meaning, known.range, *ends, scale, zero and not must_stay)
 
 
-def _maybe(text: str | None, texts: Texts) -> int | None:
-    return None if text is None else texts.add(text)
-
-
-def _expression(text: str) -> str:
-    """Return the function without the comments before it."""
-    return text[text.index("function step") :].rstrip().replace("function step", "function", 1)
+def _allows(rule: Rule, name: str) -> bool:
+    """Whether the number may be moved at all: Nesterov's momentum bears no dampening."""
+    try:
+        rule.check({name: 0.5})
+    except UsageError:
+        return False
+    return True
 
 
 def _between(graph: Graph, zeros: Collection[str]) -> str:

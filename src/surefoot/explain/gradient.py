@@ -65,16 +65,12 @@ def _backwards(graph: Graph, root: Node) -> dict[Node, Node]:
     used = needed([root])
     slopes = {root: graph.add("const", value=1.0)}
     for node in reversed([node for node in graph.nodes if node in used and node.per_weight]):
-        parts = _PARTS[node.op](*map(_symbols(graph), (*node.args, node))) if node.args else ()
+        parts = _PARTS[node.op](*(Symbol(graph, one) for one in (*node.args, node))) if node.args else ()
         for arg, part in zip(node.args, parts, strict=True):
             if arg.per_weight:
                 more = Symbol(graph, slopes[node]) * part
                 slopes[arg] = (Symbol(graph, slopes[arg]) + more if arg in slopes else more).node
     return slopes
-
-
-def _symbols(graph: Graph) -> Callable[[Node], Symbol]:
-    return lambda node: Symbol(graph, node)
 
 
 _PARTS: dict[str, Callable[..., Sequence[Any]]] = {

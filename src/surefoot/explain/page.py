@@ -3,30 +3,36 @@
 The rules are in it as the JavaScript that the compiler writes, the surfaces as what their graphs give; nothing is
 evaluated from text at run time, and a content security policy forbids the page to load anything. What is drawn is
 drawn on canvas by the page's own files in `web/`, which are put one after the other here.
+
+Text keeps a contrast of 4.5 to what is behind it, and the racers' lines 3 to every band of the map (WCAG 2.2, AA); a
+test computes both. Each racer has a number besides, so that nothing is told by colour alone.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.resources import files
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
-from surefoot.explain.colours import DARK, LIGHT
+from surefoot.errors import Argument, UsageError
+from surefoot.explain.explanation import CALLED
 from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
-from surefoot.explain.surfaces import SURFACES, Surface
+from surefoot.explain.surfaces import SURFACES, Landscape
 from surefoot.files import write_whole
+from surefoot.report.html import script_json, source, template
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 
+WEB = ("surefoot.explain", "web")
 SCRIPTS = ("numbers.js", "walk.js", "map.js", "charts.js", "formula.js", "state.js", "racers.js", "main.js")
 
 STEPS = (100, 200, 400, 1000, 3000)
@@ -40,6 +46,41 @@ MOST = 8
 
 FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
 """Who races when the page is opened."""
+
+_RACERS = ("#0067a6", "#b84300", "#00704f", "#a32a78", "#1f2329", "#5b47b8", "#7d5a00", "#7a3f24")
+_RACERS_DARK = ("#62b4f4", "#ff9550", "#35d0a2", "#f394cf", "#f2f2f2", "#b3a6ff", "#f2d24a", "#d6a588")
+
+LIGHT = {
+    "text": "#23262d",
+    "muted": "#545a67",
+    "line": "#dfe3ea",
+    "edge": "#858c9a",
+    "page": "#f3f5f8",
+    "card": "#ffffff",
+    "accent": "#0067a6",
+    "badge": "#ffffff",
+    "low": "#ffffff",
+    "high": "#ccd7e4",
+    "step": "-7",
+    "band": "rgb(0 103 166 / 14%)",
+    **{f"racer{k}": colour for k, colour in enumerate(_RACERS)},
+}
+
+DARK = {
+    "text": "#e8eaee",
+    "muted": "#abb1be",
+    "line": "#343945",
+    "edge": "#7d8594",
+    "page": "#121419",
+    "card": "#1b1e25",
+    "accent": "#62b4f4",
+    "badge": "#121419",
+    "low": "#0f1116",
+    "high": "#343e4d",
+    "step": "7",
+    "band": "rgb(98 180 244 / 18%)",
+    **{f"racer{k}": colour for k, colour in enumerate(_RACERS_DARK)},
+}
 
 
 def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
@@ -69,7 +110,7 @@ def render(own: Sequence[Rule] = ()) -> str:
         "surfaces": surfaces,
         "formulas": list(library.formulas),
         "letters": list(library.letters),
-        "conventions": [(name, {"paper": "the paper", "keras": "Keras"}.get(name, name)) for name in FRAMEWORKS],
+        "conventions": [(name, CALLED[name]) for name in FRAMEWORKS],
         "first": next(iter(SURFACES)),
         "racers": (*FIRST, *guests)[-MOST:],
         "most": MOST,
@@ -79,23 +120,60 @@ def render(own: Sequence[Rule] = ()) -> str:
         "grid": GRID,
         "seed": SEED,
     }
-    page: str = _template().render(
+    page: str = template("page.html.j2", *WEB).render(
         light=LIGHT,
         dark=DARK,
-        style=Markup(_source("style.css")),
+        style=Markup(source("style.css", *WEB)),
         surfaces=SURFACES.values(),
         steps=STEPS,
         seconds=SECONDS,
         grid=GRID,
-        data=_script_json(data),
+        data=script_json(data),
         functions=Markup(",\n".join(library.functions)),
-        script=Markup("\n".join(map(_source, SCRIPTS))),
+        script=Markup("\n".join(source(name, *WEB) for name in SCRIPTS)),
         version=__version__,
     )
     return page
 
 
-def _surface(surface: Surface, library: Library) -> dict[str, Any]:
+def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:
+    """Return a server of this page on 127.0.0.1; port 0 takes any that is free.
+
+    Raises:
+        UsageError: the port is not to be had.
+    """
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, page=page))
+    except OSError as error:
+        raise UsageError(
+            Argument("port"), f" {port} cannot be served on: {error.strerror}; leave it out to take a free one."
+        ) from error
+
+
+def serve(page: Path, port: int, tell: Callable[[str], None]) -> None:
+    """Serve the page until Ctrl-C, and open it in the browser if there is one."""
+    with server_of(page, port) as server:
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        tell(f"Playground at {address} (Ctrl-C ends it)")
+        webbrowser.open(address)
+        server.serve_forever()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves one file, whatever is asked for, and says nothing."""
+
+    def __init__(self, *args: Any, page: Path, **kwargs: Any) -> None:
+        self._page = page
+        super().__init__(*args, directory=str(page.parent), **kwargs)
+
+    def translate_path(self, path: str) -> str:  # noqa: ARG002  nothing else is served
+        return str(self._page)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _surface(surface: Landscape, library: Library) -> dict[str, Any]:
     return {
         "title": surface.title,
         "about": surface.about,
@@ -106,21 +184,3 @@ def _surface(surface: Surface, library: Library) -> dict[str, Any]:
         "noisy": surface.noisy,
         "function": library.functions.add(surface.javascript),
     }
-
-
-def _script_json(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can close the element or open a comment."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _template() -> Any:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
-    )
-    environment.filters["number"] = lambda value: f"{value:f}".rstrip("0").rstrip(".")
-    return environment.get_template("page.html.j2")
-
-
-def _source(name: str) -> str:
-    return files("surefoot.explain").joinpath("web", name).read_text(encoding="utf-8")

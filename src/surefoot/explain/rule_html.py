@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from html import escape
 
 from surefoot.compiler.emit import formula, mathml
-from surefoot.explain.explanation import Explanation, Letter
-from surefoot.explain.signs import signs
+from surefoot.explain.explanation import Explanation, Letter, signs
 from surefoot.rule import Rule
 
 FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
@@ -25,21 +24,14 @@ def rule_html(rule: Rule) -> str:
         rule: any rule whose formula can be drawn.
     """
     one = Explanation(rule, "torch", rule.complete({}))
-    lines = "".join(_styled(line) for line in mathml.emit(one.graph, formula.zeros_of(one.hyper)))
+    # room above and below each line, in a font for mathematics: a notebook brings neither
+    style = f'<math style="display: block math; margin: 0.6em 0; font-family: {FONTS}"'
+    lines = "".join(line.replace("<math", style, 1) for line in mathml.emit(one.graph, formula.zeros_of(one.hyper)))
     rows = "".join(_row(letter) for letter in one.letters)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Symbol", "Name", "Default", "Legal", "Meaning"))
+    doc = re.sub("`([^`]*)`", r"<code>\1</code>", escape(rule.doc))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    return f"<h4>{escape(rule.name)}</h4><p>{_code(escape(rule.doc))}</p>{lines}{table}{''.join(_notes(one))}"
-
-
-def _styled(line: str) -> str:
-    """Return a line with room above and below it, in a font for mathematics: a notebook brings neither."""
-    return line.replace("<math", f'<math style="display: block math; margin: 0.6em 0; font-family: {FONTS}"', 1)
-
-
-def _code(text: str) -> str:
-    """Return a text in which what stands between backticks is code."""
-    return re.sub("`([^`]*)`", r"<code>\1</code>", text)
+    return f"<h4>{escape(rule.name)}</h4><p>{doc}</p>{lines}{table}{''.join(_notes(one))}"
 
 
 def _inline(symbol: str) -> str:

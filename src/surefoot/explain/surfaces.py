@@ -32,7 +32,7 @@ class Knob:
 
 
 @dataclass(frozen=True)
-class Surface:
+class Landscape:
     """A function of two weights.
 
     Attributes:
@@ -43,7 +43,7 @@ class Surface:
         window: the part that is drawn: least and largest x, least and largest y.
         minima: where its least value is, as far as that is known.
         knobs: what can be turned.
-        noisy: whether the knob `noise` is added to each gradient, times a random number (`noise.py`).
+        noisy: whether the knob `noise` is added to each gradient, times a random number (`path.noise`).
     """
 
     name: str
@@ -74,6 +74,14 @@ class Surface:
     def settings(self) -> dict[str, float]:
         """The first value of each knob."""
         return {knob.name: knob.value for knob in self.knobs}
+
+
+def heights(surface: Landscape, columns: int, rows: int) -> list[list[float]]:
+    """The value in the middle of each cell of a grid over what is drawn, from the top down."""
+    x0, x1, y0, y1 = surface.window
+    across = [x0 + (x1 - x0) * (column + 0.5) / columns for column in range(columns)]
+    down = [y1 - (y1 - y0) * (row + 0.5) / rows for row in range(rows)]
+    return [[surface.evaluate(x, y, surface.settings)[0] for x in across] for y in down]
 
 
 def valley(x: Any, y: Any, condition: Any, turn: Any) -> Any:
@@ -134,10 +142,10 @@ _CONDITION = Knob("condition", "condition number: steepest over gentlest curvatu
 _TURN = Knob("turn", "turn of the axes: tangent of half the angle, 0.41 is 45°", 0.0, 0.41, 0.0)
 _NOISE = Knob("noise", "noise: standard deviation of what is added to each gradient", 0.0, 3.0, 1.0)
 
-SURFACES: dict[str, Surface] = {
+SURFACES: dict[str, Landscape] = {
     surface.name: surface
     for surface in (
-        Surface(
+        Landscape(
             "valley",
             "Quadratic valley",
             "One rate must serve a steep and a gentle direction, unless each weight has its own. Turn the axes, and "
@@ -148,7 +156,7 @@ SURFACES: dict[str, Surface] = {
             ((0.0, 0.0),),
             (_CONDITION, _TURN),
         ),
-        Surface(
+        Landscape(
             "rosenbrock",
             "Rosenbrock",
             "A narrow curved valley with a nearly flat floor: reaching it is easy, following it is slow.",
@@ -157,7 +165,7 @@ SURFACES: dict[str, Surface] = {
             (-1.9, 1.9, -0.9, 2.3),
             ((1.0, 1.0),),
         ),
-        Surface(
+        Landscape(
             "beale",
             "Beale",
             "A plateau between steep walls: gradients differ by many decades from place to place.",
@@ -166,7 +174,7 @@ SURFACES: dict[str, Surface] = {
             (-0.6, 4.2, -1.4, 2.0),
             ((3.0, 0.5),),
         ),
-        Surface(
+        Landscape(
             "saddle",
             "Saddle",
             "Started almost on the ridge: along y the gradient is tiny, although the way down is there.",
@@ -175,7 +183,7 @@ SURFACES: dict[str, Surface] = {
             (-2.0, 1.2, -1.4, 1.4),
             ((0.0, 1.0), (0.0, -1.0)),
         ),
-        Surface(
+        Landscape(
             "plateau",
             "Plateau",
             "Far from the hole the ground is almost flat. Steps in proportion to the gradient hardly move.",
@@ -184,7 +192,7 @@ SURFACES: dict[str, Surface] = {
             (-6.0, 3.0, -3.4, 3.4),
             ((0.0, 0.0),),
         ),
-        Surface(
+        Landscape(
             "noisy",
             "Noisy quadratic",
             "Every gradient is off by a random amount, the same for all racers. What a rule averages, and whether its "
@@ -196,7 +204,7 @@ SURFACES: dict[str, Surface] = {
             (Knob("condition", _CONDITION.meaning, 1.0, 1000.0, 10.0, log=True), _NOISE),
             noisy=True,
         ),
-        Surface(
+        Landscape(
             "logistic",
             "Logistic regression",
             "Two weights fitted to sixteen examples. The second feature is ten times smaller, so its weight has far to "

@@ -8,11 +8,9 @@ from textwrap import wrap
 from surefoot.about import Claim
 from surefoot.compiler.emit import unicode
 from surefoot.conventions import FRAMEWORKS, convention
-from surefoot.explain.differences import Difference, defaults, forms, spellings
-from surefoot.explain.drift import SCALES, STEPS, Drift, drifts
+from surefoot.explain.differences import SCALES, STEPS, ConventionLine, Drift, defaults, drifts, forms, spellings
+from surefoot.explain.explanation import CALLED, Explanation, Letter, plain, tree
 from surefoot.explain.explanation import STEPS as WALK
-from surefoot.explain.explanation import Explanation, Letter, plain
-from surefoot.explain.family import tree
 from surefoot.explain.path import GRID
 from surefoot.explain.plot import plot
 from surefoot.explain.surfaces import SURFACES
@@ -20,23 +18,16 @@ from surefoot.rule import Rule
 from surefoot.rules import is_built_in
 
 WIDTH = 80
-_NAMES = {"keras": "Keras", "paper": "the paper"}
 
 
 def family() -> str:
     """Return all rules as a tree, each with what it adds to the one before."""
     lines = ["The family: what each rule adds to the one before.", ""]
     for rule, branch, below in tree():
-        head = f"{branch}{rule.title}"
-        lines += _hanging(f"{head:<26} ", below, rule.about.adds)
+        lines += _indented(f"{branch + rule.title:<26} ", rule.about.adds, below, WIDTH)
     lines += ["", "surefoot explain adam      one of them: formula, numbers, cost, when to use it"]
     lines += ["surefoot explain --web     all of them in motion, as one offline page"]
     return "\n".join(lines)
-
-
-def _hanging(head: str, below: str, text: str) -> list[str]:
-    parts = wrap(text, WIDTH - len(head))
-    return [head + parts[0], *(f"{below:<{len(head)}}{part}" for part in parts[1:])]
 
 
 def explanation(one: Explanation, surface: str, times: Sequence[str] = ()) -> str:
@@ -69,8 +60,16 @@ def conventions(rule: Rule) -> str:
     if changed := forms(rule):
         lines += ["", *_table(changed)]
     lines += ["", "Spelled otherwise than here:"]
-    lines += [line for framework, names in spellings(rule).items() for line in _spelling(framework, names)]
-    notes = [line for framework in FRAMEWORKS for line in _note(rule, framework)]
+    for framework, names in spellings(rule).items():
+        text = ", ".join(f"{ours}: {theirs}" for ours, theirs in names.items())
+        lines += _indented(f"  {framework:<6} ", text) if names else []
+    noted = ((framework, convention(rule, framework)) for framework in FRAMEWORKS)
+    notes = [
+        line
+        for framework, meaning in noted
+        if meaning.note
+        for line in _indented(f"{framework:<6} ", ": ".join(filter(None, (meaning.call, meaning.note))))
+    ]
     lines += ["", *notes] if notes else []
     return "\n".join([*lines, "", *_drift(rule)])
 
@@ -78,14 +77,10 @@ def conventions(rule: Rule) -> str:
 def _head(one: Explanation) -> str:
     rule, adds = one.rule, one.rule.about.adds
     parent = f"Beyond {rule.parent.title}, it {adds}." if rule.parent and adds else ""
-    where = _where(one) if is_built_in(rule) else ""
-    parts = [f"{rule.title}: {plain(rule.doc)}", parent, f"Paper: {rule.source}.", where]
+    call = convention(rule, one.framework).call
+    where = f"As {CALLED[one.framework]} means it{f': {call}' if call else ''}."
+    parts = [f"{rule.title}: {plain(rule.doc)}", parent, f"Paper: {rule.source}.", where if is_built_in(rule) else ""]
     return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
-
-
-def _where(one: Explanation) -> str:
-    call = convention(one.rule, one.framework).call
-    return f"As {_NAMES.get(one.framework, one.framework)} means it{f': {call}' if call else ''}."
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -107,9 +102,9 @@ def _signs(signs: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield from _indented(sign + " " * (width - unicode.columns(sign) + 1), text)
 
 
-def _indented(head: str, text: str) -> list[str]:
-    parts = wrap(text, WIDTH - 2 - len(head))
-    return [head + parts[0], *(" " * len(head) + part for part in parts[1:])]
+def _indented(head: str, text: str, below: str = "", width: int = WIDTH - 2) -> list[str]:
+    parts = wrap(text, width - len(head))
+    return [head + parts[0], *(f"{below:<{len(head)}}{part}" for part in parts[1:])]
 
 
 def _differences(one: Explanation) -> list[str]:
@@ -119,7 +114,7 @@ def _differences(one: Explanation) -> list[str]:
     return [*_table(one.differences, WIDTH - 2), "", more]
 
 
-def _table(lines: Sequence[Difference], width: int = WIDTH) -> list[str]:
+def _table(lines: Sequence[ConventionLine], width: int = WIDTH) -> list[str]:
     """Return a table with a column for each framework; * marks lines on which they differ."""
     columns = [max(9, len(framework) + 2) for framework in FRAMEWORKS]
     first = width - sum(columns)
@@ -129,16 +124,6 @@ def _table(lines: Sequence[Difference], width: int = WIDTH) -> list[str]:
         cells = (line.values[name] or "-" for name in FRAMEWORKS)
         made += [*above, f"{last:<{first}}" + "".join(f"{v:>{w}}" for v, w in zip(cells, columns, strict=True))]
     return made
-
-
-def _spelling(framework: str, names: dict[str, str]) -> list[str]:
-    text = ", ".join(f"{ours}: {theirs}" for ours, theirs in names.items())
-    return _indented(f"  {framework:<6} ", text) if names else []
-
-
-def _note(rule: Rule, framework: str) -> list[str]:
-    meaning = convention(rule, framework)
-    return _indented(f"{framework:<6} ", ": ".join(filter(None, (meaning.call, meaning.note)))) if meaning.note else []
 
 
 def _claims(claims: Sequence[Claim]) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from surefoot import mathops
-from surefoot.mathops import expm1, log
+from surefoot.mathops import expm1, log, where
 
 
 def _left(op: Callable[[Any, Any], Any]) -> Callable[[Number, Any], Any]:
@@ -50,6 +50,7 @@ class Number:
     __mul__, __rmul__ = _left(operator.mul), _right(operator.mul)
     __truediv__, __rtruediv__ = _left(operator.truediv), _right(operator.truediv)
     __pow__, __rpow__ = _left(operator.pow), _right(operator.pow)
+    __mod__ = _left(operator.mod)
     __lt__, __le__ = _left(operator.lt), _left(operator.le)
     __eq__, __ne__ = _left(operator.eq), _left(operator.ne)
     __gt__, __ge__ = _left(operator.gt), _left(operator.ge)
@@ -73,6 +74,12 @@ class Count(Number):
     def __rpow__(self, base: Any) -> Any:
         return _CountPower(base, self.array)
 
+    def freedom(self, beta: Any) -> Any:
+        """Return what `mathops.freedom` does, early steps without a difference of large numbers."""
+        t, x = self.array, -_log(plain(beta))
+        early = t + 2 * _rest(x) - 2 * t * _rest(t * x)
+        return where(t * x < 1, early, 2 / (1 - plain(beta)) - 1 - 2 * t / expm1(t * x))
+
 
 class _CountPower(Number):
     """`base ** count`, and what is missing from it to 1."""
@@ -82,13 +89,24 @@ class _CountPower(Number):
     def __init__(self, base: Any, count: Any) -> None:
         base = plain(base)
         super().__init__(base**count)
-        known = isinstance(base, int | float)
-        self._logarithm = count * (log(base) if not known else math.log(base) if base > 0 else -math.inf)
+        self._logarithm = count * _log(base)
 
     def __rsub__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:
             return -expm1(self._logarithm)
         return super().__rsub__(other)
+
+
+def _log(base: Any) -> Any:
+    if isinstance(base, int | float):
+        return math.log(base) if base > 0 else -math.inf
+    return log(base)
+
+
+def _rest(z: Any) -> Any:
+    """Return 1 / (exp(z) - 1) - 1 / z + 1 / 2 for z from 0 to 1, by its series."""
+    square = z * z
+    return z * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square * (1 / 1209600 - square / 47900160))))
 
 
 def plain(value: Any) -> Any:

@@ -18,17 +18,25 @@
 from surefoot.optax import installed  # noqa: F401  first: without jax and optax, it says what to install
 from surefoot.optax.factory import Factory, factory
 from surefoot.optax.optimizers import (
+    adabelief,
     adabound,
     adadelta,
     adagrad,
     adam,
+    adamax,
     adamw,
+    adan,
+    ademamix,
+    adopt,
     amsbound,
     amsgrad,
+    lion,
     momentum,
     nesterov,
+    radam,
     rmsprop,
     sgd,
+    yogi,
 )
 from surefoot.optax.rates import effective_lr
 from surefoot.optax.transformation import RuleState
@@ -36,17 +44,25 @@ from surefoot.optax.transformation import RuleState
 __all__ = [
     "Factory",
     "RuleState",
+    "adabelief",
     "adabound",
     "adadelta",
     "adagrad",
     "adam",
+    "adamax",
     "adamw",
+    "adan",
+    "ademamix",
+    "adopt",
     "amsbound",
     "amsgrad",
     "effective_lr",
     "factory",
+    "lion",
     "momentum",
     "nesterov",
+    "radam",
     "rmsprop",
     "sgd",
+    "yogi",
 ]

@@ -1,7 +1,8 @@
 """The optimizers: every rule under its own name, as optax's users call theirs.
 
 Each stands for what optax has under that name, with the same arguments, their order, defaults and updates; `momentum`,
-`nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. What optax's have beyond the rule is
+`nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. Its `adan` is another rule: it mixes
+up b2 and 1 - b2. What optax's have beyond the rule is
 taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
 RMSprop. `help` of each tells its arguments.
 """
@@ -22,3 +23,11 @@ amsgrad = factory(rules.amsgrad)
 adamw = factory(rules.adamw)
 adabound = factory(rules.adabound)
 amsbound = factory(rules.amsbound)
+lion = factory(rules.lion)
+adamax = factory(rules.adamax)
+radam = factory(rules.radam)
+adabelief = factory(rules.adabelief)
+yogi = factory(rules.yogi)
+adopt = factory(rules.adopt)
+ademamix = factory(rules.ademamix)
+adan = factory(rules.adan)

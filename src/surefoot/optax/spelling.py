@@ -11,9 +11,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
+from operator import attrgetter
 from typing import Any
 
 import optax
+import optax.contrib
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
@@ -33,7 +35,7 @@ _MOMENTUM = ("accumulator_dtype", "b")
 _MEAN = ("mu_dtype", "m")
 KEPT = {
     **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
-    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound"), _MEAN),
+    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix"), _MEAN),
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""
 
@@ -72,7 +74,7 @@ def beyond(rule: Rule) -> dict[str, Any]:
 def peer(rule: Rule) -> Mapping[str, Parameter]:
     """Return the parameters of optax's own function; none if it has no such rule."""
     call = convention(rule.name, BUILT_IN).call if is_built_in(rule) else ""
-    return inspect.signature(getattr(optax, call.rpartition(".")[2])).parameters if call else {}
+    return inspect.signature(attrgetter(call.removeprefix("optax."))(optax)).parameters if call else {}
 
 
 def defaults(rule: Rule, framework: str) -> dict[str, Any]:

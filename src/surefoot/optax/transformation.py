@@ -138,8 +138,10 @@ class _Transformation:
     ) -> tuple[Any, RuleState]:
         """Return what is to be added to the weights, and the new state."""
         self._check(state)
-        if params is None and (self.hyper.fixed["weight_decay"] or state.key is not None):
-            raise UsageError(f"{self.rule.name}: weight decay and random rounding need the weights: give params.")
+        if params is None and self._reads_weights(state):
+            raise UsageError(
+                f"{self.rule.name}: the rule, weight decay or random rounding needs the weights: give params."
+            )
         gradients, structure = flatten(updates)
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
@@ -154,6 +156,9 @@ class _Transformation:
             watch_rates(structure.unflatten([leaf.rate() for leaf in made]))
         slots = {slot: structure.unflatten([leaf.state[slot] for leaf in made]) for slot in kept}
         return structure.unflatten([leaf.change for leaf in made]), state._replace(count=count, slots=slots)
+
+    def _reads_weights(self, state: RuleState) -> bool:
+        return self.rule.sees_weight or bool(self.hyper.fixed["weight_decay"]) or state.key is not None
 
 
 class _Leaf(NamedTuple):

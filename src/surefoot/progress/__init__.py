@@ -2,13 +2,12 @@
 
 | file | concept |
 | --- | --- |
-| `show.py` | `progress`: bars in a terminal, a board in a notebook, lines anywhere else |
-| `bars.py`, `cell.py`, `lines.py` | the three |
+| `show.py` | `announce` what is to run; `progress`: bars in a terminal, a board in a notebook, lines anywhere else |
+| `bars.py`, `cell.py`, `words.py` | the three, and what is said of a trial |
 | `board.py` | trials done, best so far, time left |
 | `tensorboard.py` | event files for TensorBoard |
-| `words.py` | what is said of a trial |
 """
 
-from surefoot.progress.show import progress
+from surefoot.progress.show import announce, progress
 
-__all__ = ["progress"]
+__all__ = ["announce", "progress"]

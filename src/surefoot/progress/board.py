@@ -45,15 +45,12 @@ class Board:
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
                 self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
-                self._note_best(trial.part.tuned_from or trial.arm.label, epoch.validation_metric)
+                label, value = trial.part.tuned_from or trial.arm.label, epoch.validation_metric
+                if not isnan(value):  # as a metric may be for an epoch
+                    self._best[label] = self._scale.best([value, self._best.get(label, value)])
             case events.Finished(key) | events.Diverged(key) | events.Failed(key):
                 self._taken[key] = self._steps[key]
                 self._ended.add(key)
-
-    def _note_best(self, label: str, value: float) -> None:
-        """Keep the better one; a metric may be no number for an epoch."""
-        if not isnan(value):
-            self._best[label] = self._scale.best([value, self._best.get(label, value)])
 
     def __rich__(self) -> Text:
         return Text("\n".join(filter(None, [self._counts(), self._bests()])), style="dim")

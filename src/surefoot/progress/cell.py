@@ -20,7 +20,7 @@ SECONDS = 0.5
 """The least time between two changes of the picture."""
 
 
-class Cell:
+class NotebookCell:
     """A place in a cell's output; enter it to show the board, leave it to show how all ended.
 
     Args:
@@ -33,7 +33,7 @@ class Cell:
         self._failures: list[str] = []
         self._drawn = time.monotonic()
 
-    def __enter__(self) -> Cell:
+    def __enter__(self) -> NotebookCell:
         display = import_module("IPython.display").display
         self._handle = display(self._content(), raw=True, display_id=True)
         return self

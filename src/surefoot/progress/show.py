@@ -5,6 +5,7 @@ All of it goes to standard error, so that a result on standard output stays clea
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,13 +14,15 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from surefoot.comparison.driver import Observer, Run
+from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
-from surefoot.progress.cell import Cell
-from surefoot.progress.lines import Lines
+from surefoot.progress.cell import NotebookCell
 from surefoot.progress.tensorboard import event_files
+from surefoot.progress.words import Lines
 from surefoot.training.events import Event
+from surefoot.words.numbers import duration, join
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
         console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
         many = len({trial.seed for trial in study.trials}) > 1
         if console.is_jupyter:
-            observers += [shown.enter_context(Cell(Board(todo), many=many)).observe]
+            observers += [shown.enter_context(NotebookCell(Board(todo), many=many)).observe]
         elif console.is_terminal:
             bars, board = empty_bars(console), Board(todo)
             shown.enter_context(Live(Group(bars, board), console=console, transient=True))
@@ -56,6 +59,15 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
         yield observe
 
 
+def announce(request: Request) -> None:
+    """Say what is to be compared, before the first of it is prepared."""
+    names = join([arm.label for arm in request.arms])
+    words = f"Study {request.name}: {names}, on {request.protocol.device}."
+    if request.budget.seconds is not None:
+        words += f" Each is timed for a second or two, to see what {duration(request.budget.seconds)} buy."
+    print(words, file=sys.stderr, flush=True)
+
+
 def _opening(study: Run, known: int, todo: int) -> str:
     first = study.trials[0]
     finished = f"{known - todo} already finished, " if known > todo else ""
@@ -63,4 +75,5 @@ def _opening(study: Run, known: int, todo: int) -> str:
     running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
     later = " What tuning chooses is measured after it." if study.tuning and todo else ""
     data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
-    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}"
+    tries = " Workers start and try out each optimizer, which takes a while." if todo else ""
+    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}{tries}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from surefoot.comparison.driver import Observer
 from surefoot.design.trial import Trial
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.training.events import EpochDone, Event, Finished
 
 
@@ -26,7 +26,7 @@ def event_files(folder: Path) -> Iterator[Observer]:
     try:
         from tensorboardX import SummaryWriter
     except ModuleNotFoundError:
-        raise UsageError("--logdir needs tensorboardX: pip install 'surefoot[tensorboard]'.") from None
+        raise UsageError(Argument("logdir"), " needs tensorboardX: pip install 'surefoot[tensorboard]'.") from None
     with ExitStack() as open_files:
         writers: dict[str, Any] = {}
 

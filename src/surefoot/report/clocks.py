@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from surefoot.report.axes import Axis, Growth, counting_axis, linear_axis, log_axis, log_domain
 from surefoot.report.figure import Switch, View
-from surefoot.report.metric_axes import Growth
-from surefoot.report.scales import Axis, counting_axis, linear_axis, log_axis, log_domain
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
 
@@ -20,7 +19,7 @@ Field = Literal["epoch", "step", "seconds"]
 
 
 @dataclass(frozen=True)
-class Clock:
+class TimeAxis:
     """The field of a row, the word on the switch and the title of the axis."""
 
     field: Field
@@ -38,12 +37,12 @@ class Clock:
         return linear_axis(self.title, (0, last * 1.03))
 
 
-EPOCHS = Clock("epoch", "epochs", "epoch")
-STEPS = Clock("step", "steps", "training step")
-SECONDS = Clock("seconds", "seconds", "training time (s)")
+EPOCHS = TimeAxis("epoch", "epochs", "epoch")
+STEPS = TimeAxis("step", "steps", "training step")
+SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
 
 
-def clocks(protocol: Protocol) -> tuple[Clock, ...]:
+def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
     """The clocks that this protocol can tell."""
     return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
@@ -55,17 +54,14 @@ def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
     return known | ({"step": epoch.epoch * steps} if steps else {})
 
 
-def clock_switch(clocks: Sequence[Clock], chosen: Clock = EPOCHS) -> Switch:
+def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis = EPOCHS) -> Switch:
     """The switch between clocks."""
     return Switch("clock", "Against", tuple(clock.word for clock in clocks), chosen.word)
 
 
-def clock_views(clocks: Sequence[Clock], rows: Sequence[Mapping[str, Any]], *, zero: bool = False) -> tuple[View, ...]:
+def clock_views(
+    clocks: Sequence[TimeAxis], rows: Sequence[Mapping[str, Any]], *, zero: bool = False
+) -> tuple[View, ...]:
     """What the horizontal axis becomes for each clock."""
-    return tuple(
-        View(
-            {"clock": clock.word},
-            {"x": clock.axis((row.get(clock.field) for row in rows), zero=zero).patch(clock.field)},
-        )
-        for clock in clocks
-    )
+    axes = {clock: clock.axis((row.get(clock.field) for row in rows), zero=zero) for clock in clocks}
+    return tuple(View({"clock": clock.word}, {"x": axis.patch(clock.field)}) for clock, axis in axes.items())

@@ -15,14 +15,12 @@ from itertools import product
 import altair as alt
 
 from surefoot.analysis import Setting
-from surefoot.report.clocks import EPOCHS, Clock, clock_switch, clocks
-from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, heights, interval_is_drawn, measures, quantities, rows_of
-from surefoot.report.figure import Figure, Panel, Rows, Switch, View, chart_of, colour, lines, shape
-from surefoot.report.metric_axes import Growth, Quantity
-from surefoot.report.reference import Reference
-from surefoot.report.scales import Axes, Axis
+from surefoot.report.axes import Axis, Growth, Quantity
+from surefoot.report.clocks import EPOCHS, TimeAxis, clock_switch, clocks
+from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, PARTS, heights, interval_is_drawn, quantities, rows_of
+from surefoot.report.figure import Panel, ReportFigure, Rows, Switch, View, chart_of, colour, left_out, lines, shape
+from surefoot.report.reference import PublishedCurve
 from surefoot.report.theme import CROSS, TEXT, Style
-from surefoot.report.thinning import left_out
 
 TIMES: tuple[Growth, ...] = ("linear", "log")
 NAMES = {"train": "Training", "validation": "Validation"}
@@ -41,19 +39,19 @@ class Look:
 
     styles: Sequence[Style]
     data: Mapping[str, Rows]
-    clocks: Sequence[Clock]
-    clock: Clock
+    clocks: Sequence[TimeAxis]
+    clock: TimeAxis
     quantities: Mapping[str, Quantity]
     axes: Mapping[str, Mapping[Growth, Axis]]
 
-    def times(self, clock: Clock, growth: Growth) -> Axis:
+    def times(self, clock: TimeAxis, growth: Growth) -> Axis:
         """The horizontal axis."""
         return clock.axis((row.get(clock.field) for rows in self.data.values() for row in rows), growth)
 
 
 def curves(
-    arms: Sequence[Setting], looks: Sequence[Style], clock: Clock = EPOCHS, references: Sequence[Reference] = ()
-) -> Figure:
+    arms: Sequence[Setting], looks: Sequence[Style], clock: TimeAxis = EPOCHS, references: Sequence[PublishedCurve] = ()
+) -> ReportFigure:
     """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells."""
     data, singles = rows_of(arms, references)
     kinds = quantities(arms)
@@ -61,29 +59,23 @@ def curves(
     known = clocks(arms[0].trials[0].protocol) if arms else (EPOCHS,)
     look = Look(looks, {name: rows for name, rows in data.items() if rows}, known, clock, kinds, axes)
     some, drawn = data["averaged"] or data["single"], list(_how_drawn(arms, look))
-    return Figure(
+    growths = [
+        Switch(kind, f"{kinds[kind].title} axis".capitalize(), tuple(choice), next(iter(choice)))
+        for kind, choice in axes.items()
+        if len(choice) > 1
+    ]
+    stretched = [STRETCHED.format(quantity.title) for quantity in kinds.values() if quantity.is_reversed]
+    return ReportFigure(
         name=f"curves-{clock.field}",
         title=f"{' and '.join(['Loss', *(kinds[kind].title for kind in kinds if kind != 'loss')])} while training",
-        caption=" ".join([CAPTION, *_stretched(look), *drawn, *left_out(*singles, "single trials")]),
-        panels=tuple(_panel(measure, look) for measure in measures(kinds)) if some else (),
+        caption=" ".join([CAPTION, *stretched, *drawn, *left_out(*singles, "single trials")]),
+        panels=tuple(_panel(part, kind, look) for kind, part in product(kinds, PARTS)) if some else (),
         datasets=look.data,
         columns=2,
         legend=True,
-        switches=(clock_switch(known, clock), Switch("time", "Time axis", TIMES, "linear"), *_growths(look)),
+        switches=(clock_switch(known, clock), Switch("time", "Time axis", TIMES, "linear"), *growths),
         note=" ".join(drawn),
     )
-
-
-def _growths(look: Look) -> Iterator[Switch]:
-    for kind, axes in look.axes.items():
-        if len(axes) > 1:
-            yield Switch(kind, f"{look.quantities[kind].title} axis".capitalize(), tuple(axes), next(iter(axes)))
-
-
-def _stretched(look: Look) -> Iterator[str]:
-    for quantity in look.quantities.values():
-        if quantity.is_reversed:
-            yield STRETCHED.format(quantity.title)
 
 
 def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
@@ -100,53 +92,51 @@ def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
         yield PUBLISHED
 
 
-def _panel(measure: str, look: Look) -> Panel:
-    part, kind = measure.split("_")
+def _panel(part: str, kind: str, look: Look) -> Panel:
     quantity, choice = look.quantities[kind], look.axes[kind]
-    axes = Axes(look.times(look.clock, "linear"), next(iter(choice.values())))
-    chart = alt.LayerChart(layer=list(_layers(measure, look, axes)))
+    layers = _layers(part, kind, look, next(iter(choice.values())))
     over = [
         View({"clock": clock.word, "time": growth}, {"x": look.times(clock, growth).patch(clock.field)})
         for clock, growth in product(look.clocks, TIMES)
     ]
     up = [View({kind: growth}, {"y": axis.patch()}) for growth, axis in choice.items()]
-    return Panel(f"{NAMES[part]} {quantity.title}", chart, (*over, *up))
+    return Panel(f"{NAMES[part]} {quantity.title}", alt.LayerChart(layer=list(layers)), (*over, *up))
 
 
-def _layers(measure: str, look: Look, axes: Axes) -> Iterator[alt.Chart]:
-    x, y, styles = axes.x.x(look.clock.field), axes.y.y(f"{measure}_y"), look.styles
+def _layers(part: str, kind: str, look: Look, up: Axis) -> Iterator[alt.Chart]:
+    measure, quantity, styles = f"{part}_{kind}", look.quantities[kind], look.styles
+    x, y = look.times(look.clock, "linear").x(look.clock.field), up.y(f"{measure}_y")
+    value = alt.Tooltip(f"{measure}:Q", title=f"{NAMES[part].lower()} {quantity.title}", format=quantity.format)
+    tested = alt.Tooltip(f"{measure}:Q", title=f"test {quantity.title}", format=quantity.format)
     averaged = look.data.get("averaged", [])
     if any(point["seeds"] > 1 for point in averaged):
         band = chart_of("averaged").mark_area(opacity=0.18, clip=True)
-        yield band.encode(x, axes.y.y(f"{measure}_low"), alt.Y2(f"{measure}_high"), colour(styles))
+        yield band.encode(x, up.y(f"{measure}_low"), alt.Y2(f"{measure}_high"), colour(styles))
     if averaged:
-        yield from lines("averaged", styles, x, y, _tooltip(measure, look, "seeds"))
+        yield from lines("averaged", styles, x, y, _tooltip(value, look, "seeds"))
     if "single" in look.data:
-        yield from _dotted(styles, x, y, _tooltip(measure, look, "seed"))
-    if "tested" in look.data and measure.startswith("validation"):
+        yield from _dotted(styles, x, y, _tooltip(value, look, "seed"))
+    if "tested" in look.data and part == "validation":
         ring = chart_of("tested").mark_point(size=130, filled=False, opacity=1, strokeWidth=2, clip=True)
-        yield ring.encode(x, y, colour(styles), shape(styles), tooltip=_tooltip(measure, look, "seeds", "test"))
+        yield ring.encode(x, y, colour(styles), shape(styles), tooltip=_tooltip(tested, look, "seeds"))
     if any(f"{measure}_y" in row for row in look.data.get("published", [])):
-        yield from _published(measure, x, y, look)
+        yield from _published(measure, quantity, x, y, look.styles)
 
 
-def _published(measure: str, x: alt.X, y: alt.Y, look: Look) -> Iterator[alt.Chart]:
+def _published(measure: str, quantity: Quantity, x: alt.X, y: alt.Y, styles: Sequence[Style]) -> Iterator[alt.Chart]:
     """In the colour of the optimizer that it stands beside; in grey if there is none."""
     rows = chart_of("published").transform_filter(f"isValid(datum.{measure}_y)")
-    base = rows.encode(x, y, detail="label:N", stroke=_stroke(look.styles))
+    labels, colours = [style.label for style in styles], [style.colour for style in styles]
+    scale = alt.Scale(domain=[*labels, ""], range=[*colours, TEXT])
+    base = rows.encode(x, y, detail="label:N", stroke=alt.Stroke("optimizer:N", scale=scale, legend=None))
     tooltip = [
         alt.Tooltip("label:N", title="published"),
         alt.Tooltip("epoch:Q"),
-        alt.Tooltip(f"{measure}:Q", title="value", format=look.quantities[measure.split("_")[1]].format),
+        alt.Tooltip(f"{measure}:Q", title="value", format=quantity.format),
         alt.Tooltip("source:N"),
     ]
     yield base.mark_line(strokeWidth=1.3, strokeDash=[4, 3], clip=True)
     yield base.mark_point(shape="diamond", size=80, filled=False, strokeWidth=1.6, clip=True).encode(tooltip=tooltip)
-
-
-def _stroke(styles: Sequence[Style]) -> alt.Stroke:
-    labels, colours = [style.label for style in styles], [style.colour for style in styles]
-    return alt.Stroke("optimizer:N", scale=alt.Scale(domain=[*labels, ""], range=[*colours, TEXT]), legend=None)
 
 
 def _dotted(styles: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
@@ -159,9 +149,6 @@ def _dotted(styles: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Toolt
     ]
 
 
-def _tooltip(measure: str, look: Look, seed: str, part: str | None = None) -> list[alt.Tooltip]:
-    quantity = look.quantities[measure.split("_")[1]]
+def _tooltip(value: alt.Tooltip, look: Look, seed: str) -> list[alt.Tooltip]:
     times = [alt.Tooltip(f"{clock.field}:Q", title=clock.title, format=",.6~r") for clock in look.clocks]
-    title = f"{part or NAMES[measure.split('_')[0]].lower()} {quantity.title}"
-    value = alt.Tooltip(f"{measure}:Q", title=title, format=quantity.format)
     return [alt.Tooltip("optimizer:N"), *times, value, alt.Tooltip(f"{seed}:Q")]

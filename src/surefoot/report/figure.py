@@ -2,14 +2,18 @@
 
 The page shows the panels of the same specification one by one, so that they wrap on a phone, and sets the title,
 caption and legend as text; an exported file is one picture of all of it, with what its marks are below the title.
+
+Of a large study it carries enough to look the same, and says what is left out: 400 pixels show no more than some
+hundred points of a line, and a browser takes seconds for ten thousand marks. Means and intervals are made from all
+trials; only points that are drawn are thinned, evenly, with the first and the last among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 import vl_convert
@@ -30,7 +34,14 @@ FILE_COLUMNS = 2
 NOTE_WIDTH = 52
 """Characters of a note that stand above one panel."""
 
+LINE = 120
+"""Most points of one line."""
+
+MARKS = 2000
+"""Most marks of one figure."""
+
 Rows = list[dict[str, Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,9 +70,15 @@ class Panel:
     chart: alt.LayerChart
     views: tuple[View, ...] = ()
 
+    def spec(self) -> dict[str, Any]:
+        """The chart as a Vega-Lite specification, at the size that it has in a file."""
+        sized = self.chart.properties(title=self.title, width=WIDTH, height=HEIGHT)
+        chart = sized.to_dict(validate=False)  # half of a report's time; the tests validate
+        return {key: value for key, value in chart.items() if key not in ("$schema", "config")}
+
 
 @dataclass(frozen=True)
-class Figure:
+class ReportFigure:
     """Panels with a title, a caption (what to see, what was drawn) and whether they need the colour legend.
 
     `name` is the stem of exported files; `datasets` the rows that the panels' charts name; an exported file shows the
@@ -81,7 +98,7 @@ class Figure:
 
     def spec(self) -> dict[str, Any]:
         """The whole figure as a Vega-Lite specification that refers to nothing outside itself."""
-        charts = [_panel_spec(panel) for panel in self.panels]
+        charts = [panel.spec() for panel in self.panels]
         datasets = dict(self.datasets)
         for chart in charts:  # Altair moves rows that a chart holds into datasets of its own
             datasets |= chart.pop("datasets", {})
@@ -133,17 +150,11 @@ def lines(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[a
     return [base.mark_line(strokeWidth=2, clip=True).encode(dash(looks)), marks]
 
 
-def _panel_spec(panel: Panel) -> dict[str, Any]:
-    sized = panel.chart.properties(title=panel.title, width=WIDTH, height=HEIGHT)
-    chart = sized.to_dict(validate=False)  # half of a report's time; the tests validate
-    return {key: value for key, value in chart.items() if key not in ("$schema", "config")}
-
-
 def _scale(looks: Sequence[Style], values: list[Any]) -> alt.Scale:
     return alt.Scale(domain=[look.label for look in looks], range=values)
 
 
-def svg(drawn: Figure) -> Markup:
+def svg(drawn: ReportFigure) -> Markup:
     """Draw a figure for a page without scripts: without its title, which the page sets as text, and wider, alone."""
     spec = drawn.spec()
     del spec["title"]
@@ -151,3 +162,18 @@ def svg(drawn: Figure) -> Markup:
         panel["width"] = ALONE
     picture: str = vl_convert.vegalite_to_svg(spec)
     return Markup(picture)
+
+
+def thinned(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of the items, evenly spaced, the first and the last among them; all if they are no more."""
+    if len(items) <= most:
+        return list(items)
+    if most < 2:
+        return list(items[-most:]) if most else []
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
+
+
+def left_out(shown: int, of: int, what: str) -> Iterator[str]:
+    """The sentence that tells so; none if all are shown."""
+    if shown < of:
+        yield f"Drawn are {shown:,} of {of:,} {what}, evenly chosen; all are in the raw data."

@@ -3,32 +3,28 @@
 What it says is decided first, as data (`content`), then drawn, then set. The figures are interactive (values under the
 pointer, a saved SVG or PNG): Vega travels inside the page, 0.9 MB, as much as static pictures of a study with twelve
 optimizers, which could not follow the width of a phone. All numbers are text and readable before a figure is drawn. A
-content security policy forbids the page to load anything, and every name that a user gave reaches it through Jinja's
-escaping or as JSON that cannot end its script element.
+content security policy forbids the page to load anything.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis import ResultRow, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
-from surefoot.report.figure import Figure
+from surefoot.report.export import left_out, packed
+from surefoot.report.figure import ReportFigure
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.raw import left_out, packed
+from surefoot.report.html import script_json, source, template
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
@@ -64,12 +60,12 @@ def render(summary: Summary) -> str:
 
 def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
     """The page, of what `content` says and `drawn` draws; without figures it has its tables."""
-    return _template().render(
+    return template("page.html.j2").render(
         **said,
         drawn=figures,
         contents=list(_contents(said, figures)),
         dark=dark_partners(),
-        script=Markup(_source("script.js")),
+        script=Markup(source("script.js")),
         bundle=_bundle() if figures else "",
         version=__version__,
     )
@@ -87,8 +83,8 @@ def content(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "notes": notes(summary),
         "results": table(summary, "page"),
-        "order": sorted(range(len(arms)), key=lambda place: _height(summary.rows[place], summary)),
-        "remarks": [_remarks(row, summary) for row in summary.rows],
+        "order": sorted(range(len(arms)), key=lambda place: _rank(summary.rows[place], summary)),
+        "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
         "arrivals": arrival_table(summary),
         "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
@@ -119,14 +115,9 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _height(row: ResultRow, summary: Summary) -> float:
+def _rank(row: ResultRow, summary: Summary) -> float:
     """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
-
-
-def _remarks(row: ResultRow, summary: Summary) -> list[str]:
-    """What stands below the name of an optimizer: its settings, and why trials did not finish."""
-    return [text for text in (setting(row, summary), "; ".join(row.reasons)) if text]
 
 
 def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -146,34 +137,11 @@ def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]])
     yield from ((anchor, title) for anchor, title in parts.items() if title)
 
 
-def _specs(every: Sequence[Figure], looks: Sequence[Style]) -> dict[str, dict[str, Any]]:
-    return {figure.name: {"figure": figure, "spec": _script_json(figure.spec()), "looks": looks} for figure in every}
-
-
-def _script_json(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can close the element or open a comment."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+def _specs(every: Sequence[ReportFigure], looks: Sequence[Style]) -> dict[str, dict[str, Any]]:
+    return {figure.name: {"figure": figure, "spec": script_json(figure.spec()), "looks": looks} for figure in every}
 
 
 @cache
 def _bundle() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script; made once per process, as it takes a second."""
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-
-
-def _unbroken(text: str) -> str:
-    """The text with spaces between a number and its unit that no line break may use."""
-    return re.sub(r"(?<=\d) (?=[%A-Za-z])", "\u00a0", text)
-
-
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
-    )
-    environment.filters["unbroken"] = _unbroken
-    return environment.get_template("page.html.j2")
-
-
-def _source(name: str) -> str:
-    return files("surefoot.report").joinpath("templates", name).read_text(encoding="utf-8")

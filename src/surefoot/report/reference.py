@@ -15,7 +15,7 @@ from surefoot.analysis import Setting
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
 from surefoot.errors import unknown
 from surefoot.statistics.intervals import t_interval
-from surefoot.store.protocol import Metric
+from surefoot.store.records import Metric
 from surefoot.words import Table, Written
 from surefoot.words.cells import AnyCell, of, plain_table
 from surefoot.words.numbers import LOSS, MISSING
@@ -31,7 +31,7 @@ CAPTION = (
 
 
 @dataclass(frozen=True)
-class Reference:
+class PublishedCurve:
     """Published values of one optimizer.
 
     Args:
@@ -60,11 +60,11 @@ class Reference:
         return self.what.replace("test", "validation")
 
 
-def published(study: str, arms: Sequence[Setting]) -> tuple[Reference, ...]:
+def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
     """What we know to be published of a built-in study's task; see `surefoot check` for a repetition of it."""
     labels = {arm.label for arm in arms}
     return tuple(
-        Reference(
+        PublishedCurve(
             label=f"{label}, DeepOBS",
             values={figure.epoch: figure.mean for figure in figures},
             spread={figure.epoch: figure.deviation for figure in figures if figure.deviation is not None},
@@ -78,14 +78,14 @@ def published(study: str, arms: Sequence[Setting]) -> tuple[Reference, ...]:
     )
 
 
-def reference_table(references: Sequence[Reference], arms: Sequence[Setting], metric: Metric) -> Table | None:
+def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Setting], metric: Metric) -> Table | None:
     """A row for each published value with ours at that epoch beside it; None where nothing was published."""
     by_label = {arm.label: arm for arm in arms}
     rows = [row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), metric)]
     return plain_table(HEADER, rows, CAPTION) if rows else None
 
 
-def _rows(one: Reference, arm: Setting | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
+def _rows(one: PublishedCurve, arm: Setting | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
     write = Written(metric).value if one.what.endswith("metric") else LOSS
     part, kind = one.what.split("_")
     figure = f"{part} {metric.title if kind == 'metric' else kind}"
@@ -97,7 +97,7 @@ def _rows(one: Reference, arm: Setting | None, metric: Metric) -> Iterator[tuple
         yield one.label, figure, str(epoch), published, ours, one.source or MISSING
 
 
-def _ours(one: Reference, arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
+def _ours(one: PublishedCurve, arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
     """Our figures at that epoch, and of which part of the data they are: test only at the end."""
     if arm is None:
         return "", []

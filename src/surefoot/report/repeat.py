@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from surefoot.datasets import NAMES
+from surefoot.options import Options
 from surefoot.store.design import Design, Optimizer
 from surefoot.store.ranges import Range
 
@@ -54,18 +55,18 @@ def _options(design: Design) -> dict[str, Any]:
     Where the clock decided how much is run, it is what was decided: another machine's clock would decide otherwise.
     """
     protocol = design.protocol
-    amount = {name: getattr(design.sizing, name) for name in ("seeds", "epochs", "trials")}
-    how = {"batch_size": protocol.batch_size, "schedule": protocol.schedule, "device": protocol.device}
-    if protocol.dataset not in NAMES or protocol.fingerprint:
-        return amount | how
-    used = protocol.train_size + protocol.validation_size
-    return {**amount, **how, "dataset": protocol.dataset, "train_size": used}
+    used = {"train_size": protocol.train_size + protocol.validation_size}
+    kept = {**vars(protocol), **vars(design.sizing), **used}
+    own_data = protocol.dataset not in NAMES or protocol.fingerprint
+    left_out = ("dataset", "train_size") if own_data else ()
+    names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
+    return {name: kept[name] for name in names}
 
 
 def _command(design: Design) -> Iterator[str]:
     yield from ("surefoot", "compare", design.study, "--only")
     for one in design.optimizers:
-        call = f"{one.name}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
+        call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
         yield from ("-o", f"{one.label}={call}" if one.is_named else call)
     for name, value in _options(design).items():
         yield from (f"--{name.replace('_', '-')}", str(value))
@@ -73,7 +74,7 @@ def _command(design: Design) -> Iterator[str]:
 
 def _call(design: Design) -> Iterator[str]:
     """The lines of the call in Python, after the imports that it takes."""
-    classes = [one for one in design.optimizers if one.is_imported and not one.is_local]
+    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield "surefoot.compare("
     yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
@@ -84,8 +85,13 @@ def _call(design: Design) -> Iterator[str]:
     yield ")"
 
 
+def _name(one: Optimizer) -> str:
+    """Where a rule of the user's own stands; the name of any other optimizer."""
+    return one.reference or one.name
+
+
 def _optimizer(one: Optimizer) -> str:
-    words = [one.short_name if one.is_imported else repr(one.name)]
+    words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
     words += [f"{name}={value!r}" for name, value in one.given.items()]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from surefoot.analysis import Setting
-from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, shape
-from surefoot.report.metric_axes import Quantity, error_of
+from surefoot.report.axes import Quantity, error_of
+from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
 from surefoot.report.theme import Style
-from surefoot.report.thinning import MARKS, left_out, thinned
 from surefoot.store.protocol import Metric
-from surefoot.store.records import Record
+from surefoot.store.records import Outcome, Record
 
 CAPTION = (
     "One point per finished trial, both figures in evaluation mode. What to see: further left fits the training data "
@@ -23,34 +22,28 @@ CAPTION = (
 LOSS = Quantity("training loss")
 
 
-def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> Figure:
+def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     """One panel: training loss on x, the test's error, or its metric where that is no share, on y."""
     trials = [trial for arm in arms for trial in arm.finished]
     shown = thinned(trials, MARKS)
     metric = trials[0].metric if trials else Metric()
-    points = [point for trial in shown for point in _points(trial, metric)]
+    points = [_point(trial, trial.outcome, metric) for trial in shown if trial.outcome]
     better = "up" if metric.better == "max" and not metric.share else "down"
     caption = " ".join([CAPTION.format(better=better), *left_out(len(shown), len(trials), "trials")])
     panels = (_panel(points, looks, metric),) if points else ()
-    return Figure("generalization", "Generalization", caption, panels, {"trials": points}, columns=1, legend=True)
+    return ReportFigure("generalization", "Generalization", caption, panels, {"trials": points}, columns=1, legend=True)
 
 
-def _points(trial: Record, metric: Metric) -> Iterator[dict[str, Any]]:
-    outcome, quantity = trial.outcome, error_of(metric)
-    if outcome:
-        yield {
-            "optimizer": trial.label,
-            "seed": trial.seed,
-            "train_loss": outcome.train_loss,
-            "test_metric": outcome.test_metric,
-            "x": LOSS.height(outcome.train_loss),
-            "y": quantity.height(error(metric, outcome.test_metric)),
-        }
-
-
-def error(metric: Metric, value: float) -> float:
-    """The value as `error_of` shows it."""
-    return 1 - value if metric.share and metric.better == "max" else value
+def _point(trial: Record, outcome: Outcome, metric: Metric) -> dict[str, Any]:
+    mistakes = metric.share and metric.better == "max"
+    return {
+        "optimizer": trial.label,
+        "seed": trial.seed,
+        "train_loss": outcome.train_loss,
+        "test_metric": outcome.test_metric,
+        "x": LOSS.height(outcome.train_loss),
+        "y": error_of(metric).height(1 - outcome.test_metric if mistakes else outcome.test_metric),
+    }
 
 
 def _panel(points: Rows, looks: Sequence[Style], metric: Metric) -> Panel:

@@ -14,8 +14,8 @@ from typing import Any
 import altair as alt
 
 from surefoot.analysis import Setting
-from surefoot.report.figure import Figure, Panel, Rows, chart_of
-from surefoot.report.scales import Axes, log_axis, log_domain
+from surefoot.report.axes import Axis, log_axis, log_domain
+from surefoot.report.figure import Panel, ReportFigure, Rows, chart_of
 from surefoot.report.theme import MUTED, TEXT, Style
 from surefoot.store.records import RATE_QUANTILES, Record
 
@@ -29,6 +29,7 @@ CAPTION = (
     "wide as its weights are treated differently, and the fan moves while gradients change. The dotted grey line is "
     "the learning rate that was set."
 )
+SEVERAL = "Of several seeds, the lowest that has finished is drawn."
 NOTE = (
     "Line: the median weight; bands: the middle 50 %, 90 % and 98 % of the weights; dotted: the learning rate that was "
     "set."
@@ -40,47 +41,32 @@ BOUNDS = (
 )
 
 
-def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> Figure:
+def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     """One panel per optimizer that has recorded rates."""
-    chosen = [(look, trial) for look, arm in zip(looks, arms, strict=True) if (trial := _trial_to_show(arm))]
+    firsts = [next((one for one in (*arm.finished, *arm.trials) if one.rates), None) for arm in arms]
+    chosen = [(look, trial) for look, trial in zip(looks, firsts, strict=True) if trial]
     tables = {f"rates {place}": _table(trial) for place, (_, trial) in enumerate(chosen)}
     rows = [row for table in tables.values() for row in table]
-    axes = Axes(
-        log_axis("training step", log_domain((row["step"] for row in rows), pad=1.0)),
-        log_axis("step size per weight", log_domain((value for row in rows for value in _heights(row)), pad=1.3)),
-    )
+    heights = (row[name] for row in rows for name in (*NAMES, "lower", "upper"))
+    along = log_axis("training step", log_domain((row["step"] for row in rows), pad=1.0))
+    up = log_axis("step size per weight", log_domain(heights, pad=1.3))
+    bounded = any(row["lower"] is not None for row in rows)
+    several = any(len(arm.trials) > 1 for arm in arms)
+    caption = [CAPTION, *([BOUNDS] if bounded else []), *([SEVERAL] if several else [])]
     panels = tuple(
-        Panel(look.label, _panel(name, tables[name], trial, look, axes))
+        Panel(look.label, _panel(name, tables[name], trial, look, along, up))
         for name, (look, trial) in zip(tables, chosen, strict=True)
     )
-    return Figure(
+    return ReportFigure(
         name="step-sizes",
         title="Effective step size per weight",
-        caption=_caption(arms, rows),
+        caption=" ".join(caption),
         panels=panels,
         datasets=tables,
         columns=2 if len(panels) <= 4 else 3,
         legend=False,
-        note=" ".join([NOTE, *([BOUNDS_NOTE] if _has_bounds(rows) else [])]),
+        note=" ".join([NOTE, *([BOUNDS_NOTE] if bounded else [])]),
     )
-
-
-def _caption(arms: Sequence[Setting], rows: Rows) -> str:
-    parts = [CAPTION]
-    if _has_bounds(rows):
-        parts.append(BOUNDS)
-    if any(len(arm.trials) > 1 for arm in arms):
-        parts.append("Of several seeds, the lowest that has finished is drawn.")
-    return " ".join(parts)
-
-
-def _has_bounds(rows: Rows) -> bool:
-    return any(row["lower"] is not None for row in rows)
-
-
-def _trial_to_show(arm: Setting) -> Record | None:
-    """The first finished trial with rates, else the first with any."""
-    return next((trial for trial in (*arm.finished, *arm.trials) if trial.rates), None)
 
 
 def _table(trial: Record) -> Rows:
@@ -96,19 +82,15 @@ def _positive(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) and value > 0 else None
 
 
-def _heights(row: dict[str, Any]) -> list[float | None]:
-    return [row[name] for name in (*NAMES, "lower", "upper")]
-
-
-def _panel(data: str, table: Rows, trial: Record, look: Style, axes: Axes) -> alt.LayerChart:
-    x, y = axes.x.x("step"), axes.y.y
+def _panel(data: str, table: Rows, trial: Record, look: Style, along: Axis, up: Axis) -> alt.LayerChart:
+    x, y = along.x("step"), up.y
     base = chart_of(data).encode(x)
     bounds = [name for name in ("lower", "upper") if table[0][name]]
     median, wide = base.encode(y(MEDIAN)), len(table) > 1
     layers = [
         *(_band(base, y(low), high, look, wide) for low, high in BANDS),
         *(base.mark_line(color=TEXT, strokeWidth=1.4, strokeDash=[5, 3]).encode(y(name)) for name in bounds),
-        *_references(trial, axes),
+        *_references(trial, up),
         *(_bound_name(table, name).encode(x, y(name)) for name in bounds),
         median.mark_line(color=look.colour, strokeWidth=2.2),
         # Unseen points along the line answer to the pointer; a single recorded step has no line and shows its point.
@@ -133,18 +115,18 @@ def _bound_name(table: Rows, name: str) -> alt.Chart:
     return text
 
 
-def _references(trial: Record, axes: Axes) -> list[alt.Chart]:
+def _references(trial: Record, up: Axis) -> list[alt.Chart]:
     """A dotted line at each learning rate that was set, with its name."""
     rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
-    shown = [{"rate": value, "name": f"{name} {value:.3g}"} for name, value in rates.items() if _is_rate(value)]
-    base = alt.Chart(alt.InlineData(values=shown)).encode(axes.y.y("rate"))
+    shown = [
+        {"rate": value, "name": f"{name} {value:.3g}"}
+        for name, value in rates.items()
+        if isinstance(value, int | float) and _positive(value) is not None
+    ]
+    base = alt.Chart(alt.InlineData(values=shown)).encode(up.y("rate"))
     text = base.mark_text(color=MUTED, align="left", baseline="bottom", dx=4, dy=-2, fontSize=12)
     rule = base.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3, clip=True)
     return [rule, text.encode(alt.Text("name:N"), x=alt.value(0))] if shown else []
-
-
-def _is_rate(value: Any) -> bool:
-    return isinstance(value, int | float) and _positive(value) is not None
 
 
 def _tooltip(bounds: Sequence[str]) -> list[alt.Tooltip]:

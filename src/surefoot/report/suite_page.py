@@ -6,17 +6,16 @@ as SVG.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surefoot import __version__
 from surefoot.analysis import SuiteSummary
 from surefoot.files import write_whole
 from surefoot.report.figure import svg
-from surefoot.report.profile import over_problems
-from surefoot.report.theme import Style, dark_partners, styles
+from surefoot.report.html import template
+from surefoot.report.staircases import over_problems
+from surefoot.report.theme import dark_partners, styles
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 
 
@@ -33,32 +32,16 @@ def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str
         SurefootError: the file cannot be written.
     """
     looks = styles(suite.optimizers, suite.tuned_from)
-    page = (
-        _environment()
-        .get_template("suite.html.j2")
-        .render(
-            verdicts=verdicts,
-            table=suite_table(suite),
-            notes=list(suite_notes(suite)),
-            looks={look.label: look for look in looks},
-            **_profile(suite, looks),
-            dark=dark_partners(),
-            version=__version__,
-        )
+    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: there are too few targets
+    page = template("suite.html.j2").render(
+        verdicts=verdicts,
+        table=suite_table(suite),
+        notes=list(suite_notes(suite)),
+        looks={look.label: look for look in looks},
+        figure=figure,
+        drawn=svg(figure) if figure else "",
+        profile=profile_table(suite.profiles) if suite.profiles else None,
+        dark=dark_partners(),
+        version=__version__,
     )
     return write_whole(path, page)
-
-
-def _profile(suite: SuiteSummary, looks: Sequence[Style]) -> dict[str, object]:
-    """The figure, drawn, and the table of the profiles; nothing where there are too few targets."""
-    if suite.profiles is None:
-        return {"figure": None, "drawn": "", "profile": None}
-    figure = over_problems(suite.profiles, looks)
-    return {"figure": figure, "drawn": svg(figure), "profile": profile_table(suite.profiles)}
-
-
-def _environment() -> Environment:
-    loader = PackageLoader("surefoot.report", "templates")
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
-    made.filters["unbroken"] = str
-    return made

@@ -62,7 +62,8 @@ def styles(labels: Iterable[str], pairs: Mapping[str, str] | None = None) -> tup
     partner = {untuned: tuned for tuned, untuned in (pairs or {}).items() if {tuned, untuned} <= {*names}}
     places = {name: place for place, name in enumerate(name for name in names if name not in partner)}
     turn = len(PALETTE) * -(-len(places) // len(PALETTE))
-    return tuple(_style(name, turn + places[partner[name]] if name in partner else places[name]) for name in names)
+    slots = (turn + places[partner[name]] if name in partner else places[name] for name in names)
+    return tuple(_style(name, *divmod(slot, len(PALETTE))) for name, slot in zip(names, slots, strict=True))
 
 
 def dark_partners() -> tuple[tuple[str, str], ...]:
@@ -87,6 +88,5 @@ def config(*, legend: bool, columns: int = 4) -> dict[str, Any]:
     }
 
 
-def _style(label: str, place: int) -> Style:
-    turn, slot = divmod(place, len(PALETTE))
+def _style(label: str, turn: int, slot: int) -> Style:
     return Style(label, PALETTE[slot][0], SHAPES[(slot + turn) % len(SHAPES)], DASHES[turn % len(DASHES)])

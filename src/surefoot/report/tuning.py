@@ -6,18 +6,16 @@ second has all in one, to be compared at equal budgets. Both show the validation
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
 from surefoot.analysis import TuningRow
 from surefoot.analysis.configurations import Configuration
-from surefoot.report.figure import Figure, Panel, Rows, chart_of, colour, lines
-from surefoot.report.metric_axes import Quantity
-from surefoot.report.scales import Axes, counting_axis, log_axis, log_domain
+from surefoot.report.axes import Axis, Quantity, counting_axis, log_axis, log_domain
+from surefoot.report.figure import LINE, MARKS, Panel, ReportFigure, chart_of, colour, left_out, lines, thinned
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
-from surefoot.report.thinning import LINE, MARKS, left_out, thinned
 from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
@@ -42,58 +40,45 @@ BEST_OF = (
 FAILED = "A trial that diverged or failed counts as {failure}."
 
 
-def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> Figure:
+def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> ReportFigure:
     """A panel for each optimizer whose learning rate was searched; `looks` has a style for each of the rows."""
     by_label = {look.label: look for look in looks}
-    quantity = _quantity(metric)
-    placed = [_with_place(row) for row in rows]
-    shown = [_shown(tried, MARKS // len(rows)) for tried in placed]
-    axes = _axes([one for tried in placed for one in tried], quantity)
-    worst = _worst(axes, metric)
-    tables = {
-        row.label: [_point(row, one, quantity, worst) for one in tried]
-        for row, tried in zip(rows, shown, strict=True)
-        if tried
-    }
+    quantity = Quantity(f"validation {metric.title}", metric)
+    placed = {row.label: tried for row in rows if (tried := _with_place(row))}
+    shown = {label: _shown(tried, MARKS // len(rows)) for label, tried in placed.items()}
+    every = [one for tried in placed.values() for one in tried]
+    along = log_axis("learning rate", log_domain((one.values["lr"] for one in every), pad=1.4))
+    up = quantity.axis([quantity.height(one.metric) for one in every if one.metric is not None])
+    worst = _worst(up, metric)
+    tables = {label: [_point(label, one, quantity, worst) for one in tried] for label, tried in shown.items()}
     caption = [
         SENSITIVITY.format(metric=metric.title, best="top" if metric.better == "max" else "trough"),
         *([STRETCHED] if quantity.is_reversed else []),
         *_remarks(rows, metric),
-        *left_out(sum(map(len, shown)), sum(map(len, placed)), "configurations"),
+        *left_out(sum(map(len, shown.values())), len(every), "configurations"),
     ]
     names = {label: f"tried {place}" for place, label in enumerate(tables)}
-    panels = tuple(
-        Panel(label, _panel(names[label], by_label[label], axes, quantity)) for label, table in tables.items()
-    )
-    return Figure(
+    return ReportFigure(
         name="tuning-learning-rate",
         title=f"Validation {metric.title} by learning rate",
         caption=" ".join(caption),
-        panels=panels,
+        panels=tuple(Panel(label, _panel(name, by_label[label], along, up, quantity)) for label, name in names.items()),
         datasets={names[label]: table for label, table in tables.items()},
-        columns=2 if len(panels) in (2, 4) else 3,
+        columns=2 if len(tables) in (2, 4) else 3,
         legend=False,
     )
 
 
-def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> Figure:
+def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> ReportFigure:
     """One panel with a line for each optimizer: the expected best of k trials."""
-    quantity = _quantity(metric)
+    quantity = Quantity(f"validation {metric.title}", metric)
     points = [point for row in rows for point in _expected(row, quantity)]
     tuned = [look for look in looks if look.label in {row.label for row in rows}]
     panels = (Panel("Expected best of k trials", _best_panel(points, tuned, quantity)),) if points else ()
-    words = " ".join([BEST_OF.format(metric=metric.title), *_failed(rows, metric)])
-    return Figure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, columns=1, legend=True)
-
-
-def _failed(rows: Sequence[TuningRow], metric: Metric) -> list[str]:
-    """What a trial without a value counts, where there is one."""
     counted = [row.failure for row in rows if row.failure is not None and (row.diverged or row.failed)]
-    return [FAILED.format(failure=Written(metric).value(counted[0]))] if counted else []
-
-
-def _quantity(metric: Metric) -> Quantity:
-    return Quantity(f"validation {metric.title}", metric)
+    failed = [FAILED.format(failure=Written(metric).value(counted[0]))] if counted else []
+    words = " ".join([BEST_OF.format(metric=metric.title), *failed])
+    return ReportFigure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, 1, legend=True)
 
 
 def _with_place(row: TuningRow) -> list[Configuration]:
@@ -108,21 +93,16 @@ def _shown(tried: Sequence[Configuration], most: int) -> list[Configuration]:
     return kept + [one for one in tried if one.chosen and one not in kept]
 
 
-def _axes(tried: Sequence[Configuration], quantity: Quantity) -> Axes:
-    rates = log_axis("learning rate", log_domain((one.values["lr"] for one in tried), pad=1.4))
-    return Axes(rates, quantity.axis([quantity.height(one.metric) for one in tried if one.metric is not None]))
-
-
-def _worst(axes: Axes, metric: Metric) -> float:
+def _worst(up: Axis, metric: Metric) -> float:
     """The height at the end of the picture where the worst would stand."""
-    scale = axes.y.scale.to_dict()
+    scale = up.scale.to_dict()
     low, high = scale["domain"]
     return float(high if scale.get("reverse") or metric.better == "min" else low)
 
 
-def _point(row: TuningRow, one: Configuration, quantity: Quantity, worst: float) -> dict[str, Any]:
+def _point(label: str, one: Configuration, quantity: Quantity, worst: float) -> dict[str, Any]:
     return {
-        "optimizer": row.label,
+        "optimizer": label,
         "lr": one.values["lr"],
         "setting": ", ".join(f"{name} {value:.3g}" for name, value in one.values.items()),
         "metric": one.metric,
@@ -139,8 +119,8 @@ def _remarks(rows: Sequence[TuningRow], metric: Metric) -> Iterator[str]:
         yield OTHERS
 
 
-def _panel(data: str, look: Style, axes: Axes, quantity: Quantity) -> alt.LayerChart:
-    base = chart_of(data).encode(axes.x.x("lr"), axes.y.y("y"))
+def _panel(data: str, look: Style, along: Axis, up: Axis, quantity: Quantity) -> alt.LayerChart:
+    base = chart_of(data).encode(along.x("lr"), up.y("y"))
     good, lost, chosen = (
         base.transform_filter(f"datum.{test}") for test in ("metric !== null", "metric === null", "chosen")
     )
@@ -167,7 +147,7 @@ def _expected(row: TuningRow, quantity: Quantity) -> Iterator[dict[str, Any]]:
             yield point | {name: quantity.height(value) for name, value in ends.items()}
 
 
-def _best_panel(points: Rows, looks: Sequence[Style], quantity: Quantity) -> alt.LayerChart:
+def _best_panel(points: Sequence[Mapping[str, Any]], looks: Sequence[Style], quantity: Quantity) -> alt.LayerChart:
     last = max(point["k"] for point in points)
     up = quantity.axis([point[end] for point in points for end in ("y", "y_low", "y_high")])
     x, y = counting_axis("trials (k)", (1, max(2, last))).x("k"), up.y("y")

@@ -2,26 +2,63 @@
 
 | file | concept |
 | --- | --- |
+| `adabelief.py` | AdaBelief: Adam that divides by how far gradients are from their mean |
 | `adabound.py` | AdaBound and AMSBound: a rate per weight that starts as Adam's and ends as SGD's |
 | `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
+| `adamax.py` | Adamax: Adam whose divisor is the largest recent gradient |
+| `adan.py` | Adan: Adam with a mean of the gradients' differences |
+| `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
+| `adopt.py` | ADOPT: divide by the mean square before this gradient |
+| `lion.py` | Lion: every weight moves equally far, against a sign |
+| `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
+| `spelling.py` | How frameworks spell what many rules have |
+| `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
 """
 
 from surefoot.errors import unknown
 from surefoot.rule import Rule
+from surefoot.rules.adabelief import adabelief
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
 from surefoot.rules.adagrad import adagrad
 from surefoot.rules.adam import adam, adamw, amsgrad
+from surefoot.rules.adamax import adamax
+from surefoot.rules.adan import adan
+from surefoot.rules.ademamix import ademamix
+from surefoot.rules.adopt import adopt
+from surefoot.rules.lion import lion
+from surefoot.rules.radam import radam
 from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.sgd import momentum, nesterov, sgd
+from surefoot.rules.yogi import yogi
 
 RULES: dict[str, Rule] = {
     rule.name: rule
-    for rule in (sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam, amsgrad, adamw, adabound, amsbound)
+    for rule in (
+        sgd,
+        momentum,
+        nesterov,
+        lion,
+        adagrad,
+        adadelta,
+        rmsprop,
+        adam,
+        amsgrad,
+        adamw,
+        adabound,
+        amsbound,
+        adamax,
+        radam,
+        adabelief,
+        yogi,
+        adopt,
+        ademamix,
+        adan,
+    )
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
 
@@ -42,18 +79,26 @@ def is_built_in(rule: Rule) -> bool:
 
 __all__ = [
     "RULES",
+    "adabelief",
     "adabound",
     "adadelta",
     "adagrad",
     "adam",
+    "adamax",
     "adamw",
+    "adan",
+    "ademamix",
+    "adopt",
     "amsbound",
     "amsgrad",
     "bounded",
     "is_built_in",
+    "lion",
     "momentum",
     "nesterov",
+    "radam",
     "rmsprop",
     "rule_of",
     "sgd",
+    "yogi",
 ]

@@ -35,10 +35,7 @@ def bounded(inner: Rule, name: str, doc: str, about: About | None = None, **defa
     """
 
     def function(
-        g: Array,
-        state: Any,
-        t: Array,
-        *,
+        *arrays: Any,
         lr: Array,
         final_lr: float,
         gamma: float,
@@ -46,7 +43,7 @@ def bounded(inner: Rule, name: str, doc: str, about: About | None = None, **defa
         sqrt_t: bool,
         **hyper: Any,
     ) -> Step:
-        step = inner(g, state, t, lr=lr, **hyper)
+        step, t = inner.function(*arrays, lr=lr, **hyper), arrays[-1]
         low, high = bounds(t, lr=lr, final_lr=final_lr, gamma=gamma, base_lr=base_lr)
         rate = clip(step.rate, low, high)
         return step.with_rate(rate / sqrt(t) if sqrt_t else rate)

@@ -18,8 +18,9 @@ import numpy as np
 
 from surefoot.errors import UsageError
 from surefoot.search.space import check_count
+from surefoot.store.design import Search
 from surefoot.store.protocol import Better
-from surefoot.store.ranges import Search, Side
+from surefoot.store.ranges import Side
 
 Config = Mapping[str, float]
 

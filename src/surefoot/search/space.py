@@ -18,12 +18,13 @@ from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
 from surefoot.rules import RULES, rule_of
-from surefoot.store.ranges import GIVEN_BY_USER, Range, Search, log, one_minus
+from surefoot.store.design import Search
+from surefoot.store.ranges import GIVEN_BY_USER, Range, log, one_minus
 
 WIDTH = 3.0
 """Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""
 
-ORDER = ("lr", "beta1", "momentum", "eps", "alpha", "rho")
+ORDER = ("lr", "weight_decay", "beta1", "momentum", "eps", "alpha", "rho")
 """What is searched first; a rule that lacks one takes the next (Google's tuning playbook: lr, beta1, eps, beta2)."""
 
 STEPS = ((10, 1), (25, 2), (math.inf, 3))
@@ -32,6 +33,10 @@ STEPS = ((10, 1), (25, 2), (math.inf, 3))
 SHARE = one_minus(0.005, 0.5)
 """The range of a share that is kept each step: beta1, momentum, alpha, rho."""
 
+DECAY = log(1e-4, 1.0)
+"""The range of a weight decay, of an optimizer that has one by default."""
+
+DECAY_SOURCE = "two decades to either side of torch's AdamW, 0.01 [assumed]"
 _SHARE_SOURCE = "AlgoPerf: momentum's 0.005..0.3 and AdamW's 0.02..0.5 together, the same for all"
 EPS = log(1e-8, 1.0)
 """The range of eps where it is added to a root."""
@@ -50,7 +55,7 @@ def space(
     """Return what is searched for a rule. A range that is `given` is always searched, an option that is `fixed` never.
 
     What the convention leaves at zero is a part that this optimizer does not have: plain SGD's momentum is not
-    searched, so SGD stays SGD.
+    searched, so SGD stays SGD; AdamW's weight decay is.
 
     Args:
         rule: a rule, or the name of a built-in one.
@@ -104,7 +109,7 @@ def check_count(name: str, value: int) -> None:
 
 def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Return what is searched: the first of `ORDER` that this optimizer has, less the fixed, and all that is given."""
-    has = {name for name in hyper if name != "momentum" or hyper[name]}
+    has = {name for name in hyper if name not in ("momentum", "weight_decay") or hyper[name]}
     names = [name for name in dimensions_for(has, trials) if name not in fixed]
     return names + [name for name in given if name not in names]
 
@@ -114,6 +119,8 @@ def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[s
     if name == "lr":
         centre = _centre(RULES["momentum"] if rule is RULES["sgd"] and hyper["momentum"] else rule)
         return lr_window(centre.lr(names)), centre.source
+    if name == "weight_decay":
+        return DECAY, DECAY_SOURCE
     if name == "eps":
         under_root = rule is RULES["adadelta"] or hyper.get("eps_inside")
         return (_EPS_UNDER_ROOT if under_root else EPS), _EPS_SOURCE

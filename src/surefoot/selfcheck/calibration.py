@@ -15,6 +15,7 @@ from math import comb, sqrt
 import numpy as np
 
 from surefoot.analysis.verdict import compare
+from surefoot.errors import Argument
 from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, behind, by_label
 from surefoot.selfcheck.winners_curse import LEVEL, Practice, practices
 from surefoot.statistics.checks import count
@@ -108,8 +109,8 @@ def calibrate(
         stored: a world of real scores (`seed_models.stored`) to add to the simulated ones.
         observe: called with a few words as the simulation goes on.
     """
-    count(studies, "--studies", 100)
-    count(seed, "--seed", 0)
+    count(studies, Argument("studies"), 100)
+    count(seed, Argument("seed"), 0)
     worlds = (NORMAL, SKEWED, TWO_BASINS, DIVERGING, *([stored] if stored else []))
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
     observe("equal optimizers")

@@ -33,7 +33,8 @@ from surefoot.tasks import Splits, Task
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.models.quadratic import quadratic_task
-from surefoot.workers.executors import resolve_device, workers_for
+from surefoot.workers.executors import capacity, device_for
+from surefoot.workers.runner import Runner
 
 TESTED = 9984
 """How many of Fashion-MNIST's test images DeepOBS looks at: whole batches of 128."""
@@ -96,7 +97,7 @@ def reproduction(
         train_size=len(task.data.train),
         validation_size=len(task.data.validation),
         test_size=len(task.data.test),
-        device=resolve_device("auto"),
+        device=device_for(Runner(), "auto"),
         drop_last=True,
         order="frozen",
         metric=task.metric,
@@ -105,7 +106,7 @@ def reproduction(
     arms = [replace(*parse_arms([text], "torch"), label=label) for label, text in optimizers.items()]
     trials = tuple(Trial(study, arm, seed, protocol) for seed in range(seeds) for arm in arms)
     design = Design("as published", study, protocol, tuple(arm.asked for arm in arms), Sizing(epochs, 0, seeds))
-    return Run(design, trials, task, workers_for(protocol.device))
+    return Run(design, trials, task, capacity(Runner(), protocol.device))
 
 
 def run_apart(plan: Run, observe: Observer) -> list[Record]:

@@ -38,7 +38,7 @@ def pairs(a: Sequence[float] | Numbers, b: Sequence[float] | Numbers) -> tuple[N
 def count(value: int, name: str, least: int = 1) -> int:
     """The value; `UsageError` unless it is a whole number of at least `least`."""
     if value != int(value) or value < least:
-        raise UsageError(f"{name} is {value}; expected a whole number of at least {least}.")
+        raise UsageError(name, f" is {value}; expected a whole number of at least {least}.")
     return int(value)
 
 

@@ -5,7 +5,7 @@
 | `records.py` | a trial's results, as plain frozen data |
 | `design.py` | what a run was asked for, and what each of its trials is in it |
 | `protocol.py` | how trials are trained, and the metric that judges them |
-| `ranges.py` | where an optimizer is searched |
+| `ranges.py` | the ranges that are searched |
 | `sqlite.py` | `Store`: begin, save and end trials; read them back |
 | `rows.py` | records to rows and back |
 | `connection.py` | open the file: one writer at a time, any number of readers |

@@ -7,16 +7,50 @@ fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import Range, Search, ranges_from
+from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
 
 Role = Literal["untuned", "tuning", "final", "measured"]
 """Why a run has a trial: an optimizer as it was given, a configuration tried, one of the best tried again on another
 seed, or what tuning chose, measured."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where one optimizer is searched: a range for each name, the learning rate first, the source of each, and the
+    configurations that are tried before any result is known."""
+
+    ranges: Mapping[str, Range]
+    sources: Mapping[str, str]
+    configurations: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def lr_is_users(self) -> bool:
+        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
+        return self.sources.get("lr") == GIVEN_BY_USER
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether the search may leave these learning rates: they are our own window, and no user's range."""
+        return "lr" in self.ranges and self.ranges["lr"].kind == "log" and not self.lr_is_users
+
+    @property
+    def text(self) -> str:
+        """What is searched, as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
+        return ", ".join(f"{name} {found.text}" for name, found in self.ranges.items()) or "nothing is searched"
+
+    def at(self, point: Sequence[float]) -> dict[str, float]:
+        """Return the configuration at a point, one position in [0, 1] for each range."""
+        return {name: found.at(u) for (name, found), u in zip(self.ranges.items(), point, strict=True)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Search:
+        """The search of a stored design."""
+        return cls(ranges_from(found["ranges"]), found["sources"], tuple(found["configurations"]))
 
 
 @dataclass(frozen=True)
@@ -53,7 +87,8 @@ class Optimizer:
     """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
 
     `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
-    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options.
+    class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
+    `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`.
     """
 
     label: str
@@ -63,6 +98,7 @@ class Optimizer:
     given: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Range] = field(default_factory=dict)
     is_named: bool = False
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -81,8 +117,10 @@ class Optimizer:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a class of the script that was run, which has no name elsewhere."""
-        return self.rule.startswith("__main__.") or "<locals>" in self.rule
+        """Whether it is a class or a rule of the script that was run, which has no name elsewhere."""
+        unnamed = bool(self.convention) and self.is_imported and not self.reference
+        local = self.rule.startswith("__main__.") or "<locals>" in self.rule
+        return unnamed or (local and ".py:" not in self.reference)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from surefoot.errors import StoreError
 
 PRIMARY = 0xFF  # an extended result code carries its primary code in the low byte
-ELSEWHERE = "give another file with --store"
+ELSEWHERE = "give another file as the store"
 ADVICE = {
     sqlite3.SQLITE_FULL: f"Free some space, or {ELSEWHERE}, and run again; finished epochs are kept.",
     sqlite3.SQLITE_IOERR: f"Check the disk, or {ELSEWHERE}, and run again; finished epochs are kept.",

@@ -8,7 +8,7 @@ as JSON's floats; only people read them rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal
@@ -40,6 +40,10 @@ class Range:
     def __post_init__(self) -> None:
         low, high = self.low, self.high
         numbers = all(isinstance(end, Real) and math.isfinite(end) for end in (low, high))
+        if numbers and low > high:
+            turned = f"{self.kind}({high!r}, {low!r})"
+            expected = f"expected {_ENDS[self.kind]}, the lower end first"
+            raise UsageError(f"{self.kind}({low!r}, {high!r}): {expected}; write {turned}.")
         if not numbers or not low < high:
             raise UsageError(f"{self.kind}({low!r}, {high!r}): expected two finite numbers with {_ENDS[self.kind]}.")
         if self.kind != "uniform" and low <= 0:
@@ -104,40 +108,6 @@ def one_minus(low: float, high: float) -> Range:
     Its ends are hard: no value beyond them is tried.
     """
     return Range("one_minus", low, high)
-
-
-@dataclass(frozen=True)
-class Search:
-    """Where one optimizer is searched: a range for each name, the learning rate first, the source of each, and the
-    configurations that are tried before any result is known."""
-
-    ranges: Mapping[str, Range]
-    sources: Mapping[str, str]
-    configurations: tuple[Mapping[str, float], ...] = ()
-
-    @property
-    def lr_is_users(self) -> bool:
-        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
-        return self.sources.get("lr") == GIVEN_BY_USER
-
-    @property
-    def may_grow(self) -> bool:
-        """Whether the search may leave these learning rates: they are our own window, and no user's range."""
-        return "lr" in self.ranges and self.ranges["lr"].kind == "log" and not self.lr_is_users
-
-    @property
-    def text(self) -> str:
-        """What is searched, as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
-        return ", ".join(f"{name} {found.text}" for name, found in self.ranges.items()) or "nothing is searched"
-
-    def at(self, point: Sequence[float]) -> dict[str, float]:
-        """Return the configuration at a point, one position in [0, 1] for each range."""
-        return {name: found.at(u) for (name, found), u in zip(self.ranges.items(), point, strict=True)}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Search:
-        """The search of a stored design."""
-        return cls(ranges_from(found["ranges"]), found["sources"], tuple(found["configurations"]))
 
 
 def ranges_from(found: Mapping[str, Any]) -> dict[str, Range]:

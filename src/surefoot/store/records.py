@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from surefoot.store.design import Part
-from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.protocol import LOSS as LOSS
+from surefoot.store.protocol import Better as Better
+from surefoot.store.protocol import Metric as Metric
+from surefoot.store.protocol import Protocol
 
 Status = Literal["running", "finished", "diverged", "failed"]
 

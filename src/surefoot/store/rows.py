@@ -15,9 +15,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from surefoot.store.design import Part, Planned
+from surefoot.store.design import Part, Planned, Search
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import Search
 from surefoot.store.records import Epoch, Outcome, Rates, Record
 
 Row = Sequence[Any]

@@ -3,13 +3,12 @@
 | file | concept |
 | --- | --- |
 | `task.py` | `Task`, what a comparison has to know, and its `Splits` of data |
-| `custom.py` | a task from a user's own model, data, loss and metric |
-| `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
 | `builtin.py` | a task of ours, described without loading torch |
-| `own_data.py` | a task of ours that brings its own data |
-| `images.py` | the data of tasks on images |
+| `custom.py` | a task from a user's own model, data, loss and metric |
+| `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
+| `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
 | `seeds.py` | random numbers that come from a seed and leave no trace |
-| `trial_run.py` | a task tried on a batch of each part, and its fingerprint |
+| `models/` | what the built-in tasks train |
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ from typing import Any, Protocol
 
 from surefoot.errors import UsageError, unknown
 from surefoot.store.protocol import LOSS
-from surefoot.tasks.images import image_task
+from surefoot.tasks.builtin import image_task, own_data
 from surefoot.tasks.models.characters import character_task
 from surefoot.tasks.models.quadratic import quadratic_task
 from surefoot.tasks.models.surfaces import SURFACES, surface_task
-from surefoot.tasks.own_data import own_data
 from surefoot.tasks.task import Split, Splits, Task
 
 __all__ = ["TASKS", "Split", "Splits", "Task", "checked_task", "make_task"]
@@ -39,7 +37,7 @@ class Make(Protocol):
 
 
 TASKS: dict[str, Make] = {
-    "article": partial(image_task, "article", "surefoot.tasks.models.article"),
+    "article": partial(image_task, "article", "surefoot.tasks.models.fast_article"),
     "fmnist-2c2d": partial(image_task, "fmnist-2c2d", "surefoot.tasks.models.fmnist_2c2d"),
     "logreg-digits": partial(image_task, "logreg-digits", "surefoot.tasks.models.logreg_digits"),
     "mlp-mnist": partial(image_task, "mlp-mnist", "surefoot.tasks.models.mlp_mnist"),

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import SurefootWarning, UsageError, unknown
-from surefoot.store.protocol import LOSS, Better, Metric
+from surefoot.store.records import LOSS, Better, Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
-from surefoot.tasks.models.metrics import accuracy
+from surefoot.tasks.fingerprint import examine, is_random
+from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Splits
-from surefoot.tasks.trial_run import examine, is_random
 
 Measure = Callable[[Any, Any], Tensor]
 """A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
@@ -64,11 +64,11 @@ class CustomTask:
     def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
         """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss."""
         outputs, targets = _forward(model, batch)
-        loss = _own_loss(outputs) if self.loss is None and hasattr(outputs, "loss") else self._loss(outputs, targets)
+        if self.loss is not None:
+            loss = self.loss(outputs, targets)
+        else:
+            loss = outputs.loss if hasattr(outputs, "loss") else _cross_entropy(outputs, targets)
         return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
-
-    def _loss(self, outputs: Any, targets: Any) -> Tensor:
-        return (_cross_entropy if self.loss is None else self.loss)(outputs, targets)
 
 
 def task(
@@ -198,11 +198,6 @@ def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise UsageError(f"a batch is a {type(batch).__name__}; expected (inputs, targets), or a dict.")
     return model(*batch[:-1]), batch[-1]
-
-
-def _own_loss(outputs: Any) -> Tensor:
-    loss: Tensor = outputs.loss
-    return loss
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from surefoot.store.protocol import Metric
+from surefoot.store.records import Metric
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

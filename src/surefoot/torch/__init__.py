@@ -8,6 +8,7 @@
 | `groups.py` | What a param group says in the rule's words, and whether it still says so in the next step |
 | `installed.py` | torch, which this front-end speaks to; without it, the line that installs it |
 | `kept.py` | State in 8 bits as it lies in an optimizer's `state` |
+| `modern.py` | Rules of the years after Adam |
 | `optimizers.py` | Drop-in replacements for torch.optim's optimizers |
 | `options.py` | What every Surefoot optimizer takes beside torch's own arguments |
 | `owner.py` | Whose state a checkpoint holds, told by its slots |
@@ -21,6 +22,25 @@
 from surefoot.torch import installed  # noqa: F401  first: without torch, it says what to install
 from surefoot.torch.adabound import AdaBound, AMSBound
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
 from surefoot.torch.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 
-__all__ = ["SGD", "AMSBound", "AdaBound", "Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop", "RuleOptimizer"]
+__all__ = [
+    "ADOPT",
+    "SGD",
+    "AMSBound",
+    "AdEMAMix",
+    "AdaBelief",
+    "AdaBound",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "RAdam",
+    "RMSprop",
+    "RuleOptimizer",
+    "Yogi",
+]

@@ -10,6 +10,7 @@
 | `pairs.py` | every optimizer with each |
 | `tuning.py` | how each optimizer was tuned, as tables |
 | `suite.py` | several studies at once |
+| `forecast.py` | what a study would run, before it does |
 | `as_json.py` | all of a study for programs |
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.doubts import Doubt, NoProgress, Unstable
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.store.ranges import Search
+from surefoot.store.design import Search
 from surefoot.words.numbers import Written, count, join, numbers_in_words, seeds, short
 
 FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"

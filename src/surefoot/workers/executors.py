@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 from surefoot.tasks import Task
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
@@ -24,41 +24,25 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def device_for(runner: Runner, name: str) -> str:
-    """Return the device that trials run on: this machine's, or that of a cluster, which is not asked for it.
+    """Return the device that trials run on, `cpu`, `cuda` or `mps`; `auto` takes a GPU where there is one.
 
-    Raises:
-        UsageError: an unknown device, or one that this machine does not have.
-    """
-    if runner.name != "ray":
-        return resolve_device(name)
-    if name not in DEVICES:
-        raise unknown("device", name, DEVICES)
-    return ("cuda" if runner.gpus else "cpu") if name == "auto" else name
-
-
-def resolve_device(name: str) -> str:
-    """Return `cpu`, `cuda` or `mps`; `auto` takes a GPU where there is one.
+    It is one of this machine's, or one of a cluster's nodes, which are not asked for it.
 
     Raises:
         UsageError: torch is not installed, an unknown device, or one that this machine does not have.
     """
     if name not in DEVICES:
         raise unknown("device", name, DEVICES)
+    if runner.name == "ray":
+        return ("cuda" if runner.gpus_per_trial else "cpu") if name == "auto" else name
     if importlib.util.find_spec("torch") is None:
         raise UsageError("comparing trains with PyTorch, which is not installed: pip install 'surefoot[compare]'.")
     if name == "cpu" or (name == "auto" and not _may_have_gpu()):
         return "cpu"
     found = _gpu()
     if name != "auto" and name != found:
-        raise UsageError(f"--device {name}: torch finds no such device here; use --device {found or 'cpu'}.")
+        raise UsageError(Argument("device"), f" is {name}: torch finds no such device here; use {found or 'cpu'}.")
     return found or "cpu"
-
-
-def workers_for(device: str) -> int:
-    """Return how many trials run at a time: one for each core that this process may use, or one on a GPU."""
-    if device != "cpu":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _may_have_gpu() -> bool:
@@ -75,12 +59,18 @@ def _gpu() -> str | None:
 
 
 def capacity(runner: Runner, device: str) -> int:
-    """Return how many trials can run at a time; `UsageError` if a cluster cannot be reached or has no room for one."""
-    if runner.name != "ray":
-        return workers_for(device)
-    from surefoot.workers.ray_host import room
+    """Return how many trials run at a time: one on a GPU, else one for each core that this process may use.
 
-    return room(runner)
+    Raises:
+        UsageError: a cluster cannot be reached, or has no room for a trial.
+    """
+    if runner.name == "ray":
+        from surefoot.workers.ray_host import room
+
+        return room(runner)
+    if device != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

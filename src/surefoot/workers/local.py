@@ -94,7 +94,7 @@ class LocalHost:
         memory: bytes that a trial may use.
     """
 
-    room = "Try fewer --workers."
+    room = "Try fewer workers."
     attempts = 3
 
     def __init__(self, task: Shared, device: str, memory: int | None = None) -> None:
@@ -105,7 +105,7 @@ class LocalHost:
         try:
             return LocalWorker(*self._of_each)
         except OSError as error:
-            raise TrialError(f"a worker process cannot be started: {error}; try fewer --workers.") from error
+            raise TrialError(f"a worker process cannot be started: {error}; try fewer workers.") from error
 
     def wait(self, workers: Sequence[LocalWorker], seconds: float) -> list[LocalWorker]:
         """Wait until some of the workers have a message or are gone; return these."""

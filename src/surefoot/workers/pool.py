@@ -194,7 +194,7 @@ class Pool:
         if self._early_deaths >= self._host.attempts:
             raise TrialError(
                 f"the worker processes die at their start ({how}); see the message above, if any. "
-                "-9 often means too little memory: try --workers 1."
+                "-9 often means too little memory: try one worker."
             )
 
     def _late(self) -> Iterator[Event]:

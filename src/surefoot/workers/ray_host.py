@@ -21,7 +21,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayError
 
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.tasks import Task
 from surefoot.workers.runner import Runner
 from surefoot.workers.sharing import pickled, unpickled
@@ -93,7 +93,7 @@ class RayHost:
     attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
 
     def __init__(self, runner: Runner, job: Job) -> None:
-        takes = {"num_cpus": runner.cpus, "num_gpus": runner.gpus}
+        takes = {"num_cpus": runner.cpus_per_trial, "num_gpus": runner.gpus_per_trial}
         self._kind = ray.remote(Actor).options(**takes, max_concurrency=2, max_restarts=0)
         self._job = job
         self.room = f"The cluster may have no room left for {_words(runner)}: `ray status` tells."
@@ -120,7 +120,7 @@ def room(runner: Runner) -> int:
     """
     _connect(runner)
     has = ray.cluster_resources()
-    takes = {"CPU": runner.cpus, "GPU": runner.gpus}
+    takes = {"CPU": runner.cpus_per_trial, "GPU": runner.gpus_per_trial}
     fits = min((int(has.get(name, 0.0) / amount) for name, amount in takes.items() if amount), default=1)
     if fits < 1:
         found = f"{has.get('CPU', 0.0):g} cores and {has.get('GPU', 0.0):g} GPUs"
@@ -141,7 +141,8 @@ def _connect(runner: Runner) -> None:
     if ray.is_initialized():
         return
     if runner.address is not None and runner.address.startswith("ray://"):
-        raise UsageError(f"{runner.address} is Ray's client; run this on the cluster, with --address auto.")
+        given = f"{runner.address} is Ray's client; run this on the cluster, with "
+        raise UsageError(given, Argument("address"), " auto.")
     try:
         ray.init(address=runner.address or "local", log_to_driver=False, logging_level=logging.ERROR)
     except (RayError, ConnectionError, ValueError, RuntimeError) as error:
@@ -152,7 +153,7 @@ def _connect(runner: Runner) -> None:
 
 
 def _words(runner: Runner) -> str:
-    return f"{runner.cpus:g} cores and {runner.gpus:g} GPUs"
+    return f"{runner.cpus_per_trial:g} cores and {runner.gpus_per_trial:g} GPUs"
 
 
 def _last_line(error: BaseException) -> str:

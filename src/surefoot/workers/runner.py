@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from surefoot.design.trial import Trial
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import Argument, UsageError, unknown
 from surefoot.training.events import Event
-from surefoot.workers.limits import Limits
+from surefoot.workers.limits import Limits, parse_bytes
 
 RUNNERS = ("local", "ray")
 
@@ -38,6 +38,11 @@ class Executor(Protocol):
         ...
 
 
+def option(default: Any, help: str, **more: Any) -> Any:
+    """Return the field of an option: its default, what it is, and more that its readers know."""
+    return field(default=default, metadata={"help": help, **more})
+
+
 @dataclass(frozen=True)
 class Runner:
     """Where trials run, and what each may use.
@@ -45,23 +50,39 @@ class Runner:
     Attributes:
         name: `local` or `ray`.
         address: of a Ray cluster, `auto` for the one that this machine belongs to; None starts one here.
-        cpus: cores that a trial takes on a Ray cluster.
-        gpus: GPUs that a trial takes on a Ray cluster; 0.25 lets four share one.
-        limits: time and memory of a trial.
+        cpus_per_trial: cores that a trial takes on a Ray cluster.
+        gpus_per_trial: GPUs that a trial takes on a Ray cluster; 0.25 lets four share one.
+        trial_timeout: seconds after which a trial has failed.
+        trial_memory: what a trial may use at most, such as `4GB`.
         checkpoints: a folder or a URL for them; None keeps them in the store.
     """
 
-    name: str = "local"
-    address: str | None = None
-    cpus: float = 1.0
-    gpus: float = 0.0
-    limits: Limits = field(default_factory=Limits)
-    checkpoints: str | None = None
+    name: str = option("local", "where trials run: local, or ray for a Ray cluster.", flag="runner")
+    address: str | None = option(None, "of the Ray cluster: auto finds it.")
+    cpus_per_trial: float = option(1.0, "cores that a trial takes on a Ray cluster.")
+    gpus_per_trial: float = option(0.0, "GPUs that a trial takes on a Ray cluster; 0.25: four share one.")
+    trial_timeout: float | None = option(None, "seconds after which a trial has failed.")
+    trial_memory: str | None = option(None, "what a trial may use at most, such as 4GB.")
+    checkpoints: str | None = option(None, "folder or URL (s3://...) for checkpoints; default: the store.")
 
     def __post_init__(self) -> None:
         if self.name not in RUNNERS:
             raise unknown("runner", self.name, RUNNERS)
-        if self.name != "ray" and (self.address is not None or self.gpus):
-            raise UsageError("address and gpus-per-trial are for a Ray cluster: add --runner ray.")
-        if self.cpus < 0 or self.gpus < 0:
-            raise UsageError(f"a trial cannot take {self.cpus} cores and {self.gpus} GPUs; give numbers from 0.")
+        if self.name != "ray" and (self.address is not None or self.gpus_per_trial):
+            raise UsageError(
+                Argument("address"),
+                " and ",
+                Argument("gpus_per_trial"),
+                " are for a Ray cluster, and ",
+                Argument("runner"),
+                f" is {self.name}; make it ray.",
+            )
+        if self.cpus_per_trial < 0 or self.gpus_per_trial < 0:
+            takes = f"{self.cpus_per_trial} cores and {self.gpus_per_trial} GPUs"
+            raise UsageError(f"a trial cannot take {takes}; give numbers from 0.")
+        _ = self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """Time and memory of a trial; `UsageError` for a text that is no amount of memory."""
+        return Limits(self.trial_timeout, parse_bytes(self.trial_memory) if self.trial_memory else None)

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 import re
 
-from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, SUM, Language, Spelling, lines, write
+from surefoot.compiler.emit.walk import (
+    CHOICE,
+    COMPARISON,
+    INFIX,
+    LEAVES,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Language,
+    Spelling,
+    lines,
+    write,
+)
 from surefoot.compiler.graph import Graph, needed
 
 
@@ -27,6 +39,8 @@ LANGUAGE = Language(
         "minimum": Spelling("Math.min({}, {})"),
         "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("Math.sign({}) + 0", SUM),
+        "abs": Spelling("Math.abs({})"),
+        "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
         "eq": Spelling("{} === {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{} !== {}", COMPARISON, (SUM, SUM)),
     },

@@ -34,11 +34,14 @@ _LETTERS = {
     "κ": r"\kappa",
     "λ": r"\lambda",
     "μ": r"\mu",
+    "ν": r"\nu",
     "ρ": r"\rho",
     "τ": r"\tau",
+    "ω": r"\omega",
     "₀": "_0",
     "₁": "_1",
     "₂": "_2",
+    "₃": "_3",
     "*": "^*",
 }
 
@@ -80,6 +83,8 @@ LANGUAGE = Language(
         "maximum": Spelling(r"\max\left( {}, {} \right)"),
         "minimum": Spelling(r"\min\left( {}, {} \right)"),
         "sign": Spelling(r"\operatorname{{sign}}\left( {} \right)"),
+        "abs": Spelling(r"\left| {} \right|"),
+        "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling(r"{} \ne {}", COMPARISON, (SUM, SUM)),

@@ -14,7 +14,7 @@ from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
-_BELOW = dict(zip("₀₁₂", "012", strict=True))
+_BELOW = dict(zip("₀₁₂₃", "0123", strict=True))
 
 
 def _marked(element: str, what: str) -> str:
@@ -89,6 +89,8 @@ LANGUAGE = Language(
         "maximum": Spelling("<mi>max</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "minimum": Spelling("<mi>min</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "sign": Spelling("<mi>sign</mi><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
+        "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
+        "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{}<mo>=</mo>{}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{}<mo>≠</mo>{}", COMPARISON, (SUM, SUM)),

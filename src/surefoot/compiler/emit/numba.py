@@ -25,6 +25,7 @@ LANGUAGE = Language(
         "minimum": Spelling("minimum({}, {})"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("sign({})"),
+        "abs": Spelling("abs({})"),
     },
     array=spelled,
 )

@@ -24,6 +24,7 @@ FLOAT64 = Language(
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
         "sign": Spelling("sign({})"),
+        "abs": Spelling("tl.abs({})"),
     },
     array=spelled,
 )

@@ -56,6 +56,8 @@ LANGUAGE = Language(
         "maximum": Spelling("max({}, {})"),
         "minimum": Spelling("min({}, {})"),
         "sign": Spelling("sign({})"),
+        "abs": Spelling("|{}|"),
+        "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
         "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
         "ne": Spelling("{} ≠ {}", COMPARISON, (SUM, SUM)),

@@ -78,6 +78,8 @@ PYTHON = Language(
         "minimum": Spelling("min({}, {})"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("sign({})"),
+        "abs": Spelling("abs({})"),
+        "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
     },
     number="{:g}".format,
 )

@@ -7,19 +7,19 @@ most of optax's lack, is its `add_decayed_weights` before them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 
 import surefoot.optax
+from surefoot.conventions import convention
 from surefoot.frontends.contract import Setup
 from surefoot.frontends.lookup import find
-
-_OWN_DECAY = ("adadelta", "adamw")
-"""Transformations of optax's that take weight decay."""
 
 
 class Optax:
@@ -69,7 +69,7 @@ def _rate(setup: Setup) -> Any:
 
 def _ours(setup: Setup, dtype: str) -> Any:
     rule, options = find(setup.rule), dict(setup.options)
-    if setup.weight_decay or rule.name == "adamw":
+    if setup.weight_decay or convention(rule, setup.convention).defaults.get("weight_decay"):
         options["weight_decay"] = setup.weight_decay
     if dtype == "bfloat16":
         options["key"] = jax.random.key(0)
@@ -77,8 +77,9 @@ def _ours(setup: Setup, dtype: str) -> Any:
 
 
 def _theirs(setup: Setup, dtype: str) -> Any:  # noqa: ARG001
-    decay = {"weight_decay": setup.weight_decay} if setup.call in _OWN_DECAY else {}
-    made = getattr(optax, setup.call)(_rate(setup), **setup.options, **decay)
+    make = getattr(optax, setup.call, None) or getattr(optax.contrib, setup.call)
+    decay = {"weight_decay": setup.weight_decay} if "weight_decay" in signature(make).parameters else {}
+    made = make(_rate(setup), **setup.options, **decay)
     return made if decay or not setup.weight_decay else optax.chain(optax.add_decayed_weights(setup.weight_decay), made)
 
 

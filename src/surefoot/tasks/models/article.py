@@ -3,8 +3,8 @@
 Two convolutions with ReLU, each followed by BatchNorm, 2 x 2 max-pooling and another BatchNorm; a dense layer of 256
 with ReLU and BatchNorm; ten outputs. The softmax is in the loss. Initial weights (Glorot uniform, biases zero),
 BatchNorm (momentum 0.99, epsilon 1e-3, moving variance from the biased variance) and the order in which Flatten lays
-out pixels (row, column, channel) are Keras's: 433,034 numbers with the moving statistics. On a CPU the layers that
-are slow in plain PyTorch take a faster way to the same values; `plain` layers are the definition.
+out pixels (row, column, channel) are Keras's: 433,034 numbers with the moving statistics. This is the definition; the
+study trains `fast_article.py`, which has faster ways to the same values on a CPU.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.tasks.models.layers import uninitialized
-from surefoot.tasks.models.metrics import accuracy
-from surefoot.tasks.models.norm_pool import NormPool, infer
-from surefoot.tasks.models.pixels import pixels
+from surefoot.tasks.models.parts import classified, pixels, uninitialized
 
 EPSILON = 1e-3
 MOMENTUM = 0.01  # in torch's sense: the share of the new batch; Keras calls its complement 0.99 momentum
-ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 class BatchNorm(nn.Module):
@@ -72,33 +68,13 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N x inputs x H x W to N x outputs x (H - 2) // 2 x (W - 2) // 2."""
-        y = functional.conv2d(x, self.conv.weight)
-        if y.device.type != "cpu" or y.dtype != torch.float32:
-            return self.plain(y)
-        y = y.contiguous(memory_format=torch.channels_last)
-        if self.training:
-            return self.train_fast(y)
-        return self.plain(y) if torch.is_grad_enabled() else self.infer_fast(y)
+        return self.after(functional.conv2d(x, self.conv.weight))
 
-    def plain(self, y: Tensor) -> Tensor:
-        """What follows the convolution, layer by layer."""
+    def after(self, y: Tensor) -> Tensor:
+        """What follows the convolution, from its bias on."""
         y = self.norm(functional.relu(y + self.conv.bias.view(-1, 1, 1)))
         normalized: Tensor = self.pooled_norm(functional.max_pool2d(y, 2))
         return normalized
-
-    def train_fast(self, y: Tensor) -> Tensor:
-        """The same in one operation."""
-        norm, pooled = self.norm, self.pooled_norm
-        affine = (norm.weight, norm.bias, pooled.weight, pooled.bias)
-        y, mean, variance, pooled_mean, pooled_variance = NormPool.apply(y, self.conv.bias, *affine, EPSILON)  # type: ignore[no-untyped-call]
-        norm.track(mean, variance)
-        pooled.track(pooled_mean, pooled_variance)
-        return y
-
-    def infer_fast(self, y: Tensor) -> Tensor:
-        """The same in one operation, in evaluation mode and without gradients."""
-        norms = [(n.weight, n.bias, n.running_mean, n.running_var) for n in (self.norm, self.pooled_norm)]
-        return infer(y, self.conv.bias, norms, EPSILON)
 
 
 class Flatten(nn.Module):
@@ -109,25 +85,13 @@ class Flatten(nn.Module):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-class Dense(nn.Linear):
-    """A linear layer that multiplies by oneDNN on a CPU, which has AVX-512 on AMD processors, where MKL has not."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N x inputs to N x outputs."""
-        if x.device.type != "cpu" or x.dtype != torch.float32 or not ONEDNN:
-            return super().forward(x)
-        # what torch.utils.mkldnn does for inference; autograd knows it too
-        y: Tensor = torch._C._nn.mkldnn_linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
-        return y
-
-
-def make_model(seed: int) -> nn.Module:
+def make_model(seed: int) -> nn.Sequential:
     """The network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
     model = nn.Sequential(
         ConvBlock(1, 32),
         ConvBlock(32, 64),
         Flatten(),
-        uninitialized(Dense(5 * 5 * 64, 256, device="meta")),
+        uninitialized(nn.Linear(5 * 5 * 64, 256, device="meta")),
         nn.ReLU(),
         BatchNorm(256),
         uninitialized(nn.Linear(256, 10, device="meta")),
@@ -140,13 +104,6 @@ def make_model(seed: int) -> nn.Module:
     return model
 
 
-def prepare(images: Tensor) -> Tensor:
-    """Bytes, N x 28 x 28, to pixels in 0..1 with a channel axis."""
-    return pixels(images.unsqueeze(1))
-
-
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the accuracy of a batch of raw images and labels."""
-    images, labels = batch[0], batch[1].long()
-    outputs = model(prepare(images))
-    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)
+    return classified(model(pixels(batch[0].unsqueeze(1))), batch[1])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.tasks.models.characters import CONTEXT, VOCABULARY
-from surefoot.tasks.models.layers import uninitialized
+from surefoot.tasks.models.parts import uninitialized
 
 WIDTH, HEADS, BLOCKS = 96, 4, 2
 DEVIATION = 0.02

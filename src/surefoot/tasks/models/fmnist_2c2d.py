@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from surefoot.tasks.models.layers import uninitialized
-from surefoot.tasks.models.metrics import accuracy
-from surefoot.tasks.models.pixels import pixels
+from surefoot.tasks.models.parts import classified, pixels, uninitialized
 
 DEVIATION = 0.05
 CUT = 2 * DEVIATION
@@ -46,6 +43,4 @@ def make_model(seed: int) -> nn.Module:
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the accuracy of a batch of raw images and labels."""
-    images, labels = batch[0], batch[1].long()
-    outputs = model(pixels(images.unsqueeze(1)))
-    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)
+    return classified(model(pixels(batch[0].unsqueeze(1))), batch[1])

@@ -5,12 +5,12 @@ Weights start at zero, so a seed decides nothing but the order of the examples. 
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from surefoot.tasks.models.layers import uninitialized
-from surefoot.tasks.models.metrics import accuracy
-from surefoot.tasks.models.pixels import pixels
+from surefoot.tasks.models.mlp_mnist import measure
+from surefoot.tasks.models.parts import uninitialized
+
+__all__ = ["make_model", "measure"]
 
 
 def make_model(seed: int) -> nn.Module:  # noqa: ARG001  a seed's weights are those of any other: zero
@@ -19,10 +19,3 @@ def make_model(seed: int) -> nn.Module:  # noqa: ARG001  a seed's weights are th
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the accuracy of a batch of raw images and labels."""
-    images, labels = batch[0], batch[1].long()
-    outputs = model(pixels(images.flatten(1)))
-    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from surefoot.tasks.models.layers import dense
-from surefoot.tasks.models.metrics import accuracy
-from surefoot.tasks.models.pixels import pixels
+from surefoot.tasks.models.parts import classified, dense, pixels
 
 
 def make_model(seed: int) -> nn.Module:
@@ -20,6 +17,4 @@ def make_model(seed: int) -> nn.Module:
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """The cross-entropy and the accuracy of a batch of raw images and labels."""
-    images, labels = batch[0], batch[1].long()
-    outputs = model(pixels(images.flatten(1)))
-    return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)
+    return classified(model(pixels(batch[0].flatten(1))), batch[1])

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from surefoot.store.protocol import Metric
+from surefoot.store.records import Metric
 from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 STEPS = 50
 """Steps in an epoch, with a batch size of 1."""
@@ -72,33 +69,11 @@ SURFACES = {
 }
 """The surfaces by name. Only beale has a place other than its minimum where the gradient is zero."""
 
-
 DISTANCE = Metric("distance to minimum", "min", share=False)
 
 
-@dataclass(frozen=True)
-class SurfaceTask:
-    """The task of finding a surface's minimum; see `Task` for its attributes."""
-
-    name: str
-    data: Splits
-    dataset: str = ""
-    metric: Metric = DISTANCE
-    fingerprint: str = ""
-    chance: float | None = None
-
-    def make_model(self, seed: int) -> nn.Module:
-        """The point that moves, where a seed starts it."""
-        model: nn.Module = import_module("surefoot.tasks.models.surface_point").Point(SURFACES[self.name], seed)
-        return model
-
-    def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:  # noqa: ARG002  nothing is in it
-        """The height of the point, and its distance to the minimum."""
-        measured: tuple[Tensor, Tensor] = model()
-        return measured
-
-
-def surface_task(name: str) -> SurfaceTask:
-    """The task of the surface of this name."""
+def surface_task(name: str) -> BuiltIn:
+    """The task of finding the minimum of the surface of this name."""
     train, evaluation = (Arrays(np.zeros((rows, 1), np.float32)) for rows in (STEPS, 1))
-    return SurfaceTask(name, Splits(train, evaluation, evaluation))
+    splits = Splits(train, evaluation, evaluation)
+    return BuiltIn(name, "surefoot.tasks.models.surface_point", "", splits, DISTANCE, arguments=(name,))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from surefoot.tasks.models.layers import dense
+from surefoot.tasks.models.parts import dense
 
 PIXELS, HIDDEN, LATENT = 28 * 28, 256, 8
 HALF = 127  # a pixel above it is ink

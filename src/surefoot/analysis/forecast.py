@@ -1,0 +1,192 @@
+"""What earlier trials tell about a study that has not run: how long it trains, and what its seeds can tell apart.
+
+Both are read from records of the past. Where there are none, a time is not guessed, while the spread of paired
+differences of a share such as accuracy is assumed: without a spread nobody could choose a number of seeds. An
+assumption is marked as one. Of other metrics nothing is known beforehand, not even the unit, and nothing is assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
+from statistics import median, stdev
+
+from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
+from surefoot.analysis.settings import Setting, group
+from surefoot.statistics.power import promised
+from surefoot.store.design import Search, Sizing
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.records import Record
+
+ASSUMED_SPREAD = (0.0023, 0.0032)
+"""Standard deviation of paired differences in test accuracy, computed from DeepOBS's published runs of fmnist_2c2d."""
+
+ASSUMED_SIZE = 10_000
+"""Test examples of those runs."""
+
+SAME_STEP = ("task", "batch_size", "device")
+
+LEAST_SEEDS = 3
+"""Pairs below which a standard deviation says next to nothing."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions of a share).
+
+    `pairs` counts the pairs of optimizers whose median it is, 0 if it is assumed; `tuned` tells whether both of each
+    pair are tuned.
+    """
+
+    low: float
+    high: float
+    pairs: int
+    tuned: bool = False
+
+    @property
+    def assumed(self) -> bool:
+        """Whether no earlier trial stands behind it."""
+        return self.pairs == 0
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest true difference that is found four times out of five, for each end of the spread, in its unit.
+
+    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs.
+    """
+
+    seeds: int
+    comparisons: int
+    alone: tuple[float, float]
+    corrected: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a study: its trials, how many of them have ended, and those that are left, counted by rule."""
+
+    name: str
+    trials: int
+    done: int
+    left: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a study would run, how long, where it searches, and what its seeds can tell.
+
+    Attributes:
+        study: its name.
+        protocol: how every trial would be trained.
+        workers: trials at a time.
+        sizing: epochs, tuning trials and seeds.
+        budget: seconds that the user allows, if they are counted in time.
+        bought: whether `sizing` is what such a budget buys, by the timings of an earlier run.
+        phases: what is certain.
+        extension: what happens if a best learning rate lies at an edge of ours.
+        step_times: seconds of a step, of each earlier trial in the store.
+        seconds: of training, at least and at most; None if not known.
+        spaces: what is searched for each optimizer.
+        spread: of paired differences; None if nothing is known or assumed.
+        detectable: the differences that the seeds can tell.
+    """
+
+    study: str
+    protocol: Protocol
+    workers: int
+    sizing: Sizing
+    budget: float | None
+    bought: bool
+    phases: tuple[Phase, ...]
+    extension: Phase | None
+    step_times: tuple[float, ...]
+    seconds: tuple[float, float] | None
+    spaces: Mapping[str, Search]
+    spread: Spread | None
+    detectable: Detectable | None
+
+    @property
+    def trials(self) -> tuple[int, int]:
+        """How many trials the study has, at least and at most."""
+        least = sum(phase.trials for phase in self.phases)
+        return least, least + (self.extension.trials if self.extension else 0)
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """How many of them are still to run, at least and at most."""
+        least = sum(sum(phase.left.values()) for phase in self.phases)
+        return least, least + (sum(self.extension.left.values()) if self.extension else 0)
+
+
+def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
+    """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
+    times: dict[str, list[float]] = {}
+    for record in records:
+        if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
+            times.setdefault(record.rule, []).append(record.outcome.step_seconds)
+    return times
+
+
+def training_seconds(trials: Mapping[str, int], steps: int, times: Mapping[str, Sequence[float]]) -> float | None:
+    """Seconds that so many trials of each rule train, one after the other; None without any step time.
+
+    Args:
+        trials: how many of each rule.
+        steps: of each trial.
+        times: from `step_times`; a rule that is not in it takes the median of all.
+    """
+    every = [time for found in times.values() for time in found]
+    if not every:
+        return None
+    return sum(count * steps * median(times.get(rule) or every) for rule, count in trials.items())
+
+
+def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int = UNKNOWN_TEST_SIZE) -> Spread | None:
+    """The spread over the measured trials of one protocol: the median over pairs of optimizers that share seeds.
+
+    Tuned ones are paired with each other where there are any: bad defaults scatter far more, and are not what a user
+    asks about. Where too few seeds tell it, it is assumed for a share of `test_size` examples, and None for any other
+    `metric`.
+    """
+    arms = group(records)
+    tuned = _spreads([arm for arm in arms if arm.tuned_from])
+    found = tuned or _spreads(arms)
+    middle = median(found) if found else 0.0
+    if middle > 0:
+        return Spread(middle, middle, len(found), bool(tuned))
+    low, high = (sd * _widening(test_size) for sd in ASSUMED_SPREAD)
+    return Spread(low, high, 0) if metric.share else None
+
+
+def _spreads(arms: Sequence[Setting]) -> list[float]:
+    """The standard deviation of paired differences, for each pair that shares enough seeds."""
+    scores = [arm.metrics() for arm in arms]
+    gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
+    return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
+
+
+def _widening(test_size: int) -> float:
+    """How much wider shares of so many examples spread than those of the published runs.
+
+    As if each example turned by itself (binomially), which is the cautious end: fewer examples then tell less.
+    """
+    return max(1.0, sqrt(ASSUMED_SIZE / test_size))
+
+
+def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:
+    """What so many seeds find with 80 % power among so many optimizers, by the test that the verdict will use.
+
+    `resolution` is the smallest step of a score (`scale.Scale`). None for one seed or one optimizer.
+    """
+    comparisons = optimizers * (optimizers - 1) // 2
+    if seeds < 2 or not comparisons:
+        return None
+
+    def seen(number: int) -> tuple[float, float]:
+        low, high = (promised(sd, seeds, comparisons=number, resolution=resolution) for sd in (found.low, found.high))
+        return low, high
+
+    return Detectable(seeds, comparisons, seen(1), seen(comparisons))

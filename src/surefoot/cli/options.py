@@ -1,0 +1,74 @@
+"""The options of the library as flags, with their types, defaults and help; and the few that differ."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import typer
+
+from surefoot.cli.flags import flag
+from surefoot.options import STORE, Options
+from surefoot.workers.runner import Runner
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+RESULTS = Path(STORE).parent
+Study = Annotated[str, typer.Argument(help="Which study (`surefoot list`), or your own task: FILE.py:NAME.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+OWN: dict[str, tuple[Any, Any]] = {
+    "optimizers": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--optimizer", "-o", help='Optimizer, may be given again: -o adam -o "fast=sgd(lr=0.1)" -o my.py:rule.'
+            ),
+        ],
+        None,
+    ),
+    "only": (Annotated[bool, typer.Option("--only", help="Only those given with -o, without the study's own.")], False),
+}
+"""Flags that take something else than their option, and their defaults."""
+
+
+def takes(*names: str) -> Callable[[Command], Command]:
+    """Give a command a flag for each of these options, or for all, those of `Runner` among them."""
+
+    def with_flags(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True)
+        first, *rest = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        known: dict[str, tuple[Field[Any], type]] = {one.name: (one, Options) for one in fields(Options)}
+        wanted = [known[name] for name in names or known if name != "runner"]
+        wanted += [(one, Runner) for one in fields(Runner)] if not names else []
+        flags = [_parameter(one, get_type_hints(owner)[one.name]) for one, owner in wanted]
+        made = [first, *flags, *rest]
+        command.__signature__ = own.replace(parameters=made)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in made}
+        return command
+
+    return with_flags
+
+
+def _parameter(one: Field[Any], hint: Any) -> inspect.Parameter:
+    """Return an option as Typer takes it; what may be text is text on a command line."""
+    name = one.metadata.get("flag", one.name)
+    text = one.metadata["help"]
+    optional = type(None) in get_args(hint)
+    kind: Any = (str | None if optional else str) if str in get_args(hint) else hint
+    made = (Annotated[kind, typer.Option(flag(name), help=text[0].upper() + text[1:])], one.default)
+    annotation, default = OWN.get(name, made)
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+
+
+def options(given: dict[str, Any]) -> Options:
+    """Return the options that a command was given."""
+    runner = {
+        one.name: given.pop(name) for one in fields(Runner) if (name := one.metadata.get("flag", one.name)) in given
+    }
+    optimizers = tuple(given.pop("optimizers", None) or ())
+    return Options(optimizers=optimizers, runner=Runner(**runner), **given)

@@ -1,0 +1,47 @@
+"""What all commands print with: JSON, tables without lines, and words with the time that has passed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON object."""
+    print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def console_for_people() -> Console:
+    """Make a console that prints names as they are."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def grid(
+    heads: Sequence[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    left: int = 1,
+    padding: tuple[int, ...] | None = (0, 1),
+    no_wrap: bool = True,
+) -> Table:
+    """Draw a table: the first `left` columns and those without a head to the left, the others to the right."""
+    shape: dict[str, Any] = {} if padding is None else {"padding": padding}
+    drawn = Table(box=None, pad_edge=False, header_style="bold", **shape)
+    for index, head in enumerate(heads):
+        justify: Any = "left" if index < left or not head else "right"
+        drawn.add_column(head, justify=justify, no_wrap=no_wrap, overflow="fold", vertical="bottom")
+    for row in rows:
+        drawn.add_row(*row)
+    return drawn
+
+
+def with_clock() -> Callable[[str], None]:
+    """Return a function that prints words on standard error, with the seconds since now before them."""
+    start = time.monotonic()
+    return lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True)

@@ -1,0 +1,71 @@
+"""What a user can change about a comparison: each option once, with its name, type, default and help.
+
+The flags of the command line are made from this file, and a test holds the arguments of `surefoot.compare` to it. What
+`decides` the numbers is what a report repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from numbers import Integral
+from os import PathLike
+from typing import Any
+
+from surefoot.errors import Argument, UsageError
+from surefoot.workers.runner import Runner, option
+
+STORE = "surefoot-results/results.sqlite"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can change about a study; None keeps the study's own.
+
+    Every field says in its metadata what it is; the `least` number that it takes, if it is a whole number; and whether
+    it `decides` the numbers.
+    """
+
+    optimizers: Sequence[Any] | None = option(None, "what is compared.")
+    only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
+    budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
+    epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
+    trials: int | None = option(
+        None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
+    )
+    seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
+    schedule: str | None = option(
+        None, "learning-rate schedule of all: constant, cosine or warmup-cosine.", decides=True
+    )
+    dataset: str | None = option(
+        None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True
+    )
+    train_size: int | None = option(None, "training images of a built-in study, validation included.", decides=True)
+    data_dir: str | PathLike[str] | None = option(None, "folder that is searched first for data files.")
+    workers: int | None = option(None, "trials at a time; as many as cores by default.", least=1)
+    device: str = option("auto", "what trains: auto, cpu, cuda or mps.", decides=True)
+    runner: Runner = option(Runner(), "where trials run, and what each may use.")
+    logdir: str | PathLike[str] | None = option(None, "folder for TensorBoard's event files.")
+    store: str | PathLike[str] = option(STORE, "file that keeps the results (SQLite).")
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if "least" in one.metadata and value is not None:
+                object.__setattr__(self, one.name, _whole(one.name, value, one.metadata["least"]))
+        if not isinstance(self.budget, str | timedelta | None):
+            raise UsageError(
+                f"budget is {self.budget!r}; say of what, as in budget='20min', '1.5h', '16 trials' or '5 epochs'."
+            )
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """Return a count as Python's own number; `UsageError` for what is no whole number, such as a list of seeds."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
+        raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")
+    if value < least:
+        raise UsageError(Argument(name), f" is {value}; give a whole number from {least}.")
+    return int(value)

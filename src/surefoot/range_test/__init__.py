@@ -1,0 +1,12 @@
+"""The learning-rate range test: where the loss falls as the rate rises, where it is lost, and what to search.
+
+The room is not named after its door, `surefoot.lr_find`: a module of that name would stand before the function.
+
+| file | concept |
+| --- | --- |
+| `find.py` | `lr_find`: the test as one call, and its result as text, page and JSON |
+| `sweep.py` | a short training whose rate rises, on several seeds |
+| `window.py` | from the losses to a window, or to the reason why there is none |
+| `words.py` | what the test is, is not, and has shown, in sentences |
+| `plot.py`, `page.py` | the curve in a terminal, and on a page |
+"""

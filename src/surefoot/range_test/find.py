@@ -1,0 +1,87 @@
+"""The learning-rate range test as one call: sweep every optimizer, read the curves, keep them to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from surefoot.arms.arm import Arm
+from surefoot.comparison.request import Request
+from surefoot.range_test.page import write_range_page
+from surefoot.range_test.plot import LEGEND, plot
+from surefoot.range_test.sweep import Losses, learning_rates, sweeps
+from surefoot.range_test.window import SMOOTHING, RangeFinding, finding
+from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
+from surefoot.search.space import WIDTH
+from surefoot.words import plain
+
+COLUMNS = 80
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a range test of some optimizers shows.
+
+    Attributes:
+        study: what was trained.
+        findings: a curve for each optimizer, and a window or the reason why there is none.
+        about: what was done, in words.
+    """
+
+    study: str
+    findings: tuple[RangeFinding, ...]
+    about: str
+
+    def text(self) -> str:
+        """All of it for a terminal, in 80 columns: pictures, windows, and how to read them."""
+        parts = []
+        for one in self.findings:
+            parts += [f"{one.label}: training loss by learning rate\n{plot(one)}\n"]
+            parts += [fill(f"{one.label}: {result(one)}", COLUMNS) + "\n"]
+        words = (fill(text, COLUMNS) for text in (DRAWN, self.about, IS_NOT, TO_USE))
+        return "\n".join([*parts, f"{LEGEND}\n", *words])
+
+    def page(self, path: str | Path) -> Path:
+        """Write it as one HTML file, and return the file's path; errors as of `write_range_page`."""
+        return write_range_page(self.findings, path, self.study, self.about)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON knows it."""
+        optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in self.findings]
+        return {"study": self.study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}
+
+
+def lr_find(
+    request: Request,
+    *,
+    seeds: int = 5,
+    steps: int = 200,
+    heard: Callable[[Arm, int, Losses], None] = lambda *_: None,
+) -> RangeTest:
+    """Show at which learning rates the loss of each optimizer falls and where it is lost, in this process.
+
+    Use it to centre a search. It does not find the best rate, and compares no optimizers.
+
+    Args:
+        request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
+        seeds: runs of each optimizer, 3 or more, on the seeds that tune.
+        steps: training steps of a run, 100 or more.
+        heard: called at the end of each run with its optimizer, its seed and its losses.
+
+    Raises:
+        UsageError: too few seeds or steps; an optimizer without a learning rate.
+        TrialError: an optimizer of another library refuses its options.
+    """
+    rates = learning_rates(steps)
+    losses = sweeps(request, seeds, rates, heard)
+    found = (finding(arm.label, rates, losses[arm.label], WIDTH, _searched(arm)) for arm in request.arms)
+    return RangeTest(request.name, tuple(found), what_it_is(seeds, steps, (rates[0], rates[-1]), WIDTH))
+
+
+def _searched(arm: Arm) -> tuple[float, float] | None:
+    """Return the window that a search takes without the test, if it would search a learning rate."""
+    lr = arm.space(1).ranges.get("lr")
+    return (lr.low, lr.high) if lr and lr.kind == "log" else None

@@ -1,0 +1,84 @@
+"""The page of a learning-rate range test: one HTML file without scripts, its figures drawn as SVG when it is written.
+
+There is nothing to switch here, so the page does without the browser's Vega that the comparison's report carries. The
+look is the report's: its style sheet, and its colours, which dark mode replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from surefoot import __version__
+from surefoot.files import write_whole
+from surefoot.range_test.window import Curve, RangeFinding, Window, frame
+from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result
+from surefoot.report.axes import Axis, linear_axis, log_axis
+from surefoot.report.figure import Panel, ReportFigure, chart_of, svg
+from surefoot.report.html import template
+from surefoot.report.theme import MUTED, Style, dark_partners, styles
+
+
+def write_range_page(found: Sequence[RangeFinding], path: str | Path, study: str, about: str) -> Path:
+    """Write the page and return its path.
+
+    Args:
+        found: what the test of each optimizer shows.
+        path: the file to write; an existing one is replaced.
+        study: what was trained.
+        about: what was done, in words.
+
+    Raises:
+        UsageError: a path that cannot be a file.
+        SurefootError: the file cannot be written.
+    """
+    looks = styles(one.label for one in found)
+    drawn = [(one, result(one), svg(figure(one, look))) for one, look in zip(found, looks, strict=True)]
+    page = template("range.html.j2", "surefoot.range_test").render(
+        study=study, drawn=drawn, texts=(about, DRAWN, IS_NOT, TO_USE), dark=dark_partners(), version=__version__
+    )
+    return write_whole(path, page)
+
+
+def figure(one: RangeFinding, look: Style) -> ReportFigure:
+    """The curve of one optimizer: every seed, their mean and band, and the window shaded."""
+    curve, (low, high) = one.curve, frame(one.curve)
+    along = log_axis("learning rate (logarithmic)", (curve.rates[0], curve.rates[-1]))
+    up = linear_axis("training loss", (low - (high - low) * 0.04, high))
+    means = zip(curve.rates, curve.mean, curve.low, curve.high, strict=False)
+    datasets = {
+        "mean": [{"rate": rate, "mean": mean, "low": low, "high": high} for rate, mean, low, high in means],
+        "seeds": [
+            {"seed": seed, "rate": rate, "loss": loss}
+            for seed, losses in curve.seeds.items()
+            for rate, loss in zip(curve.rates, losses, strict=False)
+        ],
+    }
+    layers = [*(_shaded(one.window, curve, along) if one.window else ()), *_lines(look, along, up)]
+    panel = Panel("", alt.LayerChart(layer=layers))
+    return ReportFigure("lr-find", "Training loss by learning rate", DRAWN, (panel,), datasets, columns=1, legend=False)
+
+
+def _lines(look: Style, along: Axis, up: Axis) -> list[alt.Chart]:
+    mean, seeds = chart_of("mean").encode(along.x("rate")), chart_of("seeds").encode(along.x("rate"))
+    band = mean.mark_area(color=look.colour, opacity=0.18, clip=True)
+    thin = seeds.mark_line(color=look.colour, opacity=0.45, strokeWidth=0.8, clip=True)
+    line = mean.mark_line(color=look.colour, strokeWidth=2.4, clip=True)
+    return [
+        band.encode(up.y("low"), alt.Y2("high")),
+        thin.encode(up.y("loss"), detail="seed:N"),
+        line.encode(up.y("mean")),
+    ]
+
+
+def _shaded(window: Window, curve: Curve, along: Axis) -> list[alt.Chart]:
+    """The window, as far as it is within the axis, and its centre."""
+    first, last = curve.rates[0], curve.rates[-1]
+    row: dict[str, Any] = {"low": max(window.low, first), "high": min(window.high, last), "centre": window.centre}
+    base = alt.Chart(alt.InlineData(values=[row]))
+    area: alt.Chart = base.mark_rect(color=MUTED, opacity=0.14).encode(along.x("low"), alt.X2("high"))
+    centre: alt.Chart = base.mark_rule(color=MUTED, strokeDash=[4, 3]).encode(along.x("centre"))
+    return [area, centre]

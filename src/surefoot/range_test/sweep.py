@@ -1,0 +1,124 @@
+"""A learning-rate range test: a short training whose rate rises from next to nothing until the loss is lost.
+
+It is the training loop of every trial with another schedule, so what it sees is what a comparison would train. One
+run says little, as the suggestion of a single run changes from run to run: each optimizer is run on several seeds, and
+these are seeds for tuning, so that nothing is measured on a seed that has placed its window. The rate is set as a
+search would set it: what follows a schedule (AdaBound's bounds) stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
+
+import numpy as np
+from torch import Tensor
+
+from surefoot.arms.arm import Arm
+from surefoot.comparison.request import Request
+from surefoot.design.trial import Trial
+from surefoot.errors import Argument, UsageError
+from surefoot.search.proposals import FIRST_TUNING_SEED
+from surefoot.tasks import Task
+from surefoot.tasks.seeds import seed_everything
+from surefoot.training.loop import DivergedError, Training
+
+LOWEST, HIGHEST = 1e-7, 100.0
+FEWEST_STEPS, FEWEST_SEEDS = 100, 3
+
+LOST = 10.0
+"""A seed has diverged where its loss is so many times what it was, at most, in the first tenth of the test."""
+
+Losses = tuple[float, ...]
+"""The training loss at each rate, of the batch that this rate then learns from; as many as until the seed diverged."""
+
+
+def learning_rates(steps: int) -> tuple[float, ...]:
+    """Return the rate of each step: from `LOWEST` to `HIGHEST`, each by the same factor above the one before.
+
+    Raises:
+        UsageError: fewer steps than `FEWEST_STEPS`.
+    """
+    _check("steps", steps, FEWEST_STEPS)
+    return tuple(float(rate) for rate in np.geomspace(LOWEST, HIGHEST, steps))
+
+
+def sweeps(
+    request: Request, seeds: int, rates: Sequence[float], heard: Callable[[Arm, int, Losses], None]
+) -> dict[str, dict[int, Losses]]:
+    """Run the test of every optimizer of a request, in this process; return the losses by label and seed.
+
+    Args:
+        request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
+        seeds: how many, from `FEWEST_SEEDS`; the first is `FIRST_TUNING_SEED`.
+        rates: of each step, as `learning_rates` makes them.
+        heard: called at the end of each seed.
+
+    Raises:
+        UsageError: too few seeds; an optimizer without a learning rate.
+        TrialError: an optimizer of another library refuses its options.
+    """
+    _check("seeds", seeds, FEWEST_SEEDS)
+    for arm in request.arms:
+        if "lr" not in arm.hyper:
+            raise UsageError(f"optimizer {arm.label} has no option lr; there is nothing to find.")
+    found: dict[str, dict[int, Losses]] = {arm.label: {} for arm in request.arms}
+    for arm in request.arms:
+        for seed in range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + seeds):
+            trial = Trial(request.name, arm, seed, request.protocol, "tune")
+            found[arm.label][seed] = Sweep(trial, request.task, rates).losses()
+            heard(arm, seed, found[arm.label][seed])
+    return found
+
+
+class Sweep(Training):
+    """The training of one seed, a step at each rate.
+
+    Args:
+        trial: which optimizer, seed and protocol; its epochs and its schedule do not count.
+        task: what to train.
+        rates: the learning rate of each step.
+    """
+
+    def __init__(self, trial: Trial, task: Task, rates: Sequence[float]) -> None:
+        super().__init__(trial, task, lambda _: None)
+        self.sweep, self.recording = rates, frozenset()
+
+    def losses(self) -> Losses:
+        """Train until the rates end or the loss is lost."""
+        found: list[float] = []
+        batches = chain.from_iterable(self._epochs())
+        try:
+            for step in range(1, len(self.sweep) + 1):
+                loss, _ = self._step(next(batches), step, [])
+                if lost(found, loss, len(self.sweep)):
+                    break
+                found.append(loss)
+        except DivergedError:  # as this: a result, which the shorter list tells
+            pass
+        return tuple(found)
+
+    def set_rates(self, step: int) -> None:
+        """Set the rate of this step of the sweep."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.sweep[step - 1]
+            if "base_lr" in group:
+                group["base_lr"] = group["lr"]
+
+    def _epochs(self) -> Iterator[tuple[Tensor, ...]]:
+        """Give the batches of one epoch after the other, in the order of a trial."""
+        for self.epoch in count(1):
+            seed_everything(self.trial.seed, self.epoch)
+            self._mode(training=True)
+            yield self._batches()
+
+
+def lost(before: Sequence[float], loss: float, steps: int) -> bool:
+    """Whether a loss, after those before it, is that of a seed which has diverged, in a test of so many steps."""
+    first = before[: steps // 10]
+    return len(before) >= steps // 10 and abs(loss) > LOST * max(map(abs, first))
+
+
+def _check(name: str, value: int, fewest: int) -> None:
+    if value < fewest:
+        raise UsageError(Argument(name), f" is {value}; give at least {fewest}: fewer cannot tell a window from noise.")

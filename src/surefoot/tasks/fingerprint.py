@@ -1,0 +1,203 @@
+"""Try a task out on a batch of each part: what is wrong with it is told at once, and what it does is its fingerprint.
+
+Of the data, arrays are in the fingerprint whole. A data set that makes its examples one by one would take too long: a
+hundred of them stand for it, so that a change to a few others is not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from surefoot.errors import SurefootWarning, UsageError
+from surefoot.store.records import Metric
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.seeds import seeded
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task
+
+BATCH = 64
+"""Examples in the batch; not the user's batch size, of which the fingerprint is not to depend."""
+
+PEEK = 100
+"""How many examples, evenly spaced, stand for a data set that is not made of arrays."""
+
+FEW = 10
+"""How many of them are held in memory at a time."""
+
+
+LOOKS = 4
+"""How many examples are made twice, to see whether chance has a part in them."""
+
+
+def examine(task: Task) -> str:
+    """Measure a batch of each part without changing anything, and return the task's fingerprint.
+
+    Raises:
+        UsageError: the model, the data, the loss or the metric cannot be used; the message says why.
+    """
+    model, other = _made(task, 0), _made(task, 1)
+    _check_apart(model, other)
+    _warn_if_alike(model, other)
+    model.train()
+    loss, metric = _measured(task, model, task.data.train, "training")
+    if not loss.requires_grad:
+        raise UsageError(
+            f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
+        )
+    _check_gradient(task, model, loss)
+    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric.item():.4g}".encode())
+    for tensor in model.state_dict().values():
+        if isinstance(tensor, Tensor):
+            seen.update(_bytes(tensor))
+    for split in (task.data.train, task.data.validation, task.data.test):
+        _add(seen, split)
+    seen.update(_evaluated(task).encode())
+    _check_evaluation(task, model, metric)
+    return seen.hexdigest()[:16]
+
+
+def is_random(split: Split) -> bool:
+    """Whether an example differs from one time to the next, as one that is augmented does."""
+    if isinstance(split, Arrays):
+        return False
+    looks = [hashlib.sha256(), hashlib.sha256()]
+    with seeded(0):
+        for seen in looks:
+            _add_batch(seen, split.batch(slice(0, min(LOOKS, len(split)))))
+    return looks[0].digest() != looks[1].digest()
+
+
+def _made(task: Task, seed: int) -> nn.Module:
+    try:
+        model = task.make_model(seed)
+    except Exception as error:
+        raise UsageError(
+            f"task {task.name}: its model factory raises {type(error).__name__}: {error}; it is called without "
+            "arguments and has to return a torch module."
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"task {task.name}: its model factory returns {type(model).__name__}; expected a torch module."
+        )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise UsageError(f"task {task.name}: its model has no parameter that is trained.")
+    return model
+
+
+def _check_apart(one: nn.Module, other: nn.Module) -> None:
+    shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
+    if shared or one is other:
+        raise UsageError(
+            "the model factory returns the same weights twice, so one trial would go on where another stopped; make "
+            "the model inside the function."
+        )
+
+
+def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
+    """Warn of a model whose start no seed changes, unless it holds nothing but constants, such as zeros."""
+    pairs = [pair for pair in zip(one.parameters(), other.parameters(), strict=False) if not any(map(is_lazy, pair))]
+    if all(torch.equal(*pair) for pair in pairs) and any((p != p.flatten()[0]).any() for p, _ in pairs if p.numel()):
+        warnings.warn(
+            "the model factory makes the same initial weights for every seed, so that seeds differ in their batches "
+            "only and optimizers look more certain than they are. If it sets a seed (torch.manual_seed), take that "
+            "out; weights that are loaded on purpose may stay.",
+            SurefootWarning,
+            stacklevel=4,
+        )
+
+
+def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, Tensor]:
+    """Return the loss and the metric of a part's first batch, found to be numbers."""
+    try:
+        with seeded(0):
+            loss, metric = task.measure(model, split.batch(slice(0, min(BATCH, len(split)))))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
+            "model gets the inputs, the loss and the metric get its outputs and the targets."
+        ) from error
+    for value, what in ((loss, "loss"), (metric, "metric")):
+        _check_number(value, what, task.name)
+    if not torch.isfinite(loss):
+        raise UsageError(
+            f"task {task.name}: its loss on the {part} data is {loss.item()} before any training; check the data and "
+            "the loss."
+        )
+    return loss, metric
+
+
+def _evaluated(task: Task) -> str:
+    """Say how many examples are evaluated at a time, where a metric of the user's may depend on it."""
+    size = getattr(task, "evaluation_batch", EVALUATION_BATCH)
+    own = not task.metric.is_loss and task.metric != Metric()
+    return f"evaluated {size} at a time" if own and size != EVALUATION_BATCH else ""
+
+
+def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
+    """Raise `UsageError` for a loss that no weight changes: no optimizer could learn from it."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    try:
+        slopes = torch.autograd.grad(loss, trained, allow_unused=True)
+    except RuntimeError as error:
+        raise UsageError(f"task {task.name}: backward() of its loss raises {type(error).__name__}: {error}") from error
+    if not any(slope is not None and slope.any() for slope in slopes):
+        raise UsageError(
+            f"task {task.name}: its loss, {loss.item():.4g}, has a gradient of zero for every weight, so nothing can "
+            "be learned. Cross-entropy, the default, of a model with one output is always 0: give such a model a loss, "
+            "such as binary cross-entropy, or an output for each class."
+        )
+
+
+def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> None:
+    """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
+    model.eval()
+    with torch.no_grad():
+        validation_metric = _measured(task, model, task.data.validation, "validation")[1]
+        test_metric = _measured(task, model, task.data.test, "test")[1]
+    if all(metric.isnan() for metric in (training_metric, validation_metric, test_metric)):
+        warnings.warn(
+            f"task {task.name}: its metric, {task.metric.title}, is nan on a batch of each part before any training; "
+            "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
+            SurefootWarning,
+            stacklevel=4,
+        )
+
+
+def _check_number(value: Any, what: str, name: str) -> None:
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise UsageError(f"task {name}: its {what} is {got}; expected one number, the mean over the batch.")
+
+
+def _add(seen: Any, split: Split) -> None:
+    seen.update(str(len(split)).encode())
+    if isinstance(split, Arrays):
+        for array in split.arrays:
+            seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        return
+    places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
+    with seeded(0):
+        for some in torch.split(places, FEW):
+            _add_batch(seen, split.batch(some))
+
+
+def _add_batch(seen: Any, batch: Any) -> None:
+    if isinstance(batch, Tensor):
+        seen.update(_bytes(batch))
+    elif isinstance(batch, dict):
+        _add_batch(seen, list(batch.values()))
+    elif isinstance(batch, tuple | list):
+        for part in batch:
+            _add_batch(seen, part)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

@@ -1,0 +1,161 @@
+"""A forecast in words: what would run, how long, where it is searched, and what the seeds can tell.
+
+What is known from earlier trials is said to be known, and what is assumed is said to be assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from statistics import median
+from textwrap import fill
+from typing import Any
+
+from surefoot.analysis.forecast import ASSUMED_SIZE, Prospect
+from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
+from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.store.protocol import Metric
+from surefoot.words import plain
+from surefoot.words.cells import Table, plain_table
+from surefoot.words.numbers import MILLISECONDS, Written, count, duration, seeds
+
+WIDTH = 80
+NAMES = {
+    "defaults": "Each optimizer as given",
+    "tuning": "Tuning",
+    "finals": f"Its best {FINALISTS}, on {TUNING_SEEDS - 1} more seeds",
+    "measuring": "Measuring what tuning chooses",
+    "extension": "Tuning beyond an edge, at most",
+}
+
+
+def forecast_json(found: Prospect) -> dict[str, Any]:
+    """The forecast as plain dicts and lists for `json.dumps`."""
+    least, most = found.trials
+    told: dict[str, Any] = {
+        "study": found.study,
+        "protocol": found.protocol.content,
+        "workers": found.workers,
+        "sizing": found.sizing,
+        "budget_seconds": found.budget,
+        "bought": found.bought,
+        "trials": {
+            "least": least,
+            "most": most,
+            "left": found.left,
+            "phases": found.phases,
+            "extension": found.extension,
+        },
+        "time": {"seconds": found.seconds, "from_trials": len(found.step_times)},
+        "spaces": {
+            label: {"text": space.text, "dimensions": space.ranges, "sources": space.sources}
+            for label, space in found.spaces.items()
+        },
+        "spread": found.spread
+        and {"low": found.spread.low, "high": found.spread.high, "assumed": found.spread.assumed},
+        "detectable": found.detectable,
+    }
+    flat: dict[str, Any] = plain(told)
+    return flat
+
+
+def forecast_text(found: Prospect) -> str:
+    """The forecast for people, 80 columns wide."""
+    where = ", ".join(filter(None, [found.protocol.dataset, found.protocol.device]))
+    parts = [f"Study {found.study} on {where}: nothing is trained yet."]
+    parts += [] if found.budget is None else [_clock(found, duration(found.budget))]
+    parts = [fill(part, WIDTH) for part in parts]
+    parts += [str(_phases(found)), fill(_time(found), WIDTH)]
+    parts += ["\n".join(_spaces(found))] if found.spaces else []
+    return "\n\n".join([*parts, "\n".join(fill(text, WIDTH) for text in _power(found))])
+
+
+def _clock(found: Prospect, budget: str) -> str:
+    """What a budget in minutes decides, and what it buys where an earlier run was timed."""
+    if found.bought:
+        one = found.sizing
+        return (
+            f"By the timings of an earlier run in the store, the budget of {budget} buys about "
+            f"{count(one.epochs, 'epoch')}, {count(one.trials, 'tuning trial')} and at most {seeds(one.seeds)}; below "
+            "is that study. The command times every optimizer again, and the clock decides."
+        )
+    return (
+        f"What the budget of {budget} buys is not known before every optimizer is timed, which the command does first: "
+        "from that follow epochs, tuning trials and the most seeds, and the clock decides how many of these are "
+        "reached. Below is the study as it would be without a budget."
+    )
+
+
+def _phases(found: Prospect) -> Table:
+    phases = [*found.phases, *([found.extension] if found.extension else [])]
+    rows = [(NAMES[phase.name], str(phase.trials), str(phase.done)) for phase in phases]
+    done = sum(phase.done for phase in found.phases)
+    return plain_table(("Trials", "Planned", "Done"), [*rows, ("Together", _range(*map(str, found.trials)), str(done))])
+
+
+def _time(found: Prospect) -> str:
+    most = found.left[1]
+    if not most:
+        return "Training time: none, every trial has ended."
+    if found.seconds is None:
+        return "Training time: not known until a trial of this task has run."
+    return (
+        f"Training time: about {_range(*map(duration, found.seconds))} with {min(found.workers, most)} at a time, by "
+        f"the step times of {len(found.step_times)} earlier trials in the store (median "
+        f"{MILLISECONDS(median(found.step_times))}); start-up and evaluation come on top."
+    )
+
+
+def _spaces(found: Prospect) -> Iterator[str]:
+    yield f"Search space of each optimizer, {found.sizing.trials} trials each:"
+    for label, space in found.spaces.items():
+        searched = space.text if space.ranges else "nothing is left to search"
+        yield fill(f"{label}: {searched}", WIDTH, initial_indent="  ", subsequent_indent="  ")
+        for name, source in space.sources.items():
+            yield fill(f"{name}: {source}", WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def _power(found: Prospect) -> Iterator[str]:
+    numbers, one, metric = found.spread, found.detectable, found.protocol.metric
+    if numbers is None:
+        yield (
+            f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
+            f"{metric.title} nothing is assumed."
+        )
+        return
+    if one is None or one.seeds < FEWEST_PAIRS:
+        yield f"What the seeds can tell: no difference; at least two optimizers and {FEWEST_PAIRS} seeds are needed."
+        return
+    write = partial(_sizes, metric)
+    alone = f"{write(*one.alone)} in a single pair decided on beforehand."
+    several = f"{write(*one.corrected)} in any of {one.comparisons} pairs (at Holm's strictest step), of {alone}"
+    yield (
+        f"What {seeds(one.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
+        f"{several if one.comparisons > 1 else alone}"
+    )
+    spread = write(numbers.low, numbers.high)
+    if not numbers.assumed:
+        pairs = count(numbers.pairs, "pair")
+        of = f"of {'tuned ' if numbers.tuned else ''}optimizers"
+        yield (
+            f"By the store's trials of this protocol, differences spread by {spread} over seeds (median of {pairs} "
+            f"{of})."
+        )
+        return
+    size = found.protocol.test_size
+    widened = f", widened from {ASSUMED_SIZE:,} test examples to {size:,}" if size < ASSUMED_SIZE else ""
+    yield (
+        f"Assumed: differences spread by {spread} over seeds, as in published runs of a small CNN on Fashion-MNIST "
+        f"(DeepOBS fmnist_2c2d){widened}; the store has no trials of this protocol on 3 or more seeds."
+    )
+
+
+def _sizes(metric: Metric, low: float, high: float) -> str:
+    if metric.share and low >= 1:
+        return "more than 100 pp, which is none"
+    unit = Written(metric).size
+    return f"{_range(unit.bare(low), unit.bare(high))} {unit.symbol}".strip()
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
