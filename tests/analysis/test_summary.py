@@ -7,13 +7,14 @@ from math import inf
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from samples import article, diverged, study, trial, tuned
+from samples import article, diverged, running, study, trial, tuned
 from surefoot.analysis import summarize, summarize_suite
 from surefoot.analysis.suite_summary import NoMean
-from surefoot.analysis.survival import kaplan_meier
 from surefoot.errors import UsageError
 from surefoot.report.suite_page import write_suite_page
+from surefoot.statistics.survival import kaplan_meier
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words import as_json, notes, table, warnings
 from surefoot.words.numbers import LOSS, duration
@@ -134,6 +135,16 @@ def test_the_profile_over_seeds():
     assert profiles.epochs["slow"].shares == pytest.approx((0, 2 / 3, 2 / 3))
     assert profiles.seconds == profiles.epochs, "all epochs took ten seconds"
     assert summarize([r for r in race() if r.seed < 2]).profiles is None
+
+
+def test_divergence_counts_trials_that_ended():
+    records = [replace(trial(), seed=seed, key=str(seed)) for seed in range(6)]
+    records[1], records[2] = diverged(records[1]), running(records[2])
+    records[3] = replace(records[3], status="failed", outcome=None)
+    found = summarize(records).rows[0].divergence
+    assert (found.hits, found.of) == (1, 4)
+    assert found.low == pytest.approx(stats.binomtest(1, 4).proportion_ci(method="wilson").low)
+    assert summarize(records[2:4]).rows[0].divergence is None
 
 
 def test_comparisons_have_every_pair_and_groups_every_name():

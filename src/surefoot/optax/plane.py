@@ -53,9 +53,6 @@ class Vector:
     def __truediv__(self, other: Any) -> Vector:
         return Vector(lax.complex(self.array.real / plain(other), self.array.imag / plain(other)))
 
-    def __abs__(self) -> Any:
-        return jnp.abs(self.array)
-
     __radd__, __rmul__ = __add__, __mul__
 
     def __mathops__(self) -> Any:

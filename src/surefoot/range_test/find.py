@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from surefoot.analysis import plain
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
 from surefoot.range_test.page import write_range_page
@@ -19,6 +18,7 @@ from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
 from surefoot.search.space import WIDTH
 from surefoot.study import asked
 from surefoot.tasks import Task
+from surefoot.words import plain
 
 COLUMNS = 80
 

@@ -18,7 +18,7 @@ import vl_convert
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import Row, Summary
+from surefoot.analysis import ResultRow, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
@@ -29,12 +29,11 @@ from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
 from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.arrivals import arrival_table
+from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
-from surefoot.words.results import setting
-from surefoot.words.tuning import how_tuned
-from surefoot.words.tuning_tables import cumulative_table, ledger
+from surefoot.words.results import arrival_table, setting
+from surefoot.words.tuning import cumulative_table, ledger
 
 TEMPLATES = ("surefoot.report", "templates")
 BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
@@ -117,7 +116,7 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _rank(row: Row, summary: Summary) -> float:
+def _rank(row: ResultRow, summary: Summary) -> float:
     """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
 

@@ -8,14 +8,13 @@ import pytest
 
 from samples import trial
 from surefoot.analysis import group
-from surefoot.analysis.doubts import doubts, guessing_margin, no_progress
-from surefoot.analysis.inclusion import beaten, family, knob
+from surefoot.analysis.doubts import beaten, doubts, family, knob, no_progress
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
 from surefoot.store import protocol
 from surefoot.store.protocol import Metric
 from surefoot.words import Written
-from surefoot.words.warnings import warning as in_words
+from surefoot.words.notes import warning as in_words
 
 LOSS = Scale(protocol.LOSS)
 
@@ -123,7 +122,7 @@ def test_fob_s_sgd_at_chance_is_warned_of():
 
 
 def test_luck_does_not_pass_for_progress():
-    assert guessing_margin(0.1, 10_000) == pytest.approx(0.009)
+    assert no_progress("a", [0.1], 0.1, Scale(), 10_000)[0].luck == pytest.approx(0.109)
     assert len(stuck([0.104], 0.1, Scale(), 10_000)) == 1
     assert stuck([0.104], 0.1, Scale()) == []
 
