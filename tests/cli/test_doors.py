@@ -175,7 +175,7 @@ def test_an_option_that_no_study_takes_is_named():
         surefoot.compare_suite(["booth"], epoch=1)
 
 
-def test_the_range_test_is_a_call_and_the_command_shows_the_same(surefoot_command, tmp_path):
+def test_the_range_test_is_a_call_and_the_command_shows_the_same(surefoot_command):
     words = "lr-find booth -o sgd --seeds 3 --steps 100 --device cpu --json"
     code, out, err = surefoot_command(*shlex.split(words))
     assert code == 0, err
