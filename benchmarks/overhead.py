@@ -15,7 +15,8 @@ import time
 import numpy as np
 import torch
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.training.loop import EVALUATION_BATCH, Training

@@ -17,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from surefoot.comparison.driver import Run
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
 from surefoot.design.trial import Trial
+from surefoot.options import Options
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
 from surefoot.store.design import Part
 from surefoot.training.events import Finished, Started

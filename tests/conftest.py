@@ -4,7 +4,6 @@ No framework is imported here. Oracles must compute in float64: jax does so only
 runs on jax. What a run has started ends with it: `left_running` names what does not, and the run has failed.
 """
 
-import ctypes
 import gc
 import os
 import sys
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 import keras_backends
 import left_running
+from give_back import give_back
 from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -47,14 +47,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Give back after each file what it alone needed: compiled programs, and memory that the allocator holds."""
     if nextitem is None or nextitem.path != item.path:
-        for module, function in (("jax", "clear_caches"), ("torch._dynamo", "reset")):
-            if module in sys.modules:
-                getattr(sys.modules[module], function)()
-        gc.collect()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back()
 
 
 def pytest_sessionfinish() -> None:

@@ -15,6 +15,7 @@ SOURCE = ROOT / "src" / "surefoot"
 LAYERS = [
     "errors",
     "files",
+    "webpage",
     "mathops",
     "about",
     "hyperparameters",
@@ -131,6 +132,14 @@ def test_a_room_of_more_than_five_files_has_a_map(room):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_file_holds_one_concept(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_module_of_ours_that_is_imported_exists(path):
+    """Also one that is imported only when a command runs; a text that ends with _ is the beginning of a name."""
+    named = [module for module in imports(path) if module.startswith("surefoot.") and not module.endswith("_")]
+    places = [SOURCE.parent / module.replace(".", "/") for module in named]
+    assert [place.name for place in places if not (place.with_suffix(".py").exists() or place.exists())] == []
 
 
 A_TEST = re.compile(r"^\s*(?:from|import) (?:test_\w+|conftest)\b", re.MULTILINE)

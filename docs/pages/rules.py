@@ -12,19 +12,11 @@ from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
 
 CLASSES = {
-    "sgd": ("SGD", ""),
     "momentum": ("SGD", ", momentum=0.9"),
     "nesterov": ("SGD", ", momentum=0.9, nesterov=True"),
-    "adagrad": ("Adagrad", ""),
-    "adadelta": ("Adadelta", ""),
-    "rmsprop": ("RMSprop", ""),
-    "adam": ("Adam", ""),
     "amsgrad": ("Adam", ", amsgrad=True"),
-    "adamw": ("AdamW", ""),
-    "adabound": ("AdaBound", ""),
-    "amsbound": ("AMSBound", ""),
 }
-"""The class that offers a rule in torch's and in Keras's spelling, and what it needs to be told."""
+"""The class of a rule that has none of its title, and the arguments that make it this rule."""
 
 SURFACE = "valley"
 
@@ -139,7 +131,7 @@ def _playground(found: Explanation) -> str:
 
 
 def _code(name: str) -> str:
-    title, more = CLASSES[name]
+    title, more = CLASSES.get(name, (RULES[name].title, ""))
     torch = f"""import torch
 import surefoot.torch
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
+    from surefoot.range_test.find import lr_find
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
     from surefoot.suite import Suite, compare_suite
@@ -32,6 +33,7 @@ __all__ = [
     "compare_suite",
     "forecast",
     "log",
+    "lr_find",
     "one_minus",
     "task",
     "try_out",
@@ -62,6 +64,7 @@ _DOORS = {
     "compare_suite": "surefoot.suite",
     "forecast": "surefoot.study",
     "log": "surefoot.store.ranges",
+    "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",

@@ -76,7 +76,8 @@ def where(condition: Array, a: Array, b: Array) -> Array:
         return a if condition else b
     namespace, gradient = _namespace(condition, a, b), _GRADIENT.get()
     if _are_numbers(a, b) and not _are_numbers(gradient) and not hasattr(condition, "__mathops__"):
-        a, b = namespace.full_like(gradient, a), namespace.full_like(gradient, b)
+        like = gradient.real if hasattr(gradient, "__mathops__") else gradient  # of a complex one
+        a, b = namespace.full_like(like, a), namespace.full_like(like, b)
     return namespace.where(condition, a, b)
 
 

@@ -30,7 +30,6 @@ AROUND: dict[str, Any] = {
     "weight_decay": 0.0,
     "decoupled": False,
     "decay_by_lr": True,
-    "proximal": False,
     "base_lr": None,
     "maximize": False,
     "gradient_factor": None,

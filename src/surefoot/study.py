@@ -102,7 +102,7 @@ def compare(
         >>> print(study.table())
         >>> optimizer = study.best().build(model.parameters())
     """
-    study = run(*_asked(**locals()))
+    study = run(*asked(**locals()))
     _check_any(study.records)
     return study
 
@@ -126,7 +126,7 @@ def forecast(task: str | Task | None = None, **options: Any) -> Forecast:
     Example:
         >>> print(surefoot.forecast("article-tuned", optimizers=["sgd", "adam"], seeds=5))
     """
-    return foretell(*_asked(task, **options))
+    return foretell(*asked(task, **options))
 
 
 @_as(compare)
@@ -142,7 +142,7 @@ def try_out(task: str | Task | None = None, **options: Any) -> dict[str, str]:
     Raises:
         UsageError: something that cannot be compared at all, whatever the optimizer.
     """
-    request, _ = _asked(task, **options)
+    request, _ = asked(task, **options)
     return try_arms(request.task, request.arms, request.protocol, request.workers, request.runner)
 
 
@@ -166,17 +166,17 @@ def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, 
         UsageError: neither the store nor Surefoot has a study of this name.
     """
     with Store(Path(store), readonly=True) as results:
-        designs = [one for one in reversed(results.designs()) if results.run(one, curves=False)]
-        known = {one.study for one in designs}
-        design = next((one for one in designs if one.study == study), None)
-        if design is None and known and study not in STUDIES:
-            raise unknown("study in this store", study, known)
-        if design is None:
-            raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
-        return design, results.run(design)
+        runs = ((one, results.run(one)) for one in reversed(results.designs(study)))
+        newest = next(((design, records) for design, records in runs if records), None)
+        others = {one.study for one in results.designs()} - {study}
+    if newest:
+        return newest
+    if others and study not in STUDIES:
+        raise unknown("study in this store", study, others)
+    raise StoreError(f"the store has no trial of study {study!r}. Run `surefoot compare` on it first.")
 
 
-def _asked(
+def asked(
     task: str | Task | None = None,
     *,
     model: Any = None,
@@ -187,6 +187,7 @@ def _asked(
     name: str = "",
     **given: Any,
 ) -> tuple[Request, Options]:
+    """Read the arguments of `compare`."""
     options = Options(**given)
     parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options

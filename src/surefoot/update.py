@@ -68,7 +68,7 @@ def change(
     move = step.move
     if hyper["weight_decay"] and hyper["decoupled"]:
         share = _decay(hyper, step)
-        move = (move + share * weight) / (1 + share) if hyper["proximal"] else move + share * weight
+        move = (move + share * weight) / (1 + share) if hyper.get("proximal") else move + share * weight
     return Update(-move, step.state, step)
 
 
@@ -85,7 +85,7 @@ def _moved(weight: Array, step: Step, hyper: Mapping[str, Any]) -> Array:
     if not (hyper["weight_decay"] and hyper["decoupled"]):
         return weight - step.move
     share = _decay(hyper, step)
-    return (weight - step.move) / (1 + share) if hyper["proximal"] else weight * (1 - share) - step.move
+    return (weight - step.move) / (1 + share) if hyper.get("proximal") else weight * (1 - share) - step.move
 
 
 def _decay(hyper: Mapping[str, Any], step: Step) -> Array:

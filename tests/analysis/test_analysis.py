@@ -11,14 +11,13 @@ from scipy import stats
 from samples import article, diverged, running, study, trial
 from surefoot.analysis import group, summarize
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
-from surefoot.analysis.verdict import judge, noise
+from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
+from surefoot.analysis.verdict import noise
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import holm, paired_difference, t_interval
 from surefoot.words import as_json, notes, table, verdict_text
 from surefoot.words.numbers import p_value
 from surefoot.words.pairs import pair_table
-from surefoot.words.verdict import verdict_sentences
 
 
 def scored(accuracies, label="Adam"):
@@ -45,15 +44,15 @@ def reach(arm, target=0.9):
 
 
 def choose(arms):
-    return choose_target(traces_by_clock(arms), Scale())
+    return choose_targets(traces_by_clock(arms), Scale())[0]
 
 
-def text_of(verdict):
-    return " ".join(verdict_sentences(verdict, Scale()))
+def study_of(*arms):
+    return summarize([record for arm in arms for record in arm])
 
 
 def verdict(*arms):
-    return judge(group([record for arm in arms for record in arm]), Scale())
+    return study_of(*arms).verdict
 
 
 def test_interval_is_student_s():
@@ -109,11 +108,11 @@ def test_verdict_on_several_seeds_names_ties_and_the_beaten():
     best = scored([0.985, 0.987, 0.986, 0.988, 0.9865], "AdaBound")
     close = scored([0.986, 0.985, 0.987, 0.986, 0.986], "Adam")
     far = scored([0.965, 0.966, 0.965, 0.967, 0.9657], "Adagrad")
-    result = verdict(far, best, close)
-    assert (result.best, result.ties, result.behind) == ("AdaBound", ("Adam",), ("Adagrad",))
-    assert "Not distinguishable from AdaBound: Adam (−0.05 pp [" in text_of(result)
-    assert "5 seeds" in text_of(result)
-    assert "ahead of Adagrad by 2.08 pp [" in text_of(result)
+    result = study_of(far, best, close)
+    assert (result.verdict.best, result.verdict.ties, result.verdict.behind) == ("AdaBound", ("Adam",), ("Adagrad",))
+    assert "Not distinguishable from AdaBound: Adam (−0.05 pp [" in verdict_text(result)
+    assert "5 seeds" in verdict_text(result)
+    assert "ahead of Adagrad by 2.08 pp [" in verdict_text(result)
 
 
 def test_the_difference_is_of_the_seeds_that_both_finished_and_the_rest_are_counted():
@@ -132,9 +131,9 @@ def lost(label, accuracies, count):
 
 def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
     """99 % on the 6 seeds that it finished against 95 % on all ten."""
-    result = verdict(lost("A", [0.99] * 10, 4), lost("B", [0.95] * 10, 0))
-    assert (result.best, result.ties, result.behind) == ("B", ("A",), ())
-    assert text_of(result) == (
+    result = study_of(lost("A", [0.99] * 10, 4), lost("B", [0.95] * 10, 0))
+    assert (result.verdict.best, result.verdict.ties, result.verdict.behind) == ("B", ("A",), ())
+    assert verdict_text(result) == (
         "B has the highest mean test accuracy (95.00 %, 10 seeds) of the optimizers of which the fewest seeds "
         "diverged. Not distinguishable from B: A (+4.00 pp [3.99, 4.01], 10 seeds, 4 of them diverged, adjusted p = "
         "0.125). A seed that diverged counts as worse than every score. Diverged: A (4 of 10 seeds)."
@@ -142,25 +141,31 @@ def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
 
 
 def test_one_seed_that_finished_of_ten_is_no_run_to_be_best_in():
-    result = verdict(lost("A", [0.99] * 10, 9), lost("B", [0.95] * 10, 0))
-    assert (result.best, result.behind) == ("B", ("A",))
-    assert "ahead of A (9 of 10 seeds diverged)" in text_of(result)
-    assert "in this one run" not in text_of(result)
+    result = study_of(lost("A", [0.99] * 10, 9), lost("B", [0.95] * 10, 0))
+    assert (result.verdict.best, result.verdict.behind) == ("B", ("A",))
+    assert "ahead of A (9 of 10 seeds diverged)" in verdict_text(result)
+    assert "in this one run" not in verdict_text(result)
     single = verdict(lost("A", [0.99] * 10, 9), scored([0.95], "B"), scored([0.94], "C"))
     assert single.best == "B"
 
 
 def test_an_optimizer_that_diverged_can_be_best_and_says_how_often():
-    result = verdict(lost("A", [0.99] * 10, 1), lost("B", [0.95] * 10, 3))
-    assert text_of(result).startswith(
+    result = study_of(lost("A", [0.99] * 10, 1), lost("B", [0.95] * 10, 3))
+    assert verdict_text(result).startswith(
         "A has the highest mean test accuracy (99.00 %, 9 of 10 seeds), ahead of B (3 of 10 seeds diverged). "
     )
 
 
 def test_few_seeds_settle_nothing_and_are_no_tie():
-    result = verdict(scored([0.98] * 4, "A"), scored([0.3] * 4, "B"))
-    assert (result.best, result.ties, result.behind, result.open) == ("A", (), (), ("B",))
-    assert text_of(result) == (
+    result = study_of(scored([0.98] * 4, "A"), scored([0.3] * 4, "B"))
+    found = result.verdict
+    assert (found.best, found.ties, found.behind, found.open) == (
+        "A",
+        (),
+        (),
+        ("B",),
+    )
+    assert verdict_text(result) == (
         "A has the highest mean test accuracy (98.00 %, 4 seeds). Not settled, as a difference takes 5 seeds or more: "
         "B (−68.00 pp [−68.02, −67.98], 4 seeds)."
     )
@@ -175,14 +180,14 @@ def test_a_p_value_never_contradicts_what_is_made_of_it(p, text):
 
 
 def test_one_seed_states_the_sampling_noise_and_claims_no_more():
-    result = verdict(
+    result = study_of(
         scored([0.9850], "best"), scored([0.9830], "near"), scored([0.9810], "between"), scored([0.9], "far")
     )
-    assert result.yardstick == pytest.approx(1.96 * sqrt(2 * 0.985 * 0.015 / 10_000))
-    assert (result.ties, result.open, result.behind) == (("near",), ("between",), ("far",))
-    assert "not separated" in text_of(result)
-    assert "far (−8.50 pp) is behind in this one run" in text_of(result)
-    assert "10,000 test examples alone is 0.34 pp" in text_of(result)
+    assert result.verdict.yardstick == pytest.approx(1.96 * sqrt(2 * 0.985 * 0.015 / 10_000))
+    assert (result.verdict.ties, result.verdict.open, result.verdict.behind) == (("near",), ("between",), ("far",))
+    assert "not separated" in verdict_text(result)
+    assert "far (−8.50 pp) is behind in this one run" in verdict_text(result)
+    assert "10,000 test examples alone is 0.34 pp" in verdict_text(result)
 
 
 def test_a_perfect_score_still_has_noise():

@@ -1,19 +1,20 @@
 """What a summary holds beside the table: arrivals, areas, profiles, groups, and several studies at once."""
 
 import json
-import time
+import sys
 from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from samples import article, diverged, study, trial, tuned
+from samples import article, diverged, running, study, trial, tuned
 from surefoot.analysis import summarize, summarize_suite
 from surefoot.analysis.suite_summary import NoMean
-from surefoot.analysis.survival import kaplan_meier
 from surefoot.errors import UsageError
 from surefoot.report.suite_page import write_suite_page
+from surefoot.statistics.survival import kaplan_meier
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words import as_json, notes, table, warnings
 from surefoot.words.numbers import LOSS, duration
@@ -136,6 +137,16 @@ def test_the_profile_over_seeds():
     assert summarize([r for r in race() if r.seed < 2]).profiles is None
 
 
+def test_divergence_counts_trials_that_ended():
+    records = [replace(trial(), seed=seed, key=str(seed)) for seed in range(6)]
+    records[1], records[2] = diverged(records[1]), running(records[2])
+    records[3] = replace(records[3], status="failed", outcome=None)
+    found = summarize(records).rows[0].divergence
+    assert (found.hits, found.of) == (1, 4)
+    assert found.low == pytest.approx(stats.binomtest(1, 4).proportion_ci(method="wilson").low)
+    assert summarize(records[2:4]).rows[0].divergence is None
+
+
 def test_comparisons_have_every_pair_and_groups_every_name():
     summary = summarize(study(4, 8))
     assert len(summary.comparisons) == 6
@@ -237,21 +248,35 @@ def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):
     assert "Performance profile" not in write_suite_page(two, {}, tmp_path / "two.html").read_text(encoding="utf-8")
 
 
-def test_ten_thousand_trials_are_summarized_in_seconds():
+def test_the_work_of_a_summary_grows_no_faster_than_its_trials():
     (one,) = article()[:1]
     rng = np.random.default_rng(0)
-    records = [
-        replace(
-            one,
-            key=f"{label}{seed}",
-            label=label,
-            seed=seed,
-            rates=(),
-            outcome=replace(one.outcome, test_metric=float(rng.normal(0.95, 0.003))),
-        )
-        for label in "abcde"
-        for seed in range(2000)
-    ]
-    start = time.process_time()
-    assert len(summarize(records).comparisons) == 10
-    assert time.process_time() - start < 8  # 1.5 s
+
+    def calls(seeds):
+        """How many functions are called to summarize five optimizers with so many seeds each."""
+        records = [
+            replace(
+                one,
+                key=f"{label}{seed}",
+                label=label,
+                seed=seed,
+                rates=(),
+                outcome=replace(one.outcome, test_metric=float(rng.normal(0.95, 0.003))),
+            )
+            for label in "abcde"
+            for seed in range(seeds)
+        ]
+        counted = [0]
+
+        def count(_frame, event, _argument):
+            counted[0] += event in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            found = summarize(records)
+        finally:
+            sys.setprofile(None)
+        assert len(found.comparisons) == 10
+        return counted[0]
+
+    assert calls(2000) < 5 * calls(500)

@@ -8,8 +8,9 @@ import surefoot
 from line_task import line
 from surefoot.arms.arm import parse_arms
 from surefoot.arms.opt import Opt, arms_of
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
 from surefoot.errors import SurefootWarning, TrialError, UsageError
+from surefoot.options import Options
 from surefoot.search.space import WIDTH, space
 from surefoot.store import Store
 from surefoot.store.ranges import log, one_minus, uniform

@@ -8,8 +8,9 @@ import cloudpickle
 import pytest
 
 from surefoot.arms.user_code import in_file
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
 from surefoot.errors import UsageError
+from surefoot.options import Options
 
 
 @pytest.fixture

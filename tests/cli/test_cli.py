@@ -12,8 +12,9 @@ import pytest
 
 from samples import article, diverged, entered
 from surefoot.cli.result import print_result
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
 from surefoot.errors import SurefootError
+from surefoot.options import Options
 from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.store import Store, schema

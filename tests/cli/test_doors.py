@@ -173,3 +173,16 @@ def test_studies_are_compared_together_from_python(tmp_path):
 def test_an_option_that_no_study_takes_is_named():
     with pytest.raises(TypeError, match="epoch"):
         surefoot.compare_suite(["booth"], epoch=1)
+
+
+def test_the_range_test_is_a_call_and_the_command_shows_the_same(surefoot_command):
+    words = "lr-find booth -o sgd --seeds 3 --steps 100 --device cpu --json"
+    code, out, err = surefoot_command(*shlex.split(words))
+    assert code == 0, err
+    called = surefoot.lr_find("booth", optimizers=["sgd"], seeds=3, steps=100, device="cpu")
+    told = json.loads(out)
+    del told["report"]
+    assert told == json.loads(json.dumps(called.as_json()))
+    assert "SGD" in called.text()
+    with pytest.raises(UsageError, match="steps is 5"):
+        surefoot.lr_find("booth", steps=5)

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool
@@ -113,7 +114,7 @@ def command(path, *more):
     return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
 
 
-MOMENTS = ("Study", "epoch 1/2", "goes on")
+MOMENTS = ("Study", "epoch 1/2, loss", "goes on")
 """The lines of its log after which the driver is stopped: workers start, an epoch is stored, a resumed trial trains."""
 
 
@@ -154,10 +155,8 @@ def stopped(arguments, moment, how):
 
 
 def epochs_in(path):
-    """How many epochs the store has, which no stop may damage or lock."""
-    if not path.exists():
-        return 0
-    with Store(path, readonly=True) as store:
+    """How many epochs the store has; no stop may damage or lock it, also none before its tables were made."""
+    with Store(path) as store:
         return sum(len(record.epochs) for record in store.records())
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
+from surefoot.options import Options
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.store import Epoch, Outcome, Store
 

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from paths import ROOT
 from samples import article
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
+from surefoot.options import Options
 from surefoot.progress import cell, show
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import unicodedata
 import urllib.request
 import xml.etree.ElementTree as ET
@@ -432,3 +434,8 @@ def test_every_symbol_that_is_explained_is_known():
     one = Explanation(RULES["adagrad"], "keras", resolve("adagrad", "keras", {}))
     assert [letter.name for letter in one.letters] == ["lr", "lr_decay", "initial_accumulator", "eps"]
     assert all(letter.meaning == HYPERPARAMETERS[letter.name].meaning for letter in one.letters)
+
+
+def test_explaining_loads_no_library_that_draws_figures():
+    code = "import sys, surefoot.cli.explain; print({'altair', 'vl_convert', 'torch'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -14,9 +14,8 @@ from surefoot.frontends.contract import Setup, exact
 from surefoot.mathops import sqrt
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules import RULES
-from surefoot.selfcheck.parity.cases import gradients
-from surefoot.selfcheck.parity.cases import start as begin
-from surefoot.selfcheck.parity.measure import ulps
+from surefoot.selfcheck.parity.grid import gradients, ulps
+from surefoot.selfcheck.parity.grid import start as begin
 from surefoot.selfcheck.parity.processes import FRONT_ENDS, driver
 from surefoot.selfcheck.parity.result import BOUND
 
@@ -43,10 +42,10 @@ def front_end(request):
         yield driver(request.param)
 
 
-def furthest(front_end, setups: list[Setup], **how) -> float:
+def furthest(front_end, setups: list[Setup]) -> float:
     """Return the largest distance from the rule, in ulps a step."""
     starts = [begin(setup) for setup in setups]
-    paths = front_end.drive(setups, starts, gradients(), **how)
+    paths = front_end.drive(setups, starts, gradients())
     right = [exact(setup, start, gradients()) for setup, start in zip(setups, starts, strict=True)]
     return max(max(ulps(*one)) for one in zip(paths, right, starts, strict=True))
 
@@ -71,13 +70,12 @@ def test_a_schedule(front_end):
 
 def test_the_state_survives_a_file(front_end):
     """By name, the count among it: a new optimizer goes on as if nothing had been."""
-    setups = some(front_end, lr=SCHEDULE, weight_decay=0.1)
-    assert furthest(front_end, setups, restart=RESTART) < BOUND
+    assert furthest(front_end, some(front_end, lr=SCHEDULE, weight_decay=0.1, restart=RESTART)) < BOUND
 
 
 def test_a_rule_of_the_users_own(front_end):
-    own = [Setup(pulled, front_end.framework, options={"eps": 1e-2}, **more) for more in ({}, {"weight_decay": 0.1})]
-    assert furthest(front_end, own, restart=RESTART) < BOUND
+    own = Setup(pulled, front_end.framework, options={"eps": 1e-2}, restart=RESTART)
+    assert furthest(front_end, [own, replace(own, weight_decay=0.1)]) < BOUND
 
 
 @pytest.mark.parametrize("given", ["adam", pulled], ids=["ours", "the user's"])

@@ -21,7 +21,7 @@ from surefoot.conventions import FRAMEWORKS, convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
 
-MADE_BY_OPTAX = [name for name in RULES if hasattr(optax, name)]
+MADE_BY_OPTAX = [name for name in RULES if convention(name, "optax").call == f"optax.{name}"]
 GRADIENT = jnp.asarray([0.3, -0.2])
 
 

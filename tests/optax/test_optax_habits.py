@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -93,29 +94,33 @@ def test_no_array_of_a_state_is_another_s(make, options, way):
         assert not set(found) & set(buffers((params, gradients, given, other)))
 
 
-@pytest.mark.parametrize(("make", "options", "way"), EVERYTHING)
-def test_a_donated_state_is_used_up_and_nothing_else(make, options, way):
+EACH = [pytest.param(*one, id="-".join((one[0].__name__, *one[1]))) for one in OPTIONS]
+
+
+@pytest.mark.parametrize(("make", "options"), EACH)
+def test_a_donated_state_is_used_up_and_nothing_else(make, options):
     """The same steps twice from one optimizer, everything donated; and as without donation."""
-    optimizer = WAYS[way](make, **options)
+    optimizers = [way(make, **options) for way in WAYS.values()]
 
-    def step(gradient, state, params):
-        moves, state = optimizer.update(gradient, state, params)
-        return optax.apply_updates(params, moves), state
+    def step(gradient, states, weights):
+        made = [o.update(gradient, state, w) for o, state, w in zip(optimizers, states, weights, strict=True)]
+        return [optax.apply_updates(w, moves) for w, (moves, _) in zip(weights, made, strict=True)], [
+            x for _, x in made
+        ]
 
-    ends = []
-    for donated in ((1, 2), (1, 2), ()):
-        params = copied(PARAMS)
-        state, run = optimizer.init(params), jax.jit(step, donate_argnums=donated)
+    ends, donating = [], jax.jit(step, donate_argnums=(1, 2))
+    for run in (donating, donating, jax.jit(step)):
+        weights = [copied(PARAMS) for _ in optimizers]
+        states = [optimizer.init(w) for optimizer, w in zip(optimizers, weights, strict=True)]
         for seed in range(3):
-            params, state = run(row(seed), state, params)
-        ends.append(params)
+            weights, states = run(row(seed), states, weights)
+        ends.append(weights)
+    assert donating._cache_size() == 1
     for other in ends[1:]:
         jax.tree.map(np.testing.assert_array_equal, ends[0], other)
 
 
-@pytest.mark.parametrize(
-    ("make", "options"), [pytest.param(*one, id="-".join((one[0].__name__, *one[1]))) for one in OPTIONS]
-)
+@pytest.mark.parametrize(("make", "options"), EACH)
 def test_one_rule_has_one_tree(make, options):
     """However the learning rate is given, so that a checkpoint of one goes into the other."""
     trees = [WAYS[way](make, **options).init(PARAMS) for way in WAYS]
@@ -173,6 +178,11 @@ def path(optimizer, habit, other=None, params=REAL, gradient=None):
     return optax.apply_updates(params, moves)
 
 
+@cache
+def untouched(name):
+    return path(getattr(ours, name)(0.1), lambda state: state)
+
+
 def close(a, b, rtol=1e-12):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol), a, b)
 
@@ -180,8 +190,7 @@ def close(a, b, rtol=1e-12):
 @pytest.mark.parametrize("habit", HARMLESS)
 @pytest.mark.parametrize("name", RULES)
 def test_what_changes_no_number_changes_no_step(name, habit):
-    optimizer = getattr(ours, name)(0.1)
-    close(path(optimizer, HARMLESS[habit]), path(optimizer, lambda state: state), 0)
+    close(path(getattr(ours, name)(0.1), HARMLESS[habit]), untouched(name), 0)
 
 
 @pytest.mark.parametrize("habit", EDITED)

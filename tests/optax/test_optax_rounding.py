@@ -12,7 +12,7 @@ import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
 from surefoot.errors import SurefootWarning  # noqa: E402
-from surefoot.optax.rounding import rounded_change, stochastic  # noqa: E402
+from surefoot.optax.leaves import rounded_change, stochastic  # noqa: E402
 
 KEY = jax.random.key(0)
 MANY = 1 << 16

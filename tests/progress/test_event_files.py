@@ -5,8 +5,9 @@ import sys
 import pytest
 from tensorboardX.proto.event_pb2 import Event as Stored
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
+from surefoot.options import Options
 from surefoot.progress.tensorboard import event_files, run_name
 from surefoot.store import Epoch, Outcome
 from surefoot.training import events

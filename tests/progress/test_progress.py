@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from torch import nn
 
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.progress.bars import Bars, empty_bars
 from surefoot.progress.board import Board
 from surefoot.progress.words import name_of

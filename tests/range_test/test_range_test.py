@@ -9,10 +9,11 @@ import torch
 
 from line_task import line
 from surefoot.arms.arm import make_arm
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
-from surefoot.range_test.find import lr_find
+from surefoot.options import Options
+from surefoot.range_test.find import range_test
 from surefoot.range_test.page import write_range_page
 from surefoot.range_test.plot import plot
 from surefoot.range_test.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, sweeps
@@ -301,7 +302,7 @@ def test_the_command_has_help_with_an_example(surefoot_command):
 def test_one_call_gives_a_result_that_is_text_json_and_a_page(tmp_path):
     request = ask(line(), Options(optimizers=("sgd",), only=True, device="cpu"))
     heard = []
-    test = lr_find(request, seeds=3, steps=FEWEST_STEPS, heard=lambda _, seed, __: heard.append(seed))
+    test = range_test(request, seeds=3, steps=FEWEST_STEPS, heard=lambda _, seed, __: heard.append(seed))
     assert heard == [1000, 1001, 1002]
     (one,) = test.findings
     assert one.label == "SGD"

@@ -25,7 +25,7 @@ from surefoot.report.reference import PublishedCurve, reference_table
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles
 from surefoot.statistics.intervals import t_interval
-from surefoot.statistics.profiles import performance_profiles
+from surefoot.statistics.suites import performance_profiles
 from surefoot.store.protocol import LOSS, Metric, Protocol
 from surefoot.words import table
 from surefoot.words.pairs import compared, matrix, pair_table

@@ -18,13 +18,13 @@ from surefoot.report import write_csv
 from surefoot.report.figures import tuning_figures
 from surefoot.report.page import content
 from surefoot.report.theme import dark_partners, styles
-from surefoot.statistics.budget_curve import expected_best
+from surefoot.statistics.budget_curve import budget_curve
 from surefoot.store.design import Budget, Optimizer, Search
 from surefoot.store.ranges import GIVEN_BY_USER, log, one_minus
 from surefoot.words import as_json, notes, table, tuning_table, tuning_warnings, verdict_text
+from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
-from surefoot.words.tuning import how_tuned
-from surefoot.words.tuning_tables import ledger
+from surefoot.words.tuning import ledger
 from work import work
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -127,7 +127,7 @@ def test_good_rates_are_the_share_nearest_to_a_trial_within_a_point_of_the_best(
 
 def test_the_curve_is_the_expected_best_by_validation_with_nothing_for_what_diverged():
     row = row_of((1e-3, 0.9), (1e-2, 0.95), (1e-1, None))
-    assert row.curve.mean == pytest.approx(expected_best([0.9, 0.95, math.nan], [0.9, 0.95, 0], failure=0.0))
+    assert row.curve.mean == pytest.approx(budget_curve([0.9, 0.95, math.nan], failure=0.0).mean)
     assert row.curve.mean == pytest.approx([(0.9 + 0.95) / 3, (0.95 * 2 + 0.9) / 3, 0.95])
     assert row_of((1e-3, None), (1e-2, None)).curve is None
 

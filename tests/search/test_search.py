@@ -115,6 +115,8 @@ def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
         "momentum",
         "adagrad",
         "adam",
+        "lion",
+        "yogi",
     }
 
 

@@ -14,8 +14,18 @@ from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
 from surefoot.selfcheck import calibration, winners_curse
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found
-from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, as_arms, stored
-from surefoot.statistics.intervals import Difference
+from surefoot.selfcheck.seed_models import (
+    DIVERGING,
+    NORMAL,
+    OWN,
+    SKEWED,
+    TWO_BASINS,
+    SeedModel,
+    by_label,
+    simulated,
+    stored,
+)
+from surefoot.statistics.intervals import PairedDifference
 from surefoot.statistics.power import promised
 from surefoot.store import Store
 
@@ -48,12 +58,12 @@ def test_the_skewed_world_has_bad_seeds():
     assert stats.kurtosis(shared_free) > 2
 
 
-def test_scores_become_the_arms_that_the_verdict_reads():
+def test_scores_become_what_the_verdict_reads():
     scores = NORMAL.draw(rng(4), 1, 3, 5)[0]
-    arms = as_arms(scores)
-    assert [arm.label for arm in arms] == ["arm 0", "arm 1", "arm 2"]
-    assert [list(arm.metrics().values()) for arm in arms] == scores.tolist()
-    assert list(arms[0].metrics()) == [0, 1, 2, 3, 4]
+    found = by_label(scores)
+    assert list(found) == ["arm 0", "arm 1", "arm 2"]
+    assert [list(one.values()) for one in found.values()] == scores.tolist()
+    assert list(found["arm 0"]) == [0, 1, 2, 3, 4]
 
 
 def real_arms(seeds=6):
@@ -105,7 +115,7 @@ def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
     def with_z(a, b, resolution):
         gaps = np.subtract(a, b)
         z = gaps.mean() / (max(gaps.std(ddof=1), resolution) / sqrt(len(gaps)))
-        return Difference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
+        return PairedDifference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
 
     monkeypatch.setattr(pairwise, "paired_difference", with_z)
     assert not false_verdicts(NORMAL, 2, 5, 800, rng(8)).holds
@@ -125,10 +135,10 @@ def test_calibration_catches_one_family_without_holm(monkeypatch):
 
 def test_trials_without_a_score_have_diverged_and_are_judged():
     scores = DIVERGING.draw(rng(17), 1, 2, 10)[0]
-    arms = as_arms(scores)
-    assert [len(arm.diverged) for arm in arms] == np.isnan(scores).sum(axis=1).tolist()
     assert 0 < np.isnan(scores).sum() < 12
-    assert verdict.compare_arms(arms, Scale())[0].n == 10
+    (row,) = verdict.compare(by_label(scores), Scale())
+    both = np.isfinite(scores).all(axis=0).sum()
+    assert (row.n, row.difference.n) == (10, both)
 
 
 def test_three_seeds_of_two_basins_claim_nothing_where_a_t_test_would(monkeypatch):
@@ -147,10 +157,10 @@ def test_power_is_what_was_promised(wanted):
 def test_a_difference_between_whole_images_is_not_rounded_up(monkeypatch):
     """18.6 images more for the better arm are 18 or 19 by chance, and never 19 every time."""
     seen = []
-    monkeypatch.setattr(calibration, "judge", lambda arms, _: seen.append(arms) or verdict.Verdict(()))
-    monkeypatch.setattr(calibration, "normal", lambda _, *shape: np.zeros(shape))
+    monkeypatch.setattr(calibration, "behind", lambda scores, _: seen.append(scores) or ())
+    monkeypatch.setattr(calibration, "NORMAL", simulated("no luck", lambda _, *shape: np.zeros(shape)))
     found(0.00186, 2, 10, 200, rng(14))
-    scores = np.array([[list(arm.metrics().values()) for arm in arms] for arms in seen])
+    scores = np.array(seen)
     assert (scores[:, 0] - scores[:, 1]).mean() == pytest.approx(0.00186, abs=1e-5)
 
 
@@ -207,7 +217,7 @@ def test_the_winner_s_curse_has_the_size_of_the_luckiest_draw(result):
 
 
 def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
-    monkeypatch.setattr(winners_curse, "_best_elsewhere", winners_curse._best_on_all)
+    monkeypatch.setattr(winners_curse, "_elsewhere", lambda _, scores: scores.mean(axis=2))
     assert not winners_curse.practices(300, 10, rng(12))[-1].holds
 
 

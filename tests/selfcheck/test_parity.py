@@ -18,9 +18,8 @@ from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.rules import RULES
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
-from surefoot.selfcheck.parity.cases import SCALES
 from surefoot.selfcheck.parity.findings import findings
-from surefoot.selfcheck.parity.measure import distances
+from surefoot.selfcheck.parity.grid import SCALES, distances
 from surefoot.selfcheck.parity.result import BOUND
 from surefoot.update import update
 

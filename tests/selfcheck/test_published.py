@@ -8,11 +8,10 @@ import pytest
 import torch
 from scipy import stats
 
-from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, Figure
+from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, PublishedFigure
 from surefoot.arms.arm import parse_arms
 from surefoot.cli import check_published
-from surefoot.selfcheck.published import agreement, agreements
-from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction
+from surefoot.selfcheck.published import agreement, agreements, initial_loss, published_task, reproduction
 from surefoot.tasks.models.quadratic import hessian
 from surefoot.training.events import EpochDone
 from surefoot.training.loop import Training
@@ -42,7 +41,7 @@ def as_published(reference, shift=0.0, seeds=10):
 @pytest.mark.parametrize("deviation", [0.17, 0.02])
 def test_a_figure_agrees_where_welchs_test_finds_no_difference_at_one_percent(shift, deviation):
     values = (87.4 + shift + np.random.default_rng(1).normal(0, 0.1, 7)).tolist()
-    ours = agreement(Figure("SGD", "test metric", 100, 87.4, deviation), values)
+    ours = agreement(PublishedFigure("SGD", "test metric", 100, 87.4, deviation), values)
     welch = stats.ttest_ind_from_stats(
         np.mean(values), np.std(values, ddof=1), len(values), 87.4, deviation, 10, equal_var=False
     )
@@ -52,13 +51,13 @@ def test_a_figure_agrees_where_welchs_test_finds_no_difference_at_one_percent(sh
 
 def test_both_answers_occur():
     values = [87.3, 87.4, 87.5]
-    assert agreement(Figure("SGD", "test metric", 100, 87.4, 0.1), values).holds
-    assert not agreement(Figure("SGD", "test metric", 100, 88.4, 0.1), values).holds
+    assert agreement(PublishedFigure("SGD", "test metric", 100, 87.4, 0.1), values).holds
+    assert not agreement(PublishedFigure("SGD", "test metric", 100, 88.4, 0.1), values).holds
 
 
 def test_an_unknown_spread_is_taken_to_be_ours():
     values = [1.0, 2.0, 3.0]
-    known, unknown = (agreement(Figure("SGD", "test metric", 5, 2.5, sd), values) for sd in (1.0, None))
+    known, unknown = (agreement(PublishedFigure("SGD", "test metric", 5, 2.5, sd), values) for sd in (1.0, None))
     assert known.margin == unknown.margin > 0
 
 

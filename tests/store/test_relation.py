@@ -16,7 +16,8 @@ import surefoot
 from made_trials import made_trials
 from surefoot.analysis import group
 from surefoot.arms.opt import Opt, arms_of
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
+from surefoot.options import Options
 from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities
 from surefoot.report.repeat import repeat

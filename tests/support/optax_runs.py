@@ -43,6 +43,22 @@ def tree_run(optimizer: optax.GradientTransformation, params: Any, gradients: Se
     return params, state
 
 
+def tree_runs(jobs: Sequence[tuple[optax.GradientTransformation, Any, Sequence[Any]]]) -> list[Any]:
+    """Return the weights of each job, an optimizer, weights and trees of gradients, after all of its steps.
+
+    One compilation serves all, which costs a fraction of one for each.
+    """
+
+    def step(carry: Any, rows: Any) -> Any:
+        return [_step(job[0], *own, row) for job, own, row in zip(jobs, carry, rows, strict=True)]
+
+    carry, compiled = [(params, optimizer.init(params)) for optimizer, params, _ in jobs], jax.jit(step)
+    for rows in zip(*(gradients for _, _, gradients in jobs), strict=True):
+        carry = compiled(carry, rows)
+    assert compiled._cache_size() == 1
+    return [params for params, _ in carry]
+
+
 def schedule(rates: np.ndarray) -> Any:
     """Return the schedule that has these learning rates."""
     table = jnp.asarray(rates)

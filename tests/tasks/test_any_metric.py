@@ -12,18 +12,17 @@ from samples import PROTOCOL, at_values, trial
 from surefoot.analysis import group, summarize
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.target import choose_targets, traces_by_clock
-from surefoot.analysis.verdict import judge, noise
+from surefoot.analysis.verdict import noise
 from surefoot.cli.result import print_result
 from surefoot.errors import UsageError
 from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
-from surefoot.statistics.budget_curve import expected_best
+from surefoot.statistics.budget_curve import budget_curve
 from surefoot.store.design import Part
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
 from surefoot.words.numbers import MILLISECONDS, significant
 from surefoot.words.pairs import pair_table
-from surefoot.words.verdict import verdict_sentences
 
 PERPLEXITY = Metric("perplexity", "min", share=False)
 ERROR = Metric("error", "min", share=True)
@@ -100,8 +99,8 @@ def test_one_run_of_an_error_has_the_yardstick_of_a_share():
 
 def test_few_seeds_say_what_they_assume_and_many_do_not():
     def text(seeds):
-        arms = group(records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds]))
-        return " ".join(verdict_sentences(judge(arms, Scale(PERPLEXITY)), Scale(PERPLEXITY)))
+        records = records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])
+        return verdict_text(summarize(records))
 
     assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
     assert "normally" not in text(6)
@@ -167,7 +166,7 @@ def test_tuning_by_a_metric_of_which_less_is_better():
     points = [(1e-4, 60.0), (1e-3, 40.0), (1e-2, 42.0), (1e-1, None)]
     (row,) = (summary := summarize(search(PERPLEXITY, points))).tuning
     assert (row.best, row.median, row.failure) == (40.0, 42.0, 60.0)
-    expected = expected_best([60, 40, 42, nan], [60, 40, 42, 60], higher=False, failure=60.0)
+    expected = budget_curve([60, 40, 42, nan], higher=False, failure=60.0).mean
     assert row.curve.mean == pytest.approx(expected)
     assert row.curve.mean[0] == pytest.approx((60 + 40 + 42 + 60) / 4)
     assert row.cumulative.uniform == pytest.approx(fmean(expected))
@@ -196,7 +195,7 @@ def test_no_configuration_that_beats_guessing_is_warned_of():
         return warnings(summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)))
 
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
-    assert warning.startswith("No configuration of a beat the 10.00 % of guessing (the best reached 10.40 %)")
+    assert warning.startswith("a, as given, did not beat the 10.00 % of guessing (the best reached 10.40 %)")
     assert warned(Metric(), [0.12, 0.1], 0.1) == ()
     assert "27.000 of guessing (the best reached 28.000)" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
     assert warned(PERPLEXITY, [26.0, 30.0], 27.0) == ()
@@ -266,7 +265,7 @@ def test_three_significant_digits(value, text):
 
 
 def test_the_scale_of_a_share_and_of_anything_else():
-    share, other = Scale(), scale_of(records_of(PERPLEXITY, "a", [1.0])[0])
+    share, other = Scale(), scale_of(records_of(PERPLEXITY, "a", [1.0])[0].protocol)
     one, two = Written(share.metric), Written(other.metric)
     assert (one.value(0.98024), one.size(0.0007), one.signed(-0.0007)) == ("98.02 %", "0.07 pp", "−0.07 pp")
     assert (two.value(30.3286), two.size(0.5), two.signed(0.5)) == ("30.329", "0.500", "+0.500")

@@ -20,9 +20,10 @@ from torch.utils.data import (
 )
 
 import surefoot
-from surefoot.comparison.request import Options, ask
+from surefoot.comparison.request import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.options import Options
 from surefoot.store.records import LOSS, Metric
 from surefoot.tasks.custom import task
 from surefoot.tasks.seeds import seeded

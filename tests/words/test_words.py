@@ -24,13 +24,12 @@ from surefoot.store.design import Search
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.arrivals import arrival_table
 from surefoot.words.cells import of
+from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.pairs import MATRIX, TIE
-from surefoot.words.results import COLUMNS
+from surefoot.words.results import COLUMNS, arrival_table
 from surefoot.words.suite import suite_notes
-from surefoot.words.tuning import PRINTED_CAPTION
-from surefoot.words.tuning_tables import cumulative_table, ledger
+from surefoot.words.tuning import cumulative_table, ledger
 
 SENTENCES = GOLDEN / "sentences.md"
 

@@ -127,7 +127,8 @@ import numpy as np
 import torch
 
 import surefoot
-from surefoot.comparison.request import Options, plan
+from surefoot.comparison.request import plan
+from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.tasks.custom import task
 

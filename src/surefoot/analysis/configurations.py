@@ -1,23 +1,39 @@
-"""The configurations of a search: what was tried, how each ended, and in which ranges."""
+"""The configurations of a search: what was tried, how each ended, in which ranges, and what that tells of the rate.
+
+Good is near the best: within a percentage point of a share or, for other metrics, within a part of the way from what
+is usual after the first epoch to the best, since their unit tells nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, nan
-from statistics import fmean
+from statistics import fmean, median
 from typing import Literal
 
+from surefoot.analysis.scale import Scale
+from surefoot.statistics.sensitivity import GoodRates, Sensitivity, good_rates, rate_sensitivity
 from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
 
 Spacing = Literal["log", "log of 1 - x", "linear"]
+Edge = Literal["lowest", "highest"]
 
 SPACINGS: dict[str, Spacing] = {"log": "log", "one_minus": "log of 1 - x", "uniform": "linear"}
 
+WORST_FIRST: tuple[Status, ...] = ("failed", "diverged", "running", "finished")
+
+GOOD = 0.01
+"""A trial is good if its validation metric is within this of its optimizer's best: one percentage point of a share."""
+
+GOOD_PART = 0.05
+"""For other metrics: this part of the way from what is usual after the first epoch to the best."""
+
 
 @dataclass(frozen=True)
-class Tried:
+class Configuration:
     """One configuration: the searched values, mean validation metric over its `seeds` (None unless all finished).
 
     One of the best few was run `again` on more seeds.
@@ -29,6 +45,11 @@ class Tried:
     chosen: bool
     seeds: tuple[int, ...] = ()
     again: tuple[int, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The metric, not a number where there is none."""
+        return nan if self.metric is None else self.metric
 
 
 @dataclass(frozen=True)
@@ -42,48 +63,99 @@ class Searched:
     chosen: float | None
 
 
-def configurations(trials: Sequence[Record], chosen: Mapping[str, float]) -> tuple[Tried, ...]:
-    """The configurations of these trials, in the order in which they were planned; `chosen` is the one that won."""
-    by_config: dict[tuple[tuple[str, float], ...], list[Record]] = {}
-    for trial in trials:
-        by_config.setdefault(tuple(trial.part.configuration.items()), []).append(trial)
-    return tuple(
-        Tried(dict(values), *_result(found), dict(values) == chosen, _seeds(found), _again(found))
-        for values, found in by_config.items()
-    )
+class Exploration:
+    """What the trials of one search tell: what was `tried`, and what that tells of the learning rate.
+
+    Args:
+        trials: those that tuned one optimizer, one at least.
+        chosen: the configuration that won; empty before there is one.
+        scale: of the metric.
+    """
+
+    def __init__(self, trials: Sequence[Record], chosen: Mapping[str, float], scale: Scale) -> None:
+        self.trials, self.chosen, self.scale = trials, chosen, scale
+        self.planned: Search | None = trials[0].part.search
+        by_values: dict[tuple[tuple[str, float], ...], list[Record]] = {}
+        for trial in trials:
+            by_values.setdefault(tuple(trial.part.configuration.items()), []).append(trial)
+        self.tried = tuple(_configuration(dict(values), found, chosen) for values, found in by_values.items())
+        self.finished = [one.metric for one in self.tried if one.metric is not None]
+
+    @property
+    def finalists(self) -> tuple[Configuration, ...]:
+        """Those that were run again on more seeds; none if all were."""
+        last = tuple(one for one in self.tried if one.again)
+        return last if len(last) < len(self.tried) else ()
+
+    @property
+    def searched(self) -> tuple[Searched, ...]:
+        """The range that was tried of each hyperparameter, and what was chosen."""
+        ranges = self.planned.ranges if self.planned else {}
+        found = {name: [one.values[name] for one in self.tried] for name in self.tried[0].values}
+        return tuple(
+            Searched(
+                name,
+                min(values),
+                max(values),
+                SPACINGS[ranges[name].kind] if name in ranges else "log",
+                self.chosen.get(name),
+            )
+            for name, values in found.items()
+        )
+
+    @property
+    def lr_place(self) -> tuple[int, int] | None:
+        """Where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were."""
+        rates = sorted({one.values["lr"] for one in self.tried if "lr" in one.values})
+        chosen = self.chosen.get("lr")
+        return (rates.index(chosen) + 1, len(rates)) if self.finished and chosen in rates else None
+
+    @property
+    def edge(self) -> Edge | None:
+        """Which end of what was tried the chosen learning rate is, if it is one."""
+        place, count = self.lr_place or (0, 0)
+        if count < 2 or 1 < place < count:
+            return None
+        return "lowest" if place == 1 else "highest"
+
+    @property
+    def good_rates(self) -> GoodRates | None:
+        """How much of the tried learning rates was good; None without a range or a result."""
+        placed = [one for one in self.tried if one.values.get("lr", 0) > 0]
+        if not self.finished:
+            return None
+        rates, scores = [one.values["lr"] for one in placed], [one.score for one in placed]
+        return good_rates(rates, scores, self._margin, higher=self.scale.sign > 0)
+
+    @property
+    def sensitivity(self) -> Sensitivity | None:
+        """How far the best rate may be off; None where more than it was searched, or without a result."""
+        ended = [one for one in self.tried if one.status != "running"]
+        rates = [one.values["lr"] for one in ended if [*one.values] == ["lr"]]
+        if len(rates) < max(2, len(ended)) or min(rates) <= 0 or not self.finished or self._margin <= 0:
+            return None
+        return rate_sensitivity(rates, [one.score for one in ended], self._margin, higher=self.scale.sign > 0)
+
+    @cached_property
+    def _margin(self) -> float:
+        """How far below the best still counts as good."""
+        if self.scale.metric.share:
+            return GOOD
+        firsts = (trial.epochs[0].validation_metric for trial in self.trials if trial.epochs)
+        return GOOD_PART * abs(self.scale.best(self.finished) - median(filter(isfinite, firsts)))
 
 
-def finalists(tried: Sequence[Tried]) -> tuple[Tried, ...]:
-    """Those that were run again on more seeds; none if all were."""
-    last = tuple(one for one in tried if one.again)
-    return last if len(last) < len(tried) else ()
-
-
-def _again(trials: Sequence[Record]) -> tuple[int, ...]:
-    return _seeds([trial for trial in trials if trial.part.role == "final"])
-
-
-def _seeds(trials: Sequence[Record]) -> tuple[int, ...]:
+def seeds_of(trials: Iterable[Record]) -> tuple[int, ...]:
+    """The seeds of these trials, each once."""
     return tuple(sorted({trial.seed for trial in trials}))
 
 
-def _result(trials: Sequence[Record]) -> tuple[float | None, Status]:
-    """The mean validation metric of a configuration, and how its worst trial ended."""
-    order: tuple[Status, ...] = ("failed", "diverged", "running")
-    status: Status = next((one for one in order if any(trial.status == one for trial in trials)), "finished")
-    values = [trial.epochs[-1].validation_metric if trial.epochs else nan for trial in trials]
-    if status != "finished":
-        return None, status
-    return (fmean(values), "finished") if all(map(isfinite, values)) else (None, "diverged")
-
-
-def searched(search: Search | None, tried: Sequence[Tried], chosen: Mapping[str, float]) -> tuple[Searched, ...]:
-    """The range that was tried of each hyperparameter of a search, and what was chosen."""
-    return tuple(_searched(name, search, tried, chosen) for name in tried[0].values) if tried else ()
-
-
-def _searched(name: str, search: Search | None, tried: Sequence[Tried], chosen: Mapping[str, float]) -> Searched:
-    values = [one.values[name] for one in tried]
-    kind = search.ranges.get(name) if search else None
-    scale: Spacing = SPACINGS[kind.kind] if kind else "log"
-    return Searched(name, min(values), max(values), scale, chosen.get(name))
+def _configuration(values: dict[str, float], trials: Sequence[Record], chosen: Mapping[str, float]) -> Configuration:
+    """How its worst trial ended, and the mean metric where all finished."""
+    status = min((trial.status for trial in trials), key=WORST_FIRST.index)
+    metrics = [trial.epochs[-1].validation_metric if trial.epochs else nan for trial in trials]
+    if status == "finished" and not all(map(isfinite, metrics)):
+        status = "diverged"
+    again = [trial for trial in trials if trial.part.role == "final"]
+    metric = fmean(metrics) if status == "finished" else None
+    return Configuration(values, metric, status, values == chosen, seeds_of(trials), seeds_of(again))

@@ -1,23 +1,39 @@
-"""Reasons to doubt a ranking: what a careful reader would ask before believing it; `words.warnings` writes them.
+"""Reasons to doubt a ranking: what a careful reader would ask before believing it; `words.notes` writes them.
 
-An optimizer that lost to one that it contains was not tuned well (`inclusion`), one whose chosen configuration diverges
-was tuned on too few seeds, and one of which no configuration beat guessing was not compared at all. Where a task does
-not tell what guessing gives, nothing is compared with it.
+Some optimizers contain others: with a large eps Adam is momentum, and with momentum 0 momentum is gradient descent;
+each rule says which (`About.contains`). When each is tuned well, the general one cannot lose on the training loss,
+which is what it minimises; if it does, the search fell short, and the ranking with it. One whose chosen configuration
+diverges was tuned on too few seeds, and one of which no configuration beat guessing was not compared at all. Where a
+task does not tell what guessing gives, nothing is compared with it.
+Source: Choi et al., On Empirical Comparisons of Optimizers for Deep Learning, arXiv:1910.05446.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from math import isfinite, nan, sqrt
+from statistics import fmean
 from typing import Any
 
-from surefoot.analysis.inclusion import Beaten, beaten
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.settings import Arm
+from surefoot.analysis.settings import Setting
 from surefoot.analysis.tuning import TuningRow
-from surefoot.statistics.checks import count, share
+from surefoot.rules import RULES
+from surefoot.statistics.intervals import ALPHA, paired_difference
 from surefoot.store.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Beaten:
+    """A tuned optimizer with a higher training loss than one that it contains; `knob` turns it into that one."""
+
+    label: str
+    special: str
+    loss: float
+    special_loss: float
+    knob: str
 
 
 @dataclass(frozen=True)
@@ -32,23 +48,76 @@ class Unstable:
 
 @dataclass(frozen=True)
 class NoProgress:
-    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach."""
+    """No configuration beat `chance`: the `best` (None where all diverged) is within what `luck` alone can reach.
+
+    `searched` tells whether there were several; else it is one setting, as it was given.
+    """
 
     label: str
     best: float | None
     chance: float
     luck: float
+    searched: bool = True
 
 
 Doubt = Beaten | Unstable | NoProgress
 
 
-def doubts(arms: Sequence[Arm], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale) -> tuple[Doubt, ...]:
-    """Every reason to doubt the ranking of these arms, of which some were tuned as `tuning` tells."""
-    tuned = {row.label for row in tuning}
-    sure: tuple[Doubt, ...] = (*beaten([arm for arm in arms if arm.label in tuned]), *_unstable(arms, tuning))
-    chance = protocol.chance
-    return sure if chance is None else (*sure, *_at_chance(arms, tuning, float(chance), protocol, scale))
+def doubts(
+    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
+) -> tuple[Doubt, ...]:
+    """Every reason to doubt the ranking of these settings, of which some were tuned as `tuning` tells."""
+    searches = {row.label: row for row in tuning}
+    tuned = [one for one in settings if one.label in searches]
+    unstable = [
+        Unstable(one.label, len(searches[one.label].seeds), len(one.diverged), len(one.judged))
+        for one in tuned
+        if one.diverged
+    ]
+    return (*beaten(tuned), *unstable, *_at_chance(settings, tuning, protocol, scale))
+
+
+def beaten(settings: Sequence[Setting]) -> tuple[Beaten, ...]:
+    """Every tuned optimizer that lost on training loss to one that it contains, and not by chance.
+
+    Args:
+        settings: the tuned ones of a study, with the trials of the measuring seeds. Untuned ones would be warned of
+            rightly but to no use.
+    """
+    losses = {
+        one.label: {t.seed: t.outcome.train_loss for t in one.finished if t.outcome and isfinite(t.outcome.train_loss)}
+        for one in settings
+    }
+    found = []
+    for general, special in product(settings, settings):
+        first, other = general.trials[0], special.trials[0]
+        missed = knob(family(first.rule, first.hyper), family(other.rule, other.hyper), first.hyper)
+        mine, its = losses[general.label], losses[special.label]
+        common = [seed for seed in mine if seed in its]
+        if missed is None or len(common) < 2:
+            continue
+        pairs = [mine[seed] for seed in common], [its[seed] for seed in common]
+        gap = paired_difference(*pairs)
+        if gap.mean > 0 and gap.p <= ALPHA:
+            found.append(Beaten(general.label, special.label, fmean(pairs[0]), fmean(pairs[1]), missed))
+    return tuple(found)
+
+
+def family(rule: str, hyper: Mapping[str, object]) -> str:
+    """The name of the rule that a setting comes to: a rule may be another one by its options."""
+    if rule not in ("sgd", "momentum", "nesterov"):
+        return rule
+    if not hyper.get("momentum"):
+        return "sgd"
+    return "nesterov" if hyper.get("nesterov") or rule == "nesterov" else "momentum"
+
+
+def knob(rule: str, special: str, hyper: Mapping[str, object]) -> str | None:
+    """The hyperparameter that turns a rule into a special case of it; None if it does not contain it."""
+    contains = RULES[rule].about.contains if rule in RULES else None
+    if contains is None or special not in contains.rules or (contains.when and not hyper.get(contains.when)):
+        return None
+    return contains.knob
 
 
 def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale, size: Any = None) -> list[NoProgress]:
@@ -63,34 +132,24 @@ def no_progress(label: str, values: Iterable[float], chance: float, scale: Scale
     """
     known = [value for value in values if isfinite(value)]
     best = scale.best(known) if known else None
-    margin = guessing_margin(chance, size) if scale.metric.share and 0 < chance < 1 and isinstance(size, int) else 0.0
-    luck = chance + scale.gain(margin)
+    lucky = scale.metric.share and 0 < chance < 1 and isinstance(size, int)  # by three standard deviations
+    luck = chance + scale.gain(3 * sqrt(chance * (1 - chance) / size)) if lucky else chance
     beat = best is not None and scale.gain(best) > scale.gain(luck)
     return [] if beat else [NoProgress(label, best, chance, luck)]
 
 
-def guessing_margin(chance: float, size: int) -> float:
-    """How far above `chance` luck alone can lift an accuracy on `size` examples: three standard deviations."""
-    return 3 * sqrt(share(chance, "chance") * (1 - chance) / count(size, "size"))
-
-
-def _unstable(arms: Sequence[Arm], tuning: Sequence[TuningRow]) -> Iterator[Unstable]:
-    searches = {row.label: row for row in tuning}
-    for arm in arms:
-        if arm.label in searches and arm.diverged:
-            yield Unstable(arm.label, len(searches[arm.label].seeds), len(arm.diverged), len(arm.judged))
-
-
 def _at_chance(
-    arms: Sequence[Arm], tuning: Sequence[TuningRow], chance: float, protocol: Protocol, scale: Scale
+    settings: Sequence[Setting], tuning: Sequence[TuningRow], protocol: Protocol, scale: Scale
 ) -> Iterator[NoProgress]:
     """The optimizers that learned nothing: the tuned by validation, the others by their test metric."""
+    if (chance := protocol.chance) is None:
+        return
     for row in tuning:
-        ended = [one for one in row.tried if one.status in ("finished", "diverged")]
-        if ended:
+        if ended := [one for one in row.tried if one.status in ("finished", "diverged")]:
             tried = [nan if one.metric is None else one.metric for one in ended]
             yield from no_progress(row.label, tried, chance, scale, protocol.validation_size or None)
     tuned = {row.label for row in tuning}
-    for arm in arms:
-        if arm.label not in tuned and arm.judged:
-            yield from no_progress(arm.label, arm.results().values(), chance, scale, protocol.test_size or None)
+    for one in settings:
+        if one.label not in tuned and one.judged:
+            given = no_progress(one.label, one.results().values(), chance, scale, protocol.test_size or None)
+            yield from (replace(doubt, searched=False) for doubt in given)

@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import median, stdev
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
-from surefoot.analysis.settings import Arm, group
+from surefoot.analysis.settings import Setting, group
 from surefoot.statistics.power import promised
 from surefoot.store.design import Search, Sizing
 from surefoot.store.protocol import Metric, Protocol
@@ -161,7 +161,7 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
     return Spread(low, high, 0) if metric.share else None
 
 
-def _spreads(arms: Sequence[Arm]) -> list[float]:
+def _spreads(arms: Sequence[Setting]) -> list[float]:
     """The standard deviation of paired differences, for each pair that shares enough seeds."""
     scores = [arm.metrics() for arm in arms]
     gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]

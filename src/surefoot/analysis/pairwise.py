@@ -1,31 +1,36 @@
 """Every optimizer against every other of its family: difference, test, and how often one beats the other, seed by seed.
 
-Where there are enough pairs for it to come to a verdict, the exact permutation test decides, because it holds its level
-however scores scatter. Below that (6 pairs for two optimizers, 8 for four) it cannot reject anything, and the t-test
-takes its place, which holds its level only if differences follow a bell curve. With fewer than 5 pairs nothing can show
-whether they do, and nothing is tested. The number of pairs picks the test, the scores never do, so the choice costs no
-validity. Holm's correction runs over the pairs of each family (`families`).
+A study with tuned optimizers asks which is best when tuned, which is best with its defaults, and what tuning gains
+each. Each question is a family with a Holm correction of its own, so that false findings are as rare as is promised.
 
-A seed that diverged takes part in test and wins (`divergence`), while the difference shown is that of the seeds that
-both finished.
+The number of pairs picks the test, the scores never do, so the choice costs no validity. The permutation test decides
+where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8 for four) the
+t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
+whether they do, and nothing is tested.
+
+Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
+takes part with one score, so bad that it outweighs whatever the other seeds can differ by. That score is made from all
+scores of the study alike: swapping a pair would leave it as it is, so the permutation test stays exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import isnan
 from statistics import fmean
 from typing import Literal
 
-from surefoot.analysis.divergence import Scores, counted
-from surefoot.analysis.families import Family, families
-from surefoot.statistics.intervals import ALPHA, Difference, holm, paired_difference
+from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_difference
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs, paired_permutation
-from surefoot.statistics.proportions import Proportion
-from surefoot.statistics.superiority import paired_superiority
+from surefoot.statistics.proportions import Proportion, paired_superiority
 
+Family = Literal["all", "tuned", "untuned", "gain"]
 Test = Literal["permutation", "t"]
+
+Scores = Mapping[int, float]
+"""The scores of an optimizer by seed; not a number where it diverged."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Comparison:
     b: str
     family: Family
     n: int
-    difference: Difference | None
+    difference: PairedDifference | None
     better: str
     test: Test | None
     p: float | None
@@ -52,6 +57,37 @@ class Comparison:
     def distinguishable(self) -> bool:
         """Whether the adjusted p-value is at most 0.05."""
         return self.p is not None and self.p <= ALPHA
+
+    @property
+    def turned(self) -> Comparison:
+        """The same pair, seen from the other side."""
+        gap, wins = self.difference, self.wins
+        other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+        return replace(self, a=self.b, b=self.a, difference=other, wins=replace(wins, value=1 - wins.value))
+
+
+def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
+    """The pairs that are tested, by family: all of them where nothing is tuned; no pair is in two families.
+
+    `own` has for each tuned label the untuned one of the same optimizer. A setting without a tuned counterpart is as
+    its user wants it: it is compared with the tuned too.
+    """
+    own = {tuned: untuned for tuned, untuned in own.items() if {tuned, untuned} <= set(labels)}
+    if not own:
+        return {"all": list(combinations(labels, 2))}
+    final = list(combinations([label for label in labels if label not in own.values()], 2))
+    given = list(combinations([label for label in labels if label not in own], 2))
+    return {"tuned": final, "untuned": [pair for pair in given if pair not in final], "gain": list(own.items())}
+
+
+def counted(scores: Mapping[str, Scores], *, higher: bool = True) -> dict[str, dict[int, float]]:
+    """The scores of each optimizer by seed, with a number for each seed that diverged; `higher` is better, or not."""
+    known = [score for found in scores.values() for score in found.values() if not isnan(score)] or [0.0]
+    outweighing = (1 + max(map(len, scores.values()), default=0)) * ((max(known) - min(known)) or 1.0)
+    lost = min(known) - outweighing if higher else max(known) + outweighing
+    return {
+        name: {seed: lost if isnan(score) else score for seed, score in found.items()} for name, found in scores.items()
+    }
 
 
 def compare_all(
@@ -71,7 +107,7 @@ def compare_all(
     """
     study = _Study(scores, counted(scores, higher=higher), resolution, higher)
     every = families(list(scores), tuned_from or {})
-    return tuple(row for family, pairs in every.items() for row in _compare_family(study, family, pairs))
+    return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
 
 def tie_groups(
@@ -88,7 +124,8 @@ def tie_groups(
     groups: list[list[str]] = [[]]
     for name in order:
         fitting = [[*(m for m in group if frozenset((m, name)) in tied), name] for group in groups]
-        groups = _largest(groups + fitting)
+        distinct = [list(group) for group in dict.fromkeys(map(tuple, groups + fitting))]
+        groups = [group for group in distinct if not any(set(group) < set(other) for other in distinct)]
     return tuple(tuple(group) for group in sorted(groups, key=lambda group: [order.index(name) for name in group]))
 
 
@@ -101,45 +138,29 @@ class _Study:
     resolution: float
     higher: bool
 
+    def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
+        shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
+        enough = fewest_pairs(max(1, sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)))
+        rows = [self._compare(family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
+        adjusted = iter(holm([row.p for row in rows if row.p is not None]))
+        return [row if row.p is None else replace(row, p=next(adjusted)) for row in rows]
 
-def _compare_family(study: _Study, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
-    shared = [(a, b, sorted(study.scores[a].keys() & study.scores[b].keys())) for a, b in pairs]
-    enough = fewest_pairs(ALPHA, max(1, sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)))
-    rows = [_compare(study, family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
-    adjusted = iter(holm([row.p for row in rows if row.p is not None]))
-    return [row if row.p is None else replace(row, p=next(adjusted)) for row in rows]
+    def _compare(self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int) -> Comparison:
+        """The comparison with its unadjusted p."""
+        left, right = ([self.counted[name][seed] for seed in seeds] for name in (a, b))
+        test: Test | None = None if len(seeds) < FEWEST_PAIRS else "permutation" if len(seeds) >= enough else "t"
+        difference, p = self._difference(a, b, seeds), None
+        if test:
+            exact = test == "permutation"
+            p = paired_permutation(left, right) if exact else paired_difference(left, right, self.resolution).p
+            difference = difference and replace(difference, p=p)
+        better = a if (fmean(left) >= fmean(right)) == self.higher else b
+        wins = paired_superiority(*((left, right) if self.higher else (right, left)))
+        return Comparison(a, b, family, len(seeds), difference, better, test, p, wins)
 
-
-def _compare(study: _Study, family: Family, a: str, b: str, seeds: Sequence[int], enough: int) -> Comparison:
-    """The comparison with its unadjusted p."""
-    left, right = ([study.counted[name][seed] for seed in seeds] for name in (a, b))
-    test: Test | None = None if len(seeds) < FEWEST_PAIRS else "permutation" if len(seeds) >= enough else "t"
-    difference = _difference(study, a, b, seeds)
-    p = _p(test, left, right, study.resolution)
-    if difference and p is not None:
-        difference = replace(difference, p=p)
-    better = a if (fmean(left) >= fmean(right)) == study.higher else b
-    wins = paired_superiority(*((left, right) if study.higher else (right, left)))
-    return Comparison(a, b, family, len(seeds), difference, better, test, p, wins)
-
-
-def _p(test: Test | None, left: Sequence[float], right: Sequence[float], resolution: float) -> float | None:
-    if test is None:
-        return None
-    return paired_permutation(left, right).p if test == "permutation" else paired_difference(left, right, resolution).p
-
-
-def _difference(study: _Study, a: str, b: str, seeds: Sequence[int]) -> Difference | None:
-    """On the seeds that both finished."""
-    pairs = [(study.scores[a][seed], study.scores[b][seed]) for seed in seeds]
-    both = [pair for pair in pairs if not any(map(isnan, pair))]
-    if len(both) < 2:
-        return None
-    left, right = zip(*both, strict=True)
-    return paired_difference(left, right, study.resolution)
-
-
-def _largest(groups: Sequence[list[str]]) -> list[list[str]]:
-    """The groups that are not part of another."""
-    distinct = [group for i, group in enumerate(groups) if group not in groups[:i]]
-    return [group for group in distinct if not any(set(group) < set(other) for other in distinct)]
+    def _difference(self, a: str, b: str, seeds: Sequence[int]) -> PairedDifference | None:
+        """On the seeds that both finished."""
+        both = [seed for seed in seeds if not isnan(self.scores[a][seed]) and not isnan(self.scores[b][seed])]
+        if len(both) < 2:
+            return None
+        return paired_difference([self.scores[a][s] for s in both], [self.scores[b][s] for s in both], self.resolution)

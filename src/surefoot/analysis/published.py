@@ -1,9 +1,7 @@
-"""Published figures, as data, and whether runs of ours agree with them.
+"""Published figures, as data; `selfcheck.published` tells whether runs of ours agree with them.
 
 From the raw logs of DeepOBS's baselines (Schneider, Balles & Hennig, ICLR 2019): ten seeds for each optimizer, tuned by
-its authors. A figure agrees if the difference of the means lies within its Welch 99 % interval, in which the standard
-errors of both sides count; so of a hundred figures that truly agree, one is marked as not. Where the logs' spread over
-seeds is not known to us it is taken to be ours.
+its authors.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ Quantity = Literal["test metric", "train loss"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedFigure:
     """A published mean over `SEEDS` seeds after an epoch; `deviation` is that of the seeds, None if unknown."""
 
     optimizer: str
@@ -33,12 +31,12 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Reference:
+class Publication:
     """What was published of one task: how each optimizer was set, in torch's spelling, and the figures."""
 
     study: str
     optimizers: Mapping[str, str]
-    figures: tuple[Figure, ...]
+    figures: tuple[PublishedFigure, ...]
     digits: int
 
     @property
@@ -47,11 +45,11 @@ class Reference:
         return max(figure.epoch for figure in self.figures)
 
 
-def _curve(optimizer: str, *values: tuple[int, float, float | None]) -> tuple[Figure, ...]:
-    return tuple(Figure(optimizer, "test metric", *value) for value in values)
+def _curve(optimizer: str, *values: tuple[int, float, float | None]) -> tuple[PublishedFigure, ...]:
+    return tuple(PublishedFigure(optimizer, "test metric", *value) for value in values)
 
 
-QUADRATIC_DEEP = Reference(
+QUADRATIC_DEEP = Publication(
     study="quadratic-deep",
     optimizers={
         "SGD": "sgd(lr=0.0158489)",
@@ -66,17 +64,14 @@ QUADRATIC_DEEP = Reference(
     digits=3,
 )
 
-FMNIST_2C2D = Reference(
+FMNIST_2C2D = Publication(
     study="fmnist-2c2d",
-    optimizers={
-        "SGD": "sgd(lr=0.158489)",
-        "Momentum": "momentum(lr=0.00251189, momentum=0.99)",
-    },
+    optimizers={"SGD": "sgd(lr=0.158489)", "Momentum": "momentum(lr=0.00251189, momentum=0.99)"},
     figures=(
         *_curve("SGD", (1, 0.8545, 0.012), (5, 0.8956, 0.007)),
-        Figure("SGD", "train loss", 5, 0.231, 0.015),
+        PublishedFigure("SGD", "train loss", 5, 0.231, 0.015),
         *_curve("Momentum", (1, 0.8517, 0.008), (5, 0.8988, 0.006)),
-        Figure("Momentum", "train loss", 5, 0.218, 0.016),
+        PublishedFigure("Momentum", "train loss", 5, 0.218, 0.016),
     ),
     digits=4,
 )

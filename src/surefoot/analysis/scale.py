@@ -1,7 +1,7 @@
 """The scale of a metric: which way is better, what a score can be, and what it cannot resolve.
 
 A study is judged by accuracy, a loss or anything else. What depends on that is asked of this one object, made from the
-trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.scale`.
+trials' `Metric`, so that no other file knows "higher is better". How values are written is said in `words.numbers`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from surefoot.statistics.intervals import Interval
-from surefoot.store.protocol import Metric
-from surefoot.store.records import Record
+from surefoot.store.protocol import Metric, Protocol
 
 ACCURACY = Metric()
 
@@ -60,6 +59,6 @@ class Scale:
         return self.sign * score
 
 
-def scale_of(record: Record) -> Scale:
-    """The scale on which a trial's study is judged."""
-    return Scale(record.metric, record.protocol.test_size or UNKNOWN_TEST_SIZE)
+def scale_of(protocol: Protocol) -> Scale:
+    """The scale on which a study is judged, from the protocol of its trials."""
+    return Scale(protocol.metric, protocol.test_size or UNKNOWN_TEST_SIZE)

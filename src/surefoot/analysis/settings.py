@@ -1,4 +1,4 @@
-"""An arm: one optimizer setting of a study, with its trials over seeds sorted by how they ended.
+"""One optimizer setting of a study, with its trials over seeds sorted by how they ended.
 
 Records are grouped by label, as the user named them. What must not be averaged is refused here, once: one label for
 two settings, one seed twice, or trials of two protocols.
@@ -6,13 +6,13 @@ two settings, one seed twice, or trials of two protocols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 
 from surefoot.errors import UsageError
-from surefoot.store.records import Record, Status
+from surefoot.store.records import Outcome, Record, Status
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
@@ -21,7 +21,7 @@ OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint")
 
 
 @dataclass(frozen=True)
-class Arm:
+class Setting:
     """The trials of one optimizer setting, ordered by seed."""
 
     label: str
@@ -35,12 +35,16 @@ class Arm:
     @cached_property
     def finished(self) -> tuple[Record, ...]:
         """The trials that count in means: run to the end, with finite test figures."""
-        return tuple(trial for trial in self.trials if _is_finished(trial))
+        return tuple(t for t in self.trials if t.status == "finished" and t.outcome and _is_finite(t.outcome))
 
     @cached_property
     def diverged(self) -> tuple[Record, ...]:
         """The trials whose mathematics blew up; one that reached the end with a loss that is not a number is one."""
-        return tuple(t for t in self.trials if t.status == "diverged" or (_ended(t) and not _is_finished(t)))
+        return tuple(
+            t
+            for t in self.trials
+            if t.status == "diverged" or (t.status == "finished" and t.outcome and not _is_finite(t.outcome))
+        )
 
     @cached_property
     def judged(self) -> tuple[Record, ...]:
@@ -61,8 +65,8 @@ class Arm:
         return dict(sorted(found.items()))
 
 
-def group(records: Sequence[Record]) -> tuple[Arm, ...]:
-    """The arms of the records, in the order in which their labels first appear; trials that tuned are none.
+def group(records: Sequence[Record]) -> tuple[Setting, ...]:
+    """The settings of the records, in the order in which their labels first appear; trials that tuned are none.
 
     Raises UsageError when the records cannot be compared: other protocols, one label for two settings, a seed twice.
     """
@@ -70,7 +74,7 @@ def group(records: Sequence[Record]) -> tuple[Arm, ...]:
     by_label: dict[str, list[Record]] = {}
     for record in measured(records):
         by_label.setdefault(record.label, []).append(record)
-    return tuple(_arm(label, trials) for label, trials in by_label.items())
+    return tuple(_setting(label, trials) for label, trials in by_label.items())
 
 
 def measured(records: Sequence[Record]) -> list[Record]:
@@ -78,28 +82,23 @@ def measured(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.purpose == "measure"]
 
 
-def tuned_from(arms: Sequence[Arm]) -> dict[str, str]:
-    """For each tuned arm the label of the one that it was tuned from, where that is one of the arms."""
-    labels = {arm.label for arm in arms}
-    return {arm.label: arm.tuned_from for arm in arms if arm.tuned_from and arm.tuned_from in labels}
+def tuned_from(settings: Sequence[Setting]) -> dict[str, str]:
+    """For each tuned setting the label of the one that it was tuned from, where that is one of these."""
+    labels = {one.label for one in settings}
+    return {one.label: one.tuned_from for one in settings if one.tuned_from and one.tuned_from in labels}
 
 
-def _arm(label: str, trials: list[Record]) -> Arm:
-    first = trials[0]
-    for other in trials[1:]:
-        if _setting(other) != _setting(first):
+def _setting(label: str, trials: list[Record]) -> Setting:
+    first, *others = ((trial.rule, trial.convention, dict(trial.hyper)) for trial in trials)
+    for other in others:
+        if other != first:
             raise UsageError(
-                f"the name {label!r} stands for two settings: {_setting(first)} and {_setting(other)}. "
-                "Give each setting a name of its own."
+                f"the name {label!r} stands for two settings: {first} and {other}. Give each setting a name of its own."
             )
     seeds = [trial.seed for trial in trials]
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"{label!r} has two trials with the same seed (seeds {seeds}). Pass one trial for each seed.")
-    return Arm(label, tuple(sorted(trials, key=lambda trial: trial.seed)))
-
-
-def _setting(record: Record) -> tuple[str, str, Mapping[str, object]]:
-    return record.rule, record.convention, dict(record.hyper)
+    return Setting(label, tuple(sorted(trials, key=lambda trial: trial.seed)))
 
 
 def _same_protocol(records: Sequence[Record]) -> None:
@@ -114,12 +113,5 @@ def _same_protocol(records: Sequence[Record]) -> None:
             )
 
 
-def _ended(record: Record) -> bool:
-    return record.status == "finished" and record.outcome is not None
-
-
-def _is_finished(record: Record) -> bool:
-    outcome = record.outcome
-    if record.status != "finished" or outcome is None:
-        return False
+def _is_finite(outcome: Outcome) -> bool:
     return isfinite(outcome.test_loss) and isfinite(outcome.test_metric)

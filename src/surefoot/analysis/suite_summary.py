@@ -9,16 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from statistics import fmean, median
 
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.settings import Arm, tuned_from
+from surefoot.analysis.settings import Setting, tuned_from
 from surefoot.analysis.summary import Summary
-from surefoot.analysis.target import arrivals, choose_target, traces_by_clock
+from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
 from surefoot.errors import UsageError
-from surefoot.statistics.interquartile import FEWEST_TASKS, Aggregate, aggregate
-from surefoot.statistics.profiles import FEWEST_PROBLEMS, Profile, algoperf_score, performance_profiles
+from surefoot.statistics.suites import (
+    FEWEST_PROBLEMS,
+    FEWEST_TASKS,
+    Aggregate,
+    Profile,
+    aggregate,
+    algoperf_score,
+    performance_profiles,
+)
 
 FEWEST_SEEDS = 3
 """Seeds on each task from which an interquartile mean has an interval."""
@@ -62,81 +70,77 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
 
     Raises UsageError when there is no study, or no optimizer in all of them has finished or diverged.
     """
-    arms = {name: {arm.label: arm for arm in study.arms if arm.judged} for name, study in studies.items()}
-    shared = [label for label in next(iter(arms.values()), {}) if all(label in found for found in arms.values())]
+    judged = {name: {one.label: one for one in study.arms if one.judged} for name, study in studies.items()}
+    shared = [label for label in next(iter(judged.values()), {}) if all(label in found for found in judged.values())]
     if not shared:
         raise UsageError(f"the studies {', '.join(studies) or '(none)'} have no optimizer with a result in common.")
-    scales = {name: study.scale for name, study in studies.items()}
-    taking = {name: [found[label] for label in shared] for name, found in arms.items()}
-    targets = {name: target for name in studies if (target := _target(taking[name], scales[name])) is not None}
-    times = _times(taking, targets, scales)
-    without = {label: why for label in shared if (why := _without(label, taking, scales))}
+    tasks = {name: _Task([judged[name][label] for label in shared], study.scale) for name, study in studies.items()}
+    targets = {name: task.target for name, task in tasks.items() if task.target is not None}
+    times = {label: {name: tasks[name].epochs(label) for name in targets} for label in shared} if targets else {}
+    without = {label: why for label in shared if (why := _without(label, tasks))}
+    aggregates = {
+        label: aggregate({name: task.shares(label) for name, task in tasks.items()})
+        for label in shared
+        if label not in without
+    }
     return SuiteSummary(
         studies=tuple(studies),
         optimizers=tuple(shared),
-        tuned_from=tuned_from(next(iter(taking.values()))),
+        tuned_from=tuned_from(next(iter(tasks.values())).settings),
         targets=targets,
         times=times,
         algoperf=algoperf_score(times) if targets else None,
         profiles=performance_profiles(times) if len(targets) >= FEWEST_PROBLEMS else None,
-        aggregates=_aggregates([label for label in shared if label not in without], taking, scales),
+        aggregates=aggregates,
         without=without,
     )
 
 
-def _target(arms: Sequence[Arm], scale: Scale) -> float | None:
-    return choose_target(traces_by_clock(arms), scale)
+class _Task:
+    """One study, with those settings that all studies have: its target, and the way on which its scores are shares.
+
+    The way leads from a start, which needs no training, or little, to the best mean; None where nobody got anywhere.
+    """
+
+    def __init__(self, settings: Sequence[Setting], scale: Scale) -> None:
+        self.settings, self.scale = settings, scale
+        timed = traces_by_clock(settings)
+        self.target, _ = choose_targets(timed, scale)
+        self._arrived = None if self.target is None else arrivals(timed, self.target, scale)
+
+    @cached_property
+    def way(self) -> tuple[float, float] | None:
+        """From where to where the way leads."""
+        trials = [trial for one in self.settings for trial in one.finished]
+        if not trials:
+            return None
+        chance = trials[0].protocol.chance
+        start = chance if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
+        best = self.scale.best(fmean(one.metrics().values()) for one in self.settings if one.finished)
+        return (start, best) if self.scale.gain(best) > self.scale.gain(start) else None
+
+    def setting(self, label: str) -> Setting:
+        return next(one for one in self.settings if one.label == label)
+
+    def epochs(self, label: str) -> float:
+        """Median epochs to the target, infinite where too few trials get there."""
+        reach = self._arrived and self._arrived.reach(label)
+        return inf if not reach or reach.epochs is None else reach.epochs
+
+    def shares(self, label: str) -> list[float]:
+        """The scores of one optimizer, as shares of the way."""
+        start, best = self.way or (0.0, 1.0)
+        return [(score - start) / (best - start) for score in self.setting(label).metrics().values()]
 
 
-def _times(
-    arms: Mapping[str, Sequence[Arm]], targets: Mapping[str, float], scales: Mapping[str, Scale]
-) -> dict[str, dict[str, float]]:
-    times: dict[str, dict[str, float]] = {}
-    for name, target in targets.items():
-        arrived = arrivals(traces_by_clock(arms[name]), target, scales[name])
-        for arm in arms[name]:
-            reach = arrived.reach(arm.label)
-            epochs = reach.epochs if reach else None
-            times.setdefault(arm.label, {})[name] = inf if epochs is None else epochs
-    return times
-
-
-def _without(label: str, arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]) -> NoMean | None:
+def _without(label: str, tasks: Mapping[str, _Task]) -> NoMean | None:
     """Why an optimizer has no interquartile mean; None if it has one."""
-    if len(arms) < FEWEST_TASKS:
+    if len(tasks) < FEWEST_TASKS:
         return NoMean()
-    for name, found in arms.items():
-        if not _advanced(found, scales[name]):
+    for name, task in tasks.items():
+        if task.way is None:
             return NoMean(name)
-        (arm,) = (arm for arm in found if arm.label == label)
-        if len(arm.finished) < FEWEST_SEEDS:
-            return NoMean(name, len(arm.finished), len(arm.trials))
+        one = task.setting(label)
+        if len(one.finished) < FEWEST_SEEDS:
+            return NoMean(name, len(one.finished), len(one.trials))
     return None
-
-
-def _aggregates(
-    labels: Sequence[str], arms: Mapping[str, Sequence[Arm]], scales: Mapping[str, Scale]
-) -> dict[str, Aggregate]:
-    ends = {name: _ends(found, scales[name]) for name, found in arms.items()} if labels else {}
-    return {label: aggregate({name: _shares(label, arms[name], *ends[name]) for name in arms}) for label in labels}
-
-
-def _shares(label: str, arms: Sequence[Arm], start: float, best: float) -> list[float]:
-    """The scores of one optimizer in one study, as shares of the way from the start to the best mean."""
-    return [(score - start) / (best - start) for arm in arms if arm.label == label for score in arm.metrics().values()]
-
-
-def _advanced(arms: Sequence[Arm], scale: Scale) -> bool:
-    """Whether somebody got anywhere: else there is no way of which to have a share."""
-    if not any(arm.finished for arm in arms):
-        return False
-    start, best = _ends(arms, scale)
-    return scale.gain(best) > scale.gain(start)
-
-
-def _ends(arms: Sequence[Arm], scale: Scale) -> tuple[float, float]:
-    """Where the way starts, which needs no training, or little, and the best mean that it leads to."""
-    trials = [trial for arm in arms for trial in arm.finished]
-    chance = trials[0].protocol.chance
-    start = float(chance) if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
-    return start, scale.best(fmean(arm.metrics().values()) for arm in arms if arm.finished)

@@ -12,27 +12,32 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from surefoot.analysis.curve_area import curve_area
 from surefoot.analysis.doubts import Doubt, doubts
 from surefoot.analysis.pairwise import Comparison, tie_groups
-from surefoot.analysis.robustness import divergence_rate
-from surefoot.analysis.scale import UNKNOWN_TEST_SIZE, Scale, scale_of
-from surefoot.analysis.seed_profiles import SeedProfiles, seed_profiles
-from surefoot.analysis.settings import Arm, group, tuned_from
-from surefoot.analysis.target import Arrivals, Reach, arrivals, choose_targets, traces_by_clock
-from surefoot.analysis.traces import Trace
+from surefoot.analysis.scale import Scale, scale_of
+from surefoot.analysis.settings import Setting, group, tuned_from
+from surefoot.analysis.target import (
+    Arrivals,
+    Reach,
+    SeedProfiles,
+    arrivals,
+    choose_targets,
+    seed_profiles,
+    traces_by_clock,
+)
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.verdict import Verdict, compare_arms, judge, results
+from surefoot.analysis.verdict import Verdict, compare, judge
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import Interval, t_interval
-from surefoot.statistics.proportions import Proportion
+from surefoot.statistics.proportions import Proportion, wilson
+from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.records import Outcome, Record
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One optimizer over its seeds. What no finished trial measured is None.
 
     `n` counts finished trials, the ones in the means; `reasons` tells why others diverged or failed. The gaps are
@@ -79,7 +84,7 @@ class Summary:
     study: str
     protocol: Protocol
     metric: Metric
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     comparisons: tuple[Comparison, ...]
     groups: tuple[tuple[str, ...], ...]
     target: float | None
@@ -89,13 +94,13 @@ class Summary:
     doubts: tuple[Doubt, ...]
     tuning: tuple[TuningRow, ...]
     records: tuple[Record, ...] = field(repr=False)
-    arms: tuple[Arm, ...] = field(repr=False)
+    arms: tuple[Setting, ...] = field(repr=False)
     design: Design | None = None
 
     @property
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
-        return Scale(self.metric, self.protocol.test_size or UNKNOWN_TEST_SIZE)
+        return scale_of(self.protocol)
 
     @property
     def tuned_from(self) -> dict[str, str]:
@@ -110,12 +115,13 @@ class Summary:
 def summarize(records: Sequence[Record], design: Design | None = None) -> Summary:
     """The summary of the trials of one study, and of the design that was stored before the first of them.
 
-    Raises UsageError when there are no records, or when they cannot be compared (see `arms.group`).
+    Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
     """
     if not records:
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
-    arms, first, scale = group(records), records[0], scale_of(records[0])
-    comparisons = compare_arms(arms, scale)
+    arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
+    results = {arm.label: arm.results() for arm in arms if arm.judged}
+    comparisons = compare(results, scale, tuned_from(arms))
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
@@ -125,13 +131,13 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         study=first.study,
         protocol=first.protocol,
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, ()), scale) for arm in arms),
+        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms),
         comparisons=comparisons,
-        groups=tie_groups(results(arms), comparisons, higher=scale.sign > 0),
+        groups=tie_groups(results, comparisons, higher=scale.sign > 0),
         target=target,
         arrivals=reached,
-        profiles=None if target is None else seed_profiles(arms, timed, target, scale),
-        verdict=judge(arms, scale, comparisons),
+        profiles=None if target is None else seed_profiles(timed, target, scale),
+        verdict=judge(results, scale, comparisons),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),
@@ -140,11 +146,11 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     )
 
 
-def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace], scale: Scale) -> Row:
+def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale) -> ResultRow:
     first = arm.trials[0]
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
     failed = arm.with_status("failed")
-    return Row(
+    return ResultRow(
         label=arm.label,
         rule=first.rule,
         convention=first.convention,
@@ -161,7 +167,7 @@ def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace], scale: Sca
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
         reach=arrived.reach(arm.label) if arrived else None,
         area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
-        divergence=divergence_rate(arm),
+        divergence=wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None,
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),
         optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
@@ -169,7 +175,7 @@ def _row(arm: Arm, arrived: Arrivals | None, curves: Sequence[Trace], scale: Sca
     )
 
 
-def _gap(arm: Arm, difference: Callable[[Record, Outcome], float]) -> Interval | None:
+def _gap(arm: Setting, difference: Callable[[Record, Outcome], float]) -> Interval | None:
     gaps = [difference(trial, trial.outcome) for trial in arm.finished if trial.epochs and trial.outcome]
     return t_interval([gap for gap in gaps if isfinite(gap)])
 

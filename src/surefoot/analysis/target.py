@@ -11,18 +11,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from surefoot.analysis.scale import Scale
-from surefoot.analysis.settings import Arm
-from surefoot.analysis.survival import Survival, time_to_target
-from surefoot.analysis.traces import Clock, Trace, tells_steps, traces
+from surefoot.analysis.settings import Setting
 from surefoot.errors import UsageError
+from surefoot.statistics.suites import FEWEST_PROBLEMS, Profile, performance_profiles
+from surefoot.statistics.survival import Survival, Trace, first_crossing, time_to_target
+
+Clock = Literal["epochs", "steps", "seconds"]
+
+Timed = Mapping[Clock, Mapping[str, Mapping[int, Trace]]]
+"""The traces of each setting, by label and seed, on each clock."""
 
 CANDIDATES = (0.20, 0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995)
 """For a share whose largest value is best; for an error, 1 minus these."""
-
-Timed = Mapping[Clock, Mapping[str, Sequence[Trace]]]
-"""The traces of each arm, by label, on each clock."""
 
 STEPS = (0.5, 0.8, 0.9, 0.95, 0.98)
 """For other metrics: the parts of the way from the first evaluation to the best end."""
@@ -30,7 +33,7 @@ STEPS = (0.5, 0.8, 0.9, 0.95, 0.98)
 
 @dataclass(frozen=True)
 class Reach:
-    """How an arm reached a target: `reached` of `of` trials, and the median epochs and training seconds.
+    """How an optimizer reached a target: `reached` of `of` trials, and the median epochs and training seconds.
 
     The medians are those of the Kaplan-Meier estimate, None where fewer than half of the trials get there. Trials that
     diverged count as misses; unfinished and failed ones are left out.
@@ -58,73 +61,106 @@ class Arrivals:
         """The arrival of one optimizer in four numbers; None when no trial of it finished or diverged."""
         if label not in self.epochs:
             return None
-        epochs, seconds = self.epochs[label], self.seconds[label]
-        return Reach(epochs.reached, epochs.of, epochs.median, seconds.median)
+        epochs = self.epochs[label]
+        return Reach(epochs.reached, epochs.of, epochs.median, self.seconds[label].median)
 
 
-def traces_by_clock(arms: Sequence[Arm]) -> Timed:
-    """The traces of the validation metric of each arm that has any; steps only where the protocols tell them."""
+@dataclass(frozen=True)
+class SeedProfiles:
+    """How often each optimizer, by label, is nearly as quick as the quickest, over the `seeds` that all have.
+
+    A performance profile over tasks needs several tasks; with one, its seeds take their place, with the times to
+    `target` on two clocks. It tells luck from speed, and nothing about other tasks.
+    """
+
+    target: float
+    seeds: tuple[int, ...]
+    epochs: Mapping[str, Profile]
+    seconds: Mapping[str, Profile]
+
+
+def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
+    """The validation metric of the finished trials with epochs, then of those that diverged, by seed.
+
+    Raises UsageError when the protocol does not tell the steps of an epoch that the clock asks for.
+    """
+    ended = [(trial, False) for trial in setting.finished if trial.epochs]
+    ended += [(trial, True) for trial in setting.diverged]
+    unit = setting.trials[0].protocol.steps_per_epoch if clock == "steps" else 1
+    if not unit:
+        raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
+    return {
+        trial.seed: Trace(
+            tuple(float(one.seconds if clock == "seconds" else one.epoch * unit) for one in trial.epochs),
+            tuple(one.validation_metric for one in trial.epochs),
+            diverged,
+        )
+        for trial, diverged in ended
+    }
+
+
+def traces_by_clock(settings: Sequence[Setting]) -> Timed:
+    """The traces of each setting that has any; steps only where the protocols tell them."""
     clocks: list[Clock] = ["epochs", "steps", "seconds"]
-    if not all(tells_steps(arm.trials[0]) for arm in arms):
+    if not all(one.trials[0].protocol.steps_per_epoch for one in settings):
         clocks.remove("steps")
-    found = {clock: {arm.label: traces(arm, clock=clock) for arm in arms} for clock in clocks}
-    return {clock: {label: group for label, group in groups.items() if group} for clock, groups in found.items()}
+    return {clock: {one.label: found for one in settings if (found := traces(one, clock))} for clock in clocks}
 
 
 def arrivals(timed: Timed, target: float, scale: Scale) -> Arrivals:
-    """How the arms came to a target; `UsageError` where it tells nothing apart."""
-    higher = scale.sign > 0
+    """How the settings came to a target; `UsageError` where it tells nothing apart."""
     ways = {
-        clock: time_to_target(groups, target, higher=higher, same_length=clock == "seconds")
-        for clock, groups in timed.items()
+        clock: time_to_target(found, target, higher=scale.sign > 0, same_length=clock == "seconds")
+        for clock, found in timed.items()
     }
     return Arrivals(target, ways["epochs"], ways.get("steps", {}), ways["seconds"])
 
 
-def choose_target(timed: Timed, scale: Scale) -> float | None:
-    """The hardest candidate that discriminates and that at least half of the arms reach in at least half of their
-    trials; when no arm majority reaches a discriminating one, the easiest that discriminates; None when none does.
-    """
-    return choose_targets(timed, scale)[0]
-
-
 def choose_targets(timed: Timed, scale: Scale) -> tuple[float | None, tuple[float, ...]]:
-    """The target of `choose_target`, and it again between the next easier and the next harder one that discriminate."""
-    ways = _discriminating(timed["epochs"], scale)
-    chosen, every = _hardest_shared(ways), list(ways)
-    if chosen is None:
+    """The target of a study, and it again between the next easier and the next harder one that discriminate.
+
+    It is the hardest candidate that discriminates and that at least half of the settings reach in at least half of
+    their trials; when there is none, the easiest that discriminates; None when none does.
+    """
+    ways: dict[float, dict[str, Survival]] = {}
+    for target in _candidates(timed, scale):
+        with suppress(UsageError):  # it tells nothing apart
+            ways[target] = time_to_target(timed["epochs"], target, higher=scale.sign > 0)
+    if not ways:
         return None, ()
+    every = list(ways)
+    shared = [at for at, way in ways.items() if 2 * sum(one.median is not None for one in way.values()) >= len(way)]
+    chosen = shared[-1] if shared else every[0]
     place = every.index(chosen)
     return chosen, tuple(every[max(0, place - 1) : place + 2])
 
 
-def _discriminating(found: Mapping[str, Sequence[Trace]], scale: Scale) -> dict[float, dict[str, Survival]]:
-    """The candidates that tell trials apart, from easy to hard, and how each arm came to them."""
-    ways: dict[float, dict[str, Survival]] = {}
-    for target in _candidates([trace for group in found.values() for trace in group], scale):
-        with suppress(UsageError):  # it tells nothing apart
-            ways[target] = time_to_target(found, target, higher=scale.sign > 0)
-    return ways
+def seed_profiles(timed: Timed, target: float, scale: Scale) -> SeedProfiles | None:
+    """The profiles of two settings or more that share at least three seeds; else None."""
+    seeds = [set(found) for found in timed["epochs"].values()]
+    shared = sorted(set.intersection(*seeds)) if len(seeds) > 1 else []
+    if len(shared) < FEWEST_PROBLEMS:
+        return None
+
+    def profiles(clock: Clock) -> dict[str, Profile]:
+        return performance_profiles(
+            {
+                label: {str(seed): first_crossing(found[seed], target, higher=scale.sign > 0) for seed in shared}
+                for label, found in timed[clock].items()
+            }
+        )
+
+    return SeedProfiles(target, tuple(shared), profiles("epochs"), profiles("seconds"))
 
 
-def _hardest_shared(ways: Mapping[float, Mapping[str, Survival]]) -> float | None:
-    shared = [target for target, way in ways.items() if 2 * _arrived(way) >= len(way)]
-    return shared[-1] if shared else next(iter(ways), None)
-
-
-def _arrived(way: Mapping[str, Survival]) -> int:
-    """How many arms have a median: at least half of their trials got there."""
-    return sum(one.median is not None for one in way.values())
-
-
-def _candidates(found: Sequence[Trace], scale: Scale) -> list[float]:
+def _candidates(timed: Timed, scale: Scale) -> list[float]:
     """From easy to hard, each once."""
     if scale.metric.share:
         return [target if scale.sign > 0 else round(1 - target, 4) for target in CANDIDATES]
-    sound = [trace for trace in found if not trace.diverged]
+    sound = [one for found in timed["epochs"].values() for one in found.values() if not one.diverged]
     if not sound:
         return []
-    start, end = median(trace.values[0] for trace in sound), scale.best(trace.values[-1] for trace in sound)
+    start, end = median(one.values[0] for one in sound), scale.best(one.values[-1] for one in sound)
     if scale.gain(end) <= scale.gain(start):
         return []
     return list(dict.fromkeys(float(f"{start + step * (end - start):.3g}") for step in STEPS))

@@ -1,49 +1,32 @@
 """How each optimizer was tuned: what was tried and spent, what was chosen, and what that gained.
 
-Read from the records alone: trials with the purpose `tune` are the search, trials that measure under the same name are
-its choice. Tuning never sees the test data, so every figure of the search is the validation metric on tuning seeds,
-the best of them somewhat lucky; only the gain is of the test metric, paired by measuring seed with the defaults. What
-diverged or failed was paid for: it counts as tried and, where a number is needed, as the worst that a share can be or,
-for other metrics, as the worst configuration of the whole study that finished.
+Tuning never sees the test data, so every figure of the search is the validation metric on tuning seeds, the best of
+them somewhat lucky; only the gain is of the test metric, paired by measuring seed with the defaults. What diverged or
+failed was paid for: it counts as tried and, where a number is needed, as the worst that a share can be or, for other
+metrics, as the worst configuration of the whole study that finished.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite
 from statistics import median
 
-from surefoot.analysis.configurations import Searched, Tried, configurations, finalists, searched
-from surefoot.analysis.learning_rates import Edge, GoodRates, edge, good_rates, lr_place, margin, sensitivity
-from surefoot.analysis.robustness import Sensitivity
+from surefoot.analysis.configurations import Configuration, Edge, Exploration, Searched, seeds_of
 from surefoot.analysis.scale import Scale, scale_of
-from surefoot.analysis.settings import Arm, group
-from surefoot.analysis.verdict import metric_difference
-from surefoot.statistics.budget_curve import BudgetCurve, Emphasis, budget_curve, cumulative_performance
-from surefoot.statistics.intervals import Interval
+from surefoot.analysis.settings import Setting, group
+from surefoot.statistics.budget_curve import BudgetCurve, Cumulative, budget_curve, cumulative
+from surefoot.statistics.intervals import Interval, paired_difference
 from surefoot.statistics.proportions import Proportion, wilson
+from surefoot.statistics.sensitivity import GoodRates, Sensitivity
 from surefoot.store.design import Search
 from surefoot.store.records import Record, Status
-
-__all__ = ["Cumulative", "GoodRates", "Searched", "Tried", "TuningRow", "tunings"]
 
 RESAMPLES = 400
 MOST_RESAMPLED = 100_000
 """Of the curve's interval: resamples, and trials in all of them, so that a long search takes a second at most."""
-
-
-@dataclass(frozen=True)
-class Cumulative:
-    """The mean height of a curve of expected bests: `early` favours small budgets, `uniform` none, `late` large ones.
-
-    CPE, CPU and CPL of Sivaprasad et al., ICML 2020.
-    """
-
-    early: float
-    uniform: float
-    late: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +46,7 @@ class TuningRow:
 
     label: str
     defaults: str | None
-    tried: tuple[Tried, ...]
+    tried: tuple[Configuration, ...]
     trials: int
     diverged: int
     failed: int
@@ -97,42 +80,30 @@ def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
             trials.setdefault(record.label, []).append(record)
     if not trials:
         return ()
-    arms = {arm.label: arm for arm in group(records)}
-    scale = scale_of(records[0])
-    searches = {label: _search(found, arms, label) for label, found in trials.items()}
-    failure = _failure([one for search in searches.values() for one in search.tried], scale)
-    return tuple(_row(label, trials[label], search, scale, failure) for label, search in searches.items())
+    settings = {one.label: one for one in group(records)}
+    scale = scale_of(records[0].protocol)
+    found: dict[str, Exploration] = {}
+    for label, searching in trials.items():
+        winner = settings.get(label)
+        found[label] = Exploration(searching, winner.trials[0].part.configuration if winner else {}, scale)
+    ends = (0.0, 1.0) if scale.metric.share else [score for one in found.values() for score in one.finished]
+    failure = scale.worst(ends) if ends else None
+    return tuple(
+        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure)
+        for label, one in found.items()
+    )
 
 
-@dataclass(frozen=True)
-class _Search:
-    """The search of one optimizer: what it chose and what it set out from, if they were measured, and what it tried."""
-
-    winner: Arm | None
-    untuned: Arm | None
-    tried: tuple[Tried, ...]
-
-    @property
-    def chosen(self) -> Mapping[str, float]:
-        """The configuration that was chosen; none yet if it is empty."""
-        return self.winner.trials[0].part.configuration if self.winner else {}
-
-
-def _search(trials: Sequence[Record], arms: Mapping[str, Arm], label: str) -> _Search:
-    winner, untuned = arms.get(label), arms.get(trials[0].part.tuned_from)
-    return _Search(winner, untuned, configurations(trials, winner.trials[0].part.configuration if winner else {}))
-
-
-def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, failure: float | None) -> TuningRow:
-    winner, untuned, tried = search.winner, search.untuned, search.tried
-    planned = trials[0].part.search
-    known = [one.metric for one in tried if one.metric is not None]
-    last = finalists(tried)
-    finals = [one.metric for one in last if one.metric is not None] or known
-    place = lr_place(tried, search.chosen) if known else None
+def _row(
+    label: str, found: Exploration, winner: Setting | None, untuned: Setting | None, failure: float | None
+) -> TuningRow:
+    tried, trials, scale = found.tried, found.trials, found.scale
+    finals = [one.metric for one in found.finalists if one.metric is not None] or found.finished
     counts: Counter[Status] = Counter(one.status for one in tried)
-    within = margin(trials, known, scale)
+    ended = counts["finished"] + counts["diverged"]
     curve = _curve(tried, scale, failure)
+    measured = {trial.seed for one in (winner, untuned) if one for trial in one.trials}
+    saw_test = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in trials)
     return TuningRow(
         label=label,
         defaults=untuned.label if untuned else None,
@@ -141,74 +112,42 @@ def _row(label: str, trials: Sequence[Record], search: _Search, scale: Scale, fa
         diverged=counts["diverged"],
         failed=counts["failed"],
         unfinished=counts["running"],
-        divergence=_divergence(counts),
-        seeds=_seeds(trials),
-        finalists=len(last),
-        again=tuple(sorted({seed for one in last for seed in one.again})),
-        measuring_seeds=_seeds(winner.trials if winner else ()),
-        apart=_apart(trials, [trial for arm in (winner, untuned) if arm for trial in arm.trials]),
-        searched=searched(planned, tried, search.chosen),
+        divergence=wilson(counts["diverged"], ended) if ended else None,
+        seeds=seeds_of(trials),
+        finalists=len(found.finalists),
+        again=tuple(sorted({seed for one in found.finalists for seed in one.again})),
+        measuring_seeds=seeds_of(winner.trials if winner else ()),
+        apart=not saw_test and measured.isdisjoint(seeds_of(trials)),
+        searched=found.searched,
         best=scale.best(finals) if finals else None,
-        median=median(known) if known else None,
+        median=median(found.finished) if found.finished else None,
         train_seconds=sum(trial.epochs[-1].seconds for trial in trials if trial.epochs),
-        lr_place=place,
-        edge=edge(place),
-        good_rates=good_rates(tried, within, scale),
-        sensitivity=sensitivity(tried, within, scale),
+        lr_place=found.lr_place,
+        edge=found.edge,
+        good_rates=found.good_rates,
+        sensitivity=found.sensitivity,
         curve=curve,
-        cumulative=_cumulative(curve),
+        cumulative=cumulative(curve.mean) if curve else None,
         failure=failure,
-        gain=_gain(winner, untuned, scale),
-        planned=planned,
+        gain=_gain(winner, untuned, scale) if winner and untuned else None,
+        planned=found.planned,
     )
 
 
-def _failure(tried: Sequence[Tried], scale: Scale) -> float | None:
-    """What a trial that diverged counts: the same for all optimizers of a study; None where nothing finished."""
-    if scale.metric.share:
-        return scale.worst((0.0, 1.0))
-    known = [one.metric for one in tried if one.metric is not None]
-    return scale.worst(known) if known else None
-
-
-def _divergence(counts: Counter[Status]) -> Proportion | None:
-    ended = counts["finished"] + counts["diverged"]
-    return wilson(counts["diverged"], ended) if ended else None
-
-
-def _curve(tried: Sequence[Tried], scale: Scale, failure: float | None) -> BudgetCurve | None:
-    """With the validation metric as the value too: there is no test metric of a tuning trial, by design."""
-    values = [nan if one.metric is None else one.metric for one in tried if one.status != "running"]
-    if not any(map(isfinite, values)):
+def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) -> BudgetCurve | None:
+    """Of the validation metric: there is no test metric of a tuning trial, by design."""
+    scores = [one.score for one in tried if one.status != "running"]
+    if not any(map(isfinite, scores)):
         return None
-    resamples = max(100, min(RESAMPLES, MOST_RESAMPLED // len(values)))
-    return budget_curve(values, values, higher=scale.sign > 0, failure=failure, resamples=resamples)
+    resamples = max(100, min(RESAMPLES, MOST_RESAMPLED // len(scores)))
+    return budget_curve(scores, higher=scale.sign > 0, failure=failure, resamples=resamples)
 
 
-def _cumulative(curve: BudgetCurve | None) -> Cumulative | None:
-    if curve is None:
-        return None
-    kinds: tuple[Emphasis, ...] = ("early", "uniform", "late")
-    return Cumulative(*(cumulative_performance(curve.mean, kind) for kind in kinds))
-
-
-def _gain(winner: Arm | None, untuned: Arm | None, scale: Scale) -> Interval | None:
+def _gain(winner: Setting, untuned: Setting, scale: Scale) -> Interval | None:
     """How much better the tuned one is, over the seeds that both finished; one seed gives no interval."""
-    if winner is None or untuned is None:
-        return None
-    gap = metric_difference(winner, untuned, scale)
-    if gap:
-        low, high = sorted(scale.gain(bound) for bound in (gap.low, gap.high))
-        return Interval(scale.gain(gap.mean), low, high, gap.n)
     ours, theirs = winner.metrics(), untuned.metrics()
-    alone = [scale.gain(ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
-    return Interval(alone[0], None, None, 1) if alone else None
-
-
-def _apart(tuning: Sequence[Record], measuring: Sequence[Record]) -> bool:
-    seen = any(trial.outcome and isfinite(trial.outcome.test_metric) for trial in tuning)
-    return not seen and not {trial.seed for trial in tuning} & {trial.seed for trial in measuring}
-
-
-def _seeds(trials: Iterable[Record]) -> tuple[int, ...]:
-    return tuple(sorted({trial.seed for trial in trials}))
+    both = [(scale.gain(ours[seed]), scale.gain(theirs[seed])) for seed in ours if seed in theirs]
+    if len(both) < 2:
+        return Interval(both[0][0] - both[0][1], None, None, 1) if both else None
+    gap = paired_difference([mine for mine, _ in both], [its for _, its in both], scale.resolution)
+    return Interval(gap.mean, gap.low, gap.high, gap.n)

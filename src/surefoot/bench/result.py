@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from surefoot.analysis import plain
 from surefoot.bench.cases import BenchCase, bytes_per_weight
 from surefoot.bench.turns import Quartiles, spread
+from surefoot.words import plain
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,26 @@ from typing import Any
 
 from rich.table import Table
 
-from surefoot.analysis.plain import plain
-from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Reference
+from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Publication
 from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
-from surefoot.selfcheck.published import LEVEL, Agreement, agreements
-from surefoot.selfcheck.reproduction import initial_loss, published_task, reproduction, run_apart
+from surefoot.selfcheck.published import (
+    LEVEL,
+    Agreement,
+    agreements,
+    initial_loss,
+    published_task,
+    reproduction,
+    run_apart,
+)
 from surefoot.training.events import Diverged, Event, Failed, Finished
+from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
 
 AGREES = {True: "agrees", False: "DIFFERS"}
 
-Result = tuple[Reference, tuple[Agreement, ...]]
+Result = tuple[Publication, tuple[Agreement, ...]]
 
 
 def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: bool) -> bool:
@@ -45,7 +52,7 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
     return holds
 
 
-def _repeat(reference: Reference, seeds: int, data_dir: Path | None) -> Result:
+def _repeat(reference: Publication, seeds: int, data_dir: Path | None) -> Result:
     plan = reproduction(reference.study, reference.optimizers, seeds=seeds, epochs=reference.epochs, data_dir=data_dir)
     tell, ended = with_clock(), 0
 
@@ -84,7 +91,7 @@ def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
         console.print(text)
 
 
-def _table(reference: Reference, rows: Sequence[Agreement]) -> Table:
+def _table(reference: Publication, rows: Sequence[Agreement]) -> Table:
     def cells(row: Agreement) -> Sequence[str]:
         figure, digits = row.figure, reference.digits
         return (
@@ -101,7 +108,7 @@ def _table(reference: Reference, rows: Sequence[Agreement]) -> Table:
     return grid(heads, map(cells, rows), left=2, padding=(0, 1, 0, 0))
 
 
-def _quantity(reference: Reference, row: Agreement) -> str:
+def _quantity(reference: Publication, row: Agreement) -> str:
     metric = "test loss" if reference is QUADRATIC_DEEP else "test accuracy"
     return metric if row.figure.quantity == "test metric" else row.figure.quantity
 

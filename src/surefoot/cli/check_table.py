@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from surefoot.analysis.plain import plain
 from surefoot.cli.printing import console_for_people, grid
-from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, Power
+from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, TrueFindings
 from surefoot.selfcheck.winners_curse import RATES, Practice
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.statistics.proportions import Proportion
+from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
 
 HOLDS = {True: "holds", False: "fails"}
@@ -59,8 +59,8 @@ def _arms(row: FalseVerdicts) -> str:
     return f"{row.arms // 2} + {row.arms // 2} tuned" if row.tuned else str(row.arms)
 
 
-def _power(rows: Iterable[Power]) -> Table:
-    def cells(row: Power) -> Sequence[str]:
+def _power(rows: Iterable[TrueFindings]) -> Table:
+    def cells(row: TrueFindings) -> Sequence[str]:
         promised = f"{'at least ' if row.arms > 2 else ''}{100 * row.promised:.0f} %"
         found = (_percent(row.found.value), _range(row.found), KEPT[row.holds])
         return f"{100 * row.difference:.2f} pp", str(row.arms), str(row.seeds), promised, *found

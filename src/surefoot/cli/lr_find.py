@@ -13,7 +13,7 @@ from surefoot.cli.options import RESULTS, Json, Study, options, takes
 from surefoot.cli.printing import print_json
 from surefoot.comparison.request import ask
 from surefoot.files import check_writable
-from surefoot.range_test.find import lr_find as range_test
+from surefoot.range_test.find import range_test
 from surefoot.training.process import tune_worker
 
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
-from surefoot.analysis import Row, Summary
+from surefoot.analysis import ResultRow, Summary
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
 from surefoot.store.design import Search
 from surefoot.store.protocol import Metric
 from surefoot.suite import PAGE, Suite
 from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
+from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.suite import suite_json, suite_notes
-from surefoot.words.tuning import PRINTED_CAPTION
 
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
@@ -92,7 +92,7 @@ def print_table(console: Console, cells: Table) -> None:
         console.print(grid(header, rows, padding=None, no_wrap=False))
 
 
-def _lines(row: Row, metric: Metric) -> list[str]:
+def _lines(row: ResultRow, metric: Metric) -> list[str]:
     """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
     if row.test_loss is None or row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from surefoot.analysis.forecast import Prospect, smallest_difference, spread, step_times, training_seconds
 from surefoot.analysis.scale import Scale
+from surefoot.comparison.pilot import of_every
 from surefoot.comparison.remaining import outlook
 from surefoot.comparison.request import Request
 from surefoot.design.budget import once
 from surefoot.options import Options
 from surefoot.store import Store
-from surefoot.store.design import Sizing, Timing
 from surefoot.store.protocol import Protocol
 from surefoot.words.forecast import forecast_json, forecast_text
 
@@ -55,7 +53,10 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
     records, designs = (store.records(), store.designs()[::-1]) if store else ([], [])
     timings = next((one.timings for one in designs if one.timings and _same_steps(one.protocol, request.protocol)), {})
     bought = bool(timings) and request.budget.seconds is not None
-    sizing = _bought(request, timings) if bought else request.wanted
+    sizing = request.wanted
+    if bought:
+        known = of_every(timings, request.arms)
+        sizing = request.bought(known, once(known))
     study = request.plan(sizing)
     protocol = study.protocol
     trials = outlook(study, {record.key: record for record in records})
@@ -91,11 +92,3 @@ def _same_steps(mine: Protocol, its: Protocol) -> bool:
     """Whether two protocols train the same model on as many examples, on the same device."""
     names = ("task", "fingerprint", "batch_size", "device", "train_size")
     return all(getattr(mine, name) == getattr(its, name) for name in names)
-
-
-def _bought(request: Request, timings: Mapping[str, Timing]) -> Sizing:
-    """Return what a budget in minutes buys; an optimizer that was not timed takes the mean of the others."""
-    columns = [[getattr(one, field.name) for one in timings.values()] for field in fields(Timing)]
-    mean = Timing(*map(fmean, columns))
-    known = {arm.label: timings.get(arm.label, mean) for arm in request.arms}
-    return request.bought(known, once(known))

@@ -63,6 +63,10 @@ def time_arms(
         )
     if not found:
         raise TrialError(f"no optimizer can be run. {' '.join(reasons)}")
+    return {label: replace(one, cold=starting + one.cold) for label, one in of_every(found, arms).items()}
+
+
+def of_every(found: Mapping[str, Timing], arms: Sequence[Arm]) -> dict[str, Timing]:
+    """Return the times of every optimizer; one that was not timed has the mean of the others."""
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))
-    timings = {arm.label: found.get(arm.label, mean) for arm in arms}
-    return {label: replace(timing, cold=starting + timing.cold) for label, timing in timings.items()}
+    return {arm.label: found.get(arm.label, mean) for arm in arms}

@@ -28,9 +28,9 @@ from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
 from surefoot.explain.surfaces import SURFACES, Landscape
 from surefoot.files import write_whole
-from surefoot.report.html import script_json, source, template
 from surefoot.rule import Rule
 from surefoot.rules import RULES
+from surefoot.webpage import script_json, source, template
 
 WEB = ("surefoot.explain", "web")
 SCRIPTS = ("numbers.js", "walk.js", "map.js", "charts.js", "formula.js", "state.js", "racers.js", "main.js")
@@ -120,17 +120,17 @@ def render(own: Sequence[Rule] = ()) -> str:
         "grid": GRID,
         "seed": SEED,
     }
-    page: str = template("page.html.j2", *WEB).render(
+    page: str = template("page.html.j2", WEB).render(
         light=LIGHT,
         dark=DARK,
-        style=Markup(source("style.css", *WEB)),
+        style=Markup(source("style.css", WEB)),
         surfaces=SURFACES.values(),
         steps=STEPS,
         seconds=SECONDS,
         grid=GRID,
         data=script_json(data),
         functions=Markup(",\n".join(library.functions)),
-        script=Markup("\n".join(source(name, *WEB) for name in SCRIPTS)),
+        script=Markup("\n".join(source(name, WEB) for name in SCRIPTS)),
         version=__version__,
     )
     return page

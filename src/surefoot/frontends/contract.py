@@ -27,6 +27,8 @@ class Setup:
         weight_decay: share of each weight, as the convention has it.
         options: other arguments.
         call: the name of the framework's own implementation, which runs in the place of ours.
+        dtype: the kind of numbers of weights and gradients: `float32` or `bfloat16`.
+        restart: after so many steps the state is saved, and another optimizer, made alike, loads it and goes on.
     """
 
     rule: Rule | str
@@ -35,6 +37,8 @@ class Setup:
     weight_decay: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     call: str = ""
+    dtype: str = "float32"
+    restart: int | None = None
 
     def rate(self, count: int) -> float:
         """Return the learning rate of the step that follows so many others."""
@@ -49,23 +53,13 @@ class FrontEnd(Protocol):
     framework: str
     """Whose convention its own implementations follow."""
 
-    def drive(
-        self,
-        setups: Sequence[Setup],
-        starts: Sequence[np.ndarray],
-        rows: np.ndarray,
-        dtype: str = "float32",
-        *,
-        restart: int | None = None,
-    ) -> list[np.ndarray]:
+    def drive(self, setups: Sequence[Setup], starts: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
         """Return, for each optimizer, the weights after each step: float32, one row a step.
 
         Args:
             setups: which optimizers.
             starts: the weights of each before the first step.
             rows: the gradients, the same for all.
-            dtype: the kind of numbers of weights and gradients: `float32` or `bfloat16`.
-            restart: after so many steps the state is saved, and another optimizer, made alike, loads it and goes on.
         """
 
 

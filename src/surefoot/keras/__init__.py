@@ -2,23 +2,19 @@
 
 | file | concept |
 | --- | --- |
-| `adabound.py` | AdaBound and AMSBound, which Keras 3 lacks: in Keras's manner |
-| `arguments.py` | What a user writes, sorted and checked |
-| `base.py` | A rule as a Keras 3 optimizer: Keras's own machinery around it, and no formula |
-| `installed.py` | Keras and the backend that it is told to use must both be there; what is missing is named |
-| `modern.py` | Rules of the years after Adam |
-| `optimizers.py` | Drop-in replacements for keras.optimizers' optimizers |
-| `precision.py` | Weights in 16 bits learn through a copy in float32 |
-| `rows.py` | Gradients of an embedding |
-| `rule_optimizer.py` | Any rule as a Keras optimizer: a built-in one by name, or the user's own |
-| `spelling.py` | An optimizer whose class names its rule |
+| `optimizers.py` | the classes, each with Keras's arguments |
+| `modern.py` | rules of the years after Adam |
+| `arguments.py` | what a user writes, sorted and checked |
+| `base.py` | any rule as a Keras optimizer: the step, and no formula |
+| `arrays.py` | rows of an embedding, and weights in 16 bits |
 """
 
-import surefoot.keras.installed  # noqa: F401  first: it says what is missing
-from surefoot.keras.adabound import AdaBound, AMSBound
-from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
-from surefoot.keras.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
-from surefoot.keras.rule_optimizer import RuleOptimizer
+from surefoot.frontends.installed import needed
+
+with needed("keras", "Keras 3"):
+    from surefoot.keras.base import RuleOptimizer
+    from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
+    from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
 __all__ = [
     "ADOPT",

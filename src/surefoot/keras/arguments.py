@@ -56,24 +56,18 @@ declared = declaring(*(parameter for parameter in _KERAS if parameter.name in Co
 
 @dataclass(frozen=True)
 class Arguments:
-    """An optimizer's arguments, complete.
-
-    Attributes:
-        rate: the learning rate.
-        decay: weight decay; None if nobody asked for any.
-        common: Keras's own arguments.
-        convention: whose form of the rule.
-        base: the rate that schedules are measured against; None if the rule does not.
-        given: what the user gave of the rule's hyperparameters, by our names.
-        hyper: a value for every hyperparameter.
-    """
+    """An optimizer's arguments, complete."""
 
     rate: Any
     decay: float | None
+    """Weight decay; None if nobody asked for any."""
     common: Mapping[str, Any]
+    """Keras's own arguments."""
     convention: str
     base: float | None
+    """The rate that schedules are measured against; None if the rule does not."""
     given: Mapping[str, Any]
+    """What the user gave of the rule's hyperparameters, by our names."""
     hyper: Mapping[str, Any]
 
 
@@ -119,32 +113,21 @@ def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> di
     for name, value in given.items():
         if (known := ours.get(name, name)) in own:
             raise UsageError(f"{rule.name}: {known} is given twice, under two names; give it once.")
-        own[known] = number(value)
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)  # of any library
+        own[known] = float(value) if is_number else value
     return own
 
 
-def number(value: Any) -> Any:
-    """Return a number of any library as a float, anything else as it is."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return float(value) if is_number else value
-
-
 def _base(rule: Rule, hyper: Mapping[str, Any], given: float | None, rate: Any) -> float | None:
-    """Return the rate that schedules are measured against; None if the rule does not."""
+    """Return the rate that schedules are measured against, after any warm-up; None if the rule does not."""
     if "base_lr" not in rule.own and hyper["decay_by_lr"]:
         return None
-    base = start_of(rate) if given is None else float(given)
+    if given is None and isinstance(rate, Schedule):
+        given = rate(0) if getattr(rate, "warmup_target", None) is None else rate.warmup_target
+    base = float(given if given is not None else rate() if callable(rate) else rate)
     if base > 0:
         return base
     raise UsageError(
         f"{rule.name} measures its learning rate against the one it starts from, and that is {base}; give "
         "base_learning_rate=..., such as the rate that the schedule warms up to."
     )
-
-
-def start_of(rate: Any) -> float:
-    """Return the rate that a schedule starts from once it has warmed up; a number is its own."""
-    if isinstance(rate, Schedule):
-        target = getattr(rate, "warmup_target", None)
-        return float(rate(0) if target is None else target)
-    return float(rate() if callable(rate) else rate)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Unpack
 
 from surefoot.keras.arguments import Common, Rate, declared
-from surefoot.keras.spelling import NamedOptimizer, register
+from surefoot.keras.base import register
+from surefoot.keras.optimizers import NamedOptimizer
 
 
 @register

@@ -1,68 +1,48 @@
 """Surefoot's rules as optax gradient transformations: optax's spelling, with AdaBound and AMSBound beside them.
 
+Each function stands for what optax has under that name, with the same arguments, their order, defaults and updates;
+`momentum`, `nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. Its `adan` is another
+rule: it mixes up b2 and 1 - b2. What optax's have beyond
+the rule is taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of
+Adam and RMSprop. `help` of each tells its arguments.
+
 | file | concept |
 | --- | --- |
-| `factory.py` | A factory for each rule |
-| `hyper.py` | The hyperparameters of a transformation |
-| `installed.py` | jax and optax, which this front-end speaks to; without them, the line that installs them |
-| `leaves.py` | The leaves of a tree of weights |
-| `mask.py` | Which weights decay |
-| `optimizers.py` | The optimizers: every rule under its own name, as optax's users call theirs |
-| `plane.py` | Complex weights, as optax moves them |
-| `rates.py` | The step size of each weight in the coming update, as the rule names it |
-| `rounding.py` | Random rounding to bfloat16 |
-| `spelling.py` | How optax spells a rule |
-| `transformation.py` | A rule as an optax transformation |
+| `factory.py` | what makes transformations of a rule |
+| `spelling.py` | the signature and the help of a factory |
+| `hyper.py` | hyperparameters: numbers, schedules, arrays |
+| `transformation.py` | a rule as a transformation: its state and its update |
+| `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
+| `plane.py` | complex weights |
+| `effective_lr.py` | the step size of each weight in the coming update |
 """
 
-from surefoot.optax import installed  # noqa: F401  first: without jax and optax, it says what to install
-from surefoot.optax.factory import Factory, factory
-from surefoot.optax.optimizers import (
-    adabelief,
-    adabound,
-    adadelta,
-    adagrad,
-    adam,
-    adamax,
-    adamw,
-    adan,
-    ademamix,
-    adopt,
-    amsbound,
-    amsgrad,
-    lion,
-    momentum,
-    nesterov,
-    radam,
-    rmsprop,
-    sgd,
-    yogi,
-)
-from surefoot.optax.rates import effective_lr
-from surefoot.optax.transformation import RuleState
+from surefoot import rules
+from surefoot.frontends.installed import needed
 
-__all__ = [
-    "Factory",
-    "RuleState",
-    "adabelief",
-    "adabound",
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamax",
-    "adamw",
-    "adan",
-    "ademamix",
-    "adopt",
-    "amsbound",
-    "amsgrad",
-    "effective_lr",
-    "factory",
-    "lion",
-    "momentum",
-    "nesterov",
-    "radam",
-    "rmsprop",
-    "sgd",
-    "yogi",
-]
+with needed("optax", "jax", "optax"):
+    from surefoot.optax.effective_lr import effective_lr
+    from surefoot.optax.factory import Factory, factory
+    from surefoot.optax.transformation import RuleState
+
+sgd = factory(rules.sgd)
+momentum = factory(rules.momentum)
+nesterov = factory(rules.nesterov)
+adagrad = factory(rules.adagrad)
+adadelta = factory(rules.adadelta)
+rmsprop = factory(rules.rmsprop)
+adam = factory(rules.adam)
+amsgrad = factory(rules.amsgrad)
+adamw = factory(rules.adamw)
+adabound = factory(rules.adabound)
+amsbound = factory(rules.amsbound)
+lion = factory(rules.lion)
+adamax = factory(rules.adamax)
+radam = factory(rules.radam)
+adabelief = factory(rules.adabelief)
+yogi = factory(rules.yogi)
+adopt = factory(rules.adopt)
+ademamix = factory(rules.ademamix)
+adan = factory(rules.adan)
+
+__all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]

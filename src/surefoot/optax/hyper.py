@@ -7,7 +7,7 @@ is 1, and Adam divides by zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,6 @@ from surefoot.frontends.number import Number
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.optax.leaves import fitted, own
 from surefoot.rule import Rule
-
-_LEGAL = 0.5
-"""Stands for a value to come while the others are checked: in the range of every hyperparameter, and in use."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +71,17 @@ def decide(rule: Rule, framework: str, given: Mapping[str, Any]) -> Hyper:
     """
     given = dict(given)
     moving = {name: _moving(rule, name, value) for name, value in given.items() if _is_moving(value)}
-    settled = {name: _LEGAL if name in moving else value for name, value in given.items()}
+    settled = {name: _legal(name) if name in moving else value for name, value in given.items()}
     base = settled.pop("base_lr", None)
     if base is not None:
         HYPERPARAMETERS["base_lr"].check(rule.name, "base_lr", base)
         moving["base_lr"] = given["base_lr"]
     return Hyper({**values(rule, framework, settled, at_home="optax"), "base_lr": None}, moving)
+
+
+def _legal(name: str) -> float:
+    """Return what stands for a value to come while the others are checked: in its range, and in use."""
+    return HYPERPARAMETERS[name].low + 0.5
 
 
 def _is_moving(value: Any) -> bool:
@@ -100,7 +102,3 @@ def _moving(rule: Rule, name: str, value: Any) -> Any:
             "inject_hyperparams takes the kind of the weights unless told: hyperparam_dtype=jnp.float32."
         )
     return value
-
-
-Schedule = Callable[[Any], Any]
-"""A function of the count of steps so far."""

@@ -1,7 +1,12 @@
-"""The leaves of a tree of weights: which of them a rule moves, in which numbers it computes, and what is its own.
+"""The leaves of a tree of weights: which of them a rule moves, which decay, in which numbers, and how it is rounded.
 
 A leaf of which only shape and dtype are known, such as a `jax.ShapeDtypeStruct`, is as good as an array where no value
 is asked for. Integers and booleans are passed through: they have no gradient.
+
+optax adds what we return to the weight and rounds the sum to nearest. With a `key` the sum is rounded here first, up or
+down with the odds of the distance to either, so that small steps count, and the difference of two bfloat16 numbers is
+returned, which that addition makes good: exactly, unless the weight more than doubles or halves in one step, or changes
+its sign, where the difference itself is rounded.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from surefoot.errors import UsageError
 
@@ -71,12 +77,61 @@ def check_shapes(name: str, *arrays: Any) -> None:
         )
 
 
-def is_none(x: Any) -> bool:
-    """Return whether a part of a tree is None, which stands for a leaf that is left out."""
-    return x is None
-
-
 def flatten(tree: Any) -> tuple[list[Any], Any]:
-    """Return the leaves of a tree, None among them, and its structure."""
-    leaves, structure = jax.tree.flatten(tree, is_leaf=is_none)
+    """Return the leaves of a tree, None among them, which stands for one that is left out, and its structure."""
+    leaves, structure = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
     return leaves, structure
+
+
+def decaying(mask: Any, params: Any, structure: Any) -> list[bool]:
+    """Return for each leaf of a structure whether it decays.
+
+    Args:
+        mask: a tree, a function of the weights that returns one, or None for all.
+        params: the weights.
+        structure: the gradients', whose leaves are asked about.
+
+    Raises:
+        UsageError: the mask is no such tree.
+    """
+    if mask is None:
+        return [True] * structure.num_leaves
+    tree = mask(params) if callable(mask) else mask
+    try:
+        whole = jax.tree.map(lambda asked, part: jax.tree.map(lambda _: _flag(asked), part), tree, params)
+    except ValueError as error:
+        raise UsageError(
+            f"mask is no tree of the weights: {error}; give a tree of True and False like theirs, a prefix of it, or a "
+            "function that makes one of them."
+        ) from error
+    return [leaf is True for leaf in structure.flatten_up_to(whole)]
+
+
+def _flag(asked: Any) -> bool:
+    if isinstance(asked, bool) or str(getattr(asked, "dtype", None)) == "bool":
+        return bool(asked)
+    raise UsageError(f"mask has {asked!r} where True or False is expected: whether these weights decay.")
+
+
+def check_key(key: Any) -> None:
+    """Raise `UsageError` if `key` is no key of jax.random."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == jnp.uint32):
+        raise UsageError(f"key={key!r} is not a key; give jax.random.key(0), say.")
+
+
+def rounded_change(change: Any, weight: Any, key: Any) -> Any:
+    """Return the change, in bfloat16, that makes of a bfloat16 weight one of the neighbours of where it should be."""
+    before = weight.astype(jnp.float32)
+    return (stochastic(before + change, key) - before).astype(jnp.bfloat16)
+
+
+def stochastic(x: Any, key: Any) -> Any:
+    """Return float32 numbers that bfloat16 holds: what it holds stays, and so does what is not finite.
+
+    Derivatives are those of a plain conversion.
+    """
+    random = jax.random.bits(key, x.shape, jnp.uint16).astype(jnp.uint32)
+    bits = (lax.bitcast_convert_type(x, jnp.uint32) + random) & jnp.uint32(0xFFFF0000)
+    rounded = lax.bitcast_convert_type(bits, jnp.float32)
+    return jnp.where(jnp.isfinite(x), x + lax.stop_gradient(rounded - x), x)

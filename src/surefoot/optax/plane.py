@@ -28,6 +28,14 @@ class Vector:
     def __add__(self, other: Any) -> Vector:
         return Vector(self.array + flat(other))
 
+    @property
+    def real(self) -> Any:
+        """An array of the real numbers that it is made of."""
+        return self.array.real
+
+    def __abs__(self) -> Any:
+        return jnp.abs(self.array)
+
     def __neg__(self) -> Vector:
         return Vector(-self.array)
 
@@ -49,10 +57,10 @@ class Vector:
 
     def __mathops__(self) -> Any:
         """Return the functions of `mathops` that vectors have."""
-        return _Functions()
+        return _OnVectors()
 
 
-class _Functions:
+class _OnVectors:
     """What a rule may do with vectors beside arithmetic."""
 
     def where(self, condition: Any, a: Any, b: Any) -> Vector:
@@ -60,6 +68,9 @@ class _Functions:
 
     def clip(self, x: Vector, low: Any, high: Any) -> Vector:
         return Vector(lax.complex(*(jnp.clip(part, low, high) for part in (x.array.real, x.array.imag))))
+
+    def sign(self, x: Vector) -> Vector:
+        return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(

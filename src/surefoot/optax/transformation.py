@@ -20,11 +20,12 @@ import optax
 
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.frontends.number import Count, plain
-from surefoot.optax import rounding
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import (
     apart,
+    check_key,
     check_shapes,
+    decaying,
     described,
     dtype_of,
     fitted,
@@ -33,8 +34,8 @@ from surefoot.optax.leaves import (
     kind,
     moves,
     own,
+    rounded_change,
 )
-from surefoot.optax.mask import decaying
 from surefoot.optax.plane import Vector, flat
 from surefoot.rule import WEIGHT, Rule
 from surefoot.update import change
@@ -70,7 +71,7 @@ def transformation(
         kept: the kind of numbers of each slot that is to be kept in another than the steps are computed in.
     """
     if key is not None:
-        rounding.check(key)
+        check_key(key)
     made = _Transformation(rule, hyper, mask, key, kept)
     return optax.GradientTransformationExtraArgs(made.init, made.update)
 
@@ -211,7 +212,7 @@ class _Step:
         if self.before.key is None or target.dtype != jnp.bfloat16:
             return move.astype(target.dtype)
         key = jax.random.fold_in(jax.random.fold_in(self.before.key, self.before.count), number)
-        return rounding.rounded_change(move.astype(jnp.float32), target, key)
+        return rounded_change(move.astype(jnp.float32), target, key)
 
 
 def _listed(slots: Iterable[str]) -> str:

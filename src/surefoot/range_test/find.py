@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from surefoot.analysis import plain
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
 from surefoot.range_test.page import write_range_page
@@ -17,6 +16,9 @@ from surefoot.range_test.sweep import Losses, learning_rates, sweeps
 from surefoot.range_test.window import SMOOTHING, RangeFinding, finding
 from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is
 from surefoot.search.space import WIDTH
+from surefoot.study import asked
+from surefoot.tasks import Task
+from surefoot.words import plain
 
 COLUMNS = 80
 
@@ -55,26 +57,43 @@ class RangeTest:
 
 
 def lr_find(
+    task: str | Task | None = None,
+    *,
+    seeds: int = 5,
+    steps: int = 200,
+    heard: Callable[[Arm, int, Losses], None] = lambda *_: None,
+    **options: Any,
+) -> RangeTest:
+    """Show at which learning rates the loss of each optimizer falls and where it is lost, on your model.
+
+    Use it to centre a search. It does not find the best rate, and compares no optimizers.
+
+    Args:
+        task: as in `surefoot.compare`, and so are `model`, `data`, `optimizers` and the other options; Adam by default.
+        seeds: runs of each optimizer, 3 or more, on the seeds that tune.
+        steps: training steps of a run, 100 or more.
+        heard: called at the end of each run with its optimizer, its seed and its losses.
+        options: as in `surefoot.compare`.
+
+    Raises:
+        UsageError: too few seeds or steps; an optimizer without a learning rate.
+        TrialError: an optimizer of another library refuses its options.
+
+    Example:
+        >>> print(surefoot.lr_find("mlp-mnist", optimizers=["adam"]).text())
+    """
+    request, _ = asked(task, **{"optimizers": ["adam"], **options})
+    return range_test(request, seeds=seeds, steps=steps, heard=heard)
+
+
+def range_test(
     request: Request,
     *,
     seeds: int = 5,
     steps: int = 200,
     heard: Callable[[Arm, int, Losses], None] = lambda *_: None,
 ) -> RangeTest:
-    """Show at which learning rates the loss of each optimizer falls and where it is lost, in this process.
-
-    Use it to centre a search. It does not find the best rate, and compares no optimizers.
-
-    Args:
-        request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
-        seeds: runs of each optimizer, 3 or more, on the seeds that tune.
-        steps: training steps of a run, 100 or more.
-        heard: called at the end of each run with its optimizer, its seed and its losses.
-
-    Raises:
-        UsageError: too few seeds or steps; an optimizer without a learning rate.
-        TrialError: an optimizer of another library refuses its options.
-    """
+    """Run the test of `lr_find` in this process; a learning rate that the request gives is not used."""
     rates = learning_rates(steps)
     losses = sweeps(request, seeds, rates, heard)
     found = (finding(arm.label, rates, losses[arm.label], WIDTH, _searched(arm)) for arm in request.arms)

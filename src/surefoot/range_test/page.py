@@ -18,8 +18,9 @@ from surefoot.range_test.window import Curve, RangeFinding, Window, frame
 from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result
 from surefoot.report.axes import Axis, linear_axis, log_axis
 from surefoot.report.figure import Panel, ReportFigure, chart_of, svg
-from surefoot.report.html import template
+from surefoot.report.page import TEMPLATES
 from surefoot.report.theme import MUTED, Style, dark_partners, styles
+from surefoot.webpage import template
 
 
 def write_range_page(found: Sequence[RangeFinding], path: str | Path, study: str, about: str) -> Path:
@@ -37,7 +38,7 @@ def write_range_page(found: Sequence[RangeFinding], path: str | Path, study: str
     """
     looks = styles(one.label for one in found)
     drawn = [(one, result(one), svg(figure(one, look))) for one, look in zip(found, looks, strict=True)]
-    page = template("range.html.j2", "surefoot.range_test").render(
+    page = template("range.html.j2", ("surefoot.range_test", "templates"), TEMPLATES).render(
         study=study, drawn=drawn, texts=(about, DRAWN, IS_NOT, TO_USE), dark=dark_partners(), version=__version__
     )
     return write_whole(path, page)

@@ -2,7 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `page.py`, `html.py` | the report as one HTML file; what all pages are made with |
+| `page.py` | the report as one HTML file |
 | `export.py` | the report's content as separate files, and the records inside the page |
 | `suite_page.py` | the page of several studies together |
 | `figures.py` | the figures of a report, in reading order |

@@ -11,7 +11,7 @@ from math import ceil, isfinite, nan
 from statistics import fmean
 from typing import Any
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.axes import Quantity
 from surefoot.report.clocks import times
 from surefoot.report.figure import LINE, Rows, thinned
@@ -35,7 +35,7 @@ DIVERGED_OR_RUNNING = (
 Kinds = dict[str, Quantity]
 
 
-def quantities(arms: Sequence[Arm]) -> Kinds:
+def quantities(arms: Sequence[Setting]) -> Kinds:
     """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
     metric = arms[0].trials[0].metric if arms else Metric()
     other = {} if metric.is_loss else {"metric": Quantity(metric.title, metric)}
@@ -47,12 +47,12 @@ def measures(kinds: Kinds) -> dict[str, Quantity]:
     return {f"{part}_{kind}": quantity for kind, quantity in kinds.items() for part in PARTS}
 
 
-def interval_is_drawn(arms: Sequence[Arm]) -> bool:
+def interval_is_drawn(arms: Sequence[Setting]) -> bool:
     """Whether bands are intervals of the mean; with fewer seeds they show the seeds themselves."""
     return max((len(arm.finished) for arm in arms), default=0) >= FEWEST_FOR_INTERVAL
 
 
-def rows_of(arms: Sequence[Arm], references: Sequence[PublishedCurve]) -> tuple[dict[str, Rows], tuple[int, int]]:
+def rows_of(arms: Sequence[Setting], references: Sequence[PublishedCurve]) -> tuple[dict[str, Rows], tuple[int, int]]:
     """The rows of each kind, and how many of the single trials are among them, of how many."""
     kinds, interval = quantities(arms), interval_is_drawn(arms)
     curves = measures(kinds)
@@ -68,7 +68,7 @@ def rows_of(arms: Sequence[Arm], references: Sequence[PublishedCurve]) -> tuple[
     return rows, (len(shown), len(single))
 
 
-def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float | None]:
+def heights(arms: Sequence[Setting], data: dict[str, Rows], kind: str) -> list[float | None]:
     """What an axis must show: every seed that is averaged, else single trials; a diverging one leaves the picture."""
     quantity = quantities(arms)[kind]
     both = measures({kind: quantity})
@@ -83,7 +83,7 @@ def heights(arms: Sequence[Arm], data: dict[str, Rows], kind: str) -> list[float
     return seen + [row.get(f"{measure}_y") for row in other for measure in both]
 
 
-def _averaged(arm: Arm, curves: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
+def _averaged(arm: Setting, curves: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
     """Mean and band over the finished trials of an arm, epoch by epoch."""
     shown = thinned(list(zip(*(trial.epochs for trial in arm.finished), strict=False)), LINE)
     every = ceil(len(shown) / MOST_MARKS)
@@ -114,7 +114,7 @@ def _band(name: str, values: Sequence[float], quantity: Quantity, interval: bool
     return {f"{name}_low": min(drawn), f"{name}_high": max(drawn)} if drawn else {}
 
 
-def _single(trial: Record, arm: Arm, curves: Kinds) -> Iterator[dict[str, Any]]:
+def _single(trial: Record, arm: Setting, curves: Kinds) -> Iterator[dict[str, Any]]:
     """The points of a trial that is in no mean; the last epoch of a diverged one carries the cross."""
     epochs = thinned([epoch for epoch in trial.epochs if isfinite(epoch.validation_loss)], LINE)
     for epoch in epochs:
@@ -125,7 +125,7 @@ def _single(trial: Record, arm: Arm, curves: Kinds) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
+def _tested(arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
     """One row: the mean test figures, at the end and under the names of the validation's."""
     found = [(trial.epochs[-1], trial.outcome) for trial in arm.finished if trial.epochs and trial.outcome]
     if not found:
@@ -138,7 +138,7 @@ def _tested(arm: Arm, kinds: Kinds) -> Iterator[dict[str, Any]]:
     yield row
 
 
-def _published(one: PublishedCurve, arms: Sequence[Arm], curves: Kinds) -> Iterable[dict[str, Any]]:
+def _published(one: PublishedCurve, arms: Sequence[Setting], curves: Kinds) -> Iterable[dict[str, Any]]:
     """A row for each published epoch; in seconds it has no place, as their machine is not ours."""
     steps = arms[0].trials[0].protocol.steps_per_epoch if arms else 0
     known = {arm.label for arm in arms}

@@ -14,7 +14,7 @@ from itertools import product
 
 import altair as alt
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.axes import Axis, Growth, Quantity
 from surefoot.report.clocks import EPOCHS, TimeAxis, clock_switch, clocks
 from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, PARTS, heights, interval_is_drawn, quantities, rows_of
@@ -50,7 +50,7 @@ class Look:
 
 
 def curves(
-    arms: Sequence[Arm], looks: Sequence[Style], clock: TimeAxis = EPOCHS, references: Sequence[PublishedCurve] = ()
+    arms: Sequence[Setting], looks: Sequence[Style], clock: TimeAxis = EPOCHS, references: Sequence[PublishedCurve] = ()
 ) -> ReportFigure:
     """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells."""
     data, singles = rows_of(arms, references)
@@ -78,7 +78,7 @@ def curves(
     )
 
 
-def _how_drawn(arms: Sequence[Arm], look: Look) -> Iterator[str]:
+def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
     """What lines, bands and points are: all that a picture needs that has no page around it."""
     seeds = max((len(arm.finished) for arm in arms), default=0)
     if seeds > 1:

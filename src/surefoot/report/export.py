@@ -23,13 +23,13 @@ from typing import Any
 
 import vl_convert
 
-from surefoot.analysis import Summary, plain
+from surefoot.analysis import Summary
 from surefoot.analysis.settings import measured
 from surefoot.errors import unknown
 from surefoot.files import write_whole
 from surefoot.report.figures import by_other_clocks, claim_figures, figures, tuning_figures
 from surefoot.store.records import Epoch, Outcome, Rates, Record
-from surefoot.words import Table, as_json, table, tuning_table, verdict_text
+from surefoot.words import Table, as_json, plain, table, tuning_table, verdict_text
 from surefoot.words.numbers import join
 from surefoot.words.pairs import pair_table
 

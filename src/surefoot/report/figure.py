@@ -19,8 +19,8 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from surefoot.analysis import plain
 from surefoot.report.theme import Style, config
+from surefoot.words import plain
 
 WIDTH, HEIGHT = 340, 240
 """Of a panel in a file; on the page it is as wide as its box."""

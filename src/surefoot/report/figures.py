@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.analysis import Arm, Summary
+from surefoot.analysis import Setting, Summary
 from surefoot.analysis.settings import tuned_from
 from surefoot.report.clocks import EPOCHS, clocks
 from surefoot.report.curves import curves
@@ -17,12 +17,12 @@ from surefoot.report.theme import Style, styles
 from surefoot.report.tuning import best_of, sensitivity
 
 
-def arm_looks(arms: Sequence[Arm]) -> tuple[Style, ...]:
+def arm_looks(arms: Sequence[Setting]) -> tuple[Style, ...]:
     """The style of each arm; a tuned one shares the colour of the one that it was tuned from."""
     return styles((arm.label for arm in arms), tuned_from(arms))
 
 
-def figures(arms: Sequence[Arm], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
+def figures(arms: Sequence[Setting], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
     """The figures of the measured trials that have something to show; colours go by the order of the arms."""
     looks = arm_looks(arms)
     every = (curves(arms, looks, EPOCHS, references), generalization(arms, looks), step_sizes(arms, looks))
@@ -44,7 +44,7 @@ def tuning_figures(summary: Summary) -> tuple[ReportFigure, ...]:
     return tuple(figure for figure in every if figure.panels)
 
 
-def by_other_clocks(arms: Sequence[Arm], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
+def by_other_clocks(arms: Sequence[Setting], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
     """The curves against steps and seconds, for files; the page has a switch instead."""
     looks = arm_looks(arms)
     known = clocks(arms[0].trials[0].protocol) if arms else ()

@@ -18,24 +18,24 @@ import vl_convert
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import Row, Summary
+from surefoot.analysis import ResultRow, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
 from surefoot.report.figure import ReportFigure
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.html import script_json, source, template
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.theme import Style, dark_partners
+from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.arrivals import arrival_table
+from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
-from surefoot.words.results import setting
-from surefoot.words.tuning import how_tuned
-from surefoot.words.tuning_tables import cumulative_table, ledger
+from surefoot.words.results import arrival_table, setting
+from surefoot.words.tuning import cumulative_table, ledger
 
+TEMPLATES = ("surefoot.report", "templates")
 BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
 AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
@@ -61,12 +61,12 @@ def render(summary: Summary) -> str:
 
 def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
     """The page, of what `content` says and `drawn` draws; without figures it has its tables."""
-    return template("page.html.j2").render(
+    return template("page.html.j2", TEMPLATES).render(
         **said,
         drawn=figures,
         contents=list(_contents(said, figures)),
         dark=dark_partners(),
-        script=Markup(source("script.js")),
+        script=Markup(source("script.js", TEMPLATES)),
         bundle=_bundle() if figures else "",
         version=__version__,
     )
@@ -116,7 +116,7 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _rank(row: Row, summary: Summary) -> float:
+def _rank(row: ResultRow, summary: Summary) -> float:
     """What rows are ordered by: the best mean first and those without a result last."""
     return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.store.design import Design
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Record
@@ -33,7 +33,7 @@ def other_protocol(protocol: Protocol) -> list[tuple[str, str]]:
     return [(key.replace("_", " "), _entry(key, protocol)) for key in protocol.content if key not in TOLD]
 
 
-def settings(arm: Arm) -> list[str]:
+def settings(arm: Setting) -> list[str]:
     """The hyperparameters of an arm as "name = value", as decoded, the learning rate first."""
     hyper = sorted(arm.trials[0].hyper.items(), key=lambda item: item[0] != "lr")
     return [f"{name} = {value}" for name, value in hyper]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.analysis.published import FMNIST_2C2D, QUADRATIC_DEEP, SEEDS
 from surefoot.errors import unknown
 from surefoot.statistics.intervals import t_interval
@@ -60,7 +60,7 @@ class PublishedCurve:
         return self.what.replace("test", "validation")
 
 
-def published(study: str, arms: Sequence[Arm]) -> tuple[PublishedCurve, ...]:
+def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
     """What we know to be published of a built-in study's task; see `surefoot check` for a repetition of it."""
     labels = {arm.label for arm in arms}
     return tuple(
@@ -78,14 +78,14 @@ def published(study: str, arms: Sequence[Arm]) -> tuple[PublishedCurve, ...]:
     )
 
 
-def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Arm], metric: Metric) -> Table | None:
+def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Setting], metric: Metric) -> Table | None:
     """A row for each published value with ours at that epoch beside it; None where nothing was published."""
     by_label = {arm.label: arm for arm in arms}
     rows = [row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), metric)]
     return plain_table(HEADER, rows, CAPTION) if rows else None
 
 
-def _rows(one: PublishedCurve, arm: Arm | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
+def _rows(one: PublishedCurve, arm: Setting | None, metric: Metric) -> Iterator[tuple[AnyCell | str, ...]]:
     write = Written(metric).value if one.what.endswith("metric") else LOSS
     part, kind = one.what.split("_")
     figure = f"{part} {metric.title if kind == 'metric' else kind}"
@@ -97,7 +97,7 @@ def _rows(one: PublishedCurve, arm: Arm | None, metric: Metric) -> Iterator[tupl
         yield one.label, figure, str(epoch), published, ours, one.source or MISSING
 
 
-def _ours(one: PublishedCurve, arm: Arm | None, epoch: int) -> tuple[str, list[float]]:
+def _ours(one: PublishedCurve, arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
     """Our figures at that epoch, and of which part of the data they are: test only at the end."""
     if arm is None:
         return "", []

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.axes import Quantity, error_of
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
 from surefoot.report.theme import Style
@@ -22,7 +22,7 @@ CAPTION = (
 LOSS = Quantity("training loss")
 
 
-def generalization(arms: Sequence[Arm], looks: Sequence[Style]) -> ReportFigure:
+def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     """One panel: training loss on x, the test's error, or its metric where that is no share, on y."""
     trials = [trial for arm in arms for trial in arm.finished]
     shown = thinned(trials, MARKS)

@@ -17,14 +17,14 @@ from typing import Any
 
 import altair as alt
 
-from surefoot.analysis import Arm, SeedProfiles
-from surefoot.analysis.survival import Survival
+from surefoot.analysis import SeedProfiles, Setting
 from surefoot.analysis.target import Arrivals
 from surefoot.report.axes import linear_axis, log_axis
 from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, TimeAxis, clock_switch, clock_views, times
 from surefoot.report.figure import LINE, Panel, ReportFigure, Rows, chart_of, colour, steps, thinned
 from surefoot.report.theme import Style
-from surefoot.statistics.profiles import R_MAX, Profile
+from surefoot.statistics.suites import R_MAX, Profile
+from surefoot.statistics.survival import Survival
 from surefoot.store.protocol import Metric
 from surefoot.words import Written
 
@@ -79,7 +79,7 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], metric: Metri
     )
 
 
-def ends_of(arms: Sequence[Arm]) -> dict[str, dict[str, float]]:
+def ends_of(arms: Sequence[Setting]) -> dict[str, dict[str, float]]:
     """Where the longest trial of each arm ended, on each clock that its protocol tells."""
     ended = {arm.label: [times(t.epochs[-1], t.protocol) for t in arm.judged if t.epochs] for arm in arms}
     return {label: {name: max(end[name] for end in ends) for name in ends[0]} for label, ends in ended.items() if ends}

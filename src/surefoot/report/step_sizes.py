@@ -13,7 +13,7 @@ from typing import Any
 
 import altair as alt
 
-from surefoot.analysis import Arm
+from surefoot.analysis import Setting
 from surefoot.report.axes import Axis, log_axis, log_domain
 from surefoot.report.figure import Panel, ReportFigure, Rows, chart_of
 from surefoot.report.theme import MUTED, TEXT, Style
@@ -41,7 +41,7 @@ BOUNDS = (
 )
 
 
-def step_sizes(arms: Sequence[Arm], looks: Sequence[Style]) -> ReportFigure:
+def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     """One panel per optimizer that has recorded rates."""
     firsts = [next((one for one in (*arm.finished, *arm.trials) if one.rates), None) for arm in arms]
     chosen = [(look, trial) for look, trial in zip(looks, firsts, strict=True) if trial]

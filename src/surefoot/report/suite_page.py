@@ -13,9 +13,10 @@ from surefoot import __version__
 from surefoot.analysis import SuiteSummary
 from surefoot.files import write_whole
 from surefoot.report.figure import svg
-from surefoot.report.html import template
+from surefoot.report.page import TEMPLATES
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import dark_partners, styles
+from surefoot.webpage import template
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 
 
@@ -33,7 +34,7 @@ def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str
     """
     looks = styles(suite.optimizers, suite.tuned_from)
     figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: there are too few targets
-    page = template("suite.html.j2").render(
+    page = template("suite.html.j2", TEMPLATES).render(
         verdicts=verdicts,
         table=suite_table(suite),
         notes=list(suite_notes(suite)),

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 
 from surefoot.analysis import TuningRow
-from surefoot.analysis.tuning import Tried
+from surefoot.analysis.configurations import Configuration
 from surefoot.report.axes import Axis, Quantity, counting_axis, log_axis, log_domain
 from surefoot.report.figure import LINE, MARKS, Panel, ReportFigure, chart_of, colour, left_out, lines, thinned
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
@@ -81,13 +81,13 @@ def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -
     return ReportFigure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, 1, legend=True)
 
 
-def _with_place(row: TuningRow) -> list[Tried]:
+def _with_place(row: TuningRow) -> list[Configuration]:
     """The configurations that have ended and have a place on the axis of learning rates, in its order."""
     placed = [one for one in row.tried if one.values.get("lr", 0) > 0 and one.status != "running"]
     return sorted(placed, key=lambda one: one.values["lr"])
 
 
-def _shown(tried: Sequence[Tried], most: int) -> list[Tried]:
+def _shown(tried: Sequence[Configuration], most: int) -> list[Configuration]:
     """As many as a panel can show, what was chosen among them."""
     kept = thinned(tried, most)
     return kept + [one for one in tried if one.chosen and one not in kept]
@@ -100,7 +100,7 @@ def _worst(up: Axis, metric: Metric) -> float:
     return float(high if scale.get("reverse") or metric.better == "min" else low)
 
 
-def _point(label: str, one: Tried, quantity: Quantity, worst: float) -> dict[str, Any]:
+def _point(label: str, one: Configuration, quantity: Quantity, worst: float) -> dict[str, Any]:
     return {
         "optimizer": label,
         "lr": one.values["lr"],

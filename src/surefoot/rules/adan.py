@@ -13,7 +13,7 @@ from surefoot.about import About, Claim, Convention
 from surefoot.mathops import Array, sqrt, where
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules.adam import LR, adam
-from surefoot.rules.spelling import BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
+from surefoot.rules.spelling import BETAS_KERAS, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
 
 _SOURCE = "Xie et al., IEEE TPAMI 2024, arXiv:2208.06677"
 _BETAS = {"beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8}
@@ -54,7 +54,7 @@ _DEFAULTS = {"lr": 1e-3, **_BETAS, "weight_decay": 0.0}
             ),
             "optax": Convention(
                 "",
-                {**OPTAX, **BETAS_OPTAX, "beta3": "b3", "weight_decay": "weight_decay"},
+                {**OPTAX, "beta1": "b1", "beta2": "b2", "beta3": "b3", "eps": "eps", "weight_decay": "weight_decay"},
                 {**_BETAS, "weight_decay": 0.0},
                 note="the authors' formula; optax.adan 0.2.8 mixes up b2 and 1 - b2",
             ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from surefoot.about import About, Claim, Contents, Convention
+from surefoot.about import About, Claim, Convention
 from surefoot.mathops import Array, sqrt
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules.adam import LR, adam
@@ -43,7 +43,6 @@ _PAPER = {"beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "mix": "α", "ep
             Claim("Little memory: three numbers a weight, half as many again as Adam's.", "the formula"),
         ),
         lr=LR.borrowed("Adam"),
-        contains=Contents(("adam",), knob="mix"),
         conventions={
             "torch": Convention(
                 "",

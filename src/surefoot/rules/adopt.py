@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from surefoot.about import About, Claim, Convention
-from surefoot.mathops import Array, clip, maximum, sqrt, where
+from surefoot.mathops import Array, clip, maximum, minimum, sqrt, where
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules.adam import LR, adam
 from surefoot.rules.spelling import BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
@@ -73,6 +73,7 @@ def adopt(
     if clipped:
         limit = (t - 1) ** 0.25
         n = clip(n, -limit, limit)
-    m = where(t == 1, state.m, beta1 * state.m + (1 - beta1) * n)
+    m = beta1 * state.m + (1 - beta1) * n
+    m = m if clipped else where(t == 1, state.m, m)
     v = where(t == 1, g * g, beta2 * state.v + (1 - beta2) * g * g)
-    return Step(rate=lr, direction=m, decay=where(t == 1, 0.0, 1.0), m=m, v=v)
+    return Step(rate=lr, direction=m, decay=minimum(t - 1, 1.0), m=m, v=v)

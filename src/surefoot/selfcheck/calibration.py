@@ -1,36 +1,22 @@
 """Calibration: what our own verdict says where the truth is known, because it was made up.
 
 Studies are drawn from worlds in which all arms are one optimizer (A/A), or one is better by a known amount, and each
-goes through the very comparisons and verdict that users get. Counted are the studies in which any arm is called better
-than another of its family without being it, against the 5 % that we promise for each family, and those in which a real
-difference is found, against what `power` promises before a study. Intervals are Clopper and Pearson's at 99 %: a
-promise counts as broken only when the interval excludes it.
+goes through the very comparisons and verdict that users get. A promise (at most 5 % false verdicts in each family, and
+the power that `statistics.power` tells) counts as broken only when a 99 % interval excludes it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, sqrt
 
 import numpy as np
 
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.verdict import Verdict, compare_arms, judge
+from surefoot.analysis.verdict import compare
 from surefoot.errors import Argument
-from surefoot.selfcheck.seed_models import (
-    DIVERGING,
-    NORMAL,
-    OWN,
-    SKEWED,
-    TWO_BASINS,
-    SeedModel,
-    as_arms,
-    before_rounding,
-    normal,
-    rounded,
-)
+from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, SeedModel, behind, by_label
 from surefoot.selfcheck.winners_curse import LEVEL, Practice, practices
 from surefoot.statistics.checks import count
 from surefoot.statistics.intervals import ALPHA
@@ -72,7 +58,7 @@ class FalseVerdicts:
 
 
 @dataclass(frozen=True)
-class Power:
+class TrueFindings:
     """Studies in which the first arm is better by `difference` (a fraction) and how often it was `found` to be.
 
     Found means that one given arm was called behind the better one. With more than two arms `promised` is a lower
@@ -98,7 +84,7 @@ class Calibration:
     studies: int
     seed: int
     false_verdicts: tuple[FalseVerdicts, ...]
-    power: tuple[Power, ...]
+    power: tuple[TrueFindings, ...]
     practices: tuple[Practice, ...]
 
     @property
@@ -113,7 +99,7 @@ def calibrate(
     studies: int = STUDIES,
     seed: int = 0,
     stored: SeedModel | None = None,
-    observe: Callable[[str], None] | None = None,
+    observe: Callable[[str], None] = lambda _: None,
 ) -> Calibration:
     """Simulate everything that the calibration promises.
 
@@ -127,12 +113,18 @@ def calibrate(
     count(seed, Argument("seed"), 0)
     worlds = (NORMAL, SKEWED, TWO_BASINS, DIVERGING, *([stored] if stored else []))
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
-    tell = observe or (lambda _: None)
-    tell("equal optimizers")
-    wrong = [_row(case, studies, [seed, 1, index]) for index, case in enumerate(designs)]
-    tell("known differences")
-    seen = [_seen(arms, promise, studies, [seed, 3, arms, i]) for arms in (2, 4) for i, promise in enumerate(PROMISES)]
-    tell("choosing a learning rate")
+    observe("equal optimizers")
+    wrong = [
+        false_verdicts(world, arms, seeds, studies, np.random.default_rng([seed, 1, index]), tuned=tuned)
+        for index, (world, arms, seeds, tuned) in enumerate(designs)
+    ]
+    observe("known differences")
+    seen = [
+        true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
+        for arms in (2, 4)
+        for index, promise in enumerate(PROMISES)
+    ]
+    observe("choosing a learning rate")
     played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
     return Calibration(studies, seed, tuple(wrong), tuple(seen), played)
 
@@ -142,36 +134,23 @@ def false_verdicts(
 ) -> FalseVerdicts:
     """Count the A/A studies in which any arm is told apart from another of its family."""
     wrong: Counter[str] = Counter()
+    own = {f"arm {i + arms // 2}": f"arm {i}" for i in range(arms // 2)} if tuned else {}
     for study in world.draw(rng, studies, arms, seeds):
-        rows = compare_arms(as_arms(study, tuned=tuned), Scale(test_size=world.test_size))
+        rows = compare(by_label(study), world.scale, own)
         wrong.update({row.family for row in rows if row.distinguishable})
     most = max(wrong.values(), default=0)
     return FalseVerdicts(world.name, arms, seeds, tuned, clopper_pearson(most, studies, LEVEL))
 
 
-def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random.Generator) -> Proportion:
-    """Count the studies of normal scores in which the first arm, better by `difference`, is found ahead of the second.
-
-    Scores are rounded to whole images once, with the difference in them; else it would be rounded to whole images too.
-    """
-    shift = np.zeros((arms, 1))
-    shift[0] = difference
-    scores = rounded(before_rounding(rng, normal, studies, arms, seeds) + shift, NORMAL.test_size)
-    verdicts = (judge(as_arms(study), Scale(test_size=NORMAL.test_size)) for study in scores)
-    return clopper_pearson(sum(_finds(verdict) for verdict in verdicts), studies, LEVEL)
-
-
-def _finds(verdict: Verdict) -> bool:
-    return verdict.best == "arm 0" and "arm 1" in verdict.behind
-
-
-def _row(case: tuple[SeedModel, int, int, bool], studies: int, seed: Sequence[int]) -> FalseVerdicts:
-    world, arms, seeds, tuned = case
-    return false_verdicts(world, arms, seeds, studies, np.random.default_rng(seed), tuned=tuned)
-
-
-def _seen(arms: int, promise: float, studies: int, seed: Sequence[int]) -> Power:
-    spread, pairs = sqrt(2) * OWN, comb(arms, 2)
-    step = Scale(test_size=NORMAL.test_size).resolution
+def true_findings(arms: int, promise: float, studies: int, rng: np.random.Generator) -> TrueFindings:
+    """Count the studies that find the smallest difference of which `power` promises that so many will."""
+    pairs, step = comb(arms, 2), NORMAL.scale.resolution
+    spread = sqrt(2) * OWN
     difference = promised(spread, SEEDS, comparisons=pairs, wanted=promise, resolution=step, studies=PROMISED_FROM)
-    return Power(arms, SEEDS, difference, promise, found(difference, arms, SEEDS, studies, np.random.default_rng(seed)))
+    return TrueFindings(arms, SEEDS, difference, promise, found(difference, arms, SEEDS, studies, rng))
+
+
+def found(difference: float, arms: int, seeds: int, studies: int, rng: np.random.Generator) -> Proportion:
+    """Count the studies of normal scores that find the first arm, better by `difference`, ahead of the second."""
+    scores = NORMAL.draw(rng, studies, arms, seeds, difference)
+    return clopper_pearson(sum("arm 1" in behind(study, "arm 0") for study in scores), studies, LEVEL)

@@ -1,21 +1,43 @@
-"""Whether runs of ours agree with published figures.
+"""Published runs repeated, and whether ours agree with them.
 
-A figure agrees if the difference of the means lies within its Welch 99 % interval, in which the standard errors of both
-sides count; so of a hundred figures that truly agree, one is marked as not. Where the logs' spread over seeds is not
-known to us it is taken to be ours.
+The pipeline is that of any comparison, with the data cut as it was in the publication: all training examples train, and
+the test examples are looked at after every epoch. Nothing is chosen here, so they may stand in the place of the
+validation examples. The batches have the same order in every epoch, as DeepOBS's had, by oversight: reshuffled,
+momentum on quadratic-deep ends elsewhere. A figure agrees if the difference of the means lies within its Welch 99 %
+interval, so of a hundred figures that truly agree, one is marked as not. Where the logs' spread over seeds is not known
+to us it is taken to be ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
+from pathlib import Path
 from statistics import fmean, stdev
 
 from scipy import stats
 
-from surefoot.analysis.published import SEEDS, Figure, Reference
-from surefoot.store import Record
+from surefoot.analysis.published import SEEDS, Publication, PublishedFigure
+from surefoot.arms.arm import parse_arms
+from surefoot.comparison.driver import Observer, Run
+from surefoot.datasets import load
+from surefoot.design.studies import find_study
+from surefoot.design.trial import Trial
+from surefoot.store import Design, Record, Store
+from surefoot.store.design import Sizing
+from surefoot.store.protocol import Protocol
+from surefoot.tasks import Splits, Task
+from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.builtin import BuiltIn
+from surefoot.tasks.models.quadratic import quadratic_task
+from surefoot.workers.executors import capacity, device_for
+from surefoot.workers.runner import Runner
+
+TESTED = 9984
+"""How many of Fashion-MNIST's test images DeepOBS looks at: whole batches of 128."""
 
 LEVEL = 0.99
 
@@ -27,7 +49,7 @@ class Agreement:
     All are NaN if a run of ours diverged.
     """
 
-    figure: Figure
+    figure: PublishedFigure
     mean: float
     deviation: float
     n: int
@@ -44,7 +66,64 @@ class Agreement:
         return abs(self.difference) <= self.margin
 
 
-def agreements(reference: Reference, records: Sequence[Record]) -> tuple[Agreement, ...]:
+def published_task(name: str, data_dir: str | os.PathLike[str] | None = None) -> Task:
+    """Return `quadratic-deep` or `fmnist-2c2d` with all examples for training, and those of the test for validation."""
+    if name == "quadratic-deep":
+        quadratic = quadratic_task()
+        return replace(quadratic, data=Splits(quadratic.data.train, quadratic.data.test, quadratic.data.test))
+    data = load("fashion-mnist", data_dir)
+    train, test = Arrays(data.train_images, data.train_labels), Arrays(data.test_images, data.test_labels)[:TESTED]
+    return BuiltIn(name, "surefoot.tasks.models.fmnist_2c2d", data.name, Splits(train, test, test))
+
+
+def reproduction(
+    study: str, optimizers: Mapping[str, str], *, seeds: int, epochs: int, data_dir: Path | None = None
+) -> Run:
+    """Plan the runs that repeat published ones.
+
+    Args:
+        study: `quadratic-deep` or `fmnist-2c2d`.
+        optimizers: texts for `parse_arms` in torch's convention, by the label of their results.
+        seeds: runs of each optimizer, from 1.
+        epochs: passes over the training examples.
+        data_dir: folder that is searched for data first.
+    """
+    described, task = find_study(study), published_task(study, data_dir)
+    protocol = Protocol(
+        task=task.name,
+        dataset=task.dataset,
+        epochs=epochs,
+        batch_size=described.batch_size,
+        train_size=len(task.data.train),
+        validation_size=len(task.data.validation),
+        test_size=len(task.data.test),
+        device=device_for(Runner(), "auto"),
+        drop_last=True,
+        order="frozen",
+        metric=task.metric,
+        fingerprint="as published",
+    )
+    arms = [replace(*parse_arms([text], "torch"), label=label) for label, text in optimizers.items()]
+    trials = tuple(Trial(study, arm, seed, protocol) for seed in range(seeds) for arm in arms)
+    design = Design("as published", study, protocol, tuple(arm.asked for arm in arms), Sizing(epochs, 0, seeds))
+    return Run(design, trials, task, capacity(Runner(), protocol.device))
+
+
+def run_apart(plan: Run, observe: Observer) -> list[Record]:
+    """Run a plan from its beginning, in a store of its own that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "results.sqlite") as store:
+        return plan.run(store, observe)
+
+
+def initial_loss(task: Task) -> float:
+    """Return the mean loss of the test examples before the first step."""
+    import torch
+
+    with torch.no_grad():
+        return float(task.measure(task.make_model(0).eval(), task.data.test.batch(slice(None)))[0])
+
+
+def agreements(reference: Publication, records: Sequence[Record]) -> tuple[Agreement, ...]:
     """Put runs of ours beside every figure of a reference.
 
     Args:
@@ -57,7 +136,7 @@ def agreements(reference: Reference, records: Sequence[Record]) -> tuple[Agreeme
     )
 
 
-def agreement(figure: Figure, values: Sequence[float]) -> Agreement:
+def agreement(figure: PublishedFigure, values: Sequence[float]) -> Agreement:
     """Compare two or more values of ours, one a seed, with a published figure."""
     if not all(map(isfinite, values)):
         return Agreement(figure, nan, nan, len(values), nan)
@@ -75,7 +154,7 @@ def _margin(sd1: float, n1: int, sd2: float, n2: int) -> float:
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * sqrt(a + b)
 
 
-def _value(record: Record, figure: Figure) -> float:
+def _value(record: Record, figure: PublishedFigure) -> float:
     """What a run of ours has for a figure; NaN if it did not come so far."""
     if figure.quantity == "train loss":
         return record.outcome.train_loss if record.outcome else nan

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.settings import Arm
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.settings import Setting
+from surefoot.analysis.verdict import compare, judge
 from surefoot.errors import UsageError
-from surefoot.store.design import Part
-from surefoot.store.protocol import Protocol
-from surefoot.store.records import Outcome, Record
 
 Scores = NDArray[np.float64]
+
+IMAGES = 10_000
+"""Test images of the simulated worlds."""
 
 MEAN = 0.92
 OWN = 0.0019
@@ -33,8 +35,13 @@ class SeedModel:
     """A world of scores; `draw(rng, studies, arms, seeds)` gives test accuracies of that shape."""
 
     name: str
-    draw: Callable[[np.random.Generator, int, int, int], Scores]
-    test_size: int = 10_000
+    draw: Callable[..., Scores]
+    test_size: int = IMAGES
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of its accuracies."""
+        return Scale(test_size=self.test_size)
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Scores:
@@ -59,23 +66,21 @@ def diverging(rng: np.random.Generator, *shape: int) -> Scores:
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
-    """Return the world of 10,000 test images in which a trial's own luck is drawn by `luck(rng, *shape)`."""
+    """Return the world in which a trial's own luck is drawn by `luck(rng, *shape)`.
 
-    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
-        return rounded(before_rounding(rng, luck, studies, arms, seeds), 10_000)
+    Its `draw` takes a `lead` of the first arm too. Scores are rounded to whole images once, with the lead in them.
+    """
+
+    def draw(rng: np.random.Generator, studies: int, arms: int, seeds: int, lead: float = 0.0) -> Scores:
+        shared = OWN * rng.standard_normal((studies, 1, seeds))
+        scores = MEAN + shared + luck(rng, studies, arms, seeds)
+        scores[:, 0] += lead
+        return np.round(np.clip(scores, 0, 1) * IMAGES) / IMAGES
 
     return SeedModel(name, draw)
 
 
-def before_rounding(
-    rng: np.random.Generator, luck: Callable[..., Scores], studies: int, arms: int, seeds: int
-) -> Scores:
-    """Return scores of a simulated world as real numbers, to which a difference can be added."""
-    shared = OWN * rng.standard_normal((studies, 1, seeds))
-    return MEAN + shared + luck(rng, studies, arms, seeds)
-
-
-def stored(arms: Sequence[Arm], test_size: int) -> SeedModel:
+def stored(arms: Sequence[Setting], test_size: int) -> SeedModel:
     """Return the world of real scores: each study takes one stored optimizer and resamples its seeds for every name.
 
     Raises UsageError when no arm has at least 5 finished seeds.
@@ -94,42 +99,16 @@ def stored(arms: Sequence[Arm], test_size: int) -> SeedModel:
     return SeedModel(f"{len(pools)} stored", draw, test_size)
 
 
-def rounded(scores: Scores, test_size: int) -> Scores:
-    """Return the scores as accuracies on so many test images."""
-    return np.round(np.clip(scores, 0, 1) * test_size) / test_size
+def by_label(scores: Scores) -> dict[str, dict[int, float]]:
+    """Return one study's scores, a row for each arm, as `verdict.judge` reads them."""
+    return {f"arm {i}": dict(enumerate(row)) for i, row in enumerate(scores.tolist())}
 
 
-def as_arms(scores: Scores, *, tuned: bool = False) -> list[Arm]:
-    """Return one study's scores, a row for each arm, as the ended trials that `verdict.judge` reads.
-
-    Args:
-        scores: not a number where a trial diverged.
-        tuned: whether the second half of the rows is the first half, tuned.
-    """
-    rows = scores.tolist()
-    half = len(rows) // 2 if tuned else len(rows)
-    names = [f"arm {i}" for i in range(len(rows))]
-    parts = [Part("measured", names[i - half]) if i >= half else Part() for i in range(len(rows))]
-    return [
-        Arm(name, tuple(_trial(name, seed, score, part) for seed, score in enumerate(row)))
-        for name, part, row in zip(names, parts, rows, strict=True)
-    ]
-
-
-def _trial(name: str, seed: int, score: float, part: Part) -> Record:
-    measured = Outcome(
-        test_loss=0.0,
-        test_metric=score,
-        train_loss=0.0,
-        train_metric=score,
-        step_seconds=0.0,
-        optimizer_bytes=0,
-        parameters=0,
-    )
-    key = f"{name}-{seed}"
-    return Record(
-        key, "calibration", name, name, "", {}, seed, Protocol(), status="finished", part=part, outcome=measured
-    )
+def behind(scores: Scores, best: str) -> tuple[str, ...]:
+    """Return the arms of a simulated study that the verdict calls behind this one; none if it is not the best."""
+    found = by_label(scores)
+    verdict = judge(found, NORMAL.scale, compare(found, NORMAL.scale))
+    return verdict.behind if verdict.best == best else ()
 
 
 NORMAL = simulated("normal", normal)

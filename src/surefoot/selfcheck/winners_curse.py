@@ -11,19 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.verdict import judge
-from surefoot.selfcheck.seed_models import NORMAL, Scores, as_arms
+from surefoot.selfcheck.seed_models import NORMAL, Scores, behind
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 
 RATES = 16
 LEVEL = 0.99
 
-Choices = NDArray[np.intp]
-Chooser = Callable[[np.random.Generator, Scores], Choices]
+Chooser = Callable[[Scores], Scores]
+"""From the scores by study, learning rate and seed to those by study and learning rate that choose."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,17 @@ class Practice:
 
 def practices(studies: int, seeds: int, rng: np.random.Generator) -> tuple[Practice, ...]:
     """Play each practice through in so many studies of `seeds` measuring seeds; the last one is ours."""
-    return (
-        _one_seed(studies, rng),
-        _play(f"{seeds} seeds, chosen on 1 of them", _best_on_first, studies, seeds, rng),
-        _play(f"{seeds} seeds, chosen on all {seeds}", _best_on_all, studies, seeds, rng),
-        _play(f"ours: {seeds}, chosen on another", _best_elsewhere, studies, seeds, rng),
-    )
+    ways: dict[str, Chooser] = {
+        f"{seeds} seeds, chosen on 1 of them": lambda scores: scores[:, :, 0],
+        f"{seeds} seeds, chosen on all {seeds}": lambda scores: scores.mean(axis=2),
+        f"ours: {seeds}, chosen on another": lambda scores: _elsewhere(rng, scores),
+    }
+    return (_one_seed(studies, rng), *(_play(name, way, studies, seeds, rng) for name, way in ways.items()))
+
+
+def _elsewhere(rng: np.random.Generator, scores: Scores) -> Scores:
+    """Scores of the same learning rates with a seed that does not measure."""
+    return NORMAL.draw(rng, len(scores), RATES, 1)[:, :, 0]
 
 
 def _one_seed(studies: int, rng: np.random.Generator) -> Practice:
@@ -62,31 +64,13 @@ def _one_seed(studies: int, rng: np.random.Generator) -> Practice:
     return _practice("1 seed, chosen on the same", gains, int(np.count_nonzero(gains > 0)))
 
 
-def _play(name: str, choose: Chooser, studies: int, seeds: int, rng: np.random.Generator) -> Practice:
-    """Arm 0 is untuned; of the other arms `choose` picks the one that is measured against it and judged."""
+def _play(name: str, seen: Chooser, studies: int, seeds: int, rng: np.random.Generator) -> Practice:
+    """Setting 0 is untuned; of the others the one with the highest score `seen` is measured against it and judged."""
     scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
-    tuned = scores[np.arange(studies), 1 + choose(rng, scores[:, 1:])]
+    tuned = scores[np.arange(studies), 1 + seen(scores[:, 1:]).argmax(axis=1)]
     pairs = np.stack([scores[:, 0], tuned], axis=1)
-    verdicts = [judge(as_arms(pair), Scale(test_size=NORMAL.test_size)) for pair in pairs]
-    called = sum(verdict.best == "arm 1" and bool(verdict.behind) for verdict in verdicts)
+    called = sum(bool(behind(pair, "arm 1")) for pair in pairs)
     return _practice(name, (pairs[:, 1] - pairs[:, 0]).mean(axis=1), called)
-
-
-def _best_on_first(rng: np.random.Generator, scores: Scores) -> Choices:  # noqa: ARG001
-    return _best(scores[:, :, 0])
-
-
-def _best_on_all(rng: np.random.Generator, scores: Scores) -> Choices:  # noqa: ARG001
-    return _best(scores.mean(axis=2))
-
-
-def _best_elsewhere(rng: np.random.Generator, scores: Scores) -> Choices:
-    return _best(NORMAL.draw(rng, len(scores), RATES, 1)[:, :, 0])
-
-
-def _best(scores: Scores) -> Choices:
-    best: Choices = scores.argmax(axis=1)
-    return best
 
 
 def _practice(name: str, gains: Scores, called: int) -> Practice:

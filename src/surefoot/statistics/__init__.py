@@ -1,14 +1,14 @@
-"""Numbers in, numbers out: every statistic of a comparison. No records, no labels, no sentences.
+"""Numbers in, numbers out: every statistic of a comparison. No records and no sentences.
 
 | file | concept |
 | --- | --- |
-| `budget_curve.py` | What tuning buys |
-| `checks.py` | What every function of the analysis asks of its numbers |
-| `interquartile.py` | The interquartile mean over all runs of all tasks, with a stratified bootstrap |
-| `intervals.py` | Means with intervals, paired differences, and Holm's correction |
-| `permutation.py` | The paired permutation test |
-| `power.py` | What a number of seeds can see |
-| `profiles.py` | Several problems at once: who is how much slower than the fastest |
-| `proportions.py` | A proportion seen in a sample, with its interval |
-| `superiority.py` | How often one optimizer beats the other with the same seed, which needs no unit and no mean |
+| `checks.py` | what every function asks of its numbers |
+| `intervals.py` | means with intervals, paired differences, Holm's correction |
+| `proportions.py` | k of n with its interval, and how often one beats the other |
+| `permutation.py` | the paired permutation test |
+| `power.py` | what a number of seeds can see |
+| `survival.py` | one training curve, the area under it, and when a group of them reached a target |
+| `sensitivity.py` | how far the learning rate may be off |
+| `budget_curve.py` | what more trials of tuning buy |
+| `suites.py` | several tasks at once: profiles, scores, the interquartile mean |
 """

@@ -1,9 +1,8 @@
 """What tuning buys: the expected result of the best of k trials, for every k up to the number that were run.
 
-The trial is chosen by its validation score and counted with its test score; choosing by the test score would show the
-luck of the draw as skill. The expectation is over which k of the N trials one would have run, without replacement,
-which is unbiased; drawing with replacement is not, and gets worse towards k = N. A trial that diverged is a trial that
-was paid for: it is the last to be chosen, and counts with a value that the caller names.
+The expectation is over which k of the N trials one would have run, without replacement, which is unbiased; drawing with
+replacement is not, and gets worse towards k = N. A trial that diverged is a trial that was paid for: it is the last to
+be chosen, and counts with a value that the caller names.
 Sources: Dodge et al., EMNLP 2019; Tang et al., ACL 2020 (the bias); Sivaprasad et al., ICML 2020 (CPE, CPU, CPL).
 """
 
@@ -12,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.errors import UsageError, unknown
-from surefoot.statistics.checks import Numbers, count, finite, share
+from surefoot.errors import UsageError
+from surefoot.statistics.checks import Numbers, count, finite
+from surefoot.statistics.intervals import LEVEL
 
-Emphasis = Literal["early", "uniform", "late"]
-Ranks = NDArray[np.intp]
+Places = NDArray[np.intp]
 
 BLOCK = 256
 
@@ -30,7 +28,7 @@ TINY = 1e-250
 
 @dataclass(frozen=True)
 class BudgetCurve:
-    """Expected test value of the best of 1, 2, ... N trials, its bootstrap standard `error` and interval.
+    """Expected score of the best of 1, 2, ... N trials, its bootstrap standard `error` and 95 % interval.
 
     The bootstrap knows no trial that is better than the best one seen, so near k = N the interval is too narrow.
     """
@@ -41,15 +39,20 @@ class BudgetCurve:
     high: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Cumulative:
+    """The mean height of a curve of expected bests: `early` favours small budgets, `uniform` none, `late` large ones.
+
+    CPE, CPU and CPL of Sivaprasad et al., ICML 2020.
+    """
+
+    early: float
+    uniform: float
+    late: float
+
+
 def budget_curve(
-    validation: Sequence[float],
-    test: Sequence[float],
-    *,
-    higher: bool = True,
-    failure: float | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    scores: Sequence[float], *, higher: bool = True, failure: float | None = None, resamples: int = 2000, seed: int = 0
 ) -> BudgetCurve:
     """The expected best-of-k curve of one optimizer, with intervals from resampling its trials.
 
@@ -57,101 +60,64 @@ def budget_curve(
     or quasi-random), not the steps of a search that learns.
 
     Args:
-        validation: the figure by which a trial is chosen; not finite for one that diverged.
-        test: the figure that counts, for the same trials.
-        higher: whether higher is better in `validation`; False for losses.
-        failure: what a trial that diverged counts in `test`, such as the accuracy of guessing.
+        scores: one figure for each trial; not finite for one that diverged.
+        higher: whether higher is better; False for losses.
+        failure: what a trial that diverged counts, such as the accuracy of guessing.
         resamples: bootstrap resamples of the trials.
         seed: of these resamples.
-        level: of the intervals.
 
-    Raises UsageError when the rows differ in length, are empty, or a trial diverged and `failure` is not given.
+    Raises UsageError when there are no scores, or a trial diverged and `failure` is not given.
     """
-    rank, values = _ordered(validation, test, higher, failure)
+    order, values = _worst_first(scores, higher, failure)
     n = len(values)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count(resamples, "resamples", 100))
-    curves = _expected(drawn.astype(np.float64), rank, values)
-    tail = (1 - share(level, "level")) / 2
+    curves = _expected(np.repeat(np.tile(values, len(drawn)), drawn[:, order].ravel()).reshape(-1, n))
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(curves, [tail, 1 - tail], axis=0)
-    mean = _expected(np.ones((1, n)), rank, values)[0]
-    error = curves.std(axis=0, ddof=1)
-    return BudgetCurve(*(tuple(row.tolist()) for row in (mean, error, low, high)))
+    rows = (_expected(values[None])[0], curves.std(axis=0, ddof=1), low, high)
+    return BudgetCurve(*(tuple(row.tolist()) for row in rows))
 
 
-def expected_best(
-    validation: Sequence[float], test: Sequence[float], *, higher: bool = True, failure: float | None = None
-) -> tuple[float, ...]:
-    """The mean of `budget_curve` alone: exact, without resampling."""
-    rank, values = _ordered(validation, test, higher, failure)
-    return tuple(_expected(np.ones((1, len(values))), rank, values)[0].tolist())
-
-
-def emphasis(kind: Emphasis, n: int) -> tuple[float, ...]:
-    """The weights of 1 to n trials: "early" favours small budgets (CPE), "uniform" none (CPU), "late" large ones (CPL).
-
-    They add up to 1.
-    """
-    trials = np.arange(1, count(n, "n") + 1, dtype=np.float64)
-    if kind not in get_args(Emphasis):
-        raise unknown("emphasis", kind, get_args(Emphasis))
-    raw = {"early": n - trials + 1, "uniform": np.ones(n), "late": trials}[kind]
-    return tuple((raw / raw.sum()).tolist())
-
-
-def cumulative_performance(curve: Sequence[float], kind: Emphasis = "early") -> float:
-    """One number for a whole curve of expected bests: its weighted mean (see `emphasis`)."""
+def cumulative(curve: Sequence[float]) -> Cumulative:
+    """Three numbers for a curve of expected bests: its mean with weights N to 1, all alike, and 1 to N."""
     values = finite(curve, "curve")
-    return float(values @ emphasis(kind, len(values)))
+    trials = np.arange(1.0, len(values) + 1)
+    weights = (trials[::-1], np.ones_like(trials), trials)
+    return Cumulative(*(float(values @ (weight / weight.sum())) for weight in weights))
 
 
-def _ordered(
-    validation: Sequence[float], test: Sequence[float], higher: bool, failure: float | None
-) -> tuple[Ranks, Numbers]:
-    """The rank of each trial by validation, 0 for the worst and equal for ties, and its test value."""
-    chosen, counted = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
-    if chosen.ndim != 1 or chosen.shape != counted.shape or not len(chosen):
-        raise UsageError(
-            f"validation has shape {chosen.shape} and test {counted.shape}; expected one of each for every trial."
-        )
-    lost = ~np.isfinite(chosen)
+def _worst_first(scores: Sequence[float], higher: bool, failure: float | None) -> tuple[Places, Numbers]:
+    """The trials from the worst to the best, by place and by what they count."""
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 1 or not len(array):
+        raise UsageError(f"scores has shape {array.shape}; expected one for every trial.")
+    lost = ~np.isfinite(array)
     if lost.any() and failure is None:
         raise UsageError(
-            f"{lost.sum()} of {len(lost)} trials diverged. Give failure, the test value that they count, "
+            f"{lost.sum()} of {len(lost)} trials diverged. Give failure, the score that they count, "
             "such as the accuracy of guessing."
         )
-    finite(counted[~lost], "test", 0)
-    key = np.where(lost, -np.inf, chosen if higher else -chosen)
-    return np.unique(key, return_inverse=True)[1], np.where(lost, nan if failure is None else failure, counted)
+    order = np.argsort(np.where(lost, -np.inf, array if higher else -array), kind="stable")
+    return order, np.where(lost, nan if failure is None else failure, array)[order]
 
 
-def _expected(drawn: Numbers, rank: Ranks, values: Numbers) -> Numbers:
-    """Expected best of k for each row of `drawn`, which tells how often each trial is in the resample.
+def _expected(ordered: Numbers) -> Numbers:
+    """Expected best of k in each row of trials, which are ordered from worst to best: a column for each k.
 
-    The best of k falls into a rank with the chance that all k are at or below it, less the chance that all are below.
-    Within a rank, where validation cannot choose, the test values count with their mean.
+    The j-th is the best of k with the chance that all k are among the first j, less that all are among those before it.
     """
-    size, total = np.zeros((2, len(drawn), rank.max() + 1))
-    row = np.arange(len(drawn))[:, None]
-    np.add.at(size, (row, rank), drawn)
-    np.add.at(total, (row, rank), drawn * values)
-    mean = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
-    below = np.concatenate([np.zeros((len(drawn), 1)), size.cumsum(axis=1)], axis=1).astype(np.intp)
-    weights = np.zeros((len(drawn), len(values) + 1))
-    np.add.at(weights, (row, below[:, 1:]), mean)
-    np.subtract.at(weights, (row, below[:, :-1]), mean)
-    return np.concatenate([weights @ chances.T for chances in _all_below(len(values))], axis=1)
+    return np.concatenate([ordered @ np.diff(chances).T for chances in _all_among(ordered.shape[1])], axis=1)
 
 
-def _all_below(n: int) -> Iterator[Numbers]:
+def _all_among(n: int) -> Iterator[Numbers]:
     """The chance that k of n trials, drawn without replacement, are all among b given ones: a row for each k from 1.
 
     A column for each b from 0 to n, and the rows in blocks, as all together could take much memory.
     """
     b, chance = np.arange(n + 1.0), np.ones(n + 1)
     for start in range(0, n, BLOCK):
-        rows = np.empty((min(BLOCK, n - start), n + 1))
-        for i in range(len(rows)):
-            chance = chance * np.maximum(b - start - i, 0) / (n - start - i)
-            chance[chance < TINY] = 0  # numbers near the smallest a float knows are very slow to multiply
-            rows[i] = chance
+        gone = np.arange(start, min(start + BLOCK, n))[:, None]
+        rows = chance * np.cumprod(np.maximum(b - gone, 0) / (n - gone), axis=0)
+        rows[rows < TINY] = 0  # numbers near the smallest a float knows are very slow to multiply
+        chance = rows[-1]
         yield rows

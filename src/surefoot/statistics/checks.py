@@ -1,4 +1,4 @@
-"""What every function of the analysis asks of its numbers, asked in one place and answered in one tone.
+"""What every function of this room asks of its numbers, asked in one place and answered in one tone.
 
 A figure that is not finite belongs to a trial that diverged. Each function says what it makes of such trials, so none
 may slip through into a mean, a rank or a resample.
@@ -27,19 +27,12 @@ def finite(values: Sequence[float] | Numbers, name: str, least: int = 1) -> Numb
     return array
 
 
-def pairs(a: Sequence[float] | Numbers, b: Sequence[float] | Numbers, least: int = 1) -> tuple[Numbers, Numbers]:
+def pairs(a: Sequence[float] | Numbers, b: Sequence[float] | Numbers) -> tuple[Numbers, Numbers]:
     """Both rows as arrays; `UsageError` unless they are finite and equally long, as pairs are."""
-    left, right = finite(a, "a", least), finite(b, "b", least)
+    left, right = finite(a, "a"), finite(b, "b")
     if len(left) != len(right):
         raise UsageError(f"a has {len(left)} values and b {len(right)}; expected pairs, one for each seed in both.")
     return left, right
-
-
-def share(value: float, name: str) -> float:
-    """The value; `UsageError` unless it lies strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise UsageError(f"{name} is {value}; expected a number between 0 and 1, such as 0.05 or 0.8.")
-    return value
 
 
 def count(value: int, name: str, least: int = 1) -> int:

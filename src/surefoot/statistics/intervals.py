@@ -1,4 +1,4 @@
-"""Means with intervals, paired differences, and Holm's correction: all the statistics of this version.
+"""Means with intervals, paired differences, and Holm's correction.
 
 Student's t, never 1.96: a study has 3 to 20 seeds. Differences are taken seed by seed, because two optimizers with
 the same seed share their initial weights and batch order, and what they share cancels. Holm's correction asks for
@@ -21,10 +21,9 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its t interval, 95 % unless told.
+    """A mean over `n` seeds and its t interval.
 
-    `low` and `high` are None where there is none: with one seed, and where a value is not finite. The mean of these is
-    not a number.
+    `low` and `high` are None with one seed, and where a value is not finite; the mean is then not a number.
     """
 
     mean: float
@@ -34,7 +33,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """The mean of `n` paired differences, its unadjusted 95 % t interval and the two-sided p-value of no difference."""
 
     mean: float
@@ -45,7 +44,7 @@ class Difference:
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """The mean of the values with its t interval (95 % unless told); None when there are no values.
+    """The mean of the values with its t interval; None when there are no values.
 
     Use it for one figure of one optimizer over seeds. Do not compare two optimizers by looking whether their
     intervals overlap: use `paired_difference`.
@@ -59,7 +58,7 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None
     return Interval(mean, mean - half, mean + half, len(values))
 
 
-def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float = 0.0) -> Difference:
+def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float = 0.0) -> PairedDifference:
     """The mean of `a[i] - b[i]` with its t interval and p-value; `a[i]` and `b[i]` share a seed; at least two pairs.
 
     `resolution` is the smallest step that a value can take (1 / number of test images for an accuracy). The spread of
@@ -71,7 +70,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float 
     error = spread / sqrt(n)
     half = _t_quantile(n) * error
     t = abs(mean) / error if error > 0 else (inf if mean else 0.0)
-    return Difference(mean, mean - half, mean + half, float(2 * special.stdtr(n - 1, -t)), n)
+    return PairedDifference(mean, mean - half, mean + half, float(2 * special.stdtr(n - 1, -t)), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -12,14 +12,13 @@ and Molecular Biology 9 (2010).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, log2
 
 import numpy as np
-from numpy.typing import NDArray
 
-from surefoot.statistics.checks import Numbers, count, pairs, share
+from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.intervals import ALPHA
 
 FEWEST_PAIRS = 5
 """Seeds that two optimizers must share before a difference between them is tested."""
@@ -34,20 +33,8 @@ FEWEST_DRAWS = 10_000
 MOST_SIGNS = 20_000_000
 
 
-@dataclass(frozen=True)
-class Permutation:
-    """The mean of `n` paired differences and its two-sided p-value; `exact` when every sign pattern was tried."""
-
-    mean: float
-    p: float
-    n: int
-    exact: bool
-
-
-def paired_permutation(
-    a: Sequence[float], b: Sequence[float], *, draws: int | None = None, seed: int = 0
-) -> Permutation:
-    """Test whether `a` and `b` differ, pair by pair, without assuming a distribution.
+def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | None = None, seed: int = 0) -> float:
+    """The two-sided p-value of no difference between `a` and `b`, pair by pair, without assuming a distribution.
 
     Use it for two optimizers that ran with the same seeds; with fewer pairs than `fewest_pairs` it cannot come to a
     verdict, whatever the scores. Adjust for several comparisons with `intervals.holm`.
@@ -63,15 +50,14 @@ def paired_permutation(
     left, right = pairs(a, b)
     gaps = left - right
     tried = signs(len(gaps), draws or max(FEWEST_DRAWS, min(DRAWS, MOST_SIGNS // len(gaps))), seed)
-    sums = np.abs(tried @ gaps)
-    reached = int(np.count_nonzero(sums >= abs(gaps.sum()) - _rounding(left, right)))
-    exact = len(gaps) <= EXACT
-    p = reached / len(tried) if exact else (1 + reached) / (1 + len(tried))
-    return Permutation(float(gaps.mean()), p, len(gaps), exact)
+    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
+    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    reached = int(np.count_nonzero(np.abs(tried @ gaps) >= abs(gaps.sum()) - rounding))
+    return reached / len(tried) if len(gaps) <= EXACT else (1 + reached) / (1 + len(tried))
 
 
 @lru_cache(maxsize=4)
-def signs(n: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
+def signs(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
     """The sign patterns that the test tries, one in each row: 2^(n-1) up to 16 pairs, `draws` random ones beyond.
 
     A pattern and its opposite give the same distance from zero, so of each two only the one that leaves the first
@@ -86,23 +72,9 @@ def signs(n: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
     return patterns
 
 
-def smallest_p(n: int) -> float:
-    """The smallest p-value that the test can give with `n` pairs: 2 / 2^n."""
-    return float(2.0 ** (1 - count(n, "n")))
+def fewest_pairs(comparisons: int = 1) -> int:
+    """The fewest pairs with which the test can find a difference at 5 % after Holm's correction.
 
-
-def fewest_pairs(alpha: float = 0.05, comparisons: int = 1) -> int:
-    """The fewest pairs with which the test can find a difference at level `alpha` after Holm's correction.
-
-    6 pairs for one comparison at 5 %, 8 for the 6 comparisons of four optimizers, 11 for the 45 of ten.
+    6 pairs for one comparison, 8 for the 6 comparisons of four optimizers, 11 for the 45 of ten.
     """
-    wanted = share(alpha, "alpha") / count(comparisons, "comparisons")
-    return max(1, ceil(1 - log2(wanted)))
-
-
-def _rounding(left: Numbers, right: Numbers) -> float:
-    """How far two sums that are equal on paper can lie apart: the scores themselves were rounded to floats.
-
-    Far below the step of any accuracy; without it, equal sums would compare by their last bit.
-    """
-    return float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    return max(1, ceil(1 - log2(ALPHA / count(comparisons, "comparisons"))))

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, positive, share
+from surefoot.statistics.checks import Numbers, count, positive
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, signs
 
@@ -31,48 +31,6 @@ BLOCK = 2_000_000
 """Numbers held at a time while simulating: 16 MB."""
 
 
-def power(difference: float, sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA) -> float:
-    """The chance that the paired t-test finds a true mean `difference`, after Holm's correction.
-
-    Args:
-        difference: the true mean difference, above 0, in the unit of `sd` (0.002 is 0.2 pp of accuracy).
-        sd: standard deviation of the paired differences over seeds.
-        seeds: pairs, at least 2.
-        comparisons: how many pairs of optimizers are tested together: m (m - 1) / 2 for a family of m.
-        alpha: the two-sided level of all comparisons together.
-    """
-    return _t_power(positive(difference, "difference") / positive(sd, "sd"), *_design(seeds, comparisons, alpha))
-
-
-def detectable(sd: float, seeds: int, *, comparisons: int = 1, alpha: float = ALPHA, wanted: float = POWER) -> float:
-    """The smallest true difference that the paired t-test finds with probability `wanted`, in the unit of `sd`.
-
-    Print it before a study: a smaller difference will most likely end as "not distinguishable".
-    """
-    design, aim = _design(seeds, comparisons, alpha), _aim(wanted)
-    top = 1.0
-    while _t_power(top, *design) < aim:
-        top *= 2
-    return positive(sd, "sd") * float(optimize.brentq(lambda effect: _t_power(effect, *design) - aim, 0, top))
-
-
-def permutation_detectable(
-    sd: float,
-    seeds: int,
-    *,
-    comparisons: int = 1,
-    alpha: float = ALPHA,
-    wanted: float = POWER,
-    resolution: float = 0.0,
-    studies: int = STUDIES,
-    seed: int = 0,
-) -> float:
-    """As `detectable`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
-    design = _design(seeds, comparisons, alpha)
-    found = np.sort(_turning_points(*design, studies, seed, resolution / positive(sd, "sd")))
-    return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
-
-
 def promised(
     sd: float,
     seeds: int,
@@ -82,23 +40,62 @@ def promised(
     resolution: float = 0.0,
     studies: int = STUDIES,
 ) -> float:
-    """As `detectable`, for the test that the verdict will use with so many seeds and comparisons (see `pairwise`).
+    """The smallest true difference that the verdict finds with probability `wanted`, in the unit of `sd`.
 
-    It is infinite with fewer than `FEWEST_PAIRS` seeds, where nothing is tested.
+    Print it before a study: a smaller difference will most likely end as "not distinguishable". It is that of the test
+    which `pairwise` picks, and infinite with fewer than `FEWEST_PAIRS` seeds, where nothing is tested.
 
-    `resolution` is the smallest step of a score, and `studies` are those simulated, where it is the permutation test.
+    Args:
+        sd: standard deviation of the paired differences over seeds.
+        seeds: pairs, at least 2.
+        comparisons: pairs of optimizers that are tested together: m (m - 1) / 2 for a family of m.
+        wanted: the power, from 0.05 to 1.
+        resolution: the smallest step of a score.
+        studies: simulated studies, where it is the permutation test.
     """
     if seeds < FEWEST_PAIRS:
         return inf
-    if seeds < fewest_pairs(ALPHA, comparisons):
+    if seeds < fewest_pairs(comparisons):
         return detectable(sd, seeds, comparisons=comparisons, wanted=wanted)
-    options = {"comparisons": comparisons, "studies": studies}
-    return permutation_detectable(sd, seeds, wanted=wanted, resolution=resolution, **options)
+    return permutation_detectable(
+        sd, seeds, comparisons=comparisons, wanted=wanted, resolution=resolution, studies=studies
+    )
 
 
-def _design(seeds: int, comparisons: int, alpha: float) -> tuple[int, float]:
-    """The number of pairs and the level of the strictest of the comparisons."""
-    return count(seeds, "seeds", 2), share(alpha, "alpha") / count(comparisons, "comparisons")
+def detectable(sd: float, seeds: int, *, comparisons: int = 1, wanted: float = POWER) -> float:
+    """As `promised`, for the paired t-test and any number of seeds."""
+    level, aim = _strictest(seeds, comparisons), _aim(wanted)
+    critical, freedom = stats.t.isf(level / 2, seeds - 1), seeds - 1
+
+    def short(effect: float) -> float:
+        return aim - float(stats.nct.sf(critical, freedom, effect * np.sqrt(seeds)))
+
+    top = 1.0
+    while short(top) > 0:
+        top *= 2
+    return positive(sd, "sd") * float(optimize.brentq(short, 0, top))
+
+
+def permutation_detectable(
+    sd: float,
+    seeds: int,
+    *,
+    comparisons: int = 1,
+    wanted: float = POWER,
+    resolution: float = 0.0,
+    studies: int = STUDIES,
+    seed: int = 0,
+) -> float:
+    """As `promised`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
+    level, step = _strictest(seeds, comparisons), resolution / positive(sd, "sd")
+    found = np.sort(_turning_points(seeds, level, count(studies, "studies"), seed, step))
+    return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
+
+
+def _strictest(seeds: int, comparisons: int) -> float:
+    """The level of the strictest of the comparisons."""
+    count(seeds, "seeds", 2)
+    return ALPHA / count(comparisons, "comparisons")
 
 
 def _aim(wanted: float) -> float:
@@ -107,30 +104,20 @@ def _aim(wanted: float) -> float:
     return wanted
 
 
-def _t_power(effect: float, seeds: int, level: float) -> float:
-    critical = stats.t.isf(level / 2, seeds - 1)
-    return float(stats.nct.sf(critical, seeds - 1, effect * np.sqrt(seeds)))
-
-
 @lru_cache(maxsize=8)
 def _turning_points(seeds: int, level: float, studies: int, seed: int, step: float) -> Numbers:
     """For each simulated study of unit spread, the true difference from which on the test finds it.
 
     Scores are whole multiples of `step`, or any number if it is 0.
     """
-    allowed = _allowed(seeds, level)
+    tried = 2 ** (seeds - 1) if seeds <= EXACT else PATTERNS + 1
+    allowed = floor(level * tried * (1 + 1e-12)) - 1  # patterns besides the one seen that may be as far from zero
     if allowed < 0:
-        return np.full(count(studies, "studies"), inf)
-    noise = np.random.default_rng([seed, seeds]).standard_normal((count(studies, "studies"), seeds))
+        return np.full(studies, inf)
+    noise = np.random.default_rng([seed, seeds]).standard_normal((studies, seeds))
     patterns = signs(seeds, PATTERNS, seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
     parts = np.array_split(noise, ceil(noise.shape[0] * len(patterns) / BLOCK))
     return np.concatenate([_crossings(part, patterns, allowed, step) for part in parts])
-
-
-def _allowed(seeds: int, level: float) -> int:
-    """How many patterns besides the one seen may be as far from zero in a finding; -1 when none is possible."""
-    tried = 2 ** (seeds - 1) if seeds <= EXACT else PATTERNS + 1
-    return floor(level * tried * (1 + 1e-12)) - 1
 
 
 def _crossings(noise: Numbers, patterns: Numbers, allowed: int, step: float) -> Numbers:

@@ -2,28 +2,29 @@
 
 | file | concept |
 | --- | --- |
+| `optimizers.py` | drop-in replacements for torch.optim's |
 | `adabound.py` | AdaBound and AMSBound, which torch lacks |
-| `base.py` | A rule as a torch optimizer: torch's own machinery around it, and no formula |
-| `gradients.py` | What all gradients of a step are multiplied by |
-| `groups.py` | What a param group says in the rule's words, and whether it still says so in the next step |
-| `installed.py` | torch, which this front-end speaks to; without it, the line that installs it |
-| `modern.py` | Rules of the years after Adam |
-| `optimizers.py` | Drop-in replacements for torch.optim's optimizers |
-| `options.py` | What every Surefoot optimizer takes beside torch's own arguments |
-| `owner.py` | Whose state a checkpoint holds, told by its slots |
-| `program.py` | Kernel tables for one optimizer step, reused until a tensor, a group or an option changes |
-| `slots.py` | What an optimizer keeps for its parameters, and how it is restored from a checkpoint |
-| `state8.py` | State in 8 bits as it lies in an optimizer's `state` |
-| `spelling.py` | A rule under torch's names |
-| `state.py` | What an optimizer keeps for a parameter, and in which form the rule sees it |
-| `watch.py` | What the tables of a step were made from |
+| `modern.py` | rules of the years after Adam |
+| `spelling.py` | a rule under torch's names, with torch's checks |
+| `options.py` | what every optimizer takes beside the rule's numbers |
+| `base.py` | any rule as a torch optimizer: the step, and no formula |
+| `groups.py` | what a param group says in the rule's words |
+| `gradients.py` | unscaling and clipping: one factor for all gradients |
+| `program.py` | the kernel tables of a step, which the next one uses again |
+| `watch.py` | what these tables were made from, and whether it still holds |
+| `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
+| `state.py` | shapes, kinds of numbers and step counts in `state` |
+| `state8.py` | slots in 8 bits: codes, and scales beside them |
+| `owner.py` | whose state a checkpoint holds |
 """
 
-from surefoot.torch import installed  # noqa: F401  first: without torch, it says what to install
-from surefoot.torch.adabound import AdaBound, AMSBound
-from surefoot.torch.base import RuleOptimizer
-from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
-from surefoot.torch.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
+from surefoot.frontends.installed import needed
+
+with needed("torch", "torch"):
+    from surefoot.torch.adabound import AdaBound, AMSBound
+    from surefoot.torch.base import RuleOptimizer
+    from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
+    from surefoot.torch.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 
 __all__ = [
     "ADOPT",

@@ -2,27 +2,25 @@
 
 | file | concept |
 | --- | --- |
-| `numbers.py`, `scale.py` | how numbers and the values of a metric are written |
+| `numbers.py` | how numbers and the values of a metric are written |
 | `cells.py` | cells, columns and tables |
-| `verdict.py`, `warnings.py` | what the seeds allow to say, and reasons to doubt a ranking |
-| `notes.py` | how to read the numbers |
-| `results.py`, `pairs.py`, `arrivals.py` | the result table, every optimizer with each, and when targets were reached |
-| `tuning.py`, `tuning_tables.py` | how optimizers were tuned, in sentences and as tables |
-| `forecast.py` | what a study would run, before it does |
+| `verdict.py` | what the seeds allow to say |
+| `notes.py` | how to read the numbers, and reasons to doubt them |
+| `results.py` | the result table, and when targets were reached |
+| `pairs.py` | every optimizer with each |
+| `tuning.py` | how each optimizer was tuned, as tables |
 | `suite.py` | several studies at once |
+| `forecast.py` | what a study would run, before it does |
 | `as_json.py` | all of a study for programs |
 """
 
-from surefoot.words.as_json import as_json
+from surefoot.words.as_json import as_json, plain
 from surefoot.words.cells import Cell, Column, Table, Text
-from surefoot.words.notes import notes
-from surefoot.words.numbers import Unit
+from surefoot.words.notes import notes, tuning_warnings, warnings
+from surefoot.words.numbers import Unit, Written
 from surefoot.words.results import COLUMNS, table
-from surefoot.words.scale import Written
-from surefoot.words.tuning import tuning_warnings
-from surefoot.words.tuning_tables import tuning_table
+from surefoot.words.tuning import tuning_table
 from surefoot.words.verdict import verdict_text
-from surefoot.words.warnings import warnings
 
 __all__ = [
     "COLUMNS",
@@ -34,6 +32,7 @@ __all__ = [
     "Written",
     "as_json",
     "notes",
+    "plain",
     "table",
     "tuning_table",
     "tuning_warnings",

@@ -1,14 +1,21 @@
-"""A summary for programs: every number, the verdict's sentences, and the result table as its columns have it."""
+"""A summary for programs: every number, the verdict's sentences, and the result table as its columns have it.
+
+`plain` is the one place where NaN, mappings and dataclasses are flattened. JSON has no NaN or infinity; browsers refuse
+a page that writes them. They become null.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from math import isfinite
 from typing import Any
 
-from surefoot.analysis import Summary, plain
-from surefoot.words.notes import notes
+from surefoot.analysis import Summary
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
 from surefoot.words.verdict import verdict_sentences, verdict_text
-from surefoot.words.warnings import warnings
 
 NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
 
@@ -21,7 +28,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     written: dict[str, Any] = {
         **{name: getattr(summary, name) for name in NUMBERS},
         "verdict": {
-            "sentences": verdict_sentences(verdict, summary.scale, summary.tuned_from),
+            "sentences": verdict_sentences(summary),
             **{name: getattr(verdict, name) for name in CLAIMS},
             "text": verdict_text(summary),
         },
@@ -31,3 +38,22 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "table": table(summary, "page").to_json(),
     }
     return {name: plain(value) for name, value in written.items()}
+
+
+def plain(value: Any) -> Any:
+    """The value as dicts, lists, strings, numbers, booleans and None; anything unknown as its text."""
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    if isinstance(value, Metric):
+        return value.to_json()
+    if isinstance(value, Protocol):
+        return plain(value.content)
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return str(value)

@@ -46,13 +46,7 @@ class Cell:
 
     def to_json(self) -> Any:
         """The numbers, with the symbol of their unit."""
-        return {
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "unit": self.unit.symbol,
-            "note": self.note,
-        }
+        return {"value": self.value, "low": self.low, "high": self.high, "unit": self.unit.symbol, "note": self.note}
 
 
 @dataclass(frozen=True)

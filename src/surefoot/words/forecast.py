@@ -11,14 +11,13 @@ from statistics import median
 from textwrap import fill
 from typing import Any
 
-from surefoot.analysis import plain
 from surefoot.analysis.forecast import ASSUMED_SIZE, Prospect
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.protocol import Metric
+from surefoot.words import plain
 from surefoot.words.cells import Table, plain_table
-from surefoot.words.numbers import MILLISECONDS, count, duration, seeds
-from surefoot.words.scale import Written
+from surefoot.words.numbers import MILLISECONDS, Written, count, duration, seeds
 
 WIDTH = 80
 NAMES = {

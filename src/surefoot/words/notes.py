@@ -1,22 +1,79 @@
-"""The notes of a study: how its numbers were got, and how to read them."""
+"""The sentences beside the verdict: how the numbers were got and how to read them, and what makes them doubtful.
+
+A sentence that claims something (that seeds were kept apart, that effort was equal) is made from the summary, so that
+it is not said where it is not so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from surefoot.analysis import Summary
+from surefoot.analysis import Summary, TuningRow
+from surefoot.analysis.doubts import Doubt, NoProgress, Unstable
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.words.numbers import join
-from surefoot.words.tuning import how_tuned
+from surefoot.store.design import Search
+from surefoot.words.numbers import Written, count, join, numbers_in_words, seeds, short
 
 FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"
 
 TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 
+PRINTED_CAPTION = (
+    "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
+)
+"""What stands below the printed table of tuning."""
+
 
 def notes(summary: Summary) -> tuple[str, ...]:
     """Every note that holds of this study."""
     return tuple(_notes(summary))
+
+
+def warnings(summary: Summary) -> tuple[str, ...]:
+    """A sentence for each doubt of a summary."""
+    written = Written(summary.metric)
+    return tuple(warning(one, written) for one in summary.doubts)
+
+
+def tuning_warnings(summary: Summary) -> tuple[str, ...]:
+    """A sentence for each doubt about tuning: a choice at the edge of what was tried, a search without a result."""
+    return tuple(warning for row in summary.tuning for warning in _doubts(row))
+
+
+def how_tuned(rows: Sequence[TuningRow]) -> str:
+    """How the rows were tuned and measured, in two or three sentences; at least one row."""
+    said = [_search(rows)]
+    waiting = [row.label for row in rows if not row.measuring_seeds]
+    if 0 < len(waiting) < len(rows):
+        said.append(f"Not measured yet: {join(waiting)}.")
+    if mixed := [row.label for row in rows if not row.apart]:
+        said.append(f"Tuning and measuring share seeds or test data, which flatters the result: {join(mixed)}.")
+    else:
+        said.append("Tuning saw neither the measuring seeds nor the test data.")
+    return " ".join(said)
+
+
+def warning(doubt: Doubt, written: Written) -> str:
+    """One doubt as a sentence or two."""
+    if isinstance(doubt, NoProgress):
+        reached = "all diverged" if doubt.best is None else f"the best reached {written.value(doubt.best)}"
+        lucky = doubt.best is not None and doubt.luck != doubt.chance
+        luck = f" by more than luck, which alone can reach {written.value(doubt.luck)}" if lucky else ""
+        who = f"No configuration of {doubt.label} beat" if doubt.searched else f"{doubt.label}, as given, did not beat"
+        return (
+            f"{who} the {written.value(doubt.chance)} of guessing ({reached}){luck}: "
+            "it has learned nothing that shows, and its rank means nothing."
+        )
+    if isinstance(doubt, Unstable):
+        return (
+            f"{doubt.label}: what was chosen on {seeds(doubt.tuning_seeds)} of tuning diverged on {doubt.diverged} of "
+            f"{seeds(doubt.judged)} of measuring. A lower learning rate may be safer."
+        )
+    return (
+        f"{doubt.label} lost to {doubt.special} on training loss ({doubt.loss:.4g} against {doubt.special_loss:.4g}), "
+        f"which it contains as a special case: the tuning of {doubt.label} looks insufficient. Give it more trials, or "
+        f"a wider search space with {doubt.knob} in it."
+    )
 
 
 def _notes(summary: Summary) -> Iterator[str]:
@@ -48,3 +105,44 @@ def _tested(summary: Summary) -> str:
         f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for all pairs"
         f"{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a difference."
     )
+
+
+def _search(rows: Sequence[TuningRow]) -> str:
+    trials = sorted({row.trials for row in rows})
+    effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else count(trials[0], "configuration")
+    again, measuring = _union(row.again for row in rows), _union(row.measuring_seeds for row in rows)
+    then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
+    first = _seeds([seed for seed in _union(row.seeds for row in rows) if seed not in again])
+    rerun = f", its best {max(row.finalists for row in rows)} on {_seeds(again)} too" if again else ""
+    best = "did best in validation" + (", on the mean of all these seeds," if again else "")
+    return f"Each tuned optimizer was tried in {effort} on {first}{rerun}; the one that {best} {then}."
+
+
+def _union(groups: Iterable[Sequence[int]]) -> list[int]:
+    return sorted({seed for group in groups for seed in group})
+
+
+def _seeds(numbers: Sequence[int]) -> str:
+    return f"seed{'' if len(numbers) == 1 else 's'} {numbers_in_words(numbers)}"
+
+
+def _doubts(row: TuningRow) -> Iterator[str]:
+    chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
+    if row.edge and chosen is not None:
+        beyond = "higher" if row.edge == "highest" else "lower"
+        tried = row.lr_place[1] if row.lr_place else row.trials
+        yield (
+            f"{row.label}: the chosen learning rate, {short(chosen)}, is the {row.edge} of the {tried} that were "
+            f"tried; a {beyond} one may be better{_held(row.planned)}."
+        )
+    if row.best is None and not row.unfinished:
+        yield (
+            f"{row.label}: none of its {count(row.trials, 'configuration')} ended with a result, so nothing was tuned."
+        )
+
+
+def _held(planned: Search | None) -> str:
+    """Why the search did not go on, where it is the user's range that held it."""
+    if planned is None or not planned.lr_is_users:
+        return ""
+    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"

@@ -1,4 +1,4 @@
-"""How numbers are written: the same digits in every sentence, table and axis.
+"""How numbers and the values of a metric are written: the same digits in every sentence, table and axis.
 
 Text for people: a true minus sign, a space before the unit, "–" for what is not known.
 """
@@ -11,6 +11,7 @@ from functools import partial
 from math import isfinite
 
 from surefoot.statistics.intervals import ALPHA
+from surefoot.store.protocol import Metric
 
 MISSING = "–"
 
@@ -80,20 +81,47 @@ def _hundredths(fraction: float, sign: str = "") -> str:
     return minus(f"{100 * fraction:{sign}.2f}")
 
 
-PERCENT = Unit(_hundredths, "%")
-POINTS = Unit(_hundredths, "pp")
-SIGNED_POINTS = Unit(partial(_hundredths, sign="+"), "pp")
-DIFFERENCE_IN_POINTS = Unit(partial(_hundredths, sign="+"), "pp", _hundredths)
-WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%")
-VALUE = Unit(partial(significant, digits=5))
+SHARE = (
+    Unit(_hundredths, "%"),
+    Unit(_hundredths, "pp"),
+    Unit(partial(_hundredths, sign="+"), "pp"),
+    Unit(partial(_hundredths, sign="+"), "pp", ends=_hundredths),
+)
+"""How `Written` writes the values and differences of a share."""
+
 LOSS = Unit(partial(significant, digits=4))
-SIZE = Unit(significant)
 SIGNED = Unit(partial(significant, plus=True))
-DIFFERENCE = Unit(partial(significant, plus=True), ends=significant)
+ANY = (
+    Unit(partial(significant, digits=5)),
+    Unit(significant),
+    SIGNED,
+    Unit(partial(significant, plus=True), ends=significant),
+)
+"""And those of any other metric."""
+
+WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%")
 PLAIN = Unit("{:g}".format)
 DURATION = Unit(duration)
 MEMORY = Unit(memory)
 MILLISECONDS = Unit(lambda seconds: significant(1000 * seconds), "ms")
+
+
+class Written:
+    """How the values of one metric are written: a share in per cent, any other in significant digits.
+
+    `value` is for a score ("98.02 %", or "0.012346"), `size` for the size of a difference ("0.07 pp", or "0.0123"),
+    `signed` for a difference in the metric's own direction ("+0.07 pp", or "−0.0123"), and `difference` for one whose
+    bounds have no plus sign ("+0.07 pp [0.01, 0.13]"). The best score is the `superlative`.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.share = metric.share
+        self.value, self.size, self.signed, self.difference = SHARE if metric.share else ANY
+        self.superlative = "highest" if metric.better == "max" else "lowest"
+
+    def target(self, score: float) -> str:
+        """A target, as short as it is: "98.5 %", or "0.05"."""
+        return f"{100 * score:g} %" if self.share else f"{score:g}"
 
 
 def p_value(p: float | None) -> str:

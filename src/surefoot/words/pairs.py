@@ -7,13 +7,13 @@ optimizer's whole case in its row. What could be told apart is marked by a word 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from surefoot.analysis import Comparison, Summary
+from surefoot.analysis import Summary
+from surefoot.analysis.pairwise import Comparison
 from surefoot.words.cells import Cell, Table, plain_table
-from surefoot.words.numbers import MISSING, WHOLE_PERCENT, join, p_value
-from surefoot.words.scale import Written
+from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 
 Standing = Literal["better", "worse", "tie", "not settled"]
 
@@ -43,9 +43,13 @@ class Duel:
 def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tuple[str, Duel | None]]]]:
     """A row for each optimizer with a cell for each other; None on the diagonal and where two share no two seeds."""
     known = {(row.a, row.b): row for row in summary.comparisons}
-    known |= {(row.b, row.a): _turned(row) for row in summary.comparisons}
+    known |= {(row.b, row.a): row.turned for row in summary.comparisons}
     written = Written(summary.metric)
-    return [(label, [(other, _duel(known.get((label, other)), written)) for other in labels]) for label in labels]
+    duels = {
+        pair: Duel(_difference(row, written), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row))
+        for pair, row in known.items()
+    }
+    return [(label, [(other, duels.get((label, other))) for other in labels]) for label in labels]
 
 
 def compared(summary: Summary) -> list[str]:
@@ -62,11 +66,11 @@ def ties_in_words(summary: Summary) -> list[str]:
 
 def pair_table(summary: Summary) -> Table | None:
     """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
-    written = Written(summary.metric)
-    rows = [
-        (row.a, row.b, *_apart(_difference(row, written)), p_value(row.p), _wins(row), str(row.n), row.test or MISSING)
-        for row in summary.comparisons
-    ]
+    rows = []
+    for row in summary.comparisons:
+        cell = _difference(row, Written(summary.metric))
+        apart, won = (cell.lines[0], next(iter(cell.below), MISSING)), WHOLE_PERCENT(row.wins.value)
+        rows.append((row.a, row.b, *apart, p_value(row.p), won, str(row.n), row.test or MISSING))
     head = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     return plain_table(head, rows) if rows else None
 
@@ -74,28 +78,6 @@ def pair_table(summary: Summary) -> Table | None:
 def _difference(row: Comparison, written: Written) -> Cell:
     gap = row.difference
     return Cell(gap.mean, written.difference, gap.low, gap.high) if gap else Cell(None)
-
-
-def _apart(cell: Cell) -> tuple[str, str]:
-    """The difference and its interval, each for a column of its own."""
-    return cell.lines[0], next(iter(cell.below), MISSING)
-
-
-def _wins(row: Comparison) -> str:
-    return WHOLE_PERCENT(row.wins.value)
-
-
-def _duel(row: Comparison | None, written: Written) -> Duel | None:
-    if row is None:
-        return None
-    return Duel(_difference(row, written), p_value(row.p), _wins(row), _standing(row))
-
-
-def _turned(row: Comparison) -> Comparison:
-    """The same pair, seen from the other side."""
-    gap, wins = row.difference, row.wins
-    other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
-    return replace(row, a=row.b, b=row.a, difference=other, wins=replace(wins, value=1 - wins.value))
 
 
 def _standing(row: Comparison) -> Standing:

@@ -1,4 +1,4 @@
-"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`.
+"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`; and when targets were reached.
 
 Columns that say nothing in a study are left out: time to a target when there is none, how the trials ended when all
 have finished, gaps when all are zero because a task has no examples.
@@ -7,11 +7,14 @@ have finished, gaps when all are zero because a task has no examples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from surefoot.analysis import Interval, Row, Summary
-from surefoot.words.cells import Cell, Column, Table, Text, Where, of, tabulate, text
-from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, PLAIN, SIGNED, short
-from surefoot.words.scale import Written
+from surefoot.analysis import ResultRow, Summary
+from surefoot.analysis.target import Arrivals
+from surefoot.statistics.intervals import Interval
+from surefoot.statistics.survival import Survival
+from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
+from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, MISSING, PLAIN, SIGNED, Unit, Written, short
 
 
 def table(summary: Summary, where: Where = "print") -> Table:
@@ -19,22 +22,18 @@ def table(summary: Summary, where: Where = "print") -> Table:
     return tabulate(COLUMNS, summary.rows, summary, where)
 
 
-def state(row: Row) -> str:
+def state(row: ResultRow) -> str:
     """How the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
     counts = {"finished": row.n, "diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def setting(row: Row, summary: Summary) -> str:
+def setting(row: ResultRow, summary: Summary) -> str:
     """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
     tuning = summary.tuning_of(row.label)
     chosen = {one.name: one.chosen for one in tuning.searched if one.chosen is not None} if tuning else {}
     values = chosen or {name: value for name, value in row.hyper.items() if name == "lr"}
     return ", ".join(f"{name} {short(value) if isinstance(value, float) else value}" for name, value in values.items())
-
-
-def _uneven(summary: Summary) -> bool:
-    return any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows)
 
 
 def _has_metric(summary: Summary) -> bool:
@@ -48,34 +47,24 @@ def _any(gaps: Sequence[Interval | None]) -> bool:
     return not known or any(gap.mean or gap.low or gap.high for gap in known)
 
 
-def _has_target(summary: Summary) -> bool:
-    return summary.target is not None
+def _to_target(name: str, clock: Literal["epochs", "seconds"], unit: Unit) -> Column[ResultRow]:
+    def cell(row: ResultRow, summary: Summary) -> Cell | Text:
+        if row.reach is None:
+            return Cell(None)
+        reached, of, median = row.reach.reached, row.reach.of, getattr(row.reach, clock)
+        if median is None:
+            return text(f"only {reached} of {of}" if reached else "not reached")
+        several = clock == "epochs" and any(len(other.seeds) > 1 for other in summary.rows)
+        return Cell(median, unit, note=f"{reached}/{of}" if several else "")
+
+    return Column(
+        lambda summary: f"{name} to {Written(summary.metric).target(summary.target or 0.0)}",
+        cell,
+        shown=lambda summary: summary.target is not None,
+    )
 
 
-def _to_target(what: str, summary: Summary) -> str:
-    return f"{what} to {Written(summary.metric).target(summary.target or 0.0)}"
-
-
-def _epochs(row: Row, summary: Summary) -> Cell | Text:
-    reach, many = row.reach, any(len(other.seeds) > 1 for other in summary.rows)
-    if reach is None or reach.epochs is None:
-        return _missed(row)
-    return Cell(reach.epochs, PLAIN, note=f"{reach.reached}/{reach.of}" if many else "")
-
-
-def _seconds(row: Row, _: Summary) -> Cell | Text:
-    if row.reach is None or row.reach.seconds is None:
-        return _missed(row)
-    return Cell(row.reach.seconds, DURATION)
-
-
-def _missed(row: Row) -> Cell | Text:
-    if row.reach is None:
-        return Cell(None)
-    return text(f"only {row.reach.reached} of {row.reach.of}" if row.reach.reached else "not reached")
-
-
-def _gain(row: Row, summary: Summary) -> Cell:
+def _gain(row: ResultRow, summary: Summary) -> Cell:
     tuning = summary.tuning_of(row.label)
     return of(tuning.gain if tuning else None, Written(summary.metric).signed)
 
@@ -86,19 +75,16 @@ def _once(summary: Summary) -> str:
     return f"Test figures are taken once, after the last epoch.{more if several else ''}"
 
 
-_GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
+GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
 
-
-def _area_caption(summary: Summary) -> str:
-    return (
-        f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
-        "rewards to be good early."
-    )
-
-
-COLUMNS: list[Column[Row]] = [
+COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
-    Column("Trials", lambda row, _: text(state(row)), shown=_uneven, style="trials"),
+    Column(
+        "Trials",
+        lambda row, _: text(state(row)),
+        shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
+        style="trials",
+    ),
     Column(
         "Test loss",
         lambda row, _: of(row.test_loss, LOSS),
@@ -114,17 +100,17 @@ COLUMNS: list[Column[Row]] = [
     Column(
         "Loss gap",
         lambda row, _: of(row.loss_gap, SIGNED),
-        _GAPS,
+        GAPS,
         shown=lambda summary: _any([row.loss_gap for row in summary.rows]),
     ),
     Column(
         lambda summary: f"{summary.metric.title.capitalize()} gap",
         lambda row, summary: of(row.metric_gap, Written(summary.metric).signed),
-        _GAPS,
+        GAPS,
         shown=lambda summary: _has_metric(summary) and _any([row.metric_gap for row in summary.rows]),
     ),
-    Column(lambda summary: _to_target("Epochs", summary), _epochs, shown=_has_target),
-    Column(lambda summary: _to_target("Time", summary), _seconds, shown=_has_target),
+    _to_target("Epochs", "epochs", PLAIN),
+    _to_target("Time", "seconds", DURATION),
     Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
     Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
     Column(
@@ -135,7 +121,10 @@ COLUMNS: list[Column[Row]] = [
     Column(
         "Area",
         lambda row, summary: of(row.area, Written(summary.metric).value),
-        _area_caption,
+        lambda summary: (
+            f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
+            "rewards to be good early."
+        ),
         where="page",
         shown=lambda summary: any(row.area for row in summary.rows),
     ),
@@ -147,3 +136,35 @@ COLUMNS: list[Column[Row]] = [
         shown=lambda summary: any(row.gain for row in summary.tuning),
     ),
 ]
+
+
+def arrival_table(summary: Summary) -> Table | None:
+    """When each optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
+    written, name = Written(summary.metric), summary.metric.title
+    header = ("Optimizer", *(f"Validation {name} {written.target(one.target)}" for one in summary.arrivals))
+    rows = [(text(row.label), *(_arrival(one, row.label) for one in summary.arrivals)) for row in summary.rows]
+    bounds = " [95 % interval; … where its end was not seen]" if any(row.n > 1 for row in summary.rows) else ""
+    caption = f"When at least half of the trials had arrived{bounds}, and how many ever did."
+    return plain_table(header, rows, caption) if summary.arrivals else None
+
+
+def _arrival(one: Arrivals, label: str) -> Text:
+    epochs = one.epochs.get(label)
+    if epochs is None:
+        return text(MISSING)
+    arrived = f"{epochs.reached} of {epochs.of} arrived"
+    if epochs.median is None:
+        return text("not reached" if epochs.reached == 0 else "later than seen", arrived)
+    unit = "epoch" if epochs.median == 1 else "epochs"
+    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps else ()
+    seconds = one.seconds[label]
+    time = () if seconds.median is None else (f"{DURATION(seconds.median)}{_bounds(seconds, DURATION)}",)
+    return text(f"{PLAIN(epochs.median)} {unit}{_bounds(epochs, PLAIN)}", *time, *steps, arrived)
+
+
+def _bounds(way: Survival, write: Unit) -> str:
+    """The interval of a median; its upper end is not known where all the rest arrived at once."""
+    if way.of < 2 or way.median_low is None:
+        return ""
+    low, high = way.median_low, way.median_high
+    return f" [{write(low)}, …]" if high is None else f" {write.bounds(low, high)}"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from surefoot.analysis import SuiteSummary, plain
+from surefoot.analysis import SuiteSummary
 from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
-from surefoot.statistics.interquartile import FEWEST_TASKS
-from surefoot.statistics.profiles import R_MAX, Profile
+from surefoot.statistics.suites import FEWEST_TASKS, R_MAX, Profile
+from surefoot.words.as_json import plain
 from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
 from surefoot.words.numbers import PLAIN, WHOLE_PERCENT, Unit, join, minus, seeds
 
@@ -27,8 +27,13 @@ def suite_table(suite: SuiteSummary) -> Table:
     if suite.algoperf is not None:
         columns["Score"] = [Cell(scores[label], THOUSANDTHS) for label in order]
     if suite.aggregates:
-        columns["Interquartile mean"] = [_aggregate(suite, label) for label in order]
-    columns |= {name: [_time(suite, label, name) for label in order] for name in suite.targets}
+        means = (suite.aggregates.get(label) for label in order)
+        columns["Interquartile mean"] = [
+            Cell(one.mean, THOUSANDTHS, one.low, one.high) if one else Cell(None) for one in means
+        ]
+    for name in suite.targets:
+        times = (suite.times[label][name] for label in order)
+        columns[name] = [Cell(epochs, PLAIN) if isfinite(epochs) else text("not reached") for epochs in times]
     return Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
@@ -68,24 +73,12 @@ def suite_json(suite: SuiteSummary) -> dict[str, Any]:
 
 def profile_table(profiles: Mapping[str, Profile]) -> Table:
     """The share of the targets that each reaches within so many times the fastest one's time; the highest first."""
-    shares = {label: [_share(one, ratio) for ratio in RATIOS] for label, one in profiles.items()}
+    shares = {
+        label: [max(s for step, s in zip(one.ratios, one.shares, strict=True) if step <= ratio) for ratio in RATIOS]
+        for label, one in profiles.items()
+    }
     order = sorted(shares, key=lambda label: [-share for share in shares[label]])
     rows: list[tuple[AnyCell, ...]] = [
         (text(label), *(Cell(share, WHOLE_PERCENT) for share in shares[label])) for label in order
     ]
     return plain_table(("Optimizer", *(f"r = {ratio:g}" for ratio in RATIOS)), rows)
-
-
-def _aggregate(suite: SuiteSummary, label: str) -> Cell:
-    found = suite.aggregates.get(label)
-    return Cell(found.mean, THOUSANDTHS, found.low, found.high) if found else Cell(None)
-
-
-def _share(profile: Profile, ratio: float) -> float:
-    """The height of the profile: the share at the last of its steps up to this ratio."""
-    return max(share for step, share in zip(profile.ratios, profile.shares, strict=True) if step <= ratio)
-
-
-def _time(suite: SuiteSummary, label: str, study: str) -> AnyCell:
-    epochs = suite.times[label].get(study)
-    return text("not reached") if epochs is not None and not isfinite(epochs) else Cell(epochs, PLAIN)

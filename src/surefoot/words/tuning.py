@@ -1,87 +1,178 @@
-"""Tuning in sentences: how it was done, what makes its result doubtful, and what its columns mean.
+"""How each optimizer was tuned, as a table: a short one in print, and the fairness ledger of the page.
 
-A sentence that claims something (that seeds were kept apart, that effort was equal) is made from the rows, so that it
-is not said where it is not so.
+Whether a comparison is fair shows in the ledger and nowhere else: trials, dimensions and time are to be alike in all
+rows, the choice is to lie within the range that was tried, and tuning seeds are to be others than those that measure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 
 from surefoot.analysis import Summary, TuningRow
-from surefoot.store.design import Search
-from surefoot.words.numbers import count, join, numbers_in_words, short
+from surefoot.analysis.configurations import Searched
+from surefoot.store.ranges import GIVEN_BY_USER
+from surefoot.words.cells import AnyCell, Cell, Column, Table, Text, lines, of, plain_table, tabulate, text
+from surefoot.words.numbers import DURATION, MISSING, WHOLE_PERCENT, Written, join, numbers_in_words, short
 
-PRINTED_CAPTION = (
-    "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
+SCALES = {"log": "log", "log of 1 - x": "log of 1 − x", "linear": "linear"}
+
+ENDS = ("diverged", "failed", "unfinished")
+"""How a trial of a search can end without a result; the first is told even where there is none."""
+
+CUMULATIVE = (
+    "The mean height of the curve above: where small budgets count most (CPE), all alike (CPU), and large ones most "
+    "(CPL)."
 )
-"""What stands below the printed table of tuning."""
 
 
-def how_tuned(rows: Sequence[TuningRow]) -> str:
-    """How the rows were tuned and measured, in two or three sentences; at least one row."""
-    return " ".join([_search(rows), *_waiting(rows), *_separation(rows)])
+def tuning_table(summary: Summary) -> Table | None:
+    """What tuning tried, chose and gained, a row per tuned optimizer; None where nothing was tuned."""
+    return tabulate(PRINTED, summary.tuning, summary) if summary.tuning else None
 
 
-def tuning_warnings(summary: Summary) -> tuple[str, ...]:
-    """A sentence for each doubt: a choice at the edge of what was tried, a search without a result."""
-    return tuple(warning for row in summary.tuning for warning in _doubts(row))
+def ledger(summary: Summary) -> Table | None:
+    """What each optimizer's tuning was given, where it was to look and looked, and what it got."""
+    return tabulate(LEDGER, summary.tuning, summary, "page") if summary.tuning else None
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {numbers_in_words(seeds)}"
+def cumulative_table(summary: Summary) -> Table | None:
+    """The cumulative performance of each tuned optimizer, in its validation metric; None where nothing was tuned."""
+    value = Written(summary.metric).value
+    rows: list[tuple[AnyCell, ...]] = [
+        (text(row.label), *(Cell(mean, value) for mean in (one.early, one.uniform, one.late)))
+        for row in summary.tuning
+        if (one := row.cumulative)
+    ]
+    head = ("Optimizer", "Early (CPE)", "Uniform (CPU)", "Late (CPL)")
+    return plain_table(head, rows, CUMULATIVE) if rows else None
 
 
-def _search(rows: Sequence[TuningRow]) -> str:
-    trials = sorted({row.trials for row in rows})
-    effort = f"{trials[0]} to {trials[-1]} configurations" if len(trials) > 1 else count(trials[0], "configuration")
-    seeds, again, measuring = (
-        _union(getattr(row, name) for row in rows) for name in ("seeds", "again", "measuring_seeds")
+def _each(write: Callable[[Searched], str]) -> Callable[[TuningRow, Summary], Text]:
+    """The cell with a line for each hyperparameter that was searched."""
+    return lambda row, _: lines(map(write, row.searched))
+
+
+def _count(end: str) -> Column[TuningRow]:
+    def shown(summary: Summary) -> bool:
+        return end == ENDS[0] or any(getattr(row, end) for row in summary.tuning)
+
+    return Column(end.capitalize(), lambda row, _: text(str(getattr(row, end))), shown=shown)
+
+
+def _gain_heading(summary: Summary) -> str:
+    symbol = Written(summary.metric).signed.symbol
+    return f"Gain, {symbol}" if symbol else "Gain"
+
+
+def _chosen(one: Searched) -> str:
+    return f"{one.name} {MISSING if one.chosen is None else short(one.chosen)}"
+
+
+PRINTED: list[Column[TuningRow]] = [
+    Column("Optimizer", lambda row, _: text(row.defaults or row.label)),
+    Column("Trials", lambda row, _: text(str(row.trials))),
+    *(_count(end) for end in ENDS),
+    Column("Chosen", _each(_chosen)),
+    Column("Tried", _each(lambda one: f"{short(one.low)}..{short(one.high)}")),
+    Column(
+        _gain_heading,
+        lambda row, summary: of(row.gain, Written(summary.metric).signed.bare),
+        shown=lambda summary: any(row.gain for row in summary.tuning),
+    ),
+]
+
+
+def _trials(row: TuningRow, _: Summary) -> Text:
+    planned = len(row.planned.configurations) if row.planned else row.trials
+    below = [f"{planned} planned, {row.trials - planned} more"] if row.trials > planned else []
+    below += [f"best {row.finalists} on {len(row.seeds)} seeds"] if row.finalists else []
+    counts = {end: getattr(row, end) for end in ENDS}
+    below += [f"{count} {end}" for end, count in counts.items() if count or end == ENDS[0]]
+    return text(str(row.trials), *below)
+
+
+def _planned(row: TuningRow, _: Summary) -> Text:
+    """Every range as it was decided beforehand, decoded; a user's own is named as one."""
+    if row.planned is None:
+        return text(MISSING)
+    given = [name for name, source in row.planned.sources.items() if source == GIVEN_BY_USER]
+    ranges = (f"{name} {one.text}" for name, one in row.planned.ranges.items())
+    return lines(ranges, [f"{join(given)} given"] if given else ())
+
+
+def _tried(row: TuningRow, _: Summary) -> Text:
+    """The ranges of what was tried; below them how many dimensions were searched, and the scale of each."""
+    ranges = [f"{one.name} {short(one.low)} to {short(one.high)}" for one in row.searched]
+    scales = [SCALES[one.scale] for one in row.searched]
+    if len(scales) == 1:
+        return lines(ranges, [f"1 dimension, {scales[0]}"])
+    named = (f"{one.name} {scale}" for one, scale in zip(row.searched, scales, strict=True))
+    return lines(ranges, [f"{len(scales)} dimensions", *named])
+
+
+def _choice(row: TuningRow, _: Summary) -> Text:
+    """What was chosen; below it where the learning rate stands. An edge is named as one."""
+    place, count = row.lr_place or (0, 0)
+    below = [f"{row.edge} of {count}" if row.edge else f"rate {place} of {count}"] if row.lr_place else []
+    return lines(map(_chosen, row.searched), below)
+
+
+def _best(row: TuningRow, summary: Summary) -> Text:
+    best, median = (Cell(value, Written(summary.metric).value) for value in (row.best, row.median))
+    return text(str(best), f"median {median}")
+
+
+def _good(row: TuningRow, _: Summary) -> Text:
+    good = row.good_rates
+    return text(WHOLE_PERCENT(good.share), f"of {good.decades:.1f} decades") if good else text(MISSING)
+
+
+def _within(summary: Summary) -> str:
+    """What good rates are, and how near to its optimizer's best a learning rate must be to count as one."""
+    size = Written(summary.metric).size
+    margins = sorted({size(row.good_rates.within) for row in summary.tuning if row.good_rates})
+    near = f"within {margins[0]} of" if len(margins) == 1 else "about as good as"
+    return (
+        "Good rates: the share of the tried learning rates, on a logarithmic axis, that is nearest to a trial "
+        f"{near} this optimizer's best."
     )
-    then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
-    first = _seeds([seed for seed in seeds if seed not in again])
-    rerun = f", its best {max(row.finalists for row in rows)} on {_seeds(again)} too" if again else ""
-    best = "did best in validation" + (", on the mean of all these seeds," if again else "")
-    return f"Each tuned optimizer was tried in {effort} on {first}{rerun}; the one that {best} {then}."
 
 
-def _waiting(rows: Sequence[TuningRow]) -> Iterator[str]:
-    labels = [row.label for row in rows if not row.measuring_seeds]
-    if 0 < len(labels) < len(rows):
-        yield f"Not measured yet: {join(labels)}."
+def _gain_caption(summary: Summary) -> str:
+    bounds = ", [95 % interval], each for itself" if any(row.n > 1 for row in summary.rows) else ""
+    return f"Gain: by how much the test {summary.metric.title} is better tuned than untuned, paired by seed{bounds}."
 
 
-def _separation(rows: Sequence[TuningRow]) -> Iterator[str]:
-    mixed = [row.label for row in rows if not row.apart]
-    if mixed:
-        yield f"Tuning and measuring share seeds or test data, which flatters the result: {join(mixed)}."
-    else:
-        yield "Tuning saw neither the measuring seeds nor the test data."
-
-
-def _doubts(row: TuningRow) -> Iterator[str]:
-    chosen = next((one.chosen for one in row.searched if one.name == "lr"), None)
-    if row.edge and chosen is not None:
-        beyond = "higher" if row.edge == "highest" else "lower"
-        yield (
-            f"{row.label}: the chosen learning rate, {short(chosen)}, is the {row.edge} of the {_tried(row)} that were "
-            f"tried; a {beyond} one may be better{_held(row.planned)}."
-        )
-    if row.best is None and not row.unfinished:
-        tried = count(row.trials, "configuration")
-        yield f"{row.label}: none of its {tried} ended with a result, so nothing was tuned."
-
-
-def _held(planned: Search | None) -> str:
-    """Why the search did not go on, where it is the user's range that held it."""
-    if planned is None or not planned.lr_is_users:
-        return ""
-    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"
-
-
-def _tried(row: TuningRow) -> int:
-    return row.lr_place[1] if row.lr_place else row.trials
-
-
-def _union(groups: Iterator[Sequence[int]]) -> list[int]:
-    return sorted({seed for group in groups for seed in group})
+LEDGER: list[Column[TuningRow]] = [
+    Column("Optimizer", lambda row, _: text(row.label)),
+    Column(
+        "Trials",
+        _trials,
+        "A trial is one configuration; one that diverged was tried and paid for. More than planned: a best learning "
+        "rate lay at an edge of its range, so the search went on beyond it, and every other optimizer got as many "
+        "trials more within its own.",
+    ),
+    Column(
+        "Planned range",
+        _planned,
+        "Planned range: what was decided before the first trial; one that was given is never left.",
+    ),
+    Column("Tried", _tried),
+    Column("Chosen", _choice),
+    Column(
+        lambda summary: f"Validation {summary.metric.title}",
+        _best,
+        "Validation figures are taken at the end of training.",
+    ),
+    Column("Good rates", _good, _within),
+    Column(
+        "Training spent",
+        lambda row, _: Cell(row.train_seconds, DURATION),
+        "Training spent: all tuning trials, evaluation not counted.",
+    ),
+    Column(
+        "Seeds",
+        lambda row, _: text(numbers_in_words(row.seeds), f"then {numbers_in_words(row.measuring_seeds) or 'none yet'}"),
+    ),
+    Column("Gain", lambda row, summary: of(row.gain, Written(summary.metric).signed), _gain_caption),
+]

@@ -5,14 +5,12 @@ Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 
-from surefoot.analysis import Pair, Scale, Summary, Verdict
-from surefoot.analysis.verdict import Ends
+from surefoot.analysis import Setting, Summary
+from surefoot.analysis.verdict import Pair
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.words.numbers import join, p_value, seeds
-from surefoot.words.scale import Written
+from surefoot.words.numbers import Written, join, p_value, seeds
 
 MANY = 4
 """Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
@@ -20,21 +18,16 @@ MANY = 4
 
 def verdict_text(summary: Summary) -> str:
     """The verdict of a study as one paragraph."""
-    return " ".join(verdict_sentences(summary.verdict, summary.scale, summary.tuned_from))
+    return " ".join(verdict_sentences(summary))
 
 
-def verdict_sentences(verdict: Verdict, scale: Scale, tuned_from: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The verdict, sentence by sentence.
-
-    Args:
-        verdict: what was found.
-        scale: of the metric that it is about.
-        tuned_from: for the label of each tuned optimizer the label of the same one untuned.
-    """
-    names = spoken([one.label for one in verdict.ends], tuned_from or {})
-    said = _Said(verdict, scale, Written(scale.metric), names)
+def verdict_sentences(summary: Summary) -> tuple[str, ...]:
+    """The verdict of a study, sentence by sentence."""
+    said = _Said(summary)
     ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds}
-    return tuple(_capitalized(sentence) for sentence in (*ways[verdict.basis](), *said.casualties()))
+    sentences = (*ways[summary.verdict.basis](), *said.casualties())
+    # one that begins with one of our own words gets a capital; a user's name stays as it is
+    return tuple(one[0].upper() + one[1:] if one.startswith(("tuned ", "untuned ")) else one for one in sentences)
 
 
 def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, str]:
@@ -48,36 +41,28 @@ def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, st
     return words if len(set(words.values())) == len(words) else {label: label for label in labels}
 
 
-def _capitalized(sentence: str) -> str:
-    """The sentence with a capital, if it begins with one of our own words; a user's name stays as it is."""
-    ours = sentence.startswith(("tuned ", "untuned "))
-    return sentence[0].upper() + sentence[1:] if ours else sentence
-
-
-@dataclass(frozen=True)
 class _Said:
-    verdict: Verdict
-    scale: Scale
-    written: Written
-    names: Mapping[str, str]
+    def __init__(self, summary: Summary) -> None:
+        self.verdict, self.scale, self.written = summary.verdict, summary.scale, Written(summary.metric)
+        self.arms = {one.label: one for one in summary.arms}
+        self.names = spoken(list(self.arms), summary.tuned_from)
+        self.best = self.names.get(self.verdict.best or "", "")
 
     def nothing(self) -> Iterator[str]:
         """Why there is no verdict on one arm or none."""
-        finished = [one for one in self.verdict.ends if one.finished]
+        finished = [one for one in self.arms.values() if one.finished]
         if not finished:
             yield "No trial has finished: there is no verdict."
         for label, score in self.verdict.scores.items():
-            (ends,) = (one for one in finished if one.label == label)
             alone = "" if len(finished) == 1 else " on every seed"
-            result = f"test {self.scale.name} {self.written.value(score)}, {_finished(ends)}"
+            result = f"test {self.scale.name} {self.written.value(score)}, {_finished(self.arms[label])}"
             yield f"Only {self.names[label]} has finished{alone} ({result}): there is nothing to compare it with."
 
     def one_run(self) -> Iterator[str]:
         """The best of one run of each, the others in groups, and what one run cannot tell."""
         verdict, name, share = self.verdict, self.scale.name, self.scale.metric.share
-        best, score = self._best
-        clauses = [f"{best} has the {self.written.superlative} test {name} in this one run ({score})"]
         ties, rest, behind = verdict.ties, verdict.open, verdict.behind
+        clauses = [f"{self.best} has the {self.written.superlative} test {name} in this one run ({self._score})"]
         if ties:
             clauses.append(f"{self._gaps(ties)} {_are(ties)} not separated from it")
         if rest and share:
@@ -100,55 +85,48 @@ class _Said:
 
     def seeds(self) -> Iterator[str]:
         """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
-        verdict = self.verdict
-        yield self._lead()
+        verdict, best = self.verdict, self.arms[self.verdict.best or ""]
+        fewest = "" if verdict.leads else " of the optimizers of which the fewest seeds diverged"
+        behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
+        yield (
+            f"{self.best} has the {self.written.superlative} mean test {self.scale.name} ({self._score}, "
+            f"{_finished(best)}){fewest}{f', ahead of {join(behind)}' if behind else ''}."
+        )
         level = [pair for pair in verdict.pairs if not pair.distinguishable]
-        ties = [self._level(pair) for pair in level if pair.p is not None]
-        few = [self._level(pair) for pair in level if pair.p is None]
-        if ties:
-            yield f"Not distinguishable from {self._best[0]}: {join(ties)}."
-        if few:
+        if ties := [self._level(pair) for pair in level if pair.p is not None]:
+            yield f"Not distinguishable from {self.best}: {join(ties)}."
+        if few := [self._level(pair) for pair in level if pair.p is None]:
             yield f"Not settled, as a difference takes {FEWEST_PAIRS} seeds or more: {join(few)}."
         if verdict.apart:
-            yield f"{self._join(verdict.apart)} cannot be ranked against it on the seeds that they share."
+            apart = join([self.names[label] for label in verdict.apart])
+            yield f"{apart} cannot be ranked against it on the seeds that they share."
         if verdict.trusted is not None:
             yield f"With fewer than {seeds(verdict.trusted)} this assumes that differences scatter normally (t-test)."
-        if any(one.diverged for one in verdict.ends if one.judged >= 2):
+        if any(one.diverged for one in self.arms.values() if len(one.judged) >= 2):
             yield "A seed that diverged counts as worse than every score."
 
     def casualties(self) -> Iterator[str]:
         """One sentence for each way in which trials did not finish."""
-        ways = {"Diverged": "diverged", "Failed": "failed", "Unfinished and left out": "unfinished"}
-        for way, field in ways.items():
-            named = [self._counted(one, getattr(one, field)) for one in self.verdict.ends if getattr(one, field)]
-            if named:
+        ways: dict[str, Callable[[Setting], Sized]] = {
+            "Diverged": lambda one: one.diverged,
+            "Failed": lambda one: one.with_status("failed"),
+            "Unfinished and left out": lambda one: one.with_status("running"),
+        }
+        for way, lost in ways.items():
+            if named := [self._counted(one, len(lost(one))) for one in self.arms.values() if lost(one)]:
                 yield f"{way}: {join(named)}."
 
-    def _counted(self, one: Ends, number: int) -> str:
+    def _counted(self, one: Setting, number: int) -> str:
         name = self.names[one.label]
-        return name if one.trials == 1 else f"{name} ({number} of {seeds(one.trials)})"
+        return name if len(one.trials) == 1 else f"{name} ({number} of {seeds(len(one.trials))})"
 
     @property
-    def _best(self) -> tuple[str, str]:
-        """The name of the best, and its score."""
-        label = self.verdict.best or ""
-        return self.names[label], self.written.value(self.verdict.scores[label])
-
-    def _join(self, labels: Sequence[str]) -> str:
-        return join([self.names[label] for label in labels])
+    def _score(self) -> str:
+        return self.written.value(self.verdict.scores[self.verdict.best or ""])
 
     def _gaps(self, labels: Sequence[str]) -> str:
-        scores = self.verdict.scores
-        gaps = {label: scores[label] - scores[self.verdict.best or ""] for label in labels}
-        return join([f"{self.names[label]} ({self.written.signed(gap)})" for label, gap in gaps.items()])
-
-    def _lead(self) -> str:
-        best, score = self._best
-        (ends,) = (one for one in self.verdict.ends if one.label == self.verdict.best)
-        lead = f"{best} has the {self.written.superlative} mean test {self.scale.name} ({score}, {_finished(ends)})"
-        fewest = "" if self.verdict.leads else " of the optimizers of which the fewest seeds diverged"
-        behind = [self._behind(pair) for pair in self.verdict.pairs if pair.distinguishable and pair.ahead]
-        return f"{lead}{fewest}{f', ahead of {join(behind)}' if behind else ''}."
+        scores, best = self.verdict.scores, self.verdict.scores[self.verdict.best or ""]
+        return join([f"{self.names[label]} ({self.written.signed(scores[label] - best)})" for label in labels])
 
     def _behind(self, pair: Pair) -> str:
         """One that the best is ahead of, and by how much."""
@@ -174,8 +152,9 @@ class _Said:
         return f"{name} ({', '.join(said)})"
 
 
-def _finished(one: Ends) -> str:
-    return f"{one.finished} of {seeds(one.judged)}" if one.diverged else seeds(one.finished)
+def _finished(one: Setting) -> str:
+    finished, judged = len(one.finished), len(one.judged)
+    return f"{finished} of {seeds(judged)}" if one.diverged else seeds(finished)
 
 
 def _are(labels: Sequence[str]) -> str:

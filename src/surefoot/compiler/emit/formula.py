@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from surefoot.compiler.emit.tidy import tidy
-from surefoot.compiler.emit.walk import LEAVES, Language, write
+from surefoot.compiler.emit.walk import APART, LEAVES, Language, write
 from surefoot.compiler.graph import Graph, Node, needed
 
 LONG = 3
 """An expression of more parts than this gets its own line if it stands in several places."""
+
+LONG_ON_HOST, ENDLESS = 8, 16
+"""The same for what is equal for all weights; of more parts than the second, it gets one wherever it stands."""
 
 GRADIENT = "gradient"
 """What the gradient with what surrounds it is called among the results in between."""
@@ -100,13 +103,26 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
     free = _free({name.removeprefix("state.")[0] for name in graph.outputs})
     letters: dict[Node, str] = {}
     for node in order:
-        if node in named or uses[node] < 2:
+        if node in named:
             continue
-        if node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
+        if not node.per_weight:
+            if _long_on_host(node, uses[node], letters):
+                letters[node] = next(free)
+        elif uses[node] < 2:
+            continue
+        elif node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
             letters[node] = GRADIENT
-        elif node.per_weight and _size(node, named | letters.keys()) > LONG:
+        elif _size(node, named | letters.keys()) > LONG:
             letters[node] = next(free)
     return letters
+
+
+def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
+    """Return whether what is equal for all weights gets a line of its own."""
+    if node.op in LEAVES:
+        return False
+    size = _size(node, named)
+    return size > ENDLESS or (uses > 1 and (size > LONG_ON_HOST or node.op in APART))
 
 
 def _free(taken: set[str]) -> Iterator[str]:

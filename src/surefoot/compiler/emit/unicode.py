@@ -102,10 +102,15 @@ def emit(graph: Graph, hyper: Mapping[str, Any], width: int = 80) -> str:
 
 def fit(text: str, width: int) -> str:
     """Return an expression on as many lines as it takes: the arguments of a function stand below each other."""
-    opening = text.find("(")
+    if len(text) <= width:
+        return text
+    choice, _, otherwise = text.partition(" else ")
+    if otherwise and choice.count("(") == choice.count(")"):
+        return f"{fit(choice, width)}\nelse {fit(otherwise, width - 5)}"
+    opening = next((k for k, letter in enumerate(text) if letter == "(" and "," in text[k : _closing(text, k)]), -1)
     closing = _closing(text, opening)
     arguments = _arguments(text[opening + 1 : closing])
-    if len(text) <= width or len(arguments) < 2:
+    if len(arguments) < 2:
         return text
     head, rest = text[: opening + 1], text[closing:]
     made = ",\n".join(fit(argument, width - len(head) - len(rest)) for argument in arguments)

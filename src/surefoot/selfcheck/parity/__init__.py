@@ -2,9 +2,8 @@
 
 | file | concept |
 | --- | --- |
-| `cases.py` | which optimizers run, on which gradients |
+| `grid.py` | which optimizers run, on which gradients, and how far each is from the rule |
 | `drive_torch.py`, `drive_optax.py`, `drive_keras.py` | a framework runs them, as `frontends/contract.py` asks |
-| `measure.py` | the distance of a run from the rule, in ulps |
 | `findings.py` | what goes wrong elsewhere, with ours beside it |
 | `limits.py` | where a front-end differs from its framework, and why |
 | `result.py` | what was measured, and the bound |

@@ -21,17 +21,9 @@ class Keras:
     def __init__(self) -> None:
         self.name = f"keras-{keras.backend.backend()}"
 
-    def drive(
-        self,
-        setups: Sequence[Setup],
-        starts: Sequence[np.ndarray],
-        rows: np.ndarray,
-        dtype: str = "float32",
-        *,
-        restart: int | None = None,
-    ) -> list[np.ndarray]:
+    def drive(self, setups: Sequence[Setup], starts: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
         """Return, for each optimizer, the weights after each step; see `FrontEnd`."""
-        return [_drive(setup, start, rows, dtype, restart) for setup, start in zip(setups, starts, strict=True)]
+        return [_drive(setup, start, rows) for setup, start in zip(setups, starts, strict=True)]
 
 
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -44,16 +36,16 @@ class _Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
         return self.setup.rate(int(step))
 
 
-def _drive(setup: Setup, start: np.ndarray, rows: np.ndarray, dtype: str, restart: int | None) -> np.ndarray:
-    weight, optimizer, path = keras.Variable(start, dtype=dtype), _make(setup), []
+def _drive(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    weight, optimizer, path = keras.Variable(start, dtype=setup.dtype), _make(setup), []
     for count, row in enumerate(rows):
-        if count == restart:
+        if count == setup.restart:
             file: dict[str, Any] = {}
             optimizer.save_own_variables(file)
             optimizer = _make(setup)
             optimizer.build([weight])
             optimizer.load_own_variables(file)
-        optimizer.apply([keras.ops.convert_to_tensor(row, dtype)], [weight])
+        optimizer.apply([keras.ops.convert_to_tensor(row, setup.dtype)], [weight])
         path.append(np.array(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))))
     return np.array(path)
 

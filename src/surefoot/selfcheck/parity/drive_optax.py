@@ -27,36 +27,24 @@ class Optax:
 
     name = framework = "optax"
 
-    def drive(
-        self,
-        setups: Sequence[Setup],
-        starts: Sequence[np.ndarray],
-        rows: np.ndarray,
-        dtype: str = "float32",
-        *,
-        restart: int | None = None,
-    ) -> list[np.ndarray]:
+    def drive(self, setups: Sequence[Setup], starts: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
         """Return, for each optimizer, the weights after each step; see `FrontEnd`."""
-        make = [_theirs if setup.call else _ours for setup in setups]
-        made = [one(setup, dtype) for one, setup in zip(make, setups, strict=True)]
-        now = [
-            (jnp.asarray(start, dtype), one.init(jnp.asarray(start, dtype)))
-            for start, one in zip(starts, made, strict=True)
-        ]
-        step = jax.jit(lambda now, row: [_step(one, own, row) for one, own in zip(made, now, strict=True)])
+        made = [_make(setup) for setup in setups]
+        weights = [jnp.asarray(start, setup.dtype) for start, setup in zip(starts, setups, strict=True)]
+        now = [(weight, one.init(weight)) for weight, one in zip(weights, made, strict=True)]
+        step = jax.jit(lambda now, rows: [_step(*job) for job in zip(made, now, rows, strict=True)])
         path = []
         for count, row in enumerate(rows):
-            if count == restart:
-                new = [one(setup, dtype) for one, setup in zip(make, setups, strict=True)]
-                now = [(weight, _moved(state, one.init(weight))) for (weight, state), one in zip(now, new, strict=True)]
-            now = step(now, jnp.asarray(row, dtype))
+            now = [(w, _moved(x, s, w) if count == s.restart else x) for (w, x), s in zip(now, setups, strict=True)]
+            now = step(now, [jnp.asarray(row, setup.dtype) for setup in setups])
             path.append([np.asarray(weight.astype("float32")) for weight, _ in now])
         return [np.array(weights) for weights in zip(*path, strict=True)]
 
 
-def _moved(state: Any, fresh: Any) -> Any:
-    """Return a state as a file gives it back: each array by its name, in the place of a new state's."""
+def _moved(state: Any, setup: Setup, weight: Any) -> Any:
+    """Return a state as a file gives it back: each array by its name, in the place of those of a new state."""
     file = {jax.tree_util.keystr(name): np.asarray(leaf) for name, leaf in jax.tree_util.tree_leaves_with_path(state)}
+    fresh = _make(setup).init(weight)
     return jax.tree_util.tree_map_with_path(lambda name, _: jnp.asarray(file[jax.tree_util.keystr(name)]), fresh)
 
 
@@ -67,16 +55,18 @@ def _rate(setup: Setup) -> Any:
     return lambda count: table[count]
 
 
-def _ours(setup: Setup, dtype: str) -> Any:
+def _make(setup: Setup) -> Any:
     rule, options = find(setup.rule), dict(setup.options)
+    if setup.call:
+        return _theirs(setup)
     if setup.weight_decay or convention(rule, setup.convention).defaults.get("weight_decay"):
         options["weight_decay"] = setup.weight_decay
-    if dtype == "bfloat16":
+    if setup.dtype == "bfloat16":
         options["key"] = jax.random.key(0)
     return surefoot.optax.factory(rule)(_rate(setup), convention=setup.convention, **options)
 
 
-def _theirs(setup: Setup, dtype: str) -> Any:  # noqa: ARG001
+def _theirs(setup: Setup) -> Any:
     make = getattr(optax, setup.call, None) or getattr(optax.contrib, setup.call)
     decay = {"weight_decay": setup.weight_decay} if "weight_decay" in signature(make).parameters else {}
     made = make(_rate(setup), **setup.options, **decay)

@@ -18,24 +18,16 @@ class Torch:
 
     name = framework = "torch"
 
-    def drive(
-        self,
-        setups: Sequence[Setup],
-        starts: Sequence[np.ndarray],
-        rows: np.ndarray,
-        dtype: str = "float32",
-        *,
-        restart: int | None = None,
-    ) -> list[np.ndarray]:
+    def drive(self, setups: Sequence[Setup], starts: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
         """Return, for each optimizer, the weights after each step; see `FrontEnd`."""
-        return [_drive(setup, start, rows, dtype, restart) for setup, start in zip(setups, starts, strict=True)]
+        return [_drive(setup, start, rows) for setup, start in zip(setups, starts, strict=True)]
 
 
-def _drive(setup: Setup, start: np.ndarray, rows: np.ndarray, dtype: str, restart: int | None) -> np.ndarray:
-    weight = torch.nn.Parameter(torch.from_numpy(start).to(getattr(torch, dtype), copy=True))
+def _drive(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    weight = torch.nn.Parameter(torch.from_numpy(start).to(getattr(torch, setup.dtype), copy=True))
     optimizer, path = _make(setup, weight), []
     for count, row in enumerate(rows):
-        if count == restart:
+        if count == setup.restart:
             file = io.BytesIO()
             torch.save(optimizer.state_dict(), file)
             optimizer = _make(setup, weight)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from surefoot.frontends.contract import FrontEnd, Setup, exact
-from surefoot.selfcheck.parity.cases import theirs
+from surefoot.selfcheck.parity.grid import theirs
 from surefoot.selfcheck.parity.result import BOUND, Flaw
 
 FLOAT32 = 2.0**-23
@@ -41,19 +41,17 @@ def _first_step(front_end: FrontEnd) -> Flaw:
 
 
 def _half(front_end: FrontEnd, lr: float) -> Flaw:
-    adam = Setup("adam", front_end.framework, lr)
+    adam = Setup("adam", front_end.framework, lr, dtype="bfloat16")
     start, rows = np.ones(WEIGHTS, "float32"), np.ones((50, WEIGHTS), "float32")
     way = exact(adam, start, rows)[-1] - start
-    ours, its = (float(((path[-1] - start) / way).mean()) for path in _both(front_end, adam, start, rows, "bfloat16"))
+    ours, its = (float(((path[-1] - start) / way).mean()) for path in _both(front_end, adam, start, rows))
     return Flaw(front_end.name, f"Adam, bfloat16, lr {lr:g}: way gone", 1.0, ours, its, 0.1)
 
 
-def _both(
-    front_end: FrontEnd, ours: Setup, start: np.ndarray, rows: np.ndarray, dtype: str = "float32"
-) -> list[np.ndarray]:
+def _both(front_end: FrontEnd, ours: Setup, start: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
     """Return the paths of ours and of the framework's own."""
     setups = [ours, *filter(None, [theirs(ours, front_end.framework)])]
-    return front_end.drive(setups, [start] * len(setups), rows, dtype)
+    return front_end.drive(setups, [start] * len(setups), rows)
 
 
 def _constant() -> Flaw:

@@ -20,7 +20,7 @@ from typing import Any
 from surefoot.errors import UsageError, unknown
 from surefoot.frontends.contract import FrontEnd
 from surefoot.selfcheck.parity.findings import findings
-from surefoot.selfcheck.parity.measure import distances
+from surefoot.selfcheck.parity.grid import distances
 from surefoot.selfcheck.parity.result import Distance, Flaw, ParityResult
 
 FRONT_ENDS: dict[str, tuple[str, ...]] = {

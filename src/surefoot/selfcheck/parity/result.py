@@ -75,14 +75,7 @@ class Flaw:
 
 @dataclass(frozen=True)
 class ParityResult:
-    """A whole measurement.
-
-    Attributes:
-        rows: the grid.
-        findings: what was measured beside it.
-        versions: of every framework that took part.
-        missing: for each front-end that was not measured, why.
-    """
+    """The grid, what was measured beside it, the frameworks' versions, and why a front-end was not measured."""
 
     rows: tuple[Distance, ...]
     findings: tuple[Flaw, ...]

@@ -1,5 +1,7 @@
 """What every page that Surefoot writes is made with: its template, its files as text, and JSON inside it.
 
+A folder of templates is a package and a folder in it, such as `("a.package", "web")`.
+
 Names that a user gave reach a page through Jinja's escaping, or as JSON that cannot end its script element.
 """
 
@@ -14,22 +16,22 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-TEMPLATES = ("surefoot.report", "templates")
+Folder = tuple[str, str]
 
 
 @cache
-def template(name: str, package: str = TEMPLATES[0], folder: str = TEMPLATES[1]) -> Template:
-    """A template of a package, which may include those of the report, such as its style sheet."""
-    loader = ChoiceLoader([PackageLoader(package, folder), PackageLoader(*TEMPLATES)])
+def template(name: str, *folders: Folder) -> Template:
+    """A template in the first of the folders that has it; it may include others from any of them."""
+    loader = ChoiceLoader([PackageLoader(*folder) for folder in folders])
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
     made.filters["unbroken"] = unbroken
     made.filters["number"] = lambda value: f"{value:f}".rstrip("0").rstrip(".")
     return made.get_template(name)
 
 
-def source(name: str, package: str = TEMPLATES[0], folder: str = TEMPLATES[1]) -> str:
+def source(name: str, folder: Folder) -> str:
     """The text of a file that goes into a page as it is."""
-    return files(package).joinpath(folder, name).read_text(encoding="utf-8")
+    return files(folder[0]).joinpath(folder[1], name).read_text(encoding="utf-8")
 
 
 def unbroken(text: str) -> str:

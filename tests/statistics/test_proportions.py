@@ -5,20 +5,23 @@ import pytest
 from scipy import stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.proportions import clopper_pearson, wilson
-from surefoot.statistics.superiority import paired_superiority
+from surefoot.statistics.proportions import clopper_pearson, paired_superiority, wilson
 
 CASES = [(0, 1), (1, 1), (0, 10), (3, 10), (10, 10), (137, 2000)]
 
 
 @pytest.mark.parametrize(("hits", "of"), CASES)
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
-def test_intervals_of_a_proportion_are_scipy_s(hits, of, level):
-    for ours, method in ((wilson, "wilson"), (clopper_pearson, "exact")):
-        expected = stats.binomtest(hits, of).proportion_ci(level, method)
-        found = ours(hits, of, level)
-        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
-        assert found.value == hits / of
+def test_intervals_of_a_proportion(hits, of, level):
+    """Wilson's is scipy's; the exact one is made of quantiles of the beta distribution."""
+    expected = stats.binomtest(hits, of).proportion_ci(0.95, "wilson")
+    found = wilson(hits, of)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    tail = (1 - level) / 2
+    exact = clopper_pearson(hits, of, level)
+    assert exact.low == pytest.approx(stats.beta.ppf(tail, hits, of - hits + 1) if hits else 0, abs=1e-9)
+    assert exact.high == pytest.approx(stats.beta.isf(tail, hits + 1, of - hits) if hits < of else 1, abs=1e-9)
+    assert found.value == exact.value == hits / of
 
 
 @pytest.mark.parametrize(("hits", "of"), [(-1, 5), (6, 5), (0, 0)])

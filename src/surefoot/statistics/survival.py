@@ -1,4 +1,4 @@
-"""Time to a target as survival: how many trials have reached it by when, with those that never did still counted.
+"""Training curves, the area under them, and time to a target: how many trials have reached it by when.
 
 A trial that ends without reaching the target is censored at its end: it might have got there later, and says nothing
 beyond. In seconds that would let the quick leave early, although all trained equally far: there each that missed waits
@@ -10,7 +10,7 @@ Sources: Kaplan and Meier, JASA 53 (1958); Greenwood (1926); Brookmeyer and Crow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -18,11 +18,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from surefoot.analysis.traces import Trace
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, share
+from surefoot.statistics.checks import Numbers, finite
+from surefoot.statistics.intervals import LEVEL, Interval, t_interval
 
 Counts = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`values[i]` was measured when the clock stood at `clock[i]`; the clock only moves on.
+
+    A trial that `diverged` has the values up to then, possibly none. Seconds are training time; evaluation is not in
+    them.
+    """
+
+    clock: tuple[float, ...]
+    values: tuple[float, ...]
+    diverged: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.clock) != len(self.values):
+            raise UsageError(f"a trace has {len(self.clock)} times and {len(self.values)} values; expected as many.")
+        if any(later <= earlier for earlier, later in zip(self.clock, self.clock[1:], strict=False)):
+            raise UsageError(f"the clock of a trace does not move on: {self.clock}. Sort the evaluations by time.")
+        if not (self.values or self.diverged):
+            raise UsageError("a trace has no values, but its trial did not diverge. Leave unfinished trials out.")
 
 
 @dataclass(frozen=True)
@@ -46,42 +67,58 @@ class Survival:
     of: int
 
 
+def mean_height(trace: Trace) -> float:
+    """The area under one trace, over the time that it spans: the value itself where there is only one evaluation.
+
+    It rewards getting there early and does not grow with the number of epochs. It spans the first evaluation to the
+    last: what came before the first was not measured, and is not made up.
+
+    Raises UsageError when a value is not finite, or there is none.
+    """
+    values, clock = finite(trace.values, "a trace"), finite(trace.clock, "its clock")
+    if len(values) == 1:
+        return float(values[0])
+    return float((values[1:] + values[:-1]) / 2 @ np.diff(clock) / (clock[-1] - clock[0]))
+
+
+def curve_area(traces: Iterable[Trace]) -> Interval | None:
+    """The mean area over seeds with its 95 % interval; None when every trial diverged.
+
+    A trial that diverged has no area that could be averaged. It is left out, never padded with what it had at first.
+    """
+    return t_interval([mean_height(trace) for trace in traces if not trace.diverged])
+
+
 def time_to_target(
-    traces: Mapping[str, Sequence[Trace]],
-    target: float,
-    *,
-    higher: bool = True,
-    level: float = 0.95,
-    same_length: bool = False,
+    traces: Mapping[str, Mapping[int, Trace]], target: float, *, higher: bool = True, same_length: bool = False
 ) -> dict[str, Survival]:
     """When the trials of each optimizer first reached `target`.
 
     Args:
-        traces: for each optimizer those of its finished and diverged trials, one at least, all of one figure and clock.
+        traces: for each optimizer, by seed, those of its finished and diverged trials, all of one figure and clock.
         target: in the unit of the figure.
         higher: whether higher values are better (accuracy); False for losses.
-        level: of the intervals.
         same_length: whether all trials of an optimizer trained as long by another clock than this one. Then one that
             missed waits until the last of them ended: that it was done sooner, by a quicker machine, says nothing of
             when it would have arrived.
 
     Raises UsageError when the target tells nothing apart: no trial reaches it, or all do at their first evaluation.
     """
-    check_target([trace for group in traces.values() for trace in group], target, higher=higher)
-    return {name: _survival(group, target, higher, level, same_length) for name, group in traces.items()}
-
-
-def check_target(traces: Sequence[Trace], target: float, *, higher: bool = True) -> None:
-    """Refuse, with a `UsageError`, a target that no trial reaches, or that all reach at their first evaluation."""
-    sound = [trace for trace in traces if not trace.diverged]
-    crossings = [first_crossing(trace, target, higher=higher) for trace in sound]
-    if not any(map(isfinite, crossings)):
+    groups = {
+        name: [(first_crossing(one, target, higher=higher), one) for one in of.values()] for name, of in traces.items()
+    }
+    sound = [(hit, trace) for group in groups.values() for hit, trace in group if not trace.diverged]
+    if not any(isfinite(hit) for hit, _ in sound):
         raise UsageError(f"no trial reaches the target {target:g}, so it tells nothing apart. Choose an easier one.")
-    if all(crossing <= trace.clock[0] for crossing, trace in zip(crossings, sound, strict=True)):
+    if all(hit <= trace.clock[0] for hit, trace in sound):
         raise UsageError(
             f"every trial is at the target {target:g} at its first evaluation, so it tells nothing apart. "
             "Choose a harder one."
         )
+    return {
+        name: kaplan_meier(_ends(group, same_length), [isfinite(hit) for hit, _ in group])
+        for name, group in groups.items()
+    }
 
 
 def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float:
@@ -94,13 +131,12 @@ def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float
     return inf
 
 
-def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: float = 0.95) -> Survival:
-    """The Kaplan-Meier estimate with log-log intervals.
+def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
+    """The Kaplan-Meier estimate with 95 % log-log intervals.
 
     Args:
         times: when each trial reached the target or, if it did not, ended; infinite for one that never will.
         reached: whether it did.
-        level: of the intervals.
     """
     ends, hits = np.asarray(times, dtype=np.float64), np.asarray(reached, dtype=bool)
     if ends.ndim != 1 or ends.shape != hits.shape or not len(ends):
@@ -110,7 +146,7 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: floa
     moments, arrivals = np.unique(ends[hits], return_counts=True)
     at_risk = (ends[None, :] >= moments[:, None]).sum(axis=1)
     waiting = np.cumprod(1 - arrivals / at_risk)
-    low, high = _bands(waiting, arrivals, at_risk, float(special.ndtri((1 + share(level, "level")) / 2)))
+    low, high = _bands(waiting, arrivals, at_risk, float(special.ndtri((1 + LEVEL) / 2)))
     return Survival(
         times=tuple(moments.tolist()),
         waiting=tuple(waiting.tolist()),
@@ -124,14 +160,12 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool], *, level: floa
     )
 
 
-def _survival(group: Sequence[Trace], target: float, higher: bool, level: float, same_length: bool) -> Survival:
-    last = max((trace.clock[-1] for trace in group if not trace.diverged), default=inf)
-    crossings = [first_crossing(trace, target, higher=higher) for trace in group]
-    ends = [
-        crossing if isfinite(crossing) or trace.diverged else last if same_length else trace.clock[-1]
-        for crossing, trace in zip(crossings, group, strict=True)
+def _ends(group: Sequence[tuple[float, Trace]], same_length: bool) -> list[float]:
+    """When each trial arrived or, if it did not, left."""
+    last = max((trace.clock[-1] for _, trace in group if not trace.diverged), default=inf)
+    return [
+        hit if isfinite(hit) or trace.diverged else last if same_length else trace.clock[-1] for hit, trace in group
     ]
-    return kaplan_meier(ends, [isfinite(crossing) for crossing in crossings], level=level)
 
 
 def _bands(waiting: Numbers, arrivals: Counts, at_risk: Counts, z: float) -> tuple[Numbers, Numbers]:

@@ -1,55 +1,12 @@
-"""Area under a curve, divergence and learning-rate sensitivity, against dense grids and by hand."""
+"""Learning-rate sensitivity, and how much of what was tried was good, against dense grids and by hand."""
 
-from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
 
-from samples import diverged, running, trial
-from surefoot.analysis import group
-from surefoot.analysis.curve_area import curve_area, mean_height
-from surefoot.analysis.robustness import divergence_rate, rate_sensitivity
-from surefoot.analysis.traces import Trace
 from surefoot.errors import UsageError
-
-
-def test_area_is_scipy_s_trapezoid_over_its_span():
-    rng = np.random.default_rng(0)
-    clock, values = np.cumsum(rng.uniform(0.5, 2, 9)), rng.normal(0.5, 0.1, 9)
-    expected = integrate.trapezoid(values, clock) / (clock[-1] - clock[0])
-    assert mean_height(Trace(tuple(clock), tuple(values))) == pytest.approx(expected)
-
-
-def test_area_does_not_grow_with_the_clock_and_weighs_time():
-    assert mean_height(Trace((1, 2, 3), (0.4, 0.4, 0.4))) == pytest.approx(0.4)
-    assert mean_height(Trace((10, 20, 30), (0.2, 0.6, 0.6))) == mean_height(Trace((1, 2, 3), (0.2, 0.6, 0.6)))
-    assert mean_height(Trace((0, 1, 10), (0.0, 1.0, 1.0))) == pytest.approx(0.95)
-    assert mean_height(Trace((5,), (0.7,))) == 0.7
-
-
-def test_a_diverged_trial_is_left_out_of_the_area_not_padded():
-    """DeepOBS pads a run that became NaN with its epoch 0 and averages that; we average what was measured."""
-    good = [Trace((1, 2), (0.8, 0.9)), Trace((1, 2), (0.8, 0.8))]
-    found = curve_area([*good, Trace((1,), (0.1,), diverged=True)])
-    assert (found.n, found.mean) == (2, pytest.approx(0.825))
-    assert found.low == pytest.approx(stats.t.interval(0.95, 1, 0.825, stats.sem([0.85, 0.8]))[0])
-    assert curve_area([Trace((), (), diverged=True)]) is None
-    with pytest.raises(UsageError, match="diverged"):
-        mean_height(Trace((1, 2), (0.5, nan)))
-
-
-def test_divergence_counts_trials_that_ended():
-    records = [replace(trial(), seed=seed, key=str(seed)) for seed in range(6)]
-    records[1], records[2] = diverged(records[1]), running(records[2])
-    records[3] = replace(records[3], status="failed", outcome=None)
-    (arm,) = group(records)
-    found = divergence_rate(arm)
-    assert (found.hits, found.of) == (1, 4)
-    assert found.low == pytest.approx(stats.binomtest(1, 4).proportion_ci(method="wilson").low)
-    (arm,) = group(records[2:4])
-    assert divergence_rate(arm) is None
+from surefoot.statistics.sensitivity import good_rates, rate_sensitivity
 
 
 def dense(rates, scores, within, points=200_001):
@@ -129,3 +86,21 @@ def test_an_edge_is_open():
 def test_scans_that_make_no_sense_are_refused(rates, scores, within, words):
     with pytest.raises(UsageError, match=words):
         rate_sensitivity(rates, scores, within)
+
+
+def test_good_rates_are_those_nearest_to_a_good_trial():
+    """On a grid: each learning rate is as good as the trial that is nearest in its logarithm."""
+    rates, scores = [1e-4, 3e-3, 1e-2, 0.2, 1.0], [0.5, 0.9, 0.895, 0.7, nan]
+    grid = np.linspace(-4, 0, 100_001)
+    nearest = np.abs(grid[:, None] - np.log10(rates)).argmin(axis=1)
+    found = good_rates(rates, scores, 0.01)
+    assert found.share == pytest.approx(np.isin(nearest, (1, 2)).mean(), abs=1e-4)
+    assert (found.decades, found.within) == (pytest.approx(4), 0.01)
+    turned = good_rates(rates[::-1], [-score for score in scores[::-1]], 0.01, higher=False)
+    assert turned.share == pytest.approx(found.share)
+
+
+def test_without_a_range_or_a_result_there_are_no_good_rates():
+    assert good_rates([0.1, 0.1], [0.5, 0.6], 0.01) is None
+    assert good_rates([0.1, 1.0], [nan, nan], 0.01) is None
+    assert good_rates([], [], 0.01) is None

@@ -1,4 +1,4 @@
-"""What an optimizer forgives: how often it diverges, and how far the learning rate may be off.
+"""What an optimizer forgives: how far the learning rate may be off, and how much of what was tried was good.
 
 Sensitivity is read off the validated score against the logarithm of the learning rate, with straight lines between
 the rates that were tried. Between a rate that works and one that diverged nothing is assumed to work.
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.analysis.settings import Arm
 from surefoot.errors import UsageError
 from surefoot.statistics.checks import Numbers, positive
-from surefoot.statistics.proportions import Proportion, wilson
 
 Flags = NDArray[np.bool_]
 
@@ -38,12 +36,16 @@ class Sensitivity:
     open: bool
 
 
-def divergence_rate(arm: Arm) -> Proportion | None:
-    """The share of the arm's trials that diverged, with Wilson's interval; None when none has ended.
+@dataclass(frozen=True)
+class GoodRates:
+    """The share of the tried learning rates, on a logarithmic axis `decades` wide, that is nearest to a good trial.
 
-    Trials that failed for other reasons, or still run, are not counted.
+    Good is a trial whose validation metric is `within` this much of the best.
     """
-    return wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None
+
+    share: float
+    decades: float
+    within: float
 
 
 def rate_sensitivity(
@@ -62,12 +64,20 @@ def rate_sensitivity(
 
     Raises UsageError for rates that are repeated or not above 0, or when all diverged.
     """
-    x, y = _sorted(rates, scores, higher)
+    x, y = np.asarray(rates, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+        raise UsageError(f"{x.shape} rates and {y.shape} scores; expected two rows of one length, 2 at least.")
+    if not (np.isfinite(x).all() and (x > 0).all()) or len(np.unique(x)) < len(x):
+        raise UsageError(f"learning rates {sorted(rates)}; expected different numbers above 0, one score for each.")
+    if not np.isfinite(y).any():
+        raise UsageError("every learning rate diverged, so there is none to depart from. Try smaller ones.")
+    x, y = _sorted(x, y, higher)
     threshold = y.max() - positive(within, "within")
     good, width = y >= threshold, np.diff(x)
     part = _good_parts(y, good, threshold)
     best = int(y.argmax())
-    first, last = _run(good, best)
+    bad = np.flatnonzero(~good)
+    first, last = max(bad[bad < best], default=-1) + 1, min(bad[bad > best], default=len(x)) - 1
     low = x[first] - (part[first - 1] * width[first - 1] if first else 0)
     high = x[last] + (part[last] * width[last] if last < len(x) - 1 else 0)
     return Sensitivity(
@@ -76,8 +86,30 @@ def rate_sensitivity(
         high=float(10**high),
         half_width=float(high - low) / 2,
         share=float((part * width).sum() / (x[-1] - x[0])),
-        open=first == 0 or last == len(x) - 1,
+        open=bool(first == 0 or last == len(x) - 1),
     )
+
+
+def good_rates(
+    rates: Sequence[float], scores: Sequence[float], within: float, *, higher: bool = True
+) -> GoodRates | None:
+    """How much of what was tried is good, where each trial stands for the rates that are nearer to it than to another.
+
+    The arguments are those of `rate_sensitivity`, but rates may come again. None without two different rates, or when
+    all diverged.
+    """
+    if len(set(rates)) < 2 or not np.isfinite(scores).any():
+        return None
+    x, y = _sorted(np.asarray(rates), np.asarray(scores), higher)
+    ends = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
+    decades = float(x[-1] - x[0])
+    return GoodRates(float(np.diff(ends)[y >= y.max() - within].sum()) / decades, decades, within)
+
+
+def _sorted(rates: Numbers, scores: Numbers, higher: bool) -> tuple[Numbers, Numbers]:
+    """The logarithms of the rates in order, and the scores as "higher is better", minus infinity for the diverged."""
+    order = np.argsort(rates, kind="stable")
+    return np.log10(rates[order]), np.where(np.isfinite(scores), scores if higher else -scores, -np.inf)[order]
 
 
 def _good_parts(y: Numbers, good: Flags, threshold: float) -> Numbers:
@@ -87,27 +119,3 @@ def _good_parts(y: Numbers, good: Flags, threshold: float) -> Numbers:
     one = good[:-1] != good[1:]
     part[one] = (np.maximum(left, right)[one] - threshold) / np.abs(right[one] - left[one])
     return part
-
-
-def _run(good: Flags, best: int) -> tuple[int, int]:
-    """The first and last index of the unbroken run of good rates around the best."""
-    first = last = best
-    while first > 0 and good[first - 1]:
-        first -= 1
-    while last < len(good) - 1 and good[last + 1]:
-        last += 1
-    return first, last
-
-
-def _sorted(rates: Sequence[float], scores: Sequence[float], higher: bool) -> tuple[Numbers, Numbers]:
-    """The logarithms of the rates in order, and the scores as "higher is better", minus infinity for the diverged."""
-    x, y = np.asarray(rates, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
-        raise UsageError(f"{x.shape} rates and {y.shape} scores; expected two rows of one length, 2 at least.")
-    if not (np.isfinite(x).all() and (x > 0).all()) or len(np.unique(x)) < len(x):
-        raise UsageError(f"learning rates {sorted(rates)}; expected different numbers above 0, one score for each.")
-    y = np.where(np.isfinite(y), y if higher else -y, -np.inf)
-    if np.isneginf(y).all():
-        raise UsageError("every learning rate diverged, so there is none to depart from. Try smaller ones.")
-    order = np.argsort(x)
-    return np.log10(x[order]), y[order]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.interquartile import aggregate, interquartile_mean
-from surefoot.statistics.profiles import (
+from surefoot.statistics.suites import (
+    R_MAX,
+    aggregate,
     algoperf_score,
     performance_profiles,
     time_ratios,
@@ -23,11 +24,11 @@ TIMES = {
 }
 
 
-def integrated(ratios, r_max=4.0, points=400_001):
+def integrated(ratios, points=400_001):
     """The area under the profile on a fine grid, normalised: AlgoPerf's own way, with more points."""
-    grid = np.linspace(1, r_max, points)
+    grid = np.linspace(1, R_MAX, points)
     profile = (np.asarray(ratios)[:, None] <= grid).mean(axis=0)
-    return integrate.trapezoid(profile, grid) / (r_max - 1)
+    return integrate.trapezoid(profile, grid) / (R_MAX - 1)
 
 
 def test_ratios_to_the_fastest():
@@ -45,18 +46,15 @@ def test_scores_worked_by_hand():
     )
 
 
-@given(
-    st.lists(st.lists(st.floats(1, 100) | st.just(inf), min_size=3, max_size=3), min_size=1, max_size=5),
-    st.sampled_from([2.0, 4.0, 10.0]),
-)
-def test_the_closed_form_is_the_area_under_the_profile(rows, r_max):
+@given(st.lists(st.lists(st.floats(1, 100) | st.just(inf), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_the_closed_form_is_the_area_under_the_profile(rows):
     times = {str(i): dict(zip("abc", row, strict=True)) for i, row in enumerate(rows)}
-    scores, ratios = algoperf_score(times, r_max=r_max), time_ratios(times)
-    profiles = performance_profiles(times, r_max=r_max)
+    scores, ratios = algoperf_score(times), time_ratios(times)
+    profiles = performance_profiles(times)
     for name, score in scores.items():
-        assert score == pytest.approx(integrated(list(ratios[name].values()), r_max, 4001), abs=2e-3)
+        assert score == pytest.approx(integrated(list(ratios[name].values()), 4001), abs=2e-3)
         steps, shares = np.array(profiles[name].ratios), np.array(profiles[name].shares)
-        assert score == pytest.approx((np.diff(steps) * shares[:-1]).sum() / (r_max - 1))
+        assert score == pytest.approx((np.diff(steps) * shares[:-1]).sum() / (R_MAX - 1))
 
 
 def test_profiles_are_step_functions():
@@ -74,7 +72,7 @@ def test_misses_are_infinite_and_infinity_survives():
 def test_beyond_r_max_a_result_counts_as_a_miss():
     times = {"fast": dict.fromkeys("abc", 1.0), "slow": {"a": 4.0, "b": 40.0, "c": inf}}
     assert algoperf_score(times)["slow"] == 0
-    assert algoperf_score(times, r_max=5)["slow"] == pytest.approx((1 / 4) / 3)
+    assert algoperf_score({**times, "slow": {**times["slow"], "a": 3.0}})["slow"] == pytest.approx((1 / 3) / 3)
 
 
 def test_a_problem_that_all_miss_counts_against_all():
@@ -106,18 +104,10 @@ def test_times_that_do_not_compare_are_refused(times, words):
         time_ratios(times)
 
 
-def test_no_range_is_refused():
-    with pytest.raises(UsageError, match="above 1"):
-        algoperf_score(TIMES, r_max=1)
-
-
-@pytest.mark.parametrize("n", range(1, 14))
-def test_interquartile_mean_is_scipy_s_trimmed_mean(n):
-    values = np.random.default_rng(n).normal(0, 1, n)
-    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25))
-    assert interquartile_mean(np.stack([values, 2 * values])) == pytest.approx(
-        stats.trim_mean(values, 0.25) * np.r_[1, 2]
-    )
+def test_the_interquartile_mean_is_that_of_the_middle_half():
+    """Of 11 runs a quarter, rounded down, is cut off at either end."""
+    found = aggregate({"a": [9.0, 1.0, 2.0, 3.0, 4.0], "b": [5.0, 6.0, 7.0, 8.0, 0.0, 100.0]})
+    assert found.mean == pytest.approx(np.mean([2, 3, 4, 5, 6, 7, 8]))
 
 
 SCORES = {"a": [0.9, 0.92, 0.95, 0.91], "b": [0.2, 0.25, 0.3, 0.1], "c": [0.5, 0.6, 0.55]}
@@ -143,7 +133,7 @@ def test_seeds_are_resampled_within_each_task():
 def test_aggregate_intervals_cover():
     rng, centres = np.random.default_rng(8), np.array([0.3, 0.5, 0.6, 0.8])
     many = centres[:, None] + rng.normal(0, 0.1, (4, 50_000))
-    truth = interquartile_mean(many.ravel())
+    truth = stats.trim_mean(many.ravel(), 0.25)
     covered = []
     for i in range(200):
         runs = centres[:, None] + rng.normal(0, 0.1, (4, 20))

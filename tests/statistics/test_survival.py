@@ -1,25 +1,20 @@
-"""Time to target: Kaplan-Meier against published data and scipy, what diverged or never arrived, which targets mean
-something.
-"""
+"""Curves, areas and time to target: Kaplan-Meier against published data and scipy, what diverged or never arrived."""
 
-from dataclasses import replace
 from math import inf, isnan, nan
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
-from samples import diverged, running, trial
-from surefoot.analysis import group
-from surefoot.analysis.scale import Scale
-from surefoot.analysis.survival import check_target, first_crossing, kaplan_meier, time_to_target
-from surefoot.analysis.target import choose_targets, traces_by_clock
-from surefoot.analysis.traces import Trace, traces
 from surefoot.errors import UsageError
-from surefoot.store.protocol import Protocol
+from surefoot.statistics.survival import Trace, curve_area, first_crossing, kaplan_meier, mean_height, time_to_target
 
 REMISSION = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
 """Weeks in remission under 6-MP (Freireich et al., Blood 21, 1963); the first nine ended by relapse."""
+
+
+def by_seed(*traces):
+    return dict(enumerate(traces))
 
 
 def trace(*values, ended="finished"):
@@ -40,14 +35,13 @@ def test_the_textbook_s_curve():
     assert (found.reached, found.of) == (9, 21)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("level", [0.9, 0.95])
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.filterwarnings("ignore:The confidence interval is undefined")
-def test_curve_and_intervals_are_scipy_s(seed, level):
+def test_curve_and_intervals_are_scipy_s(seed):
     times, reached = random_times(seed)
     expected = stats.ecdf(stats.CensoredData.right_censored(times, ~reached)).sf
-    band = expected.confidence_interval(level, method="log-log")
-    found = kaplan_meier(times, reached, level=level)
+    band = expected.confidence_interval(0.95, method="log-log")
+    found = kaplan_meier(times, reached)
     at = np.array(found.times)
     assert found.waiting == pytest.approx(expected.evaluate(at))
     assert found.low == pytest.approx(band.low.evaluate(at), nan_ok=True)
@@ -105,10 +99,10 @@ def test_first_crossing_in_either_direction():
 
 def test_a_trial_that_touched_the_target_and_diverged_never_reached_it():
     assert first_crossing(trace(0.5, 0.95, ended="diverged"), 0.9) == inf
-    found = time_to_target({"a": [trace(0.5, 0.95, ended="diverged"), trace(0.5, 0.6, 0.91)]}, 0.9)["a"]
+    found = time_to_target({"a": by_seed(trace(0.5, 0.95, ended="diverged"), trace(0.5, 0.6, 0.91))}, 0.9)["a"]
     assert (found.reached, found.of, found.median) == (1, 2, 3)
     assert found.waiting == (0.5,)  # it waits for ever, not until it stopped at 2
-    gone_at_once = time_to_target({"a": [Trace((), (), diverged=True), trace(0.5, 0.6, 0.91)]}, 0.9)["a"]
+    gone_at_once = time_to_target({"a": by_seed(Trace((), (), diverged=True), trace(0.5, 0.6, 0.91))}, 0.9)["a"]
     assert gone_at_once.waiting == (0.5,)
 
 
@@ -116,7 +110,7 @@ def test_those_that_miss_are_kept_where_a_mean_would_drop_them():
     """DeepOBS's momentum misses its target in 2 of 10 seeds, which a mean over those that reached it leaves out."""
     hits = [trace(*[0.5] * (epoch - 1), *[0.92] * (20 - epoch)) for epoch in (5, 5, 6, 6, 6, 7, 7, 7)]
     misses = [trace(*[0.5] * 19)] * 2
-    found = time_to_target({"momentum": hits + misses}, 0.9198)["momentum"]
+    found = time_to_target({"momentum": by_seed(*hits, *misses)}, 0.9198)["momentum"]
     assert (found.reached, found.of) == (8, 10)
     assert found.median == 6  # the mean of the eight is 6.125
     assert found.waiting[-1] == pytest.approx(0.2)
@@ -124,16 +118,16 @@ def test_those_that_miss_are_kept_where_a_mean_would_drop_them():
 
 def test_trials_of_different_length_are_censored_each_at_its_own_end():
     group = [trace(0.1, 0.2), trace(0.1, 0.1, 0.1, 0.9), trace(0.1, 0.1, 0.9)]
-    assert time_to_target({"a": group}, 0.9)["a"].waiting == pytest.approx((0.5, 0))
+    assert time_to_target({"a": by_seed(*group)}, 0.9)["a"].waiting == pytest.approx((0.5, 0))
 
 
 def test_in_seconds_the_quick_that_missed_wait_until_the_last_has_ended():
     """Three trainings of as many epochs: two were done and had missed before the third arrived, so one of three did."""
     quick = [Trace((1.0, 2.0), (0.1, 0.2)), Trace((1.0, 2.1), (0.1, 0.2))]
     group = [*quick, Trace((2.0, 4.0), (0.1, 0.9))]
-    alone = time_to_target({"a": group}, 0.9)["a"]
+    alone = time_to_target({"a": by_seed(*group)}, 0.9)["a"]
     assert (alone.waiting, alone.median) == ((0.0,), 4)
-    together = time_to_target({"a": group}, 0.9, same_length=True)["a"]
+    together = time_to_target({"a": by_seed(*group)}, 0.9, same_length=True)["a"]
     assert together.waiting == pytest.approx((2 / 3,))
     assert together.median is None
 
@@ -148,53 +142,13 @@ def test_in_seconds_the_quick_that_missed_wait_until_the_last_has_ended():
 )
 def test_a_target_that_tells_nothing_apart_is_refused(groups, target, words):
     with pytest.raises(UsageError, match=words):
-        time_to_target({"a": groups}, target)
+        time_to_target({"a": by_seed(*groups)}, target)
 
 
 def test_deepobs_vae_targets_are_refused():
     """mnist_vae's 73.5 and fmnist_vae's 93.0 are met by every optimizer in its first epoch."""
     with pytest.raises(UsageError, match="first evaluation"):
-        check_target([trace(60.1, 50.0), trace(71.9, 55.0)], 73.5, higher=False)
-
-
-def test_no_target_is_chosen_that_is_refused():
-    records = [trial(label, seed=seed) for label in ("Adam", "Adadelta") for seed in range(3)]
-    arms = group([*records[:5], diverged(records[5], 2)])
-    everything = [one for arm in arms for one in traces(arm)]
-    _, chosen = choose_targets(traces_by_clock(arms), Scale())
-    assert chosen == (0.97, 0.98)
-    for target in chosen:
-        check_target(everything, target)
-
-
-def test_traces_of_an_arm_on_three_clocks():
-    record = trial(epochs=3)
-    (arm,) = group([record, diverged(replace(record, seed=1, key="b"), 2), running(replace(record, seed=2, key="c"))])
-    by_epoch = traces(arm)
-    assert [one.diverged for one in by_epoch] == [False, True]
-    assert (by_epoch[0].clock, by_epoch[1].clock) == ((1, 2, 3), (1, 2))
-    assert by_epoch[0].values == tuple(epoch.validation_metric for epoch in record.epochs)
-    assert traces(arm, clock="steps")[0].clock == (192, 384, 576)
-    losses = traces(arm, "train_loss", "seconds")[0]
-    assert losses.clock == tuple(epoch.seconds for epoch in record.epochs)
-    assert losses.values == tuple(epoch.train_loss for epoch in record.epochs)
-
-
-def test_an_incomplete_batch_is_a_step():
-    record = trial(epochs=1)
-    (arm,) = group([replace(record, protocol=replace(record.protocol, train_size=251))])
-    assert traces(arm, clock="steps")[0].clock == (2,)
-
-
-def test_traces_refuse_what_they_do_not_know():
-    (arm,) = group([trial()])
-    with pytest.raises(UsageError, match="Did you mean 'validation_loss'"):
-        traces(arm, "validation_los")
-    with pytest.raises(UsageError, match="unknown clock"):
-        traces(arm, clock="minutes")
-    (arm,) = group([replace(trial(), protocol=Protocol())])
-    with pytest.raises(UsageError, match="steps are unknown"):
-        traces(arm, clock="steps")
+        time_to_target({"a": {0: trace(60.1, 50.0)}, "b": {0: trace(71.9, 55.0)}}, 73.5, higher=False)
 
 
 @pytest.mark.parametrize(
@@ -203,3 +157,28 @@ def test_traces_refuse_what_they_do_not_know():
 def test_a_trace_that_is_none_is_refused(clock, values, words):
     with pytest.raises(UsageError, match=words):
         Trace(clock, values)
+
+
+def test_area_is_scipy_s_trapezoid_over_its_span():
+    rng = np.random.default_rng(0)
+    clock, values = np.cumsum(rng.uniform(0.5, 2, 9)), rng.normal(0.5, 0.1, 9)
+    expected = integrate.trapezoid(values, clock) / (clock[-1] - clock[0])
+    assert mean_height(Trace(tuple(clock), tuple(values))) == pytest.approx(expected)
+
+
+def test_area_does_not_grow_with_the_clock_and_weighs_time():
+    assert mean_height(Trace((1, 2, 3), (0.4, 0.4, 0.4))) == pytest.approx(0.4)
+    assert mean_height(Trace((10, 20, 30), (0.2, 0.6, 0.6))) == mean_height(Trace((1, 2, 3), (0.2, 0.6, 0.6)))
+    assert mean_height(Trace((0, 1, 10), (0.0, 1.0, 1.0))) == pytest.approx(0.95)
+    assert mean_height(Trace((5,), (0.7,))) == 0.7
+
+
+def test_a_diverged_trial_is_left_out_of_the_area_not_padded():
+    """DeepOBS pads a run that became NaN with its epoch 0 and averages that; we average what was measured."""
+    good = [Trace((1, 2), (0.8, 0.9)), Trace((1, 2), (0.8, 0.8))]
+    found = curve_area([*good, Trace((1,), (0.1,), diverged=True)])
+    assert (found.n, found.mean) == (2, pytest.approx(0.825))
+    assert found.low == pytest.approx(stats.t.interval(0.95, 1, 0.825, stats.sem([0.85, 0.8]))[0])
+    assert curve_area([Trace((), (), diverged=True)]) is None
+    with pytest.raises(UsageError, match="diverged"):
+        mean_height(Trace((1, 2), (0.5, nan)))

@@ -2,21 +2,21 @@
 
 from dataclasses import replace
 from math import inf, nan
+from types import SimpleNamespace
 
 import pytest
 
 from samples import trial
 from surefoot.analysis import group
-from surefoot.analysis.doubts import guessing_margin, no_progress
-from surefoot.analysis.inclusion import beaten, family, knob
+from surefoot.analysis.doubts import beaten, doubts, family, knob, no_progress
 from surefoot.analysis.scale import Scale
 from surefoot.rules import RULES
-from surefoot.store import records
-from surefoot.store.records import Metric
+from surefoot.store import protocol
+from surefoot.store.protocol import Metric
 from surefoot.words import Written
-from surefoot.words.warnings import warning as in_words
+from surefoot.words.notes import warning as in_words
 
-LOSS = Scale(records.LOSS)
+LOSS = Scale(protocol.LOSS)
 
 
 def arm(label, rule, losses, **hyper):
@@ -122,7 +122,7 @@ def test_fob_s_sgd_at_chance_is_warned_of():
 
 
 def test_luck_does_not_pass_for_progress():
-    assert guessing_margin(0.1, 10_000) == pytest.approx(0.009)
+    assert no_progress("a", [0.1], 0.1, Scale(), 10_000)[0].luck == pytest.approx(0.109)
     assert len(stuck([0.104], 0.1, Scale(), 10_000)) == 1
     assert stuck([0.104], 0.1, Scale()) == []
 
@@ -151,3 +151,15 @@ def test_a_loss_must_fall_below_where_it_began():
 def test_where_all_diverged_it_says_so():
     assert "(all diverged)" in stuck([nan, nan], 0.1, Scale())[0]
     assert "(all diverged)" in stuck([inf], 2.3)[0]
+
+
+def test_a_tuned_optimizer_and_itself_as_given_are_judged_each_by_itself():
+    """Momentum's defaults were below chance and its tuned self at 72 %: what was tuned has learned."""
+    given = arm("Momentum", "momentum", [2.3, 2.3], lr=1.0)
+    found = arm("Momentum tuned", "momentum", [0.8, 0.8], lr=0.1)
+    tried = SimpleNamespace(status="finished", metric=0.72)
+    tuning = [SimpleNamespace(label="Momentum tuned", seeds=(1000,), tried=[tried])]
+    protocol = replace(given.trials[0].protocol, chance=0.6, test_size=10_000, validation_size=10_000)
+    (doubt,) = doubts([given, found], tuning, protocol, Scale())
+    said = in_words(doubt, Written(Metric()))
+    assert said.startswith("Momentum, as given, did not beat the 60.00 % of guessing (the best reached 51.00 %)")
