@@ -84,6 +84,14 @@ BYTES = {
     "adamw": 28,
     "adabound": 28,
     "amsbound": 36,
+    "lion": 20,
+    "adamax": 28,
+    "radam": 28,
+    "adabelief": 28,
+    "yogi": 28,
+    "adopt": 28,
+    "ademamix": 36,
+    "adan": 44,
     CLIPPED: 40,
 }
 
@@ -213,7 +221,10 @@ def test_a_set_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
     with pytest.raises(UsageError, match=r"gpt2 needs about [89]\.\d GB of memory and 4.0 GB are free"):
         memory.check([find_set("gpt2")], cases, 4, jax=True)
     monkeypatch.setattr(memory, "available", lambda: 10_000_000_000)
-    memory.check([find_set("gpt2")], [find_case(name) for name in case_names()], 4, jax=True)
+    others = [find_case(name) for name in case_names() if name != "adan"]
+    memory.check([find_set("gpt2")], others, 4, jax=True)
+    with pytest.raises(UsageError, match=r"gpt2 needs about 11\.\d GB of memory and 10.0 GB are free"):
+        memory.check([find_set("gpt2")], [find_case("adan")], 4, jax=True)  # it keeps four arrays
     monkeypatch.setattr(memory, "available", lambda: None)
     memory.check([find_set("gpt2")], cases, 4, jax=True)
 
