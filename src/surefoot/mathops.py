@@ -98,7 +98,7 @@ def absolute(x: Array) -> Array:
 
 def freedom(t: Array, beta: Array) -> Array:
     """Return the degrees of freedom of a mean that keeps `beta` of itself each step, after `t` steps."""
-    if hasattr(t, "freedom"):  # a count in float32, of which the difference would keep three digits
+    if hasattr(t, "freedom"):  # a count, in float32 perhaps, of which the difference would keep three digits
         return t.freedom(beta)
     return 2 / (1 - beta) - 1 - 2 * t * beta**t / (1 - beta**t)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def _ours(case: Case, **more: Any) -> Any:
 
 
 def _theirs(case: Case, **more: Any) -> Any:
-    return _make(getattr(optax, case.oracle.removeprefix("optax.")), case, case.extra, more)
+    return _make(attrgetter(case.oracle.removeprefix("optax."))(optax), case, case.extra, more)
 
 
 def _make(factory: Any, case: Case, extra: Any, more: Any) -> Any:

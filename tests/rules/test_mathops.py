@@ -140,7 +140,7 @@ def test_degrees_of_freedom_keep_their_digits(beta):
     for t in (1, 2, 5, 6, 20, 100, 700, 1100):
         right = float(2 / (1 - exact) - 1 - 2 * t * exact**t / (1 - exact**t))
         assert abs(freedom(t, beta) - right) <= 2.0**-52 * 2 / (1 - beta) ** 2
-        assert abs(float(freedom(Count(jnp.asarray(t, "int32")), beta)) - right) <= right * 4 * 2.0**-24
+        assert abs(float(freedom(Count(jnp.asarray(t, "float32")), beta)) - right) <= right * 4 * 2.0**-24
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -75,8 +75,11 @@ class Count(Number):
         return _CountPower(base, self.array)
 
     def freedom(self, beta: Any) -> Any:
-        """Return what `mathops.freedom` does, early steps without a difference of large numbers."""
-        t, x = self.array, -_log(plain(beta))
+        """Return what `mathops.freedom` does; in float32, early steps without a difference of large numbers."""
+        t = self.array
+        if "float64" in str(t.dtype):
+            return mathops.freedom(t, plain(beta))
+        x = -_log(plain(beta))
         early = t + 2 * _rest(x) - 2 * t * _rest(t * x)
         return where(t * x < 1, early, 2 / (1 - plain(beta)) - 1 - 2 * t / expm1(t * x))
 
