@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import json
 import sys
@@ -133,8 +134,8 @@ def test_compare_untuned_and_what_it_says_can_be_repeated(run, folder):
     result = json.loads(run("compare", "my_task.py:task", "--only", "--trials", "0", "--json", *options, *shared))
     labels = {"SGD", "calm", "normed", "leashed", "steady", "fenced", "adam", "quick"}
     assert {row["label"] for row in result["rows"]} == labels
-    page = (folder / "r.html").read_text(encoding="utf-8")
-    assert "from my_rules import calm" in page
+    page = html.unescape((folder / "r.html").read_text(encoding="utf-8"))
+    assert "surefoot.Opt('my_rules.py:calm')," in page
     with Store(folder / "s.sqlite", readonly=True) as store:
         records = store.records()
     assert {record.status for record in records} == {"finished"}
