@@ -13,10 +13,12 @@ import pytest
 from samples import article, diverged, entered
 from surefoot.cli.result import print_result
 from surefoot.comparison.request import plan
+from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError
 from surefoot.options import Options
 from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
+from surefoot.rules import RULES
 from surefoot.store import Store, schema
 from surefoot.training import events
 
@@ -122,11 +124,20 @@ def test_the_version_is_told(run):
 
 
 def test_list_shows_what_there_is_to_compare(run):
-    code, out, _ = run("list")
+    code, out, _ = run("list", "--all")
     assert code == 0
     assert all(name in out for name in ("article", "adabound", "final_lr", "kmnist"))
+    assert "lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.0" in out
     contents = json.loads(run("list", "--json")[1])
     assert contents["optimizers"]["adam"]["options"]["beta2"] == 0.999
+
+
+def test_list_is_one_screen_and_names_every_study_and_rule(run):
+    lines = run("list")[1].splitlines()
+    assert len(lines) <= 48
+    assert max(map(len, lines)) <= 80
+    words = {word.strip(",") for line in lines for word in line.split()}
+    assert {*STUDIES, *RULES} <= words
 
 
 def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):
