@@ -19,6 +19,17 @@ PARAMS = {"w": jnp.linspace(0.5, 1.5, 3), "b": None, "s": jnp.asarray(2.0, jnp.f
 GRADIENTS = {"w": jnp.asarray([1.0, 0.1, -2.0]), "b": None, "s": jnp.asarray(0.5, jnp.float64)}
 
 
+FIRST = {
+    "nesterov": lambda g: 1.9 * g,
+    "lion": jnp.sign,
+    "yogi": lambda g: 0.1 * g + 0.9 * 1e-6,
+    "adopt": jnp.zeros_like,
+    "ademamix": lambda g: g + 5 * (1 - 0.9999) * g,
+    "adan": lambda g: g,
+}
+"""The direction of the first step, where it is neither the gradient nor a tenth of it."""
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_rate_times_direction_is_the_step(name):
     """On a first step without momentum the direction is the gradient, or Adam's share of it."""
@@ -26,13 +37,14 @@ def test_rate_times_direction_is_the_step(name):
     state = optimizer.init(PARAMS)
     moves, _ = optimizer.update(GRADIENTS, state, PARAMS)
     rates = effective_lr(state, GRADIENTS, PARAMS, optimizer=optimizer)
-    share = {"nesterov": 1.9}.get(name, 0.1 if "m" in RULES[name].starts({}) else 1.0)
-    decay = 1e-4 * 1e-2 if name == "adamw" else 0.0
+    share = 0.1 if "m" in RULES[name].starts({}) else 1.0
+    first = FIRST.get(name, lambda g: share * g)
+    decay = 1e-2 * {"adamw": 1e-4, "lion": 1e-3}.get(name, 0.0)
     assert rates["b"] is None
     for leaf in ("w", "s"):
         assert rates[leaf].shape == PARAMS[leaf].shape
         np.testing.assert_allclose(
-            -rates[leaf] * share * GRADIENTS[leaf] - decay * PARAMS[leaf], moves[leaf], rtol=1e-12
+            -rates[leaf] * first(GRADIENTS[leaf]) - decay * PARAMS[leaf], moves[leaf], rtol=1e-12
         )
 
 

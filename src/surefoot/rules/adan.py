@@ -86,4 +86,4 @@ def adan(
     v = beta3 * state.v + (1 - beta3) * ahead * ahead
     rate = lr / (sqrt(v / (1 - beta3**t)) + eps)
     direction = m / (1 - beta1**t) + beta2 * (d / (1 - beta2**t))
-    return Step(rate=rate, direction=direction, m=m, d=d, v=v, p=g)
+    return Step(rate=rate, direction=direction, m=m, d=d, v=v, p=1.0 * g)  # an array of its own

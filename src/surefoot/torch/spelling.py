@@ -118,7 +118,7 @@ def _check(made: Mapping[str, Any]) -> None:
 
 def _check_betas(made: Mapping[str, Any]) -> None:
     betas = made["betas"]
-    for index in range(len(betas)):
+    for index in range(max(2, len(betas))):
         if not 0.0 <= betas[index] < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {betas[index]}")
     if not any(all(isinstance(beta, kind) for beta in betas[:2]) for kind in (float, Tensor)):
