@@ -111,6 +111,9 @@ def test_javascripts_own_power_costs_no_more_than_its_last_digit(setting, result
 
 
 def swings(setting):
-    """Whether the third weight is led by decay alone and swings about 0: a digit of beta1 moves it by 1e-7 in NumPy."""
+    """Whether the third weight is led by decay alone and swings about 0.
+
+    In NumPy the last digit of a beta moves it by 1e-2 (ADOPT) and 2e-11 (RAdam), and Adam's by 1e-17.
+    """
     decays = setting.hyper["weight_decay"] and not setting.hyper["decoupled"]
-    return setting.rule.name == "adopt" and decays
+    return setting.rule.name in ("adopt", "radam") and decays

@@ -11,9 +11,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import shorten
 
 from surefoot.compiler.emit.walk import PYTHON, Language, lines, write
 from surefoot.compiler.plan import HALF, Kinds, Plan
+
+LINE = 108
+"""Columns of a line of code with its comment, without what it is indented by."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ def rounded(text: str, given: str, wanted: str, spell: Spell, random: str) -> st
     if wanted != "bfloat16" or not random:
         return converted(text, given, wanted, spell)
     return f"to_bfloat16_at_random({converted(text, given, 'float32', spell)}, {random})"
+
+
+def commented(code: str, meaning: str) -> str:
+    """Return a line of code with what it means behind it, cut where a line of a kernel ends."""
+    return f"{code}  # {shorten(meaning, LINE - len(code), placeholder=' ...')}"
 
 
 def indent(spaces: int, made: Iterable[str]) -> str:

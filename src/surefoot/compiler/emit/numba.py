@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 
-from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
+from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
 from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
@@ -93,7 +93,7 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     at = {name: f"at_{spelled(name)}[i{_stride(name, strided)}]" for name in each}
     random = "random_bits(number, i, key, {})" if stochastic else ""
     found = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]
-    once = [f"c{k} = {compute}(scalars[row, {k}])  # {comment}" for k, comment in enumerate(made.scalars)]
+    once = [commented(f"c{k} = {compute}(scalars[row, {k}])", meaning) for k, meaning in enumerate(made.scalars)]
     once += ["key = keys[tensor]"] if stochastic else []
     loop = [f"{spelled(name)} = {_read(at[name], name, each[name], compute)}" for name in plan.reads]
     loop += made.loop

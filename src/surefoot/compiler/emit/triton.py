@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
+from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
 from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
@@ -118,8 +118,8 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     compute = plan.compute(kinds)
     made = parts(plan, title, kinds, FLOAT64 if compute == "float64" else FLOAT32)
     body = [
-        f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})  # {comment}"
-        for k, comment in enumerate(made.scalars)
+        commented(f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})", meaning)
+        for k, meaning in enumerate(made.scalars)
     ]
     random = "random_bits(number, key, {})" if stochastic else ""
     if stochastic:
