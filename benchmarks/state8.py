@@ -30,7 +30,8 @@ from surefoot.compiler.plan import BLOCK
 from surefoot.datasets import load
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.rounding import key, stochastic
-from surefoot.tasks.models import article
+from surefoot.tasks.models import fast_article as article
+from surefoot.tasks.models.parts import pixels
 from surefoot.training.process import tune_worker
 
 Store = Callable[[Tensor, bool, int], Tensor]
@@ -150,11 +151,11 @@ def train(data: Any, optimizer_class: Any, seed: int, options: dict[str, Any]) -
     model.train()
     for index in torch.from_numpy(np.random.default_rng(seed).permutation(TRAIN)).split(BATCH):
         optimizer.zero_grad()
-        functional.cross_entropy(model(article.prepare(images[index])), labels[index]).backward()
+        functional.cross_entropy(model(pixels(images[index].unsqueeze(1))), labels[index]).backward()
         optimizer.step()
     with torch.no_grad():
         parts = [torch.arange(i, i + 1000) for i in range(len(labels) - VALIDATION, len(labels), 1000)]
-        outputs = torch.cat([model(article.prepare(images[part])) for part in parts])
+        outputs = torch.cat([model(pixels(images[part].unsqueeze(1))) for part in parts])
     wanted = labels[-VALIDATION:]
     accuracy = float((outputs.argmax(1) == wanted).double().mean())
     return float(functional.cross_entropy(outputs, wanted)), accuracy, state_bytes(optimizer)

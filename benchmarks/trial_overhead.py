@@ -86,7 +86,7 @@ def resumed(study: str, count: int, path: Path) -> None:
     with Store(path) as store:
         store._connection.execute("PRAGMA synchronous = OFF")  # how a store is filled is not what is measured
         tuned = tuned.freeze(store)
-        while todo := tuned.unfinished(store):
+        while todo := tuned.standing(store)[1]:
             for trial in todo:
                 fill(store, trial)
         begin = time.perf_counter()
