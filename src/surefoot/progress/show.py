@@ -5,7 +5,6 @@ All of it goes to standard error, so that a result on standard output stays clea
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -65,7 +64,7 @@ def announce(request: Request) -> None:
     words = f"Study {request.name}: {names}, on {request.protocol.device}."
     if request.budget.seconds is not None:
         words += f" Each is timed for a second or two, to see what {duration(request.budget.seconds)} buy."
-    print(words, file=sys.stderr, flush=True)
+    Console(stderr=True).print(words, markup=False, highlight=False)
 
 
 def _opening(study: Run, known: int, todo: int) -> str:
