@@ -240,9 +240,11 @@ def test_other_slots_go_below_zero():
 
 def test_which_slots_promise_it():
     assert {name: set(own.positive) for name, own in RULES.items()} == {
-        **{name: set() for name in ("sgd", "momentum", "nesterov")},
+        **{name: set() for name in ("sgd", "momentum", "nesterov", "lion")},
         **{name: {"v", "vmax"} for name in ("adam", "amsgrad", "adamw", "adabound", "amsbound")},
         "adagrad": {"s"},
         "adadelta": {"v", "u"},
-        "rmsprop": {"v"},
+        **{name: {"v"} for name in ("rmsprop", "radam", "yogi", "adopt", "ademamix", "adan")},
+        "adamax": {"u"},
+        "adabelief": {"s"},
     }
