@@ -51,12 +51,7 @@ def contenders(case: str, *, compiled: bool = False) -> list[Contender]:
         case: the case's name.
         compiled: also torch.compile.
     """
-    return [
-        *ours(case),
-        *torch_peers(case, compiled=compiled),
-        *pytorch_optimizer_peers(case),
-        *optax_peers(case),
-    ]
+    return [*ours(case), *torch_peers(case, compiled=compiled), *pytorch_optimizer_peers(case), *optax_peers(case)]
 
 
 def absent() -> dict[str, str]:

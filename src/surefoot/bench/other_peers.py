@@ -49,10 +49,7 @@ def pytorch_optimizer_peers(case: str) -> list[Contender]:
     ways = {"loop": False, "foreach": True}
     return [
         Contender(
-            f"pytorch_opt. {way}",
-            "pytorch_optimizer",
-            partial(_make, case, foreach),
-            ("torch", "pytorch_optimizer"),
+            f"pytorch_opt. {way}", "pytorch_optimizer", partial(_make, case, foreach), ("torch", "pytorch_optimizer")
         )
         for way, foreach in ways.items()
     ]

@@ -10,17 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-)
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
