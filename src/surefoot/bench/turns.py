@@ -98,17 +98,13 @@ def take_turns(
         spent = dict.fromkeys(turns, 0.0)
         present = list(turns)
         for k in range(rounds):
-            for name in _rotated(present, k):
+            first = k % max(1, len(present))
+            for name in present[first:] + present[:first]:
                 between()
                 seconds = _seconds(turns[name], many[name], clock)
                 spent[name] += many[name] * seconds
                 times.setdefault(name, []).append(seconds)
             present = [name for name in present if k + 1 < FEWEST or spent[name] < budget]
-
-
-def _rotated(names: list[str], k: int) -> list[str]:
-    first = k % len(names) if names else 0
-    return names[first:] + names[:first]
 
 
 def _steps_in_a_turn(turn: Turn, clock: Clock) -> int:

@@ -139,7 +139,8 @@ class _Transformation:
     ) -> tuple[Any, RuleState]:
         """Return what is to be added to the weights, and the new state."""
         self._check(state)
-        if params is None and self._reads_weights(state):
+        reads_weights = self.rule.sees_weight or self.hyper.fixed["weight_decay"] or state.key is not None
+        if params is None and reads_weights:
             raise UsageError(
                 f"{self.rule.name}: the rule, weight decay or random rounding needs the weights: give params."
             )
@@ -157,9 +158,6 @@ class _Transformation:
             watch_rates(structure.unflatten([leaf.rate() for leaf in made]))
         slots = {slot: structure.unflatten([leaf.state[slot] for leaf in made]) for slot in kept}
         return structure.unflatten([leaf.change for leaf in made]), state._replace(count=count, slots=slots)
-
-    def _reads_weights(self, state: RuleState) -> bool:
-        return self.rule.sees_weight or bool(self.hyper.fixed["weight_decay"]) or state.key is not None
 
 
 class _Leaf(NamedTuple):

@@ -88,8 +88,15 @@ class RuleOptimizer(SlotKeeper):
 
         @functools.wraps(func)
         def step(*args: Any, **kwargs: Any) -> Any:
-            known = torch.compiler.is_compiling() or _is_watched(args[0])
-            return (watched if known else func)(*args, **kwargs)
+            seen = (
+                torch.compiler.is_compiling()
+                or args[0]._optimizer_step_pre_hooks
+                or args[0]._optimizer_step_post_hooks
+                or _global_optimizer_pre_hooks
+                or _global_optimizer_post_hooks
+                or torch._C._autograd._profiler_enabled()
+            )
+            return (watched if seen else func)(*args, **kwargs)
 
         return step
 
@@ -298,21 +305,10 @@ class RuleOptimizer(SlotKeeper):
         if not grad.is_sparse:
             return gradients.shared_like(p, grad.resolve_conj())
         if self.sparse_error:
-            raise RuntimeError(self.sparse_error)
+            raise RuntimeError(self.sparse_error.format(type(self).__name__))
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
-
-
-def _is_watched(optimizer: Any) -> bool:
-    """Tell whether an optimizer's step has hooks, or a profiler looks on."""
-    return bool(
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or _global_optimizer_pre_hooks
-        or _global_optimizer_post_hooks
-        or torch._C._autograd._profiler_enabled()
-    )
 
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.

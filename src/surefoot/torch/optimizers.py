@@ -106,7 +106,6 @@ class Adadelta(TorchOptimizer):
 
     name = "adadelta"
     state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "u": "acc_delta"}
-    sparse_error = "Adadelta does not support sparse gradients"
 
     @as_torch
     def __init__(
@@ -131,7 +130,6 @@ class RMSprop(TorchOptimizer):
 
     name = "rmsprop"
     state_names: ClassVar[Mapping[str, str]] = {"v": "square_avg", "a": "grad_avg", "b": "momentum_buffer"}
-    sparse_error = "RMSprop does not support sparse gradients"
 
     @as_torch
     def __init__(

@@ -49,10 +49,11 @@ def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
         return
     others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]
     if others or not me.needs <= keys:
+        who = " or ".join(others) or "another optimizer"
         raise UsageError(
-            f"the checkpoint has the state of {_either(others) or 'another optimizer'} ({_listed(keys)}), and this is "
-            f"{me.label}, which keeps {_listed(me.needs) or 'nothing of these'}. Load it into the optimizer that it "
-            "is of; or start anew: load the model's weights alone."
+            f"the checkpoint has the state of {who} ({_listed(keys)}), and this is {me.label}, which keeps "
+            f"{_listed(me.needs) or 'nothing of these'}. Load it into the optimizer that it is of; or start anew: load "
+            "the model's weights alone."
         )
 
 
@@ -82,10 +83,6 @@ def _below(kind: type) -> Iterator[Any]:
     for below in kind.__subclasses__():
         yield below
         yield from _below(below)
-
-
-def _either(labels: list[str]) -> str:
-    return " or ".join(labels)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ class TorchOptimizer(RuleOptimizer):
     """
 
     name: ClassVar[str]
+    sparse_error = "{} does not support sparse gradients"
     state_names: ClassVar[Mapping[str, str]] = {}
     switch_names: ClassVar[Mapping[str, str]] = {}
 

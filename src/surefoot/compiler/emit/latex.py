@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
+from surefoot.compiler.emit.walk import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Language,
+    Spelling,
+    compared,
+)
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -76,12 +87,7 @@ LANGUAGE = Language(
         "abs": Spelling(r"\left| {} \right|"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling(r"{} \ne {}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-        "le": Spelling(r"{} \le {}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling(r"{} \ge {}", COMPARISON, (SUM, SUM)),
+        **compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
     },
     number=_number,
     scalar=symbol,

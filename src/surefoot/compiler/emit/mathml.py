@@ -10,7 +10,18 @@ from collections.abc import Collection
 from html import escape
 
 from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
+from surefoot.compiler.emit.walk import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Language,
+    Spelling,
+    compared,
+)
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -92,12 +103,7 @@ LANGUAGE = Language(
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{}<mo>=</mo>{}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling("{}<mo>≠</mo>{}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{}<mo>&lt;</mo>{}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{}<mo>&gt;</mo>{}", COMPARISON, (SUM, SUM)),
-        "le": Spelling("{}<mo>≤</mo>{}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling("{}<mo>≥</mo>{}", COMPARISON, (SUM, SUM)),
+        **compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
     },
     number=_number,
     scalar=symbol,

@@ -137,7 +137,9 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         for k, (name, value) in enumerate(made.results.items())
     ]
     text = indent(4, body)
-    return _TEXT.format(doc=made.doc, functions=_functions(text), body=text)
+    called = set(re.findall(r"(\w+)\(", text))
+    functions = "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)
+    return _TEXT.format(doc=made.doc, functions=functions, body=text)
 
 
 def _found(column: int, columns: int, name: str, kind: str, strided: bool) -> list[str]:
@@ -153,9 +155,3 @@ def _spell(text: str, old: str, new: str) -> str:
     if old == "bfloat16":
         return f"from_bfloat16({text})"
     return f"to_bfloat16({text})" if new == "bfloat16" else f"{text}.to(tl.{new})"
-
-
-def _functions(text: str) -> str:
-    """Return the functions that the text calls."""
-    called = set(re.findall(r"(\w+)\(", text))
-    return "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
+from surefoot.compiler.emit.walk import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Language,
+    Spelling,
+    compared,
+)
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -59,12 +70,7 @@ LANGUAGE = Language(
         "abs": Spelling("|{}|"),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling("{} ≠ {}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-        "le": Spelling("{} ≤ {}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling("{} ≥ {}", COMPARISON, (SUM, SUM)),
+        **compared("=", "≠", "<", ">", "≤", "≥"),
     },
     number=_number,
     scalar=symbol,

@@ -53,18 +53,19 @@ class Language:
     parentheses: Callable[[str], str] = "({})".format
 
 
+def compared(*signs: str, pattern: str = "{{}} {} {{}}") -> dict[str, Spelling]:
+    """Return how compared are written: the signs of `eq`, `ne`, `lt`, `gt`, `le` and `ge`, as far as they go."""
+    names = ("eq", "ne", "lt", "gt", "le", "ge")
+    return {op: Spelling(pattern.format(sign), COMPARISON, (SUM, SUM)) for op, sign in zip(names, signs, strict=False)}
+
+
 INFIX: dict[str, Spelling] = {
     "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
     "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
     "mul": Spelling("{} * {}", PRODUCT, (PRODUCT, SIGN)),
     "truediv": Spelling("{} / {}", PRODUCT, (PRODUCT, SIGN)),
     "neg": Spelling("-{}", SIGN, (POWER,)),
-    "eq": Spelling("{} == {}", COMPARISON, (SUM, SUM)),
-    "ne": Spelling("{} != {}", COMPARISON, (SUM, SUM)),
-    "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-    "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-    "le": Spelling("{} <= {}", COMPARISON, (SUM, SUM)),
-    "ge": Spelling("{} >= {}", COMPARISON, (SUM, SUM)),
+    **compared("==", "!=", "<", ">", "<=", ">="),
 }
 """What Python and JavaScript write alike."""
 
