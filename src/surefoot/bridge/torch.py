@@ -16,8 +16,7 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Settings
-from surefoot.torch.state import number, steps_so_far
-from surefoot.torch.state8 import numbers
+from surefoot.torch.state import number, numbers, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
 """Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""

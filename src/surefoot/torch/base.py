@@ -33,7 +33,7 @@ from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
-from surefoot.torch.state8 import numbers as numbers_of
+from surefoot.torch.state import numbers as numbers_of
 from surefoot.update import take_step
 
 

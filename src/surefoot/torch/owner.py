@@ -13,8 +13,7 @@ from typing import Any
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.rules import RULES
-from surefoot.torch.state import steps_so_far
-from surefoot.torch.state8 import scale_name
+from surefoot.torch.state import scale_name, steps_so_far
 
 
 class Owner:

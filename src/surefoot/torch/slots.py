@@ -21,8 +21,7 @@ from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, missing
-from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
-from surefoot.torch.state8 import keep, kept, restored
+from surefoot.torch.state import counts, filled, keep, kept, loaded, number, restored, slot_dtype, steps_so_far
 
 
 class SlotKeeper(torch.optim.Optimizer):

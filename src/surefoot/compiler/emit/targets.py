@@ -8,8 +8,7 @@ from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import Graph, needed
-from surefoot.compiler.plan import SIZES
-from surefoot.compiler.stages import stages
+from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import unknown
 from surefoot.rule import Rule
