@@ -47,7 +47,6 @@ def _process(case: str, name: str, dtype: str, threads: int, folder: Path) -> fl
 
 
 def _time_here(case: str, name: str, dtype: str, threads: int) -> float:
-    """Return the seconds in which this process makes an optimizer and its first step."""
     import torch
 
     from surefoot.bench.arena import DTYPES, Arena

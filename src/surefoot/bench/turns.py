@@ -116,7 +116,6 @@ def _steps_in_a_turn(turn: Turn, clock: Clock) -> int:
 
 
 def _seconds(turn: Turn, many: int, clock: Clock) -> float:
-    """Return the seconds of one step, as the mean of `many`."""
     if many > 1:
         turn(1, clock)
     return turn(many, clock) / many
@@ -124,7 +123,6 @@ def _seconds(turn: Turn, many: int, clock: Clock) -> float:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep Python's garbage collector from running inside somebody's turn."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

@@ -7,7 +7,7 @@ a weight or the step count, which differ from call to call; `where` chooses betw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
@@ -40,18 +40,10 @@ class Symbol:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _binary(op: str, *, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
-    def method(self: Symbol, other: Any) -> Symbol:
-        return _apply(op, other, self) if swapped else _apply(op, self, other)
-
-    return method
-
-
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+    setattr(Symbol, f"__{_name}__", partialmethod(lambda a, b, op: _apply(op, a, b), op=_name))
 for _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
-    setattr(Symbol, f"__{_name}__", _binary(_name))
-    setattr(Symbol, f"__r{_name}__", _binary(_name, swapped=True))
-for _name in ("eq", "ne", "lt", "gt", "le", "ge"):
-    setattr(Symbol, f"__{_name}__", _binary(_name))
+    setattr(Symbol, f"__r{_name}__", partialmethod(lambda a, b, op: _apply(op, b, a), op=_name))
 for _name in ("neg", "abs"):
     setattr(Symbol, f"__{_name}__", partialmethod(lambda self, op: _apply(op, self), _name))
 

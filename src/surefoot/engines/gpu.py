@@ -60,7 +60,6 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _start(launch: Launch, chunks: Tensor, others: Sequence[Tensor]) -> None:
-    """Launch the kernel: one program for each chunk."""
     kernel = compiled(launch.kernel.text)[(len(chunks),)]
     how = {"BLOCK": launch.chunk, "num_warps": WARPS, "enable_fp_fusion": False}
     with_cache(lambda: kernel(chunks, *others, **how))

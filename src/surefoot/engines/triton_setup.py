@@ -40,7 +40,6 @@ def unusable(device_type: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _driver_problem() -> str:
-    """Return what keeps Triton from reaching a GPU."""
     try:
         with_cache(lambda: import_module("triton").runtime.driver.active.get_current_target())
     except Exception as error:  # a compiler, a driver, a GPU may be missing, and each version has its own words

@@ -50,7 +50,6 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     _learning_rate: Any
 
     def _set_up(self, rule: Rule, options: Arguments) -> None:
-        """Take the arguments, checked and complete."""
         super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
         self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
         if isinstance(options.rate, float) and is_half(self._learning_rate.dtype):

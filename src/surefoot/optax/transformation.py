@@ -113,13 +113,11 @@ class _Transformation:
         return jnp.array(leaf, kept, copy=True) if known else jax.ShapeDtypeStruct(leaf.shape, kept)
 
     def _kept(self, slot: str, dtype: Any) -> Any:
-        """Return the kind of numbers in which a slot of leaves of this kind is kept."""
         kept = self.kept.get(slot, kind(dtype))
         is_plane = is_complex(dtype) and slot not in self.rule.positive
         return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
 
     def _check(self, state: Any) -> None:
-        """Raise unless a state is what this rule keeps."""
         if not isinstance(state, RuleState):
             what = f"is a {type(state).__name__}"
         elif set(state.slots) != set(self._slots):
@@ -247,7 +245,6 @@ class _Step:
         return self._values[dtype]
 
     def _rounded(self, move: Any, target: Any, number: int) -> Any:
-        """Return the change in the kind of the weight."""
         if self.before.key is None or target.dtype != jnp.bfloat16:
             return move.astype(target.dtype)
         key = jax.random.fold_in(jax.random.fold_in(self.before.key, self.before.count), number)
@@ -266,7 +263,6 @@ def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:
 
 
 def _warn(params: Any, key: Any) -> None:
-    """Warn of weights that will not move."""
     if key is None and any(dtype_of(leaf) == jnp.bfloat16 for leaf in map(described, jax.tree.leaves(params))):
         warnings.warn(
             "weights in bfloat16 stand still under small steps, which round to nothing; give the optimizer a key, "

@@ -226,7 +226,6 @@ class RuleOptimizer(SlotKeeper):
         super().__setstate__(state)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
-        """Return the hyperparameters of a group in the rule's words."""
         return {name: group[name] for name in self.rule.defaults if name in group}
 
     def _settings(self, group: Group) -> Settings:

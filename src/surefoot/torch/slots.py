@@ -41,7 +41,6 @@ class SlotKeeper(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _state_name(self, slot: str) -> str:
-        """Return the name of a slot in `state`."""
         return slot
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
@@ -149,7 +148,6 @@ class SlotKeeper(torch.optim.Optimizer):
         return state
 
     def _complete(self, group: Group, made: Group) -> None:
-        """Complete a loaded group by the options that it lacks."""
         if "initial_lr" in group:
             group.setdefault("base_lr", number(group["initial_lr"]))
         for name in (*self.defaults, "base_lr"):

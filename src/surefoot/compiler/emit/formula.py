@@ -119,7 +119,6 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
 
 
 def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
-    """Return whether what is equal for all weights gets a line of its own."""
     if node.op in LEAVES:
         return False
     size = _size(node, named)
@@ -127,7 +126,6 @@ def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
 
 
 def _size(node: Node, named: Collection[Node]) -> int:
-    """Return how many parts the written expression has."""
     return 1 + sum(1 if arg in named else _size(arg, named) for arg in node.args)
 
 

@@ -122,7 +122,6 @@ def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _between(letter: str) -> str:
-    """Return the symbol of a result in between."""
     if letter == formula.GRADIENT:
         return r"\tilde{g}_t"
     return f"{letter}_t" if len(letter) == 1 else f"{letter[0]}_{{{letter[1:]},t}}"

@@ -54,5 +54,4 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
 
 
 def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:
-    """Return the kernel of each stage, in the order in which they run."""
     return "\n\n".join(write(stage, title, dtype) for stage in stages(graph))

@@ -143,7 +143,6 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
 
 
 def _found(column: int, columns: int, name: str, kind: str, strided: bool) -> list[str]:
-    """Return the lines that find an array in memory."""
     name, number, cell = spelled(name), "uint16" if kind == "bfloat16" else kind, f"{columns} * tensor + {column}"
     start = f"at_{name} = tl.load(pointers + {cell}).to(tl.pointer_type(tl.{number}))"
     if not strided:
