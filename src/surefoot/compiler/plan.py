@@ -111,18 +111,16 @@ class Plan:
         """Return the kernel's scalar arguments for these hyperparameters and this `t`, computed in float64."""
         known: list[Any] = []
         for operation, of in self._steps:
-            known.append(operation(*[known[k] for k in of]) if operation else _input(of, values))
+            if operation:
+                known.append(operation(*[known[k] for k in of]))
+            else:  # whatever number the user gave, inputs are float64
+                known.append(float(of.value if of.op == "const" else values[of.value]))
         return [float(known[self._place[node]]) for node in self.hoisted]
 
 
 def scales(array: str) -> str:
     """Return what the scales of an array's blocks are called."""
     return f"{array}.scales"
-
-
-def _input(node: Node, values: Mapping[str, float]) -> float:
-    """Return a constant or a hyperparameter: whatever number the user gave, they are float64."""
-    return float(node.value if node.op == "const" else values[node.value])
 
 
 def plan(graph: Graph) -> Plan:

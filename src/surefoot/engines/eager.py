@@ -31,12 +31,6 @@ Kept = Tensor | Blocks
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
-def step(*arguments: Any, **options: Any) -> None:
-    """Move weight and state one step of a rule, in place; the arguments are those of `prepare`."""
-    for write in prepare(*arguments, **options):
-        write()
-
-
 def prepare(
     rule: Rule,
     weight: Tensor,

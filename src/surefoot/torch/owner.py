@@ -43,7 +43,9 @@ def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
         optimizer: which is to go on with it: a `RuleOptimizer`.
         own: the state, with at least a step behind it.
     """
-    me, keys = _owner(optimizer), {key for key, x in own.items() if x is not None}
+    names, keys = getattr(optimizer, "state_names", {}), {key for key, x in own.items() if x is not None}
+    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
+    me = Owner(label, optimizer.rule, names)
     if me.fits(keys) or not keys or (keys == {"step"} and not steps_so_far(own)):
         return
     others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]
@@ -59,12 +61,6 @@ def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
 def missing(name: str, steps: Any) -> str:
     """Return what to say of a slot that is gone."""
     return f"state has {float(steps):g} steps and no {name!r}; to start anew, delete the parameter's whole state"
-
-
-def _owner(optimizer: Any) -> Owner:
-    names = getattr(optimizer, "state_names", {})
-    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
-    return Owner(label, optimizer.rule, names)
 
 
 def _others(kind: type) -> Iterator[Owner]:
