@@ -29,7 +29,6 @@ from surefoot.optax.leaves import (
     described,
     dtype_of,
     fitted,
-    flatten,
     is_complex,
     kind,
     moves,
@@ -142,7 +141,7 @@ class _Transformation:
             raise UsageError(
                 f"{self.rule.name}: the rule, weight decay or random rounding needs the weights: give params."
             )
-        gradients, structure = flatten(updates)
+        gradients, structure = jax.tree.flatten(updates, is_leaf=lambda x: x is None)  # None is a leaf that is left out
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
         weights = [None] * len(gradients) if params is None else structure.flatten_up_to(params)

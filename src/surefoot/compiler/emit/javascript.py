@@ -9,20 +9,8 @@ from __future__ import annotations
 
 import re
 
-from surefoot.compiler.emit.walk import (
-    CHOICE,
-    COMPARISON,
-    INFIX,
-    LEAVES,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-    compared,
-    lines,
-    write,
-)
+from surefoot.compiler.emit import walk
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
 from surefoot.compiler.graph import Graph, needed
 
 
@@ -34,15 +22,11 @@ LANGUAGE = Language(
     "JavaScript",
     {
         **INFIX,
-        "pow": Spelling("Math.pow({}, {})"),
-        "sqrt": Spelling("Math.sqrt({})"),
-        "maximum": Spelling("Math.max({}, {})"),
-        "minimum": Spelling("Math.min({}, {})"),
+        **walk.called(pow="Math.pow", sqrt="Math.sqrt", maximum="Math.max", minimum="Math.min", abs="Math.abs"),
         "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("Math.sign({}) + 0", SUM),
-        "abs": Spelling("Math.abs({})"),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
-        **compared("===", "!=="),
+        **walk.compared("===", "!=="),
     },
     number=_number,
 )
@@ -73,7 +57,7 @@ def emit(graph: Graph, title: str) -> str:
     roots = {**{new_names[name]: node for name, node in graph.outputs.items()}, "rate": graph.rate}
     used = needed(roots.values())
     nodes = [node for node in graph.nodes if node in used]
-    made, names = lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
+    made, names = walk.lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
     hyper = ", ".join(node.value for node in nodes if node.op == "scalar" and node.value != "t")
     new = {name: write(node, names, LANGUAGE) for name, node in graph.outputs.items()}
     weight = new.pop("w")

@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-    compared,
-)
+from surefoot.compiler.emit import formula, walk
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -87,7 +76,7 @@ LANGUAGE = Language(
         "abs": Spelling(r"\left| {} \right|"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        **compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
+        **walk.compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
     },
     number=_number,
     scalar=symbol,

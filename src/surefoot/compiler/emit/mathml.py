@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from html import escape
 
-from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-    compared,
-)
+from surefoot.compiler.emit import formula, walk
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -103,7 +92,7 @@ LANGUAGE = Language(
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        **compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
+        **walk.compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
     },
     number=_number,
     scalar=symbol,

@@ -13,19 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
-from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling, called
 from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",
     {
         **INFIX,
-        "sqrt": Spelling("sqrt({})"),
-        "maximum": Spelling("maximum({}, {})"),
-        "minimum": Spelling("minimum({}, {})"),
+        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("abs({})"),
     },
     array=spelled,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from surefoot.compiler.emit.kernel import converted, indent, parts, rounded, spelled
-from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
+from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling, called
 from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
 
@@ -19,12 +19,10 @@ FLOAT64 = Language(
     "Triton",
     {
         **INFIX,
-        "sqrt": Spelling("tl.sqrt({})"),
+        **called(sqrt="tl.sqrt", sign="sign", abs="tl.abs"),
         "maximum": Spelling("tl.maximum({}, {}, tl.PropagateNan.ALL)"),
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("tl.abs({})"),
     },
     array=spelled,
 )

@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-    compared,
-)
+from surefoot.compiler.emit import formula, walk
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -64,13 +53,11 @@ LANGUAGE = Language(
         "neg": Spelling("−{}", SUM, (PRODUCT,)),
         "pow": Spelling(_Power(), POWER, (ATOM, CHOICE)),
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
-        "maximum": Spelling("max({}, {})"),
-        "minimum": Spelling("min({}, {})"),
-        "sign": Spelling("sign({})"),
+        **walk.called(maximum="max", minimum="min", sign="sign"),
         "abs": Spelling("|{}|"),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
-        **compared("=", "≠", "<", ">", "≤", "≥"),
+        **walk.compared("=", "≠", "<", ">", "≤", "≥"),
     },
     number=_number,
     scalar=symbol,

@@ -59,6 +59,12 @@ def compared(*signs: str, pattern: str = "{{}} {} {{}}") -> dict[str, Spelling]:
     return {op: Spelling(pattern.format(sign), COMPARISON, (SUM, SUM)) for op, sign in zip(names, signs, strict=False)}
 
 
+def called(**names: str) -> dict[str, Spelling]:
+    """Return how operations are written that are functions of a target: what each is called there."""
+    two = ("pow", "maximum", "minimum")
+    return {op: Spelling(f"{name}({{}}, {{}})" if op in two else f"{name}({{}})") for op, name in names.items()}
+
+
 INFIX: dict[str, Spelling] = {
     "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
     "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
@@ -74,12 +80,8 @@ PYTHON = Language(
     {
         **INFIX,
         "pow": Spelling("{}**{}", POWER, (ATOM, SIGN)),
-        "sqrt": Spelling("sqrt({})"),
-        "maximum": Spelling("max({}, {})"),
-        "minimum": Spelling("min({}, {})"),
+        **called(sqrt="sqrt", maximum="max", minimum="min", sign="sign", abs="abs"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("abs({})"),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
     },
     number="{:g}".format,
