@@ -32,8 +32,7 @@ from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.slots import SlotKeeper
-from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
-from surefoot.torch.state import numbers as numbers_of
+from surefoot.torch.state import decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
 
 
@@ -286,7 +285,7 @@ class RuleOptimizer(SlotKeeper):
             offset=weights_before(p),
         )
         if settings.differentiable:
-            writes += [lambda: own.update({self._state_name(k): like(p, numbers_of(x)) for k, x in slots.items()})]
+            writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in slots.items()})]
         writes.append(partial(own["step"].copy_, step))
         return [(torch.is_grad_enabled(), write) for write in writes]
 
@@ -294,7 +293,7 @@ class RuleOptimizer(SlotKeeper):
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
-        state = {slot: numbers_of(x) for slot, x in self._slots(p, own, settings).items()}
+        state = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
         rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
         # The clone is the caller's own: a rule may return a tensor that lives on, such as a tensor learning rate.
         return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))

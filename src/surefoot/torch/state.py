@@ -152,7 +152,7 @@ def keep(own: dict[str, Any], name: str, x: Kept) -> None:
         own[name] = x
 
 
-def numbers(x: Kept) -> Tensor:
+def decoded(x: Kept) -> Tensor:
     """Return a slot's numbers."""
     return x.read() if isinstance(x, Blocks) else x
 
@@ -170,9 +170,9 @@ def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype
     """
     x = kept(given, name, positive=positive)
     if wanted != torch.uint8:
-        return numbers(x).to(p.device, wanted)
+        return decoded(x).to(p.device, wanted)
     if isinstance(x, Blocks) and lies_like(x.codes, p):
         return Blocks(x.codes.to(p.device, copy=True), x.scales.to(p.device, copy=True), positive)
     if x.shape != p.shape:  # a checkpoint of another model, for which the step has torch's error
-        return Blocks.of(numbers(x).to(p.device, torch.float32), positive=positive)
-    return Blocks.of(torch.empty_like(p, dtype=torch.float32).copy_(numbers(x)), positive=positive)
+        return Blocks.of(decoded(x).to(p.device, torch.float32), positive=positive)
+    return Blocks.of(torch.empty_like(p, dtype=torch.float32).copy_(decoded(x)), positive=positive)
