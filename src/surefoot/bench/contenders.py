@@ -72,7 +72,7 @@ class ReadyContender:
     """
 
     step: Callable[[], Any]
-    tidy: Callable[[], None] | None
+    tidy: Callable[[], object] | None
     state_bytes: float
 
 

@@ -52,7 +52,7 @@ def spread(times: list[float]) -> Quartiles:
     return Quartiles(median, low, high, len(times))
 
 
-def turn_of(step: Callable[[], object], tidy: Callable[[], None] | None = None) -> Turn:
+def turn_of(step: Callable[[], object], tidy: Callable[[], object] | None = None) -> Turn:
     """Return the turn of a step; `tidy` puts back in order, after each and untimed, what the step should have left."""
 
     def turn(many: int, clock: Clock) -> float:

@@ -66,10 +66,6 @@ def _between(letter: str) -> str:
     return _marked(f"<msub>{base}<mi>t</mi></msub>", f"i.{letter}")
 
 
-def _number(value: float) -> str:
-    return f"<mn>{value:g}</mn>"
-
-
 _CASES = (
     "<mrow><mo>{{</mo><mtable columnalign='left'><mtr><mtd>{1}</mtd><mtd><mtext>if </mtext>{0}</mtd></mtr>"
     "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>"
@@ -94,7 +90,7 @@ LANGUAGE = Language(
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
     },
-    number=_number,
+    number="<mn>{:g}</mn>".format,
     scalar=symbol,
     array=_array,
     parentheses="<mrow><mo>(</mo>{}<mo>)</mo></mrow>".format,
