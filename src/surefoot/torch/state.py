@@ -36,13 +36,9 @@ def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
     """
     if isinstance(step, Tensor) and step.dtype in KINDS:
         return step
-    return count(float(step), p, capturable=capturable)
-
-
-def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
-    """Return a step count: on the CPU, where reading it costs nothing, unless it must be captured with the step."""
+    # on the CPU, where reading it costs nothing, unless it must be captured with the step
     dtype = torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
-    return torch.tensor(float(value), dtype=dtype, device=p.device if capturable else "cpu")
+    return torch.tensor(float(step), dtype=dtype, device=p.device if capturable else "cpu")
 
 
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:

@@ -24,12 +24,9 @@ def symbol(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    mantissa, _, exponent = f"{value:g}".replace("inf", "∞").replace("-", "−").partition("e")
-    return f"{mantissa}·10{_power(int(exponent.replace('−', '-')))}" if exponent else mantissa
-
-
-def _power(exponent: int) -> str:
-    return ("⁻" if exponent < 0 else "") + str(abs(exponent)).translate(_ABOVE)
+    mantissa, _, exponent = f"{value:g}".replace("inf", "∞").partition("e")
+    power = str(int(exponent or 0)).replace("-", "⁻").translate(_ABOVE)
+    return mantissa.replace("-", "−") + (f"·10{power}" if exponent else "")
 
 
 class _Power(str):
