@@ -10,7 +10,7 @@ import torch
 from torch.nn import Parameter
 
 from surefoot.compiler.emit.targets import emit
-from surefoot.compiler.stages import stages
+from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import sqrt, total

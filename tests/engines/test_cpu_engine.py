@@ -24,11 +24,10 @@ from signed import signed
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import cpu
 from surefoot.engines import kernel_choice as choice
-from surefoot.engines.cpu import KernelJob, NativeStep, Work
+from surefoot.engines.cpu import KernelJob, NativeStep, Pace, Work
 from surefoot.engines.fits import fit
+from surefoot.engines.jobs import Counts
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
-from surefoot.engines.pace import Pace
-from surefoot.engines.places import Counts
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule

@@ -21,6 +21,11 @@ KEY = 0x12345678
 SGD = RULES["sgd"], Setting(RULES["sgd"], "torch", {}).hyper
 
 
+def step(*arguments, **options):
+    for write in eager.prepare(*arguments, **options):
+        write()
+
+
 def tensor(x: np.ndarray, kind: str) -> Tensor:
     return torch.tensor(x).to(getattr(torch, kind))
 
@@ -49,7 +54,7 @@ def test_it_equals_the_rule_in_the_precision_of_the_policy(options, others, kind
     for t in range(1, 4):
         g = stored(np.concatenate([rng.normal(size=40), EXTREME])[-40:], others.get("g", kind))
         given = tensor(g, others.get("g", kind))
-        eager.step(setting.rule, weight, given, state, t, setting.hyper, key=key)
+        step(setting.rule, weight, given, state, t, setting.hyper, key=key)
         check_bits(numbers(given), g)
         made = rule_in_torch(setting, expected, g, t, COMPUTE[kind])
         expected = {
@@ -82,11 +87,11 @@ def test_random_bits_follow_the_weights_memory(layout):
     state = {"b": torch.full_like(x, 0.01)}
     assert weight.stride() != x.stride()
     hyper = Setting(own, "torch", {}).hyper
-    eager.step(own, weight, gradient, state, 2, hyper, key=KEY)
+    step(own, weight, gradient, state, 2, hyper, key=KEY)
 
     order = sorted(range(4), key=lambda axis: -weight.stride(axis))
     flat, flat_state = x.permute(order).flatten(), {"b": torch.full((120,), 0.01).bfloat16()}
-    eager.step(own, flat, torch.full((120,), 1e-3).bfloat16(), flat_state, 2, hyper, key=KEY)
+    step(own, flat, torch.full((120,), 1e-3).bfloat16(), flat_state, 2, hyper, key=KEY)
     assert torch.equal(weight.permute(order).flatten(), flat)
     assert torch.equal(state["b"].permute(order).flatten(), flat_state["b"])
     assert len(flat.unique()) == len(flat_state["b"].unique()) == 2
@@ -98,8 +103,8 @@ def test_a_sparse_gradient_steps_like_a_dense_one(key):
     at, values = torch.tensor([[5, 1, 5]]), torch.tensor([[0.5, 0.25], [1.0, 2.0], [0.5, 0.75]]).bfloat16()
     gradient = torch.sparse_coo_tensor(at, values, (7, 2), check_invariants=False)
     weights = torch.full((2, 7, 2), 1.003).bfloat16()
-    eager.step(own, weights[0], gradient, {}, 1, hyper, key=key)
-    eager.step(own, weights[1], gradient.to_dense(), {}, 1, hyper, key=key)
+    step(own, weights[0], gradient, {}, 1, hyper, key=key)
+    step(own, weights[1], gradient.to_dense(), {}, 1, hyper, key=key)
     touched = torch.tensor([1, 5])
     assert torch.equal(weights[0][touched], weights[1][touched])
     assert (weights[0][[0, 2, 3, 4, 6]] == torch.tensor(1.003).bfloat16()).all()
@@ -112,7 +117,7 @@ def test_small_steps_are_lost_only_without_a_key(key):
     weight, state = torch.ones(2000).bfloat16(), {slot: torch.zeros(2000).bfloat16() for slot in own.starts(hyper)}
     for t in range(1, 201):
         step_key = None if key is None else (key * t) % 2**32
-        eager.step(own, weight, torch.ones(2000).bfloat16(), state, t, hyper, key=step_key)
+        step(own, weight, torch.ones(2000).bfloat16(), state, t, hyper, key=step_key)
     mean = weight.double().mean().item()
     assert mean == 1.0 if key is None else 0.79 <= mean <= 0.81
 
@@ -124,7 +129,7 @@ def test_a_step_in_half_precision_is_differentiable(key):
     lr = torch.tensor(0.1, requires_grad=True)
     start, gradient = torch.tensor([1.0, 2.0]).bfloat16(), torch.tensor([0.5, 3.0]).bfloat16()
     weight, state = start.clone(), {"b": torch.zeros(2).bfloat16()}
-    eager.step(own, weight, gradient, state, 1, {**hyper, "lr": lr}, differentiable=True, key=key)
+    step(own, weight, gradient, state, 1, {**hyper, "lr": lr}, differentiable=True, key=key)
     weight.float().sum().backward()
     assert state["b"].dtype == torch.bfloat16
     assert lr.grad == -gradient.float().sum()
@@ -141,7 +146,7 @@ def test_state_stays_apart_from_the_gradient_and_from_other_state():
 
 def check_shuffled(own: Rule, differentiable: bool) -> None:
     weight, gradient, state = torch.ones(2), torch.full((2,), 3.0), {"one": torch.ones(2), "two": torch.zeros(2)}
-    eager.step(own, weight, gradient, state, 1, own.complete({}), differentiable=differentiable)
+    step(own, weight, gradient, state, 1, own.complete({}), differentiable=differentiable)
     gradient.zero_()
     assert state["one"].tolist() == [3.0, 3.0]
     assert state["two"].tolist() == [1.0, 1.0]

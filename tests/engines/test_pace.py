@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from surefoot.engines.pace import MOST, SLICE, Pace
+from surefoot.engines.cpu import MOST, SLICE, Pace
 
 ALONE, SHARED = 0.0004, 0.0002
 

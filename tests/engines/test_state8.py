@@ -21,8 +21,8 @@ from kernel_cases import numbers
 from settings import setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
+from surefoot.engines.cpu import Pace
 from surefoot.engines.launch import CHUNK
-from surefoot.engines.pace import Pace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules import RULES

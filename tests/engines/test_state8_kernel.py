@@ -27,8 +27,8 @@ from surefoot.engines import kernel_choice as choice
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.cpu import NativeStep
 from surefoot.engines.fits import fit
+from surefoot.engines.jobs import Counts
 from surefoot.engines.launch import CHUNK, Launch
-from surefoot.engines.places import Counts
 from surefoot.engines.rounding import key
 from surefoot.errors import UsageError
 from surefoot.rule import Slot, Step, rule

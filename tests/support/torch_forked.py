@@ -16,7 +16,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
-from surefoot.engines.pace import Pace
+from surefoot.engines.cpu import Pace
 
 FORK = multiprocessing.get_context("fork")
 LARGE = 3_000_000

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 import surefoot.torch
-from surefoot.engines.pace import Pace
+from surefoot.engines.cpu import Pace
 
 
 def many() -> Any:

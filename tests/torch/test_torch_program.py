@@ -10,7 +10,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
-from surefoot.engines import places
+from surefoot.engines import jobs
 from surefoot.torch import watch
 from surefoot.torch.program import Program
 from torch_runs import check_same, drive, params_of
@@ -61,7 +61,7 @@ def guarded(request, monkeypatch):
     """What looks at tensors is torch's; where this torch has it no more, it is Python."""
     if request.param != "its own guards":
         monkeypatch.setattr(watch, "guards", None)
-        monkeypatch.setattr(places, "ADDRESS_OF", 0)
+        monkeypatch.setattr(jobs, "ADDRESS_OF", 0)
 
 
 @pytest.mark.usefixtures("guarded")

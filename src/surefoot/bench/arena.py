@@ -9,6 +9,7 @@ far above the smallest normal numbers (1e-38), which processors add more slowly 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 import torch
@@ -44,15 +45,10 @@ class Arena:
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
 
-    def renew_gradients(self) -> Callable[[], None]:
+    def renew_gradients(self) -> Callable[[], object]:
         """Draw the same gradients again, to which somebody wrote; returns what does so from a copy, and faster."""
         self._draw_gradients()
-        kept = self._blocks["gradient"].clone()
-
-        def renew() -> None:
-            self._blocks["gradient"].copy_(kept)
-
-        return renew
+        return partial(self._blocks["gradient"].copy_, self._blocks["gradient"].clone())
 
     def _draw_gradients(self) -> None:
         generator = torch.Generator().manual_seed(self._seed + 1)

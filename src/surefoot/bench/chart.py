@@ -76,7 +76,6 @@ def spec(result: BenchResult) -> dict[str, Any]:
 
 
 def _panel(entry: SetResult) -> alt.FacetChart:
-    """Return the bars of a set, a group for each case."""
     floor_end = END * median(row.seconds.median / row.x_floor for row in entry.rows)
     end = 1e3 * max(floor_end, FASTEST * median(_fastest(entry)))
     groups = list(dict.fromkeys(_group(row) for row in entry.rows))
@@ -101,7 +100,6 @@ _HEADER = alt.Header(
 
 
 def _fastest(entry: SetResult) -> list[float]:
-    """Return the seconds of the fastest contender of each case."""
     best: dict[str, float] = {}
     for row in entry.rows:
         best[row.case] = min(row.seconds.median, best.get(row.case, row.seconds.median))

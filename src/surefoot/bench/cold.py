@@ -28,13 +28,12 @@ SET = "cnn"
 
 def first_steps(case: str, contenders: Sequence[Contender], dtype: str, threads: int) -> list[Cold]:
     """Return the first step of each contender of a case, in processes of their own."""
-    return [_measure(case, contender, dtype, threads) for contender in contenders]
-
-
-def _measure(case: str, contender: Contender, dtype: str, threads: int) -> Cold:
-    with tempfile.TemporaryDirectory() as folder:
-        empty, cached = (_process(case, contender.name, dtype, threads, Path(folder)) for _ in range(2))
-    return Cold(case, contender.name, contender.library, empty, cached)
+    made = []
+    for contender in contenders:
+        with tempfile.TemporaryDirectory() as folder:
+            empty, cached = (_process(case, contender.name, dtype, threads, Path(folder)) for _ in range(2))
+        made.append(Cold(case, contender.name, contender.library, empty, cached))
+    return made
 
 
 def _process(case: str, name: str, dtype: str, threads: int, folder: Path) -> float:
@@ -48,7 +47,6 @@ def _process(case: str, name: str, dtype: str, threads: int, folder: Path) -> fl
 
 
 def _time_here(case: str, name: str, dtype: str, threads: int) -> float:
-    """Return the seconds in which this process makes an optimizer and its first step."""
     import torch
 
     from surefoot.bench.arena import DTYPES, Arena

@@ -72,7 +72,7 @@ class ReadyContender:
     """
 
     step: Callable[[], Any]
-    tidy: Callable[[], None] | None
+    tidy: Callable[[], object] | None
     state_bytes: float
 
 
@@ -98,7 +98,6 @@ def start(contender: Contender, arena: Arena) -> ReadyContender:
 
 
 def _probe(contender: Contender, arena: Arena) -> dict[str, Any]:
-    """Return the state that the contender's optimizer keeps for a parameter, after one step."""
     small = Arena([(PROBE,)], arena.dtype)
     optimizer = contender.make(small).optimizer
     if optimizer is None:

@@ -21,25 +21,10 @@ from surefoot.bench.other_peers import INSTALL, optax_peers, pytorch_optimizer_p
 ENGINES = ("cpu", "eager")
 
 CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("SGD", {}),
+    **{name.lower(): (name, {}) for name in surefoot.torch.__all__ if name != "RuleOptimizer"},
     "momentum": ("SGD", {"momentum": 0.9}),
     "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "adagrad": ("Adagrad", {}),
-    "adadelta": ("Adadelta", {}),
-    "rmsprop": ("RMSprop", {}),
-    "adam": ("Adam", {}),
     "amsgrad": ("Adam", {"amsgrad": True}),
-    "adamw": ("AdamW", {}),
-    "adabound": ("AdaBound", {}),
-    "amsbound": ("AMSBound", {}),
-    "lion": ("Lion", {}),
-    "adamax": ("Adamax", {}),
-    "radam": ("RAdam", {}),
-    "adabelief": ("AdaBelief", {}),
-    "yogi": ("Yogi", {}),
-    "adopt": ("ADOPT", {}),
-    "ademamix": ("AdEMAMix", {}),
-    "adan": ("Adan", {}),
 }
 """How each rule is written in PyTorch: class and options. A rule that is not here has no class of its own."""
 
@@ -51,12 +36,7 @@ def contenders(case: str, *, compiled: bool = False) -> list[Contender]:
         case: the case's name.
         compiled: also torch.compile.
     """
-    return [
-        *ours(case),
-        *torch_peers(case, compiled=compiled),
-        *pytorch_optimizer_peers(case),
-        *optax_peers(case),
-    ]
+    return [*ours(case), *torch_peers(case, compiled=compiled), *pytorch_optimizer_peers(case), *optax_peers(case)]
 
 
 def absent() -> dict[str, str]:
@@ -74,18 +54,13 @@ def ours(case: str) -> list[Contender]:
 
 
 def _make_ours(case: str, engine: str, arena: Arena) -> Stepper:
-    optimizer = _optimizer(case, engine, arena)
-    return Stepper(optimizer.step, optimizer)
-
-
-def _optimizer(case: str, engine: str, arena: Arena) -> Any:
-    if case == CLIPPED:
-        return surefoot.torch.AdamW(arena.parameters, lr=LR, max_grad_norm=MAX_NORM, ema=EMA, engine=engine)
-    if case not in CLASSES:
+    if case in CLASSES or case == CLIPPED:
+        name, options = CLASSES.get(case, ("AdamW", {"max_grad_norm": MAX_NORM, "ema": EMA}))
+        optimizer = getattr(surefoot.torch, name)(arena.parameters, lr=LR, **options, engine=engine)
+    else:
         rule = rule_of_case(case)
-        return surefoot.torch.RuleOptimizer(arena.parameters, rule, **lr_of(rule), engine=engine)
-    name, options = CLASSES[case]
-    return getattr(surefoot.torch, name)(arena.parameters, lr=LR, **options, engine=engine)
+        optimizer = surefoot.torch.RuleOptimizer(arena.parameters, rule, **lr_of(rule), engine=engine)
+    return Stepper(optimizer.step, optimizer)
 
 
 def torch_peers(case: str, *, compiled: bool = False) -> list[Contender]:

@@ -30,14 +30,10 @@ _ITS_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 _ITS_FUNCTIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("sgd", {}),
+    **{name: (name, {}) for name in ("sgd", "adagrad", "adadelta", "adam", "amsgrad")},
     "momentum": ("sgd", {"momentum": 0.9}),
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
-    "adagrad": ("adagrad", {}),
-    "adadelta": ("adadelta", {}),
     "rmsprop": ("rmsprop", {"decay": 0.99}),
-    "adam": ("adam", {}),
-    "amsgrad": ("amsgrad", {}),
     "adamw": ("adamw", {"weight_decay": 1e-2}),
 }
 
@@ -49,10 +45,7 @@ def pytorch_optimizer_peers(case: str) -> list[Contender]:
     ways = {"loop": False, "foreach": True}
     return [
         Contender(
-            f"pytorch_opt. {way}",
-            "pytorch_optimizer",
-            partial(_make, case, foreach),
-            ("torch", "pytorch_optimizer"),
+            f"pytorch_opt. {way}", "pytorch_optimizer", partial(_make, case, foreach), ("torch", "pytorch_optimizer")
         )
         for way, foreach in ways.items()
     ]

@@ -6,7 +6,7 @@ where torch lacks the rule), and to the floor of the case's own bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +113,9 @@ class BenchResult:
 def rows(case: BenchCase, timed: Sequence[Measured], floor: list[float], weights: int, size: int) -> list[BenchRow]:
     """Return the rows of a case: `floor` are seconds to move its own bytes, `size` the bytes of a number."""
     spreads = {entry.name: spread(entry.times) for entry in timed}
-    peer = _best_peer(timed, spreads)
+    torch = [spreads[entry.name].median for entry in timed if entry.library == "torch"]
+    others = [spreads[entry.name].median for entry in timed if entry.library not in ("torch", "surefoot")]
+    peer = min(torch or others, default=None)
     moved = bytes_per_weight(case.passes, size)
     return [
         BenchRow(
@@ -141,10 +143,3 @@ def milliseconds(seconds: float) -> str:
     """Return a time in milliseconds with about three digits."""
     value = 1e3 * seconds
     return f"{value:.{3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0}f}"
-
-
-def _best_peer(timed: Sequence[Measured], spreads: Mapping[str, Quartiles]) -> float | None:
-    """Return the median of torch's fastest; without torch, of the fastest that is not ours."""
-    torch = [spreads[entry.name].median for entry in timed if entry.library == "torch"]
-    others = [spreads[entry.name].median for entry in timed if entry.library not in ("torch", "surefoot")]
-    return min(torch or others, default=None)

@@ -7,9 +7,8 @@ tiny tensors nothing is timed but what a step costs before it moves anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 
 from surefoot.errors import unknown
@@ -54,14 +53,11 @@ def _resnet50() -> Iterator[Shape]:
 
 def _convolution(inputs: int, outputs: int, size: int) -> Iterator[Shape]:
     """Yield a convolution without bias, and the scale and shift of the batch norm behind it."""
-    yield outputs, inputs, size, size
-    yield (outputs,)
-    yield (outputs,)
+    yield from ((outputs, inputs, size, size), (outputs,), (outputs,))
 
 
 def _linear(inputs: int, outputs: int) -> Iterator[Shape]:
-    yield outputs, inputs
-    yield (outputs,)
+    yield from ((outputs, inputs), (outputs,))
 
 
 def _gpt2(width: int = 768, blocks: int = 12, vocabulary: int = 50257, context: int = 1024) -> Iterator[Shape]:
@@ -75,16 +71,12 @@ def _gpt2(width: int = 768, blocks: int = 12, vocabulary: int = 50257, context: 
     yield from ((width,), (width,))
 
 
-def _tiny(count: int) -> Iterator[Shape]:
-    yield from [(4,)] * count
-
-
-_NETWORKS: dict[str, tuple[str, Callable[[], Iterator[Shape]]]] = {
+_NETWORKS: dict[str, tuple[str, Callable[[], Iterable[Shape]]]] = {
     "cnn": ("the article's convolutional network", _cnn),
     "resnet50": ("ResNet-50 for ImageNet", _resnet50),
     "gpt2": ("GPT-2 small, its head tied to the embedding", _gpt2),
-    "tiny": ("161 tensors, as many as ResNet-50 has, of four weights each", partial(_tiny, 161)),
-    "tiny10k": ("10,000 tensors of four weights", partial(_tiny, 10_000)),
+    "tiny": ("161 tensors, as many as ResNet-50 has, of four weights each", lambda: [(4,)] * 161),
+    "tiny10k": ("10,000 tensors of four weights", lambda: [(4,)] * 10_000),
 }
 
 SETS = {name: summary for name, (summary, _) in _NETWORKS.items()}

@@ -52,7 +52,7 @@ def spread(times: list[float]) -> Quartiles:
     return Quartiles(median, low, high, len(times))
 
 
-def turn_of(step: Callable[[], object], tidy: Callable[[], None] | None = None) -> Turn:
+def turn_of(step: Callable[[], object], tidy: Callable[[], object] | None = None) -> Turn:
     """Return the turn of a step; `tidy` puts back in order, after each and untimed, what the step should have left."""
 
     def turn(many: int, clock: Clock) -> float:
@@ -98,17 +98,13 @@ def take_turns(
         spent = dict.fromkeys(turns, 0.0)
         present = list(turns)
         for k in range(rounds):
-            for name in _rotated(present, k):
+            first = k % max(1, len(present))
+            for name in present[first:] + present[:first]:
                 between()
                 seconds = _seconds(turns[name], many[name], clock)
                 spent[name] += many[name] * seconds
                 times.setdefault(name, []).append(seconds)
             present = [name for name in present if k + 1 < FEWEST or spent[name] < budget]
-
-
-def _rotated(names: list[str], k: int) -> list[str]:
-    first = k % len(names) if names else 0
-    return names[first:] + names[:first]
 
 
 def _steps_in_a_turn(turn: Turn, clock: Clock) -> int:
@@ -120,7 +116,6 @@ def _steps_in_a_turn(turn: Turn, clock: Clock) -> int:
 
 
 def _seconds(turn: Turn, many: int, clock: Clock) -> float:
-    """Return the seconds of one step, as the mean of `many`."""
     if many > 1:
         turn(1, clock)
     return turn(many, clock) / many
@@ -128,7 +123,6 @@ def _seconds(turn: Turn, many: int, clock: Clock) -> float:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep Python's garbage collector from running inside somebody's turn."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

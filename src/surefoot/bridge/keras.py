@@ -74,7 +74,6 @@ def _variables(optimizer: Any) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _fields(optimizer: Any) -> tuple[str, Mapping[str, str]]:
-    """Return the rule, and the attribute that holds each of its slots."""
     if isinstance(optimizer, KerasOptimizer):
         starts = optimizer.rule.starts(optimizer._hyper())
         return optimizer.rule.name, {slot: f"_slot_{slot}" for slot in starts}

@@ -142,7 +142,6 @@ def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Foun
 
 
 def _slots(leaves: Mapping[str, list[Any]]) -> tuple[Slots, ...]:
-    """Return the slots parameter by parameter."""
     wide = {slot: [_array(leaf) for leaf in some] for slot, some in leaves.items()}
     return tuple(dict(zip(wide, some, strict=True)) for some in zip(*wide.values(), strict=True))
 

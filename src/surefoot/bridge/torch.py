@@ -16,8 +16,7 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Settings
-from surefoot.torch.state import number, steps_so_far
-from surefoot.torch.state8 import numbers
+from surefoot.torch.state import decoded, number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
 """Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""
@@ -92,7 +91,7 @@ def _twin(optimizer: torch.optim.Optimizer) -> RuleOptimizer:
 def _slots(twin: RuleOptimizer, p: Tensor, own: dict[str, Any], settings: Settings) -> Slots:
     if p.is_complex() or hasattr(p, "to_local"):
         raise UsageError("a parameter is complex or sharded; the state of whole, real ones can be moved.")
-    return {slot: _array(numbers(x)) for slot, x in twin._slots(p, own, settings).items()}
+    return {slot: _array(decoded(x)) for slot, x in twin._slots(p, own, settings).items()}
 
 
 def _array(x: Tensor) -> np.ndarray:

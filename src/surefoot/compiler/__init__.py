@@ -4,7 +4,6 @@
 | --- | --- |
 | `graph.py` | the operations that a rule does, each once |
 | `trace.py` | symbols: call the rule on them and read off the graph |
-| `plan.py` | what is computed once a step on the host, and what for each weight |
-| `stages.py` | the plans of a rule that sums over whole tensors: one for each sum, and the update |
+| `plan.py` | what is computed once a step on the host, and what for each weight; a plan for each sum over a tensor |
 | `emit/` | graph and plan as text: a file for each target, `targets.py` chooses |
 """

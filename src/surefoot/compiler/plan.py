@@ -3,6 +3,9 @@
 A value that depends only on hyperparameters and the step count is computed on the host in float64, once for all
 weights with that count, and then rounded to the kernel's precision. Each array has a kind of number of its own; the
 weight's decides in which precision all of them are computed, and results are rounded only where they are written.
+
+A rule that needs sums over a whole tensor, such as a norm, has a plan for each: its kernel writes what is to be summed,
+the host adds it up, and to the next plan the sum is one scalar more, `total0`, `total1` and so on.
 """
 
 from __future__ import annotations
@@ -108,18 +111,16 @@ class Plan:
         """Return the kernel's scalar arguments for these hyperparameters and this `t`, computed in float64."""
         known: list[Any] = []
         for operation, of in self._steps:
-            known.append(operation(*[known[k] for k in of]) if operation else _input(of, values))
+            if operation:
+                known.append(operation(*[known[k] for k in of]))
+            else:  # whatever number the user gave, inputs are float64
+                known.append(float(of.value if of.op == "const" else values[of.value]))
         return [float(known[self._place[node]]) for node in self.hoisted]
 
 
 def scales(array: str) -> str:
     """Return what the scales of an array's blocks are called."""
     return f"{array}.scales"
-
-
-def _input(node: Node, values: Mapping[str, float]) -> float:
-    """Return a constant or a hyperparameter: whatever number the user gave, they are float64."""
-    return float(node.value if node.op == "const" else values[node.value])
 
 
 def plan(graph: Graph) -> Plan:
@@ -143,3 +144,30 @@ def plan(graph: Graph) -> Plan:
         outputs=graph.outputs,
         scalars=tuple(node for node in nodes if not node.per_weight),
     )
+
+
+def stages(graph: Graph) -> tuple[Plan, ...]:
+    """Return the plan of each sum, whose one output is `total0`, `total1` and so on, and last that of the update.
+
+    Raises:
+        UsageError: a stage cannot be planned.
+    """
+    used = needed(graph.outputs.values())
+    totals = [node for node in graph.nodes if node.op == "total" and node in used]
+    sums = [_stage(graph, {f"total{k}": node.args[0]}, totals[:k]) for k, node in enumerate(totals)]
+    return tuple(plan(stage) for stage in (*sums, _stage(graph, graph.outputs, totals)))
+
+
+def _stage(graph: Graph, outputs: dict[str, Node], totals: list[Node]) -> Graph:
+    """Return the part of a graph that makes these outputs, in which the sums so far are scalars."""
+    if not totals and outputs is graph.outputs:
+        return graph
+    part, made = Graph(), dict[Node, Node]()
+    wanted = needed(outputs.values())
+    for node in graph.nodes:
+        if node in totals:
+            made[node] = part.add("scalar", value=f"total{totals.index(node)}")
+        elif node in wanted and all(arg in made for arg in node.args):
+            made[node] = part.add(node.op, *(made[arg] for arg in node.args), value=node.value)
+    part.outputs = {name: made[node] for name, node in outputs.items()}
+    return part

@@ -7,8 +7,8 @@ a weight or the step count, which differ from call to call; `where` chooses betw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partialmethod
+from collections.abc import Mapping
+from functools import partial, partialmethod
 from typing import Any
 
 from surefoot.compiler.graph import Graph, Node
@@ -40,66 +40,32 @@ class Symbol:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _binary(op: str, *, swapped: bool = False) -> Callable[[Symbol, Any], Symbol]:
-    def method(self: Symbol, other: Any) -> Symbol:
-        return _apply(op, other, self) if swapped else _apply(op, self, other)
-
-    return method
-
-
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+    setattr(Symbol, f"__{_name}__", partialmethod(lambda a, b, op: _apply(op, a, b), op=_name))
 for _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
-    setattr(Symbol, f"__{_name}__", _binary(_name))
-    setattr(Symbol, f"__r{_name}__", _binary(_name, swapped=True))
-for _name in ("eq", "ne", "lt", "gt", "le", "ge"):
-    setattr(Symbol, f"__{_name}__", _binary(_name))
+    setattr(Symbol, f"__r{_name}__", partialmethod(lambda a, b, op: _apply(op, b, a), op=_name))
 for _name in ("neg", "abs"):
     setattr(Symbol, f"__{_name}__", partialmethod(lambda self, op: _apply(op, self), _name))
-
-
-class SymbolOps:
-    """The functions of `surefoot.mathops`, on symbols."""
-
-    @staticmethod
-    def sqrt(x: Any) -> Symbol:
-        """Square root."""
-        return _apply("sqrt", x)
-
-    @staticmethod
-    def maximum(a: Any, b: Any) -> Symbol:
-        """Larger of two."""
-        return _apply("maximum", a, b)
-
-    @staticmethod
-    def minimum(a: Any, b: Any) -> Symbol:
-        """Smaller of two."""
-        return _apply("minimum", a, b)
-
-    @staticmethod
-    def clip(x: Any, low: Any, high: Any) -> Symbol:
-        """Move into [low, high]; None leaves a side open."""
-        x = x if low is None else _apply("maximum", x, low)
-        return x if high is None else _apply("minimum", x, high)
-
-    @staticmethod
-    def where(condition: Any, a: Any, b: Any) -> Symbol:
-        """Choose by a condition."""
-        return _apply("where", condition, a, b)
-
-    @staticmethod
-    def sign(x: Any) -> Symbol:
-        """1, 0 or -1."""
-        return _apply("sign", x)
-
-    @staticmethod
-    def total(x: Any) -> Symbol:
-        """Sum over the whole tensor."""
-        return _apply("total", x)
 
 
 def _apply(op: str, *args: Any) -> Symbol:
     graph = next(arg.graph for arg in args if isinstance(arg, Symbol))
     nodes = [arg.node if isinstance(arg, Symbol) else graph.add("const", value=float(arg)) for arg in args]
     return Symbol(graph, graph.add(op, *nodes))
+
+
+class SymbolOps:
+    """The functions of `surefoot.mathops`, on symbols."""
+
+    sqrt, maximum, minimum, where, sign, total = (
+        staticmethod(partial(_apply, op)) for op in ("sqrt", "maximum", "minimum", "where", "sign", "total")
+    )
+
+    @staticmethod
+    def clip(x: Any, low: Any, high: Any) -> Symbol:
+        """Move into [low, high]; None leaves a side open."""
+        x = x if low is None else _apply("maximum", x, low)
+        return x if high is None else _apply("minimum", x, high)
 
 
 def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
@@ -131,17 +97,13 @@ def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:
     w, g = array("w"), array("g")
     slots = {slot: array(f"state.{slot}") for slot in rule.starts(hyper)}
     t = Symbol(graph, graph.add("scalar", value="t"))
-    return update(rule, w, g, slots, t, _symbols(graph, hyper))
-
-
-def _symbols(graph: Graph, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a symbol for each hyperparameter that is a number; switches and None stay what they are."""
-    return {
+    symbols = {  # of numbers; switches and None stay what they are
         name: value
         if value is None or isinstance(value, bool)
         else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
         for name, value in hyper.items()
     }
+    return update(rule, w, g, slots, t, symbols)
 
 
 def _node(graph: Graph, value: Any) -> Node:

@@ -9,9 +9,7 @@
 | `launch.py` | all tensors of one kernel, as the tables it goes by |
 | `eager.py` | the eager engine: the rule itself, on torch's tensors |
 | `cpu.py` | the CPU engine: a step as one native call, maybe on several threads |
-| `pace.py` | whether a small step is shared among threads |
-| `jobs.py` | what native code is asked to do |
-| `places.py` | which tensors there are and where, looked at natively |
+| `jobs.py` | what native code is asked to do: to step, and to look at tensors and counts |
 | `norm.py` | the joint norm of gradients, in one pass |
 | `kernels.py` | from a kernel's text to a function, kept on disk |
 | `pointers.py` | what a kernel's text imports |

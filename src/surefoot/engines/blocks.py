@@ -86,7 +86,11 @@ class Blocks:
         order = memory_order(self.codes)
         turned = self.codes.permute(order)
         numbers = _decoded(_rows(turned), self.positive) * self.scales[:, None]
-        return numbers.flatten()[: turned.numel()].view(turned.shape).permute(_inverse(order))
+        return (
+            numbers.flatten()[: turned.numel()]
+            .view(turned.shape)
+            .permute([order.index(axis) for axis in range(len(order))])
+        )
 
     @torch.no_grad()
     def write(self, x: Tensor, key: int | None = None, k: int = 0, numbers: Tensor | None = None) -> None:
@@ -116,10 +120,6 @@ def _rows(turned: Tensor) -> Tensor:
     """Return a tensor, its axes in the order of memory, as a row for each block; the last is filled up with zeros."""
     flat = turned.reshape(-1)
     return functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
-
-
-def _inverse(order: list[int]) -> list[int]:
-    return [order.index(axis) for axis in range(len(order))]
 
 
 def _decoded(codes: Tensor, positive: bool) -> Tensor:

@@ -31,12 +31,6 @@ Kept = Tensor | Blocks
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
-def step(*arguments: Any, **options: Any) -> None:
-    """Move weight and state one step of a rule, in place; the arguments are those of `prepare`."""
-    for write in prepare(*arguments, **options):
-        write()
-
-
 def prepare(
     rule: Rule,
     weight: Tensor,
@@ -74,7 +68,13 @@ def prepare(
         random = key, memory_numbers(weight) + offset
     numbers = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in state.items()}
     if gradient.is_sparse:
-        return _prepare_touched(rule, weight, gradient, numbers, t, hyper, random)
+        gradient = gradient.coalesce()
+        touched = tuple(gradient.indices())
+        rows = {slot: value[touched] for slot, value in numbers.items()}
+        random = random and (random[0], random[1][touched])
+        new, made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
+        pairs = [(weight, new), *((numbers[slot], value) for slot, value in made.items())]
+        return [partial(x.__setitem__, touched, value) for x, value in pairs]
     old = weight.clone() if differentiable else weight
     new, made = _update(rule, old, gradient, numbers, t, hyper, random)
     writes: list[Callable[[], object]] = [partial(weight.copy_, new)]
@@ -87,25 +87,6 @@ def prepare(
         else:
             writes.append(partial(kept.copy_, value))
     return writes
-
-
-def _prepare_touched(
-    rule: Rule,
-    weight: Tensor,
-    gradient: Tensor,
-    state: Mapping[str, Tensor],
-    t: Array,
-    hyper: Mapping[str, Any],
-    random: Random | None,
-) -> list[Callable[[], object]]:
-    """Step only the weights that a sparse gradient has entries for."""
-    gradient = gradient.coalesce()
-    touched = tuple(gradient.indices())
-    rows = {slot: value[touched] for slot, value in state.items()}
-    random = random and (random[0], random[1][touched])
-    new, made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
-    writes = [partial(state[slot].__setitem__, touched, value) for slot, value in made.items()]
-    return [partial(weight.__setitem__, touched, new), *writes]
 
 
 def _update(

@@ -46,7 +46,6 @@ def _usable(engine: str, device_type: str) -> bool:
 
 
 def _without_numba(device_type: str) -> str:
-    """Return why Numba's kernels cannot step tensors on a type of device; nothing if they can."""
     if device_type != "cpu":
         return "engine='cpu' steps tensors on the CPU only"
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):

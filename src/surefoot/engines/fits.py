@@ -13,12 +13,7 @@ from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import Runs, find_runs, is_apart, is_plain, is_quick, lies_like
 from surefoot.engines.uninterrupted import load
 
-KINDS = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.bfloat16: "bfloat16",
-    torch.float16: "float16",
-}
+KINDS = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
 class Fitted(NamedTuple):

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import linecache
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -49,7 +49,8 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
     for k, sum_of in enumerate(launch.before):
         run(sum_of, values)
         launch.sum_up(k)
-    with _current(launch.device):
+    device = launch.device
+    with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
         chunks, *others = _tables(launch, values)
         if launch.skip is not None:
             chunks = chunks * (launch.skip == 0)  # chunks of no weights
@@ -59,7 +60,6 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _start(launch: Launch, chunks: Tensor, others: Sequence[Tensor]) -> None:
-    """Launch the kernel: one program for each chunk."""
     kernel = compiled(launch.kernel.text)[(len(chunks),)]
     how = {"BLOCK": launch.chunk, "num_warps": WARPS, "enable_fp_fusion": False}
     with_cache(lambda: kernel(chunks, *others, **how))
@@ -101,13 +101,6 @@ def compiled(text: str) -> Any:
     module = types.ModuleType(name)
     exec(compile(text, file, "exec"), module.__dict__)
     return module.step
-
-
-@contextlib.contextmanager
-def _current(device: torch.device) -> Iterator[None]:
-    """Make a device the current one, on which Triton launches."""
-    with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
-        yield
 
 
 def step_counts(launch: Launch) -> Tensor:

@@ -11,8 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import COMPUTE, Plan
-from surefoot.compiler.stages import stages
+from surefoot.compiler.plan import COMPUTE, Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
@@ -30,7 +29,7 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 class Kernel:
     """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
 
-    `before` are the kernels of the sums over whole tensors that this one needs: see `compiler/stages.py`.
+    `before` are the kernels of the sums over whole tensors that this one needs: see `compiler/plan.py`.
     """
 
     plan: Plan

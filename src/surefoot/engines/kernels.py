@@ -78,7 +78,6 @@ def _fingerprint(text: str) -> str:
 
 
 def _from_disk(text: str, signature: str, name: str) -> Any:
-    """Return the kernel, from the cache if it is there, else compiled and kept there."""
     path = cache_folder() / f"{name}.py"
     _keep(path, text.encode())
     kernel = _dispatcher(text, name, str(path), cache=True)
@@ -92,7 +91,6 @@ def _from_disk(text: str, signature: str, name: str) -> Any:
 
 
 def _dispatcher(text: str, name: str, file: str, *, cache: bool) -> Any:
-    """Return the kernel as Numba's function, not yet compiled."""
     module = types.ModuleType(name)
     sys.modules[name] = module  # Numba imports it by name when it loads the machine code
     exec(compile(text, file, "exec"), module.__dict__)

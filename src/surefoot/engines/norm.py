@@ -16,10 +16,9 @@ from torch import Tensor
 
 from surefoot.engines.cpu import KernelJob, Work, parallel
 from surefoot.engines.fits import KINDS
-from surefoot.engines.jobs import kernel_address
+from surefoot.engines.jobs import Counts, kernel_address
 from surefoot.engines.launch import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense
-from surefoot.engines.places import Counts
 
 _READ = {
     "float32": ("array_float32", "float64({})"),

@@ -40,7 +40,6 @@ def unusable(device_type: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _driver_problem() -> str:
-    """Return what keeps Triton from reaching a GPU."""
     try:
         with_cache(lambda: import_module("triton").runtime.driver.active.get_current_target())
     except Exception as error:  # a compiler, a driver, a GPU may be missing, and each version has its own words
@@ -61,14 +60,10 @@ def with_cache(call: Callable[[], Result]) -> Result:
         _moved.append(tempfile.mkdtemp(prefix="surefoot-"))
         atexit.register(shutil.rmtree, _moved[0], ignore_errors=True)
         os.environ["TRITON_CACHE_DIR"] = _moved[0]
-        _say(str(error))
+        warnings.warn(
+            f"Triton cannot keep compiled kernels on disk ({error}); they are compiled anew in each process, which "
+            "takes about a second each. Set TRITON_CACHE_DIR to a folder that can be written.",
+            SurefootWarning,
+            stacklevel=3,
+        )
         return call()
-
-
-def _say(reason: str) -> None:
-    warnings.warn(
-        f"Triton cannot keep compiled kernels on disk ({reason}); they are compiled anew in each process, which takes "
-        "about a second each. Set TRITON_CACHE_DIR to a folder that can be written.",
-        SurefootWarning,
-        stacklevel=4,
-    )

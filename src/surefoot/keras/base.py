@@ -50,7 +50,6 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     _learning_rate: Any
 
     def _set_up(self, rule: Rule, options: Arguments) -> None:
-        """Take the arguments, checked and complete."""
         super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
         self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
         if isinstance(options.rate, float) and is_half(self._learning_rate.dtype):
@@ -111,13 +110,10 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
-        by_rows = any(sparse(g) for g in grads) and self._steps_by_rows()
+        whole = (self.clipnorm, self.clipvalue, self.global_clipnorm, self.gradient_accumulation_steps)
+        by_rows = any(sparse(g) for g in grads) and not any((*whole, self.loss_scale_factor))
+        by_rows = by_rows and rests(self.rule, {**self._hyper(), "lr": 0.1})
         super().apply([g if by_rows and sparse(g) else widened(g) for g in grads], trainable_variables)
-
-    def _steps_by_rows(self) -> bool:
-        """Return whether a step may leave alone what has no gradient: nothing around it looks at whole gradients."""
-        around = (self.clipnorm, self.clipvalue, self.global_clipnorm, self.gradient_accumulation_steps)
-        return not any((*around, self.loss_scale_factor)) and rests(self.rule, {**self._hyper(), "lr": 0.1})
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable and its slots one step of the rule; of a sparse gradient, its rows."""
@@ -129,14 +125,10 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         new = [(getattr(self, f"_slot_{slot}")[index], value) for slot, value in made.state.items()]
         if copy is not None:
             new.append((copy, made.weight))
-        self._write([*new, (variable, ops.cast(made.weight, variable.dtype))], rows, gradient)
-
-    def _write(self, new: Sequence[tuple[Any, Any]], rows: Any, gradient: Any) -> None:
-        """Give variables their new values, or some rows of them, each in memory of its own."""
-        taken = [gradient]
-        for variable, value in new:
+        taken = [gradient]  # each variable gets memory of its own
+        for kept, value in [*new, (variable, ops.cast(made.weight, variable.dtype))]:
             apart = ops.copy(value) if any(value is other for other in taken) else value
-            self.assign(variable, apart if rows is None else written(variable, rows, apart))
+            self.assign(kept, apart if rows is None else written(kept, rows, apart))
             taken.append(apart)
 
     def _updated(self, gradient: Any, variable: Any, learning_rate: Any, rows: Any = None) -> Update:

@@ -11,19 +11,17 @@ Adam and RMSprop. `help` of each tells its arguments.
 | `factory.py` | what makes transformations of a rule |
 | `spelling.py` | the signature and the help of a factory |
 | `hyper.py` | hyperparameters: numbers, schedules, arrays |
-| `transformation.py` | a rule as a transformation: its state and its update |
+| `transformation.py` | a rule as a transformation: its state, its update, and the rate of each weight in it |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
 | `plane.py` | complex weights |
-| `effective_lr.py` | the step size of each weight in the coming update |
 """
 
 from surefoot import rules
 from surefoot.frontends.installed import needed
 
 with needed("optax", "jax", "optax"):
-    from surefoot.optax.effective_lr import effective_lr
     from surefoot.optax.factory import Factory, factory
-    from surefoot.optax.transformation import RuleState
+    from surefoot.optax.transformation import RuleState, effective_lr
 
 sgd = factory(rules.sgd)
 momentum = factory(rules.momentum)

@@ -70,22 +70,15 @@ def decide(rule: Rule, framework: str, given: Mapping[str, Any]) -> Hyper:
         UsageError: an unknown convention, a value of the wrong kind or out of range, or no learning rate.
     """
     given = dict(given)
-    moving = {name: _moving(rule, name, value) for name, value in given.items() if _is_moving(value)}
-    settled = {name: _legal(name) if name in moving else value for name, value in given.items()}
+    later = {name: x for name, x in given.items() if callable(x) or isinstance(x, jax.Array | np.ndarray)}
+    moving = {name: _moving(rule, name, x) for name, x in later.items()}
+    # a value that is to come is in range, and in use, while the others are checked
+    settled = {name: HYPERPARAMETERS[name].low + 0.5 if name in moving else x for name, x in given.items()}
     base = settled.pop("base_lr", None)
     if base is not None:
         HYPERPARAMETERS["base_lr"].check(rule.name, "base_lr", base)
         moving["base_lr"] = given["base_lr"]
     return Hyper({**values(rule, framework, settled, at_home="optax"), "base_lr": None}, moving)
-
-
-def _legal(name: str) -> float:
-    """Return what stands for a value to come while the others are checked: in its range, and in use."""
-    return HYPERPARAMETERS[name].low + 0.5
-
-
-def _is_moving(value: Any) -> bool:
-    return callable(value) or isinstance(value, jax.Array | np.ndarray)
 
 
 def _moving(rule: Rule, name: str, value: Any) -> Any:

@@ -77,12 +77,6 @@ def check_shapes(name: str, *arrays: Any) -> None:
         )
 
 
-def flatten(tree: Any) -> tuple[list[Any], Any]:
-    """Return the leaves of a tree, None among them, which stands for one that is left out, and its structure."""
-    leaves, structure = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
-    return leaves, structure
-
-
 def decaying(mask: Any, params: Any, structure: Any) -> list[bool]:
     """Return for each leaf of a structure whether it decays.
 

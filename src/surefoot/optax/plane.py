@@ -56,7 +56,6 @@ class Vector:
     __radd__, __rmul__ = __add__, __mul__
 
     def __mathops__(self) -> Any:
-        """Return the functions of `mathops` that vectors have."""
         return _OnVectors()
 
 

@@ -29,7 +29,6 @@ from surefoot.optax.leaves import (
     described,
     dtype_of,
     fitted,
-    flatten,
     is_complex,
     kind,
     moves,
@@ -113,13 +112,11 @@ class _Transformation:
         return jnp.array(leaf, kept, copy=True) if known else jax.ShapeDtypeStruct(leaf.shape, kept)
 
     def _kept(self, slot: str, dtype: Any) -> Any:
-        """Return the kind of numbers in which a slot of leaves of this kind is kept."""
         kept = self.kept.get(slot, kind(dtype))
         is_plane = is_complex(dtype) and slot not in self.rule.positive
         return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
 
     def _check(self, state: Any) -> None:
-        """Raise unless a state is what this rule keeps."""
         if not isinstance(state, RuleState):
             what = f"is a {type(state).__name__}"
         elif set(state.slots) != set(self._slots):
@@ -139,11 +136,12 @@ class _Transformation:
     ) -> tuple[Any, RuleState]:
         """Return what is to be added to the weights, and the new state."""
         self._check(state)
-        if params is None and self._reads_weights(state):
+        reads_weights = self.rule.sees_weight or self.hyper.fixed["weight_decay"] or state.key is not None
+        if params is None and reads_weights:
             raise UsageError(
                 f"{self.rule.name}: the rule, weight decay or random rounding needs the weights: give params."
             )
-        gradients, structure = flatten(updates)
+        gradients, structure = jax.tree.flatten(updates, is_leaf=lambda x: x is None)  # None is a leaf that is left out
         count = optax.safe_increment(state.count)
         step = _Step(self.rule, self.hyper, state, Count(count))
         weights = [None] * len(gradients) if params is None else structure.flatten_up_to(params)
@@ -158,8 +156,46 @@ class _Transformation:
         slots = {slot: structure.unflatten([leaf.state[slot] for leaf in made]) for slot in kept}
         return structure.unflatten([leaf.change for leaf in made]), state._replace(count=count, slots=slots)
 
-    def _reads_weights(self, state: RuleState) -> bool:
-        return self.rule.sees_weight or bool(self.hyper.fixed["weight_decay"]) or state.key is not None
+
+def effective_lr(state: Any, gradients: Any, params: Any = None, *, optimizer: optax.GradientTransformation) -> Any:
+    """Return the step size of each weight in the update that these arguments would make.
+
+    It costs about as much as the update, and changes nothing. For SGD it is the learning rate.
+
+    Args:
+        state: the optimizer's state, as `optimizer.update` would be given it.
+        gradients: the same.
+        params: the same.
+        optimizer: a transformation of ours, or one made of them by optax's `chain`, `masked`, `partition` or
+            `inject_hyperparams`; not `MultiSteps`, of which give the inner one.
+
+    Returns:
+        a tree like the gradients': weight moved per unit of the rule's direction. What no rule of ours updates
+        is `optax.MaskedNode`.
+
+    Raises:
+        UsageError: no rule of ours is part of the optimizer, or more than one updates a weight.
+
+    Example:
+        >>> rates = effective_lr(state, gradients, params, optimizer=adabound(1e-3))
+    """
+    seen: list[Any] = []
+    optax.with_extra_args_support(optimizer).update(gradients, state, params, watch_rates=seen.append)
+    if not seen:
+        raise UsageError("none of surefoot.optax's rules is part of this optimizer; its rates are not known.")
+    return jax.tree.map(_one, *seen, is_leaf=_masked)
+
+
+def _masked(x: Any) -> bool:
+    return isinstance(x, optax.MaskedNode)
+
+
+def _one(*rates: Any) -> Any:
+    """Return the one rate that a weight has."""
+    found = [rate for rate in rates if not _masked(rate)]
+    if len(found) > 1:
+        raise UsageError("two rules of surefoot.optax update the same weight; ask each by itself.")
+    return found[0] if found else optax.MaskedNode()
 
 
 class _Leaf(NamedTuple):
@@ -208,7 +244,6 @@ class _Step:
         return self._values[dtype]
 
     def _rounded(self, move: Any, target: Any, number: int) -> Any:
-        """Return the change in the kind of the weight."""
         if self.before.key is None or target.dtype != jnp.bfloat16:
             return move.astype(target.dtype)
         key = jax.random.fold_in(jax.random.fold_in(self.before.key, self.before.count), number)
@@ -227,7 +262,6 @@ def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:
 
 
 def _warn(params: Any, key: Any) -> None:
-    """Warn of weights that will not move."""
     if key is None and any(dtype_of(leaf) == jnp.bfloat16 for leaf in map(described, jax.tree.leaves(params))):
         warnings.warn(
             "weights in bfloat16 stand still under small steps, which round to nothing; give the optimizer a key, "

@@ -2,8 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `optimizers.py` | drop-in replacements for torch.optim's |
-| `adabound.py` | AdaBound and AMSBound, which torch lacks |
+| `optimizers.py` | drop-in replacements for torch.optim's, and AdaBound |
 | `modern.py` | rules of the years after Adam |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
@@ -13,18 +12,16 @@
 | `program.py` | the kernel tables of a step, which the next one uses again |
 | `watch.py` | what these tables were made from, and whether it still holds |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
-| `state.py` | shapes, kinds of numbers and step counts in `state` |
-| `state8.py` | slots in 8 bits: codes, and scales beside them |
+| `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |
 | `owner.py` | whose state a checkpoint holds |
 """
 
 from surefoot.frontends.installed import needed
 
 with needed("torch", "torch"):
-    from surefoot.torch.adabound import AdaBound, AMSBound
     from surefoot.torch.base import RuleOptimizer
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
-    from surefoot.torch.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
+    from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
 __all__ = [
     "ADOPT",

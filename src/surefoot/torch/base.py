@@ -32,8 +32,7 @@ from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.slots import SlotKeeper
-from surefoot.torch.state import like, number, real, scalar, steps_so_far, weights_before
-from surefoot.torch.state8 import numbers as numbers_of
+from surefoot.torch.state import decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
 
 
@@ -88,8 +87,15 @@ class RuleOptimizer(SlotKeeper):
 
         @functools.wraps(func)
         def step(*args: Any, **kwargs: Any) -> Any:
-            known = torch.compiler.is_compiling() or _is_watched(args[0])
-            return (watched if known else func)(*args, **kwargs)
+            seen = (
+                torch.compiler.is_compiling()
+                or args[0]._optimizer_step_pre_hooks
+                or args[0]._optimizer_step_post_hooks
+                or _global_optimizer_pre_hooks
+                or _global_optimizer_post_hooks
+                or torch._C._autograd._profiler_enabled()
+            )
+            return (watched if seen else func)(*args, **kwargs)
 
         return step
 
@@ -219,7 +225,6 @@ class RuleOptimizer(SlotKeeper):
         super().__setstate__(state)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
-        """Return the hyperparameters of a group in the rule's words."""
         return {name: group[name] for name in self.rule.defaults if name in group}
 
     def _settings(self, group: Group) -> Settings:
@@ -280,7 +285,7 @@ class RuleOptimizer(SlotKeeper):
             offset=weights_before(p),
         )
         if settings.differentiable:
-            writes += [lambda: own.update({self._state_name(k): like(p, numbers_of(x)) for k, x in slots.items()})]
+            writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in slots.items()})]
         writes.append(partial(own["step"].copy_, step))
         return [(torch.is_grad_enabled(), write) for write in writes]
 
@@ -288,7 +293,7 @@ class RuleOptimizer(SlotKeeper):
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
-        state = {slot: numbers_of(x) for slot, x in self._slots(p, own, settings).items()}
+        state = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
         rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
         # The clone is the caller's own: a rule may return a tensor that lives on, such as a tensor learning rate.
         return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))
@@ -298,21 +303,10 @@ class RuleOptimizer(SlotKeeper):
         if not grad.is_sparse:
             return gradients.shared_like(p, grad.resolve_conj())
         if self.sparse_error:
-            raise RuntimeError(self.sparse_error)
+            raise RuntimeError(self.sparse_error.format(type(self).__name__))
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
-
-
-def _is_watched(optimizer: Any) -> bool:
-    """Tell whether an optimizer's step has hooks, or a profiler looks on."""
-    return bool(
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or _global_optimizer_pre_hooks
-        or _global_optimizer_post_hooks
-        or torch._C._autograd._profiler_enabled()
-    )
 
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.

@@ -45,7 +45,6 @@ class GroupSeen:
     """Whether no value can change without being another object."""
 
     def __post_init__(self) -> None:
-        """Look at the group."""
         self.params = list(self.group["params"])
         self._take(self._values())
 

@@ -23,7 +23,6 @@ class Adamax(TorchOptimizer):
 
     name = "adamax"
     state_names: ClassVar[Mapping[str, str]] = {"m": "exp_avg", "u": "exp_inf"}
-    sparse_error = "Adamax does not support sparse gradients"
 
     @as_torch
     def __init__(
@@ -48,7 +47,6 @@ class RAdam(TorchOptimizer):
 
     name = "radam"
     state_names: ClassVar[Mapping[str, str]] = MOMENTS
-    sparse_error = "RAdam does not support sparse gradients"
 
     @as_torch
     def __init__(
@@ -90,7 +88,6 @@ class Lion(TorchOptimizer):
 
     name = "lion"
     state_names: ClassVar[Mapping[str, str]] = {"m": "exp_avg"}
-    sparse_error = "Lion does not support sparse gradients"
 
     @declared
     def __init__(
@@ -122,7 +119,6 @@ class AdaBelief(TorchOptimizer):
 
     name = "adabelief"
     state_names: ClassVar[Mapping[str, str]] = {"m": "exp_avg", "s": "exp_avg_var"}
-    sparse_error = "AdaBelief does not support sparse gradients"
 
     @declared
     def __init__(
@@ -156,7 +152,6 @@ class Yogi(TorchOptimizer):
 
     name = "yogi"
     state_names: ClassVar[Mapping[str, str]] = MOMENTS
-    sparse_error = "Yogi does not support sparse gradients"
 
     @declared
     def __init__(
@@ -193,7 +188,6 @@ class ADOPT(TorchOptimizer):
 
     name = "adopt"
     state_names: ClassVar[Mapping[str, str]] = MOMENTS
-    sparse_error = "ADOPT does not support sparse gradients"
 
     @declared
     def __init__(
@@ -228,7 +222,6 @@ class AdEMAMix(TorchOptimizer):
 
     name = "ademamix"
     state_names: ClassVar[Mapping[str, str]] = {"m": "exp_avg_fast", "n": "exp_avg_slow", "v": "exp_avg_sq"}
-    sparse_error = "AdEMAMix does not support sparse gradients"
 
     @declared
     def __init__(
@@ -262,7 +255,6 @@ class Adan(TorchOptimizer):
 
     name = "adan"
     state_names: ClassVar[Mapping[str, str]] = {"m": "exp_avg", "d": "exp_avg_diff", "v": "exp_avg_sq", "p": "pre_grad"}
-    sparse_error = "Adan does not support sparse gradients"
 
     @declared
     def __init__(

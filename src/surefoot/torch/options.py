@@ -85,7 +85,6 @@ class RunOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise for a value that means nothing."""
         if self.engine not in ENGINES:
             raise unknown("engine", self.engine, ENGINES)
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:

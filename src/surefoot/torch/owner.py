@@ -13,8 +13,7 @@ from typing import Any
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.rules import RULES
-from surefoot.torch.state import steps_so_far
-from surefoot.torch.state8 import scale_name
+from surefoot.torch.state import scale_name, steps_so_far
 
 
 class Owner:
@@ -44,27 +43,24 @@ def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
         optimizer: which is to go on with it: a `RuleOptimizer`.
         own: the state, with at least a step behind it.
     """
-    me, keys = _owner(optimizer), {key for key, x in own.items() if x is not None}
+    names, keys = getattr(optimizer, "state_names", {}), {key for key, x in own.items() if x is not None}
+    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
+    me = Owner(label, optimizer.rule, names)
     if me.fits(keys) or not keys or (keys == {"step"} and not steps_so_far(own)):
         return
     others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]
     if others or not me.needs <= keys:
+        who = " or ".join(others) or "another optimizer"
         raise UsageError(
-            f"the checkpoint has the state of {_either(others) or 'another optimizer'} ({_listed(keys)}), and this is "
-            f"{me.label}, which keeps {_listed(me.needs) or 'nothing of these'}. Load it into the optimizer that it "
-            "is of; or start anew: load the model's weights alone."
+            f"the checkpoint has the state of {who} ({_listed(keys)}), and this is {me.label}, which keeps "
+            f"{_listed(me.needs) or 'nothing of these'}. Load it into the optimizer that it is of; or start anew: load "
+            "the model's weights alone."
         )
 
 
 def missing(name: str, steps: Any) -> str:
     """Return what to say of a slot that is gone."""
     return f"state has {float(steps):g} steps and no {name!r}; to start anew, delete the parameter's whole state"
-
-
-def _owner(optimizer: Any) -> Owner:
-    names = getattr(optimizer, "state_names", {})
-    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
-    return Owner(label, optimizer.rule, names)
 
 
 def _others(kind: type) -> Iterator[Owner]:
@@ -82,10 +78,6 @@ def _below(kind: type) -> Iterator[Any]:
     for below in kind.__subclasses__():
         yield below
         yield from _below(below)
-
-
-def _either(labels: list[str]) -> str:
-    return " or ".join(labels)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -25,17 +25,15 @@ from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines.fits import Fitted, fit
-from surefoot.engines.jobs import KINDS
+from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
-from surefoot.engines.places import Addresses, Counts
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
-from surefoot.torch.state import real, weights_before
-from surefoot.torch.state8 import kept, tensors
+from surefoot.torch.state import kept, real, tensors, weights_before
 from surefoot.torch.watch import Watch, local
 
 Write = tuple[bool, Callable[[], object]]

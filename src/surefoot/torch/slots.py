@@ -21,8 +21,7 @@ from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, missing
-from surefoot.torch.state import counts, filled, loaded, number, slot_dtype, steps_so_far
-from surefoot.torch.state8 import keep, kept, restored
+from surefoot.torch.state import counts, filled, keep, kept, loaded, number, restored, slot_dtype, steps_so_far
 
 
 class SlotKeeper(torch.optim.Optimizer):
@@ -42,7 +41,6 @@ class SlotKeeper(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _state_name(self, slot: str) -> str:
-        """Return the name of a slot in `state`."""
         return slot
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
@@ -150,7 +148,6 @@ class SlotKeeper(torch.optim.Optimizer):
         return state
 
     def _complete(self, group: Group, made: Group) -> None:
-        """Complete a loaded group by the options that it lacks."""
         if "initial_lr" in group:
             group.setdefault("base_lr", number(group["initial_lr"]))
         for name in (*self.defaults, "base_lr"):

@@ -35,11 +35,11 @@ class TorchOptimizer(RuleOptimizer):
     """
 
     name: ClassVar[str]
+    sparse_error = "{} does not support sparse gradients"
     state_names: ClassVar[Mapping[str, str]] = {}
     switch_names: ClassVar[Mapping[str, str]] = {}
 
     def _start(self, call: Call) -> None:
-        """Check the arguments and make the param groups."""
         self.options, around, unknown = split(call.extras)
         for name in unknown:
             raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
@@ -85,11 +85,10 @@ def _conventional(rule: str, given: Mapping[str, Any]) -> dict[str, Any]:
 _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "lr": ("Invalid learning rate: {}", lambda x: x >= 0.0),
     "eps": ("Invalid epsilon value: {}", lambda x: x >= 0.0),
-    "momentum": ("Invalid momentum value: {}", lambda x: x >= 0.0),
-    "weight_decay": ("Invalid weight_decay value: {}", lambda x: x >= 0.0),
-    "lr_decay": ("Invalid lr_decay value: {}", lambda x: x >= 0.0),
-    "initial_accumulator_value": ("Invalid initial_accumulator_value value: {}", lambda x: x >= 0.0),
-    "alpha": ("Invalid alpha value: {}", lambda x: x >= 0.0),
+    **{
+        name: (f"Invalid {name} value: {{}}", lambda x: x >= 0.0)
+        for name in ("momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "alpha")
+    },
     "rho": ("Invalid rho value: {}", lambda x: 0.0 <= x <= 1.0),
     "final_lr": ("Invalid final learning rate: {}", lambda x: x >= 0.0),
     "gamma": ("Invalid gamma parameter: {}; it must be above 0 and below 1", lambda x: 0.0 < x < 1.0),

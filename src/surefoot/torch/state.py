@@ -2,6 +2,10 @@
 
 State has the parameter's own shape, dtype and memory layout, the step count is a tensor as in torch. A rule works on
 real numbers: a complex parameter and its state are shown to it as pairs, which move independently.
+
+A slot `exp_avg` in 8 bits is `exp_avg`, uint8 of the parameter's shape, and `exp_avg_scale`, a float32 number for each
+256 weights. Engines see both as `Blocks`. Where autograd follows the state, where a step is captured, and where a
+gradient is sparse, state stays unencoded.
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.engines.blocks import fits
+from surefoot.engines.blocks import Blocks, fits
+from surefoot.engines.eager import Kept
 from surefoot.engines.jobs import KINDS
+from surefoot.engines.layout import lies_like
+from surefoot.errors import UsageError
 
 
 def steps_so_far(own: Mapping[str, Any]) -> Any:
@@ -29,13 +36,9 @@ def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
     """
     if isinstance(step, Tensor) and step.dtype in KINDS:
         return step
-    return count(float(step), p, capturable=capturable)
-
-
-def count(value: float, p: Tensor, *, capturable: bool) -> Tensor:
-    """Return a step count: on the CPU, where reading it costs nothing, unless it must be captured with the step."""
+    # on the CPU, where reading it costs nothing, unless it must be captured with the step
     dtype = torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
-    return torch.tensor(float(value), dtype=dtype, device=p.device if capturable else "cpu")
+    return torch.tensor(float(step), dtype=dtype, device=p.device if capturable else "cpu")
 
 
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
@@ -115,3 +118,57 @@ def loaded(own: dict[str, Any], p: Tensor, *, capturable: bool) -> dict[str, Any
         step = counts(dense["step"], p, capturable=capturable)
         dense["step"] = step if capturable else step.cpu()
     return dense
+
+
+def scale_name(name: str) -> str:
+    """Return the name in `state` of what belongs to the codes under `name`."""
+    return f"{name}_scale"
+
+
+def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> Kept:
+    """Return a slot as engines see it; `positive` tells that its numbers are never negative.
+
+    Raises:
+        UsageError: codes without scales, or of another size.
+    """
+    x: Tensor = own[name]
+    if x.dtype != torch.uint8:
+        return real(x)
+    if scale_name(name) not in own:
+        raise UsageError(f"state {name!r} is in 8 bits and {scale_name(name)!r} is missing; a checkpoint has both.")
+    return Blocks(x, own[scale_name(name)], positive)
+
+
+def keep(own: dict[str, Any], name: str, x: Kept) -> None:
+    """Put a slot into a parameter's state."""
+    own.pop(scale_name(name), None)
+    if isinstance(x, Blocks):
+        own[name], own[scale_name(name)] = x.codes, x.scales
+    else:
+        own[name] = x
+
+
+def decoded(x: Kept) -> Tensor:
+    """Return a slot's numbers."""
+    return x.read() if isinstance(x, Blocks) else x
+
+
+def tensors(own: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the names of all tensors that slots are made of, of some also the scales'."""
+    scales = {f"{slot} scales": scale_name(name) for slot, name in names.items() if own[name].dtype == torch.uint8}
+    return {**names, **scales}
+
+
+def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> Kept:
+    """Return a slot of a checkpoint for `p`, if it is in 8 bits or is to be; encoded to nearest.
+
+    Blocks are neighbours in memory: codes that lie otherwise than `p` are encoded anew, so that kernels can use them.
+    """
+    x = kept(given, name, positive=positive)
+    if wanted != torch.uint8:
+        return decoded(x).to(p.device, wanted)
+    if isinstance(x, Blocks) and lies_like(x.codes, p):
+        return Blocks(x.codes.to(p.device, copy=True), x.scales.to(p.device, copy=True), positive)
+    if x.shape != p.shape:  # a checkpoint of another model, for which the step has torch's error
+        return Blocks.of(decoded(x).to(p.device, torch.float32), positive=positive)
+    return Blocks.of(torch.empty_like(p, dtype=torch.float32).copy_(decoded(x)), positive=positive)

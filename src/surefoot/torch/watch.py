@@ -16,8 +16,8 @@ from typing import Any
 from torch import Tensor
 from torch._C._dynamo import guards
 
+from surefoot.engines.jobs import Counts, Places, Same
 from surefoot.engines.layout import addresses
-from surefoot.engines.places import Counts, Places, Same
 
 _LOOKS: tuple[Callable[[Tensor], Any], ...] = (
     type,

@@ -8,7 +8,7 @@ places gets a line of its own. How symbols look is a `Notation`: LaTeX, Unicode 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -100,7 +100,8 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
     named = {node for node in graph.outputs.values() if node.op not in LEAVES}
     if graph.rate is not None and graph.rate.per_weight and graph.rate.op not in LEAVES:
         named.add(graph.rate)
-    free = _free({name.removeprefix("state.")[0] for name in graph.outputs})
+    taken = {name.removeprefix("state.")[0] for name in graph.outputs}
+    free = chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
     letters: dict[Node, str] = {}
     for node in order:
         if node in named:
@@ -118,20 +119,13 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
 
 
 def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
-    """Return whether what is equal for all weights gets a line of its own."""
     if node.op in LEAVES:
         return False
     size = _size(node, named)
     return size > ENDLESS or (uses > 1 and (size > LONG_ON_HOST or node.op in APART))
 
 
-def _free(taken: set[str]) -> Iterator[str]:
-    """Yield letters for results in between."""
-    return chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
-
-
 def _size(node: Node, named: Collection[Node]) -> int:
-    """Return how many parts the written expression has."""
     return 1 + sum(1 if arg in named else _size(arg, named) for arg in node.args)
 
 

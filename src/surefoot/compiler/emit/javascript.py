@@ -9,19 +9,8 @@ from __future__ import annotations
 
 import re
 
-from surefoot.compiler.emit.walk import (
-    CHOICE,
-    COMPARISON,
-    INFIX,
-    LEAVES,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-    lines,
-    write,
-)
+from surefoot.compiler.emit import walk
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
 from surefoot.compiler.graph import Graph, needed
 
 
@@ -33,16 +22,11 @@ LANGUAGE = Language(
     "JavaScript",
     {
         **INFIX,
-        "pow": Spelling("Math.pow({}, {})"),
-        "sqrt": Spelling("Math.sqrt({})"),
-        "maximum": Spelling("Math.max({}, {})"),
-        "minimum": Spelling("Math.min({}, {})"),
+        **walk.called(pow="Math.pow", sqrt="Math.sqrt", maximum="Math.max", minimum="Math.min", abs="Math.abs"),
         "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("Math.sign({}) + 0", SUM),
-        "abs": Spelling("Math.abs({})"),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
-        "eq": Spelling("{} === {}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling("{} !== {}", COMPARISON, (SUM, SUM)),
+        **walk.compared("===", "!=="),
     },
     number=_number,
 )
@@ -68,10 +52,12 @@ def emit(graph: Graph, title: str) -> str:
         title: the rule's name, for the comment; any text.
     """
     assert graph.rate is not None  # set by trace, with the outputs
-    roots = {**{_new(name): node for name, node in graph.outputs.items()}, "rate": graph.rate}
+    # `state_m` is the new value, where `state.m` is that before the step
+    new_names = {name: "w_new" if name == "w" else name.replace(".", "_") for name in graph.outputs}
+    roots = {**{new_names[name]: node for name, node in graph.outputs.items()}, "rate": graph.rate}
     used = needed(roots.values())
     nodes = [node for node in graph.nodes if node in used]
-    made, names = lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
+    made, names = walk.lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
     hyper = ", ".join(node.value for node in nodes if node.op == "scalar" and node.value != "t")
     new = {name: write(node, names, LANGUAGE) for name, node in graph.outputs.items()}
     weight = new.pop("w")
@@ -82,20 +68,10 @@ def emit(graph: Graph, title: str) -> str:
         *(f"const {name} = {text};" for name, text in made),
         f"return {{ w: {weight}, {rate}, state: {{ {state} }} }};",
     ]
+    answers = ", ".join(f"{name} {'above' if truth else 'equal to'} 0" for name, truth in graph.assumed.items())
     return _TEXT.format(
         title=re.sub(r"\W", "_", title),
         slots=", ".join(name.removeprefix("state.") for name in new),
-        made_for=_made_for(graph),
+        made_for=f"// Made for {answers}.\n" if answers else "",
         body="\n".join(f"  {line}" for line in body if line),
     )
-
-
-def _new(name: str) -> str:
-    """Return what an output is called: `state_m` where `state.m` is the value before the step."""
-    return "w_new" if name == "w" else name.replace(".", "_")
-
-
-def _made_for(graph: Graph) -> str:
-    """Say which answers about zero the text holds for."""
-    answers = [f"{name} {'above' if truth else 'equal to'} 0" for name, truth in graph.assumed.items()]
-    return f"// Made for {', '.join(answers)}.\n" if answers else ""

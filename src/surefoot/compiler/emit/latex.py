@@ -9,18 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compiler.emit import formula
-from surefoot.compiler.emit.walk import (
-    ATOM,
-    CHOICE,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
-    Language,
-    Spelling,
-)
+from surefoot.compiler.emit import formula, walk
+from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
@@ -86,12 +76,7 @@ LANGUAGE = Language(
         "abs": Spelling(r"\left| {} \right|"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling(r"{} \ne {}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-        "le": Spelling(r"{} \le {}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling(r"{} \ge {}", COMPARISON, (SUM, SUM)),
+        **walk.compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
     },
     number=_number,
     scalar=symbol,
@@ -126,7 +111,6 @@ def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _between(letter: str) -> str:
-    """Return the symbol of a result in between."""
     if letter == formula.GRADIENT:
         return r"\tilde{g}_t"
     return f"{letter}_t" if len(letter) == 1 else f"{letter[0]}_{{{letter[1:]},t}}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from html import escape
 
-from surefoot.compiler.emit import formula
+from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
@@ -66,10 +66,6 @@ def _between(letter: str) -> str:
     return _marked(f"<msub>{base}<mi>t</mi></msub>", f"i.{letter}")
 
 
-def _number(value: float) -> str:
-    return f"<mn>{value:g}</mn>"
-
-
 _CASES = (
     "<mrow><mo>{{</mo><mtable columnalign='left'><mtr><mtd>{1}</mtd><mtd><mtext>if </mtext>{0}</mtd></mtr>"
     "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>"
@@ -92,14 +88,9 @@ LANGUAGE = Language(
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{}<mo>=</mo>{}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling("{}<mo>≠</mo>{}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{}<mo>&lt;</mo>{}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{}<mo>&gt;</mo>{}", COMPARISON, (SUM, SUM)),
-        "le": Spelling("{}<mo>≤</mo>{}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling("{}<mo>≥</mo>{}", COMPARISON, (SUM, SUM)),
+        **walk.compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
     },
-    number=_number,
+    number="<mn>{:g}</mn>".format,
     scalar=symbol,
     array=_array,
     parentheses="<mrow><mo>(</mo>{}<mo>)</mo></mrow>".format,

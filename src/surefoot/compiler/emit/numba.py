@@ -13,19 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
-from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling
+from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling, called
 from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",
     {
         **INFIX,
-        "sqrt": Spelling("sqrt({})"),
-        "maximum": Spelling("maximum({}, {})"),
-        "minimum": Spelling("minimum({}, {})"),
+        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("abs({})"),
     },
     array=spelled,
 )
@@ -110,7 +106,6 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
 
 
 def _whole(found: Sequence[str], once: Sequence[str], loop: Sequence[str]) -> list[str]:
-    """Return the lines that go through each chunk in one loop."""
     return [
         "for c in range(first, last):",
         "    tensor, start, count, row, number = chunks[c]",
@@ -130,13 +125,8 @@ def _by_block(
 ) -> list[str]:
     """Return the lines that go through each chunk block by block: compute, find the scales, encode.
 
-    Args:
-        found: the lines that find the arrays.
-        once: those that are the same for the whole chunk.
-        loop: those that compute.
-        blockwise: which arrays are in 8 bits.
-        encoded: for each of them that is written, the line that does it.
-        columns: of the table of pointers before the scales.
+    `encoded` has for each array in 8 bits that is written the line that does it; `columns` of the table of pointers
+    come before the scales.
     """
     names = {name: spelled(name) for name in blockwise}
     return [
@@ -162,24 +152,20 @@ def _by_block(
 
 
 def _inside(depth: int, made: Iterable[str]) -> list[str]:
-    """Return lines inside of so many loops."""
     return ["    " * depth + line for line in made]
 
 
 def _read(text: str, name: str, kind: str, compute: str) -> str:
-    """Return the number that an array has at a place."""
     if kind in BLOCKWISE:
         text, kind = f"from_{kind}({text}, scale_{spelled(name)})", "float32"
     return converted(text, kind, compute, _spell)
 
 
 def _encoded(name: str, kind: str, random: str) -> str:
-    """Return the code of a number that is kept."""
     return f"to_{kind}(kept_{spelled(name)}[i], scale_{spelled(name)}{random and ', '}{random})"
 
 
 def _found(column: int, name: str, kind: str, strided: bool) -> list[str]:
-    """Return the lines that find an array in memory."""
     stride = [f"stride_{spelled(name)} = strides[tensor, {column}]"] if strided else []
     array = "array_half" if kind in HALF else "array_codes" if kind in BLOCKWISE else f"array_{kind}"
     return [*stride, f"at_{spelled(name)} = {array}(pointers[tensor, {column}], start{_stride(name, strided)}, count)"]
@@ -196,7 +182,6 @@ def _spell(text: str, old: str, new: str) -> str:
 
 
 def _imports(text: str) -> str:
-    """Return the imports that the text needs."""
     words = set(re.findall(r"\w+", re.sub("#.*", "", text)))  # comments tell of the host's functions
     used = {module: [name for name in names if name in words] for module, names in IMPORTS.items()}
     return "\n".join(_wrapped(f"from {module} import {', '.join(names)}") for module, names in used.items() if names)

@@ -8,8 +8,7 @@ from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import Graph, needed
-from surefoot.compiler.plan import SIZES
-from surefoot.compiler.stages import stages
+from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import unknown
 from surefoot.rule import Rule
@@ -55,5 +54,4 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
 
 
 def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:
-    """Return the kernel of each stage, in the order in which they run."""
     return "\n\n".join(write(stage, title, dtype) for stage in stages(graph))

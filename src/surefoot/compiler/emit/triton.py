@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
-from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling
+from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling, called
 from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
 
@@ -19,12 +19,10 @@ FLOAT64 = Language(
     "Triton",
     {
         **INFIX,
-        "sqrt": Spelling("tl.sqrt({})"),
+        **called(sqrt="tl.sqrt", sign="sign", abs="tl.abs"),
         "maximum": Spelling("tl.maximum({}, {}, tl.PropagateNan.ALL)"),
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("tl.abs({})"),
     },
     array=spelled,
 )
@@ -137,11 +135,12 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         for k, (name, value) in enumerate(made.results.items())
     ]
     text = indent(4, body)
-    return _TEXT.format(doc=made.doc, functions=_functions(text), body=text)
+    called = set(re.findall(r"(\w+)\(", text))
+    functions = "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)
+    return _TEXT.format(doc=made.doc, functions=functions, body=text)
 
 
 def _found(column: int, columns: int, name: str, kind: str, strided: bool) -> list[str]:
-    """Return the lines that find an array in memory."""
     name, number, cell = spelled(name), "uint16" if kind == "bfloat16" else kind, f"{columns} * tensor + {column}"
     start = f"at_{name} = tl.load(pointers + {cell}).to(tl.pointer_type(tl.{number}))"
     if not strided:
@@ -153,9 +152,3 @@ def _spell(text: str, old: str, new: str) -> str:
     if old == "bfloat16":
         return f"from_bfloat16({text})"
     return f"to_bfloat16({text})" if new == "bfloat16" else f"{text}.to(tl.{new})"
-
-
-def _functions(text: str) -> str:
-    """Return the functions that the text calls."""
-    called = set(re.findall(r"(\w+)\(", text))
-    return "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from surefoot.compiler.emit import formula
+from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
 from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
@@ -24,12 +24,9 @@ def symbol(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    mantissa, _, exponent = f"{value:g}".replace("inf", "∞").replace("-", "−").partition("e")
-    return f"{mantissa}·10{_power(int(exponent.replace('−', '-')))}" if exponent else mantissa
-
-
-def _power(exponent: int) -> str:
-    return ("⁻" if exponent < 0 else "") + str(abs(exponent)).translate(_ABOVE)
+    mantissa, _, exponent = f"{value:g}".replace("inf", "∞").partition("e")
+    power = str(int(exponent or 0)).replace("-", "⁻").translate(_ABOVE)
+    return mantissa.replace("-", "−") + (f"·10{power}" if exponent else "")
 
 
 class _Power(str):
@@ -53,18 +50,11 @@ LANGUAGE = Language(
         "neg": Spelling("−{}", SUM, (PRODUCT,)),
         "pow": Spelling(_Power(), POWER, (ATOM, CHOICE)),
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
-        "maximum": Spelling("max({}, {})"),
-        "minimum": Spelling("min({}, {})"),
-        "sign": Spelling("sign({})"),
+        **walk.called(maximum="max", minimum="min", sign="sign"),
         "abs": Spelling("|{}|"),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
-        "eq": Spelling("{} = {}", COMPARISON, (SUM, SUM)),
-        "ne": Spelling("{} ≠ {}", COMPARISON, (SUM, SUM)),
-        "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-        "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-        "le": Spelling("{} ≤ {}", COMPARISON, (SUM, SUM)),
-        "ge": Spelling("{} ≥ {}", COMPARISON, (SUM, SUM)),
+        **walk.compared("=", "≠", "<", ">", "≤", "≥"),
     },
     number=_number,
     scalar=symbol,

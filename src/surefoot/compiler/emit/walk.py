@@ -53,18 +53,25 @@ class Language:
     parentheses: Callable[[str], str] = "({})".format
 
 
+def compared(*signs: str, pattern: str = "{{}} {} {{}}") -> dict[str, Spelling]:
+    """Return how compared are written: the signs of `eq`, `ne`, `lt`, `gt`, `le` and `ge`, as far as they go."""
+    names = ("eq", "ne", "lt", "gt", "le", "ge")
+    return {op: Spelling(pattern.format(sign), COMPARISON, (SUM, SUM)) for op, sign in zip(names, signs, strict=False)}
+
+
+def called(**names: str) -> dict[str, Spelling]:
+    """Return how operations are written that are functions of a target: what each is called there."""
+    two = ("pow", "maximum", "minimum")
+    return {op: Spelling(f"{name}({{}}, {{}})" if op in two else f"{name}({{}})") for op, name in names.items()}
+
+
 INFIX: dict[str, Spelling] = {
     "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
     "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
     "mul": Spelling("{} * {}", PRODUCT, (PRODUCT, SIGN)),
     "truediv": Spelling("{} / {}", PRODUCT, (PRODUCT, SIGN)),
     "neg": Spelling("-{}", SIGN, (POWER,)),
-    "eq": Spelling("{} == {}", COMPARISON, (SUM, SUM)),
-    "ne": Spelling("{} != {}", COMPARISON, (SUM, SUM)),
-    "lt": Spelling("{} < {}", COMPARISON, (SUM, SUM)),
-    "gt": Spelling("{} > {}", COMPARISON, (SUM, SUM)),
-    "le": Spelling("{} <= {}", COMPARISON, (SUM, SUM)),
-    "ge": Spelling("{} >= {}", COMPARISON, (SUM, SUM)),
+    **compared("==", "!=", "<", ">", "<=", ">="),
 }
 """What Python and JavaScript write alike."""
 
@@ -73,12 +80,8 @@ PYTHON = Language(
     {
         **INFIX,
         "pow": Spelling("{}**{}", POWER, (ATOM, SIGN)),
-        "sqrt": Spelling("sqrt({})"),
-        "maximum": Spelling("max({}, {})"),
-        "minimum": Spelling("min({}, {})"),
+        **called(sqrt="sqrt", maximum="max", minimum="min", sign="sign", abs="abs"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
-        "sign": Spelling("sign({})"),
-        "abs": Spelling("abs({})"),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
     },
     number="{:g}".format,
