@@ -15,12 +15,11 @@ from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
-from surefoot.comparison.pilot import time_arms
+from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
-from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial, hash_of
+from surefoot.design.trial import Trial, check_schedule, hash_of
 from surefoot.errors import Argument, SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rule import Rule
