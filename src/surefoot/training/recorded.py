@@ -1,7 +1,7 @@
 """What is recorded of a training step: its time, and how the effective step sizes of all weights are spread.
 
 The latter is the picture that explains adaptive optimizers, as numbers. It is recorded at about eight steps per decade,
-so that the early steps, where rates change fastest, are seen and the whole costs well under one percent of the training.
+so that the early steps, where rates change fastest, are seen and the whole costs well under one percent of the time.
 """
 
 from __future__ import annotations
