@@ -15,7 +15,7 @@ from surefoot.bench.cases import case_names
 from surefoot.bench.chart import check_chart, write_chart
 from surefoot.bench.line_up import contenders
 from surefoot.bench.other_peers import INSTALL
-from surefoot.bench.result import BenchResult, BenchRow, Cold, SetResult, milliseconds
+from surefoot.bench.result import BenchResult, BenchRow, SetResult, milliseconds
 from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS
 from surefoot.bench.turns import Quartiles
@@ -83,7 +83,8 @@ def print_result(result: BenchResult) -> None:
             console.print()
     if result.cold:
         console.print("First step in a fresh process, imports not counted (s)", style="bold")
-        console.print(_cold(result.cold))
+        rows = ((f"{one.case}: {one.contender}", f"{one.empty_cache:.2f}", f"{one.cached:.2f}") for one in result.cold)
+        console.print(grid(("", "nothing cached", "cached"), rows))
         console.print()
     console.print(LEGEND)
     for note in result.notes:
@@ -144,11 +145,6 @@ def _cells(row: BenchRow) -> Iterable[str]:
 def _times(taken: Quartiles) -> Iterable[str]:
     yield milliseconds(taken.median)
     yield f"{milliseconds(taken.low)}-{milliseconds(taken.high)}"
-
-
-def _cold(found: Iterable[Cold]) -> Table:
-    rows = ((f"{one.case}: {one.contender}", f"{one.empty_cache:.2f}", f"{one.cached:.2f}") for one in found)
-    return grid(("", "nothing cached", "cached"), rows)
 
 
 def _ratio(value: float) -> str:

@@ -13,7 +13,7 @@ import typer
 from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
 from surefoot.files import check_writable
-from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
+from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
 from surefoot.selfcheck.parity.limits import LIMITS
 from surefoot.selfcheck.parity.result import BOUND
 
@@ -107,7 +107,11 @@ def long(result: ParityResult) -> Grid:
 
 def findings(result: ParityResult) -> Grid:
     """Return what was measured beside the grid, and is wrong in another framework."""
-    rows = [_finding(finding) for finding in result.findings if finding.wrong or not finding.holds]
+    rows = [
+        [one.what, one.front_end, *(f"{x:.3g}" for x in (one.right, one.ours, one.theirs))]
+        for one in result.findings
+        if one.wrong or not one.holds
+    ]
     return Grid("Wrong elsewhere", ("What", "Where", "Right", "Ours", "Its own"), rows, left=2)
 
 
@@ -202,11 +206,6 @@ def _number(x: float) -> str:
     if math.isinf(x):
         return "inf"
     return f"{x:.1f}" if x < 9.95 else f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e")
-
-
-def _finding(finding: Flaw) -> list[str]:
-    figures = (f"{x:.3g}" for x in (finding.right, finding.ours, finding.theirs))
-    return [finding.what, finding.front_end, *figures]
 
 
 def _table(grid: Grid) -> str:

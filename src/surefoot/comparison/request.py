@@ -101,11 +101,6 @@ class Request:
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
-    def _tunes(self) -> bool:
-        """Whether optimizers are tuned, in so many trials or in as many as there is time for."""
-        return self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0
-
-    @property
     def hash(self) -> str:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
@@ -113,7 +108,7 @@ class Request:
             "optimizers": [arm.decides for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
-        if self._tunes:
+        if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
         return hash_of({"study": self.name, **asked})
 

@@ -9,8 +9,7 @@ import altair as alt
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.settings import tuned_from
-from surefoot.report.axes import Quantity, error_of
-from surefoot.report.clocks import EPOCHS, clocks
+from surefoot.report.axes import EPOCHS, Quantity, clocks, error_of
 from surefoot.report.curves import curves
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
 from surefoot.report.reference import PublishedCurve

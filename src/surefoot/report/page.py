@@ -20,7 +20,7 @@ import vl_convert
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import ResultRow, SuiteSummary, Summary
+from surefoot.analysis import SuiteSummary, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
@@ -80,6 +80,7 @@ def content(summary: Summary) -> dict[str, Any]:
     """All that the page says, as data; nothing is drawn."""
     arms, design, metric = summary.arms, summary.design, summary.metric
     looks = (*arm_looks(arms), *tuning_looks(summary))
+    ranks = [-summary.scale.gain(row.test_metric.mean) if row.test_metric else inf for row in summary.rows]
     return {
         "summary": summary,
         "looks": {look.label: look for look in looks},
@@ -88,7 +89,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "notes": notes(summary),
         "results": table(summary, "page"),
-        "order": sorted(range(len(arms)), key=lambda place: _rank(summary.rows[place], summary)),
+        "order": sorted(range(len(arms)), key=ranks.__getitem__),  # those without a result last
         "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
         "arrivals": arrival_table(summary),
         "tie": TIE,
@@ -118,11 +119,6 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     every = figures(arms, published(summary.study, arms)) + claim_figures(summary)
     specs = _specs(every, arm_looks(arms))
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
-
-
-def _rank(row: ResultRow, summary: Summary) -> float:
-    """What rows are ordered by: the best mean first and those without a result last."""
-    return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
 
 
 def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from surefoot.datasets import NAMES
 from surefoot.options import Options
 from surefoot.store.design import Design, Optimizer
 from surefoot.store.protocol import Protocol
-from surefoot.store.ranges import Range
 from surefoot.store.records import Record
 from surefoot.words import Written
 from surefoot.words.numbers import duration
@@ -175,10 +174,5 @@ def _optimizer(one: Optimizer) -> str:
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
     words += [f"{name}={value!r}" for name, value in one.given.items()]
-    words += [f"{name}={_range(found)}" for name, found in one.ranges.items()]
+    words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
     return f"surefoot.Opt({', '.join(words)})"
-
-
-def _range(found: Range) -> str:
-    """A range as a call, such as `surefoot.log(0.0001, 0.1)`."""
-    return f"surefoot.{found.kind}({found.low!r}, {found.high!r})"

@@ -29,7 +29,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise StoreError(f"there is no results store {path}. Run `surefoot compare` first, or {ELSEWHERE}.")
-    with _closed_on_error(_connect(f"{path.as_uri()}?{_reading_mode(path)}", uri=True)) as connection:
+    # A reader too makes a file of shared memory next to the store. Where it may not, and no writer has left a log,
+    # the store can be read as a file that does not change.
+    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    address = f"{path.as_uri()}?{'immutable=1' if frozen else 'mode=ro'}"
+    with _closed_on_error(_connect(address, uri=True)) as connection:
         version = recognise(connection, path)
         if version == 0:
             raise StoreError(f"the results store {path} is empty. Run `surefoot compare` first, or {ELSEWHERE}.")
@@ -75,13 +79,6 @@ def shrink(connection: sqlite3.Connection) -> None:
 
 def _connect(database: str, timeout: float = BUSY_SECONDS, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(database, timeout=timeout, isolation_level=None, uri=uri)
-
-
-def _reading_mode(path: Path) -> str:
-    # A reader too makes a file of shared memory next to the store. Where it may not, and no writer has left a log,
-    # the store can be read as a file that does not change.
-    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
-    return "immutable=1" if frozen else "mode=ro"
 
 
 def _hold(lock: sqlite3.Connection, path: Path) -> None:
