@@ -14,7 +14,7 @@ from line_task import foreign, trials
 from samples import DESIGN
 from surefoot.arms.code_hash import code_of
 from surefoot.arms.opt import Opt
-from surefoot.report.provenance import repeat
+from surefoot.report.repeat import repeat
 
 CLASS = """
 import torch

@@ -17,7 +17,7 @@ from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError
 from surefoot.options import Options
 from surefoot.progress.words import Lines
-from surefoot.report.provenance import repeat
+from surefoot.report.repeat import repeat
 from surefoot.rules import RULES
 from surefoot.store import Store, schema
 from surefoot.training import events

@@ -18,7 +18,7 @@ from surefoot.arms.arm import parse_arms
 from surefoot.errors import SurefootError, UsageError
 from surefoot.report import write_csv, write_figures, write_json, write_report
 from surefoot.report.figures import figures
-from surefoot.report.provenance import repeat
+from surefoot.report.repeat import repeat
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import Protocol

@@ -13,7 +13,7 @@ from report_pages import said
 from samples import DESIGN, trial
 from surefoot.arms.arm import parse_arms
 from surefoot.arms.opt import arms_of
-from surefoot.report.provenance import repeat
+from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
 from surefoot.store.protocol import LOSS
 

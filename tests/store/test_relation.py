@@ -20,7 +20,7 @@ from surefoot.comparison.request import ask
 from surefoot.options import Options
 from surefoot.progress.words import figures
 from surefoot.report.curve_rows import quantities
-from surefoot.report.provenance import repeat
+from surefoot.report.repeat import repeat
 from surefoot.store import Store
 from surefoot.store.protocol import LOSS, Metric, Protocol
 

@@ -13,7 +13,7 @@
 | `axes.py` | axes that fit a metric or a time |
 | `theme.py` | colours, line styles, point shapes |
 | `reference.py` | published numbers beside the user's own curves |
-| `provenance.py` | protocol, settings and machine in words; how to run it again |
+| `provenance.py`, `repeat.py` | protocol, settings and machine in words; how to run it again |
 """
 
 from surefoot.report.export import write_csv, write_figures, write_json, write_latex, write_markdown

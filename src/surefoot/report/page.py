@@ -26,8 +26,8 @@ from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
 from surefoot.report.figure import ReportFigure, svg
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
-from surefoot.report.provenance import Repeat, repeat
 from surefoot.report.reference import published, reference_table
+from surefoot.report.repeat import Repeat, repeat
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.webpage import script_json, source, template

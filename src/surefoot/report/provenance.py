@@ -1,33 +1,18 @@
-"""Where the numbers come from: the protocol in words, settings and machine, and how the study is repeated.
-
-A command repeats it where there is one, else a call in Python: a command names data sets, tasks and optimizers; it
-cannot name what a script of the user's defines, nor give a range.
-"""
+"""Where the numbers come from: the protocol in words, settings and machine."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surefoot.analysis import Setting
-from surefoot.datasets import NAMES
-from surefoot.options import Options
-from surefoot.store.design import Design, Optimizer
+from surefoot.store.design import Design
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Record
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 
 TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
-
-OWN_CODE = (
-    "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
-    "call of Surefoot is:"
-)
-OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
-ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
 def protocol_in_words(protocol: Protocol) -> str:
@@ -100,79 +85,3 @@ def _entry(key: str, protocol: Protocol) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """What to run, whether it is a command line, and what is to be said before it, if anything."""
-
-    text: str
-    is_command: bool = True
-    words: str = ""
-
-
-def repeat(design: Design) -> Repeat:
-    """What asks for the same study again."""
-    task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in design.optimizers if one.is_local)]
-    if not own and all(_is_text(one, design) for one in design.optimizers):
-        return Repeat(shlex.join(_command(design)))
-    words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
-    return Repeat("\n".join(_call(design)), is_command=False, words=words)
-
-
-def _is_text(one: Optimizer, design: Design) -> bool:
-    """Whether `-o` can say it: no ranges, a convention that is the study's, a name that its syntax can hold."""
-    named = one.label if one.is_named else "x"
-    readable = named == named.strip() != "" and not set("=(),") & set(named)
-    return readable and not one.ranges and one.convention in ("", design.convention or one.convention)
-
-
-def _options(design: Design) -> dict[str, Any]:
-    """Everything that decides the numbers, as the options of a command or of a call in Python are named.
-
-    Where the clock decided how much is run, it is what was decided: another machine's clock would decide otherwise.
-    """
-    protocol = design.protocol
-    used = {"train_size": protocol.train_size + protocol.validation_size}
-    kept = {**vars(protocol), **vars(design.sizing), **used}
-    own_data = protocol.dataset not in NAMES or protocol.fingerprint
-    left_out = ("dataset", "train_size") if own_data else ()
-    names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
-    return {name: kept[name] for name in names}
-
-
-def _command(design: Design) -> Iterator[str]:
-    yield from ("surefoot", "compare", design.study, "--only")
-    for one in design.optimizers:
-        call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
-        yield from ("-o", f"{one.label}={call}" if one.is_named else call)
-    for name, value in _options(design).items():
-        yield from (f"--{name.replace('_', '-')}", str(value))
-
-
-def _call(design: Design) -> Iterator[str]:
-    """The lines of the call in Python, after the imports that it takes."""
-    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
-    yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
-    yield "surefoot.compare("
-    yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
-    yield "    optimizers=["
-    yield from (f"        {_optimizer(one)}," for one in design.optimizers)
-    yield "    ],"
-    yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
-    yield ")"
-
-
-def _name(one: Optimizer) -> str:
-    """Where a rule of the user's own stands; the name of any other optimizer."""
-    return one.reference or one.name
-
-
-def _optimizer(one: Optimizer) -> str:
-    words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
-    words += [f"name={one.label!r}"] if one.is_named else []
-    words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
-    words += [f"{name}={value!r}" for name, value in one.given.items()]
-    words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
-    return f"surefoot.Opt({', '.join(words)})"
