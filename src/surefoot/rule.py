@@ -212,7 +212,7 @@ class Rule:
     def _repr_html_(self) -> str:
         """The formula, its symbols and the defaults, for notebooks."""
         # What explains rules stands far above them; they need to know no more of it than its name.
-        return str(import_module("surefoot.explain.rule_html").rule_html(self))
+        return str(import_module("surefoot.explain.explanation").rule_html(self))
 
     def check(self, hyper: Mapping[str, Any]) -> None:
         """Raise `UsageError` if a hyperparameter is unknown, mistyped, out of range or at odds with another."""

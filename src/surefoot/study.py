@@ -103,7 +103,10 @@ def compare(
         >>> optimizer = study.best().build(model.parameters())
     """
     study = run(*asked(**locals()))
-    _check_any(study.records)
+    failed = [record for record in study.records if record.status == "failed"]
+    if failed and len(failed) == len(study.records):
+        reasons = dict.fromkeys(f"{record.label}: {record.reason}" for record in failed)
+        raise TrialError(f"no trial could be run. {'; '.join(reasons)}.")
     return study
 
 
@@ -204,13 +207,6 @@ def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> s
     from surefoot.tasks.custom import task as make_task  # imports torch
 
     return make_task(**{**parts, "name": parts["name"] or ""}, batch_size=batch_size)
-
-
-def _check_any(records: Sequence[Record]) -> None:
-    failed = [record for record in records if record.status == "failed"]
-    if failed and len(failed) == len(records):
-        reasons = dict.fromkeys(f"{record.label}: {record.reason}" for record in failed)
-        raise TrialError(f"no trial could be run. {'; '.join(reasons)}.")
 
 
 @dataclass(frozen=True)

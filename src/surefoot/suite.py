@@ -69,7 +69,7 @@ class Suite:
 
     def report(self, folder: str | PathLike[str]) -> Path:
         """Write the report of each study and a page over all of them into a folder; return the path of that page."""
-        from surefoot.report.suite_page import write_suite_page  # loads all that draws, after the training
+        from surefoot.report.page import write_suite_page  # loads all that draws, after the training
 
         for name, study in self.studies.items():
             study.report(Path(folder) / f"{name}.html")

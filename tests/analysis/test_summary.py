@@ -13,7 +13,7 @@ from samples import article, diverged, running, study, trial, tuned
 from surefoot.analysis import summarize, summarize_suite
 from surefoot.analysis.suite_summary import NoMean
 from surefoot.errors import UsageError
-from surefoot.report.suite_page import write_suite_page
+from surefoot.report.page import write_suite_page
 from surefoot.statistics.survival import kaplan_meier
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words import as_json, notes, table, warnings

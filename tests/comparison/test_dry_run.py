@@ -11,9 +11,8 @@ import surefoot
 from samples import SETTINGS, trial
 from surefoot.analysis.forecast import ASSUMED_SPREAD, smallest_difference, spread, step_times, training_seconds
 from surefoot.arms.opt import Opt
-from surefoot.comparison import pilot
-from surefoot.comparison.forecast import foretell
-from surefoot.comparison.remaining import outlook
+from surefoot.comparison import try_out
+from surefoot.comparison.forecast import foretell, outlook
 from surefoot.comparison.request import ask, plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
@@ -257,7 +256,7 @@ def test_a_budget_that_the_first_timings_show_to_be_too_small_is_refused_at_once
                 heard.append(one.arm.label)
                 yield PilotTimed(one.key, Timing(0.1, 0.1, 1e-6))
 
-    monkeypatch.setattr(pilot, "open_executor", lambda *_: nullcontext(Pool()))
+    monkeypatch.setattr(try_out, "open_executor", lambda *_: nullcontext(Pool()))
     with pytest.raises(UsageError, match="a budget of 5 s is too small"), Store(options.store) as store:
         request.prepare(store)
     assert heard == ["Adam"]

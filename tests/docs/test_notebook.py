@@ -13,7 +13,8 @@ from samples import article
 from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
 from surefoot.options import Options
-from surefoot.progress import cell, show
+from surefoot.progress import board as board_module
+from surefoot.progress import show
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES
 from surefoot.study import Study
@@ -115,7 +116,7 @@ def display(monkeypatch):
 
 
 def test_progress_in_a_notebook_is_one_place_that_is_replaced(display, monkeypatch, capsys):
-    monkeypatch.setattr(cell, "SECONDS", 0.0)
+    monkeypatch.setattr(board_module, "SECONDS", 0.0)
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=2, trials=0))
     first, second = planned.trials
     with show.progress(planned, 2, planned.trials) as observe:

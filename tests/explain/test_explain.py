@@ -24,12 +24,10 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.errors import UsageError
 from surefoot.explain import differences
-from surefoot.explain.explanation import Explanation, signs, tree
+from surefoot.explain.explanation import FONTS, Explanation, rule_html, signs, tree
 from surefoot.explain.forms import Library, settable, slider
 from surefoot.explain.page import DARK, LIGHT, render, server_of
-from surefoot.explain.path import GRID, noise, walk
-from surefoot.explain.plot import plot
-from surefoot.explain.rule_html import FONTS, rule_html
+from surefoot.explain.path import GRID, noise, plot, walk
 from surefoot.explain.surfaces import SURFACES
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Slot

@@ -10,8 +10,7 @@ from torch import nn
 
 from surefoot.comparison.request import plan
 from surefoot.options import Options
-from surefoot.progress.bars import Bars, empty_bars
-from surefoot.progress.board import Board
+from surefoot.progress.board import Bars, Board, empty_bars
 from surefoot.progress.words import name_of
 from surefoot.store import Epoch, Outcome
 from surefoot.store.design import Part

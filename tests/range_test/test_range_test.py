@@ -14,8 +14,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.range_test.find import range_test
-from surefoot.range_test.page import write_range_page
-from surefoot.range_test.plot import plot
+from surefoot.range_test.page import plot, write_range_page
 from surefoot.range_test.sweep import FEWEST_STEPS, Sweep, learning_rates, lost, sweeps
 from surefoot.range_test.window import finding, smoothed
 from surefoot.range_test.words import result

@@ -21,7 +21,7 @@ from surefoot.arms.opt import arms_of
 from surefoot.compiler.emit.targets import TARGETS
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError
-from surefoot.explain.rule_html import rule_html
+from surefoot.explain.explanation import rule_html
 from surefoot.rule import Rule
 from surefoot.store import Store
 from surefoot.torch import RuleOptimizer

@@ -13,7 +13,7 @@ import surefoot.cli.check_parity as command
 from keras_backends import on_each_backend
 from paths import ROOT
 from surefoot.cli.app import app
-from surefoot.cli.parity_table import limits
+from surefoot.cli.check_parity import limits
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
 from surefoot.rules import RULES

@@ -17,11 +17,11 @@ from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.builtin import BuiltIn
 from surefoot.tasks.task import Splits
 from surefoot.torch import Adam, RuleOptimizer
-from surefoot.training import pilot as pilot_run
+from surefoot.training import try_out as pilot_run
 from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
-from surefoot.training.pilot import Pilot
-from surefoot.training.step_sizes import recording_steps
+from surefoot.training.recorded import recording_steps
+from surefoot.training.try_out import Pilot
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

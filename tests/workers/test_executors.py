@@ -17,8 +17,7 @@ from surefoot.errors import UsageError
 from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Started, StepsDone
 from surefoot.workers import pool
 from surefoot.workers.executors import capacity, open_executor
-from surefoot.workers.limits import Limits, parse_bytes
-from surefoot.workers.runner import Runner
+from surefoot.workers.runner import Limits, Runner, parse_bytes
 from worker_processes import assert_gone, command, workers_of
 
 

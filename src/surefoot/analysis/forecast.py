@@ -157,7 +157,7 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
     middle = median(found) if found else 0.0
     if middle > 0:
         return Spread(middle, middle, len(found), bool(tuned))
-    low, high = (sd * _widening(test_size) for sd in ASSUMED_SPREAD)
+    low, high = (sd * max(1.0, sqrt(ASSUMED_SIZE / test_size)) for sd in ASSUMED_SPREAD)
     return Spread(low, high, 0) if metric.share else None
 
 
@@ -166,14 +166,6 @@ def _spreads(arms: Sequence[Setting]) -> list[float]:
     scores = [arm.metrics() for arm in arms]
     gaps = [[a[seed] - b[seed] for seed in a if seed in b] for a, b in combinations(scores, 2)]
     return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
-
-
-def _widening(test_size: int) -> float:
-    """How much wider shares of so many examples spread than those of the published runs.
-
-    As if each example turned by itself (binomially), which is the cautious end: fewer examples then tell less.
-    """
-    return max(1.0, sqrt(ASSUMED_SIZE / test_size))
 
 
 def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:

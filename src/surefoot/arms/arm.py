@@ -121,7 +121,8 @@ def make_arm(
         made, convention = foreign.check(optimizer), ""
         title, rule = made.__qualname__, foreign.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
-    hyper, label = _hyper(made, convention, given, ranges), _label(title, given)
+    options = ", ".join(f"{option}={written(value)}" for option, value in given.items())
+    hyper, label = _hyper(made, convention, given, ranges), f"{title}({options})" if options else title
     if not isinstance(made, Rule):
         foreign.check_lr(made, hyper)
     is_named = bool(name) and name != label
@@ -162,15 +163,13 @@ def _parse(text: str, convention: str) -> list[Arm]:
     calls = _calls(body, text)
     if name and len(calls) > 1:
         raise UsageError(f"optimizer {text!r}: one name for {len(calls)} optimizers; give each its own -o.")
-    made = [make_arm(_named(what, references), convention, given, name=name) for what, given in calls]
-    texts = [references.get(what, "") for what, _ in calls]
-    return [replace(arm, reference=text or arm.reference) for arm, text in zip(made, texts, strict=True)]
-
-
-def _named(what: str, references: Mapping[str, str]) -> Any:
-    if what in references:
-        return referred(references[what])
-    return imported(what) if "." in what else what
+    arms = []
+    for what, given in calls:
+        stands = references.get(what, "")
+        thing = referred(stands) if stands else imported(what) if "." in what else what
+        arm = make_arm(thing, convention, given, name=name)
+        arms.append(replace(arm, reference=stands or arm.reference))
+    return arms
 
 
 def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -213,11 +212,6 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
                 "give a number, True or False."
             ) from None
     return options
-
-
-def _label(title: str, given: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name}={written(value)}" for name, value in given.items())
-    return f"{title}({options})" if options else title
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:

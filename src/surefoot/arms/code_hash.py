@@ -77,9 +77,7 @@ def _version(module: str) -> str:
     return ",".join(sorted({version(name) for name in _packages().get(module.partition(".")[0], ())}))
 
 
-@cache  # for it takes 0.2 s
-def _packages() -> Mapping[str, list[str]]:
-    return packages_distributions()
+_packages = cache(packages_distributions)  # for it takes 0.2 s
 
 
 def _parts(thing: Any, seen: Seen) -> Iterator[str]:

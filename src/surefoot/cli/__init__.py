@@ -4,11 +4,9 @@
 | --- | --- |
 | `app.py` | The command line as Typer sees it: the commands, each loaded when it is called |
 | `bench.py` | `surefoot bench` |
-| `bench_table.py` | How a benchmark is printed |
 | `check.py` | `surefoot check`: what Surefoot promises about itself, put to the test on this machine |
 | `check_parity.py` | `surefoot check --parity` |
 | `check_published.py` | `surefoot check` beside published figures |
-| `check_table.py` | How a calibration is printed |
 | `compare.py` | `surefoot compare` |
 | `explain.py` | `surefoot explain` |
 | `flags.py` | What the arguments of the library are called on the command line |
@@ -16,7 +14,6 @@
 | `list.py` | `surefoot list`: what there is to compare |
 | `lr_find.py` | `surefoot lr-find` |
 | `options.py` | The options of the library as flags |
-| `parity_table.py` | How a measured parity is shown |
 | `printing.py` | What all commands print with |
 | `report.py` | `surefoot report` |
 | `result.py` | How a command ends: the result in print, then the report |

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from surefoot.cli.parity_table import findings, long, notes, short, to_markdown
 from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
 from surefoot.files import check_writable
-from surefoot.selfcheck.parity import ParityResult, run
+from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
+from surefoot.selfcheck.parity.limits import LIMITS
 from surefoot.selfcheck.parity.result import BOUND
+
+HEADS = {
+    "torch": ("torch", "its"),
+    "optax": ("optax", "its"),
+    "keras-jax": ("Keras jax", "its"),
+    "keras-torch": ("Keras torch", "its"),
+    "keras-tensorflow": ("Keras TF", "its"),
+}
+"""Heads of the columns of a front-end: ours, and the framework's own."""
+
+NONE = "·"
+WRONG = "!"
 
 
 def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bool:
@@ -60,3 +74,140 @@ def print_result(result: ParityResult, *, every_row: bool) -> None:
             console.print(draw(heads, grid.rows, left=grid.left, padding=(0, 1, 0, 0), no_wrap=False), "")
     for text in notes(result):
         console.print(text)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: its title, the heads of its columns, and the cells; the first `left` columns are words."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+def short(result: ParityResult) -> Grid:
+    """Return the largest figure of each rule on each front-end."""
+    rows = [
+        [rule, *_cells([row for row in result.rows if row.rule == rule], result)]
+        for rule in dict.fromkeys(row.rule for row in result.rows)
+    ]
+    return Grid("Largest difference from the rule in float64, in ulps of float32 a step", _heads(result, "Rule"), rows)
+
+
+def long(result: ParityResult) -> Grid:
+    """Return every figure."""
+    keys = dict.fromkeys((row.rule, row.convention, row.decay, row.scale) for row in result.rows)
+    rows = []
+    for rule, convention, decay, scale in keys:
+        mine = [row for row in result.rows if _key(row) == (rule, convention, decay, scale)]
+        rows.append([rule, convention, "yes" if decay else "no", f"{scale:g}", *_cells(mine, result)])
+    return Grid("Every row, in ulps of float32 a step", _heads(result, "Rule", "Form", "Decay", "Size"), rows, left=4)
+
+
+def findings(result: ParityResult) -> Grid:
+    """Return what was measured beside the grid, and is wrong in another framework."""
+    rows = [
+        [one.what, one.front_end, *(f"{x:.3g}" for x in (one.right, one.ours, one.theirs))]
+        for one in result.findings
+        if one.wrong or not one.holds
+    ]
+    return Grid("Wrong elsewhere", ("What", "Where", "Right", "Ours", "Its own"), rows, left=2)
+
+
+def limits() -> Grid:
+    """Return where a front-end differs from its framework, and why."""
+    return Grid("Where a front-end differs, and stays so", ("Where", "What", "Its own", "Ours", "Why"), LIMITS, left=5)
+
+
+def notes(result: ParityResult) -> Iterator[str]:
+    """Yield what a reader needs to know beside the tables."""
+    yield (
+        f"Its: the framework's own ({NONE}: it has no such rule in its form). {WRONG}: above {BOUND:g}, the bound for "
+        "ours: no rule rounds more often than that in a step, and a rounding costs less than an ulp."
+    )
+    for name, words in result.missing.items():
+        yield f"Not measured: {name}; {words}."
+    if over := result.over:
+        yield f"{len(over)} of our figures exceed their bound, on {', '.join(dict.fromkeys(over))}."
+    else:
+        yield "Every figure of ours is within its bound." if result.rows else "Nothing was measured."
+
+
+def to_markdown(result: ParityResult, command: str) -> str:
+    """Return the page for the documentation."""
+    versions = ", ".join(f"{name} {number}" for name, number in result.versions.items())
+    parts = [
+        "# Parity: the same rule in every framework",
+        f"Made by `{command}` with {versions}; do not edit.",
+        *_INTRODUCTION,
+        _table(short(result)),
+        *notes(result),
+        "## Wrong elsewhere",
+        _BESIDE,
+        _table(findings(result)),
+        "## Where a front-end differs, and stays so",
+        _table(limits()),
+        "## Every row",
+        "Form: whose form and defaults of the rule. Decay: 0.1 or none. Size: of the gradients.",
+        _table(long(result)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_INTRODUCTION = (
+    "Every rule runs on every front-end, in every convention, with weight decay and without, on gradients of size 1, "
+    "1e-4 and 1e-8, for 20 steps in float32; and the rule itself runs on NumPy in float64 over the same gradients. The "
+    "figures are the largest difference of a weight after any step, in units of the last place (ulps) of the largest "
+    "value that the weight has had, divided by the number of steps. Beside ours is the framework's own optimizer.",
+    "Largest figures of each rule:",
+)
+
+_BESIDE = (
+    "Measured in the same run, each where it shows best. First step: 1 - beta^t computed from beta^t in float32. "
+    "bfloat16: 50 steps from a weight of 1, as a share of the way in float64; ours rounds at random (torch, optax) or "
+    "keeps a copy in float32 (Keras). Centred RMSprop: 2000 steps on one gradient, whose variance rounds to less than "
+    "nothing. A row twice: a batch on TensorFlow that asks for one row of an embedding two times."
+)
+
+
+def _key(row: Distance) -> tuple[Any, ...]:
+    return row.rule, row.convention, row.decay, row.scale
+
+
+def _measured(result: ParityResult) -> list[str]:
+    there = {row.front_end for row in result.rows}
+    return [name for name in FRONT_ENDS if name in there]
+
+
+def _heads(result: ParityResult, *first: str) -> list[str]:
+    return [*first, *(head for name in _measured(result) for head in HEADS[name])]
+
+
+def _cells(rows: Sequence[Distance], result: ParityResult) -> list[str]:
+    """Return the largest figures of some rows: ours and theirs on each front-end."""
+    figures: tuple[Callable[[Distance], float | None], ...] = (lambda row: row.ours, lambda row: row.theirs)
+    return [
+        _cell([figure(row) for row in rows if row.front_end == name])
+        for name in _measured(result)
+        for figure in figures
+    ]
+
+
+def _cell(found: Iterable[float | None]) -> str:
+    figures = [figure for figure in found if figure is not None]
+    if not figures:
+        return NONE
+    return f"{_number(max(figures))}{WRONG if max(figures) > BOUND else ''}"
+
+
+def _number(x: float) -> str:
+    """Return a figure in two digits."""
+    if math.isinf(x):
+        return "inf"
+    return f"{x:.1f}" if x < 9.95 else f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e")
+
+
+def _table(grid: Grid) -> str:
+    rule = ["---"] * grid.left + ["--:"] * (len(grid.heads) - grid.left)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (grid.heads, rule, *grid.rows))

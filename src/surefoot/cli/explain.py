@@ -47,7 +47,7 @@ def explain(
     if web or serve:
         _page(rule, out, port, serve=serve, as_json=as_json)
     elif rule is None:
-        _family(as_json=as_json)
+        print_json({"family": family_json()}) if as_json else typer.echo(terminal.family())
     else:
         _rule(rule, convention, surface, conventions=conventions, latex=latex, time=time, as_json=as_json)
 
@@ -65,13 +65,6 @@ def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool)
         typer.echo(f"Playground: {path}")
     if serve:
         serve_page(path, port, partial(typer.echo, err=as_json))
-
-
-def _family(*, as_json: bool) -> None:
-    if as_json:
-        print_json({"family": family_json()})
-    else:
-        typer.echo(terminal.family())
 
 
 def _rule(

@@ -13,7 +13,6 @@ from rich.console import Console
 from surefoot.analysis import ResultRow, Summary
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
-from surefoot.store.design import Search
 from surefoot.store.protocol import Metric
 from surefoot.suite import PAGE, Suite
 from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
@@ -56,15 +55,17 @@ def _print_suite(suite: Suite) -> None:
 
 
 def _json(summary: Summary) -> dict[str, Any]:
-    """Return the summary with each search as planned."""
-    planned = {row.defaults: _planned_json(row.planned) for row in summary.tuning if row.defaults and row.planned}
+    """Return the summary, and each search as planned: its configurations in number, its ranges as people read them."""
+    planned = {
+        row.defaults: {
+            "trials": len(search.configurations),
+            "ranges": {name: one.text for name, one in search.ranges.items()},
+            "sources": dict(search.sources),
+        }
+        for row in summary.tuning
+        if row.defaults and (search := row.planned)
+    }
     return {**as_json(summary), "planned": planned}
-
-
-def _planned_json(search: Search) -> dict[str, Any]:
-    """Return a search as it was planned: how many configurations, each range as people read it, and its source."""
-    texts = {name: one.text for name, one in search.ranges.items()}
-    return {"trials": len(search.configurations), "ranges": texts, "sources": dict(search.sources)}
 
 
 def print_result(summary: Summary) -> None:

@@ -4,9 +4,7 @@
 | --- | --- |
 | `request.py` | from a study's name, or a task of the user's own, to its run |
 | `driver.py` | `Run`: trains what the store does not have yet, round by round |
-| `try_out.py` | every optimizer is tried out before its first trial |
-| `pilot.py` | every optimizer is timed, for a budget in minutes |
+| `try_out.py` | every optimizer is tried out before its first trial and, for a budget in minutes, timed |
 | `checkpoints.py` | checkpoints in the store, in a folder or under a URL |
-| `remaining.py` | how many trials are left in each phase |
-| `forecast.py` | what a study would run, by its plan and the store |
+| `forecast.py` | what a study would run, by its plan and the store, and how much of it is left |
 """

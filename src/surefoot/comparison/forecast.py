@@ -1,21 +1,30 @@
-"""What a study would run, read from its plan and from the store; nothing is trained or written."""
+"""What a study would run, read from its plan and from the store; nothing is trained or written.
+
+Tuning decides on the way whether a search goes on and what is measured at the end, so what is left is a range: without
+any extension, and with all that `MOST_EXTENSIONS` allows.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis.forecast import Prospect, smallest_difference, spread, step_times, training_seconds
+from surefoot.analysis.forecast import Phase, Prospect, smallest_difference, spread, step_times, training_seconds
 from surefoot.analysis.scale import Scale
-from surefoot.comparison.pilot import of_every
-from surefoot.comparison.remaining import outlook
+from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Request
+from surefoot.comparison.try_out import of_every
 from surefoot.design.budget import once
+from surefoot.design.trial import Trial
 from surefoot.options import Options
+from surefoot.search.proposals import again, longest
 from surefoot.store import Store
 from surefoot.store.protocol import Protocol
+from surefoot.store.records import ENDED, Record
 from surefoot.words.forecast import forecast_json, forecast_text
 
 
@@ -92,3 +101,58 @@ def _same_steps(mine: Protocol, its: Protocol) -> bool:
     """Whether two protocols train the same model on as many examples, on the same device."""
     names = ("task", "fingerprint", "batch_size", "device", "train_size")
     return all(getattr(mine, name) == getattr(its, name) for name in names)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The phases that are certain, and the one that only happens if a best learning rate lies at an edge of ours."""
+
+    certain: tuple[Phase, ...]
+    extension: Phase | None = None
+
+    @property
+    def trials(self) -> tuple[int, int]:
+        """How many trials the study has, at least and at most."""
+        least = sum(phase.trials for phase in self.certain)
+        return least, least + (self.extension.trials if self.extension else 0)
+
+    @property
+    def left(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """How many trials of each rule are still to run, at least and at most."""
+        least: Counter[str] = Counter()
+        for phase in self.certain:
+            least.update(phase.left)
+        return least, least + Counter(self.extension.left if self.extension else {})
+
+
+def outlook(run: Run, records: Mapping[str, Record]) -> Outlook:
+    """Return what a run will do, given the records there are, by key; nothing is run."""
+    defaults, planned = _phase("defaults", run.trials, records), run.tuning
+    if planned is None:
+        return Outlook((defaults,))
+    known = planned.known(records)
+    measuring = [trial for trial in known if trial.part.role == "measured"]
+    tuning = _phase("tuning", [trial for trial in known if trial.part.role == "tuning"], records)
+    finals = _phase("finals", [trial for trial in known if trial.part.role == "final"], records)
+    if measuring:
+        return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
+    rules = [arm.rule for arm in planned.arms if planned.spaces[arm.label].ranges]
+    measured = _unknown("measuring", rules, len(planned.measure))
+    if finals.trials:
+        return Outlook((defaults, tuning, finals, measured))
+    tried = tuning.trials // max(1, len(rules))
+    certain = (defaults, tuning, _unknown("finals", rules, again(tried)), measured)
+    if not any(space.may_grow for space in planned.spaces.values()):
+        return Outlook(certain)
+    return Outlook(certain, _unknown("extension", rules, longest(planned.trials) - tried - again(tried)))
+
+
+def _phase(name: str, trials: Sequence[Trial], records: Mapping[str, Record]) -> Phase:
+    left = [trial for trial in trials if trial.key not in records or records[trial.key].status not in ENDED]
+    return Phase(name, len(trials), len(trials) - len(left), Counter(trial.arm.rule for trial in left))
+
+
+def _unknown(name: str, rules: Sequence[str], each: int) -> Phase:
+    """Return a phase whose trials are known in number only."""
+    counts = Counter({rule: count * each for rule, count in Counter(rules).items()})
+    return Phase(name, counts.total(), 0, counts)

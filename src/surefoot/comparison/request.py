@@ -15,12 +15,11 @@ from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
-from surefoot.comparison.pilot import time_arms
+from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
-from surefoot.design.schedule import check_schedule
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial, hash_of
+from surefoot.design.trial import Trial, check_schedule, hash_of
 from surefoot.errors import Argument, SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rule import Rule
@@ -102,11 +101,6 @@ class Request:
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
-    def _tunes(self) -> bool:
-        """Whether optimizers are tuned, in so many trials or in as many as there is time for."""
-        return self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0
-
-    @property
     def hash(self) -> str:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
@@ -114,7 +108,7 @@ class Request:
             "optimizers": [arm.decides for arm in self.arms],
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
-        if self._tunes:
+        if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
         return hash_of({"study": self.name, **asked})
 

@@ -4,7 +4,6 @@
 | --- | --- |
 | `studies.py` | the built-in studies, as data |
 | `budget.py` | a budget of time, trials, epochs or seeds, and what it can buy |
-| `schedule.py` | learning-rate schedules, the same for every optimizer |
-| `trial.py` | all that decides the numbers of one training run, and its key |
+| `trial.py` | all that decides the numbers of one training run, and its key; learning-rate schedules |
 | `rounds.py` | the rounds of tuning, decided by results alone |
 """

@@ -98,7 +98,8 @@ class TunedArms:
         """
         mine = [trial for trial in trials if trial.part.tuned_from]
         roles = {trial.part.role for trial in mine}
-        if "measured" in roles or not all(_ended(trial, records) for trial in mine):
+        ended = (trial.key in records and records[trial.key].status != "running" for trial in mine)
+        if "measured" in roles or not all(ended):
             return []
         number = 1 + max((trial.part.round for trial in mine), default=0)
         tunings = {label: self._tuning(label, mine, records) for label in self.spaces}
@@ -154,10 +155,6 @@ class TunedArms:
 def tuned(arm: Arm, config: Config, label: str) -> Arm:
     """Return an arm at a configuration that was searched, under the label of its tuned results."""
     return replace(arm.with_options(config), label=label)
-
-
-def _ended(trial: Trial, records: Records) -> bool:
-    return trial.key in records and records[trial.key].status != "running"
 
 
 def _mean(config: Config, trials: Iterable[Trial], records: Records) -> float:

@@ -49,6 +49,8 @@ _ARTICLE = StudyPlan(
     trials=0,
 )
 
+_TWO = "a function of two variables: "
+
 _ALL = (
     _ARTICLE,
     replace(
@@ -68,25 +70,12 @@ _ALL = (
         validation=1 / 6,
         drop_last=True,
     ),
-    StudyPlan(
-        "logreg-digits",
-        "logistic regression on MNIST's digits: convex, so only speed and stability differ",
-        task="logreg-digits",
-        epochs=3,
-        batch_size=250,
-        validation=1 / 6,
-        seeds=10,
-        small=True,
-    ),
-    StudyPlan(
-        "mlp-mnist",
-        "a multilayer perceptron on MNIST",
-        task="mlp-mnist",
-        epochs=3,
-        batch_size=250,
-        validation=1 / 6,
-        seeds=10,
-        small=True,
+    *(
+        StudyPlan(name, summary, task=name, epochs=3, batch_size=250, validation=1 / 6, seeds=10, small=True)
+        for name, summary in (
+            ("logreg-digits", "logistic regression on MNIST's digits: convex, so only speed and stability differ"),
+            ("mlp-mnist", "a multilayer perceptron on MNIST"),
+        )
     ),
     StudyPlan(
         "vae-mnist",
@@ -114,17 +103,8 @@ _ALL = (
         small=True,
     ),
     *(
-        StudyPlan(
-            name,
-            f"a function of two variables: {surface.about}",
-            task=name,
-            dataset="",
-            epochs=20,
-            batch_size=1,
-            seeds=10,
-            small=True,
-        )
-        for name, surface in SURFACES.items()
+        StudyPlan(name, _TWO + one.about, task=name, dataset="", epochs=20, batch_size=1, seeds=10, small=True)
+        for name, one in SURFACES.items()
     ),
 )
 

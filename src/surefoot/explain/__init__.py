@@ -2,12 +2,11 @@
 
 | file | concept |
 | --- | --- |
-| `explanation.py` | all that is known about one rule, as data; which rule builds on which |
+| `explanation.py` | all that is known about one rule, as data and in a notebook; which rule builds on which |
 | `differences.py` | where frameworks differ, and what copying a number from one to another costs |
-| `terminal.py`, `plot.py` | the same in 80 columns, with a picture of a walk in dots |
-| `rule_html.py` | a rule in a notebook |
+| `terminal.py` | the same in 80 columns |
 | `surfaces.py`, `gradient.py` | the landscapes: functions of two weights, their gradients derived from their graphs |
-| `path.py` | a rule walking over a surface in float64: what the page must repeat |
+| `path.py` | a rule walking over a surface in float64: what the page must repeat; its picture in dots |
 | `forms.py` | each rule in each convention as JavaScript and MathML, with a slider for each number |
 | `page.py`, `web/` | the playground: one file that needs no network, and a server for it |
 """

@@ -1,16 +1,19 @@
 """All that is known about one rule in one convention, gathered from where it is defined; nothing is stated twice.
 
-Also the family of the built-in rules, which builds on which.
+Also the family of the built-in rules, which builds on which, and a rule in a notebook: with its own defaults, and
+self-contained, so without a script, a style sheet or anything that is loaded.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
-from surefoot.compiler.emit import formula, latex, unicode
+from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.graph import Graph
 from surefoot.compiler.plan import SIZES, plan
 from surefoot.compiler.trace import trace
@@ -21,6 +24,9 @@ from surefoot.explain.surfaces import SURFACES, Landscape
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import RULES
+
+FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX Gyre', math"
+"""Fonts for formulas. Where a browser finds none by itself, parentheses do not grow and roots cross what is below."""
 
 
 @dataclass(frozen=True)
@@ -211,3 +217,38 @@ def family_json() -> list[dict[str, Any]]:
 def plain(text: str) -> str:
     """Return a docstring as it is read where code cannot be set apart: without backticks."""
     return text.replace("`", "")
+
+
+def rule_html(rule: Rule) -> str:
+    """Return the rule as a piece of HTML: its formula as MathML, what each symbol is, and the default of each.
+
+    Args:
+        rule: any rule whose formula can be drawn, one of a user's own too.
+    """
+    one = Explanation(rule, "torch", rule.complete({}))
+    # room above and below each line, in a font for mathematics: a notebook brings neither
+    style = f'<math style="display: block math; margin: 0.6em 0; font-family: {FONTS}"'
+    lines = "".join(line.replace("<math", style, 1) for line in mathml.emit(one.graph, formula.zeros_of(one.hyper)))
+    rows = "".join(_row(letter) for letter in one.letters)
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Symbol", "Name", "Default", "Legal", "Meaning"))
+    doc = re.sub("`([^`]*)`", r"<code>\1</code>", escape(rule.doc))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+    return f"<h4>{escape(rule.name)}</h4><p>{doc}</p>{lines}{table}{''.join(_notes(one))}"
+
+
+def _inline(symbol: str) -> str:
+    return f'<math style="font-family: {FONTS}">{symbol}</math>'
+
+
+def _row(letter: Letter) -> str:
+    symbol = _inline(mathml.symbol(letter.name))
+    cells = (escape(text) for text in (f"{letter.value:g}", letter.legal, letter.meaning))
+    return (
+        f'<tr><th scope="row">{symbol}</th><td>{escape(letter.name)}</td>{"".join(f"<td>{c}</td>" for c in cells)}</tr>'
+    )
+
+
+def _notes(one: Explanation) -> Iterator[str]:
+    found = signs(one.rule, one.hyper, one.graph, mathml.NOTATION)
+    yield f"<p>{'; '.join(f'{_inline(letter)}: {escape(meaning)}' for letter, meaning in found)}.</p>"
+    yield f"<p>Source: {escape(one.rule.source)}.</p>"

@@ -26,7 +26,7 @@ from surefoot.errors import Argument, UsageError
 from surefoot.explain.explanation import CALLED
 from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
-from surefoot.explain.surfaces import SURFACES, Landscape
+from surefoot.explain.surfaces import SURFACES
 from surefoot.files import write_whole
 from surefoot.rule import Rule
 from surefoot.rules import RULES
@@ -104,7 +104,19 @@ def render(own: Sequence[Rule] = ()) -> str:
     rules = {
         name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**RULES, **guests}.items()
     }
-    surfaces = {surface.name: _surface(surface, library) for surface in SURFACES.values()}
+    surfaces = {
+        surface.name: {
+            "title": surface.title,
+            "about": surface.about,
+            "start": surface.start,
+            "window": surface.window,
+            "minima": surface.minima,
+            "knobs": [asdict(knob) for knob in surface.knobs],
+            "noisy": surface.noisy,
+            "function": library.functions.add(surface.javascript),
+        }
+        for surface in SURFACES.values()
+    }
     data = {
         "rules": rules,
         "surfaces": surfaces,
@@ -171,16 +183,3 @@ class _Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
-
-
-def _surface(surface: Landscape, library: Library) -> dict[str, Any]:
-    return {
-        "title": surface.title,
-        "about": surface.about,
-        "start": surface.start,
-        "window": surface.window,
-        "minima": surface.minima,
-        "knobs": [asdict(knob) for knob in surface.knobs],
-        "noisy": surface.noisy,
-        "function": library.functions.add(surface.javascript),
-    }

@@ -11,8 +11,7 @@ from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import SCALES, STEPS, ConventionLine, Drift, defaults, drifts, forms, spellings
 from surefoot.explain.explanation import CALLED, Explanation, Letter, plain, tree
 from surefoot.explain.explanation import STEPS as WALK
-from surefoot.explain.path import GRID
-from surefoot.explain.plot import plot
+from surefoot.explain.path import GRID, plot
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rule import Rule
 from surefoot.rules import is_built_in

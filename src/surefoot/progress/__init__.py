@@ -3,8 +3,8 @@
 | file | concept |
 | --- | --- |
 | `show.py` | `announce` what is to run; `progress`: bars in a terminal, a board in a notebook, lines anywhere else |
-| `bars.py`, `cell.py`, `words.py` | the three, and what is said of a trial |
-| `board.py` | trials done, best so far, time left |
+| `board.py` | trials done, best so far, time left; in a terminal the bars above it, in a notebook the cell around it |
+| `words.py` | the lines, and what is said of a trial |
 | `tensorboard.py` | event files for TensorBoard |
 """
 

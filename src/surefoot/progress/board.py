@@ -1,22 +1,37 @@
 """Where the study as a whole stands: trials done, the best of each optimizer so far, and the time left.
 
 The best is the best validation metric of any trial, tuning included: something to watch, not a result. The time left is
-that of the steps which are known to come, at the speed so far.
+that of the steps which are known to come, at the speed so far. In a notebook the board is shown by IPython's own
+display, which every notebook has: rich's live display there needs ipywidgets, shows nothing without it, and leaves an
+empty widget in a notebook that is saved.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
+from html import escape
+from importlib import import_module
 from math import isnan
+from types import TracebackType
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from surefoot.analysis.scale import Scale
 from surefoot.design.trial import Trial
+from surefoot.progress.words import name_of, result
 from surefoot.training import events
 from surefoot.words import Written
-from surefoot.words.numbers import duration
+from surefoot.words.numbers import LOSS, duration
+
+SECONDS = 0.5
+"""The least time between two changes of the picture."""
+
+BESIDE_THE_NAME = 54
+"""Columns that the number of the seed, the bar, epoch, loss and time left take."""
 
 
 class Board:
@@ -75,3 +90,100 @@ class Board:
             return None
         to_come = sum(steps - self._taken.get(key, 0) for key, steps in self._steps.items())
         return to_come * (time.monotonic() - self._start) / fresh
+
+
+class NotebookCell:
+    """The board in a cell's output, replaced in place, and below it a line for each trial that failed.
+
+    Enter it to show the board, leave it to show how all ended.
+
+    Args:
+        board: what is shown.
+        many: whether trials are told apart by their seeds.
+    """
+
+    def __init__(self, board: Board, *, many: bool) -> None:
+        self._board, self._many = board, many
+        self._failures: list[str] = []
+        self._drawn = time.monotonic()
+
+    def __enter__(self) -> NotebookCell:
+        display = import_module("IPython.display").display
+        self._handle = display(self._content(), raw=True, display_id=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._draw()
+
+    def observe(self, trial: Trial, event: events.Event) -> None:
+        """Take an event in; the picture follows when it is time."""
+        self._board.observe(trial, event)
+        if isinstance(event, events.Failed):
+            self._failures.append(f"{name_of(trial, self._many, 60)} failed: {event.reason}")
+        if time.monotonic() - self._drawn >= SECONDS:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._handle.update(self._content(), raw=True)
+        self._drawn = time.monotonic()
+
+    def _content(self) -> dict[str, str]:
+        text = "\n".join([self._board.__rich__().plain, *self._failures])
+        return {"text/plain": text, "text/html": f'<pre style="white-space:pre-wrap">{escape(text)}</pre>'}
+
+
+def empty_bars(console: Console) -> Progress:
+    """Bars for `Bars` to fill."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=16),
+        TextColumn("epoch {task.fields[epoch]}"),
+        TextColumn("loss {task.fields[loss]}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        auto_refresh=False,
+    )
+
+
+class Bars:
+    """One bar for each trial, in the order in which they start."""
+
+    def __init__(self, bars: Progress, *, many: bool) -> None:
+        self._bars, self._many = bars, many
+        self._ids: dict[str, TaskID] = {}
+        self._last: dict[str, float] = {}
+
+    def observe(self, trial: Trial, event: events.Event) -> None:
+        """Show an event."""
+        match event:
+            case events.Started(key, epoch):
+                self._start(key, trial, epoch)
+            case events.StepsDone(key, epoch, step, _, loss):
+                self._move(key, step, f"{epoch}/{trial.protocol.epochs}", loss)
+            case events.EpochDone(key, epoch):
+                self._last[key] = epoch.validation_metric
+                step = epoch.epoch * trial.protocol.steps_per_epoch
+                self._move(key, step, f"{epoch.epoch}/{trial.protocol.epochs}", epoch.train_loss)
+            case events.Finished(key, outcome):
+                words = result(trial, outcome, self._last.get(key, math.nan))
+                self._end(key, f"{name_of(trial, self._many, 60)}: {words}")
+            case events.Diverged(key, reason) | events.Failed(key, reason):
+                self._end(key, f"{name_of(trial, self._many, 60)}: {reason}")
+
+    def _start(self, key: str, trial: Trial, epoch: int) -> None:
+        done, total = epoch * trial.protocol.steps_per_epoch, trial.protocol.epochs * trial.protocol.steps_per_epoch
+        if key in self._ids:  # its worker died
+            self._bars.update(self._ids[key], completed=done)
+            return
+        name = name_of(trial, self._many, min(26, max(self._bars.console.width - BESIDE_THE_NAME, 8)))
+        now = f"{min(epoch + 1, trial.protocol.epochs)}/{trial.protocol.epochs}"
+        # what was done before is no part of the speed from which the time left is reckoned
+        self._ids[key] = self._bars.add_task(name, completed=done, total=total, epoch=now, loss="-")
+
+    def _move(self, key: str, step: int, epoch: str, loss: float) -> None:
+        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=LOSS(loss))
+
+    def _end(self, key: str, words: str) -> None:
+        if key in self._ids:
+            self._bars.remove_task(self._ids.pop(key))
+        self._bars.console.print(words, markup=False, highlight=False)

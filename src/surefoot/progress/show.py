@@ -15,9 +15,7 @@ from rich.live import Live
 from surefoot.comparison.driver import Observer, Run
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
-from surefoot.progress.bars import Bars, empty_bars
-from surefoot.progress.board import Board
-from surefoot.progress.cell import NotebookCell
+from surefoot.progress.board import Bars, Board, NotebookCell, empty_bars
 from surefoot.progress.tensorboard import event_files
 from surefoot.progress.words import Lines
 from surefoot.training.events import Event

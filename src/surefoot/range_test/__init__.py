@@ -8,5 +8,5 @@ The room is not named after its door, `surefoot.lr_find`: a module of that name 
 | `sweep.py` | a short training whose rate rises, on several seeds |
 | `window.py` | from the losses to a window, or to the reason why there is none |
 | `words.py` | what the test is, is not, and has shown, in sentences |
-| `plot.py`, `page.py` | the curve in a terminal, and on a page |
+| `page.py` | the curve, on a page and in a terminal |
 """

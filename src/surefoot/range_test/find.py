@@ -10,8 +10,7 @@ from typing import Any
 
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
-from surefoot.range_test.page import write_range_page
-from surefoot.range_test.plot import LEGEND, plot
+from surefoot.range_test.page import LEGEND, plot, write_range_page
 from surefoot.range_test.sweep import Losses, learning_rates, sweeps
 from surefoot.range_test.window import SMOOTHING, RangeFinding, finding
 from surefoot.range_test.words import DRAWN, IS_NOT, TO_USE, result, what_it_is

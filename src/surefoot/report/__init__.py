@@ -2,17 +2,15 @@
 
 | file | concept |
 | --- | --- |
-| `page.py` | the report as one HTML file |
+| `page.py` | the report as one HTML file, and the page of several studies together |
 | `export.py` | the report's content as separate files, and the records inside the page |
-| `suite_page.py` | the page of several studies together |
-| `figures.py` | the figures of a report, in reading order |
+| `figures.py` | the figures of a report, in reading order; training loss against test error |
 | `curves.py`, `curve_rows.py` | loss and metric while training, and the rows behind the lines |
 | `staircases.py` | time to a target, performance profile |
-| `scatter.py` | training loss against test error |
 | `step_sizes.py` | how large a step each weight takes |
 | `tuning.py` | where good learning rates lie, what more trials would have bought |
 | `figure.py` | panels with a title and a caption, how much of a large study they draw |
-| `axes.py`, `clocks.py` | axes that fit a metric or a time |
+| `axes.py` | axes that fit a metric or a time |
 | `theme.py` | colours, line styles, point shapes |
 | `reference.py` | published numbers beside the user's own curves |
 | `provenance.py`, `repeat.py` | protocol, settings and machine in words; how to run it again |

@@ -6,11 +6,14 @@ accuracy) is drawn as what it lacks, on a reversed axis that is labelled as the 
 99 % are as far apart as they are in errors made. A share of which less is better is drawn as it is; so is anything
 else, on a logarithmic axis where all values are above zero, and for a metric other than the loss span more than a
 decade.
+
+A curve runs against epochs, optimizer steps or seconds of training; the reader of the page chooses. Steps are epochs
+times the batches in one, where the protocol tells how many there are; evaluation is not in the seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import ceil, floor, isfinite, log10
@@ -18,7 +21,9 @@ from typing import Any, Literal
 
 import altair as alt
 
-from surefoot.store.protocol import Metric
+from surefoot.report.figure import Switch, View
+from surefoot.store.protocol import Metric, Protocol
+from surefoot.store.records import Epoch
 
 ERROR = "format(100 * datum.value, '~g') + ' %'"
 SHARE = "format(100 - 100 * datum.value, '.6~r') + ' %'"
@@ -40,6 +45,8 @@ SMALLEST_ERROR = 1e-5
 DIGITS = 6
 
 Growth = Literal["log", "linear"]
+
+Field = Literal["epoch", "step", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -198,3 +205,52 @@ def error_of(metric: Metric) -> Quantity:
         name = "error" if metric.name == "accuracy" else f"1 − {metric.name}"
         return Quantity(f"test {name}", Metric(name, "min", share=True))
     return Quantity(f"test {metric.title}", metric)
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """The field of a row, the word on the switch and the title of the axis."""
+
+    field: Field
+    word: str
+    title: str
+
+    def axis(self, values: Iterable[float | None], growth: Growth = "linear", *, zero: bool = False) -> Axis:
+        """The axis that shows these times, from `zero` on if asked."""
+        known = [value for value in values if value is not None]
+        last = max(known, default=1)
+        if growth == "log":
+            return log_axis(self.title, log_domain(known, pad=1.04))
+        if self.field == "epoch" and not zero:
+            return counting_axis(self.title, (1, last))
+        return linear_axis(self.title, (0, last * 1.03))
+
+
+EPOCHS = TimeAxis("epoch", "epochs", "epoch")
+STEPS = TimeAxis("step", "steps", "training step")
+SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
+
+
+def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
+    """The clocks that this protocol can tell."""
+    return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
+
+
+def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
+    """The time of an epoch's end on every clock that the protocol can tell."""
+    steps = protocol.steps_per_epoch
+    known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
+    return known | ({"step": epoch.epoch * steps} if steps else {})
+
+
+def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis = EPOCHS) -> Switch:
+    """The switch between clocks."""
+    return Switch("clock", "Against", tuple(clock.word for clock in clocks), chosen.word)
+
+
+def clock_views(
+    clocks: Sequence[TimeAxis], rows: Sequence[Mapping[str, Any]], *, zero: bool = False
+) -> tuple[View, ...]:
+    """What the horizontal axis becomes for each clock."""
+    axes = {clock: clock.axis((row.get(clock.field) for row in rows), zero=zero) for clock in clocks}
+    return tuple(View({"clock": clock.word}, {"x": axis.patch(clock.field)}) for clock, axis in axes.items())

@@ -4,6 +4,8 @@ What it says is decided first, as data (`content`), then drawn, then set. The fi
 pointer, a saved SVG or PNG): Vega travels inside the page, 0.9 MB, as much as static pictures of a study with twelve
 optimizers, which could not follow the width of a phone. All numbers are text and readable before a figure is drawn. A
 content security policy forbids the page to load anything.
+
+The page of a suite draws one figure and has nothing to switch, so it has no script, and the figure as SVG.
 """
 
 from __future__ import annotations
@@ -18,21 +20,23 @@ import vl_convert
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.analysis import ResultRow, Summary
+from surefoot.analysis import SuiteSummary, Summary
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
-from surefoot.report.figure import ReportFigure
+from surefoot.report.figure import ReportFigure, svg
 from surefoot.report.figures import arm_looks, claim_figures, figures, tuning_figures, tuning_looks
 from surefoot.report.reference import published, reference_table
 from surefoot.report.repeat import Repeat, repeat
-from surefoot.report.theme import Style, dark_partners
+from surefoot.report.staircases import over_problems
+from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
 from surefoot.words.results import arrival_table, setting
+from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
 
 TEMPLATES = ("surefoot.report", "templates")
@@ -76,6 +80,7 @@ def content(summary: Summary) -> dict[str, Any]:
     """All that the page says, as data; nothing is drawn."""
     arms, design, metric = summary.arms, summary.design, summary.metric
     looks = (*arm_looks(arms), *tuning_looks(summary))
+    ranks = [-summary.scale.gain(row.test_metric.mean) if row.test_metric else inf for row in summary.rows]
     return {
         "summary": summary,
         "looks": {look.label: look for look in looks},
@@ -84,7 +89,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "notes": notes(summary),
         "results": table(summary, "page"),
-        "order": sorted(range(len(arms)), key=lambda place: _rank(summary.rows[place], summary)),
+        "order": sorted(range(len(arms)), key=ranks.__getitem__),  # those without a result last
         "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
         "arrivals": arrival_table(summary),
         "tie": TIE,
@@ -116,11 +121,6 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _rank(row: ResultRow, summary: Summary) -> float:
-    """What rows are ordered by: the best mean first and those without a result last."""
-    return -summary.scale.gain(row.test_metric.mean) if row.test_metric else inf
-
-
 def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """The parts that the page has, as anchor and title, in their order."""
     titles = {name: one["figure"].title for name, one in figures.items()}
@@ -146,3 +146,31 @@ def _specs(every: Sequence[ReportFigure], looks: Sequence[Style]) -> dict[str, d
 def _bundle() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script; made once per process, as it takes a second."""
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str | Path) -> Path:
+    """Write the page and return its path.
+
+    Args:
+        suite: what the studies say together.
+        verdicts: the verdict of each study, by its name; its report lies beside the page, under that name.
+        path: the file to write; an existing one is replaced.
+
+    Raises:
+        UsageError: a path that cannot be a file.
+        SurefootError: the file cannot be written.
+    """
+    looks = styles(suite.optimizers, suite.tuned_from)
+    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: there are too few targets
+    page = template("suite.html.j2", TEMPLATES).render(
+        verdicts=verdicts,
+        table=suite_table(suite),
+        notes=list(suite_notes(suite)),
+        looks={look.label: look for look in looks},
+        figure=figure,
+        drawn=svg(figure) if figure else "",
+        profile=profile_table(suite.profiles) if suite.profiles else None,
+        dark=dark_partners(),
+        version=__version__,
+    )
+    return write_whole(path, page)

@@ -13,7 +13,6 @@ from typing import Any
 from surefoot.datasets import NAMES
 from surefoot.options import Options
 from surefoot.store.design import Design, Optimizer
-from surefoot.store.ranges import Range
 
 OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
@@ -95,10 +94,5 @@ def _optimizer(one: Optimizer) -> str:
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
     words += [f"{name}={value!r}" for name, value in one.given.items()]
-    words += [f"{name}={_range(found)}" for name, found in one.ranges.items()]
+    words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
     return f"surefoot.Opt({', '.join(words)})"
-
-
-def _range(found: Range) -> str:
-    """A range as a call, such as `surefoot.log(0.0001, 0.1)`."""
-    return f"surefoot.{found.kind}({found.low!r}, {found.high!r})"

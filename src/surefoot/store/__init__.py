@@ -8,10 +8,9 @@
 | `ranges.py` | the ranges that are searched |
 | `sqlite.py` | `Store`: begin, save and end trials; read them back |
 | `rows.py` | records to rows and back |
-| `connection.py` | open the file: one writer at a time, any number of readers |
+| `connection.py` | open the file: one writer at a time, any number of readers; failures with advice |
 | `schema.py` | the tables, their version, and recognising a store |
 | `relate.py` | which run had which trial, guessed for stores of older versions |
-| `failures.py` | what SQLite reports, turned into a `StoreError` with advice |
 """
 
 from surefoot.store.design import Design

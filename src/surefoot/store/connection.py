@@ -4,6 +4,10 @@ Write-ahead logging lets readers and the writer not wait for each other; `synchr
 epoch and keeps finished epochs through a power cut too. The lock against a second writer is an exclusive SQLite
 transaction on an empty file `<path>.lock`: the system drops it with the process, forked workers do not inherit it,
 and it works wherever SQLite does. Removing that file could let two writers in, so it stays.
+
+Every failure of a store leaves as one `StoreError` that says what to do. SQLite's messages are short ("disk I/O
+error"); its result code decides the advice. Besides `sqlite3.Error` this takes `OSError`, raised when the folder is
+made, and the two errors that Python's sqlite3 raises for values that no database can hold.
 """
 
 from __future__ import annotations
@@ -15,11 +19,21 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from surefoot.errors import StoreError
-from surefoot.store.failures import ELSEWHERE, is_busy
-from surefoot.store.schema import VERSION, migrate, number, recognise
+from surefoot.store.schema import ELSEWHERE, VERSION, migrate, number, recognise
 
 BUSY_SECONDS = 10.0
 LOG_BYTES = 16 * 2**20  # what the write-ahead log is cut back to: room for two or three checkpoints
+PRIMARY = 0xFF  # an extended result code carries its primary code in the low byte
+ADVICE = {
+    sqlite3.SQLITE_FULL: f"Free some space, or {ELSEWHERE}, and run again; finished epochs are kept.",
+    sqlite3.SQLITE_IOERR: f"Check the disk, or {ELSEWHERE}, and run again; finished epochs are kept.",
+    sqlite3.SQLITE_READONLY: f"Allow writing to the file and its folder, or {ELSEWHERE}.",
+    sqlite3.SQLITE_PERM: f"Allow access to the file and its folder, or {ELSEWHERE}.",
+    sqlite3.SQLITE_CANTOPEN: f"Check that the folder exists and can be written to, or {ELSEWHERE}.",
+    sqlite3.SQLITE_BUSY: f"Another program holds it: end that program and run again, or {ELSEWHERE}.",
+    sqlite3.SQLITE_NOTADB: f"The file is not a results store; it was left as it is: {ELSEWHERE}.",
+    sqlite3.SQLITE_CORRUPT: f"The file is damaged: bring back a copy, or {ELSEWHERE}.",
+}
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -29,7 +43,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise StoreError(f"there is no results store {path}. Run `surefoot compare` first, or {ELSEWHERE}.")
-    with _closed_on_error(_connect(f"{path.as_uri()}?{_reading_mode(path)}", uri=True)) as connection:
+    # A reader too makes a file of shared memory next to the store. Where it may not, and no writer has left a log,
+    # the store can be read as a file that does not change.
+    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    address = f"{path.as_uri()}?{'immutable=1' if frozen else 'mode=ro'}"
+    with _closed_on_error(_connect(address, uri=True)) as connection:
         version = recognise(connection, path)
         if version == 0:
             raise StoreError(f"the results store {path} is empty. Run `surefoot compare` first, or {ELSEWHERE}.")
@@ -73,22 +91,25 @@ def shrink(connection: sqlite3.Connection) -> None:
             connection.execute("VACUUM")
 
 
+@contextmanager
+def as_store_error(doing: str, path: Path) -> Iterator[None]:
+    """Turn what goes wrong inside the block into a `StoreError`: "cannot <doing> <path>: reason. Advice"."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
+        code = sqlite3.SQLITE_CANTOPEN if isinstance(error, OSError) else _code(error)
+        raise StoreError(f"cannot {doing} {path}: {error}. {ADVICE.get(code, '')}".rstrip()) from error
+
+
 def _connect(database: str, timeout: float = BUSY_SECONDS, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(database, timeout=timeout, isolation_level=None, uri=uri)
-
-
-def _reading_mode(path: Path) -> str:
-    # A reader too makes a file of shared memory next to the store. Where it may not, and no writer has left a log,
-    # the store can be read as a file that does not change.
-    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
-    return "immutable=1" if frozen else "mode=ro"
 
 
 def _hold(lock: sqlite3.Connection, path: Path) -> None:
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        if not is_busy(error):
+        if _code(error) != sqlite3.SQLITE_BUSY:
             raise
         raise StoreError(
             f"another process is writing the results store {path}. Wait until it has ended, or {ELSEWHERE}."
@@ -120,3 +141,7 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connect
     except BaseException:
         connection.close()
         raise
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY

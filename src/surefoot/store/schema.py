@@ -12,10 +12,10 @@ import sqlite3
 from pathlib import Path
 
 from surefoot.errors import StoreError
-from surefoot.store.failures import ELSEWHERE
 from surefoot.store.relate import relate
 
 APPLICATION_ID = int.from_bytes(b"Sure")
+ELSEWHERE = "give another file as the store"
 
 VERSION_1 = """
 CREATE TABLE trials (

@@ -18,9 +18,8 @@ from typing import Any
 
 from surefoot.errors import StoreError
 from surefoot.store import rows
-from surefoot.store.connection import open_reader, open_writer, shrink, transaction
+from surefoot.store.connection import as_store_error, open_reader, open_writer, shrink, transaction
 from surefoot.store.design import COLUMNS, Design, Planned
-from surefoot.store.failures import as_store_error
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """

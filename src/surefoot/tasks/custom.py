@@ -66,8 +66,10 @@ class CustomTask:
         outputs, targets = _forward(model, batch)
         if self.loss is not None:
             loss = self.loss(outputs, targets)
-        else:
-            loss = outputs.loss if hasattr(outputs, "loss") else _cross_entropy(outputs, targets)
+        elif hasattr(outputs, "loss"):
+            loss = outputs.loss
+        else:  # class numbers may be of any integer type
+            loss = functional.cross_entropy(outputs, targets if targets.is_floating_point() else targets.long())
         return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
 
 
@@ -198,11 +200,6 @@ def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise UsageError(f"a batch is a {type(batch).__name__}; expected (inputs, targets), or a dict.")
     return model(*batch[:-1]), batch[-1]
-
-
-def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy that takes class numbers of any integer type."""
-    return functional.cross_entropy(outputs, targets if targets.is_floating_point() else targets.long())
 
 
 def _chance(test: Any) -> float | None:

@@ -42,7 +42,11 @@ def examine(task: Task) -> str:
         UsageError: the model, the data, the loss or the metric cannot be used; the message says why.
     """
     model, other = _made(task, 0), _made(task, 1)
-    _check_apart(model, other)
+    if model is other or {id(p) for p in model.parameters()} & {id(p) for p in other.parameters()}:
+        raise UsageError(
+            "the model factory returns the same weights twice, so one trial would go on where another stopped; make "
+            "the model inside the function."
+        )
     _warn_if_alike(model, other)
     model.train()
     loss, metric = _measured(task, model, task.data.train, "training")
@@ -90,15 +94,6 @@ def _made(task: Task, seed: int) -> nn.Module:
     return model
 
 
-def _check_apart(one: nn.Module, other: nn.Module) -> None:
-    shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
-    if shared or one is other:
-        raise UsageError(
-            "the model factory returns the same weights twice, so one trial would go on where another stopped; make "
-            "the model inside the function."
-        )
-
-
 def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
     """Warn of a model whose start no seed changes, unless it holds nothing but constants, such as zeros."""
     pairs = [pair for pair in zip(one.parameters(), other.parameters(), strict=False) if not any(map(is_lazy, pair))]
@@ -125,7 +120,10 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
             "model gets the inputs, the loss and the metric get its outputs and the targets."
         ) from error
     for value, what in ((loss, "loss"), (metric, "metric")):
-        _check_number(value, what, task.name)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            is_tensor = isinstance(value, Tensor)
+            got = f"a tensor of shape {tuple(value.shape)}" if is_tensor else f"a {type(value).__name__}"
+            raise UsageError(f"task {task.name}: its {what} is {got}; expected one number, the mean over the batch.")
     if not torch.isfinite(loss):
         raise UsageError(
             f"task {task.name}: its loss on the {part} data is {loss.item()} before any training; check the data and "
@@ -169,12 +167,6 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> 
             SurefootWarning,
             stacklevel=4,
         )
-
-
-def _check_number(value: Any, what: str, name: str) -> None:
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise UsageError(f"task {name}: its {what} is {got}; expected one number, the mean over the batch.")
 
 
 def _add(seen: Any, split: Split) -> None:

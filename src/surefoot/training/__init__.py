@@ -3,10 +3,8 @@
 | file | concept |
 | --- | --- |
 | `loop.py` | `Training`: one trial, from its first step to its outcome |
-| `pilot.py` | a trial that is only timed |
-| `try_out.py` | an optimizer is tried out on the real model |
+| `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |
 | `events.py` | what a running trial reports to the driver |
-| `step_sizes.py` | how the effective step sizes of all weights are spread |
-| `stopwatch.py` | the time of a step, a GPU's too |
+| `recorded.py` | what is recorded of a step: its time, a GPU's too, and how the step sizes of all weights are spread |
 | `process.py` | threads and memory of a worker process, its machine and versions |
 """

@@ -21,16 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.design.schedule import factor
-from surefoot.design.trial import Trial
+from surefoot.design.trial import Trial, factor
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
-from surefoot.training.step_sizes import record_rates, recording_steps
-from surefoot.training.stopwatch import Stopwatch
+from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
 

@@ -3,11 +3,15 @@
 A trial that goes on after an interruption has to end with the numbers of one that was never stopped. So the steps after
 loading are held to those without it: an optimizer that keeps something outside its `state_dict` shows here, and not
 after a night of training. Where two runs of the same steps differ anyway, as on some GPUs, nothing follows.
+
+A pilot is only timed: the beginning, some steps, some evaluation and a checkpoint, for a second each at most.
 """
 
 from __future__ import annotations
 
 import re
+import statistics
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +23,10 @@ from torch import Tensor
 
 from surefoot.design.trial import Trial
 from surefoot.errors import SurefootError, TrialError
+from surefoot.store.design import Timing
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import Task
-from surefoot.training.events import Event, Started, TryOutPassed
+from surefoot.training.events import Event, PilotTimed, Started, TryOutPassed
 from surefoot.training.loop import DivergedError, Training
 
 FURTHER = 6
@@ -32,6 +37,8 @@ CALLED = "It is called as step(), after backward(), without a closure: every opt
 ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
 
 Weights = dict[str, Tensor]
+
+PILOT_SECONDS = 1.0
 
 
 class DoesNotWork(TrialError):  # noqa: N818  it is what was found
@@ -123,3 +130,41 @@ def _core(error: Exception) -> str:
     """Return an error's text; of what torch says of a checkpoint that it refuses, only what it found there."""
     found = re.search(r"WeightsUnpickler error: (.*?)(?: by default)?(?:\. Please|\n|$)", str(error))
     return found[1] if found else str(error)
+
+
+class Pilot(Training):
+    """A trial that is only timed; its steps with all that they take, also the examples' loading and the metric."""
+
+    def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
+        """Time it and emit the times.
+
+        The beginning is timed twice: only a process's first trial pays for what it loads and compiles.
+        """
+        self.emit(Started(self.trial.key, 0))
+        first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
+        step, example, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
+        self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
+
+    def _a_step(self) -> float:
+        start, found = time.perf_counter(), []
+        with suppress(DivergedError):
+            for index in self._batches():
+                begun = time.perf_counter()
+                self._step(index, 0, [])
+                found.append(time.perf_counter() - begun)
+                if time.perf_counter() - start > PILOT_SECONDS:
+                    break
+        return statistics.median(found or [time.perf_counter() - start])
+
+    def _an_example(self) -> float:
+        start, examples = time.perf_counter(), 0
+        while time.perf_counter() - start < PILOT_SECONDS and examples < len(self.validation):
+            examples += min(self.evaluation_batch, len(self.validation))
+            self._evaluate(self.validation, limit=self.evaluation_batch)
+        return (time.perf_counter() - start) / examples
+
+
+def _seconds(what: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    what()
+    return time.perf_counter() - start

@@ -2,12 +2,11 @@
 
 | file | concept |
 | --- | --- |
-| `runner.py` | a user's choice of where trials run, and the interface behind it |
+| `runner.py` | a user's choice of where trials run, with what each may use, and the interface behind it |
 | `executors.py` | the executor of such a choice: device, trials at a time, host |
 | `pool.py` | workers that each run one trial at a time, as one stream of events |
 | `worker.py` | a worker: takes one trial after another, and reports; what it and its driver send each other |
 | `local.py` | workers as processes of this machine |
 | `ray_host.py` | workers as actors on a Ray cluster |
 | `sharing.py` | one copy of the data for all workers of a machine |
-| `limits.py` | the time and the memory that a trial may use |
 """

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from surefoot.errors import TrialError
 from surefoot.training.events import End, Event, Failed
-from surefoot.workers.limits import watch_memory
+from surefoot.workers.runner import watch_memory
 
 FAREWELL_SECONDS = 1.0
 """How long a worker that has to end leaves its last message to reach the driver."""
@@ -152,9 +152,8 @@ def main(handle: int) -> NoReturn:
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
     from surefoot.training.loop import Training
-    from surefoot.training.pilot import Pilot
     from surefoot.training.process import environment, tune_worker
-    from surefoot.training.try_out import TryOut
+    from surefoot.training.try_out import Pilot, TryOut
 
     tune_worker()
     task = job.attach()

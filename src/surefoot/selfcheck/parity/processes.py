@@ -62,7 +62,7 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
     return ParityResult(
         tuple(Distance(**row) for one in measured for row in one["rows"]),
         tuple(Flaw(**finding) for one in measured for finding in one["findings"]),
-        {package: _version(package) for package in packages},
+        {package: version(packages_distributions()[package][0]) for package in packages},  # TensorFlow's has many names
         missing,
     )
 
@@ -95,8 +95,3 @@ def _measure(name: str) -> dict[str, Any]:
         raise UsageError(f"{name} could not be measured; its process said:\n{done.stderr[-2000:]}")
     content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return content
-
-
-def _version(package: str) -> str:
-    """Return a version; TensorFlow is distributed under several names."""
-    return version(packages_distributions()[package][0])
