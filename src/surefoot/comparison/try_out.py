@@ -1,6 +1,7 @@
 """Every optimizer is tried out before its first trial, so that what cannot work is said before anything is trained.
 
-The worker's side is `try_run.py`. An optimizer that fails stops no other: its trials have failed without being begun.
+The worker's side is `training/try_out.py`. An optimizer that fails stops no other: its trials have failed
+without being begun.
 """
 
 from __future__ import annotations
