@@ -378,12 +378,6 @@ def test_the_page_is_named_in_json_where_that_is_asked_for(surefoot_command, tmp
     assert Path(json.loads(out)["path"]).resolve() == tmp_path / "page.html"
 
 
-@pytest.mark.parametrize("name", HYPERPARAMETERS)
-def test_sensible_values_are_legal(name):
-    for value in HYPERPARAMETERS[name].sensible or ():
-        HYPERPARAMETERS[name].check("a rule", name, value)
-
-
 @pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.parent])
 def test_what_a_rule_adds_is_not_what_it_was_said_to_do(rule):
     does, adds = (set(re.findall(r"[a-z]{4,}", text.lower())) for text in (RULES[rule].doc, RULES[rule].about.adds))
