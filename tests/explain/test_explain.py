@@ -436,6 +436,7 @@ def test_every_symbol_that_is_explained_is_known():
         ("lion", "beta2", "share of the mean gradient kept each step"),
         ("adan", "beta2", "share of the mean difference of gradients kept each step, and its weight in the step"),
         ("ademamix", "beta3", "share of the slow mean gradient kept each step"),
+        ("adadelta", "eps", "added to both mean squares under their roots; how long the first steps are"),
     ],
 )
 def test_a_rules_own_meaning_of_a_hyperparameter_is_shown(surefoot_command, rule, name, meaning):
