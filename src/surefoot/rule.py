@@ -259,7 +259,7 @@ def rule(
             )
         for keyword in own:
             if keyword not in HYPERPARAMETERS:
-                raise UsageError(f"rule {name}: describe hyperparameter {keyword!r} in hyperparameters.py first.")
+                raise unknown(f"hyperparameter of rule {name}", keyword, HYPERPARAMETERS)
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
         said = about or About()

@@ -12,6 +12,7 @@ import pytest
 from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import AROUND
+from surefoot.rule import rule as make
 from surefoot.rules import RULES
 
 
@@ -124,3 +125,10 @@ def test_a_rules_own_meaning_is_in_its_errors_and_in_those_of_its_relatives():
     for rule in (RULES["lion"], relative):
         with pytest.raises(UsageError, match=r"beta2 \(share of the mean gradient kept each step\) is 0 <= x < 1\.$"):
             rule.check({"beta2": 1.0})
+
+
+def test_a_name_that_no_rule_knows_is_refused_with_those_that_are_close():
+    with pytest.raises(UsageError, match=r"^unknown hyperparameter of rule mine 'beta'\. Did you mean .*'beta1'"):
+
+        @make(source="nowhere")
+        def mine(g, state, t, *, lr=0.1, beta=0.9): ...
