@@ -68,7 +68,7 @@ def _formula(found: Explanation) -> str:
     lines = "\n".join(mathml.emit(found.graph, formula.zeros_of(found.hyper)))
     letters = "\n".join(f"- {letter}: {meaning}" for letter, meaning in found.signs)
     drawn = html(f'<div class="formula">{lines}</div>')
-    return f"As torch means it, with every option at its default.\n\n{drawn}\n\n{letters}"
+    return f"{found.meant} Every option is at its default.\n\n{drawn}\n\n{letters}"
 
 
 def _numbers(found: Explanation) -> str:

@@ -82,4 +82,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted((*globals(), *_ROOMS))
+    return sorted({*globals(), *_ROOMS, *_DOORS})

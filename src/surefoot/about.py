@@ -88,6 +88,7 @@ class About:
         use, avoid: what speaks for it and against it.
         lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
         contains: the rules that it becomes at some setting.
+        meanings: what its hyperparameters mean where `HYPERPARAMETERS` says something else of the name.
         conventions: what `torch`, `keras`, `optax` and `paper` mean by it, where that is not what the rule itself says.
     """
 
@@ -97,4 +98,5 @@ class About:
     avoid: tuple[Claim, ...] = ()
     lr: Centre | None = None
     contains: Contents | None = None
+    meanings: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, Convention] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """What each hyperparameter is: its letter in the papers, its unit, its legal and its sensible range.
 
-One entry serves every rule, because a name means one thing in all of them. A *switch* is a hyperparameter that
-changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False, and
-`conventions.py` sets it. The checks of options and the generated formulas read this table.
+One entry serves every rule; where a rule means something else by a name, its `About.meanings` says so. A *switch* is a
+hyperparameter that changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False,
+and `conventions.py` sets it. The checks of options and the generated formulas read this table.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import numpy as np
 
 from surefoot.about import About
 from surefoot.errors import UsageError, unknown
-from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from surefoot.mathops import Array, precision_of
 
 AROUND: dict[str, Any] = {
@@ -166,7 +166,12 @@ class Rule:
     @property
     def related(self) -> About:
         """What is said of a relative of which nothing else is: its learning rate lies where this one's does."""
-        return About(lr=self.about.lr and self.about.lr.borrowed(self.title))
+        return About(lr=self.about.lr and self.about.lr.borrowed(self.title), meanings=self.about.meanings)
+
+    def hyperparameter(self, name: str) -> Hyperparameter:
+        """Return what a hyperparameter is: of this rule's own meaning, where it says one."""
+        known = HYPERPARAMETERS[name]
+        return replace(known, meaning=self.about.meanings.get(name, known.meaning))
 
     @property
     def positive(self) -> frozenset[str]:
@@ -220,7 +225,7 @@ class Rule:
             if name not in self.defaults:
                 raise unknown(f"option of {self.name}", name, self.defaults)
             if value is not None or self.defaults[name] is not None:
-                HYPERPARAMETERS[name].check(self.name, name, value)
+                self.hyperparameter(name).check(self.name, name, value)
         state = {slot: np.full(1, 1.0 if start is WEIGHT else start) for slot, start in self.starts(hyper).items()}
         self(np.ones(1), SimpleNamespace(**state), 1, w=np.ones(1), **hyper)
 
@@ -254,7 +259,7 @@ def rule(
             )
         for keyword in own:
             if keyword not in HYPERPARAMETERS:
-                raise UsageError(f"rule {name}: describe hyperparameter {keyword!r} in hyperparameters.py first.")
+                raise unknown(f"hyperparameter of rule {name}", keyword, HYPERPARAMETERS)
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
         said = about or About()

@@ -5,6 +5,8 @@ import inspect
 import json
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -34,6 +36,12 @@ LATE = {
 
 def in_words(text):
     return " ".join((text or "").split())
+
+
+@pytest.mark.parametrize("room", ["surefoot", "surefoot.bridge"])
+def test_what_is_loaded_when_it_is_first_used_is_offered_before(room):
+    names = f"import {room} as room; print({{*room.__all__}} <= {{*dir(room)}})"
+    assert subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
 @pytest.mark.parametrize("one", fields(Options), ids=lambda one: one.name)

@@ -1,5 +1,6 @@
 """The documentation: its code runs, its commands exist, its recipes learn something."""
 
+import importlib
 import os
 import re
 import shlex
@@ -143,3 +144,9 @@ def test_a_recipe_of_another_framework_learns(name, tmp_path):
 
 def test_every_recipe_is_on_the_page():
     assert all(f"recipes/{name}.py" in texts()["recipes.md"] for name in RECIPES)
+
+
+@pytest.mark.parametrize("room", ["surefoot", "surefoot.torch", "surefoot.optax", "surefoot.keras"])
+def test_the_reference_has_every_public_name(room):
+    listed = re.findall(r"^\.\. auto\w+:: (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {f"{room}.{name}" for name in importlib.import_module(room).__all__} <= {*listed}

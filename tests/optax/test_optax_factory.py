@@ -128,3 +128,7 @@ def test_a_factory_of_a_key_under_inject_hyperparams():
     moves, after = jax.jit(injected.update)(jnp.ones(2, jnp.bfloat16), state, jnp.ones(2, jnp.bfloat16))
     assert moves.dtype == jnp.bfloat16
     assert jax.tree.structure(after) == jax.tree.structure(state)
+
+
+def test_help_tells_a_rules_own_meaning_of_a_number():
+    assert "b2: share of the mean gradient kept each step; 0 <= x < 1." in ours.lion.__doc__

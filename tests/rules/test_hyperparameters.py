@@ -12,6 +12,7 @@ import pytest
 from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import AROUND
+from surefoot.rule import rule as make
 from surefoot.rules import RULES
 
 
@@ -97,9 +98,37 @@ def test_sensible_values_are_legal_and_a_switch_has_none(name):
     if entry.sensible is not None:
         low, high = entry.sensible
         assert not entry.switch
-        assert entry.low <= low < high <= entry.high
+        assert low < high
+        for value in entry.sensible:
+            entry.check("a rule", name, value)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
 def test_defaults_of_every_rule_are_legal(rule):
     rule.check(rule.complete({}) if not rule.pinned else dict(rule.defaults))
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_a_meaning_of_a_rules_own_is_of_a_hyperparameter_of_its_own_and_says_something_else(rule):
+    assert rule.about.meanings.keys() <= rule.own
+    assert all(HYPERPARAMETERS[name].meaning != meaning for name, meaning in rule.about.meanings.items())
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_a_share_of_squares_is_said_of_rules_that_keep_squares(rule):
+    said = [rule.hyperparameter(name).meaning for name in rule.own if name.startswith("beta")]
+    assert any("squared" in meaning or "largest" in meaning for meaning in said) <= bool(rule.positive)
+
+
+def test_a_rules_own_meaning_is_in_its_errors_and_in_those_of_its_relatives():
+    relative = RULES["lion"].variant("cub", "A small one.", pin={}, source="nowhere")
+    for rule in (RULES["lion"], relative):
+        with pytest.raises(UsageError, match=r"beta2 \(share of the mean gradient kept each step\) is 0 <= x < 1\.$"):
+            rule.check({"beta2": 1.0})
+
+
+def test_a_name_that_no_rule_knows_is_refused_with_those_that_are_close():
+    with pytest.raises(UsageError, match=r"^unknown hyperparameter of rule mine 'beta'\. Did you mean .*'beta1'"):
+
+        @make(source="nowhere")
+        def mine(g, state, t, *, lr=0.1, beta=0.9): ...

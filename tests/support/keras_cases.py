@@ -1,6 +1,6 @@
 """Every rule that Keras has too, with options that change its form, on gradients that all tests share.
 
-`python tests/keras_cases.py` prints what Keras itself makes of them: `golden/keras.json`.
+`python tests/support/keras_cases.py` prints what Keras itself makes of them: `golden/keras.json`.
 """
 
 from __future__ import annotations

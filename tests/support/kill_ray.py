@@ -1,6 +1,6 @@
 """Kill workers, nodes and the driver of a study on a Ray cluster at random moments: nothing lost, nothing done twice.
 
-    python tests/kill_ray.py [--kills 50] [--seed 0]
+    python tests/support/kill_ray.py [--kills 50] [--seed 0]
 
 A cluster of a head and two nodes runs on this machine. Whatever is killed, the same command goes on; when a study is
 done, its numbers must be those of one process that nobody disturbed, and the next study begins, until all kills are

@@ -1,6 +1,6 @@
 """The room of words: one page with every sentence that it can write, and a column that is one entry everywhere.
 
-After a change of wording look at the difference and write the page again: `python tests/test_words.py`.
+After a change of wording look at the difference and write the page again: `python tests/words/test_words.py`.
 """
 
 import ast

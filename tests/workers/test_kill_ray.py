@@ -1,4 +1,4 @@
-"""A few random kills on a Ray cluster; `python tests/kill_ray.py --kills 50` does more of them."""
+"""A few random kills on a Ray cluster; `python tests/support/kill_ray.py --kills 50` does more of them."""
 
 import random
 import subprocess

@@ -33,3 +33,7 @@ def __getattr__(name: str) -> Any:
         import_module(f"surefoot.{framework}")  # without the framework, it says what to install
         return getattr(import_module(f"surefoot.bridge.{framework}"), name)
     raise AttributeError(f"module 'surefoot.bridge' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from surefoot.about import Convention
 from surefoot.conventions import FRAMEWORKS, convention, required, shown
-from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import rule_of
 from surefoot.update import update
@@ -62,12 +61,12 @@ def defaults(rule: Rule | str) -> list[ConventionLine]:
 
 def forms(rule: Rule | str) -> list[ConventionLine]:
     """Return a line for each switch that changes the formula in some convention."""
-    table, usual = _table(rule), rule_of(rule).defaults
+    table, found = _table(rule), rule_of(rule)
     names = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
-    on = {name: {f: table[f].switches.get(name, usual[name]) for f in FRAMEWORKS} for name in names}
+    values = {name: {f: table[f].switches.get(name, found.defaults[name]) for f in FRAMEWORKS} for name in names}
     return [
-        ConventionLine(HYPERPARAMETERS[name].meaning, {f: "yes" if value else "no" for f, value in values.items()})
-        for name, values in on.items()
+        ConventionLine(found.hyperparameter(name).meaning, {f: "yes" if on else "no" for f, on in switch.items()})
+        for name, switch in values.items()
     ]
 
 

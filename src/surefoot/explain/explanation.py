@@ -21,7 +21,6 @@ from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import ConventionLine, defaults, forms
 from surefoot.explain.path import Path, best_rate, walk
 from surefoot.explain.surfaces import SURFACES, Landscape
-from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 
@@ -77,6 +76,14 @@ class Explanation:
     called: str = ""
 
     @property
+    def meant(self) -> str:
+        """Whose rule this is, in a sentence: the framework's, or whose it is where the framework has none."""
+        meaning = convention(self.rule, self.framework)
+        if not meaning.call and self.framework != "paper":
+            return f"{meaning.note}."
+        return f"As {CALLED[self.framework]} means it{f': {meaning.call}' if meaning.call else ''}."
+
+    @property
     def command(self) -> str:
         """The command that explains it."""
         return f"surefoot explain {self.called or self.rule.name}"
@@ -101,7 +108,7 @@ class Explanation:
         used = {node.value for node in self.graph.nodes if node.op == "scalar"}
         used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
         shown = [name for name in self.hyper if name in used and (name in self.rule.own or self.hyper[name])]
-        known = [HYPERPARAMETERS[name] for name in shown]
+        known = [self.rule.hyperparameter(name) for name in shown]
         return [
             Letter(one.symbol, name, one.meaning, one.range, one.sensible, self.hyper[name])
             for name, one in zip(shown, known, strict=True)

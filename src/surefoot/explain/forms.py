@@ -23,7 +23,6 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.errors import UsageError
 from surefoot.explain.explanation import plain, signs
-from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import AROUND, GIVEN_BY_MACHINE, Rule
 
 DECADES = 4
@@ -135,7 +134,7 @@ def settable(rule: Rule) -> list[str]:
 
 def slider(rule: Rule, name: str, defaults: set[float]) -> Slider:
     """Return the slider of a number whose defaults are these in the conventions."""
-    known = HYPERPARAMETERS[name]
+    known = rule.hyperparameter(name)
     low, high = known.sensible or ((0.5, 0.999) if name in SHARES else (0.0, known.high))
     values = {value for value in defaults if value > 0}
     scale = "one_minus" if name in SHARES else "linear" if known.closed else "log"

@@ -40,16 +40,7 @@ class Path:
     rates: tuple[tuple[float, float], ...]
 
 
-def walk(
-    rule: Rule,
-    hyper: Mapping[str, Any],
-    surface: Landscape,
-    steps: int,
-    *,
-    start: tuple[float, float] | None = None,
-    knobs: Mapping[str, float] | None = None,
-    seed: int = SEED,
-) -> Path:
+def walk(rule: Rule, hyper: Mapping[str, Any], surface: Landscape, steps: int) -> Path:
     """Walk so many steps; a walk that leaves the numbers ends before.
 
     Args:
@@ -57,25 +48,21 @@ def walk(
         hyper: a value for every hyperparameter, as `conventions.resolve` returns them.
         surface: where.
         steps: how many.
-        start: the first point; the surface's own by default.
-        knobs: the surface's numbers; its own by default.
-        seed: of the noise, if the surface has any.
     """
-    turned = {**surface.settings, **(knobs or {})}
-    weights = list(start or surface.start)
+    knobs, weights = surface.settings, list(surface.start)
     state = [dict(rule.starts(hyper)) for _ in weights]
-    points, losses, rates = [(weights[0], weights[1])], [surface.evaluate(*weights, turned)[0]], []
+    points, losses, rates = [(weights[0], weights[1])], [surface.evaluate(*weights, knobs)[0]], []
     for t in range(1, steps + 1):
-        gradient = surface.evaluate(*weights, turned)[1:]
+        gradient = surface.evaluate(*weights, knobs)[1:]
         taken = []
         for k in (0, 1):
-            g = gradient[k] + turned["noise"] * noise(seed, t, k) if surface.noisy else gradient[k]
+            g = gradient[k] + knobs["noise"] * noise(SEED, t, k) if surface.noisy else gradient[k]
             weights[k], state[k], step = update(rule, weights[k], g, state[k], t, hyper)
             taken.append(float(step.rate))
         if not all(map(math.isfinite, weights)):
             break
         points.append((weights[0], weights[1]))
-        losses.append(surface.evaluate(*weights, turned)[0])
+        losses.append(surface.evaluate(*weights, knobs)[0])
         rates.append((taken[0], taken[1]))
     return Path(tuple(points), tuple(losses), tuple(rates))
 

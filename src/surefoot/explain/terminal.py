@@ -9,8 +9,8 @@ from surefoot.about import Claim
 from surefoot.compiler.emit import unicode
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import SCALES, STEPS, ConventionLine, Drift, defaults, drifts, forms, spellings
-from surefoot.explain.explanation import CALLED, Explanation, Letter, plain, tree
 from surefoot.explain.explanation import STEPS as WALK
+from surefoot.explain.explanation import Explanation, Letter, plain, tree
 from surefoot.explain.path import GRID, plot
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rule import Rule
@@ -76,9 +76,12 @@ def conventions(rule: Rule) -> str:
 def _head(one: Explanation) -> str:
     rule, adds = one.rule, one.rule.about.adds
     parent = f"Beyond {rule.parent.title}, it {adds}." if rule.parent and adds else ""
-    call = convention(rule, one.framework).call
-    where = f"As {CALLED[one.framework]} means it{f': {call}' if call else ''}."
-    parts = [f"{rule.title}: {plain(rule.doc)}", parent, f"Paper: {rule.source}.", where if is_built_in(rule) else ""]
+    parts = [
+        f"{rule.title}: {plain(rule.doc)}",
+        parent,
+        f"Paper: {rule.source}.",
+        one.meant if is_built_in(rule) else "",
+    ]
     return "\n".join(line for part in parts if part for line in wrap(part, WIDTH))
 
 

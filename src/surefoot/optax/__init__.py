@@ -1,10 +1,10 @@
 """Surefoot's rules as optax gradient transformations: optax's spelling, with AdaBound and AMSBound beside them.
 
-Each function stands for what optax has under that name, with the same arguments, their order, defaults and updates;
-`momentum`, `nesterov`, `adabound` and `amsbound`, which optax lacks, are spelled as it would. Its `adan` is another
-rule: it mixes up b2 and 1 - b2. What optax's have beyond
-the rule is taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of
-Adam and RMSprop. `help` of each tells its arguments.
+Each function stands for what optax has under that name, `adopt` and `ademamix` for those of `optax.contrib`, with the
+same arguments, their order, defaults and updates; `momentum`, `nesterov`, `adabound` and `amsbound`, which optax lacks,
+are spelled as it would. Its `adan` is another rule: it mixes up b2 and 1 - b2. What optax's have beyond the rule is
+taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
+RMSprop. `help` of each tells its arguments.
 
 | file | concept |
 | --- | --- |

@@ -113,7 +113,7 @@ def document(rule: Rule, framework: str) -> str:
     """Return the docstring of a rule's factory."""
     lines = [rule.doc, "", _counterpart(rule, framework), "", "Args:"]
     for ours, theirs in names(rule).items():
-        about = HYPERPARAMETERS[ours]
+        about = rule.hyperparameter(ours)
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
     lines += [f"    {theirs}: {AROUND.get(name, _KEPT)}." for name, theirs in around(rule).items()]
     lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]

@@ -78,10 +78,10 @@ def log_domain(values: Iterable[float | None], pad: float = 1.12) -> tuple[float
     return low / pad, high * pad
 
 
-def linear_domain(values: Iterable[float | None], pad: float = 0.06) -> tuple[float, float]:
-    """The range of the finite values, widened by the share `pad` on either side; 0 to 1 when there are none."""
+def linear_domain(values: Iterable[float | None]) -> tuple[float, float]:
+    """The range of the finite values, widened by 6 % on either side; 0 to 1 when there are none."""
     low, high = _ends(values, (0.0, 1.0))
-    margin = pad * (high - low) if high > low else max(0.05 * abs(high), 1e-3)
+    margin = 0.06 * (high - low) if high > low else max(0.05 * abs(high), 1e-3)
     return low - margin, high + margin
 
 

@@ -55,11 +55,11 @@ def tuning_figures(summary: Summary) -> tuple[ReportFigure, ...]:
     return tuple(figure for figure in every if figure.panels)
 
 
-def by_other_clocks(arms: Sequence[Setting], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
+def by_other_clocks(arms: Sequence[Setting]) -> tuple[ReportFigure, ...]:
     """The curves against steps and seconds, for files; the page has a switch instead."""
     looks = arm_looks(arms)
     known = clocks(arms[0].trials[0].protocol) if arms else ()
-    every = (curves(arms, looks, clock, references) for clock in known if clock is not EPOCHS)
+    every = (curves(arms, looks, clock) for clock in known if clock is not EPOCHS)
     return tuple(figure for figure in every if figure.panels)
 
 

@@ -34,6 +34,7 @@ _DEFAULTS = {"lr": 1e-3, **BETAS, "eps": 1e-16}
             Claim("Gradients without noise: the distance then goes to nothing, and steps grow.", "the formula"),
         ),
         lr=LR.borrowed("Adam"),
+        meanings={"beta2": "share of the mean squared distance from the mean gradient kept each step"},
         conventions={
             "torch": Convention(
                 "",

@@ -38,6 +38,7 @@ from surefoot.rules.rmsprop import rmsprop
             ),
         ),
         lr=Centre(0.0, "the paper has no lr, which is lr 1, torch's default [assumed]"),
+        meanings={"eps": "added to both mean squares under their roots; how long the first steps are"},
     ),
 )
 def adadelta(g: Array, state: Any, t: Array, *, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6) -> Step:  # noqa: ARG001

@@ -32,6 +32,7 @@ _SOURCE = "Kingma & Ba, ICLR 2015, arXiv:1412.6980"
             Claim("One large gradient: it shortens the steps of that weight for 1 / (1 - β₂) steps.", "the formula"),
         ),
         lr=LR.borrowed("Adam"),
+        meanings={"beta2": "share of the largest recent gradient kept each step"},
         conventions={
             "torch": Convention(
                 "torch.optim.Adamax",

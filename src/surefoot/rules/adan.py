@@ -39,6 +39,10 @@ _DEFAULTS = {"lr": 1e-3, **_BETAS, "weight_decay": 0.0}
             Claim("optax's adan: where 1 - b2 belongs it has b2, and the reverse.", "surefoot's test of the two"),
         ),
         lr=LR.borrowed("Adam"),
+        meanings={
+            "beta2": "share of the mean difference of gradients kept each step, and its weight in the step",
+            "beta3": "share of the mean squared gradient, looking ahead, kept each step",
+        },
         conventions={
             "torch": Convention(
                 "",
@@ -56,7 +60,7 @@ _DEFAULTS = {"lr": 1e-3, **_BETAS, "weight_decay": 0.0}
                 "",
                 {**OPTAX, "beta1": "b1", "beta2": "b2", "beta3": "b3", "eps": "eps", "weight_decay": "weight_decay"},
                 {**_BETAS, "weight_decay": 0.0},
-                note="the authors' formula; optax.adan 0.2.8 mixes up b2 and 1 - b2",
+                note="optax.adan 0.2.8 mixes up b2 and 1 - b2: the authors' formula",
             ),
             "paper": Convention(
                 "",

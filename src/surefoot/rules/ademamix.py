@@ -43,6 +43,10 @@ _PAPER = {"beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "mix": "α", "ep
             Claim("Little memory: three numbers a weight, half as many again as Adam's.", "the formula"),
         ),
         lr=LR.borrowed("Adam"),
+        meanings={
+            "beta1": "share of the fast mean gradient kept each step",
+            "beta3": "share of the slow mean gradient kept each step",
+        },
         conventions={
             "torch": Convention(
                 "",

@@ -32,6 +32,7 @@ _BETAS = {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6}
         use=(Claim("Where Adam's β₂ would have to be tuned to converge: it converges for any.", _SOURCE),),
         avoid=(Claim("Adam's β₂ and ε: here they are 0.9999 and 1e-6, and ε is a floor.", "the authors' code"),),
         lr=LR.borrowed("Adam"),
+        meanings={"beta1": "share of the mean divided gradient kept each step"},
         conventions={
             "torch": Convention(
                 "",

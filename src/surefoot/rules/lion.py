@@ -36,6 +36,10 @@ _BETAS = {"beta1": 0.9, "beta2": 0.99}
             Claim("The last steps: they stay as long as the first unless the rate falls.", "the formula"),
         ),
         lr=Centre(-3.76, "Chen et al. 2023: 3 to 10 times lower than AdamW's, here as Adam's"),
+        meanings={
+            "beta1": "share of the mean gradient in the mixture whose sign is the step",
+            "beta2": "share of the mean gradient kept each step",
+        },
         conventions={
             "torch": Convention(
                 "",

@@ -36,6 +36,10 @@ _DEFAULTS = {"lr": 1e-2, **BETAS, "eps": 1e-3, "initial_accumulator": 1e-6}
             ),
         ),
         lr=Centre(-2.0, "the default of its implementations: 1e-2"),
+        meanings={
+            "beta2": "one minus the share of a squared gradient by which the mean square rises or falls",
+            "initial_accumulator": "value that both means start from",
+        },
         conventions={
             "torch": Convention(
                 "",

@@ -46,7 +46,7 @@ class Splits:
 
 
 class Task(Protocol):
-    """A model to train, its data, its loss and its metric. `surefoot.Task` makes one from a model and data.
+    """A model to train, its data, its loss and its metric. `surefoot.task` makes one from a model and data.
 
     Write one of your own where that does not fit: any object with these attributes and methods will do.
 

@@ -26,14 +26,12 @@ LARGEST_MMAP_THRESHOLD = 32 * 2**20
 NEVER_TRIM = 2**31 - 1
 
 
-def tune_worker(threads: int = 1) -> None:
+def tune_worker() -> None:
     """Prepare this process for training on a CPU; call it once, at the start of a worker process.
 
-    Args:
-        threads: how many threads torch may use in this process, 1 or more. One in each of several processes does
-            more work in the same time than several in one.
+    torch gets one thread: one in each of several processes does more work in the same time than several in one.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     keep_freed_memory()
 
 

@@ -94,7 +94,7 @@ class Queue:
 
 
 class Pool:
-    """The executor of both engines.
+    """The executor of both runners.
 
     Args:
         host: where the workers run.
