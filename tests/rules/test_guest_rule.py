@@ -101,7 +101,7 @@ def test_kernel(surefoot_command, name, target):
 
 
 def test_list(run):
-    out = run("list", *(f"my_rules.py:{name}" for name in guests.NAMES))
+    out = run("list", "--all", *(f"my_rules.py:{name}" for name in guests.NAMES))
     assert "my_rules.py:calm Follow the sign of the mean gradient." in out
     assert "lr=0.02, beta1=0.8" in out
 
