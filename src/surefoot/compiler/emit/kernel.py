@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from textwrap import shorten
+from textwrap import wrap
 
 from surefoot.compiler.emit.walk import PYTHON, Language, lines, write
 from surefoot.compiler.plan import HALF, Kinds, Plan
@@ -91,9 +91,10 @@ def rounded(text: str, given: str, wanted: str, spell: Spell, random: str) -> st
     return f"to_bfloat16_at_random({converted(text, given, 'float32', spell)}, {random})"
 
 
-def commented(code: str, meaning: str) -> str:
-    """Return a line of code with what it means behind it, cut where a line of a kernel ends."""
-    return f"{code}  # {shorten(meaning, LINE - len(code), placeholder=' ...')}"
+def commented(code: str, meaning: str) -> list[str]:
+    """Return a line of code with what it means behind it, or above it where that is long."""
+    line = f"{code}  # {meaning}"
+    return [line] if len(line) <= LINE else [*(f"# {part}" for part in wrap(meaning, LINE - 2)), code]
 
 
 def indent(spaces: int, made: Iterable[str]) -> str:

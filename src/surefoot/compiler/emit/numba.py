@@ -89,7 +89,11 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     at = {name: f"at_{spelled(name)}[i{_stride(name, strided)}]" for name in each}
     random = "random_bits(number, i, key, {})" if stochastic else ""
     found = [line for k, (name, kind) in enumerate(each.items()) for line in _found(k, name, kind, strided)]
-    once = [commented(f"c{k} = {compute}(scalars[row, {k}])", meaning) for k, meaning in enumerate(made.scalars)]
+    once = [
+        line
+        for k, meaning in enumerate(made.scalars)
+        for line in commented(f"c{k} = {compute}(scalars[row, {k}])", meaning)
+    ]
     once += ["key = keys[tensor]"] if stochastic else []
     loop = [f"{spelled(name)} = {_read(at[name], name, each[name], compute)}" for name in plan.reads]
     loop += made.loop

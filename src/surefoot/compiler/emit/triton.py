@@ -116,8 +116,9 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     compute = plan.compute(kinds)
     made = parts(plan, title, kinds, FLOAT64 if compute == "float64" else FLOAT32)
     body = [
-        commented(f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})", meaning)
+        line
         for k, meaning in enumerate(made.scalars)
+        for line in commented(f"c{k} = tl.load(scalars + {len(made.scalars)} * row + {k}).to(tl.{compute})", meaning)
     ]
     random = "random_bits(number, key, {})" if stochastic else ""
     if stochastic:
