@@ -68,13 +68,13 @@ def budget_curve(
 
     Raises UsageError when there are no scores, or a trial diverged and `failure` is not given.
     """
-    order, values = _worst_first(scores, higher, failure)
+    rank, values = _ranked(scores, higher, failure)
     n = len(values)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count(resamples, "resamples", 100))
-    curves = _expected(np.repeat(np.tile(values, len(drawn)), drawn[:, order].ravel()).reshape(-1, n))
+    curves = _expected(drawn.astype(np.float64), rank, values)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(curves, [tail, 1 - tail], axis=0)
-    rows = (_expected(values[None])[0], curves.std(axis=0, ddof=1), low, high)
+    rows = (_expected(np.ones((1, n)), rank, values)[0], curves.std(axis=0, ddof=1), low, high)
     return BudgetCurve(*(tuple(row.tolist()) for row in rows))
 
 
@@ -86,8 +86,8 @@ def cumulative(curve: Sequence[float]) -> Cumulative:
     return Cumulative(*(float(values @ (weight / weight.sum())) for weight in weights))
 
 
-def _worst_first(scores: Sequence[float], higher: bool, failure: float | None) -> tuple[Places, Numbers]:
-    """The trials from the worst to the best, by place and by what they count."""
+def _ranked(scores: Sequence[float], higher: bool, failure: float | None) -> tuple[Places, Numbers]:
+    """The rank of each trial, 0 for the worst and equal for ties, and what it counts."""
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise UsageError(f"scores has shape {array.shape}; expected one for every trial.")
@@ -97,27 +97,37 @@ def _worst_first(scores: Sequence[float], higher: bool, failure: float | None) -
             f"{lost.sum()} of {len(lost)} trials diverged. Give failure, the score that they count, "
             "such as the accuracy of guessing."
         )
-    order = np.argsort(np.where(lost, -np.inf, array if higher else -array), kind="stable")
-    return order, np.where(lost, nan if failure is None else failure, array)[order]
+    key = np.where(lost, -np.inf, array if higher else -array)
+    return np.unique(key, return_inverse=True)[1], np.where(lost, nan if failure is None else failure, array)
 
 
-def _expected(ordered: Numbers) -> Numbers:
-    """Expected best of k in each row of trials, which are ordered from worst to best: a column for each k.
+def _expected(drawn: Numbers, rank: Places, values: Numbers) -> Numbers:
+    """Expected best of k for each row of `drawn`, which tells how often each trial is in the resample.
 
-    The j-th is the best of k with the chance that all k are among the first j, less that all are among those before it.
+    The best of k falls into a rank with the chance that all k are at or below it, less the chance that all are below.
     """
-    return np.concatenate([ordered @ np.diff(chances).T for chances in _all_among(ordered.shape[1])], axis=1)
+    size, total = np.zeros((2, len(drawn), rank.max() + 1))
+    row = np.arange(len(drawn))[:, None]
+    np.add.at(size, (row, rank), drawn)
+    np.add.at(total, (row, rank), drawn * values)
+    mean = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
+    below = np.concatenate([np.zeros((len(drawn), 1)), size.cumsum(axis=1)], axis=1).astype(np.intp)
+    weights = np.zeros((len(drawn), len(values) + 1))
+    np.add.at(weights, (row, below[:, 1:]), mean)
+    np.subtract.at(weights, (row, below[:, :-1]), mean)
+    return np.concatenate([weights @ chances.T for chances in _all_below(len(values))], axis=1)
 
 
-def _all_among(n: int) -> Iterator[Numbers]:
+def _all_below(n: int) -> Iterator[Numbers]:
     """The chance that k of n trials, drawn without replacement, are all among b given ones: a row for each k from 1.
 
     A column for each b from 0 to n, and the rows in blocks, as all together could take much memory.
     """
     b, chance = np.arange(n + 1.0), np.ones(n + 1)
     for start in range(0, n, BLOCK):
-        gone = np.arange(start, min(start + BLOCK, n))[:, None]
-        rows = chance * np.cumprod(np.maximum(b - gone, 0) / (n - gone), axis=0)
-        rows[rows < TINY] = 0  # numbers near the smallest a float knows are very slow to multiply
-        chance = rows[-1]
+        rows = np.empty((min(BLOCK, n - start), n + 1))
+        for i in range(len(rows)):
+            chance = chance * np.maximum(b - start - i, 0) / (n - start - i)
+            chance[chance < TINY] = 0  # numbers near the smallest a float knows are very slow to multiply
+            rows[i] = chance
         yield rows
