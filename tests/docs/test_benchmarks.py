@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("kernel_cache")
 
 
 @pytest.fixture
-def printed(monkeypatch, capsys, tmp_path):
+def printed(monkeypatch, capfd, tmp_path):
     """Runs a script (or its function `call`) with some of its constants smaller; returns the lines that it prints."""
 
     def run(name, *arguments, call=None, **constants):
@@ -28,7 +28,7 @@ def printed(monkeypatch, capsys, tmp_path):
             assert constant in script, f"{name} has no {constant} any more"
             monkeypatch.setitem(main.__globals__, constant, value)
         main(*([tmp_path] if call else []))
-        return capsys.readouterr().out.splitlines()
+        return capfd.readouterr().out.splitlines()
 
     return run
 
