@@ -85,9 +85,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Slot:
-    """One state array per weight, of the weight's shape.
+    """What a rule keeps from step to step: by default one array of the weight's shape.
 
-    `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
+    `per` tells what there is one of it for: each `weight`, each `tensor` (see `Number`), or the whole `optimizer` (see
+    `Shared`). `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
     the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`. `positive` promises that no
     value is ever negative, as of a mean of squares: 8-bit state then spends the sign on a wider range, and never
     makes zero of what is not, by whose root a rule may divide. `meaning` says in a few words what the slot holds, to
@@ -99,6 +100,17 @@ class Slot:
     start: float | str = 0.0
     positive: bool = False
     meaning: str = ""
+    per: str = "weight"
+
+
+def Number(name: str, start: float | str = 0.0, meaning: str = "") -> Slot:  # noqa: N802  it makes a slot, as `Slot` does
+    """Return a slot that is one number for each tensor, in float64 whatever the weights are."""
+    return Slot(name, start=start, meaning=meaning, per="tensor")
+
+
+def Shared(name: str, start: float | str = 0.0, meaning: str = "") -> Slot:  # noqa: N802
+    """Return a slot that is one number for the whole optimizer, in float64: of sums over all tensors (`total_all`)."""
+    return Slot(name, start=start, meaning=meaning, per="optimizer")
 
 
 SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT, meaning="running mean of the weight"),)
