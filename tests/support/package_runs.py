@@ -80,7 +80,10 @@ def optax_path(
         return (weights, state), weights
 
     def tensors(array: np.ndarray) -> list[Any]:
-        return [jnp.asarray(part.reshape(*part.shape[:-1], *shape)) for part, shape in zip(split(array), SHAPES)]
+        return [
+            jnp.asarray(part.reshape(*part.shape[:-1], *shape))
+            for part, shape in zip(split(array), SHAPES, strict=True)
+        ]
 
     weights = tensors(start)
     carry = weights, made.init(weights)

@@ -46,7 +46,7 @@ def defazio(h, start, gradients, rates):
 
 
 def _gradient(_):
-    return lambda g, t: (g, 1.0)
+    return lambda g, _: (g, 1.0)
 
 
 def _adam(h):
