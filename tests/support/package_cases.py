@@ -107,7 +107,7 @@ class Keras(Row):
         return run
 
 
-def _at(situation: Situation) -> bool:
+def _scheduled(situation: Situation) -> bool:
     return situation.scheduled
 
 
@@ -130,13 +130,13 @@ def _weightwise() -> Iterator[Row]:
     yield Torch("lion", lambda p, λ: lion_pytorch.Lion(p, weight_decay=λ))
     yield Torch("signum", lambda p, λ: po.SignSGD(p, weight_decay=λ))
     yield Optax("signum", lambda rate, _: optax.signum(rate), decays=(0.0,))
-    # Its divisor has 1e-15 more below the root, which large gradients do not feel; nor is its eps where Adam's is.
-    corrected = {"decay": "corrected", "ε": 0.0}
+    # It has 1e-15 more below the root, which large gradients do not feel, and adds eps where the authors of MARS do not.
+    corrected = {"decay": "corrected", "ε": 1e-30}
     yield Torch(
         "adam_decayed",
-        lambda p, λ: po.AdamC([{"params": p, "normalized": True}], lr=1e-3, weight_decay=λ, eps=0.0),
+        lambda p, λ: po.AdamC([{"params": p, "normalized": True}], lr=1e-3, weight_decay=λ, eps=1e-30),
         options=corrected,
-        leave=lambda at: at.scale < 1 or at.quiet,
+        leave=lambda at: at.scale < 1,
         within=1e-10,
     )
     filtered = {"β₂": 0.99, "ε": 1e-30}  # it keeps the root at eps or more, where Adam adds eps
@@ -184,7 +184,7 @@ def _averaged() -> Iterator[Row]:
             {"silent": silent},
         )
     # Where the rate changes, optax weighs the average by the rate of the step to come.
-    of = {"leave": _at, "evaluate": contrib.schedule_free_eval_params}
+    of = {"leave": _scheduled, "evaluate": contrib.schedule_free_eval_params}
     yield Optax("schedule_free_sgd", lambda rate, λ: contrib.schedule_free_sgd(rate, weight_decay=λ), 1.0, **of)
     yield Optax("schedule_free_adamw", lambda rate, λ: contrib.schedule_free_adamw(rate, weight_decay=λ), 2.5e-3, **of)
 
