@@ -130,7 +130,7 @@ def _weightwise() -> Iterator[Row]:
     yield Torch("lion", lambda p, λ: lion_pytorch.Lion(p, weight_decay=λ))
     yield Torch("signum", lambda p, λ: po.SignSGD(p, weight_decay=λ))
     yield Optax("signum", lambda rate, _: optax.signum(rate), decays=(0.0,))
-    # It has 1e-15 more below the root, which large gradients do not feel, and adds eps where the authors of MARS do not.
+    # It adds 1e-15 below the root, which large gradients do not feel, and eps before the root is corrected.
     corrected = {"decay": "corrected", "ε": 1e-30}
     yield Torch(
         "adam_decayed",
