@@ -52,7 +52,11 @@ def chained(g, state, t, *, lr=0.01, beta1=0.9):
     return Step(rate=lr * t / (share + mathops.atan2(share, 0.3) + 0.5), direction=m * mathops.size(g) ** 0.25, m=m)
 
 
-ARRAYS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
+@rule(source="these tests")
+def joined(g, state, t, *, lr=0.1):  # noqa: ARG001
+    """The gradient, by its mean and by the joint norm of all."""
+    norm = mathops.sqrt(mathops.total_all(g * g))
+    return Step(rate=lr / mathops.maximum(norm, 1.0), direction=g - mathops.mean(g))
 
 
 class Stepped:
@@ -136,6 +140,7 @@ class OnNumpy:
         """Take the step that the kernels have just taken, and compare."""
         everywhere: dict[str, list[np.ndarray]] = {}
         shared = dict(self.shared)
+        self.shared = {}
         for k, g in enumerate(gradients):
             if g is not None:
                 self._step(k, g, shared, everywhere)
@@ -178,7 +183,7 @@ class OnNumpy:
                 assert type(x) is float
                 self.numbers[k][name] = x
             elif name in shared:
-                self.shared[name] = x
+                self.shared.setdefault(name, x)  # of groups whose settings make it differ, the first
             else:
                 self.state[k][name] = stored(np.asarray(x), kind).reshape(self.state[k][name].shape)
 
