@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import SIZE, Graph, Node
+from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -101,12 +101,18 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
         made = _run(rule, graph, hyper, per)
         graph.rate, graph.outputs["w"] = _node(graph, made.step.rate), made.weight.node
         for slot, value in made.state.items():
-            node, found = _node(graph, value), graph.numbers if per.get(slot, "weight") != "weight" else graph.outputs
-            found[f"state.{slot}"] = node
-            _check_number(slot, node, per.get(slot, "weight"))
+            name, node, of = f"state.{slot}", _node(graph, value), per.get(slot, "weight")
+            _check_number(slot, node, of)
+            if node.value != name:  # else the slot stays as it is
+                (graph.outputs if of == "weight" else graph.numbers)[name] = node
     except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
     return graph
+
+
+def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether a rule adds up tensors, so that a weight's step depends on other weights."""
+    return any(node.op in SUMS for node in needed(trace(rule, hyper).results))
 
 
 def _check_number(slot: str, node: Node, per: str) -> None:
@@ -136,9 +142,9 @@ def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any], per: Mapping[str, s
     w, g = array("w"), array("g")
     slots = {slot: kept(slot) for slot in per}
     t = Symbol(graph, graph.add("scalar", value="t"))
-    symbols = {  # of numbers; switches and None stay what they are
+    symbols = {  # of numbers; switches, words and None stay what they are
         name: value
-        if value is None or isinstance(value, bool)
+        if value is None or isinstance(value, bool | str)
         else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
         for name, value in hyper.items()
     }
