@@ -6,6 +6,7 @@
 | `modern.py` | rules of the years after Adam |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
+| `together.py` | one variable stepped, or all at once where the rule sums over all |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |
 """
 
