@@ -56,7 +56,7 @@ def rows(steps: int = 12) -> list[list[np.ndarray | None]]:
     return made
 
 
-def on_numpy(ours: Rule, decays: list[float], options: dict[str, float]) -> tuple[list[Any], dict[str, list[Any]]]:
+def on_numpy(ours: Rule, decays: list[float], options: dict[str, Any]) -> tuple[list[Any], dict[str, list[Any]]]:
     """Return weights and state after all steps of the rule, in float64; a number of the optimizer stands at each."""
     weights, hyper = [w.astype("float64") for w in starts()], ours.complete(options)
     first = ours.starts(options)
@@ -68,7 +68,8 @@ def on_numpy(ours: Rule, decays: list[float], options: dict[str, float]) -> tupl
     for t, row in enumerate(rows(), 1):
         there = [i for i, g in enumerate(row) if g is not None]
         kept = {s: x[0] if s in ours.shared else Bundle(x[i] for i in there) for s, x in state.items()}
-        around = {**hyper, "weight_decay": Bundle(decays[i] for i in there)}
+        own = [decays[i] for i in there]
+        around = {**hyper, "weight_decay": Bundle(own) if len({*own}) > 1 else own[0]}
         made = update(
             ours, Bundle(weights[i] for i in there), Bundle(np.float64(row[i]) for i in there), kept, t, around
         )
