@@ -1,6 +1,6 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `where` and `total` from here and
+A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where` and `total` from here and
 nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
 arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
 has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
@@ -101,6 +101,21 @@ def absolute(x: Array) -> Array:
     return abs(x)
 
 
+def atan2(y: Array, x: Array) -> Array:
+    """Return the angle of the point (x, y) in radians, from -pi to pi, element by element; 0 at the origin.
+
+    It is a quotient's arc tangent that needs no `eps`. Compiled kernels and NumPy may differ in its last digits.
+    """
+    if _are_numbers(y, x):
+        return math.atan2(y, x)
+    namespace = _namespace(y, x)
+    if not hasattr(namespace, "full_like"):  # that of symbols, or of a schedule's numbers
+        return namespace.atan2(y, x)
+    if _are_numbers(y) or _are_numbers(x):  # of which torch and TensorFlow ask for an array
+        y, x = (namespace.full_like(x, y), x) if _are_numbers(y) else (y, namespace.full_like(y, x))
+    return namespace.arctan2(y, x)
+
+
 def freedom(t: Array, beta: Array) -> Array:
     """Return the degrees of freedom of a mean that keeps `beta` of itself each step, after `t` steps."""
     if hasattr(t, "freedom"):  # a count, in float32 perhaps, of which the difference would keep three digits
@@ -171,7 +186,7 @@ class _TensorFlow:
 
     def __init__(self, tensorflow: Any) -> None:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
-        self.minimum = tensorflow.minimum
+        self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
         self._tensorflow = tensorflow
 

@@ -17,7 +17,8 @@ from kernel_cases import numbers
 from surefoot.compiler.plan import COMPUTE
 from surefoot.engines import gpu, mirror
 from surefoot.engines.rounding import key, memory_numbers
-from surefoot.rule import WEIGHT
+from surefoot.mathops import atan2
+from surefoot.rule import WEIGHT, Step, rule
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
 from surefoot.update import update
@@ -199,6 +200,24 @@ def weights_that_share_memory_move_one_after_the_other() -> None:
         optimizer.step()
     assert launched.call_count == 2
     assert memory.view(3, -1).eq(torch.tensor([-1.0, -2.0, -1.0])[:, None]).all()
+
+
+@case
+def angles_are_those_of_the_cpu_s_kernel() -> None:
+    @rule(slots=("m",), source="this test")
+    def angular(g, state, t, *, lr=0.1, beta1=0.9):  # noqa: ARG001
+        m = beta1 * state.m + (1 - beta1) * g
+        return Step(rate=lr, direction=atan2(m, g), m=m)
+
+    for dtype in (torch.float32, torch.float64):
+        both = [RuleOptimizer(parameters(dtype), angular, engine=engine) for engine in ("gpu", "cpu")]
+        for k in range(3):
+            for optimizer in both:
+                give(params_of(optimizer), k)
+                optimizer.step()
+        assert [optimizer.engine for optimizer in both] == ["gpu", "cpu"]
+        for p, q in zip(*map(params_of, both), strict=True):
+            check_bits(numbers(p), numbers(q), f"weights in {dtype}")
 
 
 # Launches and tables

@@ -48,7 +48,7 @@ HOST: dict[str, Callable[..., Any]] = {
         name: getattr(operator, name)
         for name in ("add", "sub", "mul", "truediv", "neg", "abs", "eq", "ne", "lt", "gt", "le", "ge", "pow", "mod")
     },
-    **{name: getattr(mathops, name) for name in ("sqrt", "maximum", "minimum", "where", "sign")},
+    **{name: getattr(mathops, name) for name in ("sqrt", "maximum", "minimum", "where", "sign", "atan2")},
 }
 """Each operation on Python floats, as the rule itself would do it on them."""
 

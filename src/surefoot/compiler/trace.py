@@ -57,8 +57,8 @@ def _apply(op: str, *args: Any) -> Symbol:
 class SymbolOps:
     """The functions of `surefoot.mathops`, on symbols."""
 
-    sqrt, maximum, minimum, where, sign, total = (
-        staticmethod(partial(_apply, op)) for op in ("sqrt", "maximum", "minimum", "where", "sign", "total")
+    sqrt, maximum, minimum, where, sign, atan2, total = (
+        staticmethod(partial(_apply, op)) for op in ("sqrt", "maximum", "minimum", "where", "sign", "atan2", "total")
     )
 
     @staticmethod

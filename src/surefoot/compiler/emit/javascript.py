@@ -1,8 +1,8 @@
 """A rule as a JavaScript function on one weight, in float64, for pages that show it at work.
 
 Everything is computed inside, also what a kernel leaves to the host. JavaScript's numbers are IEEE float64 and nothing
-is reordered, so every operation but the power gives NumPy's very bits; `Math.pow` may be one unit in the last place
-off, which the language allows.
+is reordered, so every operation but two gives NumPy's very bits; `Math.pow` and `Math.atan2` may be one unit in the
+last place off, which the language allows.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ LANGUAGE = Language(
     {
         **INFIX,
         **walk.called(pow="Math.pow", sqrt="Math.sqrt", maximum="Math.max", minimum="Math.min", abs="Math.abs"),
+        **walk.called(atan2="Math.atan2"),
         "where": Spelling("{} ? {} : {}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "sign": Spelling("Math.sign({}) + 0", SUM),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),

@@ -73,6 +73,7 @@ LANGUAGE = Language(
         "maximum": Spelling(r"\max\left( {}, {} \right)"),
         "minimum": Spelling(r"\min\left( {}, {} \right)"),
         "sign": Spelling(r"\operatorname{{sign}}\left( {} \right)"),
+        "atan2": Spelling(r"\operatorname{{atan2}}\left( {}, {} \right)"),
         "abs": Spelling(r"\left| {} \right|"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),

@@ -85,6 +85,7 @@ LANGUAGE = Language(
         "maximum": Spelling("<mi>max</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "minimum": Spelling("<mi>min</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "sign": Spelling("<mi>sign</mi><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
+        "atan2": Spelling("<mi>atan2</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),

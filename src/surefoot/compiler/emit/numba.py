@@ -3,7 +3,8 @@
 The kernel goes through chunks of tensors, all tensors of a step in one call. Arrays in half precision are 16-bit
 integers to it, and conversions of `engines/pointers.py` at their borders. State in 8 bits can be written only when the
 largest value of its block is known: such a kernel goes block by block and keeps new state in between, in the first
-cache. Numba contracts nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the last bit.
+cache. Numba contracts nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the
+last bit, but for `atan2` (see `compiler/arctan.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LANGUAGE = Language(
     "Numba",
     {
         **INFIX,
-        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs"),
+        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs", atan2="atan2"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
     },
     array=spelled,
@@ -36,6 +37,7 @@ IMPORTS = {
         "array_float32",
         "array_float64",
         "array_half",
+        "atan2",
         "from_bfloat16",
         "from_float16",
         "from_positive8",

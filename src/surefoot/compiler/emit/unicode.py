@@ -50,7 +50,7 @@ LANGUAGE = Language(
         "neg": Spelling("−{}", SUM, (PRODUCT,)),
         "pow": Spelling(_Power(), POWER, (ATOM, CHOICE)),
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
-        **walk.called(maximum="max", minimum="min", sign="sign"),
+        **walk.called(maximum="max", minimum="min", sign="sign", atan2="atan2"),
         "abs": Spelling("|{}|"),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
