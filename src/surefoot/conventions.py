@@ -283,7 +283,8 @@ def _around(rule: Rule, inner: Convention) -> Convention:
     numbers = {name: float(value) for name, value in made.own.items() if _is_number(value)}
     others = {name: float(value) for name, value in made.defaults.items() if _is_number(value)}
     defaults = {name: x for name, x in {**inner.defaults, **others, **numbers}.items() if name in rule.defaults}
-    return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults)
+    note = f"The form of {inner.call}, with {made.title} around it" if inner.call else inner.note
+    return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults, note=note)
 
 
 def _as_it_is(rule: Rule, framework: str) -> Convention:
