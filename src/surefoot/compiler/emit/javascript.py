@@ -54,13 +54,15 @@ def emit(graph: Graph, title: str) -> str:
     """
     assert graph.rate is not None  # set by trace, with the outputs
     # `state_m` is the new value, where `state.m` is that before the step
-    new_names = {name: "w_new" if name == "w" else name.replace(".", "_") for name in graph.outputs}
-    roots = {**{new_names[name]: node for name, node in graph.outputs.items()}, "rate": graph.rate}
+    results = {**graph.outputs, **graph.numbers}  # a number of a tensor is one more slot of its only weight
+    new_names = {name: "w_new" if name == "w" else name.replace(".", "_") for name in results}
+    roots = {**{new_names[name]: node for name, node in results.items()}, "rate": graph.rate}
     used = needed(roots.values())
     nodes = [node for node in graph.nodes if node in used]
     made, names = walk.lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
-    hyper = ", ".join(node.value for node in nodes if node.op == "scalar" and node.value != "t")
-    new = {name: write(node, names, LANGUAGE) for name, node in graph.outputs.items()}
+    scalars = [node.value for node in nodes if node.op == "scalar"]
+    hyper = ", ".join(name for name in scalars if name != "t" and not name.startswith("state."))
+    new = {name: write(node, names, LANGUAGE) for name, node in results.items()}
     weight = new.pop("w")
     rate = "rate" if names.get(graph.rate) == "rate" else f"rate: {write(graph.rate, names, LANGUAGE)}"
     state = ", ".join(f"{name.removeprefix('state.')}: {text}" for name, text in new.items())

@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import Graph
+from surefoot.compiler.graph import SIZE, Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _LETTERS = {
@@ -60,6 +60,13 @@ def _parentheses(text: str) -> str:
     return rf"\left( {text} \right)" if tall else f"({text})"
 
 
+def _scalar(name: str) -> str:
+    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    if name == SIZE:
+        return formula.WEIGHTS
+    return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
+
+
 _SLOTS = {"ema": r"\bar{w}"}
 """Slots that have a symbol of their own."""
 
@@ -70,6 +77,7 @@ LANGUAGE = Language(
     {
         "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
         "total": Spelling(r"\sum {}", PRODUCT, (PRODUCT,)),
+        "total_all": Spelling(r"\sum_{{\text{{all}}}} {}", PRODUCT, (PRODUCT,)),
         "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
         "mul": Spelling(r"{} \, {}", PRODUCT, (PRODUCT, PRODUCT)),
         "truediv": Spelling(r"\frac{{{}}}{{{}}}", SIGN, (CHOICE, CHOICE)),
@@ -86,7 +94,7 @@ LANGUAGE = Language(
         **walk.compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
     },
     number=_number,
-    scalar=symbol,
+    scalar=_scalar,
     array=lambda name: "g_t" if name == "g" else _letter(name, "t-1"),
     parentheses=_parentheses,
 )

@@ -162,6 +162,12 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         f"tl.store(at_{spelled(name)}, {rounded(value, compute, each[name], _spell, random.format(k))}, mask)"
         for k, (name, value) in enumerate(made.results.items())
     ]
+    if made.sums:
+        body.append(f"sums = tl.load(keys).to(tl.pointer_type(tl.float64)) + {len(made.sums)} * tl.program_id(0)")
+    body += [
+        f"tl.store(sums + {k}, tl.sum(tl.where(mask, ({value}).to(tl.float64), 0.0)))"
+        for k, value in enumerate(made.sums)
+    ]
     text = indent(4, body)
     called = set(re.findall(r"(\w+)\(", text))
     functions = "".join(f"\n{function}" for name, function in FUNCTIONS.items() if name in called)
