@@ -205,26 +205,6 @@ def mean(x: Array) -> Array:
     return total(x) / size(x)
 
 
-def total_all(x: Array) -> Array:
-    """Return the sum over all tensors of an optimizer, added in float64: what Prodigy's kind measures distances by.
-
-    Whoever runs such a rule gives it all tensors at once, as a `Bundle`; a single array is all there is.
-    """
-    return x.__mathops__().total_all(x) if hasattr(x, "__mathops__") else total(x)
-
-
-def size(x: Array) -> Array:
-    """Return how many weights a whole tensor has."""
-    if hasattr(x, "__mathops__"):
-        return x.__mathops__().size(x)
-    return 1 if isinstance(x, int | float) else math.prod(x.shape)
-
-
-def mean(x: Array) -> Array:
-    """Return the mean over a whole tensor."""
-    return total(x) / size(x)
-
-
 def _are_numbers(*values: Array) -> bool:
     """Whether all of them are Python's own numbers, and so should the result be: NumPy's would widen float32."""
     return all(isinstance(value, int | float) for value in values)

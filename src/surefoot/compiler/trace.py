@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import SUMS, SIZE, Graph, Node, needed
+from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -142,9 +142,9 @@ def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any], per: Mapping[str, s
     w, g = array("w"), array("g")
     slots = {slot: kept(slot) for slot in per}
     t = Symbol(graph, graph.add("scalar", value="t"))
-    symbols = {  # of numbers; switches and None stay what they are
+    symbols = {  # of numbers; switches, words and None stay what they are
         name: value
-        if value is None or isinstance(value, bool)
+        if value is None or isinstance(value, bool | str)
         else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
         for name, value in hyper.items()
     }

@@ -26,7 +26,7 @@ _BETAS_PAPER = {"beta1": "β₁", "beta2": "β₂", "eps": "ε"}
     slots=(
         Slot("m", meaning="running mean of the gradients"),
         Slot("v", positive=True, meaning="running mean of the squared gradients"),
-        Slot("mu", when="warming", start=1.0, per="tensor", meaning="product of all momenta so far"),
+        Slot("p", when="warming", start=1.0, per="tensor", meaning="product of all momenta so far"),
     ),
     source=_SOURCE,
     parent=adam,
@@ -93,13 +93,13 @@ def nadam(
     v = beta2 * state.v + (1 - beta2) * g * g
     if warming:
         now, then = beta1 * (1 - 0.5 * 0.96 ** (t * psi)), beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * psi))
-        mu = state.mu * now
-        c, coming = 1 - mu, 1 - mu * then
+        p = state.p * now
+        c, coming = 1 - p, 1 - p * then
     else:
-        now, then, mu = beta1, beta1, None
+        now, then, p = beta1, beta1, None
         c, coming = 1 - beta1**t, 1 - beta1 ** (t + 1)
     direction = then / (coming if ahead else c) * m + (1 - now) / c * g
-    return Step(rate=lr / (sqrt(v) / sqrt(1 - beta2**t) + eps), direction=direction, m=m, v=v, mu=mu)
+    return Step(rate=lr / (sqrt(v) / sqrt(1 - beta2**t) + eps), direction=direction, m=m, v=v, p=p)
 
 
 nadamw = nadam.variant(

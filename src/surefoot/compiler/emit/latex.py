@@ -30,6 +30,7 @@ _LETTERS = {
     "ω": r"\omega",
     "ζ": r"\zeta",
     "ξ": r"\xi",
+    "σ": r"\sigma",
     "φ": r"\varphi",
     "χ": r"\chi",
     "ψ": r"\psi",
