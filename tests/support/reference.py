@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from surefoot.conventions import shown
-from surefoot.rule import Rule, Step
-from surefoot.rules import RULES
-from surefoot.update import update
+from surefoot.rule import WEIGHT, Rule, Step
+from surefoot.rules import rule_of
+from surefoot.update import evaluated, update
 
 
 def run(
@@ -22,6 +22,7 @@ def run(
     rates: np.ndarray | None = None,
     *,
     rule: Rule | None = None,
+    evaluate: bool = False,
     watch: Callable[[int, Step], None] | None = None,
 ) -> np.ndarray:
     """Return the weights after each step: one row a step, one column a weight.
@@ -34,19 +35,29 @@ def run(
         start: the weights before the first step.
         rates: the learning rate of each step; `lr` of the options is then what the schedule is measured against.
         rule: runs instead of the rule of that name (a faulty one, in the teeth test).
+        evaluate: whether to return the weights that a model is evaluated with.
         watch: called with the step count and the step.
     """
-    rule = rule or RULES[name]
+    rule = rule or rule_of(name)
     hyper = rule.complete(shown(name, framework, options))
     if rates is not None:
         hyper["base_lr"] = hyper["lr"]
     weight, path = start, np.empty_like(gradients)
-    state = {slot: np.full_like(start, value) for slot, value in rule.starts(hyper).items()}
+    state = start_state(rule, hyper, start)
     for i, gradient in enumerate(gradients):
         if rates is not None:
             hyper["lr"] = float(rates[i])
         weight, state, step = update(rule, weight, gradient, state, i + 1, hyper)
-        path[i] = weight
+        path[i] = evaluated(rule, weight, state, hyper) if evaluate else weight
         if watch is not None:
             watch(i + 1, step)
     return path
+
+
+def start_state(rule: Rule, hyper: Mapping[str, Any], start: np.ndarray) -> dict[str, Any]:
+    """Return each slot before the first step: an array, or a number where the rule keeps one for a tensor."""
+    numbers = rule.numbers(hyper)
+    return {
+        slot: x if slot in numbers else np.full_like(start, start if x is WEIGHT else x)
+        for slot, x in rule.starts(hyper).items()
+    }

@@ -7,17 +7,23 @@
 | `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
+| `adamatan2.py` | Adam-atan2: an angle in the place of Adam's quotient |
 | `adamax.py` | Adamax: Adam whose divisor is the largest recent gradient |
 | `adan.py` | Adan: Adam with a mean of the gradients' differences |
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
 | `adopt.py` | ADOPT: divide by the mean square before this gradient |
 | `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
+| `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
+| `nadam.py` | NAdam: Adam that looks one step ahead |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
+| `rms_clip.py` | Clipping by the gradients over their own roots, and StableAdamW |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
+| `signum.py` | Signum: the sign of a mean |
 | `spelling.py` | How frameworks spell what many rules have |
+| `trust_ratio.py` | Steps as long as the weights: LAMB and LARS |
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
 """
 
@@ -28,17 +34,23 @@ from surefoot.rules.adabelief import adabelief
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
 from surefoot.rules.adagrad import adagrad
-from surefoot.rules.adam import adam, adamw, amsgrad
+from surefoot.rules.adam import adam, adamc, adamw, amsgrad
+from surefoot.rules.adamatan2 import adamatan2
 from surefoot.rules.adamax import adamax
 from surefoot.rules.adan import adan
 from surefoot.rules.ademamix import ademamix
 from surefoot.rules.adopt import adopt
 from surefoot.rules.cautious import cautious
+from surefoot.rules.gradient_filters import grokfast, mars
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
+from surefoot.rules.nadam import nadam, nadamw
 from surefoot.rules.radam import radam
+from surefoot.rules.rms_clip import rms_clip, stableadamw
 from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.sgd import momentum, nesterov, sgd
+from surefoot.rules.signum import signum
+from surefoot.rules.trust_ratio import lamb, lars, trust_gradient, trust_ratio
 from surefoot.rules.yogi import yogi
 
 RULES: dict[str, Rule] = {
@@ -47,6 +59,8 @@ RULES: dict[str, Rule] = {
         sgd,
         momentum,
         nesterov,
+        lars,
+        signum,
         lion,
         adagrad,
         adadelta,
@@ -54,21 +68,30 @@ RULES: dict[str, Rule] = {
         adam,
         amsgrad,
         adamw,
+        adamc,
         adabound,
         amsbound,
         adamax,
+        nadam,
+        nadamw,
         radam,
         adabelief,
         yogi,
         adopt,
         ademamix,
         adan,
+        adamatan2,
+        stableadamw,
+        lamb,
     )
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
 
 
-COMBINATORS: dict[str, Combinator] = {combinator.name: combinator for combinator in (cautious, lookahead)}
+COMBINATORS: dict[str, Combinator] = {
+    combinator.name: combinator
+    for combinator in (mars, grokfast, cautious, rms_clip, trust_ratio, trust_gradient, lookahead)
+}
 """Every combinator by its name: `cautious(adamw)` is a rule."""
 
 
@@ -103,7 +126,9 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adamatan2",
     "adamax",
+    "adamc",
     "adamw",
     "adan",
     "ademamix",
@@ -112,14 +137,25 @@ __all__ = [
     "amsgrad",
     "bounded",
     "cautious",
+    "grokfast",
     "is_built_in",
+    "lamb",
+    "lars",
     "lion",
     "lookahead",
+    "mars",
     "momentum",
+    "nadam",
+    "nadamw",
     "nesterov",
     "radam",
+    "rms_clip",
     "rmsprop",
     "rule_of",
     "sgd",
+    "signum",
+    "stableadamw",
+    "trust_gradient",
+    "trust_ratio",
     "yogi",
 ]
