@@ -271,7 +271,19 @@ def convention(rule: Rule | str, framework: str) -> Convention:
         raise unknown("convention", framework, FRAMEWORKS)
     own = rule_of(rule)
     table = own.about.conventions or (CONVENTIONS.get(own.name, {}) if is_built_in(own) else {})
+    if own.combinator is not None and own.parent is not None and not table:
+        return _around(own, convention(own.parent, framework))
     return table.get(framework) or _as_it_is(own, framework)
+
+
+def _around(rule: Rule, inner: Convention) -> Convention:
+    """Return what a framework means by a combinator's rule: by the rule inside, and the combinator's own names."""
+    own = rule.combinator.own
+    names = {name: theirs for name, theirs in inner.names.items() if name in rule.defaults}
+    numbers = {name: float(value) for name, value in own.items() if _is_number(value)}
+    defaults = {name: value for name, value in {**inner.defaults, **numbers}.items() if name in rule.defaults}
+    note = f"The form of {inner.call}, with {rule.combinator.title} around it" if inner.call else inner.note
+    return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults, note=note)
 
 
 def _as_it_is(rule: Rule, framework: str) -> Convention:

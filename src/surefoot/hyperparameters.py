@@ -2,7 +2,8 @@
 
 One entry serves every rule; where a rule means something else by a name, its `About.meanings` says so. A *switch* is a
 hyperparameter that changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False,
-and `conventions.py` sets it. The checks of options and the generated formulas read this table.
+and `conventions.py` sets it; one with `words` takes one of these. The checks of options and the generated formulas
+read this table.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ class Hyperparameter:
     closed: bool = False
     sensible: tuple[float, float] | None = None
     switch: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def range(self) -> str:
         """The legal values in words, for messages: `0 <= x < 1`."""
         if self.switch:
             return "True or False"
+        if self.words:
+            return f"one of {', '.join(self.words)}"
         upper = "" if math.isinf(self.high) else f" {'<=' if self.closed else '<'} {self.high:g}"
         return f"{self.low:g} {'<' if self.above else '<='} x{upper}"
 
@@ -52,6 +56,8 @@ class Hyperparameter:
     def _allows(self, value: Any) -> bool:
         if self.switch:
             return isinstance(value, bool)
+        if self.words:
+            return value in self.words
         if not _is_number(value) or not math.isfinite(value):
             return False
         number = float(value)
@@ -114,6 +120,12 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "sqrt_t": _switch("the rate is divided by the root of the step count"),
     "decoupled": _switch("weight decay shrinks the weights themselves and stays out of the gradient"),
     "clipped": _switch("the divided gradient is cut off at the fourth root of the steps so far"),
-    "proximal": _switch("decoupled decay divides by 1 + decay after the move, in the place of a factor before it"),
+    "sync_period": Hyperparameter("k", "steps from one pull to the next", low=1.0, sensible=(5, 10)),
+    "slow_step": Hyperparameter("σ", "how far the slow weights go towards the fast ones", high=1.0, closed=True),
+    "decay": Hyperparameter(
+        "",
+        "where decoupled decay stands, if not before the move",
+        words=("after", "proximal", "corrected", "cautious", "inside"),
+    ),
     "decay_by_lr": _switch("decoupled decay is multiplied by the learning rate, not only by its schedule"),
 }

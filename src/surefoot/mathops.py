@@ -33,6 +33,11 @@ def precision_of(gradient: Array) -> Iterator[None]:
         _GRADIENT.reset(before)
 
 
+def gradient() -> Array:
+    """Return what the rule that runs computes on."""
+    return _GRADIENT.get()
+
+
 def sqrt(x: Array) -> Array:
     """Return the square root, element by element."""
     if isinstance(x, int | float):
@@ -117,6 +122,26 @@ def total(x: Array) -> Array:
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed = namespace.sum(x, dtype=namespace.float64)
     return summed.to(x.dtype) if hasattr(summed, "to") else x.dtype.type(summed)
+
+
+def total_all(x: Array) -> Array:
+    """Return the sum over all tensors of an optimizer, added in float64: what Prodigy's kind measures distances by.
+
+    Whoever runs such a rule gives it all tensors at once, as a `Bundle`; a single array is all there is.
+    """
+    return x.__mathops__().total_all(x) if hasattr(x, "__mathops__") else total(x)
+
+
+def size(x: Array) -> Array:
+    """Return how many weights a whole tensor has."""
+    if hasattr(x, "__mathops__"):
+        return x.__mathops__().size(x)
+    return 1 if isinstance(x, int | float) else math.prod(x.shape)
+
+
+def mean(x: Array) -> Array:
+    """Return the mean over a whole tensor."""
+    return total(x) / size(x)
 
 
 def _are_numbers(*values: Array) -> bool:

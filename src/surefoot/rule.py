@@ -30,6 +30,7 @@ AROUND: dict[str, Any] = {
     "weight_decay": 0.0,
     "decoupled": False,
     "decay_by_lr": True,
+    "decay": None,
     "base_lr": None,
     "maximize": False,
     "gradient_factor": None,
@@ -43,6 +44,10 @@ GIVEN_BY_MACHINE = ("base_lr", "gradient_factor", "ema")
 
 WEIGHT = "weight"
 """The start of a slot that begins as a copy of the weight."""
+
+
+Evaluate = Callable[[Array, Any, Mapping[str, Any]], Array]
+"""`(w, state, hyper)` to the weights that a model is evaluated with, where they are not those that it trains with."""
 
 
 class Step:
@@ -81,6 +86,20 @@ class Step:
     def with_rate(self, rate: Array) -> Step:
         """Return the same step taken at another rate."""
         return Step(rate=rate, direction=self.direction, decay=self.decay, **self.state)
+
+    def scaled(self, factor: Array) -> Step:
+        """Return the same step, so many times as long; what it keeps stays."""
+        move = None if self._move is None else factor * self._move
+        return Step(rate=factor * self.rate, direction=self.direction, move=move, decay=self.decay, **self.state)
+
+    def moving(self, move: Array) -> Step:
+        """Return a step that moves otherwise, with the same rate, direction and state."""
+        return Step(rate=self.rate, direction=self.direction, move=move, decay=self.decay, **self.state)
+
+    def keeping(self, **state: Array | None) -> Step:
+        """Return the same step with more, or other, new values of slots."""
+        kept = {**self.state, **state}
+        return Step(rate=self.rate, direction=self.direction, move=self._move, decay=self.decay, **kept)
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,9 @@ class Rule:
         about: what else is said of it.
         pinned: hyperparameters that a variant fixes: they are what makes it this rule.
         sees_weight: whether the function takes the weight.
+        after: `(w, state, t, hyper)` to the weights and slots after all else of an update, if anything comes after it.
+        evaluate: the weights to evaluate with, if they are others.
+        combinator: what made this rule of `parent`, if it was one.
     """
 
     name: str
@@ -148,6 +170,9 @@ class Rule:
     about: About = field(default_factory=About)
     pinned: Mapping[str, Any] = field(default_factory=dict)
     sees_weight: bool = False
+    after: Callable[..., tuple[Array, dict[str, Array]]] | None = None
+    evaluate: Evaluate | None = None
+    combinator: Any = None
 
     def __call__(self, g: Array, state: Any, t: Array, *, w: Array = None, **hyper: Any) -> Step:
         """Run the rule: `g`, `w` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
@@ -169,6 +194,15 @@ class Rule:
         """Return the value of each slot in use before the first step: a number, or `WEIGHT`."""
         values = self.complete(hyper)
         return {slot.name: values.get(str(slot.start), slot.start) for slot in self.active(hyper)}
+
+    def numbers(self, hyper: Mapping[str, Any]) -> frozenset[str]:
+        """Return the slots in use that are one number for a tensor, or for the optimizer."""
+        return frozenset(slot.name for slot in self.active(hyper) if slot.per != "weight")
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """The slots that are one number for the whole optimizer."""
+        return frozenset(slot.name for slot in self.slots if slot.per == "optimizer")
 
     @property
     def title(self) -> str:
@@ -249,22 +283,25 @@ def rule(
     parent: Rule | None = None,
     about: About | None = None,
     pin: Mapping[str, Any] | None = None,
+    evaluate: Evaluate | None = None,
 ) -> Callable[[Callable[..., Step]], Rule]:
     """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`, or `(g, w, state, t, ...)`.
 
     Args:
         source: the paper that the formula comes from.
-        slots: the state arrays, each a name (starts at zero, always there) or a `Slot`.
+        slots: what it keeps, each a name (an array, starts at zero, always there) or a `Slot`. One that a step does not
+            return stays as it is.
         parent: the rule that it builds on, if any.
         about: what else is said of it; everything has a default.
         pin: what surrounds the rule and belongs to it: `{"decoupled": True}` of one whose weight decay is decoupled.
+        evaluate: `(w, state, hyper)` to the weights to evaluate with, if they are others.
 
     Raises:
         UsageError: the function takes other arguments, or a keyword of it is not in `HYPERPARAMETERS`.
     """
 
     def decorate(function: Callable[..., Step]) -> Rule:
-        name, own, arrays = function.__name__, _keywords(function), _arrays(function)
+        name, own, arrays = function.__name__, keywords(function), positional(function)
         if len(arrays) not in (3, 4):
             raise UsageError(
                 f"rule {name} takes ({', '.join(arrays)}); write (g, state, t, *, ...) or (g, w, state, t, *, ...)."
@@ -288,17 +325,20 @@ def rule(
             said,
             pinned=dict(pin or {}),
             sees_weight=len(arrays) == 4,
+            evaluate=evaluate,
         )
 
     return decorate
 
 
-def _arrays(function: Callable[..., Step]) -> list[str]:
+def positional(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's arguments that are not keywords: arrays, state and step count."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
-def _keywords(function: Callable[..., Step]) -> dict[str, Any]:
+def keywords(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return a function's keywords, which are hyperparameters, with their defaults."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 

@@ -2,8 +2,13 @@
 
 Order: the gradient's factor (unscaling, clipping by norm), its limit (clipping by value), its sign (`maximize`),
 coupled weight decay into it, the rule, decoupled weight decay of the weight, the move, the moving average of the
-weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do; the proximal kind divides the
-weight after it.
+weight. Decoupled decay uses the weight before the move, as torch, Keras and optax all do, unless a word says otherwise:
+
+    after      of the weight after the move (SOAP)
+    proximal   the weight after the move, divided by 1 + lr * decay (Adan)
+    corrected  lr * decay, once more times what a schedule has made of the rate (AdamC)
+    cautious   only of weights that the step does not draw to zero already
+    inside     part of what a combinator of steps sees: of LAMB's norm, of Schedule-Free's steps
 """
 
 from __future__ import annotations
@@ -12,12 +17,12 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from surefoot.mathops import Array, clip
+from surefoot.mathops import Array, clip, where
 from surefoot.rule import Rule, Step, schedule
 
 
 class Update(NamedTuple):
-    """The weight and the state after an update, and the step that led there."""
+    """The weight and the whole state after an update, and the step that led there."""
 
     weight: Array
     state: dict[str, Array]
@@ -49,11 +54,11 @@ def update(
         hyper: a value for every hyperparameter of the rule.
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
-    weight = _moved(weight, step, hyper)
-    if not hyper["ema"]:
-        return Update(weight, step.state, step)
-    ema = state["ema"] + (1 - hyper["ema"]) * (weight - state["ema"])
-    return Update(weight, {**step.state, "ema": ema}, step)
+    weight, step = _after(rule, _moved(weight, step, hyper), step, state, t, hyper)
+    made = _kept(step, state)
+    if hyper["ema"]:
+        made["ema"] = state["ema"] + (1 - hyper["ema"]) * (weight - state["ema"])
+    return Update(weight, made, step)
 
 
 def change(
@@ -66,10 +71,51 @@ def change(
     """
     step = take_step(rule, weight, gradient, state, t, hyper)
     move = step.move
-    if hyper["weight_decay"] and hyper["decoupled"]:
-        share = _decay(hyper, step)
-        move = (move + share * weight) / (1 + share) if hyper.get("proximal") else move + share * weight
-    return Update(-move, step.state, step)
+    if _decays(hyper):
+        share = _share(hyper, step, weight)
+        if hyper["decay"] == "after":
+            move = move + share * (weight - move)
+        else:
+            move = (move + share * weight) / (1 + share) if hyper["decay"] == "proximal" else move + share * weight
+    if rule.after is None:
+        return Update(-move, _kept(step, state), step)
+    moved = weight - move
+    after, step = _after(rule, moved, step, state, t, hyper)
+    return Update(-move + (after - moved), _kept(step, state), step)
+
+
+def evaluated(rule: Rule, weight: Array, state: Mapping[str, Array], hyper: Mapping[str, Any]) -> Array:
+    """Return the weights that a model is evaluated with: their average, what the rule says, or themselves."""
+    if hyper["ema"]:
+        return state["ema"]
+    return weight if rule.evaluate is None else rule.evaluate(weight, SimpleNamespace(**state), hyper)
+
+
+def evaluates(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether a model is evaluated with other weights than it trains with."""
+    return bool(hyper["ema"]) or rule.evaluate is not None
+
+
+def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
+    """Return a step with weight decay in it, where that stands inside of what comes after the step."""
+    if not (hyper["weight_decay"] and hyper["decoupled"] and hyper["decay"] == "inside"):
+        return step
+    return step.moving(step.move + hyper["lr"] * hyper["weight_decay"] * weight)
+
+
+def _after(
+    rule: Rule, weight: Array, step: Step, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
+) -> tuple[Array, Step]:
+    """Return weight and step as what comes after all else makes them."""
+    if rule.after is None:
+        return weight, step
+    weight, kept = rule.after(weight, SimpleNamespace(**state), t, hyper)
+    return weight, step.keeping(**kept)
+
+
+def _kept(step: Step, state: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the state after a step; a slot that it does not return stays."""
+    return {**step.state, **{slot: x for slot, x in state.items() if slot not in step.state}}
 
 
 def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
@@ -82,14 +128,24 @@ def _bounded(g: Array, hyper: Mapping[str, Any]) -> Array:
 
 def _moved(weight: Array, step: Step, hyper: Mapping[str, Any]) -> Array:
     """Return the weight after decoupled decay, if there is any, and the move."""
-    if not (hyper["weight_decay"] and hyper["decoupled"]):
+    if not _decays(hyper):
         return weight - step.move
-    share = _decay(hyper, step)
-    return (weight - step.move) / (1 + share) if hyper.get("proximal") else weight * (1 - share) - step.move
+    share = _share(hyper, step, weight)
+    if hyper["decay"] == "after":
+        return (weight - step.move) * (1 - share)
+    return (weight - step.move) / (1 + share) if hyper["decay"] == "proximal" else weight * (1 - share) - step.move
 
 
-def _decay(hyper: Mapping[str, Any], step: Step) -> Array:
+def _decays(hyper: Mapping[str, Any]) -> bool:
+    """Return whether decay stands around the step: decoupled, and not inside it."""
+    return bool(hyper["weight_decay"]) and hyper["decoupled"] and hyper["decay"] != "inside"
+
+
+def _share(hyper: Mapping[str, Any], step: Step, weight: Array) -> Array:
     """Return the share of each weight that decoupled decay takes in one step."""
     scale = hyper["lr"] if hyper["decay_by_lr"] else schedule(hyper["lr"], hyper["base_lr"])
+    if hyper["decay"] == "corrected":
+        scale = scale * schedule(hyper["lr"], hyper["base_lr"])
     share = scale * hyper["weight_decay"]
-    return share if step.decay is None else step.decay * share
+    share = share if step.decay is None else step.decay * share
+    return where(step.move * weight < 0, 0.0, share) if hyper["decay"] == "cautious" else share

@@ -13,11 +13,12 @@ from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import AROUND
 from surefoot.rule import rule as make
-from surefoot.rules import RULES
+from surefoot.rules import COMBINATORS, RULES
 
 
 def test_table_describes_every_hyperparameter_of_every_rule_and_no_other():
     used = set().union(*(rule.defaults.keys() | rule.pinned.keys() for rule in RULES.values()))
+    used = used.union(*(combinator.own for combinator in COMBINATORS.values()))
 
     assert used == HYPERPARAMETERS.keys()
     assert used >= AROUND.keys()

@@ -219,7 +219,7 @@ FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
     "slow mean's weight": (_function(_given(mix=2.0)), "ademamix-paper-decay=0.0-1000"),
     "first difference": (_function(_adan_first_difference), "adan-paper-decay=0.0-1000"),
     "difference from this gradient": (_function(_read_after_write("p")), "adan-paper-decay=0.0-1000"),
-    "decay not proximal": (_pinned(proximal=False), "adan-paper-decay=0.1-1000"),
+    "decay not proximal": (_pinned(decay=None), "adan-paper-decay=0.1-1000"),
     "accumulator starts at zero": (_unstarted, "adagrad-keras-decay=0.0-1000"),
 }
 

@@ -21,7 +21,7 @@ from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, home, reference
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
-from surefoot.rules import RULES, is_built_in, rule_of
+from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.ranges import Range
@@ -83,7 +83,7 @@ class Arm(Optimizer):
 
     @property
     def _made_by(self) -> Rule | foreign.Make:
-        return RULES[self.rule] if self.make is None else self.make
+        return rule_of(self.rule) if self.make is None else self.make
 
 
 def make_arm(
@@ -181,11 +181,22 @@ def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
         raise unreadable from None
     found = []
     for part in tree.elts if isinstance(tree, ast.Tuple) else [tree]:
-        call = part if isinstance(part, ast.Call) else ast.Call(part, [], [])
-        if not isinstance(call.func, ast.Name | ast.Attribute) or call.args:
-            raise unreadable
-        found.append((ast.unparse(call.func), _options(call, text)))
+        found.append(_called(part, text, unreadable))
     return found
+
+
+def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dict[str, Any]]:
+    """Return what is called and its options: of `cautious(adamw(lr=0.1))` the rule `cautious(adamw)` and lr=0.1."""
+    call = part if isinstance(part, ast.Call) else ast.Call(part, [], [])
+    if not isinstance(call.func, ast.Name | ast.Attribute) or len(call.args) > 1:
+        raise unreadable
+    name, options = ast.unparse(call.func), _options(call, text)
+    if not call.args:
+        return name, options
+    inner, given = _called(call.args[0], text, unreadable)
+    for twice in given.keys() & options.keys():
+        raise UsageError(f"optimizer {text!r}: {twice} is given twice; {_EXAMPLE}.")
+    return f"{name.lower()}({inner})", {**given, **options}
 
 
 def _hyper(
@@ -196,6 +207,8 @@ def _hyper(
         return foreign.hyper(optimizer, given, ranges)
     resolved = resolve(optimizer, convention, given)
     hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
+    if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
+        hidden.add("decay")
     return {option: value for option, value in resolved.items() if option not in hidden}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import Graph, Node
+from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -62,6 +62,11 @@ class SymbolOps:
     )
 
     @staticmethod
+    def size(x: Symbol) -> Symbol:
+        """Return how many weights the tensor has: a number that differs from tensor to tensor."""
+        return Symbol(x.graph, x.graph.add("scalar", value="size"))
+
+    @staticmethod
     def clip(x: Any, low: Any, high: Any) -> Symbol:
         """Move into [low, high]; None leaves a side open."""
         x = x if low is None else _apply("maximum", x, low)
@@ -86,8 +91,15 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
     graph.rate = _node(graph, made.step.rate)
     new = {f"state.{slot}": _node(graph, value) for slot, value in made.state.items()}
-    graph.outputs = {"w": made.weight.node, **new}
+    changed = {name: node for name, node in new.items() if (node.op, node.value) != ("array", name)}
+    graph.outputs = {"w": made.weight.node, **changed}
     return graph
+
+
+def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether a rule adds up tensors, so that a weight's step depends on other weights."""
+    graph = trace(rule, hyper)
+    return any(node.op in ("total", "total_all") for node in needed(graph.outputs.values()))
 
 
 def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:
@@ -97,9 +109,9 @@ def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:
     w, g = array("w"), array("g")
     slots = {slot: array(f"state.{slot}") for slot in rule.starts(hyper)}
     t = Symbol(graph, graph.add("scalar", value="t"))
-    symbols = {  # of numbers; switches and None stay what they are
+    symbols = {  # of numbers; switches, words and None stay what they are
         name: value
-        if value is None or isinstance(value, bool)
+        if value is None or isinstance(value, bool | str)
         else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
         for name, value in hyper.items()
     }

@@ -99,8 +99,8 @@ def _update(
     random: Random | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the new weight and state: computed in one precision, each rounded to that of the old one."""
-    dtype = _COMPUTE.get(weight.dtype, weight.dtype)
-    given = {slot: value.to(dtype) for slot, value in state.items()}
+    dtype, numbers = _COMPUTE.get(weight.dtype, weight.dtype), rule.numbers(hyper)
+    given = {slot: value if slot in numbers else value.to(dtype) for slot, value in state.items()}
     made = update(rule, weight.to(dtype), gradient.to(dtype), given, t, hyper)
 
     def rounded(value: Tensor, old: Tensor, k: int) -> Tensor:
@@ -109,5 +109,9 @@ def _update(
         value = value.to(old.dtype)
         return value.clone() if any(value is x for x in (gradient, *state.values())) else value
 
-    new = {slot: rounded(value, state[slot], k) for k, (slot, value) in enumerate(made.state.items(), start=1)}
+    changed = [(slot, value) for slot, value in made.state.items() if value is not given[slot]]
+    new = {
+        slot: torch.as_tensor(value, dtype=torch.float64) if slot in numbers else rounded(value, state[slot], k)
+        for k, (slot, value) in enumerate(changed, start=1)
+    }
     return rounded(made.weight, weight, 0), new

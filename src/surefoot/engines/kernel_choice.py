@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from surefoot.rule import Rule
 Form = tuple[tuple[str, Any], ...]
 """What of the hyperparameters can change a kernel."""
 
-UNREAD = "a tensor"
+UNREAD = math.inf
 """Stands for a number that only the device reads, where step counts stay there."""
 
 EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
@@ -47,7 +48,7 @@ def form(hyper: Mapping[str, Any]) -> Form:
 def _form(value: Any) -> Any:
     if isinstance(value, Tensor):
         return UNREAD
-    return value if value is None or isinstance(value, bool) else float(bool(value))
+    return value if value is None or isinstance(value, bool | str) else float(bool(value))
 
 
 def compiles(rule: Rule, of: Form) -> bool:

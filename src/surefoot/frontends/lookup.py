@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.conventions import resolve
-from surefoot.errors import UsageError, unknown
+from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.rules import RULES, is_built_in
+from surefoot.rules import is_built_in, rule_of
 
 
 def find(rule: Rule | str) -> Rule:
@@ -34,9 +34,7 @@ def find(rule: Rule | str) -> Rule:
                 "Python can import here."
             ) from error
     if isinstance(rule, str):
-        if rule not in RULES:
-            raise unknown("rule", rule, RULES)
-        return RULES[rule]
+        return rule_of(rule, "rule")
     if not isinstance(rule, Rule):
         raise UsageError(
             f"{rule!r} is not a rule; give a rule's name, or a function decorated with @surefoot.rule.rule."

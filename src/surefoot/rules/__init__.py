@@ -11,7 +11,9 @@
 | `adan.py` | Adan: Adam with a mean of the gradients' differences |
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
 | `adopt.py` | ADOPT: divide by the mean square before this gradient |
+| `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
+| `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
@@ -19,6 +21,7 @@
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
 """
 
+from surefoot.combinator import Combinator
 from surefoot.errors import unknown
 from surefoot.rule import Rule
 from surefoot.rules.adabelief import adabelief
@@ -30,7 +33,9 @@ from surefoot.rules.adamax import adamax
 from surefoot.rules.adan import adan
 from surefoot.rules.ademamix import ademamix
 from surefoot.rules.adopt import adopt
+from surefoot.rules.cautious import cautious
 from surefoot.rules.lion import lion
+from surefoot.rules.lookahead import lookahead
 from surefoot.rules.radam import radam
 from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.sgd import momentum, nesterov, sgd
@@ -63,21 +68,35 @@ RULES: dict[str, Rule] = {
 """Every rule by its name, in the order in which each builds on the ones before."""
 
 
-def rule_of(rule: Rule | str) -> Rule:
-    """Return a rule that is given as itself, or by the name of a built-in one; `UsageError` if there is none."""
+COMBINATORS: dict[str, Combinator] = {combinator.name: combinator for combinator in (cautious, lookahead)}
+"""Every combinator by its name: `cautious(adamw)` is a rule."""
+
+
+def rule_of(rule: Rule | str, what: str = "optimizer") -> Rule:
+    """Return a rule that is given as itself, or by a built-in one's name, such as `adamw` or `cautious(adamw)`.
+
+    Raises:
+        UsageError: there is none; `what` is what the message calls it.
+    """
     if isinstance(rule, Rule):
         return rule
+    outer, _, inner = rule.removesuffix(")").partition("(")
+    if inner and outer in COMBINATORS:
+        return COMBINATORS[outer](rule_of(inner, what))
     if rule not in RULES:
-        raise unknown("optimizer", rule, RULES)
+        raise unknown(what, rule, [*RULES, *(f"{name}(...)" for name in COMBINATORS)])
     return RULES[rule]
 
 
 def is_built_in(rule: Rule) -> bool:
-    """Return whether a rule is one of these, whatever its name."""
-    return RULES.get(rule.name) is rule
+    """Return whether a rule is one of these, or one of our combinators made it of one, whatever its name."""
+    if rule.combinator is None or rule.parent is None or rule.name in RULES:
+        return RULES.get(rule.name) is rule
+    return rule is rule.combinator(rule.parent) and is_built_in(rule.parent)
 
 
 __all__ = [
+    "COMBINATORS",
     "RULES",
     "adabelief",
     "adabound",
@@ -92,8 +111,10 @@ __all__ = [
     "amsbound",
     "amsgrad",
     "bounded",
+    "cautious",
     "is_built_in",
     "lion",
+    "lookahead",
     "momentum",
     "nesterov",
     "radam",

@@ -29,7 +29,7 @@ _DEFAULTS = {"lr": 1e-3, **_BETAS, "weight_decay": 0.0}
     ),
     source=_SOURCE,
     parent=adam,
-    pin={"decoupled": True, "proximal": True},
+    pin={"decoupled": True, "decay": "proximal"},
     about=About(
         title="Adan",
         adds="adds the mean difference of successive gradients, which looks one step ahead",

@@ -1,0 +1,86 @@
+"""Many tensors as one: what a rule that looks at all of them at once (`total_all`) is run on.
+
+Arithmetic goes member by member; what is no bundle (a learning rate, a sum over everything) is the same for each of
+them. So one text serves a single array and all tensors of an optimizer, on every kind of array.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from surefoot import mathops
+from surefoot.mathops import Array
+
+
+class Bundle:
+    """One array for each tensor, in order.
+
+    Example:
+        >>> made = update(prodigy, Bundle(weights), Bundle(gradients), {"m": Bundle(ms), "d": d}, t, hyper)
+        >>> made.weight.members
+    """
+
+    __slots__ = ("members",)
+    __array_ufunc__ = None  # NumPy's own numbers leave arithmetic to it,
+    __array_priority__ = 1000  # and so do TensorFlow's
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, members: Iterable[Array]) -> None:
+        self.members = tuple(members)
+
+    def __bool__(self) -> bool:
+        """Whether any member is in use: of a hyperparameter that differs from group to group."""
+        return any(self.members)
+
+    def __mathops__(self) -> _Each:
+        """Say where `sqrt` and the others are, for `surefoot.mathops`."""
+        return _Each(len(self.members))
+
+    def __neg__(self) -> Bundle:
+        return Bundle(map(operator.neg, self.members))
+
+    def __abs__(self) -> Bundle:
+        return Bundle(map(abs, self.members))
+
+
+def _each(op: Callable[[Any, Any], Any]) -> Callable[[Bundle, Any], Bundle]:
+    return lambda bundle, other: Bundle(map(op, bundle.members, members(other, len(bundle.members))))
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+    _op = getattr(operator, _name)
+    setattr(Bundle, f"__{_name}__", _each(_op))
+    if _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
+        setattr(Bundle, f"__r{_name}__", _each(lambda a, b, op=_op: op(b, a)))  # type: ignore[misc]
+
+
+def members(value: Any, count: int) -> tuple[Any, ...]:
+    """Return what each member of a bundle has: its own, or the one that all have."""
+    return value.members if isinstance(value, Bundle) else (value,) * count
+
+
+class _Each:
+    """The functions of `mathops`, member by member."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __getattr__(self, name: str) -> Callable[..., Bundle]:
+        function = getattr(mathops, name)
+
+        def each(*arguments: Any) -> Bundle:
+            gradients = members(mathops.gradient(), self._count)
+            made = []
+            for gradient, *own in zip(gradients, *(members(x, self._count) for x in arguments), strict=True):
+                with mathops.precision_of(gradient):
+                    made.append(function(*own))
+            return Bundle(made)
+
+        return each
+
+    def total_all(self, x: Bundle) -> Array:
+        """Return the sum over all members, added in their order."""
+        first, *rest = (mathops.total(member) for member in x.members)
+        return sum(rest, first)
