@@ -28,7 +28,15 @@ settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    keep_what_jax_compiles(config)
     config.pluginmanager.register(left_running.LeftRunning(), "left running")
+
+
+def keep_what_jax_compiles(config: pytest.Config) -> None:
+    """Keep it in pytest's own cache, by its text, for the next run, the other worker, and every process of a test."""
+    if cache := getattr(config, "cache", None):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir("jax"))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,6 +76,15 @@ def kernel_cache(kernel_folder: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(kernel_folder))
         yield kernel_folder / "surefoot" / "kernels"
+
+
+@pytest.fixture(scope="module")
+def workers_here(kernel_cache: Path) -> Iterator[None]:  # noqa: ARG001
+    """Every comparison of this file trains in the test's own process, and starts none."""
+    from workers_here import here
+
+    with here():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def line():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, workers_here):  # noqa: ARG001
     """Two optimizers on a line through sixty points, from three starting points each."""
     x = torch.linspace(-1, 1, 60)[:, None]
     points = x, 3 * x

@@ -114,6 +114,7 @@ def test_a_class_whose_learning_rate_cannot_be_found_is_warned_of_where_others_a
         asked("sgd", Opt(Speedy, speed=log(1e-3, 1))).prepare(store)
 
 
+@pytest.mark.usefixtures("workers_here")
 def test_two_that_differ_in_their_ranges_share_the_trials_that_are_not_tuned(tmp_path):
     wide = Opt(torch.optim.NAdam, lr=log(1e-6, 10), name="wide")
     request = asked(torch.optim.NAdam, wide, epochs=1, seeds=2, trials=2, workers=1)

@@ -145,6 +145,7 @@ def test_what_is_compared_is_said_before_anything_is_prepared(monkeypatch, capsy
     assert words.startswith("Study rosenbrock: Adam and SGD, on cpu. Each is timed for a second or two")
 
 
+@pytest.mark.usefixtures("workers_here")
 @pytest.mark.parametrize("study", ["task", "articl"])
 def test_a_report_of_a_study_that_is_not_there_names_those_that_are(surefoot_command, tmp_path, study):
     stored = surefoot.compare(
@@ -168,6 +169,7 @@ def test_the_command_and_the_call_foretell_the_same(surefoot_command, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("workers_here")
 def test_studies_are_compared_together_from_python(tmp_path):
     given = {"optimizers": ["sgd", "adam"], "epochs": 1, "seeds": 2, "trials": 0, "device": "cpu", "workers": 1}
     suite = surefoot.compare_suite(["booth", "beale"], store=tmp_path / "r.sqlite", **given)

@@ -19,6 +19,9 @@ class StopError(Exception):
     """The driver is stopped here."""
 
 
+pytestmark = pytest.mark.usefixtures("workers_here")
+
+
 def run(store, url, stop_after=None):
     heard = []
 

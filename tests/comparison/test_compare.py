@@ -9,12 +9,15 @@ from dataclasses import replace
 
 import pytest
 
+import surefoot
 from surefoot.comparison.request import plan
+from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.store import Store
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool
 from worker_processes import assert_gone, workers_of
+from workers_here import here
 
 SMALL = {"only": True, "optimizers": ("sgd(lr=0.1)", "adam"), "epochs": 2, "train_size": 500, "device": "cpu"}
 
@@ -71,8 +74,9 @@ def test_the_same_command_again_trains_nothing(finished):
 def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finished):
     path, records = finished
     more = shutil.copy(path, tmp_path / "results.sqlite")
-    heard = []
-    *same, new = run(more, lambda _, event: heard.append(event), optimizers=(*SMALL["optimizers"], "mine=adagrad"))
+    heard, optimizers = [], (*SMALL["optimizers"], "mine=adagrad")
+    with here():
+        *same, new = run(more, lambda _, event: heard.append(event), optimizers=optimizers)
     assert same == records
     assert {event.key for event in heard} == {new.key}
     assert (new.label, new.status, len(new.epochs)) == ("mine", "finished", 2)
@@ -169,8 +173,15 @@ def test_a_second_driver_on_one_store_is_refused(tmp_path):
     assert "Traceback" not in second.stderr
 
 
+def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_path):
+    given = {"optimizers": ["sgd", "adam", "adagrad"], "workers": 1, "device": "cpu"}
+    with pytest.raises(UsageError, match=r"a budget of 0.2 s is too small: to start and to time 3 optimizers"):
+        surefoot.compare("booth", budget="0.2 s", store=tmp_path / "r.sqlite", **given)
+
+
 def test_a_diverged_trial_is_kept_as_a_result(tmp_path):
-    (record,) = run(tmp_path / "results.sqlite", optimizers=("sgd(lr=1e30)",))
+    with here():
+        (record,) = run(tmp_path / "results.sqlite", optimizers=("sgd(lr=1e30)",))
     assert record.status == "diverged"
     assert "loss became" in record.reason
     heard = []

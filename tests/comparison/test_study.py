@@ -11,9 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+import guests
 import surefoot
 from surefoot.errors import TrialError, UsageError
 from surefoot.store import Store
+
+pytestmark = pytest.mark.usefixtures("workers_here")
 
 
 class Refuser(torch.optim.SGD):
@@ -156,11 +159,6 @@ def test_a_mistake_is_told_before_anything_is_made(tmp_path, changes, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_path):
-    with pytest.raises(UsageError, match=r"a budget of 0.2 s is too small: to start and to time 3 optimizers"):
-        compared(tmp_path / "r.sqlite", budget="0.2 s", trials=None, epochs=None, seeds=None)
-
-
 def test_a_timedelta_is_a_budget(tmp_path):
     study = compared(tmp_path / "r.sqlite", budget=timedelta(seconds=90), trials=0, seeds=1, optimizers=["sgd"])
     assert study.plan.design.budget.seconds == 90
@@ -224,37 +222,31 @@ CALLING = """
 """
 
 
-@pytest.mark.slow
-def test_optimizers_are_tried_on_a_task_in_a_file_by_the_command(tmp_path):
-    (tmp_path / "my.py").write_text(textwrap.dedent(TASK_FILE) + textwrap.dedent(CALLING))
-    command = [sys.executable, "-m", "surefoot.cli", "try", "my.py:task", "-o", "adam", "-o", "my.Calling"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    works, fails = ended.stdout.splitlines()
-    assert (ended.returncode, works) == (1, "Adam: works"), ended.stderr
+@pytest.fixture
+def command(surefoot_command, tmp_path, monkeypatch):
+    """Run a command beside a file `my.py` with this text."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run(text, *arguments):
+        (tmp_path / "my.py").write_text(textwrap.dedent(text))
+        return surefoot_command(*arguments, "--device", "cpu")
+
+    yield run
+    guests.forget("my")
+
+
+def test_optimizers_are_tried_on_a_task_in_a_file_by_the_command(command):
+    code, out, err = command(TASK_FILE + CALLING, "try", "my.py:task", "-o", "adam", "-o", "my.Calling")
+    works, fails = out.splitlines()
+    assert (code, works) == (1, "Adam: works"), err
     assert fails.startswith("Calling: does not work: its step fails on this model: TypeError: 'NoneType'")
     assert "without a closure" in fails
 
 
-@pytest.mark.slow
-def test_a_task_in_a_file_is_compared_by_the_command(tmp_path):
-    (tmp_path / "my.py").write_text(textwrap.dedent(TASK_FILE))
-    options = [
-        "--only",
-        "-o",
-        "sgd",
-        "-o",
-        "torch.optim.NAdam",
-        "--trials",
-        "0",
-        "--seeds",
-        "2",
-        "--epochs",
-        "1",
-        "--json",
-    ]
-    command = [sys.executable, "-m", "surefoot.cli", "compare", "my.py:task", *options, "--device", "cpu"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
+def test_a_task_in_a_file_is_compared_by_the_command(command):
+    options = ["-o", "sgd", "-o", "torch.optim.NAdam", "--trials", "0", "--seeds", "2", "--epochs", "1", "--json"]
+    code, out, err = command(TASK_FILE, "compare", "my.py:task", "--only", *options)
+    assert code == 0, err
+    found = json.loads(out)
     assert [row["label"] for row in found["rows"]] == ["SGD", "NAdam"]
     assert found["metric"] == {"name": "loss", "better": "min", "share": False}

@@ -139,13 +139,13 @@ def test_a_negative_number_of_trials():
         study(trials=-1)
 
 
-@pytest.mark.usefixtures("kernel_cache")
+@pytest.mark.usefixtures("workers_here")
 def test_a_whole_tuned_study(tmp_path):
     """Trained for real, tiny: resumed it trains nothing, tuning saw no test image, and all are summarized."""
     from surefoot.analysis import summarize
 
-    small = {"epochs": 1, "train_size": 1_250, "seeds": 2, "trials": 2, "optimizers": ("adam", "momentum")}
-    planned = study(**small)
+    small = {"epochs": 1, "seeds": 2, "trials": 2}
+    planned = plan("logreg-digits", Options(("adam", "momentum"), only=True, device="cpu", **small))
     seen = []
     with Store(tmp_path / "r.sqlite") as store:
         records = planned.run(store, lambda trial, event: seen.append((trial, event)))

@@ -25,7 +25,7 @@ BLOCKS = [
 ]
 RULE, COMMANDS, LOOP, ROW = BLOCKS
 
-pytestmark = pytest.mark.usefixtures("kernel_cache")
+pytestmark = pytest.mark.usefixtures("workers_here")
 
 
 @pytest.fixture

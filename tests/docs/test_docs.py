@@ -55,6 +55,7 @@ def test_a_command_that_a_page_names_can_be_read_by_the_command_line(command):
         group.commands[name].make_context(name, arguments)
 
 
+@pytest.mark.usefixtures("workers_here")
 @pytest.mark.parametrize("command", [line for line in console() if "--all-small" not in line])
 def test_a_command_of_a_page_runs(command, surefoot_command):
     arguments = shlex.split(command)[1:]
@@ -64,6 +65,7 @@ def test_a_command_of_a_page_runs(command, surefoot_command):
     assert out
 
 
+@pytest.mark.usefixtures("workers_here")
 @pytest.mark.slow
 @pytest.mark.parametrize("command", TRAINS)
 def test_a_comparison_of_a_page_trains(command, surefoot_command):

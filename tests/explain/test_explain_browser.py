@@ -98,18 +98,19 @@ def check(page, jobs):
             np.testing.assert_allclose(column, reference, rtol=EXACT, atol=0, err_msg=name)
 
 
-@pytest.mark.parametrize("surface", SURFACES.values(), ids=lambda surface: surface.name)
-def test_every_rule_walks_as_the_float64_rule(opened, surface):
-    check(opened(), [job(rule, "torch", surface, lr=lr) for rule in RULES for lr in (0.01, 0.3)])
+def test_every_rule_walks_as_the_float64_rule(opened):
+    page = opened()
+    for surface in SURFACES.values():
+        check(page, [job(rule, "torch", surface, lr=lr) for rule in RULES for lr in (0.01, 0.3)])
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_every_convention_walks_as_the_float64_rule(opened, framework):
-    surface = SURFACES["noisy"]
-    jobs = [job(rule, framework, surface, lr=0.03) for rule in RULES]
-    jobs += [job(rule, framework, surface, lr=0.03, weight_decay=0.1) for rule in RULES if rule != "adamw"]
-    jobs += [job(rule, framework, surface, lr=0.01, momentum=0.8) for rule in ("sgd", "rmsprop")]
-    check(opened(), jobs)
+def test_every_convention_walks_as_the_float64_rule(opened):
+    page, surface = opened(), SURFACES["noisy"]
+    for framework in FRAMEWORKS:
+        jobs = [job(rule, framework, surface, lr=0.03) for rule in RULES]
+        jobs += [job(rule, framework, surface, lr=0.03, weight_decay=0.1) for rule in RULES if rule != "adamw"]
+        jobs += [job(rule, framework, surface, lr=0.01, momentum=0.8) for rule in ("sgd", "rmsprop")]
+        check(page, jobs)
 
 
 def test_the_comparison_has_teeth(opened):
@@ -128,8 +129,7 @@ def test_the_budget_is_the_same_for_each_and_is_spent_as_in_python(opened):
         assert racer["hyper"]["lr"] == best_rate(RULES[racer["rule"]], hyper, surface, 100), racer["rule"]
 
 
-@pytest.mark.parametrize("width", [390, 768, 1400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (768, "light"), (1400, "dark")])
 def test_nothing_sticks_out(opened, width, scheme):
     page = opened(viewport={"width": width, "height": 844}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -88,8 +88,7 @@ def points(page, figure, panel=0):
 
 
 @pytest.mark.parametrize("name", ["plain.html", "tuned.html"])
-@pytest.mark.parametrize("width", [390, 1400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1400, "light")])
 def test_every_chart_is_drawn_and_nothing_sticks_out(opened, name, width, scheme):
     page = opened(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
     boxes = page.locator(".chart")

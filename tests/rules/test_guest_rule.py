@@ -8,7 +8,6 @@ import json
 import sys
 from types import SimpleNamespace
 
-import cloudpickle
 import numpy as np
 import pytest
 import torch
@@ -27,7 +26,7 @@ from surefoot.store import Store
 from surefoot.torch import RuleOptimizer
 from surefoot.update import update
 
-pytestmark = pytest.mark.usefixtures("kernel_cache")
+pytestmark = pytest.mark.usefixtures("workers_here")
 
 PLAYED = tuple(name for name in guests.NAMES if name != "normed")
 """What JavaScript can do: it has no sum over a tensor."""
@@ -41,10 +40,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "my_task.py").write_text(guests.TASK)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    for name in ("my_rules", "my_task"):
-        module = sys.modules.pop(name, None)
-        if module is not None and name in cloudpickle.list_registry_pickle_by_value():
-            cloudpickle.unregister_pickle_by_value(module)
+    guests.forget("my_rules", "my_task")
 
 
 @pytest.fixture
@@ -187,8 +183,7 @@ def test_a_rule_that_was_edited_is_trained_anew(folder):
         (arm,) = parse_arms([f"my_rules{k}.py:fenced"], "torch")
         identities.add(arm.rule.partition("@")[2])
         assert arm.label == "fenced"
-        module = sys.modules.pop(f"my_rules{k}")
-        cloudpickle.unregister_pickle_by_value(module)
+        guests.forget(f"my_rules{k}")
     assert len(identities) == len(texts)
 
 

@@ -202,6 +202,7 @@ def test_what_cannot_be_checked_is_told(check, arguments, words):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("workers_here")
 def test_every_published_figure_of_quadratic_deep_is_reproduced(surefoot_command):
     code, out, err = surefoot_command("check")
     assert code == 0, out

@@ -77,6 +77,7 @@ def _begin(backend: str) -> None:
     import keras  # noqa: F401  its imports, and those of the backend, warn of things that are not ours
 
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     warnings.filterwarnings("ignore", message="__array__ implementation doesn.t accept", category=DeprecationWarning)
 
 

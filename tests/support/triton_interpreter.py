@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import interpreter
 from kernel_cases import Case
 from settings import SETTINGS, Setting
 from signed import signed, worded
+from surefoot.compiler.emit.triton import emit
 
 BLOCK = 32
 """Weights in a chunk: some tensors have fewer, one has more."""
@@ -24,8 +26,17 @@ BLOCK = 32
 PLAIN = [setting for setting in SETTINGS if setting.framework == "torch" and not setting.options]
 ADAMW = next(setting for setting in PLAIN if setting.rule.name == "adamw")
 
+
+def one_of_each_text(cases: Iterable[Case]) -> list[Case]:
+    """Leave out a kernel that is there already: its text names every scalar's formula, so only numbers differ."""
+    found: dict[str, Case] = {}
+    for case in cases:
+        found.setdefault(case.text(emit), case)
+    return [*found.values()]
+
+
 CASES = [
-    *(Case(setting, "float32") for setting in SETTINGS),
+    *one_of_each_text(Case(setting, "float32") for setting in SETTINGS),
     *(Case(Setting(rule, "torch", {}), kind) for rule in (signed, worded) for kind in ("float32", "float64")),
     *(Case(setting, kind) for kind in ("float64", "bfloat16", "float16") for setting in PLAIN),
     *(Case(setting, "bfloat16", stochastic=True) for setting in PLAIN),
@@ -36,14 +47,12 @@ CASES = [
     Case(ADAMW, "float32", strides={"w": 2, "g": 0, "state.m": 1, "state.v": 3}),
     Case(ADAMW, "bfloat16", stochastic=True, strides={"w": 3, "g": 2, "state.m": 1, "state.v": 2}),
 ]
-"""Every setting in float32, every rule in the other kinds of numbers, arrays of different kinds, neighbours apart."""
+"""Every text in float32, every rule in the other kinds of numbers, arrays of different kinds, neighbours apart."""
 
 
 def check(case: Case, path: Path) -> None:
     """Compare a case's kernel with the rule."""
     import torch
-
-    from surefoot.compiler.emit.triton import emit
 
     path.write_text(case.text(emit), encoding="utf-8")
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -178,30 +178,43 @@ def run_child(*arguments: object, **environment: str) -> dict[str, Any]:
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         env={**os.environ, **environment},
     )
     assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-500:]}"
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("which", "seed", "count"), [("many", 1, 120), ("many", 2, 120), ("large", 3, 60)])
-def test_steps_interrupted_at_random_moments(which, seed, count):
-    found = run_child(SUPPORT / "torch_interrupted.py", which, seed, count)
-    assert found == {"signals": count, "wrong": []}
+@pytest.fixture(scope="module")
+def at_random_moments(tmp_path_factory):
+    """What came of each case in a process of its own, with an empty cache of kernels."""
+    return run_child(SUPPORT / "torch_interrupted.py", XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.mark.slow
-def test_first_steps_interrupted_as_they_compile(tmp_path):
-    found = run_child(SUPPORT / "torch_interrupted.py", "first", 4, 3, XDG_CACHE_HOME=str(tmp_path))
-    assert found["signals"]
-    assert found["wrong"] == []
+@pytest.mark.parametrize(("case", "count"), [("many", 120), ("many again", 120), ("large", 60)])
+def test_steps_interrupted_at_random_moments(at_random_moments, case, count):
+    assert at_random_moments[case] == {"signals": count, "wrong": []}
+
+
+@pytest.mark.slow
+def test_first_steps_interrupted_as_they_compile(at_random_moments):
+    assert at_random_moments["first"]["signals"]
+    assert at_random_moments["first"]["wrong"] == []
 
 
 # Averages
 
 
+@pytest.fixture
+def _young():
+    """What a test makes stays young until it collects: looking at all that torch has, for each line, takes minutes."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_young")
 def test_weights_come_back_when_averaging_is_interrupted():
     """Wherever it is: as the average is put in place, and as the weights are put back."""
     make = around("Adam")
@@ -215,7 +228,7 @@ def test_weights_come_back_when_averaging_is_interrupted():
 
         came = interrupted(evaluate, k, (*WATCHED, contextlib.__file__))
         del evaluate
-        gc.collect()
+        gc.collect(0)
         assert same(numbers(optimizer), before), f"at line {k}: not all weights are back"
         assert goes_on(optimizer, make)
         if not came:
