@@ -24,6 +24,7 @@ from surefoot.compiler.plan import RANDOM
 from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.eager import Part
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch import Launch
@@ -54,6 +55,8 @@ class Program:
         self.ran: set[str] = set()
         self.begun = False
         """Whether the commit has begun, which then ends whatever happens."""
+        self.parts: dict[Tensor, Part] | None = {} if rule.shared else None
+        """Parameters that step all at once, because the rule keeps numbers of all of them; None if each steps alone."""
         self._whole = True
         """Whether kernels step everything, so that the program can serve again."""
         self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
@@ -158,6 +161,12 @@ class Program:
             _carry_out(self._writes)
             self._writes, self._written = [], set()
         self._written.add(place)
+        self._writes += prepare()
+
+    def together(self, prepare: Callable[[], list[Write]]) -> None:
+        """Leave all parameters to the eager engine at once."""
+        self._whole = False
+        self.ran.add("eager")
         self._writes += prepare()
 
     def commit(self) -> None:
