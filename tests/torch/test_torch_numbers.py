@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import weakref
 from functools import partial
 from typing import Any, ClassVar
 
@@ -74,9 +75,12 @@ def same(ps: list[Parameter], qs: list[Parameter]) -> bool:
 # One for each tensor
 
 
-def test_nadam_is_torchs():
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_nadam_is_torchs(engine):
     ps, qs = params(), params()
-    train(RuleOptimizer(ps, looking_ahead), ps, range(20))
+    ours = RuleOptimizer(ps, looking_ahead, engine=engine)
+    train(ours, ps, range(20))
+    assert ours.engine == engine
     train(torch.optim.NAdam(qs), qs, range(20))
     for p, q in zip(ps, qs, strict=True):
         assert_near(p, q, 1e-8)  # torch keeps the product in float32
@@ -238,15 +242,17 @@ def quadratic(ps: list[Parameter]) -> None:
         p.grad = (p.detach() - 3) * (k + 1)
 
 
-def test_prodigy_is_prodigyopts():
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_prodigy_is_prodigyopts(engine):
     ps, qs = params(), params()
-    ours, theirs = RuleOptimizer(ps, estimating), prodigyopt.Prodigy(qs, lr=1.0)
+    ours, theirs = RuleOptimizer(ps, estimating, engine=engine), prodigyopt.Prodigy(qs, lr=1.0)
     for _ in range(100):
         quadratic(ps)
         quadratic(qs)
         ps[1].grad = qs[1].grad = None  # takes no part
         ours.step()
         theirs.step()
+    assert ours.engine == engine
     assert ours.param_groups[0]["d"] > 100 * D0
     assert ours.param_groups[0]["d"] == pytest.approx(theirs.param_groups[0]["d"], rel=1e-10)
     for p, q in zip(ps, qs, strict=True):
@@ -254,10 +260,11 @@ def test_prodigy_is_prodigyopts():
     assert ps[1] not in ours.state
 
 
-def test_groups_with_rates_of_their_own_and_a_parameter_that_joins_late():
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_groups_with_rates_of_their_own_and_a_parameter_that_joins_late(engine):
     ps = params(shapes=((4, 3), (5,), (2,)))
     begin = [p.detach().numpy().copy() for p in ps]
-    optimizer = RuleOptimizer([{"params": ps[:1]}, {"params": ps[1:2], "lr": 0.5}], estimating)
+    optimizer = RuleOptimizer([{"params": ps[:1]}, {"params": ps[1:2], "lr": 0.5}], estimating, engine=engine)
 
     def grads(k):
         generator = np.random.default_rng(k)
@@ -360,7 +367,7 @@ def test_groups_that_disagree_or_have_lost_it():
 
 def test_switches_that_differ_are_refused():
     ps = params()
-    optimizer = RuleOptimizer([{"params": ps[:1]}, {"params": ps[1:], "maximize": True}], estimating)
+    optimizer = RuleOptimizer([{"params": ps[:1]}, {"params": ps[1:], "maximize": True}], estimating, engine="eager")
     give(ps, 0)
     before = [p.detach().clone() for p in ps]
     with pytest.raises(UsageError, match="maximize is False in one group and True in another"):
@@ -382,13 +389,60 @@ def test_what_a_shared_number_excludes(option):
         optimizer.step()
 
 
-def test_a_parameter_given_twice_is_refused():
+@pytest.mark.parametrize("rule", [measuring, estimating], ids=str)
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_a_parameter_given_twice_is_refused(rule, engine):
     ps = params()
-    optimizer = RuleOptimizer(ps, estimating)
+    optimizer = RuleOptimizer(ps, rule, engine=engine)
     optimizer.param_groups[0]["params"].append(ps[0])
     give(ps, 0)
     with pytest.raises(UsageError, match="given twice"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_parameters_that_share_memory_are_refused_and_neighbours_are_not(engine):
+    flat = torch.randn(10, dtype=F64)
+    for overlap, pieces in ((False, (flat[:4], flat[4:])), (True, (flat[:5], flat[4:]))):
+        ps = [Parameter(piece) for piece in pieces]
+        optimizer = RuleOptimizer(ps, estimating, engine=engine)
+        give(ps, 0)
+        if overlap:
+            with pytest.raises(UsageError, match="two parameters share memory"):
+                optimizer.step()
+        else:
+            optimizer.step()
+
+
+class Odd(torch.Tensor):
+    """A tensor of a kind that no kernel knows."""
+
+
+@pytest.mark.filterwarnings("ignore:a parameter runs on the eager engine")
+def test_one_parameter_that_no_kernel_can_step_takes_all_to_the_eager_engine():
+    ps = params(shapes=((4, 3), (5,)))
+    qs = [Parameter(p.detach().clone()) for p in ps]
+    mixed, eager = RuleOptimizer(ps, estimating), RuleOptimizer(qs, estimating, engine="eager")
+    for k in range(4):
+        for some in (ps, qs):
+            give(some, k)
+        if k == 2:
+            ps[1].grad = ps[1].grad.as_subclass(Odd)
+        mixed.step()
+        eager.step()
+        assert mixed.engine == ("eager" if k == 2 else "cpu")
+    for p, q in zip(ps, qs, strict=True):
+        assert_near(p, q, 1e-12)
+    assert mixed.param_groups[0]["d"] == pytest.approx(eager.param_groups[0]["d"], rel=1e-12)
+
+
+def test_a_program_that_serves_again_holds_no_gradient():
+    ps = params()
+    optimizer = RuleOptimizer(ps, estimating)
+    train(optimizer, ps, range(3))
+    gradient = weakref.ref(ps[0].grad)
+    ps[0].grad = None
+    assert gradient() is None
 
 
 def test_gradscaler_and_a_gradient_that_is_not_finite():

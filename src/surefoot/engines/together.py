@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +54,7 @@ class Together:
         writes = []
         for k, (part, weight) in enumerate(zip(self._parts, members(made.weight, count), strict=True)):
             writes += eager.writes(self._rule, part, weight, {slot: values[k] for slot, values in changed.items()})
-        return writes, {name: self._one(name, made.state[name]) for name in self._shared}
+        return writes, {name: one(self._rule, name, members(made.state[name], 1)) for name in self._shared}
 
     def rates(self) -> tuple[Any, ...]:
         """Return the rate of each tensor in the coming step."""
@@ -75,15 +76,19 @@ class Together:
             )
         return Bundle(values)
 
-    def _one(self, name: str, value: Any) -> float:
-        """Return the one number that a rule has made for the whole optimizer."""
-        found = members(value, 1)
-        if any(torch.as_tensor(x).numel() != 1 for x in found) or len({float(x) for x in found}) > 1:
-            raise UsageError(
-                f"{name!r} is one number for the whole optimizer, and the new value of rule {self._rule.name} differs "
-                "from tensor to tensor: use total_all of it; and hyperparameters that enter it alike in all groups."
-            )
-        return float(found[0])
+
+def one(rule: Rule, name: str, found: Sequence[Any]) -> float:
+    """Return the one number that a rule has made for the whole optimizer, of what it has made of each tensor.
+
+    Raises:
+        UsageError: they differ.
+    """
+    if any(torch.as_tensor(x).numel() != 1 for x in found) or len(np.unique([*map(float, found)])) > 1:
+        raise UsageError(
+            f"{name!r} is one number for the whole optimizer, and what rule {rule.name} makes of it differs from "
+            "tensor to tensor: use total_all, and give what enters it (such as beta2) alike in all groups."
+        )
+    return float(found[0])
 
 
 def _based(hyper: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -131,7 +131,7 @@ class AveragingOptimizer(SlotKeeper):
     @torch.no_grad()
     def _others(self) -> list[_Other]:
         """Return the parameters that have been stepped and are evaluated with other weights."""
-        found, known = [], shared.read(self.param_groups, self.rule, self._state_name)
+        found, known = [], shared.read(self.param_groups, self.rule, self._shared_names())
         for group in self.param_groups:
             settings = self._settings(group)
             for p in group["params"] if evaluates(self.rule, settings.hyper) else ():

@@ -33,6 +33,7 @@ from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
+from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
 
@@ -147,12 +148,11 @@ class RuleOptimizer(AveragingOptimizer):
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
             scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
-        program, before = Program(self.rule, self.options, scaling), {p: copy(own) for p, own in self.state.items()}
+        program, before = self._new_program(scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
                 self._step_group(group, program)
-            if program.parts:
-                program.together(partial(self._step_together, program.parts))
+            program = self._alike(program)
             program.commit()
         except BaseException:
             if not program.begun:
@@ -161,6 +161,9 @@ class RuleOptimizer(AveragingOptimizer):
         self._ran = "+".join(sorted(program.ran))
         with torch.no_grad():
             return program.keep(self.state)
+
+    def _new_program(self, scaling: gradients.Scaling) -> Program:
+        return Program(self.rule, self.options, scaling, self._shared_names())
 
     def _put_back(self, before: dict[Tensor, Group]) -> None:
         """Take state back that a step has made which did not happen."""
@@ -201,14 +204,15 @@ class RuleOptimizer(AveragingOptimizer):
 
     def _rates(self, steps: Mapping[Tensor, eager.Part]) -> dict[Tensor, Any]:
         """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
-        if not self.rule.shared:
-            return {p: take_step(self.rule, *part[:5]).rate for p, part in steps.items()}
-        known = shared.read(self.param_groups, self.rule, self._state_name)
-        rates: dict[Tensor, Any] = {}
-        for some in (steps, {p: part for p, part in steps.items() if p.grad is not None}):
-            if some:
-                rates.update(zip(some, Together(self.rule, [*some.values()], known).rates(), strict=True))
-        return rates
+        if self.rule.shared:
+            with_gradient = {p: part for p, part in steps.items() if p.grad is not None}
+            every = [zip(some, self._together(some).rates(), strict=True) for some in (steps, with_gradient) if some]
+            return {p: rate for some in every for p, rate in some}
+        return {p: self._rate(p, part) for p, part in steps.items()}
+
+    def _rate(self, p: Tensor, part: eager.Part) -> Any:
+        with whole(p):
+            return take_step(self.rule, *part[:5]).rate
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
@@ -221,7 +225,7 @@ class RuleOptimizer(AveragingOptimizer):
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
         if self.rule.shared:
             starts = self.rule.starts(self._settings(group).hyper)
-            shared.begin(self.param_groups, self.rule, self._state_name, starts)
+            shared.begin(self.param_groups, self._shared_names(), starts)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
@@ -239,7 +243,6 @@ class RuleOptimizer(AveragingOptimizer):
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
-        plain &= not numbers_of(self.rule)
         form = choice.form(hyper) if plain else None
         if form is not None and not choice.compiles(self.rule, form):
             form = None
@@ -259,19 +262,15 @@ class RuleOptimizer(AveragingOptimizer):
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
         """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
         usable = self._usable(p, grad, settings)
-        if hasattr(p, "to_local") and (
-            program.parts is not None or choice.sums(self.rule, choice.form(settings.hyper))
-        ):
-            raise UsageError(f"{self.rule.name} sums over whole tensors, and of a sharded one only its shard is here.")
-        own, number = self._ensure_state(p, settings), program.number()
+        own, number = self._ensure_state(p, settings), program.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
+        left = settings.form is None or not program.add(p, usable, own, names, number)
         if program.parts is not None:
-            if p in program.parts:
-                raise UsageError(f"a parameter is given twice, and {self.rule.name} steps all at once: give it once.")
-            program.parts[p] = self._part(p, usable, settings, program, number)
-        elif settings.form is None or not program.add(p, usable, own, names, number):
+            program.parts[p] = partial(self._part, p, usable, settings, program, number)
+            program.apart |= left
+        elif left:
             program.eager(real(p), lambda: self._eagerly(p, usable, settings, program, number))
 
     def _part(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> eager.Part:
@@ -291,21 +290,38 @@ class RuleOptimizer(AveragingOptimizer):
         if program.scaling.skip is not None and program.scaling.skip:
             return []
         own, part = self.state[p], self._part(p, grad, settings, program, number)
-        writes = eager.prepare(self.rule, part, differentiable=settings.differentiable)
+        with whole(p):
+            writes = eager.prepare(self.rule, part, differentiable=settings.differentiable)
         if settings.differentiable:
             writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in part.state.items()})]
         writes.append(partial(own["step"].fill_, part.t))
         return [(torch.is_grad_enabled(), write) for write in writes]
 
     @torch.no_grad()
-    def _step_together(self, parts: Mapping[Tensor, eager.Part]) -> list[Write]:
-        """Return what the eager engine writes to step all parameters at once: a rule keeps numbers of all of them."""
-        known = shared.read(self.param_groups, self.rule, self._state_name)
-        writes, new = Together(self.rule, [*parts.values()], known).prepare()
+    def _alike(self, program: Program) -> Program:
+        """Return a program that steps all parameters at once, if the rule asks for it and kernels do not step each."""
+        if program.parts:
+            shared.check_apart(self.rule, program.parts)
+        if not program.apart:
+            return program
+        parts = {p: part() for p, part in (program.parts or {}).items()}
+        writes, new = self._together(parts).prepare()
         named = {self._state_name(slot): value for slot, value in new.items()}
         writes += [partial(group.update, named) for group in self.param_groups]
         writes += [partial(self.state[p]["step"].fill_, part.t) for p, part in parts.items()]
-        return [(False, write) for write in writes]
+        alike = self._new_program(program.scaling)
+        alike.write(writes)
+        return alike
+
+    def _together(self, parts: Mapping[Tensor, eager.Part]) -> Together:
+        """Return parameters as the eager engine steps them at once."""
+        if any(hasattr(p, "to_local") for p in parts):
+            raise UsageError(
+                f"{self.rule.name} adds up over all parameters, and the eager engine has the shards of this process "
+                "alone; leave engine='auto', and give all parameters dense gradients."
+            )
+        known = shared.read(self.param_groups, self.rule, self._shared_names())
+        return Together(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""

@@ -6,34 +6,34 @@ so). What is seen is what counts: every step reads them there, and writes them b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
-from surefoot.torch.state import number
+from surefoot.torch.state import number, real
 
 
-def begin(groups: Sequence[Group], rule: Rule, name_of: Callable[[str], str], starts: Mapping[str, Any]) -> None:
+def begin(groups: Sequence[Group], names: Mapping[str, str], starts: Mapping[str, Any]) -> None:
     """Give the last group, which is new, the numbers that the others have; the first group, where the rule begins."""
     first, new = groups[0], groups[-1]
-    for slot in rule.shared:
-        name = name_of(slot)
+    for slot, name in names.items():
         new.setdefault(name, number(starts[slot]) if first is new else first.get(name))
 
 
-def read(groups: Sequence[Group], rule: Rule, name_of: Callable[[str], str]) -> dict[str, float]:
-    """Return the rule's numbers, by slot.
+def read(groups: Sequence[Group], rule: Rule, names: Mapping[str, str]) -> dict[str, float]:
+    """Return the rule's numbers, by slot; `names` are theirs in the groups.
 
     Raises:
         UsageError: a number is gone, or the groups do not agree.
     """
     found = {}
-    for slot in rule.shared:
-        name = name_of(slot)
+    for slot, name in names.items():
         values = [number(group[name]) for group in groups if name in group]
         if not values:
             raise UsageError(
@@ -63,3 +63,18 @@ def settings(rule: Rule, made: Settings) -> Settings:
                 f"read in each step. Leave {name}=True out, or take another rule."
             )
     return made._replace(starts={slot: start for slot, start in made.starts.items() if slot not in names})
+
+
+def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
+    """Raise `UsageError` if two parameters share memory: stepped at once, they would not follow each other."""
+    places = sorted(_place(real(p)) for p in params if p.numel())
+    if any(begin < end for (_, end), (begin, _) in pairwise(places)):
+        raise UsageError(
+            f"two parameters share memory, and {rule.name} steps all at once; give the optimizer one of them."
+        )
+
+
+def _place(x: Tensor) -> tuple[int, int]:
+    """Return the addresses of the first byte of a tensor, and behind its last."""
+    last = sum((n - 1) * stride for n, stride in zip(x.shape, x.stride(), strict=True))
+    return x.data_ptr(), x.data_ptr() + (last + 1) * x.element_size()

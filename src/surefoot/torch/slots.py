@@ -55,6 +55,10 @@ class SlotKeeper(torch.optim.Optimizer):
     def _state_name(self, slot: str) -> str:
         return slot
 
+    def _shared_names(self) -> dict[str, str]:
+        """Return, for each number that the rule keeps for the whole optimizer, its name in the groups."""
+        return {slot: self._state_name(slot) for slot in self.rule.shared}
+
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
         """Return the parameter's state, with the step count and every slot in use.
 
@@ -173,7 +177,7 @@ class SlotKeeper(torch.optim.Optimizer):
     def _complete(self, group: Group, made: Group) -> None:
         if "initial_lr" in group:
             group.setdefault("base_lr", number(group["initial_lr"]))
-        for name in (*self.defaults, "base_lr", *map(self._state_name, self.rule.shared)):
+        for name in (*self.defaults, "base_lr", *self._shared_names().values()):
             if name in made:
                 group.setdefault(name, made[name])
         group.update(self.fixed)
