@@ -87,5 +87,5 @@ def test_a_built_in_rule_of_which_nothing_more_is_said_works_everywhere(qhm, sur
         assert re.search("qhm|QHM", out)
     assert "QHM" in (surefoot_command("explain", "--web", "--out", "page.html"), Path("page.html").read_text())[1]
     (arm,) = parse_arms(["qhm"], "keras")
-    assert (arm.label, arm.rule) == ("Signum", "qhm")
+    assert (arm.label, arm.rule) == ("QHM", "qhm")
     assert arm.space(30).sources["lr"] == "the rule's own default in the middle"
