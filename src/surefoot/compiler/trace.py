@@ -101,10 +101,10 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
         made = _run(rule, graph, hyper, per)
         graph.rate, graph.outputs["w"] = _node(graph, made.step.rate), made.weight.node
         for slot, value in made.state.items():
-            node, found = _node(graph, value), graph.numbers if per.get(slot, "weight") != "weight" else graph.outputs
-            if (node.op, node.value) != ("array", f"state.{slot}"):  # a slot that stays is not written
-                found[f"state.{slot}"] = node
-            _check_number(slot, node, per.get(slot, "weight"))
+            name, node, of = f"state.{slot}", _node(graph, value), per.get(slot, "weight")
+            _check_number(slot, node, of)
+            if node.value != name:  # else the slot stays as it is
+                (graph.outputs if of == "weight" else graph.numbers)[name] = node
     except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
     return graph

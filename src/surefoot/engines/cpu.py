@@ -193,6 +193,7 @@ class NativeStep:
         kept = [x for launch in (*launches, *self._elsewhere) for name in launch.kept for x in launch.numbers[name]]
         self._kept_at, self._kept = np.array(addresses(kept), np.int64), np.zeros(len(kept))
         store = words(STORE, 0, len(kept), place(self._kept_at), place(self._kept)) if kept else None
+        self._numbered = any(one.kernel.plan.numbers for one in (*launches, *self._elsewhere))
         jobs = [KernelJob(kernel_address(one.kernel.text), one.tables()) for one in launches]
         self._work = Work(jobs, counts, store)
 
@@ -204,7 +205,8 @@ class NativeStep:
             launch.fill(kernel.tables, values)
         for launch in self._elsewhere:
             launch.scalars(values)
-        self._take_numbers()
+        if self._numbered:
+            self._take_numbers()
         self._work.begin([_threads(launch) for launch in self._launches])
 
     def _take_numbers(self) -> None:

@@ -74,6 +74,8 @@ class Program:
         """Step counts that the host keeps, and those that the device does."""
         self._steps_at: Counter[int] = Counter()
         self._native: cpu.NativeStep | None = None
+        self._summed_there: list[Launch] = []
+        """Launches of the GPU engine that need sums over tensors."""
         self._moved: list[Tensor] = []
         """Everything that kernels write; autograd is told."""
         self._writes: list[Write] = []
@@ -170,12 +172,11 @@ class Program:
         """Take the step: all of it, also if an exception comes in between; or nothing, if it cannot begin."""
         values = [self.values(seen.settings) for seen in self._groups]
         if self._launches:
-            here, there, across = self._engine("cpu"), self._engine("gpu"), self._shards.across
             if self._native is None:
-                self._check_engines()
-                self._native = cpu.NativeStep(here, Counts(self._counts), elsewhere=there, across=across)
+                self._native = self._laid_out()
                 self._moved = [x for _, launch in self._launches.values() for x in launch.written] + self._counts
-            gpu.add_up(there, values, across)
+            if self._summed_there:
+                gpu.add_up(self._summed_there, values, self._shards.across)
             self._native.begin(values)
         try:
             self.begun = True
@@ -188,13 +189,17 @@ class Program:
         for _, launch in self._launches.values():
             launch.done()
 
-    def _check_engines(self) -> None:
-        """Raise `UsageError` if several engines would have to add up over all tensors."""
+    def _laid_out(self) -> cpu.NativeStep:
+        """Return the native call of this step and those to come; `UsageError` if engines cannot do it together."""
+        there = self._engine("gpu")
+        self._summed_there = [launch for launch in there if launch.before]
         if len(self.ran) > 1 and any(launch.kernel.sums_all for _, launch in self._launches.values()):
             raise UsageError(
                 f"{self.rule.name} adds up over all tensors of the optimizer, and they are stepped by several engines "
                 f"({', '.join(sorted(self.ran))}): keep all parameters on one device, dense or strided."
             )
+        counts, across = Counts(self._counts), self._shards.across
+        return cpu.NativeStep(self._engine("cpu"), counts, elsewhere=there, across=across)
 
     def _finish(self, values: Sequence[Mapping[str, Any]]) -> None:
         """Do what of the step has not been done."""

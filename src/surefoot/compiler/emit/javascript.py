@@ -11,7 +11,7 @@ import re
 
 from surefoot.compiler.emit import walk
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
-from surefoot.compiler.graph import Graph, needed
+from surefoot.compiler.graph import SIZE, Graph, needed
 
 
 def _number(value: float) -> str:
@@ -30,6 +30,7 @@ LANGUAGE = Language(
         **walk.compared("===", "!=="),
     },
     number=_number,
+    scalar=lambda name: "1" if name == SIZE else name,  # of a tensor of one weight
 )
 """`Math.max` and `Math.min` let NaN win, as NumPy's do."""
 
@@ -61,7 +62,7 @@ def emit(graph: Graph, title: str) -> str:
     nodes = [node for node in graph.nodes if node in used]
     made, names = walk.lines((node for node in nodes if node.op not in LEAVES), roots, {}, LANGUAGE)
     scalars = [node.value for node in nodes if node.op == "scalar"]
-    hyper = ", ".join(name for name in scalars if name != "t" and not name.startswith("state."))
+    hyper = ", ".join(name for name in scalars if name not in ("t", SIZE) and not name.startswith("state."))
     new = {name: write(node, names, LANGUAGE) for name, node in results.items()}
     weight = new.pop("w")
     rate = "rate" if names.get(graph.rate) == "rate" else f"rate: {write(graph.rate, names, LANGUAGE)}"
