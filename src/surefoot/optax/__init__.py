@@ -42,5 +42,13 @@ yogi = factory(rules.yogi)
 adopt = factory(rules.adopt)
 ademamix = factory(rules.ademamix)
 adan = factory(rules.adan)
+nadam = factory(rules.nadam)
+nadamw = factory(rules.nadamw)
+signum = factory(rules.signum)
+adamatan2 = factory(rules.adamatan2)
+adamc = factory(rules.adamc)
+stableadamw = factory(rules.stableadamw)
+lamb = factory(rules.lamb)
+lars = factory(rules.lars)
 
 __all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]
