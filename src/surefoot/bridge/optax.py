@@ -18,7 +18,8 @@ import optax
 from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
-from surefoot.optax.transformation import RuleState, rule_of
+from surefoot.optax.state import RuleState
+from surefoot.optax.transformation import rule_of
 
 OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ScaleByAdamState": ("adam", {"m": "mu", "v": "nu"}),

@@ -11,7 +11,10 @@ RMSprop. `help` of each tells its arguments.
 | `factory.py` | what makes transformations of a rule |
 | `spelling.py` | the signature and the help of a factory |
 | `hyper.py` | hyperparameters: numbers, schedules, arrays |
-| `transformation.py` | a rule as a transformation: its state, its update, and the rate of each weight in it |
+| `state.py` | what a transformation keeps |
+| `transformation.py` | a rule as a transformation: its state and its update |
+| `step.py` | one step of all leaves, each by itself or all as one |
+| `watched.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
 | `plane.py` | complex weights |
 """
@@ -21,7 +24,8 @@ from surefoot.frontends.installed import needed
 
 with needed("optax", "jax", "optax"):
     from surefoot.optax.factory import Factory, factory
-    from surefoot.optax.transformation import RuleState, effective_lr
+    from surefoot.optax.state import RuleState
+    from surefoot.optax.watched import effective_lr, evaluation_params
 
 sgd = factory(rules.sgd)
 momentum = factory(rules.momentum)
@@ -43,4 +47,4 @@ adopt = factory(rules.adopt)
 ademamix = factory(rules.ademamix)
 adan = factory(rules.adan)
 
-__all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]
+__all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "evaluation_params", "factory"]

@@ -7,6 +7,7 @@ negative holds real numbers, every other one vectors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,9 @@ class _OnVectors:
 
     def sign(self, x: Vector) -> Vector:
         return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
+
+    def size(self, x: Vector) -> int:
+        return math.prod(x.array.shape)  # vectors, not the numbers in them
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(
