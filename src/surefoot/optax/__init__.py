@@ -6,6 +6,8 @@ are spelled as it would. Its `adan` is another rule: it mixes up b2 and 1 - b2. 
 taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
 RMSprop. `help` of each tells its arguments.
 
+A combinator makes a factory of a factory, a rule or a rule's name: `cautious(adamw)(1e-3)`.
+
 | file | concept |
 | --- | --- |
 | `factory.py` | what makes transformations of a rule |
@@ -23,7 +25,7 @@ from surefoot import rules
 from surefoot.frontends.installed import needed
 
 with needed("optax", "jax", "optax"):
-    from surefoot.optax.factory import Factory, factory
+    from surefoot.optax.factory import Around, Factory, around_rules, factory
     from surefoot.optax.state import RuleState
     from surefoot.optax.watched import effective_lr, evaluation_params
 
@@ -47,4 +49,17 @@ adopt = factory(rules.adopt)
 ademamix = factory(rules.ademamix)
 adan = factory(rules.adan)
 
-__all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "evaluation_params", "factory"]
+cautious = around_rules(rules.cautious)
+lookahead = around_rules(rules.lookahead)
+
+__all__ = [
+    *rules.RULES,
+    *rules.COMBINATORS,
+    "Around",
+    "Factory",
+    "RuleState",
+    "around_rules",
+    "effective_lr",
+    "evaluation_params",
+    "factory",
+]
