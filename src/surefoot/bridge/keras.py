@@ -36,7 +36,7 @@ def from_keras(optimizer: Any) -> Handover:
     """
     rule, variables = _variables(optimizer)
     count, sign = int(optimizer.iterations), _sign(optimizer)
-    slots = [{slot: sign.get(slot, 1.0) * _array(v) for slot, v in own.items()} for own in variables]
+    slots = [{slot: np.asarray(sign.get(slot, 1.0) * _array(v)) for slot, v in own.items()} for own in variables]
     meaning, shared = _meaning(optimizer), {slot: float(_array(x)) for slot, x in _shared(optimizer).items()}
     many = len(slots)
     return Handover(rule, tuple(slots), (count,) * many, (meaning,) * many, _numbers(optimizer), shared)
