@@ -21,8 +21,8 @@ KEY = 0x12345678
 SGD = RULES["sgd"], Setting(RULES["sgd"], "torch", {}).hyper
 
 
-def step(*arguments, **options):
-    for write in eager.prepare(*arguments, **options):
+def step(rule, *arrays, differentiable=False, **more):
+    for write in eager.prepare(rule, eager.Part(*arrays, **more), differentiable=differentiable):
         write()
 
 

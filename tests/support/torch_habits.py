@@ -63,6 +63,22 @@ def moments(o: Optimizer, p: Tensor) -> Iterator[tuple[dict[str, Any], str]]:
         yield own, name
 
 
+def arrays(o: Optimizer, p: Tensor) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield those of them that are no numbers."""
+    return ((own, name) for own, name in moments(o, p) if own[name].dim() == p.dim())
+
+
+def alone(o: Optimizer) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield those that are numbers: of a rule that keeps one for each tensor."""
+    for p in params_of(o):
+        yield from ((own, name) for own, name in [*moments(o, p)] if p.dim() and not own[name].dim())
+
+
+def of_all(o: Optimizer) -> list[str]:
+    """Return the names of the numbers that a rule keeps for the whole optimizer, in the groups."""
+    return sorted(o.rule.shared) if hasattr(o, "rule") else []
+
+
 def all_moments(o: Optimizer) -> Iterator[Tensor]:
     for p in params_of(o):
         for own, name in moments(o, p):
@@ -119,8 +135,16 @@ def twin_of(optimizer: Any, make: Callable[..., Any]) -> Any:
 
 
 def visible(optimizer: Any) -> list[dict[str, Any]]:
-    """Return the weights and the state of every parameter, themselves."""
-    return [{"weight": p, **optimizer.state.get(p, {})} for p in params_of(optimizer)]
+    """Return the weights and the state of every parameter, themselves, and the numbers of the groups, as tensors."""
+    return [
+        {
+            "weight": p,
+            **{name: torch.tensor(group[name], dtype=F64) for name in of_all(optimizer)},
+            **optimizer.state.get(p, {}),
+        }
+        for group in optimizer.param_groups
+        for p in group["params"]
+    ]
 
 
 def numbers(optimizer: Any) -> list[dict[str, Any]]:
@@ -431,38 +455,38 @@ def state_swapped(o):
 
 @change
 def state_swapped_for_a_smaller_one(o):
-    for own, name in moments(o, params_of(o)[0]):
+    for own, name in arrays(o, params_of(o)[0]):
         own[name].data = own[name].data[:3]
 
 
 @change
 def state_resized_in_place(o):
-    for own, name in moments(o, params_of(o)[0]):
+    for own, name in arrays(o, params_of(o)[0]):
         own[name].resize_(3)
 
 
 @change
 def state_transposed_in_place(o):
-    for own, name in moments(o, square(o)):
+    for own, name in arrays(o, square(o)):
         own[name].t_()
 
 
 @change
 def state_transposed_at_the_same_address(o):
-    for own, name in moments(o, square(o)):
+    for own, name in arrays(o, square(o)):
         x = own[name]
         x.set_(x.untyped_storage(), x.storage_offset(), (3, 3), (1, 3))
 
 
 @change
 def state_as_strided_in_place(o):
-    for own, name in moments(o, square(o)):
+    for own, name in arrays(o, square(o)):
         own[name].as_strided_((3, 3), (1, 3))
 
 
 @change
 def state_channels_last(o):
-    for own, name in moments(o, image(o)):
+    for own, name in arrays(o, image(o)):
         own[name] = own[name].to(memory_format=torch.channels_last)
 
 
@@ -474,7 +498,7 @@ def state_storage_grown(o):
 
 @change
 def state_in_a_larger_tensor(o):
-    for own, name in moments(o, square(o)):
+    for own, name in arrays(o, square(o)):
         buffer = torch.zeros(30, dtype=F64)
         buffer[3:12] = own[name].flatten()
         own[name] = buffer[3:12].view(3, 3)
@@ -540,6 +564,96 @@ def state_loaded_from_a_file(o):
     torch.save(o.state_dict(), file)
     file.seek(0)
     o.load_state_dict(torch.load(file, weights_only=True))
+
+
+# Numbers of a tensor, in its state, and of the whole optimizer, in the groups
+
+
+@change
+def numbers_edited(o):
+    for own, name in alone(o):
+        own[name].fill_(0.75)
+
+
+@change
+def numbers_edited_through_numpy(o):
+    for own, name in alone(o):
+        own[name].numpy()[()] = 0.75
+
+
+@change
+def numbers_swapped(o):
+    for own, name in alone(o):
+        own[name].data = torch.tensor(0.75, dtype=F64)
+
+
+@change
+def numbers_replaced(o):
+    for own, name in alone(o):
+        own[name] = own[name] * 2
+
+
+@change
+def numbers_in_single_precision(o):
+    for own, name in alone(o):
+        own[name] = own[name].float()
+
+
+@change
+def numbers_plain(o):
+    for own, name in alone(o):
+        own[name] = 0.75
+
+
+@change
+def numbers_deleted(o):
+    for own, name in [*alone(o)]:
+        del own[name]
+
+
+@change
+def numbers_of_another_shape(o):
+    for own, name in alone(o):
+        own[name] = own[name].expand(3)
+
+
+@change
+def numbers_in_one_array(o):
+    every = [*alone(o)]
+    array = torch.full((len(every),), 0.75, dtype=F64)
+    for k, (own, name) in enumerate(every):
+        own[name] = array[k]
+
+
+@change
+def numbers_of_all_edited(o):
+    for name in of_all(o):
+        o.param_groups[0][name] = 0.25
+
+
+@change
+def numbers_of_all_a_tensor(o):
+    for name in of_all(o):
+        o.param_groups[0][name] = torch.tensor(0.25)
+
+
+@change
+def numbers_of_all_of_numpy(o):
+    for name in of_all(o):
+        o.param_groups[0][name] = np.float32(0.25)
+
+
+@change
+def numbers_of_all_deleted(o):
+    for name in of_all(o):
+        del o.param_groups[0][name]
+
+
+@change
+def numbers_of_all_in_one_of_two_groups(o):
+    group_split(o)
+    for name in of_all(o):
+        o.param_groups[1][name] = 0.25
 
 
 # Step counts

@@ -19,6 +19,7 @@ from torch import Tensor
 
 import surefoot.torch
 from near import assert_near
+from numbered import estimating, measuring
 from surefoot.mathops import Array, maximum
 from surefoot.rule import Slot, Step, rule
 from surefoot.torch import RuleOptimizer
@@ -50,8 +51,10 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "AdaBound": ("AdaBound", {"lr": 0.1}),
     "AMSBound": ("AMSBound", {"lr": 0.1}),
     "own": ("", {"lr": 0.1}),
+    "numbers": ("", {"lr": 0.1, "rule": measuring}),
+    "shared": ("", {"rule": estimating}),
 }
-EAGER = ("momentum", "Adam", "AdaBound", "own")
+EAGER = ("momentum", "Adam", "AdaBound", "own", "shared")
 """Rules of each kind: the eager engine has no tables that could be old, and steps them all in the same lines."""
 
 EACH = [(name, engine) for name in RULES for engine in ("cpu", "eager") if engine == "cpu" or name in EAGER]

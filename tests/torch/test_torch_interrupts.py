@@ -24,6 +24,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
+from numbered import averaging, estimating, measuring
 from paths import SUPPORT
 from surefoot.torch import RuleOptimizer, program
 from torch_habits import numbers, twin_of
@@ -114,6 +115,8 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
     "everything": (around("AdamW"), mixed, 2, 7),
     "everything, the first step": (around("AdamW"), mixed, 0, 13),
     "with a sparse gradient": (with_a_sparse_gradient, small, 2, 7),
+    "numbers of tensors": (partial(RuleOptimizer, rule=measuring), small, 2, 7),
+    "numbers of the optimizer": (partial(RuleOptimizer, rule=estimating), small, 2, 7),
     "the eager engine": (partial(surefoot.torch.Adam, lr=0.1, engine="eager"), small, 2, 7),
 }
 """By name: what makes the optimizer, its parameters, the steps before, and which lines are tried: every so many."""
@@ -138,6 +141,11 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     )
 
 
+def shared_by_all(optimizer: Any) -> list[Any]:
+    """Return the numbers that lie in the groups."""
+    return [[group.get(name) for name in optimizer.rule.shared] for group in optimizer.param_groups]
+
+
 def untouched(own: dict[str, Any]) -> bool:
     return not own.get("step", 0)
 
@@ -158,14 +166,15 @@ def test_a_step_interrupted_at_a_line(name, watched):
     make, params, steps, every = STEPS[name]
     every = every if watched == WATCHED else 1
     optimizer = after(make, params, steps)
-    before = numbers(optimizer)
+    before = numbers(optimizer), shared_by_all(optimizer)
     optimizer.step()
-    done = numbers(optimizer)
+    done = numbers(optimizer), shared_by_all(optimizer)
     for k in places(every):
         optimizer = after(make, params, steps)
         came = interrupted(optimizer.step, k, watched)
-        found = numbers(optimizer)
-        assert same(found, before) or same(found, done), f"at line {k}: neither before nor after the step"
+        found = numbers(optimizer), shared_by_all(optimizer)
+        whole = any(same(found[0], each[0]) and found[1] == each[1] for each in (before, done))
+        assert whole, f"at line {k}: neither before nor after the step"
         assert goes_on(optimizer, make), f"at line {k}: the next steps are not those of what can be seen"
         if not came:
             break
@@ -202,25 +211,73 @@ def test_first_steps_interrupted_as_they_compile(tmp_path):
 # Averages
 
 
-def test_weights_come_back_when_averaging_is_interrupted():
+AVERAGING = {"ema": around("Adam"), "schedule-free": partial(RuleOptimizer, rule=averaging)}
+
+
+def in_a_context(optimizer: Any) -> None:
+    with optimizer.averaged():
+        pass
+
+
+@pytest.mark.parametrize("name", AVERAGING)
+def test_weights_come_back_when_averaging_is_interrupted(name):
     """Wherever it is: as the average is put in place, and as the weights are put back."""
-    make = around("Adam")
+    make = AVERAGING[name]
     for k in places(1):
         optimizer = after(make, small, 2)
         before = numbers(optimizer)
-
-        def evaluate(optimizer=optimizer):
-            with optimizer.averaged():
-                pass
-
-        came = interrupted(evaluate, k, (*WATCHED, contextlib.__file__))
-        del evaluate
+        came = interrupted(partial(in_a_context, optimizer), k, (*WATCHED, contextlib.__file__))
         gc.collect()
         assert same(numbers(optimizer), before), f"at line {k}: not all weights are back"
         assert goes_on(optimizer, make)
         if not came:
             break
     assert k > 10
+
+
+@pytest.mark.parametrize("way", ["eval", "train"])
+@pytest.mark.parametrize("name", AVERAGING)
+def test_turning_to_other_weights_interrupted_at_a_line(name, way):
+    """All weights are there or none, and turning again and back leads to the training weights."""
+    make = AVERAGING[name]
+    optimizer = after(make, small, 2)
+    training = numbers(optimizer)
+    optimizer.eval()
+    evaluation = numbers(optimizer)
+    for k in places(1):
+        optimizer = after(make, small, 2)
+        if way == "train":
+            optimizer.eval()
+        came = interrupted(getattr(optimizer, way), k)
+        assert same(numbers(optimizer), training) or same(numbers(optimizer), evaluation), f"at line {k}: of both"
+        optimizer.eval()
+        assert same(numbers(optimizer), evaluation)
+        optimizer.train()
+        assert same(numbers(optimizer), training)
+        if not came:
+            break
+    assert k > 10
+
+
+def test_a_step_in_eval_mode_interrupted_at_a_line():
+    """The weights are those of evaluation, or to train with before or after the step, whole."""
+    make = AVERAGING["schedule-free"]
+    optimizer = after(make, small, 2)
+    stages = [numbers(optimizer)]
+    optimizer.eval()
+    stages.append(numbers(optimizer))
+    optimizer.train()
+    optimizer.step()
+    stages.append(numbers(optimizer))
+    for k in places(5):
+        optimizer = after(make, small, 2)
+        optimizer.eval()
+        optimizer._warned = True
+        came = interrupted(optimizer.step, k)
+        assert any(same(numbers(optimizer), each) for each in stages), f"at line {k}"
+        if not came:
+            break
+    assert k > 50
 
 
 # Checkpoints

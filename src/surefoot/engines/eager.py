@@ -2,14 +2,15 @@
 
 It runs wherever torch runs and lets autograd see through the step. It passes over memory once per operation, so
 it is the engine to trust, not the one to be fast. Arrays are computed in the precision that the plan of a kernel would
-choose, and rounded when they are written. State in 8 bits is decoded before and encoded after a step.
+choose, and rounded when they are written; numbers that are kept for a tensor stay in float64. State in 8 bits is
+decoded before and encoded after a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,9 +19,10 @@ from surefoot.compiler.plan import COMPUTE
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import is_apart, memory_numbers
 from surefoot.engines.rounding import stochastic
+from surefoot.errors import UsageError
 from surefoot.mathops import Array
 from surefoot.rule import Rule
-from surefoot.update import update
+from surefoot.update import evaluated, update
 
 Random = tuple[int, Tensor]
 """A key of random rounding, and the number of each weight."""
@@ -28,90 +30,167 @@ Random = tuple[int, Tensor]
 Kept = Tensor | Blocks
 """A slot: numbers of their own, or in 8 bits."""
 
+Write = Callable[[], object]
+"""What writes a part of a step, the same however often it is done."""
+
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
-def prepare(
-    rule: Rule,
-    weight: Tensor,
-    gradient: Tensor,
-    state: MutableMapping[str, Kept],
-    t: Array,
-    hyper: Mapping[str, Any],
-    *,
-    differentiable: bool = False,
-    key: int | None = None,
-    offset: int = 0,
-) -> list[Callable[[], object]]:
-    """Compute one step of `rule`; return what writes it into `weight` and `state`, which may be done more than once.
+class Part(NamedTuple):
+    """One tensor of a step.
 
-    Args:
-        rule: which rule.
+    Attributes:
         weight: real, dense, of any shape, dtype and device.
         gradient: of the weight's shape; sparse only for a rule that leaves weight and state alone where it is zero.
         state: for each slot of the rule a tensor of the weight's shape, of any dtype; or `Blocks`, unless autograd is
-            to see through the step, or the gradient is sparse.
+            to see through the step, or the gradient is sparse. Of a slot that is one number, float64 without dimension.
         t: the number of this weight's step, from 1; a tensor to keep it on the device.
         hyper: a value for every hyperparameter.
-        differentiable: replace the old state instead of writing into it, which autograd needs.
         key: round what is bfloat16 or 8 bits at random, with this key (`rounding.py`); to nearest if None.
-        offset: how many weights lie in the shards before this one, which counts for random rounding.
+        offset: how many weights of the tensor lie in the shards before this one, which counts for random rounding.
+    """
+
+    weight: Tensor
+    gradient: Tensor
+    state: MutableMapping[str, Kept]
+    t: Array
+    hyper: Mapping[str, Any]
+    key: int | None = None
+    offset: int = 0
+
+
+def prepare(rule: Rule, part: Part, *, differentiable: bool = False) -> list[Write]:
+    """Compute one step of `rule`; return what writes it into weight and state, which may be done more than once.
+
+    Args:
+        rule: which rule.
+        part: the tensor.
+        differentiable: replace the old state instead of writing into it, which autograd needs.
 
     Raises:
         RuntimeError: torch's own, if weights share memory.
     """
-    for x in (weight, *(x for x in state.values() if isinstance(x, Tensor))):
-        if not is_apart(x):
+    check_apart(part)
+    if part.gradient.is_sparse:
+        return _prepare_sparse(rule, part)
+    weight, gradient, state = widened(rule, part)
+    made = update(rule, weight.clone() if differentiable else weight, gradient, state, part.t, part.hyper)
+    return writes(rule, part, made.weight, changed(made.state, state), differentiable=differentiable)
+
+
+def evaluation_weight(
+    rule: Rule, weight: Tensor, state: Mapping[str, Kept | float], hyper: Mapping[str, Any]
+) -> Tensor:
+    """Return the weights that a model is evaluated with, of the kind of `weight` and in memory of their own.
+
+    Args:
+        rule: which rule.
+        weight: the weights that the model trains with.
+        state: a value for each slot, numbers of the whole optimizer among them.
+        hyper: a value for every hyperparameter.
+    """
+    tensors = {slot: x for slot, x in state.items() if not isinstance(x, float)}
+    part = Part(weight, weight, tensors, 0, hyper)
+    wide, _, slots = widened(rule, part)
+    made: Tensor = evaluated(rule, wide, {**state, **slots}, hyper)
+    return made.to(weight.dtype, copy=True)
+
+
+@lru_cache(maxsize=1024)
+def numbers_of(rule: Rule) -> frozenset[str]:
+    """Return the slots of a rule that are numbers: of a tensor, or of the optimizer."""
+    return frozenset(slot.name for slot in rule.slots if slot.per != "weight")
+
+
+def check_apart(part: Part) -> None:
+    """Raise torch's own error if a tensor's weights share memory."""
+    for x in (part.weight, *part.state.values()):
+        if isinstance(x, Tensor) and not is_apart(x):
             x.mul_(1)  # torch has the words for it
-    random = None
-    if key is not None and any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in (weight, *state.values())):
-        random = key, memory_numbers(weight) + offset
-    numbers = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in state.items()}
-    if gradient.is_sparse:
-        gradient = gradient.coalesce()
-        touched = tuple(gradient.indices())
-        rows = {slot: value[touched] for slot, value in numbers.items()}
-        random = random and (random[0], random[1][touched])
-        new, made = _update(rule, weight[touched], gradient.values(), rows, t, hyper, random)
-        pairs = [(weight, new), *((numbers[slot], value) for slot, value in made.items())]
-        return [partial(x.__setitem__, touched, value) for x, value in pairs]
-    old = weight.clone() if differentiable else weight
-    new, made = _update(rule, old, gradient, numbers, t, hyper, random)
-    writes: list[Callable[[], object]] = [partial(weight.copy_, new)]
+
+
+def widened(rule: Rule, part: Part) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Return weight, gradient and state of a part in the precision that a step is computed in."""
+    dtype, numbers = _COMPUTE.get(part.weight.dtype, part.weight.dtype), numbers_of(rule)
+    read = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in part.state.items()}
+    state = {slot: x if slot in numbers else x.to(dtype) for slot, x in read.items()}
+    return part.weight.to(dtype), part.gradient.to(dtype), state
+
+
+def changed(made: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the slots that are not as they were."""
+    return {slot: value for slot, value in made.items() if value is not old.get(slot)}
+
+
+def _prepare_sparse(rule: Rule, part: Part) -> list[Write]:
+    """Step the weights whose gradient there is."""
+    gradient = part.gradient.coalesce()
+    touched, random = tuple(gradient.indices()), _random(part)
+    state: dict[str, Any] = dict(part.state)
+    rows = {slot: x[touched] for slot, x in state.items()}
+    here = part._replace(weight=part.weight[touched], gradient=gradient.values(), state=rows)
+    weight, values, given = widened(rule, here)
+    made = update(rule, weight, values, given, part.t, part.hyper)
+    new, kept = _rounded(
+        rule, here, made.weight, changed(made.state, given), random and (random[0], random[1][touched])
+    )
+    pairs = [(part.weight, new), *((state[slot], value) for slot, value in kept.items())]
+    return [partial(x.__setitem__, touched, value) for x, value in pairs]
+
+
+def writes(
+    rule: Rule, part: Part, weight: Tensor, slots: Mapping[str, Any], *, differentiable: bool = False
+) -> list[Write]:
+    """Return what writes a new weight, and the slots that have changed."""
+    random = _random(part)
+    new, made = _rounded(rule, part, weight, slots, random)
+    found: list[Write] = [partial(part.weight.copy_, new)]
     for k, (slot, value) in enumerate(made.items(), start=1):
-        kept = state[slot]
+        kept = part.state[slot]
         if isinstance(kept, Blocks):
-            writes.append(partial(kept.write, value, random and random[0], k, random and random[1]))
+            found.append(partial(kept.write, value, random and random[0], k, random and random[1]))
         elif differentiable:
-            writes.append(partial(state.__setitem__, slot, value))
+            found.append(partial(part.state.__setitem__, slot, value))
         else:
-            writes.append(partial(kept.copy_, value))
-    return writes
+            found.append(partial(kept.copy_, value))
+    return found
 
 
-def _update(
-    rule: Rule,
-    weight: Tensor,
-    gradient: Tensor,
-    state: Mapping[str, Tensor],
-    t: Array,
-    hyper: Mapping[str, Any],
-    random: Random | None,
+def _random(part: Part) -> Random | None:
+    """Return what rounds a part at random; None if nothing does."""
+    kept = (part.weight, *part.state.values())
+    if part.key is None or not any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in kept):
+        return None
+    return part.key, memory_numbers(part.weight) + part.offset
+
+
+def _rounded(
+    rule: Rule, part: Part, weight: Tensor, slots: Mapping[str, Any], random: Random | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the new weight and state: computed in one precision, each rounded to that of the old one."""
-    dtype, numbers = _COMPUTE.get(weight.dtype, weight.dtype), rule.numbers(hyper)
-    given = {slot: value if slot in numbers else value.to(dtype) for slot, value in state.items()}
-    made = update(rule, weight.to(dtype), gradient.to(dtype), given, t, hyper)
+    """Return a new weight and state in the kinds of numbers of the old, numbers of a tensor last."""
+    numbers, olds = numbers_of(rule), (part.gradient, *part.state.values())
 
-    def rounded(value: Tensor, old: Tensor, k: int) -> Tensor:
+    def rounded(value: Tensor, old: Kept, k: int) -> Tensor:
+        if isinstance(old, Blocks):
+            return value
         if random is not None and old.dtype == torch.bfloat16:
             return stochastic(value.to(torch.float32), random[0], k, random[1])
-        value = value.to(old.dtype)
-        return value.clone() if any(value is x for x in (gradient, *state.values())) else value
+        return apart(value.to(old.dtype))
 
-    changed = [(slot, value) for slot, value in made.state.items() if value is not given[slot]]
-    new = {
-        slot: torch.as_tensor(value, dtype=torch.float64) if slot in numbers else rounded(value, state[slot], k)
-        for k, (slot, value) in enumerate(changed, start=1)
-    }
-    return rounded(made.weight, weight, 0), new
+    def apart(value: Tensor) -> Tensor:
+        return value.clone() if any(value is x for x in olds) else value
+
+    arrays = [(slot, value) for slot, value in slots.items() if slot not in numbers]
+    new = {slot: rounded(value, part.state[slot], k) for k, (slot, value) in enumerate(arrays, start=1)}
+    kept = {slot: apart(_number(rule, slot, value)) for slot, value in slots.items() if slot in numbers}
+    return rounded(weight, part.weight, 0), {**new, **kept}
+
+
+def _number(rule: Rule, slot: str, value: Any) -> Tensor:
+    made = torch.as_tensor(value, dtype=torch.float64)
+    if made.dim():
+        raise UsageError(
+            f"{slot!r} is one number for each tensor, and rule {rule.name} makes {[*made.shape]} of it; use total or "
+            "mean of it."
+        )
+    return made

@@ -13,6 +13,8 @@
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `watch.py` | what these tables were made from, and whether it still holds |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
+| `shared.py` | numbers for the whole optimizer, in the param groups |
+| `averages.py` | the weights to evaluate with |
 | `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |
 | `owner.py` | whose state a checkpoint holds |
 """

@@ -8,9 +8,8 @@ the drop-in replacements for torch.optim's classes stand.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, ClassVar
@@ -23,21 +22,23 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from surefoot.engines import eager
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.eager import numbers_of
 from surefoot.engines.rounding import key
+from surefoot.engines.together import Together
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, values
 from surefoot.rule import Rule
-from surefoot.torch import gradients
+from surefoot.torch import gradients, shared
+from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.sharded_sums import whole
-from surefoot.torch.slots import SlotKeeper
-from surefoot.torch.state import decoded, like, number, real, scalar, steps_so_far, weights_before
+from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
 
 
-class RuleOptimizer(SlotKeeper):
+class RuleOptimizer(AveragingOptimizer):
     """Run any rule as a torch optimizer: one of Surefoot's by name, or your own.
 
     For Adam, SGD and the others that torch users know, prefer `surefoot.torch.Adam` and so on, which take torch's
@@ -58,7 +59,6 @@ class RuleOptimizer(SlotKeeper):
 
     sparse_error: ClassVar[str] = "a gradient is sparse; only surefoot.torch.SGD and Adagrad take sparse gradients"
     _step_supports_amp_scaling = True  # torch's GradScaler then leaves unscaling to the step
-    _program: Program | None = None
     _ran: str = ""
 
     def __init__(self, params: Any, rule: Rule | str, *, convention: str = "torch", **hyper: Any) -> None:
@@ -144,13 +144,15 @@ class RuleOptimizer(SlotKeeper):
 
     def _step_anew(self, scaling: gradients.Scaling) -> Program | None:
         """Take a step as if it were the first; return its tables, if they can serve again."""
+        self._back_to_training()
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
             scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
-        program, before = Program(self.rule, self.options, scaling), {p: copy(own) for p, own in self.state.items()}
+        program, before = self._new_program(scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
                 self._step_group(group, program)
+            program = self._alike(program)
             program.commit()
         except BaseException:
             if not program.begun:
@@ -160,6 +162,9 @@ class RuleOptimizer(SlotKeeper):
         with torch.no_grad():
             return program.keep(self.state)
 
+    def _new_program(self, scaling: gradients.Scaling) -> Program:
+        return Program(self.rule, self.options, scaling, self._shared_names())
+
     def _put_back(self, before: dict[Tensor, Group]) -> None:
         """Take state back that a step has made which did not happen."""
         for p, own in [*self.state.items()]:
@@ -168,27 +173,6 @@ class RuleOptimizer(SlotKeeper):
             elif isinstance(own, dict):
                 own.clear()
                 own.update(before[p])
-
-    @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Put the moving average (`ema=`) in the weights' place for as long as the context lasts, for evaluation.
-
-        Raises:
-            UsageError: no parameter has an average yet.
-        """
-        average = {p: own["ema"] for p, own in self.state.items() if "ema" in own}
-        if not average:
-            raise UsageError("there is no moving average yet; make the optimizer with ema=0.999, say, and take a step.")
-        weights = {p: p.detach().clone() for p in average}
-        try:
-            try:
-                _overwrite(average)
-                yield
-            finally:
-                _overwrite(weights)
-        except BaseException:  # an interrupt may have come before the last line, or within it
-            _overwrite(weights)
-            raise
 
     @torch.no_grad()
     def effective_lr(self) -> dict[Tensor, Tensor]:
@@ -202,13 +186,33 @@ class RuleOptimizer(SlotKeeper):
             for each parameter a tensor of its shape (of a complex parameter, with a last axis of two for real and
             imaginary part): weight moved per unit of the rule's direction. For SGD it is the learning rate.
         """
-        rates = {}
+        steps = {}
         for group in self.param_groups:
             settings = self._settings(group)
             for p in group["params"]:
                 if p.grad is not None or steps_so_far(self.state.get(p, {})):
-                    rates[p] = self._rate(p, settings)
-        return rates
+                    steps[p] = self._coming(p, settings)
+        return {p: _spread(rate, p) for p, rate in self._rates(steps).items()}
+
+    def _coming(self, p: Tensor, settings: Settings) -> eager.Part:
+        """Return what the coming step of a parameter starts from; without a gradient, from a zero one."""
+        grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
+        own = self.state.get(p, {})
+        t = float(steps_so_far(own)) + 1
+        state: dict[str, Any] = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
+        return eager.Part(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
+
+    def _rates(self, steps: Mapping[Tensor, eager.Part]) -> dict[Tensor, Any]:
+        """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
+        if self.rule.shared:
+            with_gradient = {p: part for p, part in steps.items() if p.grad is not None}
+            every = [zip(some, self._together(some).rates(), strict=True) for some in (steps, with_gradient) if some]
+            return {p: rate for some in every for p, rate in some}
+        return {p: self._rate(p, part) for p, part in steps.items()}
+
+    def _rate(self, p: Tensor, part: eager.Part) -> Any:
+        with whole(p):
+            return take_step(self.rule, *part[:5]).rate
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
@@ -219,6 +223,9 @@ class RuleOptimizer(SlotKeeper):
         group = self.param_groups[-1]
         if group.get("base_lr") is None and "lr" in group:
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
+        if self.rule.shared:
+            starts = self.rule.starts(self._settings(group).hyper)
+            shared.begin(self.param_groups, self._shared_names(), starts)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
@@ -239,7 +246,8 @@ class RuleOptimizer(SlotKeeper):
         form = choice.form(hyper) if plain else None
         if form is not None and not choice.compiles(self.rule, form):
             form = None
-        return Settings(hyper, starts, differentiable, capturable, form)
+        made = Settings(hyper, starts, differentiable, capturable, form)
+        return shared.settings(self.rule, made) if numbers_of(self.rule) else made
 
     def _step_group(self, group: Group, program: Program) -> None:
         settings = self._settings(group)
@@ -254,50 +262,66 @@ class RuleOptimizer(SlotKeeper):
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
         """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
         usable = self._usable(p, grad, settings)
-        own, number = self._ensure_state(p, settings), program.number()
+        own, number = self._ensure_state(p, settings), program.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        if settings.form is None or not program.add(p, usable, own, names, number):
+        left = settings.form is None or not program.add(p, usable, own, names, number)
+        if program.parts is not None:
+            program.parts[p] = partial(self._part, p, usable, settings, program, number)
+            program.apart |= left
+        elif left:
             program.eager(real(p), lambda: self._eagerly(p, usable, settings, program, number))
+
+    def _part(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> eager.Part:
+        """Return a parameter as the eager engine takes it."""
+        own = self.state[p]
+        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
+        # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
+        t = step.to(torch.float64, copy=True) if counted else float(step)
+        rounding = None
+        if self.options.stochastic_rounding and not counted:
+            rounding = key(self.options.seed, number, int(t))
+        slots, hyper = self._slots(p, own, settings), program.values(settings)
+        return eager.Part(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
 
     def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> list[Write]:
         """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
         if program.scaling.skip is not None and program.scaling.skip:
             return []
-        own = self.state[p]
-        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
-        # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
-        t = step.to(torch.float64, copy=True) if counted else float(step)
-        slots, rounding = self._slots(p, own, settings), None
-        if self.options.stochastic_rounding and not counted:
-            rounding = key(self.options.seed, number, int(t))
+        own, part = self.state[p], self._part(p, grad, settings, program, number)
         with whole(p):
-            writes = eager.prepare(
-                self.rule,
-                real(p),
-                real(grad),
-                slots,
-                t,
-                program.values(settings),
-                differentiable=settings.differentiable,
-                key=rounding,
-                offset=weights_before(p),
-            )
+            writes = eager.prepare(self.rule, part, differentiable=settings.differentiable)
         if settings.differentiable:
-            writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in slots.items()})]
-        writes.append(partial(own["step"].copy_, step))
+            writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in part.state.items()})]
+        writes.append(partial(own["step"].fill_, part.t))
         return [(torch.is_grad_enabled(), write) for write in writes]
 
-    def _rate(self, p: Tensor, settings: Settings) -> Tensor:
-        grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
-        own = self.state.get(p, {})
-        t = float(steps_so_far(own)) + 1
-        state = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
-        with whole(p):
-            rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
-        # The clone is the caller's own: a rule may return a tensor that lives on, such as a tensor learning rate.
-        return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))
+    @torch.no_grad()
+    def _alike(self, program: Program) -> Program:
+        """Return a program that steps all parameters at once, if the rule asks for it and kernels do not step each."""
+        if program.parts:
+            shared.check_apart(self.rule, program.parts)
+        if not program.apart:
+            return program
+        parts = {p: part() for p, part in (program.parts or {}).items()}
+        writes, new = self._together(parts).prepare()
+        named = {self._state_name(slot): value for slot, value in new.items()}
+        writes += [partial(group.update, named) for group in self.param_groups]
+        writes += [partial(self.state[p]["step"].fill_, part.t) for p, part in parts.items()]
+        alike = self._new_program(program.scaling)
+        alike.write(writes)
+        return alike
+
+    def _together(self, parts: Mapping[Tensor, eager.Part]) -> Together:
+        """Return parameters as the eager engine steps them at once."""
+        if any(hasattr(p, "to_local") for p in parts):
+            raise UsageError(
+                f"{self.rule.name} adds up over all parameters, and the eager engine has the shards of this process "
+                "alone; leave engine='auto', and give all parameters dense gradients."
+            )
+        known = shared.read(self.param_groups, self.rule, self._shared_names())
+        return Together(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
@@ -314,7 +338,6 @@ class RuleOptimizer(SlotKeeper):
 _advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)
 
 
-@torch.no_grad()
-def _overwrite(pairs: Mapping[Tensor, Tensor]) -> None:
-    for p, x in pairs.items():
-        p.copy_(x)
+def _spread(rate: Any, p: Tensor) -> Tensor:
+    """Return a rate for each weight; the caller's own: a rule may return a tensor that lives on, such as `lr`."""
+    return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))

@@ -13,7 +13,7 @@ from typing import Any
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.rules import RULES
-from surefoot.torch.state import scale_name, steps_so_far
+from surefoot.torch.state import TRAINING, scale_name, steps_so_far
 
 
 class Owner:
@@ -27,9 +27,10 @@ class Owner:
 
     def __init__(self, label: str, rule: Rule, names: Mapping[str, str]) -> None:
         self.label = label
-        self.needs = {names.get(slot.name, slot.name) for slot in rule.slots if slot.when is None}
-        slots = {names.get(slot.name, slot.name) for slot in (*rule.slots, *SLOTS_AROUND)}
-        self.knows = {"step", *slots, *map(scale_name, slots)}
+        own = [slot for slot in rule.slots if slot.per != "optimizer"]  # which lie in the param groups
+        self.needs = {names.get(slot.name, slot.name) for slot in own if slot.when is None}
+        slots = {names.get(slot.name, slot.name) for slot in (*own, *SLOTS_AROUND)}
+        self.knows = {"step", TRAINING, *slots, *map(scale_name, slots)}
 
     def fits(self, keys: set[str]) -> bool:
         """Tell whether a state with these keys can be its own, and nothing else."""

@@ -24,13 +24,16 @@ from surefoot.compiler.plan import RANDOM
 from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.eager import Part, numbers_of
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
+from surefoot.engines.together import one
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
+from surefoot.torch import shared
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
@@ -49,13 +52,20 @@ class Program:
         rule: which rule.
         options: how it runs.
         scaling: what the gradients of this step are multiplied by, and whether it counts.
+        shared: of each number that the rule keeps for all parameters, the name in the groups.
     """
 
-    def __init__(self, rule: Rule, options: RunOptions, scaling: Scaling) -> None:
-        self.rule, self.options, self.scaling = rule, options, scaling
+    def __init__(self, rule: Rule, options: RunOptions, scaling: Scaling, shared: Mapping[str, str]) -> None:
+        self.rule, self.options, self.scaling, self._shared = rule, options, scaling, shared
+        self._numbers = numbers_of(rule)
+        self._numbered: set[Tensor] = set()
         self.ran: set[str] = set()
         self.begun = False
         """Whether the commit has begun, which then ends whatever happens."""
+        self.parts: dict[Tensor, Callable[[], Part]] | None = {} if shared else None
+        """The parameters of a rule that keeps numbers for all of them, as the eager engine steps them all at once."""
+        self.apart = False
+        """Whether it must: because there is one that no kernel can step."""
         self._whole = True
         """Whether kernels step everything, so that the program can serve again."""
         self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
@@ -90,8 +100,18 @@ class Program:
         self._parameters += 1
         self._idle.append(p)
 
-    def number(self) -> int:
-        """Return the number of the next parameter: its place among all of the optimizer's."""
+    def number(self, p: Tensor) -> int:
+        """Return the number of the next parameter: its place among all of the optimizer's.
+
+        Raises:
+            UsageError: it is given twice, and the rule's own numbers would count it twice or once.
+        """
+        if self._numbers:
+            if p in self._numbered:
+                raise UsageError(
+                    f"a parameter is given twice, and {self.rule.name} keeps a number of it: give it once."
+                )
+            self._numbered.add(p)
         self._parameters += 1
         return self._parameters - 1
 
@@ -107,7 +127,12 @@ class Program:
         """
         counted, step = self._groups[-1].settings.capturable, own["step"]
         engine = "" if grad.is_sparse else dispatch.engine(self.options.engine, p.device, counted=counted)
-        state = {slot: kept(own, name, positive=slot in self.rule.positive) for slot, name in names.items()}
+        numbers = self._numbers
+        state = {
+            slot: kept(own, name, positive=slot in self.rule.positive)
+            for slot, name in names.items()
+            if slot not in numbers
+        }
         weight, gradient = real(p), real(grad)
         if any(x.shape != weight.shape for x in (gradient, *state.values())) or not _countable(step, p, counted):
             engine = ""  # a checkpoint of another model, say: the eager engine raises torch's error
@@ -123,7 +148,8 @@ class Program:
         launch = self._launch(engine, kernel, shown, counted)
         t = step if counted else self._next(step)
         group, size = len(self._groups) - 1, whole_size(p)
-        launch.add(shown.arrays, shown.runs, group, t, number, weights_before(p), size=size)
+        alone = {f"state.{slot}": own[name] for slot, name in names.items() if slot in numbers} if numbers else {}
+        launch.add(shown.arrays, shown.runs, group, t, number, weights_before(p), size=size, numbers=alone)
         if kernel.before and hasattr(p, "placements"):
             self._shards.add(number, p)
         self._members.setdefault(launch, []).append(len(self._watch.params))
@@ -168,16 +194,28 @@ class Program:
         self._written.add(place)
         self._writes += prepare()
 
+    def write(self, writes: Iterable[Callable[[], object]]) -> None:
+        """Leave all parameters to the eager engine, which has prepared this."""
+        self._whole = False
+        self.ran.add("eager")
+        self._writes += [(False, write) for write in writes]
+
     def commit(self) -> None:
         """Take the step: all of it, also if an exception comes in between; or nothing, if it cannot begin."""
         values = [self.values(seen.settings) for seen in self._groups]
         if self._launches:
+            if self.parts is not None:
+                values = self._with_shared(values)
             if self._native is None:
                 self._native = self._laid_out()
-                self._moved = [x for _, launch in self._launches.values() for x in launch.written] + self._counts
+                launches = [launch for _, launch in self._launches.values()]
+                kept = [x for launch in launches for name in launch.kept for x in launch.numbers[name]]
+                self._moved = [x for launch in launches for x in launch.written] + self._counts + kept
             if self._summed_there:
                 gpu.add_up(self._summed_there, values, self._shards.across)
             self._native.begin(values)
+            if self.parts is not None:
+                self._writes = self._new_shared()
         try:
             self.begun = True
             self._finish(values)
@@ -224,10 +262,19 @@ class Program:
         # of a tensor that is not in a list, torch would read the number
         torch._foreach_add_(self._counted, [advance] * len(self._counted) if torch.is_tensor(advance) else advance)
 
-    @property
-    def shared(self) -> Mapping[str, float]:
-        """The new values of numbers that are kept for all tensors, by the kernel's names."""
-        return {} if self._native is None else self._native.shared
+    def _with_shared(self, values: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the hyperparameters of each group, with the numbers that are kept for all of them."""
+        known = shared.read([seen.group for seen in self._groups], self.rule, self._shared)
+        return [{**own, **{f"state.{slot}": value for slot, value in known.items()}} for own in values]
+
+    def _new_shared(self) -> list[Write]:
+        """Return what writes the numbers that are kept for all parameters."""
+        launches = [launch for _, launch in self._launches.values()]
+        new = {
+            name: one(self.rule, slot, [x for launch in launches for x in launch.new[f"state.{slot}"]])
+            for slot, name in self._shared.items()
+        }
+        return [(False, functools.partial(seen.group.update, new)) for seen in self._groups]
 
     def values(self, settings: Settings) -> Mapping[str, Any]:
         """Return the hyperparameters of a group in this step."""
@@ -238,6 +285,8 @@ class Program:
         """Return the program if it can serve the next step; `state` is the optimizer's."""
         if not self._whole or self._native is None:
             return None
+        if self.parts:
+            self.parts = {}  # they hold gradients, and the optimizer
         gradients = [*map(attrgetter("grad"), self._watch.params)]
         self._watch.start(state, gradients, self._native.counts)
         self._addresses = Addresses([*map(local, gradients)])

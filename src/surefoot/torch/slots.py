@@ -2,7 +2,8 @@
 
 Slots of the rule lie in torch's `state`, under torch's names and in the kind of numbers asked for. A slot is made when
 it is first needed, starts where the rule says, and lies in memory as its parameter does. State in 8 bits is kept where
-kernels and the eager engine can use it; where autograd follows the state it is not.
+kernels and the eager engine can use it; where autograd follows the state it is not. A slot that is one number for a
+tensor is float64, always, and lies where the step count does. One for the whole optimizer is in `shared.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.eager import Kept
+from surefoot.engines.eager import Kept, numbers_of
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, missing
-from surefoot.torch.state import counts, filled, keep, kept, loaded, number, restored, slot_dtype, steps_so_far
+from surefoot.torch.state import (
+    counts,
+    filled,
+    keep,
+    kept,
+    loaded,
+    number,
+    restored,
+    slot_dtype,
+    steps_so_far,
+    tensor_number,
+)
 
 
 class SlotKeeper(torch.optim.Optimizer):
@@ -43,6 +55,10 @@ class SlotKeeper(torch.optim.Optimizer):
     def _state_name(self, slot: str) -> str:
         return slot
 
+    def _shared_names(self) -> dict[str, str]:
+        """Return, for each number that the rule keeps for the whole optimizer, its name in the groups."""
+        return {slot: self._state_name(slot) for slot in self.rule.shared}
+
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
         """Return the parameter's state, with the step count and every slot in use.
 
@@ -51,7 +67,11 @@ class SlotKeeper(torch.optim.Optimizer):
         """
         own: Group = self.state[p]
         own["step"] = counts(steps_so_far(own), p, capturable=settings.capturable)
-        gone = [slot for slot in self.rule.slots if slot.when is None and own.get(self._state_name(slot.name)) is None]
+        gone = [
+            slot
+            for slot in self.rule.slots
+            if slot.when is None and slot.per != "optimizer" and own.get(self._state_name(slot.name)) is None
+        ]
         if gone and own["step"]:
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
@@ -67,10 +87,15 @@ class SlotKeeper(torch.optim.Optimizer):
         for slot in settings.starts:
             if own.get(self._state_name(slot)) is None:
                 keep(own, self._state_name(slot), self._new_slot(p, slot, settings))
+        for slot in numbers_of(self.rule) & settings.starts.keys():
+            name = self._state_name(slot)
+            own[name] = tensor_number(own[name], p, capturable=settings.capturable)
         return own
 
     def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
         start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
+        if slot in numbers_of(self.rule):
+            return tensor_number(float(start), p, capturable=settings.capturable)
         if dtype == torch.uint8:
             positive = slot in self.rule.positive
             return (
@@ -93,7 +118,9 @@ class SlotKeeper(torch.optim.Optimizer):
         """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
         for slot in settings.starts:
             name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
-            if not isinstance(given.get(name), Tensor):
+            if name in given and slot in numbers_of(self.rule):
+                own[name] = tensor_number(given[name], p, capturable=settings.capturable).clone()
+            if not isinstance(given.get(name), Tensor) or slot in numbers_of(self.rule):
                 continue
             if torch.uint8 in (wanted, given[name].dtype):
                 keep(own, name, restored(given, name, p, wanted, positive=slot in self.rule.positive))
@@ -150,7 +177,7 @@ class SlotKeeper(torch.optim.Optimizer):
     def _complete(self, group: Group, made: Group) -> None:
         if "initial_lr" in group:
             group.setdefault("base_lr", number(group["initial_lr"]))
-        for name in (*self.defaults, "base_lr"):
+        for name in (*self.defaults, "base_lr", *self._shared_names().values()):
             if name in made:
                 group.setdefault(name, made[name])
         group.update(self.fixed)

@@ -23,6 +23,9 @@ from surefoot.engines.jobs import KINDS
 from surefoot.engines.layout import lies_like
 from surefoot.errors import UsageError
 
+TRAINING = "training_weight"
+"""The name in `state` of the weights that a model trains with, while it holds those that it is evaluated with."""
+
 
 def steps_so_far(own: Mapping[str, Any]) -> Any:
     """Return the step count; torch's SGD keeps none, but a momentum buffer there tells that there was a step."""
@@ -39,6 +42,18 @@ def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
     # on the CPU, where reading it costs nothing, unless it must be captured with the step
     dtype = torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
     return torch.tensor(float(step), dtype=dtype, device=p.device if capturable else "cpu")
+
+
+def tensor_number(value: Any, p: Tensor, *, capturable: bool) -> Tensor:
+    """Return a slot that is one number for `p` as it is kept: float64, where the step count lies; itself if it is so.
+
+    Raises:
+        UsageError: it is not one number.
+    """
+    x = torch.as_tensor(value, dtype=torch.float64, device=p.device if capturable else "cpu")
+    if x.numel() != 1:
+        raise UsageError(f"a number of a tensor's state has the shape {[*x.shape]}; give one number.")
+    return x.reshape(()) if x.dim() else x
 
 
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
@@ -94,7 +109,7 @@ def whole_size(p: Tensor) -> int:
 
 def like(p: Tensor, value: Tensor) -> Tensor:
     """Return a slot in the parameter's own dtype: the inverse of `real`."""
-    return torch.view_as_complex(value) if p.is_complex() else value
+    return torch.view_as_complex(value) if p.is_complex() and value.dim() > 0 else value
 
 
 def number(lr: Any) -> float:

@@ -1,0 +1,80 @@
+"""The numbers that a rule keeps for the whole optimizer: they lie in the param groups, the same in all of them.
+
+There a user sees them beside the learning rate that they stand for, and a checkpoint has them (prodigyopt keeps its `d`
+so). What is seen is what counts: every step reads them there, and writes them back as a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from surefoot.errors import UsageError
+from surefoot.rule import Rule
+from surefoot.torch.groups import Group, Settings
+from surefoot.torch.state import number, real
+
+
+def begin(groups: Sequence[Group], names: Mapping[str, str], starts: Mapping[str, Any]) -> None:
+    """Give the last group, which is new, the numbers that the others have; the first group, where the rule begins."""
+    first, new = groups[0], groups[-1]
+    for slot, name in names.items():
+        new.setdefault(name, number(starts[slot]) if first is new else first.get(name))
+
+
+def read(groups: Sequence[Group], rule: Rule, names: Mapping[str, str]) -> dict[str, float]:
+    """Return the rule's numbers, by slot; `names` are theirs in the groups.
+
+    Raises:
+        UsageError: a number is gone, or the groups do not agree.
+    """
+    found = {}
+    for slot, name in names.items():
+        values = [number(group[name]) for group in groups if name in group]
+        if not values:
+            raise UsageError(
+                f"no param group has {name!r}, which {rule.name} keeps there for the whole optimizer; put it back, or "
+                "make the optimizer anew to start anew."
+            )
+        if len(np.unique(values)) > 1:
+            raise UsageError(
+                f"the param groups have {name} = {', '.join(map(repr, values))}, and {rule.name} keeps one for the "
+                "whole optimizer; set the same in all of them."
+            )
+        found[slot] = values[0]
+    return found
+
+
+def settings(rule: Rule, made: Settings) -> Settings:
+    """Return a group's settings without what lies in the group itself.
+
+    Raises:
+        UsageError: the group asks for what a rule with such numbers cannot do.
+    """
+    names = rule.shared
+    for asked, name in ((made.capturable, "capturable"), (made.differentiable, "differentiable")):
+        if asked and names:
+            raise UsageError(
+                f"{rule.name} cannot be {name}: a number for the whole optimizer ({', '.join(sorted(names))}) is "
+                f"read in each step. Leave {name}=True out, or take another rule."
+            )
+    return made._replace(starts={slot: start for slot, start in made.starts.items() if slot not in names})
+
+
+def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
+    """Raise `UsageError` if two parameters share memory: stepped at once, they would not follow each other."""
+    places = sorted(_place(real(p)) for p in params if p.numel())
+    if any(begin < end for (_, end), (begin, _) in pairwise(places)):
+        raise UsageError(
+            f"two parameters share memory, and {rule.name} steps all at once; give the optimizer one of them."
+        )
+
+
+def _place(x: Tensor) -> tuple[int, int]:
+    """Return the addresses of the first byte of a tensor, and behind its last."""
+    last = sum((n - 1) * stride for n, stride in zip(x.shape, x.stride(), strict=True))
+    return x.data_ptr(), x.data_ptr() + (last + 1) * x.element_size()
