@@ -7,7 +7,6 @@ negative holds real numbers, every other one vectors.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from jax import lax
 
 from surefoot.errors import UsageError
 from surefoot.frontends.number import plain
+from surefoot.mathops import size
 
 
 class Vector:
@@ -72,8 +72,8 @@ class _OnVectors:
     def sign(self, x: Vector) -> Vector:
         return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
 
-    def size(self, x: Vector) -> int:
-        return math.prod(x.array.shape)  # vectors, not the numbers in them
+    def size(self, x: Vector) -> Any:
+        return size(x.array)  # vectors, not the numbers in them
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(

@@ -70,7 +70,7 @@ class Keeper:
         elif (set(state.slots), set(state.shared)) != (set(self._slots), set(self._shared)):
             what = (
                 f"has {_listed((*state.slots, *state.shared))}, where this rule and its options keep "
-                f"{_listed((*self._slots, *self._shared))}"
+                f"{_listed(self.rule.starts(self.hyper.fixed))}"
             )
         else:
             return

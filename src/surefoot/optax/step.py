@@ -108,13 +108,17 @@ class TreeStep:
             yield self._group(parts, values[dtype])
 
     def _group(self, parts: Sequence[_Member], hyper: Mapping[str, Any]) -> _Group:
-        state = {slot: _one([member.state[slot] for member in parts]) for slot in self.before.slots}
+        state = {slot: self._one([member.state[slot] for member in parts]) for slot in self.before.slots}
         shared = {slot: fitted(jnp.asarray(x), number_kind()) for slot, x in self.before.shared.items()}
         if not all(member.leaf.decays for member in parts):
             decay = hyper["weight_decay"]
-            hyper = {**hyper, "weight_decay": _one([decay if part.leaf.decays else 0.0 for part in parts])}
-        weight, gradient = (_one([getattr(part, name) for part in parts]) for name in ("weight", "gradient"))
+            hyper = {**hyper, "weight_decay": self._one([decay if part.leaf.decays else 0.0 for part in parts])}
+        weight, gradient = (self._one([getattr(part, name) for part in parts]) for name in ("weight", "gradient"))
         return _Group(parts, weight, gradient, {**state, **shared}, hyper)
+
+    def _one(self, values: Sequence[Any]) -> Any:
+        """Return what the rule is run on at once: all leaves together if it sums over them, also if there is one."""
+        return Bundle(values) if self.rule.shared else values[0]
 
     def _member(self, place: int, leaf: Leaf) -> _Member:
         gradient, target = described(leaf.gradient), _target(leaf)
@@ -162,11 +166,6 @@ class TreeStep:
             return move.astype(target.dtype)
         key = jax.random.fold_in(jax.random.fold_in(self.before.key, self.before.count), place)
         return rounded_change(move.astype(jnp.float32), target, key)
-
-
-def _one(values: Sequence[Any]) -> Any:
-    """Return what a rule is run on for several leaves, or for one."""
-    return values[0] if len(values) == 1 else Bundle(values)
 
 
 def _target(leaf: Leaf) -> Any:
