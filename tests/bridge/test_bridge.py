@@ -12,6 +12,9 @@ import pytest
 from keras_backends import on, on_each_backend
 from surefoot import bridge
 from surefoot.errors import UsageError
+from surefoot.frontends.lookup import find
+from surefoot.rules import lookahead
+from together import counting, distant
 
 # Each of two implementations rounds a weight once a step, and twice with decay: as in test_keras_equal.
 ULPS_PER_STEP = 4
@@ -252,6 +255,82 @@ def _again(case: str, weights: list[np.ndarray], more: dict[str, Any]) -> Torch:
             made.params, "rmsprop", lr=LR, alpha=0.9, eps=1e-7, momentum=0.9, centered=True, **more
         )
     return made
+
+
+class RuleInTorch(Torch):
+    """Any rule, in its own form."""
+
+    def __init__(self, rule: Any, weights: list[np.ndarray]) -> None:
+        import torch
+
+        import surefoot.torch
+
+        self.params = [torch.nn.Parameter(torch.from_numpy(w.copy())) for w in weights]
+        self.optimizer = surefoot.torch.RuleOptimizer(self.params, rule, **RULED)
+
+
+class RuleInOptax(Optax):
+    """The same on jax."""
+
+    def __init__(self, rule: Any, weights: list[np.ndarray]) -> None:
+        import jax.numpy as jnp
+
+        import surefoot.optax
+
+        self.weights = [jnp.asarray(w) for w in weights]
+        self.made = self.ours = surefoot.optax.factory(find(rule))(**RULED)
+        self.state = self.made.init(self.weights)
+
+
+class RuleInKeras(Keras):
+    """The same on Keras."""
+
+    def __init__(self, rule: Any, weights: list[np.ndarray]) -> None:
+        import keras
+
+        import surefoot.keras
+
+        self.optimizer = surefoot.keras.RuleOptimizer(rule, **RULED)
+        self.weights = [keras.Variable(w) for w in weights]
+        self.optimizer.build(self.weights)
+
+
+RULED = {"lr": LR, "eps": 1e-8, "weight_decay": 0.0}
+MODERN = {
+    "counting": counting,
+    "distant": distant,
+    "lookahead(distant)": lookahead(distant),
+    "lookahead(adam)": "lookahead(adam)",
+    "cautious(adam)": "cautious(adam)",
+}
+
+
+@on("jax", "torch")
+@pytest.mark.parametrize(
+    ("source", "target"), [(RuleInOptax, RuleInKeras), (RuleInKeras, RuleInTorch), (RuleInTorch, RuleInOptax)]
+)
+@pytest.mark.parametrize("case", MODERN)
+def test_numbers_and_rules_around_rules_go_on(case, source, target):
+    pytest.importorskip("jax")
+    goes_on(source(MODERN[case], start()), lambda w: target(MODERN[case], w))
+
+
+def test_what_goes_on_has_its_numbers_by_name():
+    """One for each parameter, whatever the layout; one for all; another rule's are refused."""
+    pytest.importorskip("jax")
+    first = RuleInOptax(lookahead(counting), start())
+    first.train(gradients(STEPS))
+    progress = first.read()
+    assert progress.numbers == {"product", "norm"}
+    assert [own["product"].shape for own in progress.slots] == [(), ()]
+    moved = progress.rearranged([1, 0], {0: np.transpose, 1: lambda x: x.reshape(2, 2)})
+    assert [own["m"].shape for own in moved.slots] == [(2, 2), (2, 3)]
+    assert moved.slots[1]["norm"] == progress.slots[0]["norm"]
+    second = RuleInOptax(distant, start())
+    second.train(gradients(STEPS))
+    assert second.read().shared == {slot: float(x) for slot, x in second.state.shared.items()}
+    with pytest.raises(UsageError, match="has none for the whole optimizer, and the optimizer keeps d and r"):
+        second.write(replace(second.read(), shared={}))
 
 
 @pytest.fixture

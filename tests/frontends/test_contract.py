@@ -13,11 +13,12 @@ from surefoot.errors import UsageError
 from surefoot.frontends.contract import Setup, exact
 from surefoot.mathops import sqrt
 from surefoot.rule import Slot, Step, rule
-from surefoot.rules import RULES
+from surefoot.rules import RULES, cautious, lookahead
 from surefoot.selfcheck.parity.grid import gradients, ulps
 from surefoot.selfcheck.parity.grid import start as begin
 from surefoot.selfcheck.parity.processes import FRONT_ENDS, driver
 from surefoot.selfcheck.parity.result import BOUND
+from together import counting, distant
 
 pytestmark = [
     pytest.mark.usefixtures("kernel_cache"),
@@ -76,6 +77,16 @@ def test_the_state_survives_a_file(front_end):
 def test_a_rule_of_the_users_own(front_end):
     own = Setup(pulled, front_end.framework, options={"eps": 1e-2}, restart=RESTART)
     assert furthest(front_end, [own, replace(own, weight_decay=0.1)]) < BOUND
+
+
+GUESTS = [counting, distant, "cautious(adamw)", "lookahead(adam)", lookahead(counting), cautious(distant)]
+"""Rules that keep numbers for a tensor and for all, sum over both, and stand around others."""
+
+
+def test_numbers_sums_and_combinators(front_end):
+    """In a schedule, decaying, and over a file."""
+    told = {"lr": SCHEDULE, "weight_decay": 0.1, "restart": RESTART}
+    assert furthest(front_end, [Setup(rule, front_end.framework, **told) for rule in GUESTS]) < BOUND
 
 
 @pytest.mark.parametrize("given", ["adam", pulled], ids=["ours", "the user's"])

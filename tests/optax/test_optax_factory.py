@@ -19,7 +19,7 @@ import surefoot.optax as ours  # noqa: E402
 from settings import needs  # noqa: E402
 from surefoot.conventions import FRAMEWORKS, convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
-from surefoot.rules import RULES  # noqa: E402
+from surefoot.rules import COMBINATORS, RULES  # noqa: E402
 
 MADE_BY_OPTAX = [name for name in RULES if convention(name, "optax").call == f"optax.{name}"]
 GRADIENT = jnp.asarray([0.3, -0.2])
@@ -132,3 +132,59 @@ def test_a_factory_of_a_key_under_inject_hyperparams():
 
 def test_help_tells_a_rules_own_meaning_of_a_number():
     assert "b2: share of the mean gradient kept each step; 0 <= x < 1." in ours.lion.__doc__
+
+
+@pytest.mark.parametrize("name", COMBINATORS)
+def test_every_combinator_takes_a_factory_a_rule_or_its_name(name):
+    made = getattr(ours, name)
+    assert made.combinator is COMBINATORS[name]
+    assert name in ours.__all__
+    for inner in (ours.adamw, RULES["adamw"], "adamw"):
+        assert made(inner).rule is COMBINATORS[name](RULES["adamw"])
+    assert f"{name}(adamw)" in made.__doc__
+    for parameter in inspect.signature(made("adamw")).parameters:
+        assert f"\n    {parameter}: " in inspect.getdoc(made("adamw"))
+
+
+def test_a_combination_is_spelled_as_what_is_inside():
+    """By position as optax has it, its names, what it keeps in another kind, its convention; and the own numbers."""
+    made = ours.lookahead(ours.adamw)
+    given = made(0.01, 0.8, b2=0.99, mu_dtype="bfloat16", sync_period=2, mask=None)
+    assert given.init(jnp.ones(2)).slots["m"].dtype == jnp.bfloat16
+    keras = ours.cautious(ours.adam.by("keras"))
+    assert keras.convention == "keras"
+    assert inspect.signature(keras).parameters["eps"].default == 1e-7
+    assert "weight_decay_mask" in inspect.signature(ours.cautious("adadelta")).parameters
+    assert "eps_in_sqrt" in inspect.signature(ours.cautious("rmsprop")).parameters
+    twice = ours.cautious(ours.lookahead("sgd"))(0.1, momentum=0.9, accumulator_dtype="float32")
+    assert sorted(twice.init(jnp.ones(2)).slots) == ["b", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ours.cautious(ours.adamw(1e-3)), r"cautious is given a transformation; .* cautious\(adamw\)\(1e-3\)"),
+        (lambda: ours.cautious("adamx"), "Did you mean 'adam"),
+        (lambda: ours.cautious(3), "3 is not a rule"),
+        (lambda: ours.lookahead("adamw")(1e-3, slow_stp=0.5), "Did you mean 'slow_step'"),
+        (lambda: ours.lookahead("adamw")(1e-3, sync_period=0), "sync_period=0.0 is not allowed"),
+        (lambda: ours.lookahead(ours.lookahead("adamw")), "both have 'slow'"),
+    ],
+)
+def test_mistakes_around_rules_are_named(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("name", COMBINATORS)
+def test_injected_hyperparameters_of_a_combination_are_used(name):
+    make = getattr(ours, name)(ours.adamw)
+    injected = optax.inject_hyperparams(make)(1e-2)
+    params, ends = jnp.ones(2), []
+    for optimizer in (injected, make(1e-2)):
+        weights, state = params, optimizer.init(params)
+        for _ in range(6):
+            moves, state = optimizer.update(GRADIENT * weights, state, weights)
+            weights = optax.apply_updates(weights, moves)
+        ends.append(weights)
+    np.testing.assert_allclose(*ends, rtol=1e-10)

@@ -80,6 +80,16 @@ def test_it_sees_what_stands_around_the_rule():
     assert rates["s"] == optax.MaskedNode()
 
 
+def test_a_label_may_stand_for_a_whole_branch():
+    params = {"a": {"x": jnp.ones(2), "y": jnp.ones(1)}, "b": {"z": jnp.ones(3)}}
+    parts = optax.partition({"fast": ours.sgd(0.5), "slow": ours.sgd(0.25)}, {"a": "fast", "b": "slow"})
+    rates = effective_lr(parts.init(params), params, params, optimizer=parts)
+    assert jax.tree.map(lambda x: x.tolist(), rates) == {"a": {"x": [0.5] * 2, "y": [0.5]}, "b": {"z": [0.25] * 3}}
+    masked = optax.masked(ours.sgd(0.5), {"a": True, "b": False})
+    rates = effective_lr(masked.init(params), params, params, optimizer=masked)
+    assert rates["b"] == {"z": optax.MaskedNode()}
+
+
 def test_without_a_rule_or_with_two_it_says_so():
     theirs = optax.adam(1e-2)
     with pytest.raises(UsageError, match=r"none of surefoot\.optax's rules"):

@@ -20,7 +20,6 @@ import numpy as np
 
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.rules import RULES
 
 Slots = Mapping[str, np.ndarray]
 """The arrays of one parameter, by the rule's names."""
@@ -58,6 +57,8 @@ class Handover:
         slots: for each parameter, its arrays by the rule's names, such as `m` and `v`.
         steps: for each parameter the number of steps it has made; None where the optimizer does not count.
         meanings: for each parameter what the numbers mean.
+        numbers: the slots that are one number for a parameter, arrays of shape ().
+        shared: by the rule's names, what it keeps as one number for the whole optimizer.
 
     SGD without momentum keeps nothing but its count, and in optax does not know its parameters: `slots` is empty, and
     the other two speak for all.
@@ -67,6 +68,8 @@ class Handover:
     slots: tuple[Slots, ...]
     steps: tuple[int | None, ...]
     meanings: tuple[Meaning, ...] = field(repr=False)
+    numbers: frozenset[str] = frozenset()
+    shared: Mapping[str, float] = field(default_factory=dict)
 
     def rearranged(
         self, order: Sequence[int], layouts: Mapping[int, Callable[[np.ndarray], np.ndarray]] | None = None
@@ -90,14 +93,15 @@ class Handover:
             return self
         if sorted(order) != list(range(len(self.slots))):
             raise UsageError(f"order={list(order)!r} does not name each of the {len(self.slots)} parameters once.")
-        change = layouts or {}
-        moved = [{name: change.get(i, np.asarray)(x) for name, x in self.slots[i].items()} for i in order]
         return replace(
             self,
-            slots=tuple(moved),
+            slots=tuple(self._laid_out(i, (layouts or {}).get(i, np.asarray)) for i in order),
             steps=tuple(self.steps[i] for i in order),
             meanings=tuple(self.meanings[i] for i in order),
         )
+
+    def _laid_out(self, i: int, change: Callable[[np.ndarray], np.ndarray]) -> Slots:
+        return {name: x if name in self.numbers else change(x) for name, x in self.slots[i].items()}
 
     def count(self) -> int:
         """Return the number of steps, for a framework that counts once for all parameters.
@@ -125,11 +129,6 @@ class Handover:
         return known
 
 
-def family(rule: str) -> str:
-    """Return the name that all rules with the same state and formula share: only hyperparameters tell them apart."""
-    return RULES[rule].family if rule in RULES else rule
-
-
 def fit(given: Handover, target: Handover) -> Handover:
     """Return a given in the meaning of another optimizer.
 
@@ -142,6 +141,9 @@ def fit(given: Handover, target: Handover) -> Handover:
     """
     if given.rule != target.rule:
         raise UsageError(f"the state is that of {given.rule}, and the optimizer runs {target.rule}.")
+    if given.shared.keys() != target.shared.keys():
+        has, keeps = (_listed(one.shared) for one in (given, target))
+        raise UsageError(f"the state has {has} for the whole optimizer, and the optimizer keeps {keeps}.")
     if not given.slots and not any(target.slots):
         many = len(target.steps)
         return replace(given, slots=target.slots, steps=given.steps * many, meanings=given.meanings * many)
@@ -153,10 +155,14 @@ def fit(given: Handover, target: Handover) -> Handover:
     return replace(given, slots=tuple(slots))
 
 
+def _listed(slots: Mapping[str, Any]) -> str:
+    return " and ".join(sorted(slots)) or "none"
+
+
 def _fit(i: int, source: Handover, target: Handover) -> Slots:
     given, wanted = source.slots[i], target.slots[i]
     if given.keys() != wanted.keys():
-        has, keeps = (" and ".join(sorted(slots)) or "none" for slots in (given, wanted))
+        has, keeps = (_listed(slots) for slots in (given, wanted))
         raise UsageError(
             f"parameter {i}: the state has {has}, and the optimizer keeps {keeps}; make it with the options that the "
             "source has (momentum, amsgrad, centered, ema)."

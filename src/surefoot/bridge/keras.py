@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from surefoot.bridge.handover import Handover, Meaning, family, fit
+from surefoot.bridge.handover import Handover, Meaning, fit
 from surefoot.errors import UsageError
 from surefoot.keras.base import KerasOptimizer
 
@@ -36,9 +36,10 @@ def from_keras(optimizer: Any) -> Handover:
     """
     rule, variables = _variables(optimizer)
     count, sign = int(optimizer.iterations), _sign(optimizer)
-    slots = [{slot: sign.get(slot, 1.0) * _array(v) for slot, v in own.items()} for own in variables]
-    meaning = _meaning(optimizer)
-    return Handover(rule, tuple(slots), (count,) * len(slots), (meaning,) * len(slots))
+    slots = [{slot: np.asarray(sign.get(slot, 1.0) * _array(v)) for slot, v in own.items()} for own in variables]
+    meaning, shared = _meaning(optimizer), {slot: float(_array(x)) for slot, x in _shared(optimizer).items()}
+    many = len(slots)
+    return Handover(rule, tuple(slots), (count,) * many, (meaning,) * many, _numbers(optimizer), shared)
 
 
 def to_keras(progress: Handover, optimizer: Any) -> None:
@@ -58,6 +59,8 @@ def to_keras(progress: Handover, optimizer: Any) -> None:
     for own, slots in zip(_variables(optimizer)[1], fitted.slots, strict=True):
         for slot, variable in own.items():
             variable.assign(sign.get(slot, 1.0) * slots[slot])
+    for slot, variable in _shared(optimizer).items():
+        variable.assign(fitted.shared[slot])
     optimizer._iterations.assign(count * (optimizer.gradient_accumulation_steps or 1))
     if fitted.meanings[0].base_lr is not None and getattr(optimizer, "base_learning_rate", None) is not None:
         optimizer.base_learning_rate = fitted.meanings[0].base_lr
@@ -70,17 +73,30 @@ def _variables(optimizer: Any) -> tuple[str, list[dict[str, Any]]]:
     rule, fields = _fields(optimizer)
     lists = {slot: kept for slot, name in fields.items() if (kept := getattr(optimizer, name, None))}
     parameters = zip(*lists.values(), strict=True) if lists else [()] * len(optimizer._trainable_variables)
-    return family(rule), [dict(zip(lists, own, strict=True)) for own in parameters]
+    return rule, [dict(zip(lists, own, strict=True)) for own in parameters]
 
 
 def _fields(optimizer: Any) -> tuple[str, Mapping[str, str]]:
     if isinstance(optimizer, KerasOptimizer):
-        starts = optimizer.rule.starts(optimizer._hyper())
-        return optimizer.rule.name, {slot: f"_slot_{slot}" for slot in starts}
+        rule = optimizer.rule
+        starts = rule.starts(optimizer._hyper())
+        return rule.family, {slot: f"_slot_{slot}" for slot in starts if slot not in rule.shared}
     for name, known in KERAS.items():
         if isinstance(optimizer, getattr(keras.optimizers, name)):
             return known
     raise UsageError(f"{type(optimizer).__name__} is not known; give one of surefoot.keras's, or {', '.join(KERAS)}.")
+
+
+def _shared(optimizer: Any) -> dict[str, Any]:
+    """Return the variables that are one number for the whole optimizer, by the slot."""
+    shared = optimizer.rule.shared if isinstance(optimizer, KerasOptimizer) else ()
+    return {slot: getattr(optimizer, f"_slot_{slot}")[0] for slot in shared}
+
+
+def _numbers(optimizer: Any) -> frozenset[str]:
+    if not isinstance(optimizer, KerasOptimizer):
+        return frozenset()
+    return optimizer.rule.numbers(optimizer._hyper()) - optimizer.rule.shared
 
 
 def _sign(optimizer: Any) -> Mapping[str, float]:

@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
+from surefoot.bridge.handover import Handover, Meaning, Slots, fit
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
-from surefoot.optax.transformation import RuleState, rule_of
+from surefoot.optax.state import RuleState
+from surefoot.optax.transformation import rule_of
 
 OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ScaleByAdamState": ("adam", {"m": "mu", "v": "nu"}),
@@ -78,8 +79,10 @@ def to_optax(progress: Handover, state: Any, optimizer: optax.GradientTransforma
         node = node._replace(count=jnp.asarray(fitted.count(), node.count.dtype)) if "count" in node._fields else node
         if isinstance(node, RuleState):
             trees = {slot: _with(tree, slot, fitted, 1.0) for slot, tree in node.slots.items()}
+            shared = {slot: jnp.asarray(fitted.shared[slot], x.dtype) for slot, x in node.shared.items()}
             base, kept = fitted.meanings[0].base_lr, node.base_lr
-            return node._replace(slots=trees, base_lr=kept if None in (base, kept) else jnp.asarray(base, kept.dtype))
+            base = kept if None in (base, kept) else jnp.asarray(base, kept.dtype)
+            return node._replace(slots=trees, base_lr=base, shared=shared)
         fields = OPTAX.get(type(node).__name__, ("", {}))[1]
         return node._replace(**{f: _with(getattr(node, f), s, fitted, found.sign(s)) for s, f in fields.items()})
 
@@ -123,7 +126,8 @@ def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) 
     lr, base = float(hyper.value("lr", node.count)), hyper.moving.get("base_lr", node.base_lr)
     meaning = Meaning.of(rule, hyper.fixed, lr, lr if base is None else base)
     many = len(slots) or 1
-    progress = Handover(family(rule.name), slots, (int(node.count),) * many, (meaning,) * many)
+    numbers, shared = rule.numbers(hyper.fixed) - rule.shared, {slot: float(x) for slot, x in node.shared.items()}
+    progress = Handover(rule.family, slots, (int(node.count),) * many, (meaning,) * many, numbers, shared)
     return _Found(progress, hyper, downhill=False)
 
 

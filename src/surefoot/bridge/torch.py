@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import surefoot.torch
-from surefoot.bridge.handover import Handover, Meaning, Slots, family, fit
+from surefoot.bridge.handover import Handover, Meaning, Slots, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Settings
@@ -42,7 +42,9 @@ def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) ->
             base = settings.hyper["base_lr"]
             lr, base_lr = number(settings.hyper["lr"]), None if base is None else number(base)
             meanings.append(Meaning.of(twin.rule, settings.hyper, lr, base_lr))
-    return Handover(family(twin.rule.name), tuple(slots), tuple(counts), tuple(meanings))
+    numbers = frozenset().union(*slots) & {slot.name for slot in twin.rule.slots if slot.per == "tensor"}
+    shared = {slot: float(twin.param_groups[0][twin._state_name(slot)]) for slot in twin.rule.shared}
+    return Handover(twin.rule.family, tuple(slots), tuple(counts), tuple(meanings), numbers, shared)
 
 
 def to_torch(progress: Handover, optimizer: torch.optim.Optimizer) -> None:
@@ -68,6 +70,7 @@ def to_torch(progress: Handover, optimizer: torch.optim.Optimizer) -> None:
         base = fitted.meanings[group["params"][0]].base_lr if group["params"] else None
         if base is not None:
             group["base_lr"] = base
+        group.update({twin._state_name(slot): value for slot, value in fitted.shared.items()})
     optimizer.load_state_dict(content)
 
 

@@ -6,12 +6,17 @@ are spelled as it would. Its `adan` is another rule: it mixes up b2 and 1 - b2. 
 taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
 RMSprop. `help` of each tells its arguments.
 
+A combinator makes a factory of a factory, a rule or a rule's name: `cautious(adamw)(1e-3)`.
+
 | file | concept |
 | --- | --- |
 | `factory.py` | what makes transformations of a rule |
 | `spelling.py` | the signature and the help of a factory |
 | `hyper.py` | hyperparameters: numbers, schedules, arrays |
-| `transformation.py` | a rule as a transformation: its state, its update, and the rate of each weight in it |
+| `state.py` | what a transformation keeps |
+| `transformation.py` | a rule as a transformation: its state and its update |
+| `step.py` | one step of all leaves, each by itself or all as one |
+| `watched.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
 | `plane.py` | complex weights |
 """
@@ -20,8 +25,9 @@ from surefoot import rules
 from surefoot.frontends.installed import needed
 
 with needed("optax", "jax", "optax"):
-    from surefoot.optax.factory import Factory, factory
-    from surefoot.optax.transformation import RuleState, effective_lr
+    from surefoot.optax.factory import Around, Factory, around_rules, factory
+    from surefoot.optax.state import RuleState
+    from surefoot.optax.watched import effective_lr, evaluation_params
 
 sgd = factory(rules.sgd)
 momentum = factory(rules.momentum)
@@ -51,4 +57,17 @@ stableadamw = factory(rules.stableadamw)
 lamb = factory(rules.lamb)
 lars = factory(rules.lars)
 
-__all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]
+cautious = around_rules(rules.cautious)
+lookahead = around_rules(rules.lookahead)
+
+__all__ = [
+    *rules.RULES,
+    *rules.COMBINATORS,
+    "Around",
+    "Factory",
+    "RuleState",
+    "around_rules",
+    "effective_lr",
+    "evaluation_params",
+    "factory",
+]

@@ -14,12 +14,13 @@ from typing import Any, Protocol, cast
 import jax
 import optax
 
+from surefoot.combinator import Combinator
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError, unknown
-from surefoot.frontends.lookup import check_convention
+from surefoot.frontends.lookup import check_convention, find
 from surefoot.optax.hyper import decide
 from surefoot.optax.leaves import moves
-from surefoot.optax.spelling import BUILT_IN, KEPT, around, beyond, document, names, signature
+from surefoot.optax.spelling import BUILT_IN, KEPT, around, beyond, document, inmost, names, signature
 from surefoot.optax.transformation import transformation
 from surefoot.rule import Rule
 
@@ -28,6 +29,7 @@ class Factory(Protocol):
     """What makes optax transformations of one rule."""
 
     rule: Rule
+    convention: str
     __signature__: Signature
 
     def __call__(self, *args: Any, **kwargs: Any) -> optax.GradientTransformationExtraArgs:
@@ -64,10 +66,58 @@ def factory(rule: Rule, convention: str | None = None) -> Factory:
         return _make(rule, _framework(rule, asked), bound.arguments)
 
     made = cast(Any, make)
-    made.rule, made.__signature__, made.by = rule, spelled, lambda convention: factory(rule, convention)
+    made.rule, made.convention, made.__signature__ = rule, framework, spelled
+    made.by = lambda convention: factory(rule, convention)
     made.__name__ = made.__qualname__ = rule.name
     made.__doc__ = document(rule, framework)
     return cast(Factory, made)
+
+
+class Around(Protocol):
+    """What makes a factory of a factory: a combinator."""
+
+    combinator: Combinator
+
+    def __call__(self, inner: Factory | Rule | str) -> Factory:
+        """Return the factory of the rule that the combinator makes of another; `help` tells what it does."""
+
+
+def around_rules(combinator: Combinator) -> Around:
+    """Return a combinator that takes factories: `cautious(adamw)(1e-3)`.
+
+    Args:
+        combinator: one of Surefoot's or your own; `surefoot.combinator.combinator` makes one of a function.
+
+    Example:
+        >>> optimizer = around_rules(surefoot.rules.lookahead)(surefoot.optax.adamw)(1e-3, sync_period=6)
+    """
+
+    def make(inner: Factory | Rule | str) -> Factory:
+        if isinstance(inner, optax.GradientTransformation):
+            raise UsageError(
+                f"{combinator.name} is given a transformation; it goes around what makes one, as in "
+                f"{combinator.name}(adamw)(1e-3)."
+            )
+        rule: Any = getattr(inner, "rule", inner)
+        return factory(combinator(find(rule)), getattr(inner, "convention", None))
+
+    made = cast(Any, make)
+    made.combinator, made.__name__, made.__qualname__ = combinator, combinator.name, combinator.name
+    made.__doc__ = _AROUND.format(doc=combinator.doc, name=combinator.name, source=combinator.source)
+    return cast(Around, made)
+
+
+_AROUND = """\
+{doc}
+
+Args:
+    inner: what it goes around: a factory such as `adamw`, a rule, or a built-in rule's name. A convention that the
+        factory follows goes on.
+
+Returns:
+    a factory, `{name}(adamw)`, whose arguments are those of the one inside, and its own.
+
+Source: {source}."""
 
 
 def _framework(rule: Rule, asked: str | None) -> str:
@@ -121,7 +171,7 @@ def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
 
 def _kept(rule: Rule, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the kind of numbers that a slot is to be kept in, by the slot."""
-    name, slot = KEPT.get(rule.name, ("", ""))
+    name, slot = KEPT.get(inmost(rule), ("", ""))
     if options.get(name) is None:
         return {}
     dtype = jax.dtypes.canonicalize_dtype(options[name])

@@ -15,6 +15,7 @@ from jax import lax
 
 from surefoot.errors import UsageError
 from surefoot.frontends.number import plain
+from surefoot.mathops import size
 
 
 class Vector:
@@ -70,6 +71,9 @@ class _OnVectors:
 
     def sign(self, x: Vector) -> Vector:
         return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
+
+    def size(self, x: Vector) -> Any:
+        return size(x.array)  # vectors, not the numbers in them
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(

@@ -20,7 +20,7 @@ import optax.contrib
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import GIVEN_BY_MACHINE, Rule
-from surefoot.rules import is_built_in
+from surefoot.rules import RULES, is_built_in
 
 BUILT_IN = "optax"
 """The convention that a built-in rule follows unless another is asked for."""
@@ -57,15 +57,23 @@ AROUND: dict[str, str] = {
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
     first = {ours: theirs for ours, theirs in convention(rule, BUILT_IN).names.items() if ours in rule.defaults}
-    switches = _SWITCHES.get(rule.name, {})
+    switches = _SWITCHES.get(inmost(rule), {})
     rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
     return {**first, **rest}
 
 
 def around(rule: Rule) -> dict[str, str]:
     """Return the spelling of each option that is no hyperparameter."""
-    kept = KEPT[rule.name][:1] if is_built_in(rule) and rule.name in KEPT else ()
-    return {name: _MASK.get(rule.name, name) if name == "mask" else name for name in (*kept, *AROUND)}
+    inner = inmost(rule)
+    kept = KEPT[inner][:1] if is_built_in(rule) and inner in KEPT else ()
+    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND)}
+
+
+def inmost(rule: Rule) -> str:
+    """Return the name of the rule that combinators go around, whose spelling is optax's own: `adamw`."""
+    while rule.combinator is not None and rule.parent is not None and rule.name not in RULES:
+        rule = rule.parent
+    return rule.name
 
 
 def beyond(rule: Rule) -> dict[str, Any]:
@@ -76,13 +84,13 @@ def beyond(rule: Rule) -> dict[str, Any]:
 
 def peer(rule: Rule) -> Mapping[str, Parameter]:
     """Return the parameters of optax's own function; none if it has no such rule."""
-    call = convention(rule.name, BUILT_IN).call if is_built_in(rule) else ""
+    call = convention(rule, BUILT_IN).call if is_built_in(rule) else ""
     return inspect.signature(attrgetter(call.removeprefix("optax."))(optax)).parameters if call else {}
 
 
 def defaults(rule: Rule, framework: str) -> dict[str, Any]:
     """Return the default of each hyperparameter in the signature; None where the rule's form decides."""
-    known = dict(convention(rule.name, framework).defaults) if is_built_in(rule) else dict(rule.defaults)
+    known = dict(convention(rule, framework).defaults) if is_built_in(rule) else dict(rule.defaults)
     shown = {ours: None if HYPERPARAMETERS[ours].switch else known.get(ours) or None for ours in names(rule)}
     return shown if "lr" in known else {ours: value for ours, value in shown.items() if ours != "lr"}
 
@@ -135,7 +143,7 @@ _KEPT = "the kind of numbers in which the mean or sum of gradients is kept; floa
 def _counterpart(rule: Rule, framework: str) -> str:
     if not is_built_in(rule):
         return "A rule as an optax transformation."
-    meant = convention(rule.name, framework)
+    meant = convention(rule, framework)
     call = f", {meant.call}" if meant.call else ""
     note = f" Note: {meant.note}." if meant.note else ""
     return f"The convention is {framework}'s{call}.{note}"

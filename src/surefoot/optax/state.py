@@ -1,0 +1,111 @@
+"""What a transformation keeps: trees of the weights' shapes, numbers, and the count of steps.
+
+State is kept as computed unless another kind is asked for (`kept`), for a mean of squares in bfloat16 stops growing.
+What is one number for a leaf, or for all of them, is kept in the widest kind that jax has, whatever the weights are.
+No array of a state is also another's: the user may donate it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from surefoot.errors import UsageError
+from surefoot.frontends.number import plain
+from surefoot.optax.hyper import Hyper
+from surefoot.optax.leaves import described, dtype_of, is_complex, kind, moves, own
+from surefoot.rule import WEIGHT, Rule
+
+
+class RuleState(NamedTuple):
+    """The state of a transformation.
+
+    Attributes:
+        count: steps made.
+        slots: by the rule's name for it (`m`, `v`), a tree like the weights'; a leaf of it is an array of the weight's
+            shape, or of shape () where the rule keeps one number for a tensor.
+        base_lr: the learning rate that a schedule is measured against; None unless the rule asks for it. An option
+            `base_lr` stands above it.
+        key: of random rounding; None without.
+        shared: by the rule's name for it, what is one number for all weights together.
+    """
+
+    count: Any
+    slots: dict[str, Any]
+    base_lr: Any
+    key: Any
+    shared: dict[str, Any] = {}  # noqa: RUF012  never written to; by default, so that older pickles load
+
+
+def number_kind() -> Any:
+    """Return the kind of numbers that jax has for what is one number for many weights: float64, if it was told to."""
+    return jnp.result_type(float)
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Makes the state of a rule under its hyperparameters, and knows its own."""
+
+    rule: Rule
+    hyper: Hyper
+    kept: Mapping[str, Any]
+
+    def begin(self, params: Any, key: Any) -> RuleState:
+        """Return the state before the first step."""
+        slots = {slot: jax.tree.map(lambda leaf, slot=slot: self._leaf(slot, leaf), params) for slot in self._slots}
+        shared = {slot: self._number(slot) for slot in self._shared}
+        fixed = self.hyper.fixed
+        measures = "base_lr" in self.rule.own or not fixed["decay_by_lr"] or fixed["decay"] == "corrected"
+        base_lr = self.hyper.base() if measures else None
+        return RuleState(jnp.zeros([], jnp.int32), slots, base_lr, own(key), shared)
+
+    def check(self, state: Any) -> None:
+        """Raise `UsageError` if this is not a state of the rule with these options."""
+        if not isinstance(state, RuleState):
+            what = f"is a {type(state).__name__}"
+        elif (set(state.slots), set(state.shared)) != (set(self._slots), set(self._shared)):
+            what = (
+                f"has {_listed((*state.slots, *state.shared))}, where this rule and its options keep "
+                f"{_listed(self.rule.starts(self.hyper.fixed))}"
+            )
+        else:
+            return
+        raise UsageError(f"{self.rule.name}: the state {what}; give what `init` of this transformation returned.")
+
+    @property
+    def _slots(self) -> list[str]:
+        return [slot.name for slot in self.rule.active(self.hyper.fixed) if slot.per != "optimizer"]
+
+    @property
+    def _shared(self) -> list[str]:
+        return [slot.name for slot in self.rule.active(self.hyper.fixed) if slot.per == "optimizer"]
+
+    def _number(self, slot: str) -> Any:
+        start = self.rule.starts(self.hyper.at(0, number_kind()))[slot]
+        return jnp.array(plain(start), number_kind())
+
+    def _leaf(self, slot: str, leaf: Any) -> Any:
+        """Return a slot of one leaf before the first step."""
+        if slot in self.rule.numbers(self.hyper.fixed):
+            return self._number(slot)
+        leaf = described(leaf)
+        if not moves(dtype := dtype_of(leaf)):
+            return jnp.zeros_like(leaf)
+        start, kept = self.rule.starts(self.hyper.at(0, kind(dtype)))[slot], self._kind(slot, dtype)
+        if start is not WEIGHT:
+            return jnp.full_like(leaf, own(plain(start)), dtype=kept)
+        known = not isinstance(leaf, jax.ShapeDtypeStruct)
+        return jnp.array(leaf, kept, copy=True) if known else jax.ShapeDtypeStruct(leaf.shape, kept)
+
+    def _kind(self, slot: str, dtype: Any) -> Any:
+        kept = self.kept.get(slot, kind(dtype))
+        is_plane = is_complex(dtype) and slot not in self.rule.positive
+        return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
+
+
+def _listed(slots: Iterable[str]) -> str:
+    return ", ".join(slots) or "nothing"
