@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import Graph, Node
+from surefoot.compiler.graph import Graph, Node, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -94,6 +94,12 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
     changed = {name: node for name, node in new.items() if (node.op, node.value) != ("array", name)}
     graph.outputs = {"w": made.weight.node, **changed}
     return graph
+
+
+def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether a rule adds up tensors, so that a weight's step depends on other weights."""
+    graph = trace(rule, hyper)
+    return any(node.op in ("total", "total_all") for node in needed(graph.outputs.values()))
 
 
 def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:

@@ -23,7 +23,7 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.errors import UsageError
 from surefoot.explain.explanation import plain, signs
-from surefoot.rule import AROUND, GIVEN_BY_MACHINE, Rule
+from surefoot.rule import AROUND, GIVEN_BY_MACHINE, WEIGHT, Rule
 
 DECADES = 4
 """How far a logarithmic track reaches below its upper end if zero is its lower end."""
@@ -120,7 +120,7 @@ class Library:
             "starts": starts,
             "used": sorted(
                 {node.value for node in used if node.op == "scalar"}
-                | {start for start in starts.values() if isinstance(start, str)}
+                | {start for start in starts.values() if isinstance(start, str) and start != WEIGHT}
             ),
         }
 
