@@ -107,7 +107,7 @@ class Library:
 
     def _form(self, rule: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
         graph, zeros = trace(rule, hyper), formula.zeros_of(hyper)
-        used = needed(graph.outputs.values())
+        used = needed(graph.results)
         text = javascript.emit(graph, rule.name)
         step = text[text.index("function step") :].rstrip()  # without the comments before it
         starts = {slot.name: slot.start for slot in rule.active(hyper)}
