@@ -39,6 +39,19 @@ def remembering(g, state, t, *, lr=0.1, beta1=0.9):  # noqa: ARG001
     return Step(rate=lr, direction=m + state.old, m=m, old=state.m)
 
 
+def _mean(w, state, hyper):
+    return (w - (1 - hyper["beta1"]) * state.z) / hyper["beta1"]
+
+
+@rule(slots=(Slot("z", start=WEIGHT),), source="a test", evaluate=_mean)
+def free(g, w, state, t, *, lr=0.1, beta1=0.9):
+    """Average the way of plain gradient descent, and take gradients between the two, as Schedule-Free does."""
+    mean = (w - (1 - beta1) * state.z) / beta1
+    z = state.z - lr * g
+    mean = mean + (z - mean) / t
+    return Step(rate=lr, direction=g, move=w - ((1 - beta1) * z + beta1 * mean), z=z)
+
+
 SHAPES = ((3, 2), (5,), ())
 
 

@@ -10,6 +10,7 @@
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `any_rule.py` | any rule by its name, and combinations |
 | `together.py` | one variable stepped, or all at once where the rule sums over all |
+| `evaluation.py` | the weights to evaluate with, and the callback that puts them in |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |
 """
 
@@ -18,6 +19,7 @@ from surefoot.frontends.installed import needed
 with needed("keras", "Keras 3"):
     from surefoot.keras.adam_kin import AdamAtan2, AdamC, Nadam, NAdamW, StableAdamW
     from surefoot.keras.any_rule import RuleOptimizer, combining
+    from surefoot.keras.evaluation import EvaluationWeights
     from surefoot.keras.large_batch import Lamb, Lars, Signum
     from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
@@ -40,6 +42,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "EvaluationWeights",
     "Lamb",
     "Lars",
     "Lion",

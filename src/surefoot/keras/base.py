@@ -31,9 +31,10 @@ from surefoot.keras.arrays import (
     widest,
     written,
 )
+from surefoot.keras.evaluation import AveragingOptimizer, PutBy
 from surefoot.keras.together import Start, stepped
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
-from surefoot.update import Update
+from surefoot.update import Update, evaluated
 
 register = keras.saving.register_keras_serializable("surefoot")
 """Lets a saved model find a class by its name."""
@@ -42,7 +43,7 @@ ELSEWHERE = ("lr", "weight_decay", *GIVEN_BY_MACHINE)
 """Hyperparameters that attributes of Keras's own hold, or that an optimizer sets by itself."""
 
 
-class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
+class KerasOptimizer(AveragingOptimizer):
     """A rule in Keras's spelling; use a subclass.
 
     Attributes:
@@ -55,13 +56,13 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     spelled: ClassVar[Mapping[str, str]] = {}
     state_names: ClassVar[Sequence[Mapping[str, str]]] = ()
-    rule: Rule
     convention: str
     base_learning_rate: float | None
     _learning_rate: Any
 
     def _set_up(self, rule: Rule, options: Arguments) -> None:
         super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
+        self._put_by = PutBy()
         self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
         if isinstance(options.rate, float) and is_half(self._learning_rate.dtype):
             self._untrack_variable(self._learning_rate)
@@ -219,10 +220,24 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         made = iter(self._stepped([self._start_of(g, v) for g, v in pairs if g is not None], lr))
         return [None if g is None else _rate(next(made), variable) for g, variable in pairs]
 
-    def _full(self, variable: Any) -> Any:
-        """Return a weight as the array that steps add up in."""
-        weight, copy = ops.convert_to_tensor(variable), self._copies[self._get_variable_index(variable)]
+    def _full(self, variable: Any, weight: Any = None) -> Any:
+        """Return a weight, by default what a variable holds, as the array that steps add up in."""
+        weight = ops.convert_to_tensor(variable if weight is None else weight)
+        copy = self._copies[self._get_variable_index(variable)]
         return weight if copy is None else followed(weight, ops.convert_to_tensor(copy))
+
+    def _evaluation(self, variable: Any, weight: Any) -> Any:
+        """Return what a variable holds in an evaluation, if this is its training weight: an array of its own."""
+        index, value = self._get_variable_index(variable), weight
+        if self.use_ema:
+            average = self._model_variables_moving_average[index]
+            value = weight if average is None else average
+        elif not self._overwrite_variable_with_gradient(variable):
+            hyper = {**self._hyper(), "lr": self._get_current_learning_rate()}
+            kept = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
+            state = {slot: ops.convert_to_tensor(x) for slot, x in kept.items()}
+            value = plain(evaluated(self.rule, self._full(variable, weight), state, hyper))
+        return ops.copy(ops.cast(value, variable.dtype))
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Leave weight decay to the step, which knows whether it is coupled."""
