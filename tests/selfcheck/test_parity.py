@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -83,13 +84,21 @@ def test_torch():
     found = list(findings(Torch()))
     assert all(finding.holds for finding in found)
     wrong = {finding.what: finding.theirs for finding in found if finding.wrong}
-    assert wrong.keys() == {"Adam, bfloat16, lr 0.01: way gone", "Adam, bfloat16, lr 0.001: way gone", _LOST}
+    assert wrong.keys() == {
+        "Adam, bfloat16, lr 0.01: way gone",
+        "Adam, bfloat16, lr 0.001: way gone",
+        _LOST,
+        _SILENT,
+        "Adam, float16, gradient 1e-05: first step / lr",
+    }
+    assert math.isnan(wrong[_SILENT])
     assert wrong["Adam, bfloat16, lr 0.001: way gone"] == 0.0
     assert wrong[_LOST] > 0
 
 
 _LOST = "RMSprop, centred: NaN of 1000 weights"
 _FIRST = "Adam, first step: relative error"
+_SILENT = "Adam, float16, gradient 0: first step / lr"
 
 
 def test_optax():
@@ -105,6 +114,8 @@ def test_optax():
     assert all(finding.holds for finding in beside.values())
     assert beside[_FIRST].theirs == pytest.approx(6.6e-6, rel=0.02)
     assert beside[_FIRST].ours < 2e-7
+    assert math.isnan(beside[_SILENT].theirs)
+    assert beside["Adan: error, as a share of the way"].theirs > 0.3
 
 
 @on_each_backend

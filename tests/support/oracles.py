@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from papers import PAPERS
+from papers_modern import MODERN
 
 
 def run(
@@ -26,7 +27,7 @@ def run(
     """Run `torch.optim.X`, `adabound.AdaBound`, `keras.optimizers.X`, `optax.x` or `paper.x`."""
     library, _, name = call.rpartition(".")
     if library == "paper":
-        return PAPERS[name].run(kwargs, gradients, start, rates)
+        return (PAPERS | MODERN)[name].run(kwargs, gradients, start, rates)
     make = getattr(importlib.import_module(library), name)
     path = _ADAPTERS[library](make, fold(kwargs), gradients, start, rates)
     assert path.dtype == np.float64

@@ -167,7 +167,8 @@ _BESIDE = (
     "Measured in the same run, each where it shows best. First step: 1 - beta^t computed from beta^t in float32. "
     "bfloat16: 50 steps from a weight of 1, as a share of the way in float64; ours rounds at random (torch, optax) or "
     "keeps a copy in float32 (Keras). Centred RMSprop: 2000 steps on one gradient, whose variance rounds to less than "
-    "nothing. A row twice: a batch on TensorFlow that asks for one row of an embedding two times."
+    "nothing. A row twice: a batch on TensorFlow that asks for one row of an embedding two times. float16: its eps, "
+    "1e-8, rounds to 0. Adan: optax has 1 - b2 where b2 belongs; 20 steps."
 )
 
 

@@ -27,7 +27,7 @@ class Setup:
         weight_decay: share of each weight, as the convention has it.
         options: other arguments.
         call: the name of the framework's own implementation, which runs in the place of ours.
-        dtype: the kind of numbers of weights and gradients: `float32` or `bfloat16`.
+        dtype: the kind of numbers of weights and gradients: `float32`, `bfloat16` or `float16`.
         restart: after so many steps the state is saved, and another optimizer, made alike, loads it and goes on.
     """
 
