@@ -9,7 +9,8 @@
 The function's first argument says what it changes: `g`, the gradient that the rule will see; `step`, what the rule has
 returned; or `w`, the weights after the whole update, decay included. Behind it stand those of the others that it reads,
 then `state` and `t`, and its own hyperparameters. It returns the same thing changed, and the new value of each of its
-slots: `(g, {"p": p})`, `Step(..., z=z)`, `(w, {"slow": slow})`. What comes out is a rule like any other: it is
+slots: `(g, {"p": p})`, `Step(..., z=z)`, `(w, {"slow": slow})`. A keyword without a default is one of the rule inside,
+which it reads. What comes out is a rule like any other: it is
 compiled, printed and compared, and may be combined again.
 """
 
@@ -43,6 +44,7 @@ class Combinator:
         function: see the module.
         kind: its first argument: `g`, `step` or `w`.
         own: its hyperparameters and their defaults.
+        reads: what it reads of the hyperparameters of the rule inside: its keywords without a default.
         slots: what it keeps beside the rule's own.
         source: the paper.
         doc: what it does, in a sentence.
@@ -63,6 +65,7 @@ class Combinator:
     pin: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     evaluate: Evaluate | None = None
+    reads: tuple[str, ...] = ()
 
     def __call__(self, inner: Rule, name: str = "", about: About | None = None, **defaults: Any) -> Rule:
         """Return the rule that this makes of another.
@@ -80,14 +83,14 @@ class Combinator:
 
     def _made(self, inner: Rule, name: str, about: About | None, defaults: Mapping[str, Any]) -> Rule:
         self._check(inner)
-        pin = {key: value for key, value in self.pin.items() if key not in self.own}
+        pin = {key: value for key, value in self.pin.items() if key in inner.own and key not in self.own}
         around = _FOR_DECAY if self.kind == "step" else ()
         known = {**inner.defaults, **self.own, **self.defaults, **defaults}
         return replace(
             inner,
             name=name or f"{self.name}({inner.name})",
             function=self._around(inner),
-            own=inner.own | self.own.keys() | {*around},
+            own=inner.own | self.own.keys() | {*around, *self.reads},
             slots=(*inner.slots, *self.slots),
             defaults={key: value for key, value in known.items() if key not in pin},
             source=f"{self.source}; {inner.source}",
@@ -113,6 +116,8 @@ class Combinator:
             raise UsageError(
                 f"{self.name}({inner.name}): both have {twice!r}; what stands around a rule needs names of its own."
             )
+        for lacking in {*self.reads} - inner.defaults.keys() - inner.pinned.keys():
+            raise UsageError(f"{self.name}({inner.name}): {inner.name} has no {lacking}, which {self.name} reads.")
         if self.kind == "w" and inner.after is not None:
             raise UsageError(f"{self.name}({inner.name}): {inner.name} ends with other weights already; leave one out.")
 
@@ -149,10 +154,11 @@ class Combinator:
 
     def _run(self, *first: Any, w: Array, state: Any, t: Array, hyper: Mapping[str, Any]) -> Any:
         arrays = (*first, w, state, t) if self._sees else (*first, state, t)
-        return self.function(*arrays, **{name: hyper[name] for name in self.own})
+        return self.function(*arrays, **{name: hyper[name] for name in (*self.own, *self.reads)})
 
     def _after(self, w: Array, state: Any, t: Array, hyper: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
-        made: tuple[Array, dict[str, Array]] = self.function(w, state, t, **{name: hyper[name] for name in self.own})
+        own = {name: hyper[name] for name in (*self.own, *self.reads)}
+        made: tuple[Array, dict[str, Array]] = self.function(w, state, t, **own)
         return made
 
 
@@ -186,16 +192,18 @@ def combinator(
     """
 
     def decorate(function: Callable[..., Any]) -> Combinator:
-        name, own, first = function.__name__, keywords(function), positional(function)[0]
+        name, known, first = function.__name__, keywords(function), positional(function)[0]
+        reads = tuple(keyword for keyword, value in known.items() if value is inspect.Parameter.empty)
+        own = {keyword: value for keyword, value in known.items() if keyword not in reads}
         if first not in KINDS:
             raise UsageError(f"combinator {name} takes {first!r} first; write g, step or w: what it changes.")
-        for keyword in own:
+        for keyword in known:
             if keyword not in HYPERPARAMETERS:
                 raise unknown(f"hyperparameter of combinator {name}", keyword, HYPERPARAMETERS)
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
         return Combinator(
-            name, function, first, own, made, source, doc, about or About(), pin or {}, defaults or {}, evaluate
+            name, function, first, own, made, source, doc, about or About(), pin or {}, defaults or {}, evaluate, reads
         )
 
     return decorate

@@ -121,7 +121,7 @@ def total(x: Array) -> Array:
     if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed = namespace.sum(x, dtype=namespace.float64)
-    return summed.to(x.dtype) if hasattr(summed, "to") else x.dtype.type(summed)
+    return summed if hasattr(summed, "requires_grad") else float(summed)
 
 
 def total_all(x: Array) -> Array:

@@ -12,10 +12,14 @@
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
 | `adopt.py` | ADOPT: divide by the mean square before this gradient |
 | `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
+| `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
+| `dog.py` | DoG and DoWG: a rate from the distance gone so far |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
+| `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
+| `schedule_free.py` | Schedule-Free: an average in the place of momentum and of a falling rate |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
 | `spelling.py` | How frameworks spell what many rules have |
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
@@ -34,10 +38,14 @@ from surefoot.rules.adan import adan
 from surefoot.rules.ademamix import ademamix
 from surefoot.rules.adopt import adopt
 from surefoot.rules.cautious import cautious
+from surefoot.rules.dadaptation import dadapt_adam, dadapt_sgd
+from surefoot.rules.dog import dog, dowg
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
+from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
 from surefoot.rules.rmsprop import rmsprop
+from surefoot.rules.schedule_free import schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd
 from surefoot.rules.sgd import momentum, nesterov, sgd
 from surefoot.rules.yogi import yogi
 
@@ -63,12 +71,22 @@ RULES: dict[str, Rule] = {
         adopt,
         ademamix,
         adan,
+        schedule_free_sgd,
+        schedule_free_adamw,
+        schedule_free_radam,
+        dadapt_sgd,
+        dadapt_adam,
+        prodigy,
+        dog,
+        dowg,
     )
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
 
 
-COMBINATORS: dict[str, Combinator] = {combinator.name: combinator for combinator in (cautious, lookahead)}
+COMBINATORS: dict[str, Combinator] = {
+    combinator.name: combinator for combinator in (cautious, lookahead, schedule_free)
+}
 """Every combinator by its name: `cautious(adamw)` is a rule."""
 
 
@@ -112,14 +130,23 @@ __all__ = [
     "amsgrad",
     "bounded",
     "cautious",
+    "dadapt_adam",
+    "dadapt_sgd",
+    "dog",
+    "dowg",
     "is_built_in",
     "lion",
     "lookahead",
     "momentum",
     "nesterov",
+    "prodigy",
     "radam",
     "rmsprop",
     "rule_of",
+    "schedule_free",
+    "schedule_free_adamw",
+    "schedule_free_radam",
+    "schedule_free_sgd",
     "sgd",
     "yogi",
 ]
