@@ -27,7 +27,7 @@ def pages() -> dict[str, str]:
 
 
 def _index() -> str:
-    lines = "\n".join(f"{branch}{rule.title}: {rule.about.adds}" for rule, branch, _ in tree())
+    lines = "\n".join(f"{drawn}{rule.title}: {rule.about.adds}" for (rule,), drawn, _ in tree())
     names = "\n".join(RULES)
     return f"""# The rules
 

@@ -94,7 +94,7 @@ class Combinator:
             slots=(*inner.slots, *self.slots),
             defaults={key: value for key, value in known.items() if key not in pin},
             source=f"{self.source}; {inner.source}",
-            doc=f"{self.doc} Inside: {inner.doc[:1].lower()}{inner.doc[1:]}",
+            doc=f"{self.doc} Inside: {inner.doc}",
             family=name or f"{self.name}({inner.family})",
             parent=inner,
             about=about or self._said(inner),

@@ -282,7 +282,8 @@ def _around(rule: Rule, inner: Convention) -> Convention:
     names = {name: theirs for name, theirs in inner.names.items() if name in rule.defaults}
     numbers = {name: float(value) for name, value in own.items() if _is_number(value)}
     defaults = {name: value for name, value in {**inner.defaults, **numbers}.items() if name in rule.defaults}
-    return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults)
+    note = f"The form of {inner.call}, with {rule.combinator.title} around it" if inner.call else inner.note
+    return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults, note=note)
 
 
 def _as_it_is(rule: Rule, framework: str) -> Convention:

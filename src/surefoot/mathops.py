@@ -1,26 +1,53 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `where` and `total` from here and
-nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
-arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
-has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
-the step count) the arithmetic is float64.
+A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, and the sums `total`, `mean`
+and `total_all` from here and nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of
+torch and TensorFlow, jax arrays and the compiler's symbols. No framework is imported: the argument's type tells which
+one is in use, and that one has been imported already by whoever made the array. On Python floats (values that depend
+only on hyperparameters and the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
+
+from surefoot.errors import UsageError
 
 Array = Any
 """A Python float, a NumPy array, a tensor of torch or TensorFlow, a jax array or a symbol of the compiler."""
 
 _GRADIENT: ContextVar[Array] = ContextVar("gradient", default=0.0)
 """What the rule that runs computes on: `where` between two numbers has no other array to take its precision from."""
+
+
+class Shards(NamedTuple):
+    """The whole tensor of which the rule that runs sees a shard.
+
+    Attributes:
+        size: its weights.
+        add: adds a sum over this shard to those of the other shards.
+    """
+
+    size: int
+    add: Callable[[Array], Array]
+
+
+_SHARDS: ContextVar[Shards | None] = ContextVar("shards", default=None)
+
+
+@contextmanager
+def shards_of(whole: Shards) -> Iterator[None]:
+    """Let `total`, `mean` and `size` be those of the whole tensor inside."""
+    before = _SHARDS.set(whole)
+    try:
+        yield
+    finally:
+        _SHARDS.reset(before)
 
 
 @contextmanager
@@ -101,6 +128,21 @@ def absolute(x: Array) -> Array:
     return abs(x)
 
 
+def atan2(y: Array, x: Array) -> Array:
+    """Return the angle of the point (x, y) in radians, from -pi to pi, element by element; 0 at the origin.
+
+    It is a quotient's arc tangent that needs no `eps`. Compiled kernels and NumPy may differ in its last digits.
+    """
+    if _are_numbers(y, x):
+        return math.atan2(y, x)
+    namespace = _namespace(y, x)
+    if not hasattr(namespace, "full_like"):  # that of symbols, or of a schedule's numbers
+        return namespace.atan2(y, x)
+    if _are_numbers(y) or _are_numbers(x):  # of which torch and TensorFlow ask for an array
+        y, x = (namespace.full_like(x, y), x) if _are_numbers(y) else (y, namespace.full_like(y, x))
+    return namespace.arctan2(y, x)
+
+
 def freedom(t: Array, beta: Array) -> Array:
     """Return the degrees of freedom of a mean that keeps `beta` of itself each step, after `t` steps."""
     if hasattr(t, "freedom"):  # a count, in float32 perhaps, of which the difference would keep three digits
@@ -111,7 +153,8 @@ def freedom(t: Array, beta: Array) -> Array:
 def total(x: Array) -> Array:
     """Return the sum over a whole tensor, added in float64: what a rule that looks at norms is made of.
 
-    All weights of one parameter then depend on each other; a rule that can do without should.
+    All weights of one parameter then depend on each other; a rule that can do without should. The sum is a number: what
+    is computed of such sums alone is float64, as if it were a hyperparameter.
     """
     if isinstance(x, int | float):
         return x
@@ -120,27 +163,45 @@ def total(x: Array) -> Array:
         return namespace.total(x)
     if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
-    summed = namespace.sum(x, dtype=namespace.float64)
-    return summed if hasattr(summed, "requires_grad") else float(summed)
+    summed, shards = namespace.sum(x, dtype=namespace.float64), _SHARDS.get()
+    if not hasattr(summed, "requires_grad"):
+        return float(summed)
+    return summed if shards is None else shards.add(summed)  # of no dimension: an array beside it keeps its precision
 
 
 def total_all(x: Array) -> Array:
-    """Return the sum over all tensors of an optimizer, added in float64: what Prodigy's kind measures distances by.
+    """Return the sum over all tensors of the optimizer, added in float64: for what is one number for all of them.
 
-    Whoever runs such a rule gives it all tensors at once, as a `Bundle`; a single array is all there is.
+    On NumPy a single array is all there is.
+
+    Raises:
+        UsageError: the rule runs on one tensor of several.
     """
-    return x.__mathops__().total_all(x) if hasattr(x, "__mathops__") else total(x)
+    if isinstance(x, int | float):
+        return x
+    namespace = _namespace(x)
+    if hasattr(namespace, "total_all"):
+        return namespace.total_all(x)
+    if namespace is not sys.modules["numpy"]:
+        raise UsageError(
+            "the rule adds up over all tensors of the optimizer (total_all), and runs on one of them. Compiled kernels "
+            "can do it, on dense or strided tensors: engine='cpu' or engine='gpu', not capturable or differentiable."
+        )
+    return total(x)
 
 
 def size(x: Array) -> Array:
-    """Return how many weights a whole tensor has."""
+    """Return how many weights the whole tensor has, a number; at least 1, so that the mean of none is 0."""
+    if isinstance(x, int | float):
+        return 1.0
     if hasattr(x, "__mathops__"):
         return x.__mathops__().size(x)
-    return 1 if isinstance(x, int | float) else math.prod(x.shape)
+    shards = _SHARDS.get()
+    return float(max(1, math.prod(x.shape) if shards is None else shards.size))
 
 
 def mean(x: Array) -> Array:
-    """Return the mean over a whole tensor."""
+    """Return the mean over a whole tensor, from a sum in float64: see `total`."""
     return total(x) / size(x)
 
 
@@ -171,7 +232,7 @@ class _TensorFlow:
 
     def __init__(self, tensorflow: Any) -> None:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
-        self.minimum = tensorflow.minimum
+        self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
         self._tensorflow = tensorflow
 

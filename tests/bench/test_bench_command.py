@@ -112,6 +112,14 @@ def test_absent_libraries_are_named_with_how_to_add_them(run):
 
 
 @alone
+def test_the_authors_own_code_is_timed_where_it_is_installed(run):
+    rows = json.loads(run("--set", "cnn", "-r", "lion", "--json")[1])["sets"][0]["rows"]
+    assert [(row["contender"], row["library"]) for row in rows if row["library"] != "surefoot"] == [
+        ("lion_pytorch", "lion_pytorch")
+    ]
+
+
+@alone
 def test_rules_sets_and_contenders_are_listed(run):
     code, out, _ = run("--list")
     assert code == 0

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch.nn import Parameter
 
+from summed import joined
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
-from surefoot.errors import SurefootWarning, UsageError
+from surefoot.errors import UsageError
 from surefoot.mathops import sqrt, total
 from surefoot.rule import Rule, Step, rule
 from surefoot.rules import RULES
@@ -61,7 +62,8 @@ def on_numpy(own: Rule, steps: int = 5) -> list[np.ndarray]:
 
 def test_each_sum_is_a_stage():
     first, second, last = stages(trace(normalized, normalized.complete({})))
-    assert [list(stage.outputs) for stage in (first, second, last)] == [["total0"], ["total1"], ["w", "state.m"]]
+    assert [list(stage.sums) for stage in (first, second, last)] == [["total0"], ["total1"], []]
+    assert [list(stage.outputs) for stage in (first, second, last)] == [[], [], ["w", "state.m"]]
     assert first.reads == ("g",)
     assert second.reads == ("g", "state.m")
 
@@ -109,12 +111,48 @@ def test_channels_last_is_one_run():
     assert optimizer.engine == "cpu"
 
 
-def test_a_parameter_in_pieces_is_eager_and_says_so():
-    ps = [Parameter(torch.randn(4, 6)[:, :3])]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_parameter_in_pieces(dtype):
+    """It has several runs, some of neighbours that are apart; the sum is over all of them."""
+    memory = torch.randn(6, 8, 5, dtype=torch.float64).to(dtype)
+    pieces = [memory[:4, :3], memory[4:, ::2, 1], memory[4, 1::2, 3]]
+    ps, whole = [Parameter(x) for x in pieces], [Parameter(x.clone().contiguous()) for x in pieces]
     optimizer = RuleOptimizer(ps, normalized)
-    with pytest.warns(SurefootWarning, match="sums over whole tensors"):
+    for a, b in zip(train(optimizer), train(RuleOptimizer(whole, normalized)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-2)
+    assert optimizer.engine == "cpu"
+
+
+def test_sums_over_all_tensors_of_every_kind():
+    """Each kind of numbers has a launch of its own, and one norm is that of all."""
+    ps = [*params(torch.float32), *params(torch.float64)]
+    optimizer = RuleOptimizer(ps, joined, lr=1.0)
+    before = [p.detach().double().numpy().copy() for p in ps]
+    after = train(optimizer, steps=1)
+    gradients = [p.grad.double().numpy() for p in ps]
+    norm = max(1.0, np.sqrt(sum((g**2).sum() for g in gradients)))
+    for a, b, g in zip(after, before, gradients, strict=True):
+        np.testing.assert_allclose(a, b - (g - (g.mean() if g.size else 0)) / norm, rtol=1e-5, atol=1e-6)
+    assert optimizer.engine == "cpu"
+
+
+@pytest.mark.parametrize("how", [{"engine": "eager"}, {}])
+def test_sums_over_all_tensors_need_a_kernel(how):
+    optimizer = RuleOptimizer([{"params": params(), "differentiable": not how}], joined, **how)
+    with pytest.raises(UsageError, match="total_all"):
         train(optimizer, steps=1)
-    assert optimizer.engine == "eager"
+
+
+def test_sums_over_all_tensors_need_one_engine():
+    optimizer = RuleOptimizer(params(), joined)
+    optimizer.param_groups[0]["fused"] = False  # the eager engine is asked for
+    optimizer.add_param_group({"params": params()})
+    before = [p.detach().clone() for p in optimizer.param_groups[1]["params"]]
+    for p in (p for group in optimizer.param_groups for p in group["params"]):
+        p.grad = torch.ones_like(p)
+    with pytest.raises(UsageError, match="total_all"):
+        optimizer.step()
+    assert all(map(torch.equal, before, optimizer.param_groups[1]["params"]))
 
 
 def test_printed_as_kernels_and_formulas():

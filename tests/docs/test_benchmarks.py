@@ -3,10 +3,12 @@
 import json
 import runpy
 import shutil
+import subprocess
 import sys
 
 import pytest
 
+import without_teardown
 from paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -112,6 +114,14 @@ def test_state_time_py(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["float32", "bfloat16", "8"]
     assert all(line.endswith("times float32") for line in lines)
+
+
+def test_sharded_step_py():
+    call = [sys.executable, without_teardown.__file__, str(FOLDER / "sharded_step.py")]
+    ran = subprocess.run(call, capture_output=True, text=True, check=True)
+    lines = ran.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["Surefoot", "torch fused", "torch foreach"]
+    assert all(line.endswith("times torch fused") for line in lines)
 
 
 def test_trial_overhead_py(printed):

@@ -124,7 +124,9 @@ def test_a_walk_that_leaves_the_numbers_ends():
 
 
 def test_the_family_has_every_rule_and_each_builds_on_an_earlier_one():
-    order = [rule for rule, _, _ in tree()]
+    order = [rule for (rule,), _, _ in tree()]
+    folded = [rule for rules, _, _ in tree(fold=True) for rule in rules]
+    assert sorted(rule.name for rule in folded) == sorted(RULES)
     assert sorted(rule.name for rule in order) == sorted(RULES)
     for rule in order:
         assert rule.parent is None or order.index(rule.parent) < order.index(rule)

@@ -14,10 +14,12 @@ from torch.nn import Parameter
 import surefoot.torch
 from half import check_bits, stored
 from kernel_cases import numbers
+from summed import chained, joined, trusted
 from surefoot.compiler.plan import COMPUTE
 from surefoot.engines import gpu, mirror
 from surefoot.engines.rounding import key, memory_numbers
-from surefoot.rule import WEIGHT
+from surefoot.mathops import atan2
+from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
 from surefoot.update import update
@@ -199,6 +201,61 @@ def weights_that_share_memory_move_one_after_the_other() -> None:
         optimizer.step()
     assert launched.call_count == 2
     assert memory.view(3, -1).eq(torch.tensor([-1.0, -2.0, -1.0])[:, None]).all()
+
+
+@case
+def angles_are_those_of_the_cpu_s_kernel() -> None:
+    @rule(slots=("m",), source="this test")
+    def angular(g, state, t, *, lr=0.1, beta1=0.9):  # noqa: ARG001
+        m = beta1 * state.m + (1 - beta1) * g
+        return Step(rate=lr, direction=atan2(m, g), m=m)
+
+    for dtype in (torch.float32, torch.float64):
+        both = [RuleOptimizer(parameters(dtype), angular, engine=engine) for engine in ("gpu", "cpu")]
+        for k in range(3):
+            for optimizer in both:
+                give(params_of(optimizer), k)
+                optimizer.step()
+        assert [optimizer.engine for optimizer in both] == ["gpu", "cpu"]
+        for p, q in zip(*map(params_of, both), strict=True):
+            check_bits(numbers(p), numbers(q), f"weights in {dtype}")
+
+
+# Sums over whole tensors
+
+for _rule in (trusted, chained, joined):
+    for _dtype in (torch.float32, torch.float64, torch.bfloat16):
+
+        def _summed(own: Rule = _rule, dtype: torch.dtype = _dtype) -> None:
+            """Step as the CPU's kernels do, up to the order in which chunks are added."""
+            ends = []
+            for engine in ("gpu", "cpu"):
+                optimizer = RuleOptimizer(parameters(dtype), own, engine=engine, stochastic_rounding=False)
+                for k in range(3):
+                    give(params_of(optimizer), k)
+                    optimizer.step()
+                assert optimizer.engine == engine
+                ends.append([numbers(p) for p in params_of(optimizer)])
+            for found, expected in zip(*ends, strict=True):
+                eps = max(torch.finfo(dtype).eps, 2.0**-50)
+                np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=2 * eps)
+
+        CASES[f"sums of {_rule.name} in {_dtype}"] = _summed
+
+
+@case
+def stages_of_all_launches_come_before_the_next() -> None:
+    """A sum over all tensors is that of four launches: of two kinds, each dense and with gaps."""
+    params = [*parameters(), *parameters(torch.float64)]
+    optimizer = RuleOptimizer(params, joined, engine="gpu", lr=1.0)
+    give(params[:6], 0)
+    give(params[6:], 1)
+    norm = float(np.sqrt(sum((numbers(p.grad).astype(float) ** 2).sum() for p in params)))
+    before = [numbers(p) for p in params]
+    assert counted(optimizer)[0] == 8
+    for p, w in zip(params, before, strict=True):
+        g = numbers(p.grad).astype(float)
+        np.testing.assert_allclose(numbers(p), w - (g - (g.mean() if g.size else 0)) / norm, rtol=1e-5, atol=1e-6)
 
 
 # Launches and tables

@@ -36,6 +36,7 @@ from shared_training import (
     ENGINES,
     OPTIONS,
     STEPS,
+    backward,
     batch,
     feed,
     mlp,
@@ -46,7 +47,10 @@ from shared_training import (
     train,
     whole,
 )
+from summed import chained, joined, trusted
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.rule import Rule
+from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
 from without_teardown import end_at_once
 
@@ -151,6 +155,32 @@ def partial(engine: str) -> dict[str, Any]:
     return outcome(feed(surefoot.torch.Adam(params, engine=engine, **OPTIONS["Adam"]), part))
 
 
+def summed(own: Rule, engine: str, placement: Placement | None = None) -> dict[str, Any]:
+    """Step by sums over whole tensors, each in one process a shard, one whole in both, and one not distributed."""
+    params = parameters(torch.float64)
+    for k in range(len(params)) if placement else range(len(params) - 1):
+        how = Replicate() if k == 1 and placement is None else fitting(placement or Shard(0), params[k])
+        params[k] = Parameter(distribute_tensor(params[k].detach(), mesh(), [how]))
+    return outcome(feed(RuleOptimizer(params, own, engine=engine), like_parameter))
+
+
+def summed_fsdp(engine: str) -> dict[str, Any]:
+    """The same on a model that FSDP2 divides; and how many calls a step takes."""
+    model = fsdp(torch.float64)
+    optimizer = RuleOptimizer(model.parameters(), trusted, engine=engine)
+    backward(model, 0, mine())
+    with mock.patch.object(dist, "all_reduce", side_effect=dist.all_reduce) as reduced:
+        optimizer.step()
+    return {**outcome(train(model, optimizer, mine(), range(1, STEPS))), "calls": reduced.call_count}
+
+
+def summed_rates() -> list[Tensor]:
+    """Return this process's shards of the effective step sizes of a rule with sums."""
+    model = fsdp(torch.float64)
+    optimizer = train(model, RuleOptimizer(model.parameters(), trusted), mine())
+    return [*optimizer.effective_lr().values()]
+
+
 def rates() -> list[Tensor]:
     """Return this process's shards of the effective step sizes."""
     model = fsdp()
@@ -239,8 +269,13 @@ def cases(folder: Path) -> dict[str, Case]:
         found[f"replicated {engine}"] = lambda e=engine: placed("Adam", e, Replicate())
         found[f"replicated bfloat16 {engine}"] = lambda e=engine: placed("Adam", e, Replicate(), torch.bfloat16)
         found[f"partial {engine}"] = lambda e=engine: partial(e)
+        found[f"summed fsdp {engine}"] = lambda e=engine: summed_fsdp(e)
+        found[f"summed columns {engine}"] = lambda e=engine: summed(chained, e, Shard(1))
+        for own in (trusted, chained):
+            found[f"summed {own.name} {engine}"] = lambda o=own, e=engine: summed(o, e)
         found[f"clipped {engine}"] = lambda e=engine: clipped(e)
     found |= {"zero": zero_step, "rates": rates, "skipped": skipped, "differentiated": differentiated}
+    found |= {"summed joined auto": lambda: summed(joined, "auto"), "summed rates": summed_rates}
     found |= {"laid out": fsdp_layouts, "laid out, clipped": lambda: fsdp_layouts(max_grad_norm=0.5)}
     found |= {"clipped beside plain": clipped_beside_plain, "plain gradient": plain_gradient}
     return found | {"resumed": lambda: resumed(folder), "one process and back": from_one_process_and_back}

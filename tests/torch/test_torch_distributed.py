@@ -32,6 +32,9 @@ from shared_training import (
     torch_clips,
     train,
 )
+from summed import chained, joined, trusted
+from surefoot.rule import Rule
+from surefoot.torch import RuleOptimizer
 
 pytestmark = [pytest.mark.usefixtures("kernel_cache"), pytest.mark.slow]  # two processes, each with every case
 
@@ -232,3 +235,46 @@ def test_one_process_hands_over_to_two_and_they_to_one(of):
 
 def test_a_sharded_parameter_with_a_plain_gradient(of):
     assert "a parameter is a DTensor and its gradient a Tensor: give both alike" in of("plain gradient")
+
+
+# Sums over whole tensors
+
+
+def fed_by(own: Rule) -> dict[str, Any]:
+    return outcome(feed(RuleOptimizer(parameters(torch.float64), own)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("own", [trusted, chained], ids=str)
+def test_sums_over_shards(of, own, engine):
+    """One parameter is sharded unevenly, one whole in both, one has nothing in the second, one is not distributed."""
+    found = of(f"summed {own.name} {engine}")
+    assert found["engine"] == ("cpu" if engine == "auto" else "eager")
+    equal(found | {"engine": "cpu"}, fed_by(own), SUM)
+
+
+def test_sums_over_all_tensors_of_which_some_are_sharded(of):
+    equal(of("summed joined auto"), fed_by(joined), SUM)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_over_columns(of, engine):
+    equal(of(f"summed columns {engine}") | {"engine": "cpu"}, fed_by(chained), SUM)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_on_fsdp(of, engine):
+    """Both sums of all parameters are one stage, and take one call."""
+    model, found = mlp(torch.float64), of(f"summed fsdp {engine}")
+    calls = found.pop("calls")
+    expected = outcome(train(model, RuleOptimizer(model.parameters(), trusted), BOTH))
+    equal(found | {"engine": "cpu"}, expected, SUM)
+    assert engine == "eager" or calls == 1
+
+
+def test_effective_step_sizes_of_a_rule_with_sums(ranks):
+    model = mlp(torch.float64)
+    optimizer = train(model, RuleOptimizer(model.parameters(), trusted), BOTH)
+    for k, rate in enumerate(optimizer.effective_lr().values()):
+        found = torch.cat([each["summed rates"][k] for each in ranks])
+        torch.testing.assert_close(found, rate, rtol=SUM, atol=SUM)

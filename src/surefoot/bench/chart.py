@@ -6,6 +6,7 @@ apart, and not before the fastest of the cases: a longer bar is cut off, and an 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,7 @@ COLOURS = {
     "torch": PALETTE[1][0],
     "pytorch_optimizer": PALETTE[6][0],
     "optax": PALETTE[2][0],
+    **dict.fromkeys(("lion_pytorch", "schedulefree", "prodigyopt"), PALETTE[3][0]),
 }
 
 END, FASTEST, ROOM = 10.0, 2.5, 1.12
@@ -57,7 +59,9 @@ def write_chart(result: BenchResult, path: Path) -> Path:
 
 def spec(result: BenchResult) -> dict[str, Any]:
     """Return the picture as a Vega-Lite specification."""
-    panels = [_panel(entry) for entry in result.sets if entry.rows]
+    timed = {row.library for entry in result.sets for row in entry.rows}
+    there = [library for library in COLOURS if library in timed]
+    panels = [_panel(entry, there) for entry in result.sets if entry.rows]
     title = alt.TitleParams(
         text="Step time",
         subtitle=[
@@ -75,7 +79,7 @@ def spec(result: BenchResult) -> dict[str, Any]:
     return {**made, "config": config(legend=True)}
 
 
-def _panel(entry: SetResult) -> alt.FacetChart:
+def _panel(entry: SetResult, libraries: Sequence[str]) -> alt.FacetChart:
     floor_end = END * median(row.seconds.median / row.x_floor for row in entry.rows)
     end = 1e3 * max(floor_end, FASTEST * median(_fastest(entry)))
     groups = list(dict.fromkeys(_group(row) for row in entry.rows))
@@ -83,7 +87,7 @@ def _panel(entry: SetResult) -> alt.FacetChart:
     names = alt.Y("contender:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200))
     scale = alt.Scale(domain=[0, end * ROOM], nice=False)
     length = alt.X("shown:Q", title="milliseconds", scale=scale, axis=alt.Axis(tickCount=6, format="~f"))
-    colours = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    colours = alt.Scale(domain=libraries, range=[COLOURS[library] for library in libraries])
     bars = base.mark_bar().encode(length, names, alt.Color("library:N", scale=colours))
     labels = base.mark_text(align="left", dx=4, fontSize=10, color=TEXT).encode(length, names, alt.Text("label:N"))
     floor = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(alt.X("mean(floor):Q"))

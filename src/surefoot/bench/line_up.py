@@ -16,7 +16,7 @@ import surefoot.torch
 from surefoot.bench.arena import Arena
 from surefoot.bench.cases import CLIPPED, EMA, LR, MAX_NORM, case_names, lr_of, rule_of_case
 from surefoot.bench.contenders import Contender, Stepper
-from surefoot.bench.other_peers import INSTALL, optax_peers, pytorch_optimizer_peers
+from surefoot.bench.other_peers import INSTALL, author_peers, optax_peers, pytorch_optimizer_peers
 
 ENGINES = ("cpu", "eager")
 
@@ -36,7 +36,8 @@ def contenders(case: str, *, compiled: bool = False) -> list[Contender]:
         case: the case's name.
         compiled: also torch.compile.
     """
-    return [*ours(case), *torch_peers(case, compiled=compiled), *pytorch_optimizer_peers(case), *optax_peers(case)]
+    others = (*pytorch_optimizer_peers(case), *author_peers(case), *optax_peers(case))
+    return [*ours(case), *torch_peers(case, compiled=compiled), *others]
 
 
 def absent() -> dict[str, str]:

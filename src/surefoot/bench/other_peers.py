@@ -1,4 +1,4 @@
-"""The contenders of libraries that need not be there: pytorch_optimizer, and optax under `jax.jit`.
+"""The contenders of libraries that need not be there: pytorch_optimizer, optax under `jax.jit`, and authors' own code.
 
 Of pytorch_optimizer those rules are timed that are its own, not torch's under another roof. optax is given its
 parameters and state as buffers that it may overwrite, as its users do; jax keeps its own memory.
@@ -18,7 +18,7 @@ from surefoot.bench.contenders import Contender, Stepper
 from surefoot.errors import UsageError
 
 INSTALL = {"pytorch_optimizer": "pip install pytorch-optimizer", "optax": "pip install optax jax"}
-"""How to add each of the libraries."""
+"""How to add a library, where its name alone does not say it."""
 
 _ITS_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGDW", {}),
@@ -49,6 +49,32 @@ def pytorch_optimizer_peers(case: str) -> list[Contender]:
         )
         for way, foreach in ways.items()
     ]
+
+
+_AUTHORS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "lion": ("lion_pytorch", "Lion", {"lr": LR}),
+    "schedule_free_sgd": ("schedulefree", "SGDScheduleFree", {"lr": LR, "foreach": True}),
+    "schedule_free_adamw": ("schedulefree", "AdamWScheduleFree", {"lr": LR, "foreach": True}),
+    "schedule_free_radam": ("schedulefree", "RAdamScheduleFree", {"lr": LR, "foreach": True}),
+    "prodigy": ("prodigyopt", "Prodigy", {}),
+}
+"""The module, class and options of the authors' own code, where people install it; Prodigy finds its rate itself."""
+
+
+def author_peers(case: str) -> list[Contender]:
+    """Return the authors' own code for a case."""
+    if case not in _AUTHORS:
+        return []
+    module, _, _ = _AUTHORS[case]
+    return [Contender(module, module, partial(_make_authors, case), ("torch", module))]
+
+
+def _make_authors(case: str, arena: Arena) -> Stepper:
+    module, name, options = _AUTHORS[case]
+    optimizer = getattr(import_module(module), name)(arena.parameters, **options)
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+    return Stepper(optimizer.step, optimizer)
 
 
 MOST_ARGUMENTS = 1000

@@ -148,4 +148,6 @@ def _times(taken: Quartiles) -> Iterable[str]:
 
 
 def _ratio(value: float) -> str:
+    if value < 0.1:
+        return f"{value:.3f}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"

@@ -31,6 +31,7 @@ def explain(
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Where frameworks differ, and what copying numbers costs.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The family with a sentence for every rule.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the formula in LaTeX, and nothing else.")] = False,
     surface: Annotated[str, typer.Option(help="Where its walk is drawn: valley, rosenbrock, beale, ...")] = "valley",
     time: Annotated[bool, typer.Option("--time", help="Measure its step on this machine too; takes seconds.")] = False,
@@ -47,7 +48,7 @@ def explain(
     if web or serve:
         _page(rule, out, port, serve=serve, as_json=as_json)
     elif rule is None:
-        print_json({"family": family_json()}) if as_json else typer.echo(terminal.family())
+        print_json({"family": family_json()}) if as_json else typer.echo(terminal.family(whole=everything))
     else:
         _rule(rule, convention, surface, conventions=conventions, latex=latex, time=time, as_json=as_json)
 

@@ -4,20 +4,26 @@ A value that depends only on hyperparameters and the step count is computed on t
 weights with that count, and then rounded to the kernel's precision. Each array has a kind of number of its own; the
 weight's decides in which precision all of them are computed, and results are rounded only where they are written.
 
-A rule that needs sums over a whole tensor, such as a norm, has a plan for each: its kernel writes what is to be summed,
-the host adds it up, and to the next plan the sum is one scalar more, `total0`, `total1` and so on.
+A rule that needs sums over a whole tensor, such as a norm, has stages: the kernel of a stage adds up, chunk by chunk,
+what all sums are made of that need no sum of a later stage. The host adds up the chunks, and to the stages that follow
+each sum is one scalar more: `total0`, `total1` and so on of a tensor, `total_all0` of all tensors. The last stage is
+the update. What depends on a tensor's own sums, size or numbers the host computes for all tensors at once, as arrays.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from surefoot import mathops
-from surefoot.compiler.graph import Graph, Node, needed
+from surefoot.compiler.graph import SUMS, Graph, Node, needed
 from surefoot.errors import UsageError
 
 SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
@@ -48,9 +54,28 @@ HOST: dict[str, Callable[..., Any]] = {
         name: getattr(operator, name)
         for name in ("add", "sub", "mul", "truediv", "neg", "abs", "eq", "ne", "lt", "gt", "le", "ge", "pow", "mod")
     },
-    **{name: getattr(mathops, name) for name in ("sqrt", "maximum", "minimum", "where", "sign")},
+    **{name: getattr(mathops, name) for name in ("sqrt", "maximum", "minimum", "where", "sign", "atan2")},
 }
 """Each operation on Python floats, as the rule itself would do it on them."""
+
+_DIGITS = ("pow", "atan2")
+"""Operations of which NumPy has other last digits than Python, and other ones for arrays of other lengths."""
+
+
+def _on_rows(op: str) -> Callable[..., Any]:
+    """Return an operation on numbers, or on arrays of one number for each tensor, digit by digit the same."""
+    operation = HOST[op]
+
+    def apply(*args: Any) -> Any:
+        if not any(isinstance(x, np.ndarray) for x in args):
+            return operation(*args)
+        if op not in _DIGITS:
+            return np.asarray(operation(*args), np.float64)  # of a comparison 0 and 1, as Python computes with them
+        rows = zip(*(x.tolist() for x in np.broadcast_arrays(*args)), strict=True)
+        return np.array([operation(*row) for row in rows], np.float64)
+
+    return apply
+
 
 HOST_ONLY = {
     "pow": "raises a value per weight to a power cannot be compiled; multiply, or take sqrt, instead",
@@ -69,6 +94,9 @@ class Plan:
         reads: the arrays that the kernel reads, `w` and `g` first.
         outputs: what it writes, by the array's name.
         scalars: every node on the host, in order.
+        numbers: what the host keeps for the next step, by the slot's name, `state.mu`.
+        sums: what the kernel adds up, by the name under which later stages know it.
+        everywhere: those sums that are added up over all tensors.
     """
 
     hoisted: tuple[Node, ...]
@@ -76,6 +104,14 @@ class Plan:
     reads: tuple[str, ...]
     outputs: Mapping[str, Node]
     scalars: tuple[Node, ...]
+    numbers: Mapping[str, Node] = field(default_factory=dict)
+    sums: Mapping[str, Node] = field(default_factory=dict)
+    everywhere: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_tensor(self) -> bool:
+        """Whether the host computes what differs from tensor to tensor."""
+        return any(node.per_tensor for node in self.scalars)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -104,6 +140,14 @@ class Plan:
         ]
 
     @cached_property
+    def _row_steps(self) -> list[tuple[Callable[..., Any] | None, Any]]:
+        """The same, with operations that take arrays."""
+        return [
+            (_on_rows(node.op), [self._place[arg] for arg in node.args]) if node.op in HOST else (None, node)
+            for node in self.scalars
+        ]
+
+    @cached_property
     def _place(self) -> dict[Node, int]:
         return {node: k for k, node in enumerate(self.scalars)}
 
@@ -116,6 +160,26 @@ class Plan:
             else:  # whatever number the user gave, inputs are float64
                 known.append(float(of.value if of.op == "const" else values[of.value]))
         return [float(known[self._place[node]]) for node in self.hoisted]
+
+    def host_rows(self, values: Mapping[str, Any], rows: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
+        """Return the same for so many tensors, a row for each, and the new values of `numbers`.
+
+        Args:
+            values: numbers, or arrays of one number for each tensor: its sums, its size, its own numbers.
+            rows: how many tensors there are.
+        """
+        known: list[Any] = []
+        with np.errstate(all="ignore"):
+            for operation, of in self._row_steps:
+                if operation:
+                    known.append(operation(*[known[k] for k in of]))
+                else:
+                    value = of.value if of.op == "const" else values[of.value]
+                    known.append(value if isinstance(value, np.ndarray) else float(value))
+        table = np.empty((rows, len(self.hoisted)))
+        for k, node in enumerate(self.hoisted):
+            table[:, k] = known[self._place[node]]
+        return table, {name: known[self._place[node]] for name, node in self.numbers.items()}
 
 
 def scales(array: str) -> str:
@@ -130,10 +194,10 @@ def plan(graph: Graph) -> Plan:
         UsageError: the rule raises a value per weight to a power, of which every machine has another last digit, or
             takes its remainder.
     """
-    used_at_all = needed(graph.outputs.values())
+    used_at_all = needed(graph.results)
     nodes = [node for node in graph.nodes if node in used_at_all]
     loop = tuple(node for node in nodes if node.per_weight and node.op != "array")
-    used = {arg for node in loop for arg in node.args} | set(graph.outputs.values())
+    used = {arg for node in loop for arg in node.args} | {*graph.outputs.values(), *graph.sums.values()}
     for op, told in HOST_ONLY.items():
         if any(node.op == op for node in loop):
             raise UsageError(f"a rule that {told}.")
@@ -143,31 +207,52 @@ def plan(graph: Graph) -> Plan:
         reads=tuple(node.value for node in nodes if node.op == "array"),
         outputs=graph.outputs,
         scalars=tuple(node for node in nodes if not node.per_weight),
+        numbers=graph.numbers,
+        sums=graph.sums,
     )
 
 
 def stages(graph: Graph) -> tuple[Plan, ...]:
-    """Return the plan of each sum, whose one output is `total0`, `total1` and so on, and last that of the update.
+    """Return the plan of each stage of sums, and last that of the update.
+
+    Sums that do not depend on each other share a stage.
 
     Raises:
         UsageError: a stage cannot be planned.
     """
-    used = needed(graph.outputs.values())
-    totals = [node for node in graph.nodes if node.op == "total" and node in used]
-    sums = [_stage(graph, {f"total{k}": node.args[0]}, totals[:k]) for k, node in enumerate(totals)]
-    return tuple(plan(stage) for stage in (*sums, _stage(graph, graph.outputs, totals)))
+    used = needed(graph.results)
+    sums = [node for node in graph.nodes if node.op in SUMS and node in used]
+    numbers = {op: count() for op in SUMS}
+    names = {node: f"{node.op}{next(numbers[node.op])}" for node in sums}
+    depth = _depths(graph)
+    found = []
+    for level in range(1, max((depth[node] for node in sums), default=0) + 1):
+        now = {names[node]: node for node in sums if depth[node] == level}
+        made = plan(_stage(graph, names, sums={name: node.args[0] for name, node in now.items()}))
+        found.append(replace(made, everywhere=frozenset(n for n, node in now.items() if node.op == "total_all")))
+    last = _stage(graph, names, outputs=graph.outputs, numbers=graph.numbers) if sums else graph
+    return (*found, plan(last))
 
 
-def _stage(graph: Graph, outputs: dict[str, Node], totals: list[Node]) -> Graph:
-    """Return the part of a graph that makes these outputs, in which the sums so far are scalars."""
-    if not totals and outputs is graph.outputs:
-        return graph
-    part, made = Graph(), dict[Node, Node]()
-    wanted = needed(outputs.values())
+def _depths(graph: Graph) -> dict[Node, int]:
+    """Return of each node the stage after which it can be computed, of a sum its own; 0 is before all of them."""
+    depth: dict[Node, int] = {}
     for node in graph.nodes:
-        if node in totals:
-            made[node] = part.add("scalar", value=f"total{totals.index(node)}")
+        depth[node] = max((depth[arg] for arg in node.args), default=0) + (node.op in SUMS)
+    return depth
+
+
+def _stage(graph: Graph, names: Mapping[Node, str], **results: Mapping[str, Node]) -> Graph:
+    """Return the part of a graph that makes these results, in which the sums that it needs are scalars."""
+    part, made = Graph(), dict[Node, Node]()
+    wanted = needed(node for each in results.values() for node in each.values())
+    for node in graph.nodes:
+        if node in names:
+            made[node] = part.add("scalar", value=names[node], per_tensor=node.per_tensor)
         elif node in wanted and all(arg in made for arg in node.args):
-            made[node] = part.add(node.op, *(made[arg] for arg in node.args), value=node.value)
-    part.outputs = {name: made[node] for name, node in outputs.items()}
+            made[node] = part.add(
+                node.op, *(made[arg] for arg in node.args), value=node.value, per_tensor=node.per_tensor
+            )
+    for kind, each in results.items():
+        setattr(part, kind, {name: made[node] for name, node in each.items()})
     return part

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import Graph, Node
+from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -57,14 +57,26 @@ def _apply(op: str, *args: Any) -> Symbol:
 class SymbolOps:
     """The functions of `surefoot.mathops`, on symbols."""
 
-    sqrt, maximum, minimum, where, sign, total = (
-        staticmethod(partial(_apply, op)) for op in ("sqrt", "maximum", "minimum", "where", "sign", "total")
+    sqrt, maximum, minimum, where, sign, atan2 = (
+        staticmethod(partial(_apply, op)) for op in ("sqrt", "maximum", "minimum", "where", "sign", "atan2")
     )
 
     @staticmethod
-    def size(x: Symbol) -> Symbol:
-        """Return how many weights the tensor has: a number that differs from tensor to tensor."""
-        return Symbol(x.graph, x.graph.add("scalar", value="size"))
+    def total(x: Symbol) -> Symbol:
+        """Add up over a tensor; what is no value per weight is its own sum, as for `mathops.total`."""
+        return _apply("total", x) if x.node.per_weight else x
+
+    @staticmethod
+    def total_all(x: Symbol) -> Symbol:
+        """Add up over all tensors."""
+        if not x.node.per_weight:
+            raise UsageError("it asks for total_all of a number; give it a value that differs from weight to weight.")
+        return _apply("total_all", x)
+
+    @staticmethod
+    def size(x: Symbol) -> Any:
+        """Return the weights of a tensor; a number has one."""
+        return Symbol(x.graph, x.graph.add("scalar", value=SIZE, per_tensor=True)) if x.node.per_weight else 1.0
 
     @staticmethod
     def clip(x: Any, low: Any, high: Any) -> Symbol:
@@ -82,26 +94,53 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
 
     Raises:
         UsageError: the rule does what cannot be read off: it asks `if` about a weight, a gradient, its state or the
-            step count, or calls a function that is not in `surefoot.mathops`.
+            step count, calls a function that is not in `surefoot.mathops`, or makes a number of a value per weight.
     """
-    graph = Graph()
+    graph, per = Graph(), {slot.name: slot.per for slot in rule.active(hyper)}
     try:
-        made = _run(rule, graph, hyper)
+        made = _run(rule, graph, hyper, per)
+        graph.rate, graph.outputs["w"] = _node(graph, made.step.rate), made.weight.node
+        for slot, value in made.state.items():
+            name, node, of = f"state.{slot}", _node(graph, value), per.get(slot, "weight")
+            _check_number(slot, node, of)
+            if node.value != name:  # else the slot stays as it is
+                (graph.outputs if of == "weight" else graph.numbers)[name] = node
     except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
-    graph.rate = _node(graph, made.step.rate)
-    new = {f"state.{slot}": _node(graph, value) for slot, value in made.state.items()}
-    changed = {name: node for name, node in new.items() if (node.op, node.value) != ("array", name)}
-    graph.outputs = {"w": made.weight.node, **changed}
     return graph
 
 
-def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any]) -> Update:
+def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether a rule adds up tensors, so that a weight's step depends on other weights."""
+    return any(node.op in SUMS for node in needed(trace(rule, hyper).results))
+
+
+def _check_number(slot: str, node: Node, per: str) -> None:
+    """Raise `UsageError` if a slot that is a number is given what differs more often."""
+    if per != "weight" and node.per_weight:
+        raise UsageError(
+            f"{slot!r} is one number for each {per}, and its new value differs from weight to weight; use "
+            f"{'total or mean' if per == 'tensor' else 'total_all'} of it."
+        )
+    if per == "optimizer" and node.per_tensor:
+        raise UsageError(
+            f"{slot!r} is one number for all tensors, and its new value differs from tensor to tensor; "
+            "use total_all in place of total, mean and slots of a tensor."
+        )
+
+
+def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any], per: Mapping[str, str]) -> Update:
     def array(name: str) -> Symbol:
         return Symbol(graph, graph.add("array", value=name))
 
+    def kept(slot: str) -> Symbol:
+        name, of = f"state.{slot}", per[slot]
+        if of == "weight":
+            return array(name)
+        return Symbol(graph, graph.add("scalar", value=name, per_tensor=of == "tensor"))
+
     w, g = array("w"), array("g")
-    slots = {slot: array(f"state.{slot}") for slot in rule.starts(hyper)}
+    slots = {slot: kept(slot) for slot in per}
     t = Symbol(graph, graph.add("scalar", value="t"))
     symbols = {  # of numbers; switches, words and None stay what they are
         name: value

@@ -10,6 +10,7 @@
 | `eager.py` | the eager engine: the rule itself, on torch's tensors |
 | `cpu.py` | the CPU engine: a step as one native call, maybe on several threads |
 | `jobs.py` | what native code is asked to do: to step, and to look at tensors and counts |
+| `sums.py` | sums over tensors, of what kernels add up in each chunk |
 | `norm.py` | the joint norm of gradients, in one pass |
 | `kernels.py` | from a kernel's text to a function, kept on disk |
 | `pointers.py` | what a kernel's text imports |

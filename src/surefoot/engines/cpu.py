@@ -25,9 +25,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from surefoot.engines.jobs import ANSWER, COUNT, KERNEL, LIST, PIECE, Counts, kernel_address, native, place, words
+from surefoot.engines.jobs import (
+    ANSWER,
+    COUNT,
+    KERNEL,
+    LIST,
+    PIECE,
+    STORE,
+    Counts,
+    kernel_address,
+    native,
+    place,
+    words,
+)
 from surefoot.engines.launch import Launch, Tables
+from surefoot.engines.layout import addresses
+from surefoot.engines.sums import Across, add_up, stages_of
 
 SPLIT = 1 << 14
 """Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
@@ -105,21 +120,23 @@ class Pace:
 
 
 class Work:
-    """Step counts and kernels that one native call works off.
+    """Step counts, numbers and kernels that one native call works off.
 
     Args:
         kernels: in their order.
         counts: each goes up by one.
+        numbers: a job that stores new values; None if there are none.
     """
 
-    def __init__(self, kernels: Sequence[KernelJob], counts: Counts) -> None:
+    def __init__(self, kernels: Sequence[KernelJob], counts: Counts, numbers: NDArray[np.int64] | None = None) -> None:
         self.kernels, self._counts = kernels, counts
         self._pace = Pace()
         self.threads: list[int] = []
         """With how many threads each kernel goes."""
         table, seen = place(counts.table), place(counts.seen)
         self._count = words(COUNT, 0, len(counts.seen), table, seen)
-        jobs = [self._count, *(kernel.words for kernel in kernels)]
+        self._numbers = numbers
+        jobs = [self._count, *(kernel.words for kernel in kernels), *([] if numbers is None else [numbers])]
         self._jobs = np.array([(place(each), 1) for each in jobs], np.int64)
         self._call, _, function = native()
         self._list = words(LIST, 0, len(jobs), place(self._jobs), function, parallel())
@@ -131,7 +148,7 @@ class Work:
         if not self._pace.shared:
             threads = [1] * len(threads)
         if threads != self.threads:
-            self.threads, self._jobs[1:, 1] = threads, threads
+            self.threads, self._jobs[1 : 1 + len(threads), 1] = threads, threads
             for kernel, count in zip(self.kernels, threads, strict=True):
                 kernel.divide(count * PARTS if count > 1 else 1)
 
@@ -149,26 +166,59 @@ class Work:
 
 
 class NativeStep:
-    """One step of some launches, and of the step counts that go up with it, as one native call.
+    """One step of some launches, and of the step counts and numbers that go with it, as one native call.
 
-    It serves again: `begin` takes the numbers of a step and writes nothing, `run` does it.
+    It serves again: `begin` takes the numbers of a step and writes nothing of the optimizer's, `run` does it.
+
+    Args:
+        launches: of the CPU's kernels.
+        counts: the step counts, also of tensors that others step.
+        elsewhere: launches that the GPU engine steps, before `run`; their numbers are written here.
+        across: see `sums.Across`.
     """
 
-    def __init__(self, launches: Sequence[Launch], counts: Counts) -> None:
+    def __init__(
+        self,
+        launches: Sequence[Launch],
+        counts: Counts,
+        *,
+        elsewhere: Sequence[Launch] = (),
+        across: Across | None = None,
+    ) -> None:
         self.counts = counts
-        self._launches = launches
-        self._sums = [[NativeStep([sums], Counts([])) for sums in launch.before] for launch in launches]
-        self._work = Work([KernelJob(kernel_address(one.kernel.text), one.tables()) for one in launches], counts)
+        self.shared: dict[str, float] = {}
+        """The new values of numbers that are kept for all tensors, for whoever keeps them; `begin` computes them."""
+        self._launches, self._elsewhere = launches, [one for one in elsewhere if one.kernel.plan.numbers]
+        self._stages = [_Stage(k, members, across) for k, members in stages_of(launches)]
+        kept = [x for launch in (*launches, *self._elsewhere) for name in launch.kept for x in launch.numbers[name]]
+        self._kept_at, self._kept = np.array(addresses(kept), np.int64), np.zeros(len(kept))
+        store = words(STORE, 0, len(kept), place(self._kept_at), place(self._kept)) if kept else None
+        self._numbered = any(one.kernel.plan.numbers for one in (*launches, *self._elsewhere))
+        jobs = [KernelJob(kernel_address(one.kernel.text), one.tables()) for one in launches]
+        self._work = Work(jobs, counts, store)
 
     def begin(self, values: Values) -> None:
         """Put the numbers of the coming step into the tables, sums over whole tensors among them."""
-        for launch, sums, kernel in zip(self._launches, self._sums, self._work.kernels, strict=True):
-            for k, stage in enumerate(sums):
-                stage.begin(values)
-                stage.run()
-                launch.sum_up(k)
+        for stage in self._stages:
+            stage.add_up(values)
+        for launch, kernel in zip(self._launches, self._work.kernels, strict=True):
             launch.fill(kernel.tables, values)
+        for launch in self._elsewhere:
+            launch.scalars(values)
+        if self._numbered:
+            self._take_numbers()
         self._work.begin([_threads(launch) for launch in self._launches])
+
+    def _take_numbers(self) -> None:
+        """Take what launches have computed for the next step."""
+        self.shared, first = {}, 0
+        for launch in (*self._launches, *self._elsewhere):
+            for name in launch.kept:
+                last = first + len(launch.new[name])
+                self._kept[first:last], first = launch.new[name], last
+            for name, new in launch.new.items():
+                if name not in launch.numbers and len(new):
+                    self.shared.setdefault(name, float(new[0]))
 
     def run(self) -> None:
         """Take the step, unless it has been taken."""
@@ -178,6 +228,29 @@ class NativeStep:
     def done(self) -> bool:
         """Whether the step has been taken."""
         return self._work.done
+
+
+class _Stage:
+    """One stage of the sums of a step: the kernels of all launches that have it, as one native call."""
+
+    def __init__(self, k: int, launches: Sequence[Launch], across: Across | None) -> None:
+        self._k, self._launches, self._across = k, launches, across
+        self._stages = [launch.before[k] for launch in launches]
+        tables = [stage.tables() for stage in self._stages]
+        sums = [len(stage.kernel.plan.sums) for stage in self._stages]
+        self._chunks = [np.zeros((len(each.chunks), n)) for each, n in zip(tables, sums, strict=True)]
+        for each, chunks in zip(tables, self._chunks, strict=True):
+            each.keys[:1] = place(chunks)
+        addresses_of = [kernel_address(stage.kernel.text) for stage in self._stages]
+        self._work = Work([KernelJob(*each) for each in zip(addresses_of, tables, strict=True)], Counts([]))
+
+    def add_up(self, values: Values) -> None:
+        """Let the launches know their sums."""
+        for stage, kernel in zip(self._stages, self._work.kernels, strict=True):
+            stage.fill(kernel.tables, values)
+        self._work.begin([_threads(stage) for stage in self._stages])
+        self._work.run()
+        add_up(self._launches, self._k, self._chunks, self._across)
 
 
 def _threads(launch: Launch) -> int:

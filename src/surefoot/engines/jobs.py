@@ -26,8 +26,9 @@ from surefoot.engines.uninterrupted import load
 KINDS = {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3}
 """The kinds of step counts that generated code can read and add to."""
 
-KERNEL, COUNT, COMPARE, FIND, SAME, LIST = range(6)
-"""Kinds of jobs: a kernel's chunks; step counts; compare places and counts; find places; compare objects; a list."""
+KERNEL, COUNT, COMPARE, FIND, SAME, STORE, LIST = range(7)
+"""Kinds of jobs: a kernel's chunks; step counts; compare places and counts; find places; compare objects; store
+numbers; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
 """Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""
@@ -100,6 +101,10 @@ def step(address):
         job[1] = 0
         for k in range(job[2]):
             job[1] += now[k] != before[k]
+    elif job[0] == 5:
+        places, numbers = array_int64(job[3], 0, job[2]), array_float64(job[4], 0, job[2])
+        for k in range(job[2]):
+            array_float64(places[k], 0, 1)[0] = numbers[k]
     else:
         jobs = table_int64(job[3], job[2], 2)
         for k in range(job[2]):

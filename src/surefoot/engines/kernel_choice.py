@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import COMPUTE, Plan, stages
+from surefoot.compiler.plan import Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
@@ -30,7 +30,7 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 class Kernel:
     """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
 
-    `before` are the kernels of the sums over whole tensors that this one needs: see `compiler/plan.py`.
+    `before` are the kernels of the stages of sums that this one needs: see `compiler/plan.py`.
     """
 
     plan: Plan
@@ -38,6 +38,16 @@ class Kernel:
     stochastic: bool
     strided: bool
     before: tuple[Kernel, ...] = ()
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the host must know sums over tensors or keep numbers, so that no device can count the steps."""
+        return bool(self.before or self.plan.numbers) or self.plan.by_tensor
+
+    @property
+    def sums_all(self) -> bool:
+        """Whether it needs a sum over all tensors of the optimizer."""
+        return any(stage.plan.everywhere for stage in self.before)
 
 
 def form(hyper: Mapping[str, Any]) -> Form:
@@ -54,11 +64,6 @@ def _form(value: Any) -> Any:
 def compiles(rule: Rule, of: Form) -> bool:
     """Tell whether there is a kernel for a rule; if not, a warning says why, once."""
     return _stages(rule, of) is not None
-
-
-def sums(rule: Rule, of: Form) -> bool:
-    """Tell whether a rule that `compiles` adds up whole tensors."""
-    return len(_stages(rule, of) or ()) > 1
 
 
 @functools.lru_cache(maxsize=1024)
@@ -80,10 +85,9 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
     if made is None:
         raise UsageError(f"there is no kernel for the rule {rule.name}; ask `compiles` first.")
     *before, last = made
-    kept = dict(kinds) | {f"total{k}": COMPUTE[dict(kinds)["w"]] for k in range(len(before))}
 
     def emit(part: Plan, *, stochastic: bool) -> str:
-        return EMIT[engine](part, rule.name, kept, stochastic=stochastic, strided=strided)
+        return EMIT[engine](part, rule.name, dict(kinds), stochastic=stochastic, strided=strided)
 
     earlier = tuple(Kernel(part, emit(part, stochastic=False), False, strided) for part in before)
     return Kernel(last, emit(last, stochastic=stochastic), stochastic, strided, earlier)

@@ -22,12 +22,13 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 
+from surefoot.compiler import arctan
 from surefoot.engines import float8, pointers
 from surefoot.engines.uninterrupted import uninterrupted
 from surefoot.errors import SurefootWarning
 from surefoot.files import write_whole
 
-_CALLED = (pointers, float8)
+_CALLED = (pointers, float8, arctan)
 """What machine code is made of besides a kernel's text."""
 
 SIGNATURE = "void(int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1], int64[::1], int64, int64)"

@@ -1,13 +1,15 @@
 """All tensors that one kernel steps, as the tables it goes by: laid out once, and used for as long as they hold.
 
 From step to step only the gradients' addresses change, and the numbers: a row of scalars for each setting and step
-count, and the keys of random rounding. Everything else stays where it is.
+count, or for each tensor where a rule needs its sums, its size or numbers kept for it, and the keys of random rounding.
+Everything else stays where it is.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from surefoot.compiler.graph import SIZE
 from surefoot.compiler.plan import scales
 from surefoot.engines.kernel_choice import Kernel
-from surefoot.engines.layout import Runs, find_runs
+from surefoot.engines.layout import Runs
 from surefoot.engines.rounding import key, key_before_steps
 
 CHUNK = 1 << 14
@@ -65,15 +68,33 @@ class Launch:
         self.size = 0
         """Weights that the kernel steps."""
         self.before = [Launch(one, seed, chunk, counted=counted) for one in kernel.before]
-        """The launches of the sums over whole tensors that this one needs, each with a row for each tensor."""
-        self._summed: list[list[Tensor]] = []
-        self.totals: list[dict[str, float]] = []
-        """The sums over the tensor of each row, by name, as far as they are known."""
+        """The launches of the stages of sums that this one needs, of the same tensors."""
+        self.sums: dict[str, Any] = {}
+        """The sums of this step as far as they are known, by name: of each tensor, in the order of `add`, or of all."""
+        for stage in self.before:
+            stage.sums = self.sums
+        self.numbers: dict[str, list[Tensor]] = {}
+        """What is kept for each tensor, by the slot's name: float64 numbers, where they lie."""
+        self.new: dict[str, NDArray[np.float64]] = {}
+        """Their values after this step, and those of numbers kept for all tensors, once scalars have been computed."""
+        self._whole: list[int] = []
+        self._numbered: list[int] = []
 
     def add(
-        self, arrays: Mapping[str, Tensor], runs: Runs, group: int, t: Any, parameter: int, offset: int = 0
+        self,
+        arrays: Mapping[str, Tensor],
+        runs: Runs,
+        group: int,
+        t: Any,
+        parameter: int,
+        offset: int = 0,
+        *,
+        size: int | None = None,
+        numbers: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
         """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
+
+        Where the rule needs a tensor's sums, size or numbers, each has a row of its own.
 
         Args:
             arrays: its arrays by the kernel's names.
@@ -82,11 +103,18 @@ class Launch:
             t: how many steps it has made, this one included; a number, or if they are counted a tensor of one.
             parameter: its number, from which its random numbers follow.
             offset: how many weights of it lie in the shards before this one.
+            size: how many weights the whole tensor has, if this is a shard of it.
+            numbers: the slots that are one number for it, by the kernel's names: float64 on the CPU, of no dimension.
         """
-        if self.before or self.summing or self.counted or (group, t) not in self.rows[-1:]:
+        if self.by_row or numbers or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
-        if self.before:
-            self._add_before(arrays, group, t, parameter)
+        for stage in self.before:
+            stage.add(arrays, runs, group, t, parameter, offset, size=size, numbers=numbers)
+        self._device = arrays["w"].device
+        self._whole.append(arrays["w"].numel() if size is None else size)
+        self._numbered.append(parameter)
+        for name, x in numbers.items():
+            self.numbers.setdefault(name, []).append(x)
         row, names = len(self.rows) - 1, [*arrays]
         own = self.kernel.plan.arrays
         columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
@@ -102,34 +130,35 @@ class Launch:
         outputs = [*self.kernel.plan.outputs]
         self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
 
-    def _add_before(self, arrays: Mapping[str, Tensor], group: int, t: Any, parameter: int) -> None:
-        """Add a parameter to the launches of the sums, with memory for what they sum up."""
-        weight = arrays["w"]
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        summed = [torch.empty_like(weight, dtype=dtype) for _ in self.before]
-        self._summed.append(summed)
-        for k, launch in enumerate(self.before):
-            given = {**arrays, f"total{k}": summed[k]}
-            found = find_runs([*given.values()])
-            launch.add(given, found or Runs([], (), 0), group, t, parameter)
-
-    def sum_up(self, k: int) -> None:
-        """Add up what the launch of sum `k` has written, for it and those that follow."""
-        self.totals = self.totals if k else [{} for _ in self.rows]
-        for row, summed in zip(self.totals, self._summed, strict=True):
-            row[f"total{k}"] = float(summed[k].sum(dtype=torch.float64))
-        for launch in self.before:
-            launch.totals = self.totals
-
     @property
-    def summing(self) -> bool:
-        """Whether this launch writes what is to be summed."""
-        return any(name.startswith("total") for name in self.kernel.plan.outputs)
+    def kept(self) -> list[str]:
+        """The numbers of each tensor that a step changes."""
+        return [name for name in self.numbers if name in self.kernel.plan.numbers]
+
+    @cached_property
+    def by_row(self) -> bool:
+        """Whether each tensor has a row of scalars of its own."""
+        return self.kernel.plan.by_tensor
+
+    def by_parameter(self, chunks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums over each parameter, a row for each, of those over each chunk, added one after the other."""
+        each = [np.bincount(self._owner, weights=column, minlength=self.parameters) for column in chunks.T]
+        return np.stack(each, axis=1)
+
+    @cached_property
+    def _owner(self) -> NDArray[np.int64]:
+        """Of each chunk the parameter that it is of, in the order of `add`."""
+        return np.array(self._owners, np.int64)[self.places()[0][:, 0]]
+
+    @cached_property
+    def numbers_of(self) -> NDArray[np.int64]:
+        """The number of each parameter, in the order of `add`."""
+        return np.array(self._numbered, np.int64)
 
     @property
     def device(self) -> torch.device:
         """Where the tensors are."""
-        return self.written[0].device
+        return self._device
 
     def tables(self) -> Tables:
         """Return tables for all steps to come; `fill` puts the numbers of a step into them."""
@@ -153,13 +182,43 @@ class Launch:
         return self._fixed
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-        """Return a row of scalars for each group and step count."""
+        """Return a row of scalars for each group and step count, or for each tensor where they differ."""
         scalars = self._scalars(values)
         return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))
 
-    def _scalars(self, values: Sequence[Mapping[str, Any]]) -> list[list[float]]:
-        rows = zip(self.rows, self.totals or [{}] * len(self.rows), strict=True)
-        return [self.kernel.plan.host({**values[group], **own, "t": t}) for (group, t), own in rows]
+    def _scalars(self, values: Sequence[Mapping[str, Any]]) -> Any:
+        plan = self.kernel.plan
+        if not self.by_row and not plan.numbers:
+            return [plan.host({**values[group], **self.sums, "t": t}) for group, t in self.rows]
+        table = np.empty((len(self.rows), len(plan.hoisted)))
+        kept = {name: np.array([x.item() for x in each], np.float64) for name, each in self._views.items()}
+        own = {**self.sums, SIZE: self._sizes, **kept}
+        self.new = {name: np.empty(len(self.rows)) for name in plan.numbers}
+        for members in self._alike:
+            group, t = self.rows[members[0]]
+            here = {name: x[members] if isinstance(x, np.ndarray) else x for name, x in own.items()}
+            table[members], new = plan.host_rows({**values[group], **here, "t": t}, len(members))
+            for name, x in new.items():
+                self.new[name][members] = x
+        return table
+
+    @cached_property
+    def _views(self) -> dict[str, list[NDArray[np.float64]]]:
+        """The numbers of each tensor where they lie; NumPy reads them faster than torch."""
+        return {name: [x.detach().numpy() for x in each] for name, each in self.numbers.items()}
+
+    @cached_property
+    def _alike(self) -> list[NDArray[np.int64]]:
+        """The rows of each group and step count; those go up together."""
+        found: dict[tuple[int, Any], list[int]] = {}
+        for row, setting in enumerate(self.rows):
+            found.setdefault(setting, []).append(row)
+        return [np.array(rows, np.int64) for rows in found.values()]
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.float64]:
+        """The weights of each row's tensor; at least 1, as `mathops.size` has it."""
+        return np.maximum(np.array(self._whole, np.float64), 1)
 
     def keys(self) -> NDArray[np.int64]:
         """Return each run's key of random rounding; if steps are counted, what `keys_at` makes it of."""
@@ -192,10 +251,10 @@ class Launch:
         for launch in self.before:
             launch.follow(distances)
 
-    @functools.cached_property
+    @cached_property
     def overlaps(self) -> bool:
         """Whether weights of two parameters share memory, or lie between each other's."""
-        if self.summing:
+        if not self.written:  # a stage of sums
             return False
         column = self.kernel.plan.arrays.index("w")
         order = sorted(range(len(self._runs)), key=lambda run: self._pointers[run][column])

@@ -18,6 +18,7 @@ from numba import carray, float32, float64, int32, int64, njit, types, uint8, ui
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from surefoot.compiler.arctan import ABOVE, BELOW, HALF, HALF_REST, KINK
 from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
 
 QUIET = uint32(0x400000)
@@ -254,3 +255,41 @@ def minimum(a: Any, b: Any) -> Any:
 def sign(x: Any) -> Any:
     """Return 1, 0 or -1; NaN if it is."""
     return abs(x) if x == 0 else np.sign(x)
+
+
+_SIGN_BIT = np.int64(-(1 << 63))
+_integer_of = _conversion(float64, int64, lambda make, x: make.bitcast(x, _INT64))
+_float_of = _conversion(int64, float64, lambda make, x: make.bitcast(x, ir.DoubleType()))
+
+
+@intrinsic
+def _like(typing_context: Any, example: Any, x: Any) -> Any:  # noqa: ARG001
+    """Return a number in another's kind."""
+
+    def generate(context: Any, make: Any, signature: Any, given: Any) -> Any:
+        return context.cast(make, given[1], signature.args[1], signature.return_type)
+
+    return example(example, x), generate
+
+
+_A0, _A1, _A2, _A3, _A4 = ABOVE
+_B0, _B1, _B2, _B3, _B4 = BELOW
+
+
+@njit(inline="always")
+def atan2(y: Any, x: Any) -> Any:
+    """Return the angle of the point (x, y), in the kind of number of `y`; see `compiler/arctan.py`."""
+    high, far = abs(float64(y)), abs(float64(x))
+    low, top = (far, high) if high > far else (high, far)
+    slope = float64(1) if low == top else low / top
+    slope = float64(0) if high + far == 0 else slope
+    z = (slope - 1) / (slope + 1) if slope > KINK else slope
+    q = z * z
+    above = ((((_A0 * q + _A1) * q + _A2) * q + _A3) * q + _A4) * q
+    below = ((((q + _B0) * q + _B1) * q + _B2) * q + _B3) * q + _B4
+    angle = z * (above / below) + z
+    angle = HALF / 2 + (angle + HALF_REST / 2) if slope > KINK else angle
+    steep, left = high > far, _integer_of(float64(x)) < 0
+    quarters = float64(1 if steep else 2 if left else 0)
+    angle = quarters * HALF + ((-angle if steep != left else angle) + quarters * HALF_REST)
+    return _like(y, _float_of(_integer_of(angle) | (_integer_of(float64(y)) & _SIGN_BIT)))

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
-from typing import Any
+from shlex import quote
+from typing import Any, NamedTuple
 
 from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.graph import Graph
@@ -86,7 +87,7 @@ class Explanation:
     @property
     def command(self) -> str:
         """The command that explains it."""
-        return f"surefoot explain {self.called or self.rule.name}"
+        return f"surefoot explain {quote(self.called or self.rule.name)}"
 
     @cached_property
     def graph(self) -> Graph:
@@ -197,14 +198,30 @@ def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.
     yield notation.language.scalar("t"), "number of the step, from 1"
 
 
-def tree(parent: Rule | None = None, trunk: str = "") -> Iterator[tuple[Rule, str, str]]:
-    """Yield each rule below `parent`, depth first: the rule, the branch before it, and what goes on below it."""
+class Branch(NamedTuple):
+    """A place in the tree of rules: who stands there, what is drawn before it, and what goes on below it."""
+
+    rules: tuple[Rule, ...]
+    drawn: str
+    below: str
+
+
+FEW = 4
+"""So many rules on which none builds, and more, share a line where the tree is folded."""
+
+
+def tree(parent: Rule | None = None, trunk: str = "", *, fold: bool = False) -> Iterator[Branch]:
+    """Yield what grows below `parent`, depth first: a rule at a time, or with `fold` its many leaves together."""
     children = [rule for rule in RULES.values() if rule.parent is parent]
-    for rule in children:
-        last = rule is children[-1]
+    leaves = [rule for rule in children if not any(other.parent is rule for other in RULES.values())]
+    folded = leaves if fold and len(leaves) >= FEW else []
+    groups = [(rule,) for rule in children if rule not in folded] + ([tuple(folded)] if folded else [])
+    for group in groups:
+        last = group is groups[-1]
         branch, below = ("", "") if parent is None else ("└─ " if last else "├─ ", "   " if last else "│  ")
-        yield rule, trunk + branch, trunk + below
-        yield from tree(rule, trunk + below)
+        yield Branch(group, trunk + branch, trunk + below)
+        if len(group) == 1:
+            yield from tree(group[0], trunk + below, fold=fold)
 
 
 def family_json() -> list[dict[str, Any]]:

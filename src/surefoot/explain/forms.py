@@ -23,7 +23,7 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.errors import UsageError
 from surefoot.explain.explanation import plain, signs
-from surefoot.rule import AROUND, GIVEN_BY_MACHINE, Rule
+from surefoot.rule import AROUND, GIVEN_BY_MACHINE, WEIGHT, Rule
 
 DECADES = 4
 """How far a logarithmic track reaches below its upper end if zero is its lower end."""
@@ -107,7 +107,7 @@ class Library:
 
     def _form(self, rule: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
         graph, zeros = trace(rule, hyper), formula.zeros_of(hyper)
-        used = needed(graph.outputs.values())
+        used = needed(graph.results)
         text = javascript.emit(graph, rule.name)
         step = text[text.index("function step") :].rstrip()  # without the comments before it
         starts = {slot.name: slot.start for slot in rule.active(hyper)}
@@ -120,7 +120,7 @@ class Library:
             "starts": starts,
             "used": sorted(
                 {node.value for node in used if node.op == "scalar"}
-                | {start for start in starts.values() if isinstance(start, str)}
+                | {start for start in starts.values() if isinstance(start, str) and start != WEIGHT}
             ),
         }
 

@@ -14,17 +14,25 @@ from surefoot.explain.explanation import Explanation, Letter, plain, tree
 from surefoot.explain.path import GRID, plot
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rule import Rule
-from surefoot.rules import is_built_in
+from surefoot.rules import COMBINATORS, is_built_in
 
 WIDTH = 80
 
 
-def family() -> str:
-    """Return all rules as a tree, each with what it adds to the one before."""
+def family(*, whole: bool) -> str:
+    """Return the rules as a tree, each with what it adds to the one before; unless `whole`, leaves share a line."""
     lines = ["The family: what each rule adds to the one before.", ""]
-    for rule, branch, below in tree():
-        lines += _indented(f"{branch + rule.title:<26} ", rule.about.adds, below, WIDTH)
+    for rules, drawn, below in tree(fold=not whole):
+        first, *others = rules
+        if others:
+            lines += _indented(drawn, ", ".join(rule.title for rule in rules), below, WIDTH)
+        else:
+            lines += _indented(f"{drawn + first.title:<26} ", first.about.adds, below, WIDTH)
+    lines += ["", "Around any rule, as in cautious(adamw):", ""]
+    for name, combinator in COMBINATORS.items():
+        lines += _indented(f"{name:<26} ", combinator.about.adds, "", WIDTH)
     lines += ["", "surefoot explain adam      one of them: formula, numbers, cost, when to use it"]
+    lines += [] if whole else ["surefoot explain --all     this tree with a sentence for every rule"]
     lines += ["surefoot explain --web     all of them in motion, as one offline page"]
     return "\n".join(lines)
 
@@ -64,10 +72,13 @@ def conventions(rule: Rule) -> str:
         lines += _indented(f"  {framework:<6} ", text) if names else []
     noted = ((framework, convention(rule, framework)) for framework in FRAMEWORKS)
     notes = [
-        line
+        line  # a note that a framework has no such rule names the framework itself
         for framework, meaning in noted
         if meaning.note
-        for line in _indented(f"{framework:<6} ", ": ".join(filter(None, (meaning.call, meaning.note))))
+        for line in _indented(
+            f"{framework:<6} " if meaning.call or framework == "paper" else "",
+            ": ".join(filter(None, (meaning.call, meaning.note))),
+        )
     ]
     lines += ["", *notes] if notes else []
     return "\n".join([*lines, "", *_drift(rule)])

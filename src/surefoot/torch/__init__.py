@@ -10,6 +10,7 @@
 | `groups.py` | what a param group says in the rule's words |
 | `gradients.py` | unscaling and clipping: one factor for all gradients |
 | `program.py` | the kernel tables of a step, which the next one uses again |
+| `sharded_sums.py` | sums over tensors that are divided among processes |
 | `watch.py` | what these tables were made from, and whether it still holds |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
 | `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |

@@ -31,6 +31,7 @@ from surefoot.torch import gradients
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
+from surefoot.torch.sharded_sums import whole
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
@@ -253,8 +254,6 @@ class RuleOptimizer(SlotKeeper):
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
         """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
         usable = self._usable(p, grad, settings)
-        if hasattr(p, "to_local") and choice.sums(self.rule, choice.form(settings.hyper)):
-            raise UsageError(f"{self.rule.name} sums over whole tensors, and of a sharded one only its shard is here.")
         own, number = self._ensure_state(p, settings), program.number()
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
@@ -273,17 +272,18 @@ class RuleOptimizer(SlotKeeper):
         slots, rounding = self._slots(p, own, settings), None
         if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
-        writes = eager.prepare(
-            self.rule,
-            real(p),
-            real(grad),
-            slots,
-            t,
-            program.values(settings),
-            differentiable=settings.differentiable,
-            key=rounding,
-            offset=weights_before(p),
-        )
+        with whole(p):
+            writes = eager.prepare(
+                self.rule,
+                real(p),
+                real(grad),
+                slots,
+                t,
+                program.values(settings),
+                differentiable=settings.differentiable,
+                key=rounding,
+                offset=weights_before(p),
+            )
         if settings.differentiable:
             writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in slots.items()})]
         writes.append(partial(own["step"].copy_, step))
@@ -294,7 +294,8 @@ class RuleOptimizer(SlotKeeper):
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
         state = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
-        rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
+        with whole(p):
+            rate = take_step(self.rule, real(p), real(grad), state, t, settings.hyper).rate
         # The clone is the caller's own: a rule may return a tensor that lives on, such as a tensor learning rate.
         return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))
 

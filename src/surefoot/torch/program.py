@@ -29,11 +29,13 @@ from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
+from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch.gradients import Scaling, clip, joint_norm
 from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
-from surefoot.torch.state import kept, real, tensors, weights_before
+from surefoot.torch.sharded_sums import ShardedSums
+from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
 from surefoot.torch.watch import Watch, local
 
 Write = tuple[bool, Callable[[], object]]
@@ -65,12 +67,15 @@ class Program:
         """Those of a repeated step, which live until it has been taken."""
         self._norm: Norm | None = None
         self._idle: list[Tensor] = []
+        self._shards = ShardedSums()
         self._parameters = 0
         self._counts: list[Tensor] = []
         self._counted: list[Tensor] = []
         """Step counts that the host keeps, and those that the device does."""
         self._steps_at: Counter[int] = Counter()
         self._native: cpu.NativeStep | None = None
+        self._summed_there: list[Launch] = []
+        """Launches of the GPU engine that need sums over tensors."""
         self._moved: list[Tensor] = []
         """Everything that kernels write; autograd is told."""
         self._writes: list[Write] = []
@@ -112,12 +117,15 @@ class Program:
                 _say_once(shown)
             return False
         kernel = self._kernel(engine, shown)
-        if kernel.before and (counted or len(shown.runs.addresses) > 1 or self.options.state_dtype == torch.uint8):
-            _say_once("its rule sums over whole tensors; give it dense ones, not capturable, and no 8-bit state")
+        if kernel.by_host and counted:
+            _say_once("its rule sums over whole tensors or keeps numbers, which the host adds up; not capturable")
             return False
         launch = self._launch(engine, kernel, shown, counted)
         t = step if counted else self._next(step)
-        launch.add(shown.arrays, shown.runs, len(self._groups) - 1, t, number, weights_before(p))
+        group, size = len(self._groups) - 1, whole_size(p)
+        launch.add(shown.arrays, shown.runs, group, t, number, weights_before(p), size=size)
+        if kernel.before and hasattr(p, "placements"):
+            self._shards.add(number, p)
         self._members.setdefault(launch, []).append(len(self._watch.params))
         (self._counted if counted else self._counts).append(step)
         # of inference tensors nobody knows whether they were written to
@@ -165,8 +173,10 @@ class Program:
         values = [self.values(seen.settings) for seen in self._groups]
         if self._launches:
             if self._native is None:
-                self._native = cpu.NativeStep(self._engine("cpu"), Counts(self._counts))
+                self._native = self._laid_out()
                 self._moved = [x for _, launch in self._launches.values() for x in launch.written] + self._counts
+            if self._summed_there:
+                gpu.add_up(self._summed_there, values, self._shards.across)
             self._native.begin(values)
         try:
             self.begun = True
@@ -178,6 +188,18 @@ class Program:
         self._gradients = ()
         for _, launch in self._launches.values():
             launch.done()
+
+    def _laid_out(self) -> cpu.NativeStep:
+        """Return the native call of this step and those to come; `UsageError` if engines cannot do it together."""
+        there = self._engine("gpu")
+        self._summed_there = [launch for launch in there if launch.before]
+        if len(self.ran) > 1 and any(launch.kernel.sums_all for _, launch in self._launches.values()):
+            raise UsageError(
+                f"{self.rule.name} adds up over all tensors of the optimizer, and they are stepped by several engines "
+                f"({', '.join(sorted(self.ran))}): keep all parameters on one device, dense or strided."
+            )
+        counts, across = Counts(self._counts), self._shards.across
+        return cpu.NativeStep(self._engine("cpu"), counts, elsewhere=there, across=across)
 
     def _finish(self, values: Sequence[Mapping[str, Any]]) -> None:
         """Do what of the step has not been done."""
@@ -201,6 +223,11 @@ class Program:
         advance = self.scaling.advance
         # of a tensor that is not in a list, torch would read the number
         torch._foreach_add_(self._counted, [advance] * len(self._counted) if torch.is_tensor(advance) else advance)
+
+    @property
+    def shared(self) -> Mapping[str, float]:
+        """The new values of numbers that are kept for all tensors, by the kernel's names."""
+        return {} if self._native is None else self._native.shared
 
     def values(self, settings: Settings) -> Mapping[str, Any]:
         """Return the hyperparameters of a group in this step."""

@@ -87,6 +87,11 @@ def weights_before(p: Tensor) -> int:
     return sum(n * stride for n, stride in zip(offset, p.stride(), strict=True))
 
 
+def whole_size(p: Tensor) -> int:
+    """Return how many numbers a rule sees in a parameter, shards of other processes included."""
+    return p.numel() * (2 if p.is_complex() else 1)
+
+
 def like(p: Tensor, value: Tensor) -> Tensor:
     """Return a slot in the parameter's own dtype: the inverse of `real`."""
     return torch.view_as_complex(value) if p.is_complex() else value

@@ -22,6 +22,9 @@ LONG = 3
 LONG_ON_HOST, ENDLESS = 8, 16
 """The same for what is equal for all weights; of more parts than the second, it gets one wherever it stands."""
 
+WEIGHTS = "n"
+"""What the number of a tensor's weights is called."""
+
 GRADIENT = "gradient"
 """What the gradient with what surrounds it is called among the results in between."""
 
@@ -58,7 +61,7 @@ def formulas(graph: Graph, zeros: Collection[str], notation: Notation) -> list[t
     lines = [(node, names[node], write(node, names, notation.language, top=True)) for node in order if node in names]
     lines += [
         (node, notation.after(name), write(node, names, notation.language))
-        for name, node in made.outputs.items()
+        for name, node in {**made.outputs, **made.numbers}.items()
         if names.get(node) != notation.after(name)
     ]
     return [(left, right) for _, left, right in sorted(lines, key=lambda line: _turn(line[0], made.outputs["w"]))]
@@ -81,13 +84,14 @@ def zeros_of(hyper: Mapping[str, object]) -> set[str]:
 
 
 def _order(graph: Graph) -> list[Node]:
-    used = needed(graph.outputs.values())
+    used = needed(graph.results)
     return [node for node in graph.nodes if node in used]
 
 
 def _results(graph: Graph, notation: Notation) -> dict[Node, str]:
     """Return the names of outputs, and of the rate if it differs from weight to weight."""
-    names = {node: notation.after(name) for name, node in graph.outputs.items() if node.op not in LEAVES}
+    results = {**graph.outputs, **graph.numbers}
+    names = {node: notation.after(name) for name, node in results.items() if node.op not in LEAVES}
     rate = graph.rate
     if rate is not None and rate.per_weight and rate.op not in LEAVES:
         names.setdefault(rate, notation.rate)
@@ -97,10 +101,10 @@ def _results(graph: Graph, notation: Notation) -> dict[Node, str]:
 def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
     """Return the letter of what is long and stands in several places."""
     uses = Counter(arg for node in order for arg in node.args)
-    named = {node for node in graph.outputs.values() if node.op not in LEAVES}
+    named = {node for node in graph.results if node.op not in LEAVES}
     if graph.rate is not None and graph.rate.per_weight and graph.rate.op not in LEAVES:
         named.add(graph.rate)
-    taken = {name.removeprefix("state.")[0] for name in graph.outputs}
+    taken = {name.removeprefix("state.")[0] for name in (*graph.outputs, *graph.numbers)}
     free = chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
     letters: dict[Node, str] = {}
     for node in order:

@@ -2,7 +2,9 @@
 
 An array `state.m` is `state_m` where it was read, `new_state_m` where it is computed and `at_state_m` in memory, so no
 slot's name can be that of something else in the text. All arrays are read before anything is written: a rule may give
-one slot another's old value. Half precision goes through float32, in which every number of it has its place.
+one slot another's old value. Half precision goes through float32, in which every number of it has its place. The kernel
+of a stage of sums writes no array but, for each chunk, what its weights add up to, in float64, to the address that
+stands in the place of the first key.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ class Parts:
         scalars: of each scalar argument `c0`, `c1`, ... what the host has computed.
         loop: the lines that compute.
         results: the new value of each output.
+        sums: what is added up for each sum.
     """
 
     doc: str
     scalars: tuple[str, ...]
     loop: tuple[str, ...]
     results: dict[str, str]
+    sums: tuple[str, ...]
 
 
 def spelled(array: str) -> str:
@@ -59,6 +63,7 @@ def parts(plan: Plan, title: str, kinds: Kinds, language: Language) -> Parts:
         scalars=tuple(write(node, {}, PYTHON) for node in plan.hoisted),
         loop=tuple(f"{name} = {text}" for name, text in made),
         results={name: write(node, names, language) for name, node in plan.outputs.items()},
+        sums=tuple(write(node, names, language) for node in plan.sums.values()),
     )
 
 
@@ -67,8 +72,8 @@ def _doc(plan: Plan, title: str, kinds: Kinds) -> str:
     main = kinds if isinstance(kinds, str) else kinds["w"]
     others = ", ".join(f"{spelled(array)}: {kind}" for array, kind in each.items() if kind != main)
     return (
-        f"One step of {name} in {main}{f' ({others})' if others else ''}: {len(plan.reads)} arrays read and "
-        f"{len(plan.outputs)} written, {plan.bytes_per_weight(kinds)} bytes a weight."
+        f"{'Sums for one' if plan.sums else 'One'} step of {name} in {main}{f' ({others})' if others else ''}: "
+        f"{len(plan.reads)} arrays read and {len(plan.outputs)} written, {plan.bytes_per_weight(kinds)} bytes a weight."
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import Graph
+from surefoot.compiler.graph import SIZE, Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _LETTERS = {
@@ -55,6 +55,13 @@ def _parentheses(text: str) -> str:
     return rf"\left( {text} \right)" if tall else f"({text})"
 
 
+def _scalar(name: str) -> str:
+    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    if name == SIZE:
+        return formula.WEIGHTS
+    return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
+
+
 _SLOTS = {"ema": r"\bar{w}"}
 """Slots that have a symbol of their own."""
 
@@ -65,6 +72,7 @@ LANGUAGE = Language(
     {
         "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
         "total": Spelling(r"\sum {}", PRODUCT, (PRODUCT,)),
+        "total_all": Spelling(r"\sum_{{\text{{all}}}} {}", PRODUCT, (PRODUCT,)),
         "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
         "mul": Spelling(r"{} \, {}", PRODUCT, (PRODUCT, PRODUCT)),
         "truediv": Spelling(r"\frac{{{}}}{{{}}}", SIGN, (CHOICE, CHOICE)),
@@ -74,13 +82,14 @@ LANGUAGE = Language(
         "maximum": Spelling(r"\max\left( {}, {} \right)"),
         "minimum": Spelling(r"\min\left( {}, {} \right)"),
         "sign": Spelling(r"\operatorname{{sign}}\left( {} \right)"),
+        "atan2": Spelling(r"\operatorname{{atan2}}\left( {}, {} \right)"),
         "abs": Spelling(r"\left| {} \right|"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", r"\ne", "<", ">", r"\le", r"\ge"),
     },
     number=_number,
-    scalar=symbol,
+    scalar=_scalar,
     array=lambda name: "g_t" if name == "g" else _letter(name, "t-1"),
     parentheses=_parentheses,
 )

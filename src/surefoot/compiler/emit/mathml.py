@@ -11,7 +11,7 @@ from html import escape
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import Graph
+from surefoot.compiler.graph import SIZE, Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _BELOW = dict(zip("₀₁₂₃", "0123", strict=True))
@@ -33,6 +33,13 @@ def symbol(name: str) -> str:
         mark = f"<mn>{below}</mn>" if below else f"<mo>{rest[0]}</mo>"
         element = f"<msub>{element}{mark}</msub>" if below else f"<msup>{element}{mark}</msup>"
     return _marked(element, f"h.{name}")
+
+
+def _scalar(name: str) -> str:
+    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    if name == SIZE:
+        return _marked(f"<mi>{formula.WEIGHTS}</mi>", SIZE)
+    return _array(name) if name.startswith("state.") else symbol(name)
 
 
 def _array(name: str) -> str:
@@ -76,6 +83,7 @@ LANGUAGE = Language(
     {
         "add": Spelling("{}<mo>+</mo>{}", SUM, (SUM, PRODUCT)),
         "total": Spelling("<mo>∑</mo>{}", PRODUCT, (PRODUCT,)),
+        "total_all": Spelling("<msub><mo>∑</mo><mtext>all</mtext></msub>{}", PRODUCT, (PRODUCT,)),
         "sub": Spelling("{}<mo>−</mo>{}", SUM, (SUM, PRODUCT)),
         "mul": Spelling("{}<mspace width='0.17em'/>{}", PRODUCT, (PRODUCT, PRODUCT)),
         "truediv": Spelling("<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>", SIGN, (CHOICE, CHOICE)),
@@ -85,13 +93,14 @@ LANGUAGE = Language(
         "maximum": Spelling("<mi>max</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "minimum": Spelling("<mi>min</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "sign": Spelling("<mi>sign</mi><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
+        "atan2": Spelling("<mi>atan2</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),
     },
     number="<mn>{:g}</mn>".format,
-    scalar=symbol,
+    scalar=_scalar,
     array=_array,
     parentheses="<mrow><mo>(</mo>{}<mo>)</mo></mrow>".format,
 )

@@ -3,7 +3,8 @@
 The kernel goes through chunks of tensors, all tensors of a step in one call. Arrays in half precision are 16-bit
 integers to it, and conversions of `engines/pointers.py` at their borders. State in 8 bits can be written only when the
 largest value of its block is known: such a kernel goes block by block and keeps new state in between, in the first
-cache. Numba contracts nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the last bit.
+cache. Numba contracts nothing into fused multiply-adds unless told to, so the kernel equals NumPy to the
+last bit, but for `atan2` (see `compiler/arctan.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LANGUAGE = Language(
     "Numba",
     {
         **INFIX,
-        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs"),
+        **called(sqrt="sqrt", maximum="maximum", minimum="minimum", sign="sign", abs="abs", atan2="atan2"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
     },
     array=spelled,
@@ -36,6 +37,7 @@ IMPORTS = {
         "array_float32",
         "array_float64",
         "array_half",
+        "atan2",
         "from_bfloat16",
         "from_float16",
         "from_positive8",
@@ -53,6 +55,9 @@ IMPORTS = {
     ),
 }
 """What a kernel may use, and where it is."""
+
+LANES = 64
+"""Neighbours that a sum is added in, each by itself: so many additions go on at the same time, in a fixed order."""
 
 WIDTH = 100
 
@@ -105,17 +110,50 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
         else:
             loop.append(f"{at[name]} = {rounded(value, compute, each[name], _spell, random.format(k))}")
     blockwise = [name for name, kind in each.items() if kind in BLOCKWISE]
-    body = _by_block(found, once, loop, blockwise, encoded, len(each)) if blockwise else _whole(found, once, loop)
+    loop += [f"lanes{k}[j] += float64({value})" for k, value in enumerate(made.sums)]
+    if blockwise:
+        names = "begin, weights, row, number_of_first"
+        chunk = _by_block(found, once, _each(loop, made.sums), blockwise, encoded, len(each))
+    else:
+        names, chunk = "start, count, row, number", [*found, *once, *_each(loop, made.sums)]
+    body = [
+        *(f"kept_{spelled(name)} = empty({BLOCK}, float32)" for name in encoded),
+        *(f"lanes{k} = empty({LANES}, float64)" for k in range(len(made.sums))),
+        "for c in range(first, last):",
+        f"    tensor, {names} = chunks[c]",
+        *_inside(1, _added_up(chunk, len(made.sums))),
+    ]
     return _TEXT.format(doc=made.doc, imports=_imports("\n".join(body)), body=indent(4, body))
 
 
-def _whole(found: Sequence[str], once: Sequence[str], loop: Sequence[str]) -> list[str]:
+def _each(loop: Sequence[str], sums: Sequence[str]) -> list[str]:
+    """Return the loop over weights; where they are added up, over so many neighbours at a time."""
+    if not sums:
+        return ["for i in range(count):", *_inside(1, loop)]
     return [
-        "for c in range(first, last):",
-        "    tensor, start, count, row, number = chunks[c]",
-        *_inside(1, [*found, *once]),
-        "    for i in range(count):",
+        f"whole = count // {LANES} * {LANES}",
+        f"for k in range(0, whole, {LANES}):",
+        f"    for j in range({LANES}):",
+        "        i = k + j",
         *_inside(2, loop),
+        "for i in range(whole, count):",
+        "    j = i - whole",
+        *_inside(1, loop),
+    ]
+
+
+def _added_up(chunk: Sequence[str], sums: int) -> list[str]:
+    """Return the lines for a chunk, around them what sums need: lanes that are 0, and are added up one by one."""
+    if not sums:
+        return [*chunk]
+    return [
+        f"for j in range({LANES}):",
+        *(f"    lanes{k}[j] = 0.0" for k in range(sums)),
+        *chunk,
+        f"sums = array_float64(keys[0], {sums} * c, {sums})",
+        *(f"sums[{k}] = 0.0" for k in range(sums)),
+        f"for j in range({LANES}):",
+        *(f"    sums[{k}] += lanes{k}[j]" for k in range(sums)),
     ]
 
 
@@ -127,31 +165,26 @@ def _by_block(
     encoded: Mapping[str, str],
     columns: int,
 ) -> list[str]:
-    """Return the lines that go through each chunk block by block: compute, find the scales, encode.
+    """Return the lines that go through a chunk block by block: compute, find the scales, encode.
 
-    `encoded` has for each array in 8 bits that is written the line that does it; `columns` of the table of pointers
-    come before the scales.
+    `loop` goes through a block's weights; `encoded` has for each array in 8 bits that is written the line that does it;
+    `columns` of the table of pointers come before the scales.
     """
     names = {name: spelled(name) for name in blockwise}
     return [
-        *(f"kept_{names[name]} = empty({BLOCK}, float32)" for name in encoded),
-        "for c in range(first, last):",
-        "    tensor, begin, weights, row, number_of_first = chunks[c]",
-        *_inside(1, once),
-        f"    for start in range(begin, begin + weights, {BLOCK}):",
-        f"        count, number = min({BLOCK}, begin + weights - start), number_of_first + start - begin",
-        *_inside(2, found),
+        *once,
+        f"for start in range(begin, begin + weights, {BLOCK}):",
+        f"    count, number = min({BLOCK}, begin + weights - start), number_of_first + start - begin",
+        *_inside(1, found),
         *(
-            f"        scales_{name} = array_float32(pointers[tensor, {columns + k}], start // {BLOCK}, 1)"
+            f"    scales_{name} = array_float32(pointers[tensor, {columns + k}], start // {BLOCK}, 1)"
             for k, name in enumerate(names.values())
         ),
-        *(f"        scale_{name} = scales_{name}[0]" for name in names.values()),
-        "        for i in range(count):",
-        *_inside(3, loop),
-        *(f"        scale_{names[name]} = largest(kept_{names[name]}, count)" for name in encoded),
-        *(f"        scales_{names[name]}[0] = scale_{names[name]}" for name in encoded),
-        "        for i in range(count):",
-        *_inside(3, encoded.values()),
+        *(f"    scale_{name} = scales_{name}[0]" for name in names.values()),
+        *_inside(1, loop),
+        *(f"    scale_{names[name]} = largest(kept_{names[name]}, count)" for name in encoded),
+        *(f"    scales_{names[name]}[0] = scale_{names[name]}" for name in encoded),
+        *(["    for i in range(count):", *_inside(2, encoded.values())] if encoded else []),
     ]
 
 

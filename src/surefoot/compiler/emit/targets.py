@@ -48,7 +48,7 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
     if dtype not in SIZES:
         raise unknown("dtype", dtype, SIZES)
     graph = trace(rule, hyper)
-    reads = sum(node.op == "array" for node in needed(graph.outputs.values()))
+    reads = sum(node.op == "array" for node in needed(graph.results))
     moved = SIZES[dtype] * (reads + len(graph.outputs))
     return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved)
 

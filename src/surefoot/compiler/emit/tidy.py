@@ -27,6 +27,7 @@ def tidy(graph: Graph, zeros: Collection[str]) -> Graph:
         if node is graph.rate:
             writer.graph.rate = made[node]
     writer.graph.outputs = {name: made[node] for name, node in graph.outputs.items()}
+    writer.graph.numbers = {name: made[node] for name, node in graph.numbers.items()}
     return writer.graph
 
 
@@ -44,7 +45,9 @@ class _Writer:
         if node.op == "scalar" and node.value in self.zeros:
             return self.number(0.0)
         rewritten = getattr(self, node.op, None)
-        return rewritten(*args) if rewritten else self.graph.add(node.op, *args, value=node.value)
+        same = partial(self.graph.add, node.op, value=node.value, per_tensor=node.per_tensor)
+        made: Node = (rewritten or same)(*args)
+        return made
 
     def add(self, a: Node, b: Node) -> Node:
         if _is(a, 0) or _is(b, 0):

@@ -8,8 +8,11 @@ rounded ones; launched with `enable_fp_fusion=False` the kernel contracts nothin
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Sequence
 
+from surefoot.compiler.arctan import ABOVE, BELOW, HALF, HALF_REST, KINK
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling, called
 from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
@@ -19,7 +22,7 @@ FLOAT64 = Language(
     "Triton",
     {
         **INFIX,
-        **called(sqrt="tl.sqrt", sign="sign", abs="tl.abs"),
+        **called(sqrt="tl.sqrt", sign="sign", abs="tl.abs", atan2="atan2"),
         "maximum": Spelling("tl.maximum({}, {}, tl.PropagateNan.ALL)"),
         "minimum": Spelling("tl.minimum({}, {}, tl.PropagateNan.ALL)"),
         "where": Spelling("tl.where({} != 0, {}, {})", needs=(SUM, CHOICE, CHOICE)),
@@ -38,6 +41,12 @@ FLOAT32 = Language(
     array=spelled,
 )
 """In float32 Triton's own `/` and `sqrt` are approximate."""
+
+
+def _polynomial(factors: Sequence[float]) -> str:
+    """Return a polynomial in `q` as text, its highest power first."""
+    return functools.reduce(lambda sum_so_far, factor: f"({sum_so_far} * q + {factor})", map(str, factors))
+
 
 FUNCTIONS = {
     "from_bfloat16": """
@@ -62,6 +71,24 @@ def to_bfloat16_at_random(x, random):
 @triton.jit
 def sign(x):
     return tl.where(x > 0, 1.0, tl.where(x < 0, -1.0, x + 0.0))
+""",
+    "atan2": f"""
+@triton.jit
+def atan2(y, x):
+    y64, x64 = y.to(tl.float64), x.to(tl.float64)
+    high, far = tl.abs(y64), tl.abs(x64)
+    low, top = tl.where(high > far, far, high), tl.where(high > far, high, far)
+    slope = tl.where(high + far == 0, 0.0, tl.where(low == top, 1.0, low / top))
+    z = tl.where(slope > {KINK}, (slope - 1) / (slope + 1), slope)
+    q = z * z
+    above = {_polynomial(ABOVE)} * q
+    below = {_polynomial((1, *BELOW))}
+    angle = z * (above / below) + z
+    angle = tl.where(slope > {KINK}, {HALF / 2} + (angle + {HALF_REST / 2}), angle)
+    steep, left = high > far, x64.to(tl.int64, bitcast=True) < 0
+    quarters = tl.where(steep, 1.0, tl.where(left, 2.0, 0.0)).to(tl.float64)
+    angle = quarters * {HALF} + (tl.where(steep != left, -angle, angle) + quarters * {HALF_REST})
+    return tl.where(y64.to(tl.int64, bitcast=True) < 0, -angle, angle).to(y.dtype)
 """,
     "random_bits": """
 @triton.jit
@@ -134,6 +161,12 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
     body += [
         f"tl.store(at_{spelled(name)}, {rounded(value, compute, each[name], _spell, random.format(k))}, mask)"
         for k, (name, value) in enumerate(made.results.items())
+    ]
+    if made.sums:
+        body.append(f"sums = tl.load(keys).to(tl.pointer_type(tl.float64)) + {len(made.sums)} * tl.program_id(0)")
+    body += [
+        f"tl.store(sums + {k}, tl.sum(tl.where(mask, ({value}).to(tl.float64), 0.0)))"
+        for k, value in enumerate(made.sums)
     ]
     text = indent(4, body)
     called = set(re.findall(r"(\w+)\(", text))

@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import Graph
+from surefoot.compiler.graph import SIZE, Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _ABOVE = str.maketrans("0123456789tmax", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵗᵐᵃˣ")
@@ -39,25 +39,33 @@ class _Power(str):
         return f"{base}{small}" if plain else f"{base}^({exponent})"
 
 
+def _scalar(name: str) -> str:
+    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    if name == SIZE:
+        return formula.WEIGHTS
+    return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
+
+
 LANGUAGE = Language(
     "Unicode",
     {
         "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
         "total": Spelling("∑ {}", PRODUCT, (PRODUCT,)),
+        "total_all": Spelling("∑ₐₗₗ {}", PRODUCT, (PRODUCT,)),
         "sub": Spelling("{} − {}", SUM, (SUM, PRODUCT)),
         "mul": Spelling("{} {}", SIGN, (SIGN, SIGN)),
         "truediv": Spelling("{} / {}", PRODUCT, (PRODUCT, POWER)),
         "neg": Spelling("−{}", SUM, (PRODUCT,)),
         "pow": Spelling(_Power(), POWER, (ATOM, CHOICE)),
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
-        **walk.called(maximum="max", minimum="min", sign="sign"),
+        **walk.called(maximum="max", minimum="min", sign="sign", atan2="atan2"),
         "abs": Spelling("|{}|"),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", "≠", "<", ">", "≤", "≥"),
     },
     number=_number,
-    scalar=symbol,
+    scalar=_scalar,
     array=lambda name: "gₜ" if name == "g" else _letter(name, "t-1"),
 )
 

@@ -61,7 +61,7 @@ def compared(*signs: str, pattern: str = "{{}} {} {{}}") -> dict[str, Spelling]:
 
 def called(**names: str) -> dict[str, Spelling]:
     """Return how operations are written that are functions of a target: what each is called there."""
-    two = ("pow", "maximum", "minimum")
+    two = ("pow", "maximum", "minimum", "atan2")
     return {op: Spelling(f"{name}({{}}, {{}})" if op in two else f"{name}({{}})") for op, name in names.items()}
 
 
@@ -80,7 +80,7 @@ PYTHON = Language(
     {
         **INFIX,
         "pow": Spelling("{}**{}", POWER, (ATOM, SIGN)),
-        **called(sqrt="sqrt", maximum="max", minimum="min", sign="sign", abs="abs"),
+        **called(sqrt="sqrt", maximum="max", minimum="min", sign="sign", abs="abs", atan2="atan2"),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, COMPARISON, CHOICE)),
         "mod": Spelling("{} % {}", PRODUCT, (PRODUCT, SIGN)),
     },

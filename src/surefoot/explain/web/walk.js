@@ -20,9 +20,10 @@ function formOf(racer) {
   return meaning.forms[meaning.gates.filter((gate) => racer.hyper[gate] !== 0).join(",")];
 }
 
-function startState(form, hyper) {
+function startState(form, hyper, weight) {
+  const named = { ...hyper, weight };
   return Object.fromEntries(
-    Object.entries(form.starts).map(([slot, value]) => [slot, typeof value === "string" ? hyper[value] : value]),
+    Object.entries(form.starts).map(([slot, value]) => [slot, typeof value === "string" ? named[value] : value]),
   );
 }
 
@@ -38,7 +39,7 @@ function walk(racer, race, keep = true) {
   const slope = keep ? [make(), make()] : null;
   const states = keep ? [[], []] : null;
   let [wx, wy] = start;
-  let [sx, sy] = [startState(form, racer.hyper), startState(form, racer.hyper)];
+  let [sx, sy] = [startState(form, racer.hyper, wx), startState(form, racer.hyper, wy)];
   let here = evaluate(wx, wy, knobs);
   [x[0], y[0], loss[0]] = [wx, wy, here[0]];
   let made = 0;
@@ -53,7 +54,7 @@ function walk(racer, race, keep = true) {
       states[1].push(sy);
     }
     if (!Number.isFinite(a.w) || !Number.isFinite(b.w)) break;
-    [wx, wy, sx, sy] = [a.w, b.w, a.state, b.state];
+    [wx, wy, sx, sy] = [a.w, b.w, { ...sx, ...a.state }, { ...sy, ...b.state }]; // a slot that is not returned stays
     here = evaluate(wx, wy, knobs);
     [x[t], y[t], loss[t]] = [wx, wy, here[0]];
     made = t;
