@@ -58,26 +58,11 @@ def _float64() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def optax_path(
-    make: Callable[[Any], Any], gradients: np.ndarray, start: np.ndarray, rates: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights after each step, and those that evaluation asks for at the end, if they are Schedule-Free's.
-
-    `make` is given the rate if it is always the same, else a schedule.
-    """
+def optax_path(make: Callable[[Any], Any], evaluate: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Return what runs as `torch_path` does, compiled once; `make` is given a schedule."""
     import jax
     import jax.numpy as jnp
     import optax
-
-    table = jnp.asarray(rates)
-    constant = bool((rates == rates[0]).all())
-    made = make(float(rates[0]) if constant else lambda count: table[count])
-
-    def step(carry: Any, row: Any) -> Any:
-        weights, state = carry
-        moves, state = made.update(row, state, weights)
-        weights = optax.apply_updates(weights, moves)
-        return (weights, state), weights
 
     def tensors(array: np.ndarray) -> list[Any]:
         return [
@@ -85,13 +70,26 @@ def optax_path(
             for part, shape in zip(split(array), SHAPES, strict=True)
         ]
 
-    weights = tensors(start)
-    carry = weights, made.init(weights)
-    (last, state), path = jax.jit(lambda c, r: jax.lax.scan(step, c, r))(carry, tensors(gradients))
-    if hasattr(state, "weight_sum"):
-        last = optax.contrib.schedule_free_eval_params(state, last)
-    flat = np.concatenate([np.asarray(part).reshape(len(gradients), -1) for part in path], axis=1)
-    return flat, np.concatenate([np.asarray(part).ravel() for part in last])
+    def path(rows: Any, weights: Any, rates: Any) -> Any:
+        made = make(lambda count: rates[count])
+
+        def step(carry: Any, row: Any) -> Any:
+            weights, state = carry
+            moves, state = made.update(row, state, weights)
+            weights = optax.apply_updates(weights, moves)
+            return (weights, state), weights
+
+        (weights, state), walked = jax.lax.scan(step, (weights, made.init(weights)), rows)
+        return walked, evaluate(state, weights)
+
+    compiled = jax.jit(path)
+
+    def run(gradients: np.ndarray, start: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        walked, last = compiled(tensors(gradients), tensors(start), jnp.asarray(rates))
+        flat = [np.asarray(part).reshape(len(gradients), -1) for part in walked]
+        return np.concatenate(flat, axis=1), np.concatenate([np.asarray(part).ravel() for part in last])
+
+    return run
 
 
 def synced(inner: Any) -> Any:
