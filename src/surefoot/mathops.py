@@ -116,7 +116,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
 def sign(x: Array) -> Array:
     """Return 1 above 0, -1 below, 0 at 0, element by element; NaN stays NaN."""
     if _are_numbers(x):
-        return x if x != x else float((x > 0) - (x < 0))
+        return x if x != x else float(x > 0) - float(x < 0)
     namespace = _namespace(x)
     if hasattr(x, "isnan"):  # torch's own makes 0 of NaN
         return namespace.where(x.isnan(), x, x.sign())

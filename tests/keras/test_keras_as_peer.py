@@ -10,7 +10,7 @@ import pytest
 from keras_backends import on, on_each_backend
 from keras_cases import CASES
 from surefoot.mathops import total
-from surefoot.rule import Slot, Step, rule
+from surefoot.rule import Number, Slot, Step, rule
 
 NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
 
@@ -19,6 +19,13 @@ NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
 def shared(g, state, t, *, lr=0.1):  # noqa: ARG001
     """Divide by the norm of all of the state: no row is by itself."""
     return Step(rate=lr / (1 + total(state.s * state.s)), direction=g, s=state.s + g * g)
+
+
+@rule(slots=(Number("n"),), source="a test")
+def numbered(g, state, t, *, lr=0.1):  # noqa: ARG001
+    """Divide by a sum over the whole table, of all steps."""
+    n = state.n + total(g * g)
+    return Step(rate=lr / (1 + n), direction=g, n=n)
 
 
 def pair(name, *arguments, **options):
@@ -173,6 +180,9 @@ SPARSE = {
     "scaled": (False, "SGD", {"loss_scale_factor": 4.0}),
     "averaged": (True, "SGD", {"use_ema": True, "ema_overwrite_frequency": 2}),
     "of one's own": (False, "RuleOptimizer", {"rule": shared}),
+    "with a number": (False, "RuleOptimizer", {"rule": numbered}),
+    "cautious": (False, "RuleOptimizer", {"rule": "cautious(sgd)"}),
+    "pulled back": (False, "RuleOptimizer", {"rule": "lookahead(sgd)", "sync_period": 2}),
 }
 """For each case: whether only rows are stepped, and the optimizer."""
 
@@ -193,25 +203,26 @@ def rows(numbers=ROWS, parts=PARTS):
 
 @on("jax", "tensorflow")
 @pytest.mark.parametrize("case", SPARSE)
-def test_sparse_gradients_are_what_they_stand_for(case, monkeypatch):
+def test_sparse_gradients_are_what_they_stand_for(case):
     """A row asked for twice has the sum of both; and only the rows are stepped where the others rest."""
     import keras
 
     import surefoot.keras
-    from surefoot.keras import base
+    from surefoot.keras import together
 
     few, name, options = SPARSE[case]
-    sizes, update = [], base.update
+    sizes, update = [], together.update
 
     def seen(rule, weight, *others):
         sizes.append(weight.shape[0])
         return update(rule, weight, *others)
 
-    monkeypatch.setattr(base, "update", seen)
     paths = []
-    for gradient in (rows(), WHOLE):
-        made = getattr(surefoot.keras, name)(learning_rate=0.1, **options)
-        paths.append(weights(made, [gradient] * 4, TABLE))
+    with pytest.MonkeyPatch.context() as patch:  # a fixture would be undone in another process
+        patch.setattr(together, "update", seen)
+        for gradient in (rows(), WHOLE):
+            made = getattr(surefoot.keras, name)(learning_rate=0.1, **options)
+            paths.append(weights(made, [gradient] * 4, TABLE))
     np.testing.assert_allclose(*paths, rtol=0, atol=4 * 2.0**-23)
     assert set(sizes) == ({len(ROWS), len(TABLE)} if few else {len(TABLE)})
     assert not np.allclose(paths[0][3], TABLE[3])

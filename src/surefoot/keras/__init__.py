@@ -6,15 +6,20 @@
 | `modern.py` | rules of the years after Adam |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
+| `any_rule.py` | any rule by its name, and combinations |
+| `together.py` | one variable stepped, or all at once where the rule sums over all |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |
 """
 
 from surefoot.frontends.installed import needed
 
 with needed("keras", "Keras 3"):
-    from surefoot.keras.base import RuleOptimizer
+    from surefoot.keras.any_rule import RuleOptimizer, combining
     from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
+
+    cautious = combining("cautious")
+    lookahead = combining("lookahead")
 
 __all__ = [
     "ADOPT",
@@ -34,4 +39,6 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "Yogi",
+    "cautious",
+    "lookahead",
 ]

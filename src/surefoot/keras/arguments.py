@@ -31,7 +31,8 @@ class Common(TypedDict, total=False):
     `convention` is whose form and defaults of the rule to use: `keras`, `torch`, `optax` or `paper`.
     `base_learning_rate` is the rate that a schedule is measured against, where the rule asks how far it has come
     (AdaBound's bounds do, and the paper's AdamW); by default `learning_rate`, or where a schedule stands at step 0,
-    after any warm-up. `decay` is what Keras warns of and ignores.
+    after any warm-up. `decay` is a word for where decoupled weight decay stands (`after`, `cautious`, ...); of a number
+    Keras warns, and ignores it.
     """
 
     clipnorm: float | None
@@ -43,7 +44,7 @@ class Common(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
-    decay: float | None
+    decay: float | str | None
     convention: str
     base_learning_rate: float | None
 
@@ -86,7 +87,8 @@ def understand(
         UsageError: an unknown option or convention, a value out of range, or a rate that is measured against zero.
     """
     convention = given.get("convention", "keras")
-    shared = Common.__annotations__.keys() - ({"decay"} if convention != "keras" else set())
+    ours = {"decay"} if convention != "keras" or isinstance(given.get("decay"), str) else set()
+    shared = Common.__annotations__.keys() - ours
     common = {name: value for name, value in given.items() if name in shared and name != "convention"}
     base = common.pop("base_learning_rate", None)
     own = _own(rule, {name: x for name, x in given.items() if name not in shared}, spelled)

@@ -15,7 +15,7 @@ overwritten since replaces it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -46,7 +46,12 @@ def dense(gradient: Any) -> Any:
 
 
 def rests(rule: Rule, hyper: Mapping[str, Any]) -> bool:
-    """Return whether weights without a gradient stay, with their state, and matter to no others."""
+    """Return whether weights without a gradient stay, with their state, and matter to no others.
+
+    What is one number for a whole table, or happens at some steps only, is not seen on four weights in one step.
+    """
+    if rule.numbers(hyper) or rule.after is not None:
+        return False
     arrays = {slot: np.linspace(0.1, 0.4, 4) for slot in rule.starts(hyper)}
     weight, gradient = np.linspace(1.0, 2.0, 4), np.array([0.0, 0.0, 1.0, -2.0])
 
@@ -78,6 +83,22 @@ def written(variable: Any, rows: Any, values: Any) -> Any:
     return ops.scatter_update(ops.convert_to_tensor(variable), ops.expand_dims(rows, 1), values)
 
 
+def begun(variable: Any, dtype: Any) -> Any:
+    """Return a copy of a weight to begin a slot with; what TensorFlow compiles may not read a variable for that."""
+    if keras.backend.backend() == "tensorflow":
+        with sys.modules["tensorflow"].init_scope():
+            variable = ops.convert_to_numpy(variable)
+    return ops.copy(ops.cast(variable, dtype))
+
+
+def apart(values: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
+    """Return arrays, each in memory of its own: that of no other, and of none that is taken."""
+    seen = list(taken)
+    for value in values:
+        seen.append(ops.copy(value) if any(value is other for other in seen) else value)
+    return seen[len(taken) :]
+
+
 def is_half(dtype: Any) -> bool:
     """Whether numbers of this kind are too coarse to add steps up in."""
     return backend.standardize_dtype(dtype) in _HALF
@@ -86,6 +107,11 @@ def is_half(dtype: Any) -> bool:
 def kept_dtype(dtype: Any) -> str:
     """Return the kind of numbers that a step is computed in and an optimizer keeps, for weights of this kind."""
     return "float32" if is_half(dtype) else str(backend.standardize_dtype(dtype))
+
+
+def widest(kinds: Iterable[Any]) -> str:
+    """Return what numbers of all these kinds are computed in together; `keras.backend.result_type` knows no float64."""
+    return "float64" if "float64" in {kept_dtype(kind) for kind in kinds} else "float32"
 
 
 def widened(gradient: Any) -> Any:

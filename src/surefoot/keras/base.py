@@ -16,13 +16,24 @@ from keras import ops
 
 from surefoot.conventions import convention
 from surefoot.errors import UsageError
-from surefoot.frontends.declared import Call
-from surefoot.frontends.lookup import find, reference
-from surefoot.frontends.number import Count, plain
-from surefoot.keras.arguments import Arguments, Rate, declared, understand
-from surefoot.keras.arrays import followed, is_half, kept_dtype, rests, sparse, summed, widened, written
+from surefoot.frontends.number import plain
+from surefoot.keras.arguments import Arguments
+from surefoot.keras.arrays import (
+    apart,
+    begun,
+    followed,
+    is_half,
+    kept_dtype,
+    rests,
+    sparse,
+    summed,
+    widened,
+    widest,
+    written,
+)
+from surefoot.keras.together import Start, stepped
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
-from surefoot.update import Update, update
+from surefoot.update import Update
 
 register = keras.saving.register_keras_serializable("surefoot")
 """Lets a saved model find a class by its name."""
@@ -94,19 +105,32 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         if self.built:
             return
         super().build(variables)
-        starts = self.rule.starts(self._hyper())
-        for group in self.state_names or [{slot: slot for slot in starts}]:
-            used = [slot for slot in group if slot in starts]
-            made = [[self._slot(v, group[slot], starts[slot]) for slot in used] for v in variables]
+        starts, shared = self.rule.starts(self._hyper()), self.rule.shared
+        named = {slot for group in self.state_names for slot in group}
+        for group in (*self.state_names, {slot: slot for slot in starts if slot not in named}):
+            used = [slot for slot in group if slot in starts and slot not in shared]
+            made = [[self._slot(v, slot, group[slot], starts[slot]) for slot in used] for v in variables]
             for slot, kept in zip(used, zip(*made, strict=True), strict=bool(made)):
                 setattr(self, f"_slot_{slot}", list(kept))
+            for slot in (slot for slot in group if slot in starts and slot in shared):
+                setattr(self, f"_slot_{slot}", [self._number(variables, group[slot], starts[slot])] * len(variables))
         self._copies = [self.add_variable_from_reference(v, "copy") if is_half(v.dtype) else None for v in variables]
 
-    def _slot(self, variable: Any, name: str, start: Any) -> Any:
-        def first(shape: Any, dtype: Any) -> Any:  # keras.initializers.Constant makes TensorFlow round to float32
-            return ops.copy(ops.cast(variable, dtype)) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
+    def _slot(self, variable: Any, slot: str, name: str, start: Any) -> Any:
+        if slot in self.rule.numbers(self._hyper()):
+            owner = getattr(variable, "path", variable.name).replace("/", "_")
+            return self._number([variable], f"{owner}_{name}", start)
+
+        def first(shape: Any, dtype: Any) -> Any:
+            return begun(variable, dtype) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
 
         return self.add_variable_from_reference(variable, name, first)
+
+    def _number(self, variables: Sequence[Any], name: str, start: float) -> Any:
+        """Make a slot that is one number, in the widest kind of numbers that its variables are stepped in."""
+        kind = widest(v.dtype for v in variables)
+        # keras.initializers.Constant makes TensorFlow round to float32
+        return self.add_variable((), lambda shape, dtype: ops.full(shape, start, dtype=dtype), kind, name=name)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
@@ -117,34 +141,60 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable and its slots one step of the rule; of a sparse gradient, its rows."""
-        index, rows = self._get_variable_index(variable), None
-        copy = self._copies[index]
+        rows = None
         if part := sparse(gradient):
-            rows, gradient = summed(*part) if copy is None else (None, widened(gradient))
-        made = self._updated(gradient, variable, learning_rate, rows)
-        new = [(getattr(self, f"_slot_{slot}")[index], value) for slot, value in made.state.items()]
-        if copy is not None:
-            new.append((copy, made.weight))
-        taken = [gradient]  # each variable gets memory of its own
-        for kept, value in [*new, (variable, ops.cast(made.weight, variable.dtype))]:
-            apart = ops.copy(value) if any(value is other for other in taken) else value
-            self.assign(kept, apart if rows is None else written(kept, rows, apart))
-            taken.append(apart)
+            half = self._copies[self._get_variable_index(variable)] is not None
+            rows, gradient = (None, widened(gradient)) if half else summed(*part)
+        start = self._start_of(gradient, variable, rows)
+        (made,) = self._stepped([start], learning_rate)
+        self._write(variable, start, made, rows)
 
-    def _updated(self, gradient: Any, variable: Any, learning_rate: Any, rows: Any = None) -> Update:
-        """Return what the coming step makes of one variable and its slots, or of some rows; nothing moves."""
+    def _backend_update_step(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
+        """Step each variable, or all at once where the rule sums over all; one without a gradient takes no part."""
+        if not self.rule.shared:
+            super()._backend_update_step(grads, variables, learning_rate)
+            return
+        if getattr(getattr(self, "_distribution_strategy", None), "num_replicas_in_sync", 1) > 1:
+            raise UsageError(
+                f"{self.rule.name} sums over all tensors, which surefoot.keras does not do on several replicas of "
+                "tf.distribute; train on one, or on the JAX backend with keras.distribution."
+            )
+        starts = [self._start_of(g, v) for g, v in zip(grads, variables, strict=True)]
+        made = self._stepped(starts, learning_rate)
+        for variable, start, new in zip(variables, starts, made, strict=True):
+            self._write(variable, start, new)
+
+    def _start_of(self, gradient: Any, variable: Any, rows: Any = None) -> Start:
+        """Return what the coming step of a variable, or of some rows of it, starts from."""
 
         def part(kept: Any) -> Any:
             whole = ops.convert_to_tensor(kept)
             return whole if rows is None else ops.take(whole, rows, axis=0)
 
-        index = self._get_variable_index(variable)
-        weight, hyper = part(self._full(variable)), self._hyper()
+        index, hyper = self._get_variable_index(variable), self._hyper()
+        weight = part(self._full(variable))
         if not self._use_weight_decay(variable):
             hyper["weight_decay"] = 0.0
-        t, lr = (ops.cast(x, weight.dtype) for x in (self.iterations + 1, learning_rate))
         state = {slot: part(getattr(self, f"_slot_{slot}")[index]) for slot in self.rule.starts(hyper)}
-        return update(self.rule, weight, ops.cast(gradient, weight.dtype), state, Count(t), {**hyper, "lr": lr})
+        return Start(weight, ops.cast(gradient, weight.dtype), state, hyper)
+
+    def _stepped(self, starts: Sequence[Start], learning_rate: Any) -> list[Update]:
+        return stepped(self.rule, starts, self.iterations + 1, learning_rate)
+
+    def _write(self, variable: Any, start: Start, made: Update, rows: Any = None) -> None:
+        """Keep what a step has made of a variable, each array in memory of its own.
+
+        On torch what was read before is overwritten in place: a value that is another's old one has to be copied first.
+        """
+        index = self._get_variable_index(variable)
+        slots = [slot for slot, value in made.state.items() if value is not start.state[slot]]
+        copies = [copy for copy in [self._copies[index]] if copy is not None]
+        kept = [*(getattr(self, f"_slot_{slot}")[index] for slot in slots), *copies, variable]
+        values = [*(plain(made.state[slot]) for slot in slots), *(made.weight for _ in [*copies, variable])]
+        cast = [ops.cast(value, target.dtype) for value, target in zip(values, kept, strict=True)]
+        own = apart(cast, [start.gradient, start.weight, *start.state.values()])
+        for target, value in zip(kept, own, strict=True):
+            self.assign(target, value if rows is None else written(target, rows, value))
 
     def effective_lr(self, grads: Sequence[Any]) -> list[Any]:
         """Return the step size of each weight in the step that these gradients would make; nothing moves.
@@ -165,12 +215,9 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         """
         scale, lr = self.loss_scale_factor or 1.0, self._get_current_learning_rate()
         ready = self._clip_gradients([None if g is None else widened(g) / scale for g in grads])
-        pairs = zip(ready, self._trainable_variables, strict=True)
-        return [None if g is None else self._rate(g, variable, lr) for g, variable in pairs]
-
-    def _rate(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
-        rate = plain(self._updated(gradient, variable, learning_rate).step.rate)
-        return ops.broadcast_to(ops.cast(rate, kept_dtype(variable.dtype)), variable.shape)
+        pairs = [*zip(ready, self._trainable_variables, strict=True)]
+        made = iter(self._stepped([self._start_of(g, v) for g, v in pairs if g is not None], lr))
+        return [None if g is None else _rate(next(made), variable) for g, variable in pairs]
 
     def _full(self, variable: Any) -> Any:
         """Return a weight as the array that steps add up in."""
@@ -201,44 +248,5 @@ class KerasOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
                 self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))
 
 
-@register
-class RuleOptimizer(KerasOptimizer):
-    """Run any rule as a Keras optimizer: one of Surefoot's by name, or your own.
-
-    For Adam, SGD and the others that Keras users know, prefer `surefoot.keras.Adam` and so on.
-
-    Args:
-        rule: a `Rule`, or the name of a built-in one. To be saved, a rule of your own stands at the top of a module.
-        learning_rate: a number, a schedule or a function of no arguments; by default the rule's.
-        common: hyperparameters in the rule's spelling, Keras's or the convention's, and what every optimizer takes
-            (`Common`).
-
-    Raises:
-        UsageError: unknown rule, convention or option, or a value out of range.
-
-    Example:
-        >>> optimizer = RuleOptimizer("adam", convention="torch", learning_rate=0.01)
-    """
-
-    @declared
-    def __init__(self, rule: Rule | str, learning_rate: Rate | None = None, **common: Any) -> None: ...
-
-    def _start(self, call: Call) -> None:
-        given = {**call.given, **call.extras}
-        rule = find(given.pop("rule"))
-        if given.get("learning_rate", 0.0) is None:
-            del given["learning_rate"]
-        self._set_up(rule, understand(rule, given, spelled={}, form={}))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an optimizer like this one.
-
-        Raises:
-            UsageError: the rule is the user's own and stands where nobody finds it again.
-        """
-        name = reference(self.rule)
-        if name is None:
-            raise UsageError(
-                f"rule {self.rule.name} cannot be saved: define it at the top level of a module, under its name."
-            )
-        return {"rule": name, **super().get_config()}
+def _rate(made: Update, variable: Any) -> Any:
+    return ops.broadcast_to(ops.cast(plain(made.step.rate), kept_dtype(variable.dtype)), variable.shape)

@@ -1,0 +1,70 @@
+"""What a step starts from, and all variables stepped at once, for rules that sum over all of them (`total_all`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from keras import backend, ops
+
+from surefoot.bundle import Bundle, members
+from surefoot.frontends.number import Count
+from surefoot.keras.arrays import widest
+from surefoot.rule import Rule, Step
+from surefoot.update import Update, update
+
+
+class Start(NamedTuple):
+    """What a step of one variable starts from; of a sparse gradient, that of its rows."""
+
+    weight: Any
+    gradient: Any
+    state: Mapping[str, Any]
+    hyper: Mapping[str, Any]
+
+
+def stepped(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:
+    """Return what the coming step makes of each variable; nothing moves."""
+    if rule.shared:
+        return _together(rule, starts, steps, learning_rate) if starts else []
+    return [_alone(rule, start, steps, learning_rate) for start in starts]
+
+
+def _alone(rule: Rule, start: Start, steps: Any, learning_rate: Any) -> Update:
+    t, lr = (ops.cast(x, start.weight.dtype) for x in (steps, learning_rate))
+    return update(rule, start.weight, start.gradient, start.state, Count(t), {**start.hyper, "lr": lr})
+
+
+def _together(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:
+    """Return what one step on bundles makes of each variable, computed in the widest kind of numbers among them."""
+    first, shared = starts[0], rule.shared
+    kind = widest(x.dtype for start in starts for x in (start.weight, *start.state.values()))
+
+    def wide(x: Any) -> Any:  # the same array, where it is wide enough: who writes it sees that it is
+        return x if backend.standardize_dtype(x.dtype) == kind else ops.cast(x, kind)
+
+    def bundle(arrays: Any) -> Bundle:
+        return Bundle(map(wide, arrays))
+
+    state = {
+        slot: wide(kept) if slot in shared else bundle(start.state[slot] for start in starts)
+        for slot, kept in first.state.items()
+    }
+    t, lr = (ops.cast(x, kind) for x in (steps, learning_rate))
+    hyper = {**first.hyper, "lr": lr, "weight_decay": _one_or_each([start.hyper["weight_decay"] for start in starts])}
+    weights, gradients = (bundle(arrays) for arrays in ([x.weight for x in starts], [x.gradient for x in starts]))
+    return _apart(update(rule, weights, gradients, state, Count(t), hyper), len(starts))
+
+
+def _one_or_each(values: Sequence[float]) -> Any:
+    """Return the value that all have, or a bundle: a rule may ask whether a number is in use."""
+    return values[0] if len(set(values)) == 1 else Bundle(values)
+
+
+def _apart(made: Update, count: int) -> list[Update]:
+    each = {slot: members(value, count) for slot, value in made.state.items()}
+    steps = zip(members(made.step.rate, count), members(made.step.direction, count), strict=True)
+    return [
+        Update(weight, {slot: values[i] for slot, values in each.items()}, Step(rate=rate, direction=direction))
+        for i, (weight, (rate, direction)) in enumerate(zip(members(made.weight, count), steps, strict=True))
+    ]
