@@ -33,7 +33,7 @@ _DISTANCE = Shared("d", start="first_distance", meaning="guess of the distance t
         Slot("v", positive=True, meaning="running mean of the squared gradients"),
         Slot("s", meaning="slow running mean of the gradients, times their rates"),
         _DISTANCE,
-        Shared("r", meaning="slow running mean of what the gradients have in common with those before"),
+        Shared("p", meaning="slow running mean of what the gradients have in common with those before"),
     ),
     source=_SOURCE,
     parent=adam,
@@ -103,14 +103,14 @@ def dadapt_adam(
     d, kept = state.d, sqrt(beta2)
     share = d * sqrt(1 - beta2**t) / (1 - beta1**t) if bias_correction else d
     rate = share * lr
-    r = kept * state.r + (1 - kept) * total_all(rate * g * state.s / (sqrt(state.v) + eps))
+    p = kept * state.p + (1 - kept) * total_all(rate * g * state.s / (sqrt(state.v) + eps))
     m = beta1 * state.m + (1 - beta1) * rate * g
     v = beta2 * state.v + (1 - beta2) * g * g
     s = kept * state.s + (1 - kept) * rate * g
     far = (1 - kept) * total_all(absolute(s))
-    grown = maximum(d, minimum(r / where(far > 0, far, 1.0), d * growth_rate))
+    grown = maximum(d, minimum(p / where(far > 0, far, 1.0), d * growth_rate))
     decay = where(far > 0, share, 0.0)
-    return Step(rate=1 / (sqrt(v) + eps), direction=m, decay=decay, m=m, v=v, s=s, d=grown, r=r)
+    return Step(rate=1 / (sqrt(v) + eps), direction=m, decay=decay, m=m, v=v, s=s, d=grown, p=p)
 
 
 @rule(
@@ -118,7 +118,7 @@ def dadapt_adam(
         Slot("s", meaning="sum of the gradients, times their rates"),
         Slot("w0", start=WEIGHT, meaning="weights before the first step"),
         _DISTANCE,
-        Shared("r", meaning="sum of what the gradients have in common with those before"),
+        Shared("p", meaning="sum of what the gradients have in common with those before"),
         Shared("G", meaning="length of the first gradient"),
     ),
     source=_SOURCE,
@@ -177,9 +177,9 @@ def dadapt_sgd(
     d, first = state.d, sqrt(total_all(g * g))
     G = where(state.G > 0, state.G, first)  # noqa: N806  the slot's name
     rate = d * lr / where(G > 0, G, 1.0)
-    r = state.r + total_all(rate * g * state.s)
+    p = state.p + total_all(rate * g * state.s)
     s = state.s + rate * g
     far = sqrt(total_all(s * s))
-    grown = maximum(d, minimum(2 * r / where(far > 0, far, 1.0), d * growth_rate))
+    grown = maximum(d, minimum(2 * p / where(far > 0, far, 1.0), d * growth_rate))
     move = (1 - momentum) * (w - state.w0 + s)
-    return Step(rate=rate * (1 - momentum), direction=g, move=move, s=s, d=grown, r=r, G=G)
+    return Step(rate=rate * (1 - momentum), direction=g, move=move, s=s, d=grown, p=p, G=G)

@@ -62,7 +62,7 @@ _OPTAX = {
         Slot("w0", start=WEIGHT, meaning="weights before the first step"),
         Shared("d", start="first_distance", meaning="guess of the distance to go"),
         Shared("dmax", start="first_distance", meaning="largest guess so far"),
-        Shared("r", meaning="fading sum of how far the weights have gone along the gradients"),
+        Shared("p", meaning="fading sum of how far the weights have gone along the gradients"),
     ),
     source=_SOURCE,
     parent=adam,
@@ -141,10 +141,10 @@ def prodigy(
     m = beta1 * state.m + (1 - beta1) * d * g
     v = beta2 * state.v + (1 - beta2) * d * d * g * g
     s = kept * state.s + d / first_distance * (d if safeguard_warmup else rate) * g
-    r = kept * state.r + total_all(d / first_distance * rate * g * (state.w0 - w))
+    p = kept * state.p + total_all(d / first_distance * rate * g * (state.w0 - w))
     far = total_all(absolute(s))
-    guess = d_coef * r / where(far > 0, far, 1.0)  # 0 before the first gradient
+    guess = d_coef * p / where(far > 0, far, 1.0)  # 0 before the first gradient
     dmax = maximum(state.dmax, guess)
     grown = minimum(dmax, growth_rate * where(d > first_distance, d, maximum(d, guess)))
     decay = where(far > 0, share, 0.0)
-    return Step(rate=rate / (sqrt(v) + grown * eps), direction=m, decay=decay, m=m, v=v, s=s, d=grown, dmax=dmax, r=r)
+    return Step(rate=rate / (sqrt(v) + grown * eps), direction=m, decay=decay, m=m, v=v, s=s, d=grown, dmax=dmax, p=p)
