@@ -4,6 +4,7 @@
 | --- | --- |
 | `optimizers.py` | the classes, each with Keras's arguments |
 | `modern.py` | rules of the years after Adam |
+| `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `any_rule.py` | any rule by its name, and combinations |
@@ -20,6 +21,16 @@ with needed("keras", "Keras 3"):
 
     cautious = combining("cautious")
     lookahead = combining("lookahead")
+    from surefoot.keras.without_rate import (
+        DAdaptAdam,
+        DAdaptSGD,
+        DoG,
+        DoWG,
+        Prodigy,
+        ScheduleFreeAdamW,
+        ScheduleFreeRAdam,
+        ScheduleFreeSGD,
+    )
 
 __all__ = [
     "ADOPT",
@@ -34,10 +45,18 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "DAdaptAdam",
+    "DAdaptSGD",
+    "DoG",
+    "DoWG",
     "Lion",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "RuleOptimizer",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeRAdam",
+    "ScheduleFreeSGD",
     "Yogi",
     "cautious",
     "lookahead",

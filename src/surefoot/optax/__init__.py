@@ -42,5 +42,13 @@ yogi = factory(rules.yogi)
 adopt = factory(rules.adopt)
 ademamix = factory(rules.ademamix)
 adan = factory(rules.adan)
+schedule_free_sgd = factory(rules.schedule_free_sgd)
+schedule_free_adamw = factory(rules.schedule_free_adamw)
+schedule_free_radam = factory(rules.schedule_free_radam)
+dadapt_sgd = factory(rules.dadapt_sgd)
+dadapt_adam = factory(rules.dadapt_adam)
+prodigy = factory(rules.prodigy)
+dog = factory(rules.dog)
+dowg = factory(rules.dowg)
 
 __all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]

@@ -4,6 +4,7 @@
 | --- | --- |
 | `optimizers.py` | drop-in replacements for torch.optim's, and AdaBound |
 | `modern.py` | rules of the years after Adam |
+| `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
@@ -23,6 +24,16 @@ with needed("torch", "torch"):
     from surefoot.torch.base import RuleOptimizer
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
+    from surefoot.torch.without_rate import (
+        AdamWScheduleFree,
+        DAdaptAdam,
+        DAdaptSGD,
+        DoG,
+        DoWG,
+        Prodigy,
+        RAdamScheduleFree,
+        SGDScheduleFree,
+    )
 
 __all__ = [
     "ADOPT",
@@ -35,11 +46,19 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdamWScheduleFree",
     "Adamax",
     "Adan",
+    "DAdaptAdam",
+    "DAdaptSGD",
+    "DoG",
+    "DoWG",
     "Lion",
+    "Prodigy",
     "RAdam",
+    "RAdamScheduleFree",
     "RMSprop",
     "RuleOptimizer",
+    "SGDScheduleFree",
     "Yogi",
 ]
