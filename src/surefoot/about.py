@@ -67,7 +67,7 @@ class Convention:
     call: str
     names: Mapping[str, str]
     defaults: Mapping[str, float]
-    switches: Mapping[str, bool] = field(default_factory=dict)
+    switches: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
 

@@ -8,10 +8,10 @@
 
 The function's first argument says what it changes: `g`, the gradient that the rule will see; `step`, what the rule has
 returned; or `w`, the weights after the whole update, decay included. Behind it stand those of the others that it reads,
-then `state` and `t`, and its own hyperparameters. It returns the same thing changed, and the new value of each of its
-slots: `(g, {"p": p})`, `Step(..., z=z)`, `(w, {"slow": slow})`. A keyword without a default is one of the rule inside,
-which it reads. What comes out is a rule like any other: it is
-compiled, printed and compared, and may be combined again.
+then `state` and `t`, and its own hyperparameters; one without a default is the rule's, as `lr`. A combinator of
+steps sees the weights as decay leaves them, if that stands before the move. It returns the same thing changed, and the
+new value of each of its slots: `(g, {"p": p})`, `Step(..., z=z)`, `(w, {"slow": slow})`. What comes out is a rule like
+any other: it is compiled, printed and compared, and may be combined again.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.mathops import Array
 from surefoot.rule import Evaluate, Rule, Slot, Step, keywords, positional
-from surefoot.update import decayed_inside
+from surefoot.update import decayed_before, decayed_inside
 
 KINDS = ("g", "step", "w")
 
 _FOR_DECAY = ("lr", "weight_decay", "decoupled", "decay")
 """What decides whether weight decay stands inside what a combinator of steps does."""
+
+_FOR_WEIGHTS = ("decay_by_lr", "base_lr")
+"""What else decides how far decay draws the weights that a combinator of steps sees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class Combinator:
         function: see the module.
         kind: its first argument: `g`, `step` or `w`.
         own: its hyperparameters and their defaults.
-        reads: what it reads of the hyperparameters of the rule inside: its keywords without a default.
+        reads: hyperparameters of the rule inside that it reads.
         slots: what it keeps beside the rule's own.
         source: the paper.
         doc: what it does, in a sentence.
@@ -58,6 +61,7 @@ class Combinator:
     function: Callable[..., Any]
     kind: str
     own: Mapping[str, Any]
+    reads: frozenset[str]
     slots: tuple[Slot, ...]
     source: str
     doc: str
@@ -65,7 +69,6 @@ class Combinator:
     pin: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     evaluate: Evaluate | None = None
-    reads: tuple[str, ...] = ()
 
     def __call__(self, inner: Rule, name: str = "", about: About | None = None, **defaults: Any) -> Rule:
         """Return the rule that this makes of another.
@@ -77,20 +80,20 @@ class Combinator:
             defaults: new defaults.
 
         Raises:
-            UsageError: both have a hyperparameter or a slot of one name.
+            UsageError: both have a hyperparameter or a slot of one name, or the rule lacks one that this reads.
         """
         return _combined(self, inner) if not (name or about or defaults) else self._made(inner, name, about, defaults)
 
     def _made(self, inner: Rule, name: str, about: About | None, defaults: Mapping[str, Any]) -> Rule:
         self._check(inner)
         pin = {key: value for key, value in self.pin.items() if key in inner.own and key not in self.own}
-        around = _FOR_DECAY if self.kind == "step" else ()
+        around = (*_FOR_DECAY, *(_FOR_WEIGHTS if self._sees else ())) if self.kind == "step" else ()
         known = {**inner.defaults, **self.own, **self.defaults, **defaults}
         return replace(
             inner,
             name=name or f"{self.name}({inner.name})",
             function=self._around(inner),
-            own=inner.own | self.own.keys() | {*around, *self.reads},
+            own=inner.own | self.own.keys() | self.reads | {*around},
             slots=(*inner.slots, *self.slots),
             defaults={key: value for key, value in known.items() if key not in pin},
             source=f"{self.source}; {inner.source}",
@@ -116,8 +119,11 @@ class Combinator:
             raise UsageError(
                 f"{self.name}({inner.name}): both have {twice!r}; what stands around a rule needs names of its own."
             )
-        for lacking in {*self.reads} - inner.defaults.keys() - inner.pinned.keys():
-            raise UsageError(f"{self.name}({inner.name}): {inner.name} has no {lacking}, which {self.name} reads.")
+        for name in self.reads - inner.complete({}).keys():
+            raise UsageError(
+                f"{self.name}({inner.name}): {self.name} reads {name!r}, which {inner.name} has not; choose a rule "
+                "that has it."
+            )
         if self.kind == "w" and inner.after is not None:
             raise UsageError(f"{self.name}({inner.name}): {inner.name} ends with other weights already; leave one out.")
 
@@ -140,7 +146,8 @@ class Combinator:
             if self.kind != "step":
                 return step.keeping(**kept)
             step = decayed_inside(step, w, hyper)
-            made: Step = self._run(step, g, w=w, state=state, t=t, hyper=hyper)
+            seen = decayed_before(step, w, hyper) if self._sees else w
+            made: Step = self._run(step, g, w=seen, state=state, t=t, hyper=hyper)
             return made.keeping(**{**step.state, **made.state})
 
         if sees or self.kind == "step" or self._sees:
@@ -192,18 +199,18 @@ def combinator(
     """
 
     def decorate(function: Callable[..., Any]) -> Combinator:
-        name, known, first = function.__name__, keywords(function), positional(function)[0]
-        reads = tuple(keyword for keyword, value in known.items() if value is inspect.Parameter.empty)
-        own = {keyword: value for keyword, value in known.items() if keyword not in reads}
+        name, given, first = function.__name__, keywords(function), positional(function)[0]
         if first not in KINDS:
             raise UsageError(f"combinator {name} takes {first!r} first; write g, step or w: what it changes.")
-        for keyword in known:
+        for keyword in given:
             if keyword not in HYPERPARAMETERS:
                 raise unknown(f"hyperparameter of combinator {name}", keyword, HYPERPARAMETERS)
+        own = {keyword: value for keyword, value in given.items() if value is not inspect.Parameter.empty}
+        reads = frozenset(given.keys() - own.keys())
         made = tuple(slot if isinstance(slot, Slot) else Slot(slot) for slot in slots)
         doc = inspect.getdoc(function) or ""
         return Combinator(
-            name, function, first, own, made, source, doc, about or About(), pin or {}, defaults or {}, evaluate, reads
+            name, function, first, own, reads, made, source, doc, about or About(), pin or {}, defaults or {}, evaluate
         )
 
     return decorate

@@ -278,11 +278,12 @@ def convention(rule: Rule | str, framework: str) -> Convention:
 
 def _around(rule: Rule, inner: Convention) -> Convention:
     """Return what a framework means by a combinator's rule: by the rule inside, and the combinator's own names."""
-    own = rule.combinator.own
+    made = rule.combinator
     names = {name: theirs for name, theirs in inner.names.items() if name in rule.defaults}
-    numbers = {name: float(value) for name, value in own.items() if _is_number(value)}
-    defaults = {name: value for name, value in {**inner.defaults, **numbers}.items() if name in rule.defaults}
-    note = f"The form of {inner.call}, with {rule.combinator.title} around it" if inner.call else inner.note
+    numbers = {name: float(value) for name, value in made.own.items() if _is_number(value)}
+    others = {name: float(value) for name, value in made.defaults.items() if _is_number(value)}
+    defaults = {name: x for name, x in {**inner.defaults, **others, **numbers}.items() if name in rule.defaults}
+    note = f"The form of {inner.call}, with {made.title} around it" if inner.call else inner.note
     return replace(inner, call="", names={**names, **{name: name for name in numbers}}, defaults=defaults, note=note)
 
 

@@ -132,10 +132,23 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "safeguard_warmup": _switch("a low learning rate does not make the guess of the distance grow faster"),
     "silent": _switch("nothing moves until the mean square rests on enough gradients"),
+    "psi": Hyperparameter("ψ", "speed at which momentum warms up", sensible=(4e-3, 1.0)),
+    "warming": _switch("momentum starts at half of beta1 and rises to it"),
+    "ahead": _switch("the mean gradient is corrected for the step to come, not for this one"),
+    "amplitude": Hyperparameter("a", "what the angle is multiplied by", sensible=(0.5, 2.0)),
+    "stretch": Hyperparameter("b", "what the root is multiplied by under the angle", sensible=(0.5, 2.0)),
+    "trust_coefficient": Hyperparameter(
+        "φ", "length of a gradient over that of its tensor's weights", sensible=(1e-4, 1e-2)
+    ),
+    "trust_apart": _switch("the gradient and its weight decay are measured apart, and their lengths added"),
+    "clip_rms": Hyperparameter("χ", "largest root mean square of a tensor's gradient over its root", above=True),
+    "mars_scale": Hyperparameter("ζ", "weight of the newest gradient's change", sensible=(0.01, 0.1)),
+    "slow_share": Hyperparameter("ξ", "share of the slow mean gradient kept each step", high=1.0, sensible=(0.9, 0.99)),
+    "slow_gain": Hyperparameter("Λ", "how many times the slow mean is added to the gradient", sensible=(0.1, 5.0)),
     "decay": Hyperparameter(
         "",
         "where decoupled decay stands, if not before the move",
-        words=("after", "proximal", "corrected", "cautious", "inside"),
+        words=("before", "after", "proximal", "corrected", "cautious", "inside"),
     ),
     "decay_by_lr": _switch("decoupled decay is multiplied by the learning rate, not only by its schedule"),
 }

@@ -104,6 +104,13 @@ def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
     return step.moving(step.move + (share if step.decay is None else step.decay * share) * weight)
 
 
+def decayed_before(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Array:
+    """Return the weight as decay leaves it, where that stands before the move; else as it is."""
+    if not _decays(hyper) or hyper["decay"] in ("after", "proximal"):
+        return weight
+    return weight * (1 - _share(hyper, step, weight))
+
+
 def _after(
     rule: Rule, weight: Array, step: Step, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
 ) -> tuple[Array, Step]:

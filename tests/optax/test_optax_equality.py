@@ -52,11 +52,11 @@ def _make(factory: Any, case: Case, extra: Any, more: Any) -> Any:
 @pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].rule}-{cases[0].steps}")
 def test_equal_to_optax(cases):
     """Options, weight decay where optax has it, schedules; gradients from 1 to 1e-8; up to 10,000 steps."""
-    starts = [make_start(case.decay) for case in cases]
+    starts = [make_start(case.begun) for case in cases]
     jobs = [(make(case), start) for case, start in zip(cases, starts, strict=True) for make in (_ours, _theirs)]
     paths = run(jobs, make_gradients(cases[0].steps, cases[0].zeros))
     for case, start, ours, theirs in zip(cases, starts, paths[::2], paths[1::2], strict=True):
-        assert relative_error(ours, theirs, start, 100 if case.decay else 1) < TOLERANCE, str(case)
+        assert relative_error(ours, theirs, start, 100 if case.begun else 1) < TOLERANCE, str(case)
 
 
 @pytest.mark.parametrize("cases", DECAYING, ids=lambda cases: cases[0].rule)

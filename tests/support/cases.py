@@ -29,13 +29,14 @@ import reference
 from papers_modern import MODERN
 from surefoot.conventions import convention
 from surefoot.rule import Rule
-from surefoot.rules import RULES
+from surefoot.rules import rule_of
 
 TOLERANCE = 1e-12
 SCALES = (1.0, 1e-4, 1e-8)
 BLOCK = 8
 BLOCKS = tuple(slice(i, i + BLOCK) for i in range(0, 9 * BLOCK, BLOCK))
-SCALED = tuple(slice(i, i + 3 * BLOCK) for i in range(0, 9 * BLOCK, 3 * BLOCK))
+TENSORS = tuple(slice(i, i + 3 * BLOCK) for i in range(0, 9 * BLOCK, 3 * BLOCK))
+"""Weights that are a tensor each, 8 x 3 of one scale, where a rule adds tensors up."""
 LONG = 10_000
 
 
@@ -51,11 +52,12 @@ class Case:
         extra: what makes that implementation our rule (`amsgrad=True`); given to it only.
         decay: weight decay, or None where the framework has none.
         scheduled: whether the learning rate changes from step to step, from 0 upwards and down again.
+        tensors: whether the weights of `TENSORS` are tensors, as a rule needs that adds them up.
+        started: whether the weights start near 1 and -1 even where nothing decays.
+        late: whether all gradients of the first step are zero.
+        evaluated: whether what is compared are the weights to evaluate with.
         zeros: whether some gradients are zero from the first step on. An algorithm without eps has no answer there.
         steps: how many.
-        late: whether all gradients of the first step are zero.
-        away: whether weights start near 1 and -1 whatever the decay.
-        evaluated: whether the weights are compared that evaluation asks for.
     """
 
     rule: str
@@ -65,49 +67,67 @@ class Case:
     extra: Mapping[str, Any] = field(default_factory=dict)
     decay: float | None = None
     scheduled: bool = False
+    tensors: bool = False
+    started: bool = False
+    late: bool = False
+    evaluated: bool = False
     zeros: bool = True
     steps: int = 1_000
-    late: bool = False
-    away: bool = False
-    evaluated: bool = False
 
     @property
     def oracle(self) -> str:
         return self.call or convention(self.rule, self.framework).call or f"paper.{self.rule}"
 
+    @property
+    def begun(self) -> bool:
+        """Whether the weights start near 1 and -1, not at 0."""
+        return bool(self.started or (self.decay and not self.shared))
+
+    @property
+    def shared(self) -> bool:
+        """Whether the rule looks at all tensors of an optimizer."""
+        return bool(rule_of(self.rule).shared)
+
     def __str__(self) -> str:
         options = ",".join(f"{name}={value}" for name, value in {**self.options, **self.extra}.items())
         decay = "" if self.decay is None else f"decay={self.decay}"
         parts = self.rule, self.framework, self.oracle if self.call else "", options, decay, str(self.steps)
-        marks = (name for name in ("scheduled", "late", "away", "evaluated") if getattr(self, name))
-        return "-".join(filter(None, (*parts, *marks)))
+        words = [name for name in ("scheduled", "late", "evaluated") if getattr(self, name)]
+        words += ["started"] if self.started and self.shared else []
+        return "-".join(filter(None, (*parts, *words)))
 
     def error(self, rule: Rule | None = None) -> float:
         """Return the largest relative error of our rule, or of the one given, against the oracle."""
-        options = dict(self.options)
+        start = make_start(self.begun)
+        gradients = self._followed(start) if self.shared else make_gradients(self.steps, self.zeros)
+        gradients = np.where(np.arange(self.steps)[:, None] < self.late, 0.0, gradients)
+        pieces = [
+            self._both(rule, gradients[:, part], start[part])
+            for part in (TENSORS if self.tensors or self.shared else (slice(None),))
+        ]
+        ours, theirs = (np.concatenate(paths, axis=1) for paths in zip(*pieces, strict=True))
+        return relative_error(ours, theirs, start, first=100 if self.begun else 1)
+
+    def _both(self, rule: Rule | None, gradients: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of both sides after each step."""
+        options, extra = dict(self.options), dict(self.extra)
         if self.decay is not None:
             options[convention(self.rule, self.framework).names.get("weight_decay", "weight_decay")] = self.decay
-        together = bool(RULES[self.rule].shared)
-        start = make_start(self.away or (bool(self.decay) and not together))
+            extra |= {"weight_decay": self.decay} if self.oracle.startswith("paper.") else {}
+        extra |= {"evaluated": True} if self.evaluated else {}
         rates = self._rates() if self.scheduled else None
-        gradients = self._followed(start, rates) if together else make_gradients(self.steps, self.zeros)
-        gradients = np.where(np.arange(self.steps)[:, None] < self.late, 0.0, gradients)
-        ours, theirs = np.empty_like(gradients), np.empty_like(gradients)
-        for part in SCALED if together else (slice(None),):
-            given = gradients[:, part], start[part], rates
-            ours[:, part] = reference.run(
-                self.rule, self.framework, options, *given, rule=rule, evaluate=self.evaluated
-            )
-            theirs[:, part] = oracles.run(self.oracle, {**options, **self.extra}, *given)
-        return relative_error(ours, theirs, start, first=100 if start.any() else 1)
+        ours = reference.run(
+            self.rule, self.framework, options, gradients, start, rates, rule=rule, evaluate=self.evaluated
+        )
+        return ours, oracles.run(self.oracle, {**options, **extra}, gradients, start, rates)
 
-    def _followed(self, start: np.ndarray, rates: np.ndarray | None) -> np.ndarray:
+    def _followed(self, start: np.ndarray) -> np.ndarray:
         """Return the gradients of a bowl with noise where the paper's algorithm goes."""
         options = {**self.options, **self.extra} if self.oracle.startswith("paper.") else {}
         h = {**MODERN[self.rule].defaults, **options, "weight_decay": self.decay or 0.0}
-        rates = np.full(self.steps, h["lr"]) if rates is None else rates
+        rates = self._rates() if self.scheduled else np.full(self.steps, h["lr"])
         noise, made = make_gradients(self.steps, self.zeros), np.zeros((self.steps, 9 * BLOCK))
-        for scale, part in zip(SCALES, SCALED, strict=True):
+        for scale, part in zip(SCALES, TENSORS, strict=True):
             made[:, part] = follow(self.rule, h, start[part], noise[:, part], scale, rates, self.late)
         return made
 
@@ -163,10 +183,10 @@ def make_gradients(steps: int, zeros: bool) -> np.ndarray:
     return gradients
 
 
-def make_start(away: bool) -> np.ndarray:
-    """Return the weights before the first step: 0, or `away` from it, near 1 and -1."""
+def make_start(begun: object) -> np.ndarray:
+    """Return the weights before the first step: 0, or as where there is something to decay, near 1 and -1."""
     sign = np.resize([1.0, -1.0], 9 * BLOCK)
-    return sign * np.linspace(0.5, 1.5, 9 * BLOCK) if away else 0 * sign
+    return sign * np.linspace(0.5, 1.5, 9 * BLOCK) if begun else 0 * sign
 
 
 def _cases() -> Iterator[Case]:
@@ -177,15 +197,23 @@ def _cases() -> Iterator[Case]:
     yield from _adabound_family()
     yield from _lion()
     yield from _adam_relatives()
+    yield from _nesterov_adam()
+    yield from _angles_and_signs()
+    yield from _tensorwise()
+    yield from _combined()
+    yield from _schedule_free()
+    yield from _without_rate()
 
 
-def _each(rule: str, framework: str, variants: list[dict[str, Any]], decays: Any = (None,), **rest: Any) -> Any:
-    """Yield a case per variant and decay, the first one also over 10,000 steps and one with a schedule."""
+def _each(
+    rule: str, framework: str, variants: list[dict[str, Any]], decays: Any = (None,), *, long: bool = True, **rest: Any
+) -> Any:
+    """Yield a case per variant and decay, the first one also over 10,000 steps if `long`, and one with a schedule."""
     base = rest.pop("options", {})
     for options in variants:
         for decay in decays:
             yield Case(rule, framework, {**base, **options}, decay=decay, **rest)
-    if (rule, framework) != ("adagrad", "paper"):  # the paper's norm over all steps so far: quadratic
+    if long and (rule, framework) != ("adagrad", "paper"):  # the paper's norm over all steps so far: quadratic
         yield Case(rule, framework, {**base, **variants[0]}, decay=decays[0], steps=LONG, **rest)
     if "sqrt_t" not in convention(rule, framework).switches:
         yield Case(rule, framework, {**base, **variants[-1]}, decay=decays[-1], scheduled=True, **rest)
@@ -293,8 +321,6 @@ def _adam_relatives() -> Iterator[Case]:
     yield from _each("yogi", "keras", [{}], **corrected)
     yield from _each("yogi", "paper", [{}, {"ε": 1e-6}])
     yield from _modern()
-    yield from _schedule_free()
-    yield from _without_rate()
 
 
 def _modern() -> Iterator[Case]:
@@ -313,6 +339,75 @@ def _modern() -> Iterator[Case]:
     yield from _each("adan", "paper", [{}, {"β₁": 0.9, "β₂": 0.8, "β₃": 0.95, "ε": 1e-6}], _BOTH)
 
 
+def _nesterov_adam() -> Iterator[Case]:
+    rate, decoupled = {"learning_rate": 1e-3}, {"decoupled_weight_decay": True}
+    betas = {"betas[0]": 0.8, "betas[1]": 0.95, "eps": 1e-6, "momentum_decay": 0.02}
+    yield from _each("nadam", "torch", [{}, {"maximize": True}, decoupled], _BOTH)
+    yield Case("nadam", "torch", betas, decay=0.0)  # with coupled decay as Adamax
+    yield from _each("nadam", "keras", [{}, {"beta_1": 0.8, "beta_2": 0.95}], _BOTH)
+    yield from _each("nadam", "optax", [rate, {**rate, "b1": 0.8, "b2": 0.95}])
+    small = {"β₁": 0.8, "β₂": 0.95, "ε": 1e-6, "ψ": 0.02}
+    yield from _each("nadam", "paper", [{}, small], call="paper.nadam_torch")
+    yield from _each("nadamw", "optax", [rate], _BOTH)
+    for framework, extra in {"torch": {}, "keras": {"ε": 1e-7}, "paper": {}}.items():
+        yield from _each(
+            "nadamw", framework, [{}], _BOTH, call="paper.nadamw_timm", extra=extra, long=framework == "torch"
+        )
+
+
+def _angles_and_signs() -> Iterator[Case]:
+    yield from _each("signum", "optax", [{"learning_rate": 1e-3}, {"learning_rate": 1e-3, "beta": 0.5}])
+    yield from _each("signum", "paper", [{"lr": 1e-3}, {"lr": 1e-3, "β": 0.5}], _BOTH)
+    yield Case("signum", "paper")
+    for framework in ("torch", "keras"):
+        yield from _each("signum", framework, [{"lr": 1e-3}], _BOTH, call="paper.signum", long=False)
+    for framework in ("torch", "keras", "optax"):
+        yield from _each("adamatan2", framework, [{"lr": 1e-3}], _BOTH, call="paper.adam_atan2", long=False)
+    other = {"lr": 1e-3, "β₁": 0.8, "β₂": 0.95, "a": 1.0, "b": 2.0}
+    yield from _each("adamatan2", "paper", [{"lr": 1e-3}, other], _BOTH, call="paper.adam_atan2")
+    yield from _each("adamc", "keras", [{}], (0.0,), call="keras.optimizers.AdamW")
+    for framework, options in {"torch": {}, "optax": {"lr": 1e-3}, "paper": {}}.items():
+        corrected = {"call": "paper.adam_decayed", "extra": {"decay": "corrected"}, "long": framework == "torch"}
+        yield from _each("adamc", framework, [options], _BOTH, **corrected)
+
+
+def _tensorwise() -> Iterator[Case]:
+    whole: dict[str, Any] = {"tensors": True, "started": True}
+    rate = {"learning_rate": 1e-3}
+    yield from _each("lamb", "keras", [{}, {"beta_1": 0.8, "beta_2": 0.95}], _BOTH, **whole)
+    yield from _each("lamb", "optax", [rate], _BOTH, **whole)
+    for framework in ("torch", "paper"):
+        yield from _each("lamb", framework, [{}], _BOTH, call="paper.lamb", long=False, **whole)
+    yield from _each("lars", "optax", [{"learning_rate": 1.0}, {"learning_rate": 1.0, "momentum": 0.5}], _BOTH, **whole)
+    for framework, call in {"torch": "lars_beside", "keras": "lars", "paper": "lars"}.items():
+        yield from _each("lars", framework, [{}], _BOTH, call=f"paper.{call}", long=False, **whole)
+    stable = {"call": "paper.stable_adamw", "tensors": True}
+    official = {"call": "optimi.StableAdamW", "extra": {"triton": False}, "tensors": True}
+    yield from _each("stableadamw", "torch", [{"lr": 1e-3}, {"lr": 1e-3, "eps": 1e-8}], _BOTH, **official)
+    for framework, options in {"torch": {}, "keras": {}, "optax": {"lr": 1e-3}, "paper": {}}.items():
+        yield from _each("stableadamw", framework, [options], _BOTH, long=False, **stable)
+
+
+def _combined() -> Iterator[Case]:
+    whole: dict[str, Any] = {"tensors": True}
+    yield from _each("cautious(adamw)", "torch", [{}], _BOTH, call="paper.cautious_adamw_timm", **whole)
+    extra = {"ε": 1e-7}
+    yield from _each(
+        "cautious(adamw)", "keras", [{}], _BOTH, call="paper.cautious_adamw", extra=extra, long=False, **whole
+    )
+    yield from _each("mars(adamw)", "torch", [{}], _BOTH, call="paper.mars", **whole)
+    yield from _each("grokfast(adamw)", "torch", [{}], _BOTH, call="paper.grokfast")
+    for evaluated in (False, True):
+        adam: dict[str, Any] = {"call": "paper.lookahead_adam", "evaluated": evaluated, "long": not evaluated}
+        yield from _each("lookahead(adamw)", "torch", [{}], _BOTH, **adam)
+        heavy: dict[str, Any] = {
+            "call": "paper.lookahead_sgd",
+            "extra": {"decay": "coupled", "lr": 1e-3},
+            "long": False,
+        }
+        yield from _each("lookahead(momentum)", "torch", [{}], _BOTH, evaluated=evaluated, **heavy)
+
+
 def _schedule_free() -> Iterator[Case]:
     warm = {"warmup": 30.0, "r": 1.0, "p": 1.0}
     rules: dict[str, dict[str, Any]] = {
@@ -326,7 +421,7 @@ def _schedule_free() -> Iterator[Case]:
             yield from _each(rule, framework, [{}], _BOTH, call=f"paper.{rule}")
         for options in ({}, other):
             for decay in _BOTH:
-                yield Case(rule, "paper", options, extra={"evaluated": True}, decay=decay, evaluated=True)
+                yield Case(rule, "paper", options, decay=decay, evaluated=True)
         yield Case(rule, "paper", other, late=True)
     for decay in _BOTH:
         yield Case("schedule_free_sgd", "optax", {"b1": 0.95}, decay=decay)
@@ -346,7 +441,7 @@ def _without_rate() -> Iterator[Case]:
     ):
         # D-Adaptation SGD's rates are relative to its first gradient: decay has to be in that, or it is far too much
         relative = rule == "dadapt_sgd"
-        decayed, base = {"decay": 0.1, "away": relative}, {"d0": 1e-2} if relative else {}
+        decayed, base = {"decay": 0.1, "started": relative}, {"d0": 1e-2} if relative else {}
         for options in ({}, other):
             yield Case(rule, "paper", options, extra=extra, decay=0.0)
             yield Case(rule, "paper", {**base, **options}, extra=extra, **decayed)
@@ -359,9 +454,9 @@ def _without_rate() -> Iterator[Case]:
     decoupled: dict[str, Any] = {"call": "paper.dadapt_adam", "extra": {"decay": "decoupled"}}
     yield Case("dadapt_adam", "torch", {"decouple": True}, decay=1e-3, **decoupled)
     yield Case("dadapt_adam", "keras", decay=1e-3, **decoupled)
-    yield Case("prodigy", "paper", {"d0": 1e-2}, decay=0.1, away=True)
-    yield Case("dog", "paper", {"reps_rel": 1e-4}, decay=0.1, away=True)
-    yield Case("dowg", "paper", decay=0.1, away=True)
+    yield Case("prodigy", "paper", {"d0": 1e-2}, decay=0.1, started=True)
+    yield Case("dog", "paper", {"reps_rel": 1e-4}, decay=0.1, started=True)
+    yield Case("dowg", "paper", decay=0.1, started=True)
     rate = {"learning_rate": 1.0}
     for rule, call in {"prodigy": "", "dadapt_adam": "", "dog": "optax.contrib.dog", "dowg": ""}.items():
         yield Case(rule, "optax", rate, decay=0.0, call=call)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from package_runs import float64
 from papers import PAPERS
 from papers_modern import MODERN
 
@@ -24,7 +25,7 @@ from papers_modern import MODERN
 def run(
     call: str, kwargs: Mapping[str, Any], gradients: np.ndarray, start: np.ndarray, rates: np.ndarray | None = None
 ) -> np.ndarray:
-    """Run `torch.optim.X`, `adabound.AdaBound`, `keras.optimizers.X`, `optax.x` or `paper.x`."""
+    """Run `torch.optim.X`, `adabound.AdaBound`, `optimi.X`, `keras.optimizers.X`, `optax.x` or `paper.x`."""
     library, _, name = call.rpartition(".")
     if library == "paper":
         return (PAPERS | MODERN)[name].run(kwargs, gradients, start, rates)
@@ -47,9 +48,9 @@ def _torch(make: Callable[..., Any], kwargs: dict[str, Any], gradients, start, r
     import torch
 
     parameter = torch.tensor(start, requires_grad=True)
-    optimizer = make([parameter], **kwargs)
     path, rows = np.empty_like(gradients), torch.tensor(gradients)
-    with warnings.catch_warnings():
+    with float64(), warnings.catch_warnings():
+        optimizer = make([parameter], **kwargs)
         # The official AdaBound package calls add_, addcmul_ and add with their arguments in the order of 2019.
         warnings.filterwarnings("ignore", message="This overload of add", category=UserWarning)
         for i, gradient in enumerate(rows):
@@ -127,6 +128,7 @@ def _scan(jax: Any, step: Callable[..., Any], carry: Any, rows: Any) -> np.ndarr
 _ADAPTERS = {
     "torch.optim": _torch_loop,
     "adabound": _torch,
+    "optimi": _torch,
     "keras.optimizers": _keras,
     "optax": _optax,
     "optax.contrib": _optax,

@@ -26,7 +26,7 @@ def torch_path(
     """Return the weights after each step, and those that evaluation asks for at the end."""
     import torch
 
-    with _float64():
+    with float64():
         parts = [torch.tensor(part.reshape(shape)) for part, shape in zip(split(start), SHAPES, strict=True)]
         parameters = [part.requires_grad_() for part in parts]
         optimizer, path = make(parameters), []
@@ -46,7 +46,7 @@ def _joined(parameters: list[Any]) -> np.ndarray:
 
 
 @contextmanager
-def _float64() -> Iterator[None]:
+def float64() -> Iterator[None]:
     """Let torch keep in float64 what it makes itself: NAdam's product of means."""
     import torch
 

@@ -10,7 +10,7 @@ import numpy as np
 from surefoot.bundle import Bundle
 from surefoot.conventions import shown
 from surefoot.rule import WEIGHT, Rule, Step
-from surefoot.rules import RULES
+from surefoot.rules import rule_of
 from surefoot.update import evaluated, update
 
 TENSOR = 8
@@ -26,8 +26,8 @@ def run(
     rates: np.ndarray | None = None,
     *,
     rule: Rule | None = None,
-    watch: Callable[[int, Step], None] | None = None,
     evaluate: bool = False,
+    watch: Callable[[int, Step], None] | None = None,
 ) -> np.ndarray:
     """Return the weights after each step: one row a step, one column a weight.
 
@@ -41,34 +41,35 @@ def run(
         start: the weights before the first step.
         rates: the learning rate of each step; `lr` of the options is then what the schedule is measured against.
         rule: runs instead of the rule of that name (a faulty one, in the teeth test).
+        evaluate: whether to return the weights that a model is evaluated with.
         watch: called with the step count and the step.
-        evaluate: return the weights that evaluation asks for.
     """
-    rule = rule or RULES[name]
+    rule = rule or rule_of(name)
     hyper = rule.complete(shown(name, framework, options))
     if rates is not None:
         hyper["base_lr"] = hyper["lr"]
-    weight, path, state = _tensors(rule, start), np.empty_like(gradients), _begin(rule, hyper, start)
+    weight, path = tensors(rule, start), np.empty_like(gradients)
+    state = start_state(rule, hyper, start)
     for i, gradient in enumerate(gradients):
         if rates is not None:
             hyper["lr"] = float(rates[i])
-        weight, state, step = update(rule, weight, _tensors(rule, gradient), state, i + 1, hyper)
-        shown_weight = evaluated(rule, weight, state, hyper) if evaluate else weight
-        path[i] = np.concatenate(shown_weight.members) if rule.shared else shown_weight
+        weight, state, step = update(rule, weight, tensors(rule, gradient), state, i + 1, hyper)
+        made = evaluated(rule, weight, state, hyper) if evaluate else weight
+        path[i] = np.concatenate(made.members) if rule.shared else made
         if watch is not None:
             watch(i + 1, step)
     return path
 
 
-def _tensors(rule: Rule, array: np.ndarray) -> Any:
-    """Return an array as the rule sees it: whole, or as several tensors."""
-    return Bundle(np.split(array, len(array) // TENSOR)) if rule.shared else array
-
-
-def _begin(rule: Rule, hyper: Mapping[str, Any], start: np.ndarray) -> dict[str, Any]:
-    """Return the state before the first step."""
+def start_state(rule: Rule, hyper: Mapping[str, Any], start: np.ndarray) -> dict[str, Any]:
+    """Return each slot before the first step: an array, or a number where the rule keeps one for a tensor."""
     numbers = rule.numbers(hyper)
     return {
-        slot: value if slot in numbers else _tensors(rule, start if value is WEIGHT else np.full_like(start, value))
-        for slot, value in rule.starts(hyper).items()
+        slot: x if slot in numbers else tensors(rule, np.full_like(start, start if x is WEIGHT else x))
+        for slot, x in rule.starts(hyper).items()
     }
+
+
+def tensors(rule: Rule, array: np.ndarray) -> Any:
+    """Return an array as the rule sees it: whole, or as several tensors."""
+    return Bundle(np.split(array, len(array) // TENSOR)) if rule.shared else array

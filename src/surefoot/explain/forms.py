@@ -119,7 +119,7 @@ class Library:
             "letters": self.letters.add("; ".join(map(": ".join, signs(rule, hyper, graph, unicode.NOTATION)))),
             "starts": starts,
             "used": sorted(
-                {node.value for node in used if node.op == "scalar"}
+                {node.value for node in used if node.op == "scalar" and not node.value.startswith("state.")}
                 | {start for start in starts.values() if isinstance(start, str) and start != WEIGHT}
             ),
         }

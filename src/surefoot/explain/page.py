@@ -21,7 +21,8 @@ from typing import Any
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.conventions import FRAMEWORKS
+from surefoot.compiler.trace import sums
+from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.errors import Argument, UsageError
 from surefoot.explain.explanation import CALLED
 from surefoot.explain.forms import Library
@@ -101,9 +102,8 @@ def render(own: Sequence[Rule] = ()) -> str:
     """The text of the page."""
     library = Library()
     guests = {f"own{k}": rule for k, rule in enumerate(own)}
-    rules = {
-        name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**RULES, **guests}.items()
-    }
+    racers = {name: rule for name, rule in {**RULES, **guests}.items() if name in guests or playable(rule)}
+    rules = {name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in racers.items()}
     surfaces = {
         surface.name: {
             "title": surface.title,
@@ -141,11 +141,17 @@ def render(own: Sequence[Rule] = ()) -> str:
         seconds=SECONDS,
         grid=GRID,
         data=script_json(data),
+        absent=[rule.title for rule in RULES.values() if not playable(rule)],
         functions=Markup(",\n".join(library.functions)),
         script=Markup("\n".join(source(name, WEB) for name in SCRIPTS)),
         version=__version__,
     )
     return page
+
+
+def playable(rule: Rule) -> bool:
+    """Return whether each weight goes its own way, in every convention: JavaScript runs a rule on one weight."""
+    return not any(sums(rule, shown(rule, framework, {})) for framework in FRAMEWORKS)
 
 
 def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:

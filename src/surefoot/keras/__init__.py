@@ -5,6 +5,8 @@
 | `optimizers.py` | the classes, each with Keras's arguments |
 | `modern.py` | rules of the years after Adam |
 | `without_rate.py` | rules without a schedule, or without a rate to tune |
+| `adam_kin.py` | Adam's younger kin |
+| `large_batch.py` | rules for large batches |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `any_rule.py` | any rule by its name, and combinations |
@@ -15,7 +17,9 @@
 from surefoot.frontends.installed import needed
 
 with needed("keras", "Keras 3"):
+    from surefoot.keras.adam_kin import AdamAtan2, AdamC, Nadam, NAdamW, StableAdamW
     from surefoot.keras.any_rule import RuleOptimizer, combining
+    from surefoot.keras.large_batch import Lamb, Lars, Signum
     from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
@@ -42,6 +46,8 @@ __all__ = [
     "Adadelta",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
+    "AdamC",
     "AdamW",
     "Adamax",
     "Adan",
@@ -49,7 +55,11 @@ __all__ = [
     "DAdaptSGD",
     "DoG",
     "DoWG",
+    "Lamb",
+    "Lars",
     "Lion",
+    "NAdamW",
+    "Nadam",
     "Prodigy",
     "RAdam",
     "RMSprop",
@@ -57,6 +67,8 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeRAdam",
     "ScheduleFreeSGD",
+    "Signum",
+    "StableAdamW",
     "Yogi",
     "cautious",
     "lookahead",

@@ -50,5 +50,13 @@ dadapt_adam = factory(rules.dadapt_adam)
 prodigy = factory(rules.prodigy)
 dog = factory(rules.dog)
 dowg = factory(rules.dowg)
+nadam = factory(rules.nadam)
+nadamw = factory(rules.nadamw)
+signum = factory(rules.signum)
+adamatan2 = factory(rules.adamatan2)
+adamc = factory(rules.adamc)
+stableadamw = factory(rules.stableadamw)
+lamb = factory(rules.lamb)
+lars = factory(rules.lars)
 
 __all__ = [*rules.RULES, "Factory", "RuleState", "effective_lr", "factory"]

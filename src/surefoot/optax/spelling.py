@@ -28,14 +28,17 @@ BUILT_IN = "optax"
 _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 """Switches that optax has, under another name."""
 
-_MASK = {"adadelta": "weight_decay_mask"}
+_MASK = {"adadelta": "weight_decay_mask", "lars": "weight_decay_mask"}
 """What optax calls the mask, where it is not `mask`."""
 
 _MOMENTUM = ("accumulator_dtype", "b")
 _MEAN = ("mu_dtype", "m")
 KEPT = {
     **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
-    **dict.fromkeys(("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix"), _MEAN),
+    "signum": ("accumulator_dtype", "m"),
+    **dict.fromkeys(
+        ("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix", "nadam", "nadamw"), _MEAN
+    ),
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""
 

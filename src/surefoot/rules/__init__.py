@@ -7,6 +7,7 @@
 | `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
+| `adamatan2.py` | Adam-atan2: an angle in the place of Adam's quotient |
 | `adamax.py` | Adamax: Adam whose divisor is the largest recent gradient |
 | `adan.py` | Adan: Adam with a mean of the gradients' differences |
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
@@ -14,14 +15,19 @@
 | `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
 | `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
 | `dog.py` | DoG and DoWG: a rate from the distance gone so far |
+| `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
+| `nadam.py` | NAdam: Adam that looks one step ahead |
 | `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
+| `rms_clip.py` | Clipping by the gradients over their own roots, and StableAdamW |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
 | `schedule_free.py` | Schedule-Free: an average in the place of momentum and of a falling rate |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
+| `signum.py` | Signum: the sign of a mean |
 | `spelling.py` | How frameworks spell what many rules have |
+| `trust_ratio.py` | Steps as long as the weights: LAMB and LARS |
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
 """
 
@@ -32,7 +38,8 @@ from surefoot.rules.adabelief import adabelief
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
 from surefoot.rules.adagrad import adagrad
-from surefoot.rules.adam import adam, adamw, amsgrad
+from surefoot.rules.adam import adam, adamc, adamw, amsgrad
+from surefoot.rules.adamatan2 import adamatan2
 from surefoot.rules.adamax import adamax
 from surefoot.rules.adan import adan
 from surefoot.rules.ademamix import ademamix
@@ -40,13 +47,18 @@ from surefoot.rules.adopt import adopt
 from surefoot.rules.cautious import cautious
 from surefoot.rules.dadaptation import dadapt_adam, dadapt_sgd
 from surefoot.rules.dog import dog, dowg
+from surefoot.rules.gradient_filters import grokfast, mars
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
+from surefoot.rules.nadam import nadam, nadamw
 from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
+from surefoot.rules.rms_clip import rms_clip, stableadamw
 from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.schedule_free import schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd
 from surefoot.rules.sgd import momentum, nesterov, sgd
+from surefoot.rules.signum import signum
+from surefoot.rules.trust_ratio import lamb, lars, trust_gradient, trust_ratio
 from surefoot.rules.yogi import yogi
 
 RULES: dict[str, Rule] = {
@@ -55,6 +67,8 @@ RULES: dict[str, Rule] = {
         sgd,
         momentum,
         nesterov,
+        lars,
+        signum,
         lion,
         adagrad,
         adadelta,
@@ -62,15 +76,21 @@ RULES: dict[str, Rule] = {
         adam,
         amsgrad,
         adamw,
+        adamc,
         adabound,
         amsbound,
         adamax,
+        nadam,
+        nadamw,
         radam,
         adabelief,
         yogi,
         adopt,
         ademamix,
         adan,
+        adamatan2,
+        stableadamw,
+        lamb,
         schedule_free_sgd,
         schedule_free_adamw,
         schedule_free_radam,
@@ -85,7 +105,8 @@ RULES: dict[str, Rule] = {
 
 
 COMBINATORS: dict[str, Combinator] = {
-    combinator.name: combinator for combinator in (cautious, lookahead, schedule_free)
+    combinator.name: combinator
+    for combinator in (mars, grokfast, cautious, rms_clip, trust_ratio, trust_gradient, lookahead, schedule_free)
 }
 """Every combinator by its name: `cautious(adamw)` is a rule."""
 
@@ -121,7 +142,9 @@ __all__ = [
     "adadelta",
     "adagrad",
     "adam",
+    "adamatan2",
     "adamax",
+    "adamc",
     "adamw",
     "adan",
     "ademamix",
@@ -134,13 +157,20 @@ __all__ = [
     "dadapt_sgd",
     "dog",
     "dowg",
+    "grokfast",
     "is_built_in",
+    "lamb",
+    "lars",
     "lion",
     "lookahead",
+    "mars",
     "momentum",
+    "nadam",
+    "nadamw",
     "nesterov",
     "prodigy",
     "radam",
+    "rms_clip",
     "rmsprop",
     "rule_of",
     "schedule_free",
@@ -148,5 +178,9 @@ __all__ = [
     "schedule_free_radam",
     "schedule_free_sgd",
     "sgd",
+    "signum",
+    "stableadamw",
+    "trust_gradient",
+    "trust_ratio",
     "yogi",
 ]

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from surefoot.about import About, Centre, Claim, Contents
+from surefoot.about import About, Centre, Claim, Contents, Convention
 from surefoot.mathops import Array, maximum, sqrt
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules.rmsprop import rmsprop
+from surefoot.rules.spelling import BETAS, BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
 
 LR = Centre(-3.02, "Sivaprasad et al. 2020: Adam, lr only; with eps, all of Adam", "eps", -2.70)
 """Where Adam's learning rate lies."""
@@ -144,6 +145,54 @@ adamw = adam.variant(
             ),
         ),
         lr=LR.borrowed("Adam"),
+    ),
+    weight_decay=1e-2,
+)
+
+_ADAMC = "Defazio 2025, arXiv:2506.02285"
+_ADAMC_DEFAULTS = {"lr": 1e-3, **BETAS, "eps": 1e-8, "weight_decay": 1e-2}
+
+adamc = adam.variant(
+    "adamc",
+    "AdamW whose weight decay falls with the square of the schedule.",
+    pin={"decoupled": True, "decay": "corrected"},
+    source=_ADAMC,
+    parent=adamw,
+    about=About(
+        title="AdamC",
+        adds="multiplies decay once more by what a schedule has made of the rate",
+        use=(
+            Claim("Long runs with a schedule: gradients stop growing towards the end, and the loss is lower.", _ADAMC),
+        ),
+        avoid=(Claim("A constant rate: there it is AdamW.", "the formula"),),
+        lr=LR.borrowed("Adam"),
+        conventions={
+            "torch": Convention(
+                "",
+                {**TORCH, **BETAS_TORCH},
+                _ADAMC_DEFAULTS,
+                note="torch has none: AdamW's spelling; the largest rate is the one that the optimizer was made with",
+            ),
+            "keras": Convention(
+                "",
+                {**KERAS, **BETAS_KERAS},
+                {**_ADAMC_DEFAULTS, "eps": 1e-7, "weight_decay": 4e-3},
+                {"eps_hat": True},
+                "Keras has none: its AdamW with this decay",
+            ),
+            "optax": Convention(
+                "",
+                {**OPTAX, **BETAS_OPTAX, "weight_decay": "weight_decay"},
+                {**BETAS, "eps": 1e-8, "weight_decay": 1e-4},
+                note="optax has none: its adamw with this decay",
+            ),
+            "paper": Convention(
+                "",
+                {**PAPER, **BETAS_OPTAX, "weight_decay": "λ"},
+                {"lr": 1e-3, **BETAS, "eps": 1e-8},
+                note="Algorithm 2: the largest rate is the one that the schedule is measured against",
+            ),
+        },
     ),
     weight_decay=1e-2,
 )

@@ -226,7 +226,10 @@ schedule_free_radam = replace(
             meanings=schedule_free.about.meanings,
             conventions={
                 "torch": Convention(
-                    "", {**TORCH, **BETAS_TORCH, **_NO_WARMUP, "silent": "silent_sgd_phase"}, _RADAM, note=_AUTHORS
+                    "",
+                    {**TORCH, **BETAS_TORCH, **_NO_WARMUP, "silent": "silent_sgd_phase"},
+                    {**_RADAM, "silent": True},
+                    note=_AUTHORS,
                 ),
                 "keras": Convention(
                     "",
@@ -236,8 +239,8 @@ schedule_free_radam = replace(
                 ),
                 "optax": Convention(
                     "",
-                    {**_OPTAX, **BETAS_OPTAX},
-                    {**_OPTAX_DEFAULTS, **BETAS, "eps": 1e-8},
+                    {**{name: theirs for name, theirs in _OPTAX.items() if name != "warmup_steps"}, **BETAS_OPTAX},
+                    {name: value for name, value in _RADAM.items() if name not in ("lr", "weight_power")},
                     note="optax has none: the authors' formula in optax's spelling",
                 ),
                 "paper": Convention("", _PAPER_RADAM, _RADAM, note="the authors' code; the paper has none"),

@@ -78,7 +78,7 @@ def space(
     names = _names(trials, hyper, fixed, given)
     ours = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
     made = searched(names, ours, given)
-    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE}
+    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE if hyper[name] is not None}
     for u in (0.0, 1.0):  # an end may be a value that the rule, as the framework means it, does not take
         resolve(rule, framework, {**options, **made.at([u] * len(names))})
     return made

@@ -5,6 +5,8 @@
 | `optimizers.py` | drop-in replacements for torch.optim's, and AdaBound |
 | `modern.py` | rules of the years after Adam |
 | `without_rate.py` | rules without a schedule, or without a rate to tune |
+| `adam_kin.py` | Adam's younger kin |
+| `large_batch.py` | rules for large batches |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
@@ -21,7 +23,9 @@
 from surefoot.frontends.installed import needed
 
 with needed("torch", "torch"):
+    from surefoot.torch.adam_kin import AdamAtan2, AdamC, NAdam, NAdamW, StableAdamW
     from surefoot.torch.base import RuleOptimizer
+    from surefoot.torch.large_batch import Lamb, Lars, Signum
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
     from surefoot.torch.without_rate import (
@@ -45,6 +49,8 @@ __all__ = [
     "Adadelta",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
+    "AdamC",
     "AdamW",
     "AdamWScheduleFree",
     "Adamax",
@@ -53,12 +59,18 @@ __all__ = [
     "DAdaptSGD",
     "DoG",
     "DoWG",
+    "Lamb",
+    "Lars",
     "Lion",
+    "NAdam",
+    "NAdamW",
     "Prodigy",
     "RAdam",
     "RAdamScheduleFree",
     "RMSprop",
     "RuleOptimizer",
     "SGDScheduleFree",
+    "Signum",
+    "StableAdamW",
     "Yogi",
 ]

@@ -87,7 +87,7 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "eps": ("Invalid epsilon value: {}", lambda x: x >= 0.0),
     **{
         name: (f"Invalid {name} value: {{}}", lambda x: x >= 0.0)
-        for name in ("momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "alpha")
+        for name in ("momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "alpha", "momentum_decay")
     },
     "rho": ("Invalid rho value: {}", lambda x: 0.0 <= x <= 1.0),
     "final_lr": ("Invalid final learning rate: {}", lambda x: x >= 0.0),
