@@ -86,7 +86,7 @@ class Combinator:
 
     def _made(self, inner: Rule, name: str, about: About | None, defaults: Mapping[str, Any]) -> Rule:
         self._check(inner)
-        pin = {key: value for key, value in self.pin.items() if key not in self.own}
+        pin = {key: value for key, value in self.pin.items() if key in inner.own and key not in self.own}
         around = (*_FOR_DECAY, *(_FOR_WEIGHTS if self._sees else ())) if self.kind == "step" else ()
         known = {**inner.defaults, **self.own, **self.defaults, **defaults}
         return replace(

@@ -58,7 +58,7 @@ class Hyperparameter:
             return isinstance(value, bool)
         if self.words:
             return value in self.words
-        if not _is_number(value) or not math.isfinite(value):
+        if not _is_number(value) or math.isnan(value):
             return False
         number = float(value)
         above_low = number > self.low if self.above else number >= self.low
@@ -122,6 +122,16 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "clipped": _switch("the divided gradient is cut off at the fourth root of the steps so far"),
     "sync_period": Hyperparameter("k", "steps from one pull to the next", low=1.0, sensible=(5, 10)),
     "slow_step": Hyperparameter("σ", "how far the slow weights go towards the fast ones", high=1.0, closed=True),
+    "warmup_steps": Hyperparameter("T", "steps over which the rate rises in a straight line", sensible=(0, 1000)),
+    "weight_power": Hyperparameter("Q", "power of the step count by which the average weighs", sensible=(0.0, 2.0)),
+    "rate_power": Hyperparameter("P", "power of the largest rate so far by which the average weighs"),
+    "first_distance": Hyperparameter("d₀", "first guess of the distance to go", above=True, sensible=(1e-6, 1e-4)),
+    "d_coef": Hyperparameter("C", "factor of every guess of the distance to go", above=True, sensible=(0.5, 2.0)),
+    "growth_rate": Hyperparameter(
+        "Γ", "how many times the guess of the distance may grow in one step", low=1.0, closed=True
+    ),
+    "safeguard_warmup": _switch("a low learning rate does not make the guess of the distance grow faster"),
+    "silent": _switch("nothing moves until the mean square rests on enough gradients"),
     "psi": Hyperparameter("ψ", "speed at which momentum warms up", sensible=(4e-3, 1.0)),
     "warming": _switch("momentum starts at half of beta1 and rises to it"),
     "ahead": _switch("the mean gradient is corrected for the step to come, not for this one"),

@@ -100,7 +100,8 @@ def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
     """Return a step with weight decay in it, where that stands inside of what comes after the step."""
     if not (hyper["weight_decay"] and hyper["decoupled"] and hyper["decay"] == "inside"):
         return step
-    return step.moving(step.move + hyper["lr"] * hyper["weight_decay"] * weight)
+    share = hyper["lr"] * hyper["weight_decay"]
+    return step.moving(step.move + (share if step.decay is None else step.decay * share) * weight)
 
 
 def decayed_before(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Array:

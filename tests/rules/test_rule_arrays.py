@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from surefoot.bundle import Bundle
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -38,12 +39,32 @@ def _hyper(name: str, framework: str) -> dict:
 
 def _run(name, framework, make, t_of=int):
     """Return the weights after six steps on the arrays that `make` makes."""
-    rule, hyper, weight = RULES[name], _hyper(name, framework), make(WEIGHT)
-    state = {slot: make(np.full(8, start)) for slot, start in rule.starts(hyper).items()}
+    rule, hyper = RULES[name], _hyper(name, framework)
+    weight, state = _tensors(rule, WEIGHT, make), _begin(rule, hyper, make)
     for i, gradient in enumerate(GRADIENTS):
-        weight, state, _ = update(rule, weight, make(gradient), state, t_of(i + 1), hyper)
-        assert {array.dtype for array in (weight, *state.values())} == {make(WEIGHT).dtype}
-    return np.asarray(weight, dtype=np.float64)
+        weight, state, _ = update(rule, weight, _tensors(rule, gradient, make), state, t_of(i + 1), hyper)
+        kept = [x for slot, x in state.items() if slot not in rule.numbers(hyper)]
+        assert {array.dtype for array in _flat(weight, *kept)} == {make(WEIGHT).dtype}
+    return np.concatenate([np.asarray(array, dtype=np.float64) for array in _flat(weight)])
+
+
+def _tensors(rule, array, make):
+    """Return an array as the rule sees it: whole, or as two tensors to a rule that looks at all of them."""
+    return Bundle([make(array[:4]), make(array[4:])]) if rule.shared else make(array)
+
+
+def _flat(*values):
+    return [array for x in values for array in (x.members if isinstance(x, Bundle) else [x])]
+
+
+def _begin(rule, hyper, make, value=None):
+    """Return the state before the first step, or one where every slot has this value."""
+    numbers, starts = rule.numbers(hyper), rule.starts(hyper)
+    starts = starts if value is None else dict.fromkeys(starts, value)
+    return {
+        slot: x if slot in numbers else _tensors(rule, WEIGHT if x == "weight" else np.full(8, x), make)
+        for slot, x in starts.items()
+    }
 
 
 def _close(ours, theirs, tolerance):
@@ -73,8 +94,8 @@ def test_step_count_as_float64_tensor_equals_int(name, framework):
 @pytest.mark.parametrize(("name", "framework"), RULE_CASES)
 def test_python_floats_equal_numpy(name, framework):
     rule, hyper = RULES[name], _hyper(name, framework)
-    arrays = {slot: np.full(1, 0.25) for slot in rule.starts(hyper)}
-    floats = dict.fromkeys(arrays, 0.25)
+    floats = dict.fromkeys(rule.starts(hyper), 0.25)
+    arrays = {slot: x if slot in rule.numbers(hyper) else np.full(1, x) for slot, x in floats.items()}
 
     one = update(rule, 0.5, 0.75, floats, 3, hyper).weight
     array = update(rule, np.array([0.5]), np.array([0.75]), arrays, 3, hyper).weight
@@ -86,16 +107,17 @@ def test_python_floats_equal_numpy(name, framework):
 @pytest.mark.parametrize(("name", "framework"), RULE_CASES)
 def test_update_leaves_its_inputs_alone(name, framework):
     rule, hyper = RULES[name], _hyper(name, framework)
-    state = {slot: torch.full((8,), 0.25) for slot in rule.starts(hyper)}
-    weight, gradient = torch.tensor(WEIGHT), torch.tensor(GRADIENTS[0])
-    given = (weight, gradient, *state.values())
+    state = _begin(rule, hyper, torch.tensor, 0.25)
+    weight, gradient = (_tensors(rule, x, torch.tensor) for x in (WEIGHT, GRADIENTS[0]))
+    given = [x for x in _flat(weight, gradient, *state.values()) if isinstance(x, torch.Tensor)]
     before = [array.clone() for array in given]
 
     new = update(rule, weight, gradient, state, 3, hyper)
 
     assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
     assert all(array._version == 0 for array in given)
-    assert not {id(array) for array in (new.weight, *new.state.values())} & {id(array) for array in given}
+    made = (x for slot, x in new.state.items() if slot in new.step.state)  # the others stay as they are
+    assert not {id(array) for array in _flat(new.weight, *made)} & {id(array) for array in given}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -104,11 +126,14 @@ def test_gradients_flow_through_an_update(name):
     rule, hyper = RULES[name], _hyper(name, "torch")
     slots = tuple(rule.starts(hyper))
 
-    def step(weight, gradient, *state):
-        return update(rule, weight, gradient, dict(zip(slots, state, strict=True)), 3, hyper).weight
+    def step(*arrays):
+        split = [Bundle([x[:4], x[4:]]) if rule.shared and x.dim() else x for x in arrays]
+        made = update(rule, *split[:2], dict(zip(slots, split[2:], strict=True)), 3, hyper).weight
+        return torch.cat(_flat(made)) if rule.shared else made
 
-    inputs = [WEIGHT, GRADIENTS[0], *(np.linspace(0.3, 0.4, 8) for _ in slots)]
+    numbers = rule.numbers(hyper)
+    inputs = [WEIGHT, GRADIENTS[0], *(0.35 if slot in numbers else np.linspace(0.3, 0.4, 8) for slot in slots)]
     if "a" in slots:
         inputs[2 + slots.index("a")] = np.linspace(0.1, 0.2, 8)  # a mean whose square is below the mean square
 
-    assert torch.autograd.gradcheck(step, [torch.tensor(x, requires_grad=True) for x in inputs])
+    assert torch.autograd.gradcheck(step, [torch.tensor(x, requires_grad=True, dtype=torch.float64) for x in inputs])

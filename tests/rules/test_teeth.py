@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import pytest
 
 from cases import CASES, TOLERANCE
 from surefoot.combinator import combinator
-from surefoot.rule import Rule, Step
+from surefoot.mathops import total
+from surefoot.rule import WEIGHT, Rule, Step
 from surefoot.rules import COMBINATORS, RULES, adamw, rule_of
 
 Function = Callable[..., Step]
@@ -47,9 +48,10 @@ def _read_after_write(slot: str) -> Fault:
     """Use the slot's new value where the old one is meant; what is stored stays right."""
 
     def plant(f: Function) -> Function:
-        def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
-            right = f(g, state, t, **h)
-            wrong = f(g, SimpleNamespace(**{**vars(state), slot: right.state[slot]}), t, **h)
+        def faulty(*arrays: Any, **h: Any) -> Step:
+            *first, state, t = arrays
+            right = f(*arrays, **h)
+            wrong = f(*first, SimpleNamespace(**{**vars(state), slot: right.state[slot]}), t, **h)
             return Step(rate=wrong.rate, direction=wrong.direction, move=wrong.move, **right.state)
 
         return faulty
@@ -124,8 +126,8 @@ def _adopt_divided_after(f: Function) -> Function:
 
 
 def _always_decays(f: Function) -> Function:
-    def faulty(g: Any, state: Any, t: Any, **h: Any) -> Step:
-        step = f(g, state, t, **h)
+    def faulty(*arrays: Any, **h: Any) -> Step:
+        step = f(*arrays, **h)
         return Step(rate=step.rate, direction=step.direction, **step.state)
 
     return faulty
@@ -136,6 +138,46 @@ def _adan_first_difference(f: Function) -> Function:
     return lambda g, state, t, **h: f(g, state, np.maximum(t, 2) if t == 1 else t, **h)
 
 
+def _looked_ahead(slot: str) -> Fault:
+    """Use the slot's new value for everything else that the rule keeps."""
+
+    def plant(f: Function) -> Function:
+        def faulty(*arrays: Any, **h: Any) -> Step:
+            *first, state, t = arrays
+            new = f(*arrays, **h).state[slot]
+            return f(*first, SimpleNamespace(**{**vars(state), slot: new}), t, **h).keeping(**{slot: new})
+
+        return faulty
+
+    return plant
+
+
+def _kept(**values: float) -> Fault:
+    """Take slots for these numbers at every step, whatever was kept."""
+
+    def plant(f: Function) -> Function:
+        return lambda *arrays, **h: f(*arrays[:-2], SimpleNamespace(**{**vars(arrays[-2]), **values}), arrays[-1], **h)
+
+    return plant
+
+
+def _each_tensor_alone(f: Function) -> Function:
+    """Add up over each tensor where the sum is over all of them."""
+    alone = {**f.__globals__, "total_all": total}
+    return FunctionType(f.__code__, alone, f.__name__, f.__defaults__, f.__closure__)
+
+
+def _averaged_with_the_newest(f: Function) -> Function:
+    """Average with z after its step, into which the step would go twice."""
+
+    def faulty(g: Any, w: Any, state: Any, t: Any, **h: Any) -> Step:
+        step = f(g, w, state, t, **h)
+        c = step.state["amax"] ** 2 / step.state["W"]
+        return step.moving(step.move + c * (state.z - step.state["z"]))
+
+    return faulty
+
+
 def _quotient(f: Function) -> Function:
     """Divide, where an angle belongs."""
 
@@ -144,6 +186,15 @@ def _quotient(f: Function) -> Function:
         return Step(rate=step.rate, direction=np.tan(step.direction), **step.state)
 
     return faulty
+
+
+def _unstarted_weights(rule: Rule) -> Rule:
+    slots = tuple(replace(slot, start=0.0) if slot.start == WEIGHT else slot for slot in rule.slots)
+    return replace(rule, slots=slots)
+
+
+def _unevaluated(rule: Rule) -> Rule:
+    return replace(rule, evaluate=None)
 
 
 def _weights_before_decay(f: Function) -> Function:
@@ -262,6 +313,36 @@ FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
     "first difference": (_function(_adan_first_difference), "adan-paper-decay=0.0-1000"),
     "difference from this gradient": (_function(_read_after_write("p")), "adan-paper-decay=0.0-1000"),
     "decay not proximal": (_pinned(decay=None), "adan-paper-decay=0.1-1000"),
+    "averaged with the newest": (_function(_averaged_with_the_newest), "schedule_free_sgd-paper-decay=0.0-1000"),
+    "newest weights start at zero": (_unstarted, "schedule_free_sgd-paper-decay=0.1-1000"),
+    "largest rate forgotten": (
+        _function(_kept(amax=0.0)),
+        "schedule_free_adamw-paper-warmup=30.0,r=1.0,p=1.0,β=0.95,β₂=0.99,ε=1e-06-decay=0.1-1000-scheduled",
+    ),
+    "warm-up weighs as much": (
+        _function(_given(rate_power=0.0)),
+        "schedule_free_sgd-paper-warmup=30.0,r=1.0,p=1.0,β=0.95-decay=0.0-1000",
+    ),
+    "decay of the training weights only": (_pinned(decay=None), "schedule_free_adamw-paper-decay=0.1-1000"),
+    "training weights evaluated": (
+        _unevaluated,
+        "schedule_free_adamw-paper-decay=0.0-1000-evaluated",
+    ),
+    "moves before the mean square is known": (
+        _function(_given(silent=False)),
+        "schedule_free_radam-paper-decay=0.0-1000",
+    ),
+    "the step takes the new guess": (_function(_read_after_write("d")), "prodigy-paper-decay=0.0-1000"),
+    "the guess is each tensor's": (_function(_each_tensor_alone), "prodigy-paper-decay=0.0-1000"),
+    "the first weights are zero": (_unstarted_weights, "prodigy-paper-d0=0.01-decay=0.1-1000-started"),
+    "decay at the learning rate": (_function(_always_decays), "prodigy-paper-decay=0.1-1000"),
+    "gradients compared with themselves": (
+        _function(_looked_ahead("s")),
+        "dadapt_adam-paper-growth_rate=1.02,use_bias_correction=True-decay=0.0-1000",
+    ),
+    "the first gradient is the newest": (_function(_kept(G=0.0)), "dadapt_sgd-paper-decayed_start=True-decay=0.0-1000"),
+    "largest distance forgotten": (_function(_kept(r=0.0)), "dog-paper-decay=0.0-1000"),
+    "distance is each tensor's": (_function(_each_tensor_alone), "dowg-paper-decay=0.0-1000"),
     "momentum does not warm up": (_function(_given(warming=False)), NADAM),
     "product of momenta read after write": (_function(_read_after_write("p")), NADAM),
     "corrected for the step to come": (_function(_flipped("ahead")), "nadamw-torch-paper.nadamw_timm-decay=0.0-1000"),

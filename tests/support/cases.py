@@ -9,6 +9,10 @@ means something at any scale; 10,000 steps are fine. With decay the weights star
 1e-16, has to be small against the way gone: that is judged from step 100 on, when decay alone has moved them by 1e-3
 or more. The largest errors, 6e-13, come from rounding 1 - lr * decay, which is wrong by up to 2^-54 / (lr * decay) of
 the decay: 6e-13 where that product is 1e-4.
+
+A rule that looks at all tensors of an optimizer gets the three blocks of one scale as three tensors. Its rate grows for
+as long as it gets anywhere, and so would any error, so its gradients are those of a bowl with noise, taken where the
+oracle itself goes; they start at 0 with weight decay too.
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ import numpy as np
 
 import oracles
 import reference
+from papers_modern import MODERN
 from surefoot.conventions import convention
 from surefoot.rule import Rule
+from surefoot.rules import rule_of
 
 TOLERANCE = 1e-12
 SCALES = (1.0, 1e-4, 1e-8)
@@ -48,6 +54,7 @@ class Case:
         scheduled: whether the learning rate changes from step to step, from 0 upwards and down again.
         tensors: whether the weights of `TENSORS` are tensors, as a rule needs that adds them up.
         started: whether the weights start near 1 and -1 even where nothing decays.
+        late: whether all gradients of the first step are zero.
         evaluated: whether what is compared are the weights to evaluate with.
         zeros: whether some gradients are zero from the first step on. An algorithm without eps has no answer there.
         steps: how many.
@@ -62,6 +69,7 @@ class Case:
     scheduled: bool = False
     tensors: bool = False
     started: bool = False
+    late: bool = False
     evaluated: bool = False
     zeros: bool = True
     steps: int = 1_000
@@ -73,21 +81,29 @@ class Case:
     @property
     def begun(self) -> bool:
         """Whether the weights start near 1 and -1, not at 0."""
-        return bool(self.decay or self.started)
+        return bool(self.started or (self.decay and not self.shared))
+
+    @property
+    def shared(self) -> bool:
+        """Whether the rule looks at all tensors of an optimizer."""
+        return bool(rule_of(self.rule).shared)
 
     def __str__(self) -> str:
         options = ",".join(f"{name}={value}" for name, value in {**self.options, **self.extra}.items())
         decay = "" if self.decay is None else f"decay={self.decay}"
         parts = self.rule, self.framework, self.oracle if self.call else "", options, decay, str(self.steps)
-        words = [name for name in ("scheduled", "evaluated") if getattr(self, name)]
+        words = [name for name in ("scheduled", "late", "evaluated") if getattr(self, name)]
+        words += ["started"] if self.started and self.shared else []
         return "-".join(filter(None, (*parts, *words)))
 
     def error(self, rule: Rule | None = None) -> float:
         """Return the largest relative error of our rule, or of the one given, against the oracle."""
-        gradients, start = make_gradients(self.steps, self.zeros), make_start(self.begun)
+        start = make_start(self.begun)
+        gradients = self._followed(start) if self.shared else make_gradients(self.steps, self.zeros)
+        gradients = np.where(np.arange(self.steps)[:, None] < self.late, 0.0, gradients)
         pieces = [
-            self._both(rule, gradients[:, tensor], start[tensor])
-            for tensor in (TENSORS if self.tensors else (slice(None),))
+            self._both(rule, gradients[:, part], start[part])
+            for part in (TENSORS if self.tensors or self.shared else (slice(None),))
         ]
         ours, theirs = (np.concatenate(paths, axis=1) for paths in zip(*pieces, strict=True))
         return relative_error(ours, theirs, start, first=100 if self.begun else 1)
@@ -104,6 +120,16 @@ class Case:
             self.rule, self.framework, options, gradients, start, rates, rule=rule, evaluate=self.evaluated
         )
         return ours, oracles.run(self.oracle, {**options, **extra}, gradients, start, rates)
+
+    def _followed(self, start: np.ndarray) -> np.ndarray:
+        """Return the gradients of a bowl with noise where the paper's algorithm goes."""
+        options = {**self.options, **self.extra} if self.oracle.startswith("paper.") else {}
+        h = {**MODERN[self.rule].defaults, **options, "weight_decay": self.decay or 0.0}
+        rates = self._rates() if self.scheduled else np.full(self.steps, h["lr"])
+        noise, made = make_gradients(self.steps, self.zeros), np.zeros((self.steps, 9 * BLOCK))
+        for scale, part in zip(SCALES, TENSORS, strict=True):
+            made[:, part] = follow(self.rule, h, start[part], noise[:, part], scale, rates, self.late)
+        return made
 
     def _rates(self) -> np.ndarray:
         base = reference.shown(self.rule, self.framework, self.options)["lr"]
@@ -123,6 +149,23 @@ def relative_error(ours: np.ndarray, theirs: np.ndarray, start: np.ndarray, firs
         still = np.where(gap == 0, 0.0, np.inf)
         worst = max(worst, np.divide(gap, way, out=still, where=way > 0).max())
     return worst
+
+
+def follow(
+    paper: str, h: Mapping[str, Any], start: np.ndarray, noise: np.ndarray, scale: float, rates: np.ndarray, late: bool
+) -> np.ndarray:
+    """Return the gradients of a quadratic and a tenth of this noise, where it is not zero, on the algorithm's way."""
+    x, made = start, np.zeros_like(noise)
+    goal, curvature = np.resize([1.2, -0.7, 0.9], len(x)), np.linspace(0.3, 1.0, len(x))
+
+    def gradients() -> Iterator[np.ndarray]:
+        for t, row in enumerate(noise):
+            made[t] = np.where(row == 0, 0.0, scale * curvature * (x - goal) + 0.1 * row) * (t >= late)
+            yield made[t]
+
+    for point in MODERN[paper].loop(h, start, gradients(), rates):
+        x = point
+    return made
 
 
 @cache
@@ -158,6 +201,8 @@ def _cases() -> Iterator[Case]:
     yield from _angles_and_signs()
     yield from _tensorwise()
     yield from _combined()
+    yield from _schedule_free()
+    yield from _without_rate()
 
 
 def _each(
@@ -361,6 +406,61 @@ def _combined() -> Iterator[Case]:
             "long": False,
         }
         yield from _each("lookahead(momentum)", "torch", [{}], _BOTH, evaluated=evaluated, **heavy)
+
+
+def _schedule_free() -> Iterator[Case]:
+    warm = {"warmup": 30.0, "r": 1.0, "p": 1.0}
+    rules: dict[str, dict[str, Any]] = {
+        "schedule_free_sgd": {**warm, "β": 0.95},
+        "schedule_free_adamw": {**warm, "β": 0.95, "β₂": 0.99, "ε": 1e-6},
+        "schedule_free_radam": {"r": 1.0, "p": 1.0, "β": 0.95, "β₂": 0.99, "silent": False},
+    }
+    for rule, other in rules.items():
+        yield from _each(rule, "paper", [{}, other], _BOTH)
+        for framework in ("torch", "keras"):
+            yield from _each(rule, framework, [{}], _BOTH, call=f"paper.{rule}")
+        for options in ({}, other):
+            for decay in _BOTH:
+                yield Case(rule, "paper", options, decay=decay, evaluated=True)
+        yield Case(rule, "paper", other, late=True)
+    for decay in _BOTH:
+        yield Case("schedule_free_sgd", "optax", {"b1": 0.95}, decay=decay)
+        yield Case("schedule_free_adamw", "optax", {"b2": 0.99, "eps": 1e-6}, decay=decay)
+    yield Case("schedule_free_radam", "optax", {"learning_rate": 2.5e-3}, call="paper.schedule_free_radam")
+
+
+def _without_rate() -> Iterator[Case]:
+    slow = {"growth_rate": 1.02}
+    warm = {**slow, "d_coef": 0.5, "use_bias_correction": True, "safeguard_warmup": True}
+    for rule, other, extra in (
+        ("prodigy", warm, {}),
+        ("dadapt_adam", {**slow, "use_bias_correction": True}, {}),
+        ("dadapt_sgd", {**slow, "momentum": 0.9}, {"decayed_start": True}),
+        ("dog", {"reps_rel": 1e-4}, {}),
+        ("dowg", {"r²": 1e-2, "ε": 1e-6}, {}),
+    ):
+        # D-Adaptation SGD's rates are relative to its first gradient: decay has to be in that, or it is far too much
+        relative = rule == "dadapt_sgd"
+        decayed, base = {"decay": 0.1, "started": relative}, {"d0": 1e-2} if relative else {}
+        for options in ({}, other):
+            yield Case(rule, "paper", options, extra=extra, decay=0.0)
+            yield Case(rule, "paper", {**base, **options}, extra=extra, **decayed)
+        yield Case(rule, "paper", decay=0.0, extra=extra, steps=LONG)
+        yield Case(rule, "paper", extra={**extra, "skips": False}, scheduled=True, decay=0.0 if relative else 0.1)
+        yield Case(rule, "paper", extra=extra, late=True, decay=0.0 if relative else 0.1)
+        for framework in ("torch", "keras"):
+            yield Case(rule, framework, decay=0.0, call=f"paper.{rule}", extra=extra)
+    yield Case("prodigy", "torch", {"decouple": False}, call="paper.prodigy", extra={"decay": "coupled"}, decay=0.1)
+    decoupled: dict[str, Any] = {"call": "paper.dadapt_adam", "extra": {"decay": "decoupled"}}
+    yield Case("dadapt_adam", "torch", {"decouple": True}, decay=1e-3, **decoupled)
+    yield Case("dadapt_adam", "keras", decay=1e-3, **decoupled)
+    yield Case("prodigy", "paper", {"d0": 1e-2}, decay=0.1, started=True)
+    yield Case("dog", "paper", {"reps_rel": 1e-4}, decay=0.1, started=True)
+    yield Case("dowg", "paper", decay=0.1, started=True)
+    rate = {"learning_rate": 1.0}
+    for rule, call in {"prodigy": "", "dadapt_adam": "", "dog": "optax.contrib.dog", "dowg": ""}.items():
+        yield Case(rule, "optax", rate, decay=0.0, call=call)
+    yield Case("prodigy", "optax", {**rate, "estim_lr_coef": 0.5, "safeguard_warmup": True}, decay=0.1)
 
 
 CASES = tuple(_cases())

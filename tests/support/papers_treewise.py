@@ -114,7 +114,8 @@ def defazio_mishchenko_sgd(h, x, gradients, rates):
         λ = d * γ / G
         r = r + λ * np.sum(g * s)
         s = s + λ * g
-        d = max(d, min(2 * r / norm(s), d * h["growth_rate"]))
+        if norm(s) > 0:
+            d = max(d, min(2 * r / norm(s), d * h["growth_rate"]))
         z = x0 - s
         x = h["momentum"] * x + (1 - h["momentum"]) * z
         yield x

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from surefoot.bundle import Bundle
 from surefoot.conventions import shown
 from surefoot.rule import WEIGHT, Rule, Step
 from surefoot.rules import rule_of
 from surefoot.update import evaluated, update
+
+TENSOR = 8
+"""The weights of one tensor, where a rule looks at several."""
 
 
 def run(
@@ -27,6 +31,8 @@ def run(
 ) -> np.ndarray:
     """Return the weights after each step: one row a step, one column a weight.
 
+    To a rule that looks at all tensors of an optimizer they are several, else one.
+
     Args:
         name: which rule.
         framework: whose convention.
@@ -42,13 +48,14 @@ def run(
     hyper = rule.complete(shown(name, framework, options))
     if rates is not None:
         hyper["base_lr"] = hyper["lr"]
-    weight, path = start, np.empty_like(gradients)
+    weight, path = tensors(rule, start), np.empty_like(gradients)
     state = start_state(rule, hyper, start)
     for i, gradient in enumerate(gradients):
         if rates is not None:
             hyper["lr"] = float(rates[i])
-        weight, state, step = update(rule, weight, gradient, state, i + 1, hyper)
-        path[i] = evaluated(rule, weight, state, hyper) if evaluate else weight
+        weight, state, step = update(rule, weight, tensors(rule, gradient), state, i + 1, hyper)
+        made = evaluated(rule, weight, state, hyper) if evaluate else weight
+        path[i] = np.concatenate(made.members) if rule.shared else made
         if watch is not None:
             watch(i + 1, step)
     return path
@@ -58,6 +65,11 @@ def start_state(rule: Rule, hyper: Mapping[str, Any], start: np.ndarray) -> dict
     """Return each slot before the first step: an array, or a number where the rule keeps one for a tensor."""
     numbers = rule.numbers(hyper)
     return {
-        slot: x if slot in numbers else np.full_like(start, start if x is WEIGHT else x)
+        slot: x if slot in numbers else tensors(rule, np.full_like(start, start if x is WEIGHT else x))
         for slot, x in rule.starts(hyper).items()
     }
+
+
+def tensors(rule: Rule, array: np.ndarray) -> Any:
+    """Return an array as the rule sees it: whole, or as several tensors."""
+    return Bundle(np.split(array, len(array) // TENSOR)) if rule.shared else array

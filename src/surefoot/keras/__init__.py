@@ -4,6 +4,7 @@
 | --- | --- |
 | `optimizers.py` | the classes, each with Keras's arguments |
 | `modern.py` | rules of the years after Adam |
+| `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `adam_kin.py` | Adam's younger kin |
 | `large_batch.py` | rules for large batches |
 | `arguments.py` | what a user writes, sorted and checked |
@@ -26,6 +27,16 @@ with needed("keras", "Keras 3"):
 
     cautious = combining("cautious")
     lookahead = combining("lookahead")
+    from surefoot.keras.without_rate import (
+        DAdaptAdam,
+        DAdaptSGD,
+        DoG,
+        DoWG,
+        Prodigy,
+        ScheduleFreeAdamW,
+        ScheduleFreeRAdam,
+        ScheduleFreeSGD,
+    )
 
 __all__ = [
     "ADOPT",
@@ -42,15 +53,23 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "DAdaptAdam",
+    "DAdaptSGD",
+    "DoG",
+    "DoWG",
     "EvaluationWeights",
     "Lamb",
     "Lars",
     "Lion",
     "NAdamW",
     "Nadam",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "RuleOptimizer",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeRAdam",
+    "ScheduleFreeSGD",
     "Signum",
     "StableAdamW",
     "Yogi",

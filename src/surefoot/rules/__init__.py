@@ -13,13 +13,17 @@
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
 | `adopt.py` | ADOPT: divide by the mean square before this gradient |
 | `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
+| `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
+| `dog.py` | DoG and DoWG: a rate from the distance gone so far |
 | `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
 | `nadam.py` | NAdam: Adam that looks one step ahead |
+| `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rms_clip.py` | Clipping by the gradients over their own roots, and StableAdamW |
 | `rmsprop.py` | RMSprop: Adagrad with a sum that forgets, so that the rate can rise again |
+| `schedule_free.py` | Schedule-Free: an average in the place of momentum and of a falling rate |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
 | `signum.py` | Signum: the sign of a mean |
 | `spelling.py` | How frameworks spell what many rules have |
@@ -41,13 +45,17 @@ from surefoot.rules.adan import adan
 from surefoot.rules.ademamix import ademamix
 from surefoot.rules.adopt import adopt
 from surefoot.rules.cautious import cautious
+from surefoot.rules.dadaptation import dadapt_adam, dadapt_sgd
+from surefoot.rules.dog import dog, dowg
 from surefoot.rules.gradient_filters import grokfast, mars
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
 from surefoot.rules.nadam import nadam, nadamw
+from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
 from surefoot.rules.rms_clip import rms_clip, stableadamw
 from surefoot.rules.rmsprop import rmsprop
+from surefoot.rules.schedule_free import schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd
 from surefoot.rules.sgd import momentum, nesterov, sgd
 from surefoot.rules.signum import signum
 from surefoot.rules.trust_ratio import lamb, lars, trust_gradient, trust_ratio
@@ -83,6 +91,14 @@ RULES: dict[str, Rule] = {
         adamatan2,
         stableadamw,
         lamb,
+        schedule_free_sgd,
+        schedule_free_adamw,
+        schedule_free_radam,
+        dadapt_sgd,
+        dadapt_adam,
+        prodigy,
+        dog,
+        dowg,
     )
 }
 """Every rule by its name, in the order in which each builds on the ones before."""
@@ -90,7 +106,7 @@ RULES: dict[str, Rule] = {
 
 COMBINATORS: dict[str, Combinator] = {
     combinator.name: combinator
-    for combinator in (mars, grokfast, cautious, rms_clip, trust_ratio, trust_gradient, lookahead)
+    for combinator in (mars, grokfast, cautious, rms_clip, trust_ratio, trust_gradient, lookahead, schedule_free)
 }
 """Every combinator by its name: `cautious(adamw)` is a rule."""
 
@@ -137,6 +153,10 @@ __all__ = [
     "amsgrad",
     "bounded",
     "cautious",
+    "dadapt_adam",
+    "dadapt_sgd",
+    "dog",
+    "dowg",
     "grokfast",
     "is_built_in",
     "lamb",
@@ -148,10 +168,15 @@ __all__ = [
     "nadam",
     "nadamw",
     "nesterov",
+    "prodigy",
     "radam",
     "rms_clip",
     "rmsprop",
     "rule_of",
+    "schedule_free",
+    "schedule_free_adamw",
+    "schedule_free_radam",
+    "schedule_free_sgd",
     "sgd",
     "signum",
     "stableadamw",

@@ -4,6 +4,7 @@
 | --- | --- |
 | `optimizers.py` | drop-in replacements for torch.optim's, and AdaBound |
 | `modern.py` | rules of the years after Adam |
+| `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `adam_kin.py` | Adam's younger kin |
 | `large_batch.py` | rules for large batches |
 | `spelling.py` | a rule under torch's names, with torch's checks |
@@ -29,6 +30,16 @@ with needed("torch", "torch"):
     from surefoot.torch.large_batch import Lamb, Lars, Signum
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
+    from surefoot.torch.without_rate import (
+        AdamWScheduleFree,
+        DAdaptAdam,
+        DAdaptSGD,
+        DoG,
+        DoWG,
+        Prodigy,
+        RAdamScheduleFree,
+        SGDScheduleFree,
+    )
 
 __all__ = [
     "ADOPT",
@@ -43,16 +54,24 @@ __all__ = [
     "AdamAtan2",
     "AdamC",
     "AdamW",
+    "AdamWScheduleFree",
     "Adamax",
     "Adan",
+    "DAdaptAdam",
+    "DAdaptSGD",
+    "DoG",
+    "DoWG",
     "Lamb",
     "Lars",
     "Lion",
     "NAdam",
     "NAdamW",
+    "Prodigy",
     "RAdam",
+    "RAdamScheduleFree",
     "RMSprop",
     "RuleOptimizer",
+    "SGDScheduleFree",
     "Signum",
     "StableAdamW",
     "Yogi",

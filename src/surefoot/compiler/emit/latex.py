@@ -18,6 +18,7 @@ _LETTERS = {
     "α": r"\alpha",
     "β": r"\beta",
     "γ": r"\gamma",
+    "Γ": r"\Gamma",
     "δ": r"\delta",
     "ε": r"\varepsilon",
     "η": r"\eta",
