@@ -26,7 +26,13 @@ with needed("keras", "Keras 3"):
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
     cautious = combining("cautious")
+    grokfast = combining("grokfast")
     lookahead = combining("lookahead")
+    mars = combining("mars")
+    rms_clip = combining("rms_clip")
+    schedule_free = combining("schedule_free")
+    trust_gradient = combining("trust_gradient")
+    trust_ratio = combining("trust_ratio")
     from surefoot.keras.without_rate import (
         DAdaptAdam,
         DAdaptSGD,
@@ -74,5 +80,11 @@ __all__ = [
     "StableAdamW",
     "Yogi",
     "cautious",
+    "grokfast",
     "lookahead",
+    "mars",
+    "rms_clip",
+    "schedule_free",
+    "trust_gradient",
+    "trust_ratio",
 ]

@@ -66,7 +66,13 @@ lamb = factory(rules.lamb)
 lars = factory(rules.lars)
 
 cautious = around_rules(rules.cautious)
+grokfast = around_rules(rules.grokfast)
 lookahead = around_rules(rules.lookahead)
+mars = around_rules(rules.mars)
+rms_clip = around_rules(rules.rms_clip)
+schedule_free = around_rules(rules.schedule_free)
+trust_gradient = around_rules(rules.trust_gradient)
+trust_ratio = around_rules(rules.trust_ratio)
 
 __all__ = [
     *rules.RULES,
