@@ -191,6 +191,7 @@ class Training:
             test_loss, test_metric = self._evaluate(self.test)
             self._check_metric(test_loss, test_metric, "test")
         train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
+        self._mode(training=True)  # what is put by for an evaluation is no state of the training
         return Outcome(
             test_loss=test_loss,
             test_metric=test_metric,
