@@ -216,7 +216,7 @@ def test_an_optimizer_that_keeps_an_average_is_evaluated_with_it():
         task.measure(averaged, data.test.batch(slice(0, 16)))[0].item(), rel=1e-5
     )
     assert heard[-1].outcome.optimizer_bytes == 3 * model.weight.nbytes, (
-        "the training weights that are put by are no state"
+        "training weights that are put by are no state"
     )
 
 
