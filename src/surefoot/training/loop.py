@@ -165,6 +165,8 @@ class Training:
         self._mode(training=False)
         with torch.no_grad():
             yield
+        if isinstance(self.optimizer, RuleOptimizer):
+            self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
