@@ -108,9 +108,16 @@ def where(condition: Array, a: Array, b: Array) -> Array:
         return a if condition else b
     namespace, gradient = _namespace(condition, a, b), _GRADIENT.get()
     if _are_numbers(a, b) and not _are_numbers(gradient) and not hasattr(condition, "__mathops__"):
-        like = gradient.real if hasattr(gradient, "__mathops__") else gradient  # of a complex one
+        like = _like(gradient)
         a, b = namespace.full_like(like, a), namespace.full_like(like, b)
     return namespace.where(condition, a, b)
+
+
+def _like(gradient: Array) -> Array:
+    """Return what two numbers take their precision, and in one tensor their shape, from."""
+    if hasattr(gradient, "members"):  # of all tensors: a number has the shape of none
+        return total(gradient.members[0])
+    return gradient.real if hasattr(gradient, "__mathops__") else gradient  # of a complex one
 
 
 def sign(x: Array) -> Array:

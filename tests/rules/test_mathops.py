@@ -11,6 +11,7 @@ import torch
 
 from keras_backends import on_each_backend
 from signed import signed, with_sign, worded
+from surefoot.bundle import Bundle
 from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
@@ -248,3 +249,15 @@ def test_every_text_has_a_word_for_it():
     assert r"\operatorname{sign}\left( m_t \right)" in latex.emit(graph, hyper)
     assert "sign(mₜ)" in unicode.emit(graph, hyper, 78)
     assert any("<mi>sign</mi>" in line for line in mathml.emit(graph))
+
+
+@pytest.mark.parametrize("number", [float, np.float32, np.float64])
+def test_the_sign_of_a_number(number):
+    assert [sign(number(x)) for x in (-2.0, 0.0, 3.0)] == [-1.0, 0.0, 1.0]
+
+
+def test_where_between_numbers_of_all_tensors_is_a_number():
+    with precision_of(Bundle([np.ones(3), np.ones((2, 2))])):
+        made = [where(np.bool_(condition), 0.1, 0.2) for condition in (True, False)]
+    assert [np.shape(x) for x in made] == [(), ()]
+    assert made == [0.1, 0.2]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.bundle import Bundle
-from surefoot.mathops import absolute, maximum, sign, sqrt, total, total_all
+from surefoot.mathops import absolute, maximum, sign, sqrt, total, total_all, where
 from surefoot.rule import WEIGHT, Number, Rule, Shared, Slot, Step, rule
 from surefoot.update import update
 
@@ -28,7 +28,7 @@ def counted(g, state, t, *, lr=0.1, beta1=0.9):
 def distance(g, w, state, t, *, lr=1.0, rho=1e-2, eps=1e-8):  # noqa: ARG001
     """Learn the rate from the way gone so far, as Prodigy does."""
     d = maximum(state.d, total_all(g * (state.p - w)) / (1 + total_all(absolute(state.s))))
-    rate = lr * d / sqrt(t)
+    rate = where(d > 0, lr, 0.5 * lr) * where(t == 1, 1.0, 0.9) * d / sqrt(t)
     return Step(rate=rate, direction=sign(g) / (1 + eps), s=state.s + d * g, n=state.n + total(g * g), d=d)
 
 
