@@ -141,7 +141,9 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
         "φ", "length of a gradient over that of its tensor's weights", sensible=(1e-4, 1e-2)
     ),
     "trust_apart": _switch("the gradient and its weight decay are measured apart, and their lengths added"),
-    "clip_rms": Hyperparameter("χ", "largest root mean square of a tensor's gradient over its root", above=True),
+    "clip_rms": Hyperparameter(
+        "χ", "largest root mean square of a tensor's gradients over their own roots", above=True, sensible=(0.5, 2.0)
+    ),
     "mars_scale": Hyperparameter("ζ", "weight of the newest gradient's change", sensible=(0.01, 0.1)),
     "slow_share": Hyperparameter("ξ", "share of the slow mean gradient kept each step", high=1.0, sensible=(0.9, 0.99)),
     "slow_gain": Hyperparameter("Λ", "how many times the slow mean is added to the gradient", sensible=(0.1, 5.0)),

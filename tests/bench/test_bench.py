@@ -92,6 +92,11 @@ BYTES = {
     "adopt": 28,
     "ademamix": 36,
     "adan": 44,
+    **dict.fromkeys(("nadam", "nadamw", "adamc", "adamatan2"), 28),
+    "signum": 20,
+    "lars": 28,
+    "stableadamw": 36,
+    "lamb": 44,
     CLIPPED: 40,
 }
 

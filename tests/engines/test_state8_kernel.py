@@ -240,11 +240,17 @@ def test_other_slots_go_below_zero():
 
 def test_which_slots_promise_it():
     assert {name: set(own.positive) for name, own in RULES.items()} == {
-        **{name: set() for name in ("sgd", "momentum", "nesterov", "lion")},
-        **{name: {"v", "vmax"} for name in ("adam", "amsgrad", "adamw", "adabound", "amsbound")},
+        **{name: set() for name in ("sgd", "momentum", "nesterov", "lion", "lars", "signum")},
+        **{
+            name: {"v", "vmax"}
+            for name in ("adam", "amsgrad", "adamw", "adamc", "adabound", "amsbound", "stableadamw", "lamb")
+        },
         "adagrad": {"s"},
         "adadelta": {"v", "u"},
-        **{name: {"v"} for name in ("rmsprop", "radam", "yogi", "adopt", "ademamix", "adan")},
+        **{
+            name: {"v"}
+            for name in ("rmsprop", "nadam", "nadamw", "radam", "yogi", "adopt", "ademamix", "adan", "adamatan2")
+        },
         "adamax": {"u"},
         "adabelief": {"s"},
     }

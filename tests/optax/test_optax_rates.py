@@ -26,6 +26,10 @@ FIRST = {
     "adopt": jnp.zeros_like,
     "ademamix": lambda g: g + 5 * (1 - 0.9999) * g,
     "adan": lambda g: g,
+    **dict.fromkeys(("nadam", "nadamw"), lambda g: 0.1 * (0.9 * 0.1 / 0.19 + 1) * g),
+    "signum": jnp.sign,
+    "adamatan2": lambda g: jnp.sign(g) * jnp.pi / 4,
+    "lars": lambda g: g * 1e-3 * jnp.linalg.norm(PARAMS["w" if g.shape else "s"]) / jnp.linalg.norm(g),
 }
 """The direction of the first step, where it is neither the gradient nor a tenth of it."""
 
@@ -39,7 +43,7 @@ def test_rate_times_direction_is_the_step(name):
     rates = effective_lr(state, GRADIENTS, PARAMS, optimizer=optimizer)
     share = 0.1 if "m" in RULES[name].starts({}) else 1.0
     first = FIRST.get(name, lambda g: share * g)
-    decay = 1e-2 * {"adamw": 1e-4, "lion": 1e-3}.get(name, 0.0)
+    decay = 1e-2 * {"adamw": 1e-4, "nadamw": 1e-4, "adamc": 1e-4, "lion": 1e-3, "stableadamw": 1e-2}.get(name, 0.0)
     assert rates["b"] is None
     for leaf in ("w", "s"):
         assert rates[leaf].shape == PARAMS[leaf].shape

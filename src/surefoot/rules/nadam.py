@@ -98,8 +98,8 @@ def nadam(
     else:
         now, then, p = beta1, beta1, None
         c, coming = 1 - beta1**t, 1 - beta1 ** (t + 1)
-    direction = then / (coming if ahead else c) * m + (1 - now) / c * g
-    return Step(rate=lr / (sqrt(v) / sqrt(1 - beta2**t) + eps), direction=direction, m=m, v=v, p=p)
+    direction = then * (c / coming if ahead else 1.0) * m + (1 - now) * g
+    return Step(rate=lr / c / (sqrt(v) / sqrt(1 - beta2**t) + eps), direction=direction, m=m, v=v, p=p)
 
 
 nadamw = nadam.variant(
