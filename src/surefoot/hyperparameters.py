@@ -124,7 +124,9 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "slow_step": Hyperparameter("σ", "how far the slow weights go towards the fast ones", high=1.0, closed=True),
     "warmup_steps": Hyperparameter("T", "steps over which the rate rises in a straight line", sensible=(0, 1000)),
     "weight_power": Hyperparameter("Q", "power of the step count by which the average weighs", sensible=(0.0, 2.0)),
-    "rate_power": Hyperparameter("P", "power of the largest rate so far by which the average weighs"),
+    "rate_power": Hyperparameter(
+        "P", "power of the largest rate so far by which the average weighs", sensible=(0.0, 2.0)
+    ),
     "first_distance": Hyperparameter("d₀", "first guess of the distance to go", above=True, sensible=(1e-6, 1e-4)),
     "d_coef": Hyperparameter("C", "factor of every guess of the distance to go", above=True, sensible=(0.5, 2.0)),
     "growth_rate": Hyperparameter(

@@ -70,7 +70,7 @@ def test_every_notation_has_the_same_lines_in_the_same_order(setting):
     marks = [element[0][0].get("data-v") for element in elements]
     assert len(marks) == len(left) == len(set(marks))
     assert marks[left.index("w_t")] == "n.w"
-    read = {node.value for node in needed(graph.outputs.values()) if node.op in LEAVES and node.op != "const"}
+    read = {node.value for node in needed(graph.results) if node.op in LEAVES and node.op != "const"}
     shown = {letter.get("data-v") for element in elements for letter in element.iter() if letter.get("data-v")}
     assert {name.removeprefix("h.") for name in shown if name.startswith("h.")} <= read
 

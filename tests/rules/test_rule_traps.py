@@ -12,6 +12,7 @@ import reference
 from cases import TOLERANCE, make_gradients, make_start, relative_error
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.explain.page import playable
+from surefoot.rule import WEIGHT
 from surefoot.rules import RULES
 from surefoot.rules.adabound import bounds
 from surefoot.update import update
@@ -111,7 +112,7 @@ def test_weight_unfrozen_late_takes_its_first_step_like_a_fresh_one(name):
     rule, hyper = RULES[name], resolve(name, "torch", {"lr_decay": 1e-3} if name == "adagrad" else {})
     slots = rule.starts(hyper)
     old = {slot: np.full(1, 0.3) for slot in slots}
-    fresh = {slot: np.full(1, start) for slot, start in slots.items()}
+    fresh = {slot: np.full(1, 0.5 if start == WEIGHT else start) for slot, start in slots.items()}
     both = {slot: np.concatenate([old[slot], fresh[slot]]) for slot in slots}
     weight, gradient = np.array([0.5, 0.5]), np.array([0.2, 0.2])
 

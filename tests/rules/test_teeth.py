@@ -172,7 +172,7 @@ def _averaged_with_the_newest(f: Function) -> Function:
 
     def faulty(g: Any, w: Any, state: Any, t: Any, **h: Any) -> Step:
         step = f(g, w, state, t, **h)
-        c = step.state["amax"] ** 2 / step.state["W"]
+        c = step.state["h"] ** 2 / step.state["W"]
         return step.moving(step.move + c * (state.z - step.state["z"]))
 
     return faulty
@@ -316,7 +316,7 @@ FAULTS: dict[str, tuple[Callable[[Rule], Rule], str]] = {
     "averaged with the newest": (_function(_averaged_with_the_newest), "schedule_free_sgd-paper-decay=0.0-1000"),
     "newest weights start at zero": (_unstarted, "schedule_free_sgd-paper-decay=0.1-1000"),
     "largest rate forgotten": (
-        _function(_kept(amax=0.0)),
+        _function(_kept(h=0.0)),
         "schedule_free_adamw-paper-warmup=30.0,r=1.0,p=1.0,β=0.95,β₂=0.99,ε=1e-06-decay=0.1-1000-scheduled",
     ),
     "warm-up weighs as much": (

@@ -26,7 +26,7 @@ class ScheduleFreeAdamW(NamedOptimizer):
     rule_name = "schedule_free_adamw"
     state_names: ClassVar[Sequence[Mapping[str, str]]] = (
         {"z": "momentum", "v": "velocity"},
-        {"amax": "lr_max", "W": "weight_sum"},
+        {"h": "lr_max", "W": "weight_sum"},
     )
 
     @declared

@@ -36,7 +36,7 @@ def _average(w: Array, state: Any, hyper: Mapping[str, Any]) -> Array:
     source=_SOURCE,
     slots=(
         Slot("z", start=WEIGHT, meaning="weights of the rule inside"),
-        Number("amax", meaning="largest rate so far"),
+        Number("h", meaning="largest rate so far"),
         Number("W", meaning="sum of what the average has weighed by"),
     ),
     about=About(
@@ -76,12 +76,12 @@ def schedule_free(
     warm = minimum(t / warmup_steps, 1.0) if warmup_steps else 1.0
     step = step.scaled(warm) if warmup_steps else step
     rate = lr * warm if step.decay is None else lr * warm * step.decay
-    amax = maximum(state.amax, rate)
-    weight = amax**rate_power * t**weight_power if weight_power else amax**rate_power
+    h = maximum(state.h, rate)
+    weight = h**rate_power * t**weight_power if weight_power else h**rate_power
     W = state.W + weight  # noqa: N806  the slot's name
-    c = weight / where(W > 0, W, 1.0)  # 0 as long as nothing moves
-    move = c * (w - state.z) + (1 - beta1 * (1 - c)) * step.move
-    return step.moving(move).keeping(z=state.z - step.move, amax=amax, W=W)
+    whole = where(W > 0, W, 1.0)  # as long as it is 0 nothing moves
+    move = weight / whole * (w - state.z) + (1 - beta1 * state.W / whole) * step.move
+    return step.moving(move).keeping(z=state.z - step.move, h=h, W=W)
 
 
 @rule(

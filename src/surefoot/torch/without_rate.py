@@ -17,7 +17,7 @@ from surefoot.torch.optimizers import Number
 from surefoot.torch.options import Common, declared
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
-_AVERAGE = {"amax": "lr_max", "W": "weight_sum"}
+_AVERAGE = {"h": "lr_max", "W": "weight_sum"}
 
 
 class SGDScheduleFree(TorchOptimizer):
