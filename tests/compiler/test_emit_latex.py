@@ -8,7 +8,7 @@ import pytest
 from settings import SETTINGS
 from surefoot.compiler.emit.latex import emit, formulas, symbol
 from surefoot.compiler.emit.tidy import tidy
-from surefoot.compiler.graph import Graph
+from surefoot.compiler.graph import SIZE, Graph
 from surefoot.compiler.plan import HOST
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve, shown
@@ -85,7 +85,7 @@ def test_a_maximum_has_its_own_letter():
 def test_every_hyperparameter_has_a_symbol_in_latex():
     for name, described in HYPERPARAMETERS.items():
         assert symbol(name).isascii()
-        assert bool(symbol(name)) is not described.switch
+        assert bool(symbol(name)) is not bool(described.switch or described.words)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -101,13 +101,17 @@ def test_the_text_is_latex_with_a_line_for_each_slot_and_the_weight_last(setting
     assert left[left.index("w_t") + 1 :] == ([r"\bar{w}_t"] if setting.hyper["ema"] else [])
 
 
+WHOLE = {**HOST, "total": np.sum}
+"""Operations on the weights of a tensor."""
+
+
 def evaluate(graph: Graph, values: dict) -> dict:
     known: dict = {}
     for node in graph.nodes:
         if node.op in ("array", "scalar"):
             known[node] = values[node.value]
         else:
-            known[node] = node.value if node.op == "const" else HOST[node.op](*(known[arg] for arg in node.args))
+            known[node] = node.value if node.op == "const" else WHOLE[node.op](*(known[arg] for arg in node.args))
     return {name: known[node] for name, node in graph.outputs.items()}
 
 
@@ -116,7 +120,8 @@ def test_the_tidy_formula_has_the_same_value(setting):
     graph = trace(setting.rule, setting.hyper)
     numbers = {name: float(value) for name, value in setting.hyper.items() if isinstance(value, float)}
     values = {node.value: np.array([0.3, 0.9]) for node in graph.nodes if node.op == "array"}
-    values |= {"g": np.array([0.5, -2.0]), "w": np.array([1.5, -0.5]), **numbers}
+    values |= {node.value: 0.8 for node in graph.nodes if node.op == "scalar" and node.value.startswith("state.")}
+    values |= {SIZE: 2.0, "g": np.array([0.5, -2.0]), "w": np.array([1.5, -0.5]), **numbers}
     short = tidy(graph, {name for name, value in numbers.items() if value == 0})
     for t in (1, 7):
         ours, theirs = evaluate(short, {**values, "t": t}), evaluate(graph, {**values, "t": t})
