@@ -8,7 +8,7 @@ several sizes: a term like ε weighs nothing beside large gradients and everythi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.about import Convention
+from surefoot.compiler.trace import sums
 from surefoot.conventions import FRAMEWORKS, convention, required, shown
-from surefoot.rule import Rule
+from surefoot.rule import WEIGHT, Rule
 from surefoot.rules import rule_of
 from surefoot.update import update
 
@@ -124,10 +125,20 @@ def _form(rule: Rule | str, framework: str) -> dict[str, bool]:
 @lru_cache(maxsize=64)  # of the pairs of a rule, two in three end where another did
 def _ends(rule: Rule, hyper: tuple[tuple[str, Any], ...], scales: tuple[float, ...]) -> list[Array]:
     """Return the weights after the last step at each size of gradients."""
-    gradients = np.hstack([gradients_of(scale) for scale in scales])
     complete = rule.complete(dict(hyper))
-    weight = np.full(gradients.shape[1], START)
-    state: dict[str, Any] = {slot: np.full_like(weight, value) for slot, value in rule.starts(complete).items()}
-    for t, gradient in enumerate(gradients, start=1):
-        weight, state, _ = update(rule, weight, gradient, state, t, complete)
+    if sums(rule, complete):  # its weights depend on each other
+        return [end for scale in scales for end in _walked(rule, complete, (scale,))]
+    return _walked(rule, complete, scales)
+
+
+def _walked(rule: Rule, hyper: Mapping[str, Any], scales: tuple[float, ...]) -> list[Array]:
+    gradients = np.hstack([gradients_of(scale) for scale in scales])
+    weight, numbers = np.full(gradients.shape[1], START), rule.numbers(hyper)
+    state: dict[str, Any] = {
+        slot: start if slot in numbers else np.full_like(weight, START if start is WEIGHT else start)
+        for slot, start in rule.starts(hyper).items()
+    }
+    with np.errstate(all="ignore"):  # a rule that finds its rate may find too large a one
+        for t, gradient in enumerate(gradients, start=1):
+            weight, state, _ = update(rule, weight, gradient, state, t, hyper)
     return np.split(weight, len(scales))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.graph import Graph
-from surefoot.compiler.plan import SIZES, plan
+from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import ConventionLine, defaults, forms
@@ -123,8 +123,9 @@ class Explanation:
     @property
     def cost(self) -> Cost:
         """What it costs for each float32 weight."""
-        slots = tuple(slot.name for slot in self.rule.active(self.hyper))
-        return Cost(slots, SIZES["float32"] * len(slots), plan(self.graph).bytes_per_weight("float32"))
+        slots = tuple(slot.name for slot in self.rule.active(self.hyper) if slot.per == "weight")
+        moved = sum(part.bytes_per_weight("float32") for part in stages(self.graph))
+        return Cost(slots, SIZES["float32"] * len(slots), moved)
 
     @property
     def differences(self) -> list[ConventionLine]:

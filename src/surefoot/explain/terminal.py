@@ -123,8 +123,8 @@ def _indented(head: str, text: str, below: str = "", width: int = WIDTH - 2) -> 
 def _differences(one: Explanation) -> list[str]:
     if not one.differences:
         return ["none: all agree"]
-    more = f"{one.command} --conventions shows all, and what copying costs"
-    return [*_table(one.differences, WIDTH - 2), "", more]
+    more = wrap(f"{one.command} --conventions shows all, and what copying costs", WIDTH - 2)
+    return [*_table(one.differences, WIDTH - 2), "", *more]
 
 
 def _table(lines: Sequence[ConventionLine], width: int = WIDTH) -> list[str]:

@@ -177,7 +177,7 @@ schedule_free_adamw = replace(
         name="schedule_free_adamw",
         about=About(
             title="Schedule-Free AdamW",
-            adds="averages the weights as they go, in the place of the mean gradient and of a falling rate",
+            adds="takes gradients near a running average of all weights so far, without momentum or schedule",
             use=(
                 Claim(
                     "No schedule to choose: it won the self-tuning track of the first AlgoPerf competition.",
@@ -216,7 +216,7 @@ schedule_free_radam = replace(
         name="schedule_free_radam",
         about=About(
             title="Schedule-Free RAdam",
-            adds="averages the weights as they go, in the place of the mean gradient and of a falling rate",
+            adds="takes gradients near a running average of all weights so far, without momentum or schedule",
             use=(Claim("No schedule and no warm-up to choose.", _CODE), *schedule_free.about.use),
             avoid=(
                 Claim("Counting on the first steps: nothing moves until the mean square is known.", "the formula"),
