@@ -8,15 +8,19 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import interpreter
 from kernel_cases import Case
 from settings import SETTINGS
+from summed import chained, trusted
 from surefoot.compiler.emit.triton import emit
-from surefoot.compiler.plan import plan
+from surefoot.compiler.plan import plan, stages
 from surefoot.compiler.trace import trace
+from surefoot.mathops import atan2
+from surefoot.rule import Step, rule
 from triton_interpreter import CASES
 
 
@@ -64,13 +68,36 @@ def test_a_gpu_would_round_as_numpy_does(kind, how, typical, tmp_path):
     """Triton compiles for a GPU that is not there: every operation rounds to nearest, none is fused, NaN wins."""
     setting = next(s for s in SETTINGS if str(s) == "adabound-torch")
     (tmp_path / "kernel.py").write_text(Case(setting, kind, **how).text(emit), encoding="utf-8")
-    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path / "cache"), "TRITON_INTERPRET": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", TO_PTX], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert all(part in done.stdout for part in ("div.rn.f32", "sqrt.rn.f32", "max.NaN.f32", "min.NaN.f32"))
-    assert not re.search(r"\bfma\.|\.approx|\.ftz", done.stdout)
-    assert re.search(typical, done.stdout)
+    made = _ptx(tmp_path)
+    assert all(part in made for part in ("div.rn.f32", "sqrt.rn.f32", "max.NaN.f32", "min.NaN.f32"))
+    assert not re.search(r"\bfma\.|\.approx|\.ftz", made)
+    assert re.search(typical, made)
+
+
+def _ptx(folder: Path) -> str:
+    """Return the code of the kernel in a folder for a GPU that is not there."""
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(folder / "cache"), "TRITON_INTERPRET": "0"}
+    command = [sys.executable, "-c", TO_PTX]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@rule(source="this test")
+def turning(g, w, state, t, *, lr=0.1):  # noqa: ARG001
+    return Step(rate=lr, direction=atan2(g, w))
+
+
+@pytest.mark.usefixtures("_installed")
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "float64"])
+@pytest.mark.parametrize("own", [trusted, chained, turning], ids=str)
+def test_a_gpu_would_add_up_in_double_precision(own, kind, tmp_path):
+    """Each stage compiles, the arc tangent too, and no operation is fused."""
+    for stage in stages(trace(own, own.complete({}))):
+        (tmp_path / "kernel.py").write_text(emit(stage, "own", kind), encoding="utf-8")
+        made = _ptx(tmp_path)
+        assert not stage.sums or re.search(r"add(\.rn)?\.f64", made)
+        assert not re.search(r"\bfma\.|\.approx|\.ftz", made)
 
 
 def test_an_address_is_computed_in_64_bits():

@@ -43,19 +43,27 @@ def run(launch: Launch, values: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         UsageError: a CUDA graph is being captured, and the host counts the steps.
     """
-    if capturing(launch.device) and not launch.counted:
-        raise UsageError(
-            "a CUDA graph is being captured of a step whose number the host counts: every replay would be that step "
-            "again. Make the optimizer with capturable=True, or set it in its param_groups, before the first step."
-        )
-    device = launch.device
-    with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+    _check_capture(launch)
+    with _on(launch.device):
         chunks, *others = _tables(launch, values)
         if launch.skip is not None:
             chunks = chunks * (launch.skip == 0)  # chunks of no weights
         for part in _parts(launch, chunks):
             if len(part):
                 _start(launch, part, others)
+
+
+def _check_capture(launch: Launch) -> None:
+    if capturing(launch.device) and not launch.counted:
+        raise UsageError(
+            "a CUDA graph is being captured of a step whose number the host counts: every replay would be that step "
+            "again. Make the optimizer with capturable=True, or set it in its param_groups, before the first step."
+        )
+
+
+def _on(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Let launches go to a device."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def add_up(launches: Sequence[Launch], values: Sequence[Mapping[str, Any]], across: Across | None = None) -> None:
@@ -73,11 +81,13 @@ def add_up(launches: Sequence[Launch], values: Sequence[Mapping[str, Any]], acro
 
 def _sums(stage: Launch, values: Sequence[Mapping[str, Any]]) -> Tensor:
     """Start a stage of sums; return the table that it writes."""
-    chunks, pointers, strides, scalars, _ = _tables(stage, values)
-    found = torch.zeros(len(chunks), len(stage.kernel.plan.sums), dtype=torch.float64, device=stage.device)
-    if len(chunks):
-        at = torch.tensor([found.data_ptr()], device=stage.device)
-        _start(stage, chunks, (pointers, strides, scalars, at))
+    _check_capture(stage)
+    with _on(stage.device):
+        chunks, pointers, strides, scalars, _ = _tables(stage, values)
+        found = torch.zeros(len(chunks), len(stage.kernel.plan.sums), dtype=torch.float64, device=stage.device)
+        if len(chunks):
+            at = torch.tensor([found.data_ptr()], device=stage.device)
+            _start(stage, chunks, (pointers, strides, scalars, at))
     return found
 
 

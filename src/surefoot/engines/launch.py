@@ -142,9 +142,13 @@ class Launch:
 
     def by_parameter(self, chunks: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums over each parameter, a row for each, of those over each chunk, added one after the other."""
-        owner = np.array(self._owners, np.int64)[self.places()[0][:, 0]]
-        each = [np.bincount(owner, weights=column, minlength=self.parameters) for column in chunks.T]
+        each = [np.bincount(self._owner, weights=column, minlength=self.parameters) for column in chunks.T]
         return np.stack(each, axis=1)
+
+    @cached_property
+    def _owner(self) -> NDArray[np.int64]:
+        """Of each chunk the parameter that it is of, in the order of `add`."""
+        return np.array(self._owners, np.int64)[self.places()[0][:, 0]]
 
     @cached_property
     def numbers_of(self) -> NDArray[np.int64]:
@@ -187,7 +191,8 @@ class Launch:
         if not self.by_row and not plan.numbers:
             return [plan.host({**values[group], **self.sums, "t": t}) for group, t in self.rows]
         table = np.empty((len(self.rows), len(plan.hoisted)))
-        own = {**self.sums, SIZE: self._sizes, **{name: _read(x) for name, x in self.numbers.items()}}
+        kept = {name: np.array([x.item() for x in each], np.float64) for name, each in self._views.items()}
+        own = {**self.sums, SIZE: self._sizes, **kept}
         self.new = {name: np.empty(len(self.rows)) for name in plan.numbers}
         for members in self._alike:
             group, t = self.rows[members[0]]
@@ -196,6 +201,11 @@ class Launch:
             for name, x in new.items():
                 self.new[name][members] = x
         return table
+
+    @cached_property
+    def _views(self) -> dict[str, list[NDArray[np.float64]]]:
+        """The numbers of each tensor where they lie; NumPy reads them faster than torch."""
+        return {name: [x.detach().numpy() for x in each] for name, each in self.numbers.items()}
 
     @cached_property
     def _alike(self) -> list[NDArray[np.int64]]:
@@ -258,11 +268,6 @@ class Launch:
         self._read.clear()
         for launch in self.before:
             launch.done()
-
-
-def _read(numbers: Sequence[Tensor]) -> NDArray[np.float64]:
-    """Return numbers from where they lie."""
-    return np.array([x.item() for x in numbers], np.float64)
 
 
 def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:

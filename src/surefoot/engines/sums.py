@@ -49,16 +49,18 @@ def add_up(launches: Sequence[Launch], k: int, chunks: Sequence[NDArray[np.float
     found = [launch.before[k].by_parameter(table) for launch, table in zip(launches, chunks, strict=True)]
     if across is not None:
         _add_shards(launches, found, across)
-    everywhere: dict[str, float] = {}
+    everywhere: dict[str, list[NDArray[np.float64]]] = {}
     for launch, table in zip(launches, found, strict=True):
         plan = launch.before[k].kernel.plan
         for column, name in enumerate(plan.sums):
+            launch.sums[name] = table[:, column]
             if name in plan.everywhere:
-                everywhere[name] = everywhere.get(name, 0.0) + float(table[:, column].sum())
-            else:
-                launch.sums[name] = table[:, column]
-    for launch in launches:
-        launch.sums.update(everywhere)
+                everywhere.setdefault(name, []).append(table[:, column])
+    order = np.argsort(np.concatenate([launch.numbers_of for launch in launches]), kind="stable")
+    for name, parts in everywhere.items():  # in the order of parameters, whatever launches they are in
+        of_all = float(np.concatenate(parts)[order].sum())
+        for launch in launches:
+            launch.sums[name] = of_all
 
 
 def _add_shards(launches: Sequence[Launch], found: Sequence[NDArray[np.float64]], across: Across) -> None:
