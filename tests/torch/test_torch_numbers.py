@@ -17,6 +17,7 @@ from torch.nn import Parameter
 from near import assert_near
 from numbered import D0, estimating, looking_ahead, measuring
 from surefoot.errors import UsageError
+from surefoot.mathops import maximum, sqrt, total_all
 from surefoot.rule import Number, Step, rule
 from surefoot.torch import RuleOptimizer
 from torch_small import F64, give, params, same, through_file, train
@@ -385,6 +386,25 @@ def test_parameters_that_share_memory_are_refused_and_neighbours_are_not(engine)
 
 class Odd(torch.Tensor):
     """A tensor of a kind that no kernel knows."""
+
+
+@rule(source="this test")
+def clipping(g, state, t, *, lr: float = 0.1):  # noqa: ARG001
+    """The gradient, no longer than 1 over all parameters; it adds up over all, and keeps nothing."""
+    return Step(rate=lr / maximum(sqrt(total_all(g * g)), 1.0), direction=g)
+
+
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_a_sum_over_all_parameters_without_a_number_that_is_kept(engine):
+    ps = params()
+    optimizer = RuleOptimizer(ps, clipping, engine=engine)
+    before = [p.detach().clone() for p in ps]
+    give(ps, 1)
+    rates, norm = optimizer.effective_lr(), torch.cat([p.grad.flatten() for p in ps]).norm()
+    optimizer.step()
+    for p, q in zip(ps, before, strict=True):
+        assert_near(p, q - 0.1 / norm * p.grad, 1e-12)
+        assert_near(rates[p], torch.full_like(q, (0.1 / norm).item()), 1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:a parameter runs on the eager engine")

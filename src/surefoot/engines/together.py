@@ -1,4 +1,4 @@
-"""A rule that keeps numbers for the whole optimizer, on the eager engine: all tensors step at once, as bundles.
+"""A rule that looks at all tensors of an optimizer, on the eager engine: they step at once, as bundles.
 
 What differs from tensor to tensor (step counts, and the hyperparameters of param groups) is a bundle too. A switch
 cannot be: a rule asks `if` about it once.
@@ -6,6 +6,7 @@ cannot be: a rule asks `if` about it once.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,20 +15,35 @@ import torch
 from torch import Tensor
 
 from surefoot.bundle import Bundle, members
+from surefoot.compiler.plan import stages
+from surefoot.compiler.trace import trace
 from surefoot.engines import eager
 from surefoot.engines.eager import Part, Write
+from surefoot.engines.kernel_choice import form
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.update import take_step, update
 
 
+@functools.lru_cache(maxsize=1024)
+def joins(rule: Rule) -> bool:
+    """Return whether a rule looks at all tensors at once: it keeps numbers of all of them, or adds up over all."""
+    if rule.shared:
+        return True
+    try:
+        graph = trace(rule, dict(form(rule.complete({}))))
+    except UsageError:
+        return False
+    return any(stage.everywhere for stage in stages(graph))
+
+
 class Together:
-    """All tensors of an optimizer at once, for a rule that keeps numbers for the whole of it.
+    """All tensors of an optimizer at once, for a rule that `joins` them.
 
     Args:
         rule: which rule.
         parts: the tensors that take part, none of them sparse.
-        shared: the numbers.
+        shared: the numbers that the rule keeps for all of them.
 
     Raises:
         UsageError: a switch differs from tensor to tensor.

@@ -22,9 +22,8 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from surefoot.engines import eager
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
-from surefoot.engines.eager import numbers_of
 from surefoot.engines.rounding import key
-from surefoot.engines.together import Together
+from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, values
 from surefoot.rule import Rule
@@ -204,7 +203,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     def _rates(self, steps: Mapping[Tensor, eager.Part]) -> dict[Tensor, Any]:
         """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
-        if self.rule.shared:
+        if joins(self.rule):
             with_gradient = {p: part for p, part in steps.items() if p.grad is not None}
             every = [zip(some, self._together(some).rates(), strict=True) for some in (steps, with_gradient) if some]
             return {p: rate for some in every for p, rate in some}
@@ -223,7 +222,7 @@ class RuleOptimizer(AveragingOptimizer):
         group = self.param_groups[-1]
         if group.get("base_lr") is None and "lr" in group:
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
-        if self.rule.shared:
+        if joins(self.rule):
             starts = self.rule.starts(self._settings(group).hyper)
             shared.begin(self.param_groups, self._shared_names(), starts)
 
@@ -247,7 +246,7 @@ class RuleOptimizer(AveragingOptimizer):
         if form is not None and not choice.compiles(self.rule, form):
             form = None
         made = Settings(hyper, starts, differentiable, capturable, form)
-        return shared.settings(self.rule, made) if numbers_of(self.rule) else made
+        return shared.settings(self.rule, made) if joins(self.rule) else made
 
     def _step_group(self, group: Group, program: Program) -> None:
         settings = self._settings(group)

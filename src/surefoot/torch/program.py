@@ -30,7 +30,7 @@ from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
-from surefoot.engines.together import one
+from surefoot.engines.together import joins, one
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared
@@ -62,8 +62,8 @@ class Program:
         self.ran: set[str] = set()
         self.begun = False
         """Whether the commit has begun, which then ends whatever happens."""
-        self.parts: dict[Tensor, Callable[[], Part]] | None = {} if shared else None
-        """The parameters of a rule that keeps numbers for all of them, as the eager engine steps them all at once."""
+        self.parts: dict[Tensor, Callable[[], Part]] | None = {} if joins(rule) else None
+        """The parameters of a rule that looks at all of them, as the eager engine steps them at once."""
         self.apart = False
         """Whether it must: because there is one that no kernel can step."""
         self._whole = True

@@ -53,15 +53,15 @@ def settings(rule: Rule, made: Settings) -> Settings:
     """Return a group's settings without what lies in the group itself.
 
     Raises:
-        UsageError: the group asks for what a rule with such numbers cannot do.
+        UsageError: the group asks for what a rule that looks at all parameters cannot do.
     """
-    names = rule.shared
     for asked, name in ((made.capturable, "capturable"), (made.differentiable, "differentiable")):
-        if asked and names:
+        if asked:
             raise UsageError(
-                f"{rule.name} cannot be {name}: a number for the whole optimizer ({', '.join(sorted(names))}) is "
-                f"read in each step. Leave {name}=True out, or take another rule."
+                f"{rule.name} cannot be {name}: the host reads in each step what it adds up over all parameters. Leave "
+                f"{name}=True out, or take another rule."
             )
+    names = rule.shared
     return made._replace(starts={slot: start for slot, start in made.starts.items() if slot not in names})
 
 
