@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import schedulefree
 import torch
-from test_torch_numbers import give, params, same, through_file, train
 from torch.nn import Parameter
 
 import surefoot.torch
@@ -21,10 +20,10 @@ from numbered import averaging, estimating
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rules import COMBINATORS, RULES
 from surefoot.torch import RuleOptimizer
+from torch_small import F64, give, params, same, through_file, train
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
 
-F64 = torch.float64
 LOOKAHEAD = COMBINATORS["lookahead"](RULES["adam"])
 AVERAGING = {
     "schedule-free": partial(RuleOptimizer, rule=averaging, lr=0.1),
@@ -269,7 +268,7 @@ def test_a_watched_model_whose_optimizer_is_gone():
 
 
 def test_statistics_of_batchnorm_for_the_evaluation_weights():
-    """As docs/recipes.md has it: in eval mode the model gives what a model of these weights and statistics does."""
+    """As docs/recipes/evaluation_weights.py has it: the running means become those of these weights."""
     torch.manual_seed(1)
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
     optimizer = RuleOptimizer(model.parameters(), averaging, lr=0.1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 import weakref
 from functools import partial
@@ -20,11 +19,9 @@ from numbered import D0, estimating, looking_ahead, measuring
 from surefoot.errors import UsageError
 from surefoot.rule import Number, Step, rule
 from surefoot.torch import RuleOptimizer
+from torch_small import F64, give, params, same, through_file, train
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
-
-F64 = torch.float64
-SHAPES = ((4, 3), (5,), (), (0,))
 
 
 class AsTorch(RuleOptimizer):
@@ -36,40 +33,12 @@ class AsTorch(RuleOptimizer):
         return self.state_names.get(slot, slot)
 
 
-def params(dtype=F64, shapes=SHAPES) -> list[Parameter]:
-    generator = torch.Generator().manual_seed(1)
-    return [Parameter(torch.randn(shape, generator=generator, dtype=F64).to(dtype)) for shape in shapes]
-
-
-def give(ps: list[Parameter], seed: int, scale: float = 1.0) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    for p in ps:
-        p.grad = (scale * torch.randn(p.shape, generator=generator, dtype=F64)).to(p.dtype)
-
-
-def train(optimizer: Any, ps: list[Parameter], steps: range) -> None:
-    for k in steps:
-        give(ps, k)
-        optimizer.step()
-
-
-def through_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    return torch.load(file, weights_only=True)
-
-
 def reloaded(optimizer: Any, make: Any) -> tuple[Any, list[Parameter]]:
     """Return another optimizer with the same weights, and the checkpoint of this one."""
     ps = [Parameter(p.detach().clone()) for group in optimizer.param_groups for p in group["params"]]
     other = make(ps)
     other.load_state_dict(through_file(optimizer.state_dict()))
     return other, ps
-
-
-def same(ps: list[Parameter], qs: list[Parameter]) -> bool:
-    return all(map(torch.equal, ps, qs))
 
 
 # One for each tensor

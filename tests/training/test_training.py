@@ -215,6 +215,9 @@ def test_an_optimizer_that_keeps_an_average_is_evaluated_with_it():
     assert heard[-1].outcome.test_loss == pytest.approx(
         task.measure(averaged, data.test.batch(slice(0, 16)))[0].item(), rel=1e-5
     )
+    assert heard[-1].outcome.optimizer_bytes == 3 * model.weight.nbytes, (
+        "training weights that are put by are no state"
+    )
 
 
 def test_a_last_batch_of_one_image_counts_as_one():

@@ -163,11 +163,10 @@ class Training:
     def _evaluating(self) -> Iterator[None]:
         """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
         self._mode(training=False)
-        averages = isinstance(self.optimizer, RuleOptimizer) and any(
-            "ema" in own for own in self.optimizer.state.values()
-        )
-        with torch.no_grad(), self.optimizer.averaged() if averages else contextlib.nullcontext():
+        with torch.no_grad():
             yield
+        if isinstance(self.optimizer, RuleOptimizer):
+            self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
