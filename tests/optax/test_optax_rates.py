@@ -90,6 +90,15 @@ def test_a_label_may_stand_for_a_whole_branch():
     assert rates["b"] == {"z": optax.MaskedNode()}
 
 
+def test_a_rule_under_a_condition_is_asked_by_itself():
+    guarded = optax.apply_if_finite(ours.sgd(0.5), 3)
+    state = guarded.init(PARAMS)
+    with pytest.raises(UsageError, match=r"runs one of surefoot\.optax's under a condition"):
+        effective_lr(state, GRADIENTS, PARAMS, optimizer=guarded)
+    rates = effective_lr(state.inner_state, GRADIENTS, PARAMS, optimizer=ours.sgd(0.5))
+    assert float(rates["s"]) == 0.5
+
+
 def test_without_a_rule_or_with_two_it_says_so():
     theirs = optax.adam(1e-2)
     with pytest.raises(UsageError, match=r"none of surefoot\.optax's rules"):

@@ -90,12 +90,12 @@ class TreeStep:
         return made, shared
 
     def evaluated(self, leaves: Sequence[Leaf]) -> list[Any]:
-        """Return the weights that a model is evaluated with, of each leaf; none of them is an array of the state."""
+        """Return the weights that a model is evaluated with, of each leaf."""
         made = [leaf.weight for leaf in leaves]
         for group in self._groups(leaves):
             weights = group.split(evaluated(self.rule, group.weight, group.state, group.hyper))
             for member, weight in zip(group.parts, weights, strict=True):
-                made[member.place] = own(flat(weight).astype(member.target.dtype))
+                made[member.place] = flat(weight).astype(member.target.dtype)
         return made
 
     def _groups(self, leaves: Sequence[Leaf]) -> Iterator[_Group]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from surefoot.errors import UsageError
+from surefoot.optax.leaves import own
 
 
 def effective_lr(state: Any, gradients: Any, params: Any = None, *, optimizer: optax.GradientTransformation) -> Any:
@@ -55,7 +56,7 @@ def evaluation_params(state: Any, params: Any, *, optimizer: optax.GradientTrans
             `masked`, `partition` or `inject_hyperparams`.
 
     Returns:
-        a tree like the weights'; arrays of their own, none of which is the state's.
+        a tree like the weights', of arrays of which none is the state's.
 
     Raises:
         UsageError: no rule of ours is part of the optimizer, or two have weights to evaluate with.
@@ -87,7 +88,13 @@ def _watched(question: str, optimizer: Any, gradients: Any, state: Any, params: 
     seen: list[Any] = []
     ask: Mapping[str, Any] = {question: seen.append}
     optax.with_extra_args_support(optimizer).update(gradients, state, params, **ask)
-    return [_filled(answer, gradients) for answer in seen]
+    try:
+        return [jax.tree.map(own, _filled(answer, gradients)) for answer in seen]
+    except jax.errors.UnexpectedTracerError:
+        raise UsageError(
+            "this optimizer runs one of surefoot.optax's under a condition, as optax.apply_if_finite does; give the "
+            "one inside, and its part of the state."
+        ) from None
 
 
 def _filled(answer: Any, tree: Any) -> Any:
