@@ -30,6 +30,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 import surefoot.torch
+from numbered import estimating
 from shared_training import (
     CLIPPED,
     DDP,
@@ -174,6 +175,14 @@ def summed_fsdp(engine: str) -> dict[str, Any]:
     return {**outcome(train(model, optimizer, mine(), range(1, STEPS))), "calls": reduced.call_count}
 
 
+def estimated() -> dict[str, Any]:
+    """Step a model that FSDP2 divides by a rule with numbers for the whole optimizer; which are kept in the groups."""
+    model = fsdp(torch.float64)
+    optimizer = RuleOptimizer(model.parameters(), estimating)
+    found = outcome(train(model, optimizer, mine()))
+    return {**found, "kept": [optimizer.param_groups[0][name] for name in ("d", "r")]}
+
+
 def summed_rates() -> list[Tensor]:
     """Return this process's shards of the effective step sizes of a rule with sums."""
     model = fsdp(torch.float64)
@@ -275,7 +284,11 @@ def cases(folder: Path) -> dict[str, Case]:
             found[f"summed {own.name} {engine}"] = lambda o=own, e=engine: summed(o, e)
         found[f"clipped {engine}"] = lambda e=engine: clipped(e)
     found |= {"zero": zero_step, "rates": rates, "skipped": skipped, "differentiated": differentiated}
-    found |= {"summed joined auto": lambda: summed(joined, "auto"), "summed rates": summed_rates}
+    found |= {
+        "summed joined auto": lambda: summed(joined, "auto"),
+        "summed rates": summed_rates,
+        "estimated": estimated,
+    }
     found |= {"laid out": fsdp_layouts, "laid out, clipped": lambda: fsdp_layouts(max_grad_norm=0.5)}
     found |= {"clipped beside plain": clipped_beside_plain, "plain gradient": plain_gradient}
     return found | {"resumed": lambda: resumed(folder), "one process and back": from_one_process_and_back}

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import surefoot.torch
+from numbered import estimating
 from paths import SUPPORT
 from shared_training import (
     CLIPPED,
@@ -270,6 +271,16 @@ def test_sums_on_fsdp(of, engine):
     expected = outcome(train(model, RuleOptimizer(model.parameters(), trusted), BOTH))
     equal(found | {"engine": "cpu"}, expected, SUM)
     assert engine == "eager" or calls == 1
+
+
+def test_numbers_of_the_whole_optimizer_are_the_same_in_all_processes(of, ranks):
+    model, found = mlp(torch.float64), of("estimated")
+    optimizer = RuleOptimizer(model.parameters(), estimating)
+    expected = outcome(train(model, optimizer, BOTH))
+    kept = [optimizer.param_groups[0][name] for name in ("d", "r")]
+    assert ranks[0]["estimated"]["kept"] == ranks[1]["estimated"]["kept"] == pytest.approx(kept, rel=SUM)
+    assert kept[1] != 0
+    equal({key: found[key] for key in expected}, expected, SUM)
 
 
 def test_effective_step_sizes_of_a_rule_with_sums(ranks):
