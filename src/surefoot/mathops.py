@@ -248,7 +248,7 @@ class _TensorFlow:
         return x if high is None else self.minimum(x, high)
 
     def full_like(self, x: Array, value: float) -> Array:
-        return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.cast(value, x.dtype))
+        return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.constant(value, x.dtype))
 
     def sign(self, x: Array) -> Array:
         return self.where(x != x, x, self._tensorflow.sign(x))
