@@ -71,6 +71,11 @@ class _OnVectors:
     def sign(self, x: Vector) -> Vector:
         return Vector(jnp.sign(x.array))  # of length 1, as jax and optax have it
 
+    def atan2(self, y: Vector, x: Any) -> Vector:
+        """Return vectors as long as the angle whose tangent is the length of `y` over `x`."""
+        length = abs(y)
+        return Vector(y.array * (jnp.arctan2(length, plain(x)) / jnp.where(length > 0, length, 1)))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(
             f"this rule takes {name} of weights or gradients, which complex numbers have not; "
