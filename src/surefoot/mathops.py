@@ -143,7 +143,7 @@ def atan2(y: Array, x: Array) -> Array:
     if _are_numbers(y, x):
         return math.atan2(y, x)
     namespace = _namespace(y, x)
-    if not hasattr(namespace, "full_like"):  # that of symbols, or of a schedule's numbers
+    if hasattr(y, "__mathops__") or hasattr(x, "__mathops__"):  # symbols, a schedule's numbers, complex weights
         return namespace.atan2(y, x)
     if _are_numbers(y) or _are_numbers(x):  # of which torch and TensorFlow ask for an array
         y, x = (namespace.full_like(x, y), x) if _are_numbers(y) else (y, namespace.full_like(y, x))

@@ -14,6 +14,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
+from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rule import WEIGHT, Slot, Step, rule  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
@@ -246,7 +247,8 @@ def refused():
     """Yield a rule, what it is given, and the words that say so."""
     for name, maker in RULES.items():
         other = "adagrad" if name != "adagrad" else "adadelta"
-        kept = ", ".join(maker.starts({"momentum": maker.defaults.get("momentum", 0.0)})) or "nothing"
+        options = {"momentum": maker.defaults.get("momentum", 0.0), **convention(name, "optax").switches}
+        kept = ", ".join(maker.starts(options)) or "nothing"
         foreign = ", ".join(RULES[other].starts({}))
         yield pytest.param(
             name, getattr(ours, other)(0.1).init(REAL), real(), f"{name}: the state has {foreign}, where .* keep {kept}"

@@ -378,7 +378,8 @@ def _tensorwise() -> Iterator[Case]:
     yield from _each("lamb", "optax", [rate], _BOTH, **whole)
     for framework in ("torch", "paper"):
         yield from _each("lamb", framework, [{}], _BOTH, call="paper.lamb", long=False, **whole)
-    yield from _each("lars", "optax", [{"learning_rate": 1.0}, {"learning_rate": 1.0, "momentum": 0.5}], _BOTH, **whole)
+    heavy = {"learning_rate": 1.0, "momentum": 0.5}
+    yield from _each("lars", "optax", [{"learning_rate": 1.0}, {**heavy, "nesterov": True}, heavy], _BOTH, **whole)
     for framework, call in {"torch": "lars_beside", "keras": "lars", "paper": "lars"}.items():
         yield from _each("lars", framework, [{}], _BOTH, call=f"paper.{call}", long=False, **whole)
     stable = {"call": "paper.stable_adamw", "tensors": True}

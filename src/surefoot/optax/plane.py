@@ -75,6 +75,11 @@ class _OnVectors:
     def size(self, x: Vector) -> Any:
         return size(x.array)  # vectors, not the numbers in them
 
+    def atan2(self, y: Vector, x: Any) -> Vector:
+        """Return vectors as long as the angle whose tangent is the length of `y` over `x`."""
+        length = abs(y)
+        return Vector(y.array * (jnp.arctan2(length, plain(x)) / jnp.where(length > 0, length, 1)))
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(
             f"this rule takes {name} of weights or gradients, which complex numbers have not; "

@@ -15,7 +15,7 @@ from surefoot.combinator import combinator
 from surefoot.mathops import Array, sqrt, total, where
 from surefoot.rule import Step
 from surefoot.rules.adam import LR, adamw
-from surefoot.rules.sgd import momentum
+from surefoot.rules.sgd import momentum, sgd
 from surefoot.rules.spelling import BETAS, BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
 
 _LAMB = "You et al., ICLR 2020, arXiv:1904.00962"
@@ -120,7 +120,7 @@ lamb = trust_ratio(adamw).variant(
     eps=1e-6,
 )
 
-lars = trust_gradient(momentum).variant(
+lars = trust_gradient(sgd).variant(
     "lars",
     "Momentum on gradients that are, tensor by tensor, a fixed share of the weights long.",
     pin={},
@@ -137,8 +137,8 @@ lars = trust_gradient(momentum).variant(
         conventions={
             "torch": Convention(
                 "",
-                {**TORCH, **_OWN},
-                {"lr": 1.0, **_LARS_DEFAULTS},
+                {**TORCH, **_OWN, "dampening": "dampening"},
+                {"lr": 1.0, **_LARS_DEFAULTS, "dampening": 0.0},
                 {"trust_apart": True},
                 "torch has none: timm's and pytorch_optimizer's form; the rate multiplies the velocity",
             ),
@@ -171,4 +171,5 @@ lars = trust_gradient(momentum).variant(
         },
     ),
     lr=1.0,
+    momentum=0.9,
 )

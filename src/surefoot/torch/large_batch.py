@@ -88,7 +88,9 @@ class Lars(TorchOptimizer):
         lr: learning rate, which multiplies the velocity; 1 to 30 is usual.
         momentum: share of the velocity kept each step.
         weight_decay: added to the gradient as `weight_decay * p`; the lengths of both are added.
+        dampening: share of a new gradient kept out of the velocity.
         trust_coefficient: length of a gradient over that of the weights.
+        nesterov: take the gradient's step after the momentum's.
         extras: what every optimizer takes (`Common`).
 
     Source: You, Gitman & Ginsburg 2017, arXiv:1708.03888.
@@ -107,6 +109,8 @@ class Lars(TorchOptimizer):
         lr: Number = 1.0,
         momentum: float = 0.9,
         weight_decay: float = 0,
+        dampening: float = 0,
         trust_coefficient: float = 1e-3,
+        nesterov: bool = False,
         **extras: Unpack[Common],
     ) -> None: ...
