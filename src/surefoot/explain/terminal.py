@@ -148,7 +148,7 @@ def _cost(one: Explanation, times: Sequence[str]) -> list[str]:
     kept = f"{cost.state_bytes} bytes of state ({', '.join(cost.slots)})" if cost.slots else "no state"
     again = f"step time: not measured here; {one.command} --time does"
     return [
-        f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes",
+        *wrap(f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes", WIDTH - 2),
         *(times or [again]),
     ]
 
@@ -199,6 +199,8 @@ def share(value: float) -> str:
     percent = 100 * value
     if percent == 0:
         return "0"
+    if not percent < 1000:  # the two walk away from each other
+        return ">1000 %"
     return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %" if percent >= 0.01 else "<0.01 %"
 
 
