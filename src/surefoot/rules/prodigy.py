@@ -18,7 +18,7 @@ from surefoot.rules.spelling import BETAS, BETAS_KERAS, BETAS_TORCH, KERAS, OPTA
 
 _SOURCE = "Mishchenko & Defazio, ICML 2024, arXiv:2306.06101"
 _CODE = "the authors' code, prodigyopt 1.1.2"
-_DEFAULTS = {
+_DEFAULTS: dict[str, Any] = {
     "lr": 1.0,
     **BETAS,
     "beta3": None,

@@ -31,7 +31,6 @@ class SGDScheduleFree(TorchOptimizer):
         warmup_steps: steps over which the rate rises to `lr`.
         r: power of the step count by which the average weighs.
         weight_lr_power: power of the largest rate so far by which it weighs.
-        foreach: accepted for the authors' code's sake; changes nothing.
         extras: what every optimizer takes (`Common`).
 
     Source: Defazio et al., NeurIPS 2024, arXiv:2405.15682; as schedulefree 1.4.1.
@@ -53,7 +52,6 @@ class SGDScheduleFree(TorchOptimizer):
         warmup_steps: int = 0,
         r: float = 0.0,
         weight_lr_power: float = 2.0,
-        foreach: bool | None = None,
         **extras: Unpack[Common],
     ) -> None: ...
 
@@ -70,7 +68,6 @@ class AdamWScheduleFree(TorchOptimizer):
         warmup_steps: steps over which the rate rises to `lr`.
         r: power of the step count by which the average weighs.
         weight_lr_power: power of the largest rate so far by which it weighs.
-        foreach: accepted for the authors' code's sake; changes nothing.
         extras: what every optimizer takes (`Common`).
 
     Source: Defazio et al., NeurIPS 2024, arXiv:2405.15682; as schedulefree 1.4.1.
@@ -93,7 +90,6 @@ class AdamWScheduleFree(TorchOptimizer):
         warmup_steps: int = 0,
         r: float = 0.0,
         weight_lr_power: float = 2.0,
-        foreach: bool | None = None,
         **extras: Unpack[Common],
     ) -> None: ...
 
@@ -109,7 +105,6 @@ class RAdamScheduleFree(TorchOptimizer):
         weight_decay: weights shrink by `lr * weight_decay` each step.
         r: power of the step count by which the average weighs.
         weight_lr_power: power of the largest rate so far by which it weighs.
-        foreach: accepted for the authors' code's sake; changes nothing.
         silent_sgd_phase: move nothing until the mean square rests on enough gradients; else move as SGD does.
         extras: what every optimizer takes (`Common`).
 
@@ -132,7 +127,6 @@ class RAdamScheduleFree(TorchOptimizer):
         weight_decay: float = 0,
         r: float = 0.0,
         weight_lr_power: float = 2.0,
-        foreach: bool | None = None,
         silent_sgd_phase: bool = True,
         **extras: Unpack[Common],
     ) -> None: ...
