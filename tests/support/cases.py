@@ -459,9 +459,10 @@ def _without_rate() -> Iterator[Case]:
     yield Case("dog", "paper", {"reps_rel": 1e-4}, decay=0.1, started=True)
     yield Case("dowg", "paper", decay=0.1, started=True)
     rate = {"learning_rate": 1.0}
-    for rule, call in {"prodigy": "", "dadapt_adam": "", "dog": "optax.contrib.dog", "dowg": ""}.items():
-        yield Case(rule, "optax", rate, decay=0.0, call=call)
-    yield Case("prodigy", "optax", {**rate, "estim_lr_coef": 0.5, "safeguard_warmup": True}, decay=0.1)
+    for rule, call in {"prodigy": "prodigy", "dadapt_adam": "dadapt_adamw", "dog": "dog", "dowg": "dowg"}.items():
+        yield Case(rule, "optax", rate, decay=0.0, call=f"optax.contrib.{call}")
+    coefficient = {**rate, "estim_lr_coef": 0.5, "safeguard_warmup": True}
+    yield Case("prodigy", "optax", coefficient, call="optax.contrib.prodigy", decay=0.1)
 
 
 CASES = tuple(_cases())

@@ -64,18 +64,19 @@ _DISTANCE = Shared("d", start="first_distance", meaning="guess of the distance t
                 "Keras has none: the authors' formula in Keras's spelling",
             ),
             "optax": Convention(
-                "optax.contrib.dadapt_adamw",
+                "",
                 {
                     **OPTAX,
-                    "beta1": "betas[0]",
-                    "beta2": "betas[1]",
+                    "beta1": "b1",
+                    "beta2": "b2",
                     "eps": "eps",
                     "first_distance": "estim_lr0",
                     "weight_decay": "weight_decay",
                 },
                 {name: value for name, value in _ADAM.items() if name != "growth_rate"},
                 {"bias_correction": True, "decoupled": True},
-                "always corrects biases; a first gradient of zeros makes its guess not-a-number for ever, ours not",
+                "as optax.contrib.dadapt_adamw, whose betas are a pair, and whose guess is not-a-number after a "
+                "first gradient of zeros",
             ),
             "paper": Convention(
                 "",

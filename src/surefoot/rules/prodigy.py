@@ -43,8 +43,8 @@ _TORCH = {
 _OWN = {"first_distance": "d0", "d_coef": "d_coef", "growth_rate": "growth_rate"}
 _OPTAX = {
     **OPTAX,
-    "beta1": "betas[0]",
-    "beta2": "betas[1]",
+    "beta1": "b1",
+    "beta2": "b2",
     "beta3": "beta3",
     "eps": "eps",
     "first_distance": "estim_lr0",
@@ -98,14 +98,15 @@ _OPTAX = {
                 "Keras has none: the authors' formula in Keras's spelling",
             ),
             "optax": Convention(
-                "optax.contrib.prodigy",
+                "",
                 _OPTAX,
                 {
                     **{name: value for name, value in _DEFAULTS.items() if name in _OPTAX},
                     "safeguard_warmup": False,
                 },
                 {"bias_correction": True, "decoupled": True},
-                "always corrects biases; a first gradient of zeros makes its guess not-a-number for ever, ours not",
+                "as optax.contrib.prodigy, whose betas are a pair, and whose guess is not-a-number for ever after a "
+                "first gradient of zeros",
             ),
             "paper": Convention(
                 "",
