@@ -1,5 +1,7 @@
 """Optimizers written as text: what is understood, what is refused and in which words."""
 
+import re
+
 import pytest
 import torch
 
@@ -42,7 +44,8 @@ def test_one_text_may_hold_several():
 
 
 def test_every_rule_has_a_title():
-    assert [rule.title.lower() for rule in RULES.values()] == list(RULES)
+    letters = [re.sub(r"\W", "", rule.title.lower()) for rule in RULES.values()]
+    assert letters == [name.replace("_", "") for name in RULES]
     assert all(rule.about.title for rule in RULES.values())
 
 

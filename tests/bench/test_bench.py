@@ -97,6 +97,12 @@ BYTES = {
     "lars": 28,
     "stableadamw": 36,
     "lamb": 44,
+    "schedule_free_sgd": 20,
+    **dict.fromkeys(("schedule_free_adamw", "schedule_free_radam"), 28),
+    "dadapt_sgd": 36,
+    "dadapt_adam": 48,
+    "prodigy": 52,
+    **dict.fromkeys(("dog", "dowg"), 24),
     CLIPPED: 40,
 }
 
@@ -326,7 +332,10 @@ def test_every_contender_moves_the_weights_and_none_makes_them_extraordinary(cas
             assert ordinary.all(), contender.name
 
 
-@pytest.mark.parametrize("case", [name for name in case_names() if CLASSES.get(name, ("SGD",))[0] in dir(torch.optim)])
+IN_TORCH = [name for name in case_names() if name in CLASSES and hasattr(torch.optim, CLASSES[name][0])]
+
+
+@pytest.mark.parametrize("case", [*IN_TORCH, CLIPPED])
 def test_torch_s_contenders_and_ours_do_the_same_thing(case):
     weights = {}
     for contender in installed(case):
