@@ -117,6 +117,8 @@ def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
         "adam",
         "lion",
         "yogi",
+        *("schedule_free_sgd", "schedule_free_adamw", "schedule_free_radam"),
+        *("dadapt_sgd", "dadapt_adam", "prodigy", "dog", "dowg"),
     }
 
 
