@@ -213,6 +213,19 @@ def test_only_adabound_and_amsbound_have_bounds():
     assert "Math.sqrt(t)" in list(library.functions)[made["adabound"]["paper"]["forms"][""]["bounds"]]
 
 
+def test_the_pages_functions_ask_for_hyperparameters_alone():
+    """A number that a tensor keeps is part of its state; JavaScript cannot even read a page that asks for it."""
+    library = Library()
+    known = {name for rule in RULES.values() if playable(rule) and library.rule(rule) for name in rule.complete({})}
+    asked = {
+        name
+        for text in library.functions
+        for names in re.findall("const { (.*?) } = hyper", text)
+        for name in names.split(", ")
+    }
+    assert {"lr", "beta1", "psi"} <= asked <= known
+
+
 def lifted(colour, lift):
     parts = (min(255, max(0, int(colour[k : k + 2], 16) + lift)) for k in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in parts)
