@@ -108,7 +108,8 @@ class Explanation:
         """The hyperparameters that its text reads, in the order in which the rule takes them."""
         used = {node.value for node in self.graph.nodes if node.op == "scalar"}
         used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
-        shown = [name for name in self.hyper if name in used and (name in self.rule.own or self.hyper[name])]
+        free = self.rule.own - self.rule.pinned.keys()  # what is pinned at zero is no part of the formula
+        shown = [name for name in self.hyper if name in used and (name in free or self.hyper[name])]
         known = [self.rule.hyperparameter(name) for name in shown]
         return [
             Letter(one.symbol, name, one.meaning, one.range, one.sensible, self.hyper[name])
