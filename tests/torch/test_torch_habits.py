@@ -48,6 +48,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "Adam": ("Adam", {"lr": 0.1}),
     "AdamW": ("AdamW", {"lr": 0.1, "weight_decay": 0.3}),
     "amsgrad": ("Adam", {"lr": 0.1, "amsgrad": True}),
+    "NAdam": ("NAdam", {"lr": 0.1}),
     "AdaBound": ("AdaBound", {"lr": 0.1}),
     "AMSBound": ("AMSBound", {"lr": 0.1}),
     "own": ("", {"lr": 0.1}),
