@@ -21,7 +21,7 @@ from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
-from surefoot.torch.owner import check_owner, missing
+from surefoot.torch.owner import check_owner, lasting, missing
 from surefoot.torch.state import (
     counts,
     filled,
@@ -67,11 +67,8 @@ class SlotKeeper(torch.optim.Optimizer):
         """
         own: Group = self.state[p]
         own["step"] = counts(steps_so_far(own), p, capturable=settings.capturable)
-        gone = [
-            slot
-            for slot in self.rule.slots
-            if slot.when is None and slot.per != "optimizer" and own.get(self._state_name(slot.name)) is None
-        ]
+        lasts = lasting(self.rule, settings.starts)
+        gone = [slot for slot in lasts if own.get(self._state_name(slot.name)) is None]
         if gone and own["step"]:
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
@@ -169,7 +166,7 @@ class SlotKeeper(torch.optim.Optimizer):
             settings = self._settings(group)
             for p, index in zip(group["params"], given["params"], strict=True):
                 if p in state["state"]:
-                    check_owner(self, state["state"][p])
+                    check_owner(self, state["state"][p], settings.hyper)
                     kinds = self._given.get("state", {}).get(index, {})
                     self._restore_kinds(state["state"][p], p, settings, kinds)
         return state
