@@ -9,7 +9,7 @@ does the same beside ours: the numbers are the same, or both raise the same kind
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -55,10 +55,31 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "numbers": ("", {"lr": 0.1, "rule": measuring}),
     "shared": ("", {"rule": estimating}),
 }
-EAGER = ("momentum", "Adam", "AdaBound", "own", "shared")
+EAGER = ("momentum", "Adam", "own", "shared")
 """Rules of each kind: the eager engine has no tables that could be old, and steps them all in the same lines."""
 
+ALIKE = ("Adadelta", "RMSprop", "Adam", "AdamW", "AMSBound")
+"""Rules that keep arrays as `amsgrad` or `AdaBound` does, so that on kernels the same tables serve them.
+
+What happens to weights, state and groups is tried with those two; with these, what happens to gradients, at which
+torch's own rules differ.
+"""
+
 EACH = [(name, engine) for name in RULES for engine in ("cpu", "eager") if engine == "cpu" or name in EAGER]
+
+
+def shows(habit: str, name: str, engine: str) -> bool:
+    """Tell whether a habit can show of a rule what it does not of others; numbers are edited where there are some."""
+    if habit.startswith("numbers_of_all"):
+        return name == "shared"
+    if habit.startswith("numbers"):
+        return name in ("NAdam", "numbers")
+    return engine == "eager" or name not in ALIKE or habit.startswith("gradient")
+
+
+def cases(habits: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(habit, name, engine) for habit in habits for name, engine in EACH if shows(habit, name, engine)]
+
 
 TORCH_LIKE = {
     "rate_of_numpy_in_single_precision": "rate_of_numpy",
@@ -181,14 +202,12 @@ def check_habit(name: str, engine: str, habit: str, change: Callable[[Any], Any]
             assert one is other if isinstance(one, type) else check_same(one, other) is None
 
 
-@pytest.mark.parametrize(("name", "engine"), EACH)
-@pytest.mark.parametrize("habit", CHANGES)
+@pytest.mark.parametrize(("habit", "name", "engine"), cases(CHANGES))
 def test_a_change_between_two_steps(habit, name, engine):
     check_habit(name, engine, habit, CHANGES[habit], WAYS["plainly"])
 
 
-@pytest.mark.parametrize(("name", "engine"), EACH)
-@pytest.mark.parametrize("habit", WAYS)
+@pytest.mark.parametrize(("habit", "name", "engine"), cases(WAYS))
 def test_a_way_to_step(habit, name, engine):
     check_habit(name, engine, habit, nothing, WAYS[habit])
 
@@ -200,7 +219,7 @@ AROUND = [
 
 
 @pytest.mark.parametrize("around", AROUND, ids=str)
-@pytest.mark.parametrize("habit", CHANGES)
+@pytest.mark.parametrize("habit", [habit for habit in CHANGES if shows(habit, "own", "cpu")])
 def test_a_change_with_all_around_a_rule(habit, around):
     """The same kernel on new tables, made from what can be seen, takes the same step to the last bit."""
     make = partial(ours("Adam", "cpu"), **around)
