@@ -84,16 +84,23 @@ class OnNumpy:
     def _stepped(self, k: int, p: Tensor, settings: Any) -> dict[str, np.ndarray]:
         own, options = self.optimizer.rule, self.optimizer.options
         compute = COMPUTE[kind(p)]
-        before = {slot: np.full(p.shape, 0.0 if at is WEIGHT else at) for slot, at in settings.starts.items()}
-        state = {slot: self.now[k].get(slot, x).astype(compute) for slot, x in before.items()}
+        alone = own.numbers(settings.hyper)
+        before = {
+            slot: np.full(() if slot in alone else p.shape, 0.0 if at is WEIGHT else at)
+            for slot, at in settings.starts.items()
+        }
+        state = {
+            slot: float(self.now[k].get(slot, x)) if slot in alone else self.now[k].get(slot, x).astype(compute)
+            for slot, x in before.items()
+        }
         hyper = {name: float(x) if isinstance(x, Tensor) else x for name, x in settings.hyper.items()}
         weight, gradient = self.now[k]["w"].astype(compute), numbers(p.grad).astype(compute)
         with np.errstate(all="ignore"):
             made = update(own, weight, gradient, state, self.steps[k], hyper)
         random = key(options.seed, k, self.steps[k]) if options.stochastic_rounding else None
         at, kinds = memory_numbers(p.detach()).numpy(), options.state_dtype
-        new = {"w": made.weight, **made.state}
-        return {
+        new = {"w": made.weight, **{slot: x for slot, x in made.state.items() if slot not in alone}}
+        return {slot: np.float64(made.state[slot]) for slot in alone} | {
             name: stored(np.asarray(x), kind(p) if name == "w" or kinds is None else kind(kinds), at, random, j)
             for j, (name, x) in enumerate(new.items())
         }
