@@ -73,7 +73,7 @@ class Stepped:
         own: any rule.
         weights: the tensors.
         hypers: of each group; the tensors take turns.
-        blocks: keep state in 8 bits.
+        blocks: keep state in 8 bits, but for what starts as the weights.
         seed: of random rounding; to nearest if None. Tensors are then contiguous.
     """
 
@@ -101,10 +101,9 @@ class Stepped:
         self.sums: list[dict[str, float]] = []
 
     def _begun(self, slot: str, w: Tensor, start: Any, blocks: bool) -> Tensor | Blocks:
-        if blocks and slot != "ema":
-            positive = slot in self.rule.positive
-            return Blocks.of(w, positive=positive) if start is WEIGHT else Blocks.full(w, start, positive=positive)
-        x = w.to(torch.float32) if blocks else w
+        if blocks and start is not WEIGHT:
+            return Blocks.full(w, start, positive=slot in self.rule.positive)
+        x = w.to(torch.float32) if slot == "ema" and blocks else w
         return x.clone() if start is WEIGHT else torch.full_like(x, start)
 
     def group(self, k: int) -> int:
@@ -158,18 +157,15 @@ class OnNumpy:
     def __init__(self, stepped: Stepped) -> None:
         self.stepped, self._positive = stepped, stepped.rule.positive
         self.weights = [numbers(w) for w in stepped.weights]
-        self.state = [
-            {name: self._begun(name, x, w) for name, x in each.items()}
-            for each, w in zip(stepped.state, self.weights, strict=True)
-        ]
+        self.state = [{name: self._begun(name, x) for name, x in each.items()} for each in stepped.state]
         self.numbers = [{name: float(x) for name, x in each.items()} for each in stepped.numbers]
         self.shared = dict(stepped.shared)
 
-    def _begun(self, slot: str, x: Tensor | Blocks, w: np.ndarray) -> Any:
+    def _begun(self, slot: str, x: Tensor | Blocks) -> Any:
         if not isinstance(x, Blocks):
             return numbers(x)
         start = self.stepped.rule.starts(self.stepped.hypers[0])[slot]
-        return encode(w if start is WEIGHT else np.full_like(w, start), slot in self._positive)
+        return encode(np.full(x.shape, start, np.float32), slot in self._positive)
 
     def step(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the step that the kernels have just taken, and compare."""
