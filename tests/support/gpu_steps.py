@@ -20,6 +20,7 @@ from surefoot.engines import gpu, mirror
 from surefoot.engines.rounding import key, memory_numbers
 from surefoot.mathops import atan2
 from surefoot.rule import WEIGHT, Rule, Step, rule
+from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
 from surefoot.update import update
@@ -230,24 +231,26 @@ def angles_are_those_of_the_cpu_s_kernel() -> None:
 
 # Sums over whole tensors
 
-for _rule in (trusted, chained, joined):
-    for _dtype in (torch.float32, torch.float64, torch.bfloat16):
+SUMMED = [(own, kind) for own in (trusted, chained, joined) for kind in (torch.float32, torch.float64, torch.bfloat16)]
+NUMBERED = [(RULES[name], torch.float32) for name in ("nadam", "lamb", "schedule_free_adamw", "prodigy", "dog")]
 
-        def _summed(own: Rule = _rule, dtype: torch.dtype = _dtype) -> None:
-            """Step as the CPU's kernels do, up to the order in which chunks are added."""
-            ends = []
-            for engine in ("gpu", "cpu"):
-                optimizer = RuleOptimizer(parameters(dtype), own, engine=engine, stochastic_rounding=False)
-                for k in range(3):
-                    give(params_of(optimizer), k)
-                    optimizer.step()
-                assert optimizer.engine == engine
-                ends.append([numbers(p) for p in params_of(optimizer)])
-            for found, expected in zip(*ends, strict=True):
-                eps = max(torch.finfo(dtype).eps, 2.0**-50)
-                np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=2 * eps)
+for _rule, _dtype in (*SUMMED, *NUMBERED):
 
-        CASES[f"sums of {_rule.name} in {_dtype}"] = _summed
+    def _summed(own: Rule = _rule, dtype: torch.dtype = _dtype) -> None:
+        """Step as the CPU's kernels do, up to the order in which chunks are added."""
+        ends = []
+        for engine in ("gpu", "cpu"):
+            optimizer = RuleOptimizer(parameters(dtype), own, engine=engine, stochastic_rounding=False)
+            for k in range(3):
+                give(params_of(optimizer), k)
+                optimizer.step()
+            assert optimizer.engine == engine
+            ends.append([numbers(p) for p in params_of(optimizer)])
+        for found, expected in zip(*ends, strict=True):
+            eps = max(torch.finfo(dtype).eps, 2.0**-50)
+            np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=2 * eps)
+
+    CASES[f"sums of {_rule.name} in {_dtype}"] = _summed
 
 
 @case

@@ -94,21 +94,18 @@ class SlotKeeper(torch.optim.Optimizer):
         if slot in numbers_of(self.rule):
             return tensor_number(float(start), p, capturable=settings.capturable)
         if dtype == torch.uint8:
-            positive = slot in self.rule.positive
-            return (
-                Blocks.of(p, positive=positive) if isinstance(start, str) else Blocks.full(p, start, positive=positive)
-            )
+            return Blocks.full(p, start, positive=slot in self.rule.positive)
         return filled(p if settings.differentiable else p.detach(), start, dtype)
 
     def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
         encode = not (settings.differentiable or settings.capturable)
-        return slot_dtype(p, slot, self.options.state_dtype, encode=encode)
+        return slot_dtype(p, slot, settings.starts[slot], self.options.state_dtype, encode=encode)
 
     def _decode(self, p: Tensor, own: Group, settings: Settings) -> None:
         """Replace state in 8 bits by its numbers, for good."""
         for slot, x in self._slots(p, own, settings).items():
             if isinstance(x, Blocks):
-                wanted = slot_dtype(p, slot, torch.uint8, encode=False)
+                wanted = slot_dtype(p, slot, settings.starts[slot], torch.uint8, encode=False)
                 keep(own, self._state_name(slot), x.read().to(wanted))
 
     def _restore_kinds(self, own: Group, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
