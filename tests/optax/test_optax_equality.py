@@ -101,13 +101,21 @@ def test_weight_decay_is_what_optax_adds_to_the_gradient(cases):
         assert relative_error(ours, theirs, start, 100) < TOLERANCE, str(case)
 
 
+FAR = {"d0": 1e-2}
+"""A first guess of the distance with which D-Adaptation SGD stands decay, as in `cases`."""
+
+
 def _lr(rule: str) -> float:
     return RULES[rule].defaults["lr"] if RULES[rule].shared else 0.01
 
 
 def _told(rule: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conventions and options of a rule, of those that come to the same hyperparameters the first."""
-    around = {"weight_decay": 0.1, "maximize": True, "max_grad_value": 0.5}
+    around: dict[str, Any] = {"weight_decay": 0.1, "maximize": True, "max_grad_value": 0.5}
+    if RULES[rule].shared:  # a rate that grows makes the decay grow
+        around["weight_decay"] = 1e-3
+    if rule == "dadapt_sgd":
+        around |= FAR
     seen: list[dict[str, Any]] = []
     for framework in FRAMEWORKS:
         for form in ({}, around, *OPTIONS.get(rule, [])):
@@ -128,7 +136,8 @@ def _start_and_gradients(rule: str, steps: int, form: Mapping[str, Any]) -> tupl
     decay = form.get("weight_decay")
     if not RULES[rule].shared:
         return make_start(decay), make_gradients(steps, True)
-    case = Case(rule, "paper", decay=decay, steps=steps)
+    far: dict[str, Any] = {"options": FAR, "extra": {"decayed_start": True}, "started": True} if "d0" in form else {}
+    case = Case(rule, "paper", decay=decay, steps=steps, **far)
     start = make_start(case.begun)
     return start, case._followed(start) * (-1 if form.get("maximize") else 1)
 
@@ -159,7 +168,7 @@ def _long() -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize("rule", _long())
+@pytest.mark.parametrize("rule", list(_long()))
 def test_ten_thousand_steps_equal_the_rule_on_numpy(rule):
     (start, gradients), options = _start_and_gradients(rule, LONG, {}), {"lr": _lr(rule), **needs(rule, "optax")}
     expected = _on_numpy(rule, "optax", options, gradients, start)

@@ -14,6 +14,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
+from standing import STANDING  # noqa: E402
 from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rule import WEIGHT, Slot, Step, rule  # noqa: E402
@@ -42,8 +43,6 @@ WAYS = {
     "schedule": lambda make, **options: make(optax.constant_schedule(scalar(0.1)), **options),
     "injected": lambda make, **options: optax.inject_hyperparams(make, static_args="key")(0.1, **numbers(options)),
 }
-STANDING = ("sgd", "adam", "adabound", "lion", "nadam", "lars", "schedule_free_adamw", "prodigy")
-"""A rule of each form: without state, with it, a rate to measure against, numbers, sums, other weights, one for all."""
 PLAIN = [(getattr(ours, name), {}) for name in RULES]
 OPTIONS = [
     *((getattr(ours, name), {}) for name in STANDING),
