@@ -131,13 +131,19 @@ def _on_numpy(rule: str, framework: str, options: Any, gradients: np.ndarray, st
     return np.concatenate(ran, axis=1)
 
 
-def _start_and_gradients(rule: str, steps: int, form: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _start_and_gradients(
+    rule: str, framework: str, steps: int, form: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where a rule starts, and gradients with which it gets somewhere: of several tensors as in `cases`."""
     decay = form.get("weight_decay")
     if not RULES[rule].shared:
         return make_start(decay), make_gradients(steps, True)
-    far: dict[str, Any] = {"options": FAR, "extra": {"decayed_start": True}, "started": True} if "d0" in form else {}
-    case = Case(rule, "paper", decay=decay, steps=steps, **far)
+    way: dict[str, Any] = {"options": FAR, "extra": {"decayed_start": True}, "started": True} if "d0" in form else {}
+    if rule in ("prodigy", "dadapt_adam"):
+        means = shown(rule, framework, form)
+        way["extra"] = {"decay": "decoupled" if means["decoupled"] else "coupled"}
+        way["options"] = {"use_bias_correction": means["bias_correction"]}
+    case = Case(rule, "paper", decay=decay, steps=steps, **way)
     start = make_start(case.begun)
     return start, case._followed(start) * (-1 if form.get("maximize") else 1)
 
@@ -146,7 +152,7 @@ def _start_and_gradients(rule: str, steps: int, form: Mapping[str, Any]) -> tupl
 def test_equal_to_the_rule_on_numpy(rule):
     """In every convention, with the options that change the rule's form, decay, and climbing."""
     told, batches = list(_told(rule)), []
-    given = [_start_and_gradients(rule, 300, form) for _, form in told]
+    given = [_start_and_gradients(rule, framework, 300, form) for framework, form in told]
     for (framework, form), (start, gradients) in zip(told, given, strict=True):
         make = partial(getattr(surefoot.optax, rule), **form, convention=framework)
         batches.append(_jobs(make, rule, gradients, start, several=False))
@@ -170,7 +176,10 @@ def _long() -> Iterator[str]:
 
 @pytest.mark.parametrize("rule", list(_long()))
 def test_ten_thousand_steps_equal_the_rule_on_numpy(rule):
-    (start, gradients), options = _start_and_gradients(rule, LONG, {}), {"lr": _lr(rule), **needs(rule, "optax")}
+    (start, gradients), options = (
+        _start_and_gradients(rule, "optax", LONG, {}),
+        {"lr": _lr(rule), **needs(rule, "optax")},
+    )
     expected = _on_numpy(rule, "optax", options, gradients, start)
     make = partial(getattr(surefoot.optax, rule), **options)
     (made,) = _paths([_jobs(make, rule, gradients, start, several=False)])
