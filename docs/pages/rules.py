@@ -15,8 +15,23 @@ CLASSES = {
     "momentum": ("SGD", ", momentum=0.9"),
     "nesterov": ("SGD", ", momentum=0.9, nesterov=True"),
     "amsgrad": ("Adam", ", amsgrad=True"),
+    "lars": ("Lars", ""),
+    "lamb": ("Lamb", ""),
+    "schedule_free_sgd": ("SGDScheduleFree", ""),
+    "schedule_free_adamw": ("AdamWScheduleFree", ""),
+    "schedule_free_radam": ("RAdamScheduleFree", ""),
+    "dadapt_sgd": ("DAdaptSGD", ""),
+    "dadapt_adam": ("DAdaptAdam", ""),
 }
 """The class of a rule that has none of its title, and the arguments that make it this rule."""
+
+IN_KERAS = {
+    "nadam": "Nadam",
+    "schedule_free_sgd": "ScheduleFreeSGD",
+    "schedule_free_adamw": "ScheduleFreeAdamW",
+    "schedule_free_radam": "ScheduleFreeRAdam",
+}
+"""Keras's class, where it is called otherwise."""
 
 SURFACE = "valley"
 
@@ -132,20 +147,21 @@ def _playground(found: Explanation) -> str:
 
 def _code(name: str) -> str:
     title, more = CLASSES.get(name, (RULES[name].title, ""))
+    lr = "1.0" if RULES[name].defaults["lr"] == 1 else "0.01"
     torch = f"""import torch
 import surefoot.torch
 
 model = torch.nn.Linear(3, 1)
-optimizer = surefoot.torch.{title}(model.parameters(), lr=0.01{more})
+optimizer = surefoot.torch.{title}(model.parameters(), lr={lr}{more})
 model(torch.ones(8, 3)).sum().backward()
 optimizer.step()"""
     keras = f"""import surefoot.keras
 
-optimizer = surefoot.keras.{title}(learning_rate=0.01{more})"""
+optimizer = surefoot.keras.{IN_KERAS.get(name, title)}(learning_rate={lr}{more})"""
     optax = f"""import jax.numpy as jnp
 import surefoot.optax
 
-transformation = surefoot.optax.{name}(0.01)
+transformation = surefoot.optax.{name}({lr})
 weights = jnp.ones(3)
 updates, state = transformation.update(jnp.ones(3), transformation.init(weights), weights)"""
     parts = (("PyTorch", torch), ("Keras 3", keras), ("JAX, with optax", optax))

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from surefoot.bundle import Bundle
+from surefoot.compiler.emit import latex
+from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -21,7 +23,6 @@ FEW_ULP_FLOAT32 = 16 * 10 * 2.0**-24
 # A power that two libraries round differently in its last digit is wrong by 2^-53 / (1 - 0.999) in 1 - 0.999^1.
 POWER_ULP = 2.0**-53 / (1 - 0.999)
 
-RULE_CASES = [(rule, framework) for rule in RULES for framework in FRAMEWORKS]
 WEIGHT, GRADIENTS = np.linspace(-1, 1, 8), np.random.default_rng(0).standard_normal((6, 8))
 
 
@@ -37,6 +38,15 @@ def _hyper(name: str, framework: str) -> dict:
     if name == "adagrad":
         options["lr_decay"] = 0.1
     return resolve(name, framework, options) | {"base_lr": 0.02}
+
+
+def _formula(name: str, framework: str) -> str:
+    hyper = _hyper(name, framework)
+    return latex.emit(trace(RULES[name], hyper), hyper)
+
+
+RULE_CASES = {(name, _formula(name, form)): (name, form) for name in RULES for form in FRAMEWORKS}.values()
+"""A rule in one convention for each formula that it has: the others only have other numbers."""
 
 
 def _run(name, framework, make, t_of=int):

@@ -17,6 +17,7 @@ from surefoot.cli.app import app
 from surefoot.cli.check_parity import limits
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
+from surefoot.rule import WEIGHT
 from surefoot.rules import RULES
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
 from surefoot.selfcheck.parity.findings import findings
@@ -44,8 +45,11 @@ class NumPy:
             **resolve(setup.rule, setup.convention, {"lr": setup.lr, "weight_decay": setup.weight_decay}),
             **self.fault,
         }
-        state = {slot: np.full_like(weight, value) for slot, value in rule.starts(hyper).items()}
-        path = []
+        starts, numbers, path = rule.starts(hyper), rule.numbers(hyper), []
+        state = {
+            slot: x if slot in numbers else np.full_like(weight, weight if x is WEIGHT else x)
+            for slot, x in starts.items()
+        }
         for t, gradient in enumerate(rows, start=1):
             weight, state, _ = update(rule, weight, gradient, state, t, hyper)
             assert weight.dtype == np.float32

@@ -119,8 +119,7 @@ class Library:
             "letters": self.letters.add("; ".join(map(": ".join, signs(rule, hyper, graph, unicode.NOTATION)))),
             "starts": starts,
             "used": sorted(
-                {node.value for node in used if node.op == "scalar" and not node.value.startswith("state.")}
-                | {start for start in starts.values() if isinstance(start, str) and start != WEIGHT}
+                _asked(used) | {start for start in starts.values() if isinstance(start, str) and start != WEIGHT}
             ),
         }
 
@@ -174,7 +173,12 @@ def _bounds(graph: Graph) -> str | None:
     return _function("t, hyper", both, f"[{', '.join(write(end, {}, javascript.LANGUAGE) for end in both)}]")
 
 
+def _asked(nodes: Collection[Node]) -> set[str]:
+    """Return the scalars that are given from outside: not the numbers that a tensor keeps."""
+    return {node.value for node in nodes if node.op == "scalar" and not node.value.startswith("state.")}
+
+
 def _function(arguments: str, nodes: Collection[Node], result: str) -> str:
-    hyper = sorted({node.value for node in needed(nodes) if node.op == "scalar" and node.value != "t"})
+    hyper = sorted(_asked(needed(nodes)) - {"t"})
     given = f"const {{ {', '.join(hyper)} }} = hyper; " if hyper else ""
     return f"function ({arguments}) {{ {given}return {result}; }}"
