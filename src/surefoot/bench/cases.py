@@ -81,8 +81,8 @@ def rule_of_case(name: str) -> Rule:
 
 
 def lr_of(rule: Rule) -> dict[str, Any]:
-    """Return the learning rate as an option of a rule, which may have none."""
-    return dict.fromkeys(rule.own & {"lr"}, LR)
+    """Return the learning rate as an option of a rule, which may have none, or find its own: then its default is 1."""
+    return {} if rule.shared else dict.fromkeys(rule.own & {"lr"}, LR)
 
 
 def _passes(rule: Rule, **around: float) -> tuple[Pass, ...]:
