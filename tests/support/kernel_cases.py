@@ -2,7 +2,8 @@
 
 A case has several tensors in chunks, one of them with a row of scalars and weights' numbers of its own, each in the
 midst of other memory that no kernel may touch. A rule that adds up tensors has a kernel for each stage of sums; the
-rule is given the very sums that these found, each of which must be the exact one to its last digits.
+rule is given the very sums that these found, each of which must be the exact one to its last digits. Its angles are
+those of the kernels' own formula, which `test_atan2` judges.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,6 +26,7 @@ from surefoot.bundle import Bundle, members
 from surefoot.compiler.graph import SIZE
 from surefoot.compiler.plan import COMPUTE, Kinds, Plan, stages
 from surefoot.compiler.trace import trace
+from surefoot.engines import pointers
 from surefoot.update import update
 
 SIZES = (29, 1, 40)
@@ -194,7 +197,8 @@ class Case:
         state |= {name.removeprefix("state."): x for name, x in names.items() if name != "w"}
         count = Bundle(float(t + LATE * row) for row in ROWS)
         known = [x for own in sums for x in own.values()]
-        with np.errstate(all="ignore"), mock.patch.object(mathops, "total", lambda x: sums_found(x, known)):
+        ours = {"total": lambda x: sums_found(x, known), "atan2": angles}
+        with np.errstate(all="ignore"), mock.patch.multiple(mathops, **ours):
             g = Bundle(gradient.astype(compute) for gradient in gradients)
             made = update(self.setting.rule, names["w"], g, state, count, hyper)
         n, order = len(SIZES), [*self.plan.outputs]
@@ -224,6 +228,19 @@ def sums_found(x: Any, known: Sequence[float]) -> Any:
     exact = math.fsum(parts)
     found = min(known, key=lambda each: abs(each - exact))
     assert abs(found - exact) <= DIGITS * math.fsum(map(abs, parts)), f"no kernel found {exact}, but {known}"
+    return found
+
+
+@numba.njit(error_model="numpy")
+def _angles(y: Any, x: Any, found: Any) -> None:
+    for i in range(len(y)):
+        found[i] = pointers.atan2(y[i], x[i])
+
+
+def angles(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the angles that kernels compute."""
+    found = np.empty_like(y)
+    _angles(y, x, found)
     return found
 
 
