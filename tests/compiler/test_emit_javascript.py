@@ -40,19 +40,16 @@ const run = ({ text, start, gradients, state, hyper }) => {
   });
 };
 const asked = new Map();
-const table = new Map((jobs.powers || []).map(([base, exponent, value]) => [`${base} ${exponent}`, value]));
-const exact = (base, exponent) => {
-  if (!table.has(`${base} ${exponent}`)) throw new Error(`no power ${base} ${exponent}`);
-  return table.get(`${base} ${exponent}`);
-};
-const noted = (base, exponent) => {
-  asked.set(`${base} ${exponent}`, [base, exponent]);
+const table = new Map(jobs.powers.map(([base, exponent, value]) => [`${base} ${exponent}`, value]));
+Math.pow = (base, exponent) => {
+  const power = `${base} ${exponent}`;
+  if (table.has(power)) return table.get(power);
+  asked.set(power, [base, exponent]);
   return native(base, exponent);
 };
-Math.pow = jobs.powers ? exact : noted;
 process.stdout.write(JSON.stringify({ found: jobs.settings.map(run), asked: [...asked.values()] }));
 """
-"""Runs every setting: with JavaScript's own powers, which it notes, or with those given in their place."""
+"""Runs every setting, with these powers in the place of JavaScript's own; notes those that are not among them."""
 
 
 def gradients():
@@ -79,11 +76,12 @@ def job(setting):
     }
 
 
-def in_node(node, jobs, powers=None):
-    """Return what Node.js finds, and of which numbers it took a power."""
-    given = json.dumps({"settings": jobs, "powers": powers})
+def in_node(node, jobs, powers):
+    """Return what Node.js finds, and the powers that it took itself."""
+    given = json.dumps({"settings": jobs, "powers": [(*key, value) for key, value in powers.items()]})
     done = subprocess.run([node, "-e", RUNNER], input=given, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    made = json.loads(done.stdout)
+    return made["found"], made["asked"]
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +91,11 @@ def results():
     if node is None:
         pytest.skip("Node.js is not installed: the generated JavaScript has nothing to run in")
     jobs = [job(setting) for setting in SETTINGS]
-    native = in_node(node, jobs)
-    exact = in_node(node, jobs, [(base, exponent, base**exponent) for base, exponent in native["asked"]])["found"]
-    native = native["found"]
+    native, asked = in_node(node, jobs, {})
+    exact, powers = native, {}
+    while asked:  # a base may be made of other powers
+        powers |= {(base, exponent): base**exponent for base, exponent in asked}
+        exact, asked = in_node(node, jobs, powers)
     return {str(s): (a, b) for s, a, b in zip(SETTINGS, exact, native, strict=True)}
 
 
