@@ -1,9 +1,11 @@
-"""The generated JavaScript equals the rule on NumPy: bit for bit but for the power, which JavaScript may round."""
+"""The generated JavaScript equals the rule on NumPy: bit for bit but for powers and angles, which it may round."""
 
 import json
+import math
 import shutil
 import subprocess
 from functools import cache
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -27,7 +29,6 @@ WEIGHTS = 4
 
 RUNNER = """
 const jobs = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const native = Math.pow;
 const run = ({ text, start, gradients, state, hyper }) => {
   const step = new Function(`"use strict"; ${text}; return step;`)();
   return start.map((first, i) => {
@@ -40,16 +41,21 @@ const run = ({ text, start, gradients, state, hyper }) => {
   });
 };
 const asked = new Map();
-const table = new Map(jobs.powers.map(([base, exponent, value]) => [`${base} ${exponent}`, value]));
-Math.pow = (base, exponent) => {
-  const power = `${base} ${exponent}`;
-  if (table.has(power)) return table.get(power);
-  asked.set(power, [base, exponent]);
-  return native(base, exponent);
+const table = new Map(jobs.known.map(([name, a, b, value]) => [`${name} ${a} ${b}`, value]));
+const wrap = (name, native) => (a, b) => {
+  const own = native(a, b), key = `${name} ${a} ${b}`;
+  if (own !== own || (name === "atan2" && !(a && b))) return own;
+  if (table.has(key)) return table.get(key);
+  asked.set(key, [name, a, b]);
+  return own;
 };
+Math.pow = wrap("pow", Math.pow);
+Math.atan2 = wrap("atan2", Math.atan2);
 process.stdout.write(JSON.stringify({ found: jobs.settings.map(run), asked: [...asked.values()] }));
 """
-"""Runs every setting, with these powers in the place of JavaScript's own; notes those that are not among them."""
+"""Runs every setting, with known powers and angles in the place of JavaScript's own; notes what is not among them."""
+
+PYTHONS = {"pow": pow, "atan2": math.atan2}
 
 
 def gradients():
@@ -76,9 +82,9 @@ def job(setting):
     }
 
 
-def in_node(node, jobs, powers):
-    """Return what Node.js finds, and the powers that it took itself."""
-    given = json.dumps({"settings": jobs, "powers": [(*key, value) for key, value in powers.items()]})
+def in_node(node, jobs, known):
+    """Return what Node.js finds, and the powers and angles that it took itself."""
+    given = json.dumps({"settings": jobs, "known": [(*key, value) for key, value in known.items()]})
     done = subprocess.run([node, "-e", RUNNER], input=given, capture_output=True, text=True, check=True)
     made = json.loads(done.stdout)
     return made["found"], made["asked"]
@@ -92,17 +98,18 @@ def results():
         pytest.skip("Node.js is not installed: the generated JavaScript has nothing to run in")
     jobs = [job(setting) for setting in SETTINGS]
     native, asked = in_node(node, jobs, {})
-    exact, powers = native, {}
+    exact, known = native, {}
     while asked:  # a base may be made of other powers
-        powers |= {(base, exponent): base**exponent for base, exponent in asked}
-        exact, asked = in_node(node, jobs, powers)
+        known |= {(name, a, b): PYTHONS[name](a, b) for name, a, b in asked}
+        exact, asked = in_node(node, jobs, known)
     return {str(s): (a, b) for s, a, b in zip(SETTINGS, exact, native, strict=True)}
 
 
 @cache
 def on_numpy(name):
     """Return weights, rates and last state of the rule itself, which two tests ask for, by the setting's name."""
-    return run(next(setting for setting in SETTINGS if str(setting) == name), START, gradients())
+    with mock.patch.object(np, "arctan2", np.vectorize(math.atan2)):
+        return run(next(setting for setting in SETTINGS if str(setting) == name), START, gradients())
 
 
 def numbers(values):
@@ -118,8 +125,9 @@ def test_javascript_gives_the_rules_own_bits(setting, results):
         path = numbers(weight["path"])
         np.testing.assert_array_equal(path[:, 0], np.array(weights)[:, i])
         np.testing.assert_array_equal(path[:, 1], np.array(rates)[:, i])
-        assert list(weight["state"]) == list(state)
-        np.testing.assert_array_equal(numbers(list(weight["state"].values())), [value[i] for value in state.values()])
+        assert weight["state"].keys() == state.keys()
+        for slot, value in state.items():
+            np.testing.assert_array_equal(numbers(weight["state"][slot]), value[i], err_msg=slot)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
