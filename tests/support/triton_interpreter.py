@@ -49,7 +49,8 @@ CASES = [
     Case(ADAMW, "float32", strides={"w": 2, "g": 0, "state.m": 1, "state.v": 3}),
     Case(ADAMW, "bfloat16", stochastic=True, strides={"w": 3, "g": 2, "state.m": 1, "state.v": 2}),
 ]
-"""Every text of torch's convention, and of all conventions of some rules, in float32; every operation in the other kinds of numbers, arrays of different kinds, neighbours apart."""
+"""Every text of torch's convention in float32, of some rules that of all conventions; every operation in the other
+kinds of numbers, arrays of different kinds, neighbours apart."""
 
 
 def check(case: Case, path: Path) -> None:
