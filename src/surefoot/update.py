@@ -96,6 +96,11 @@ def evaluates(rule: Rule, hyper: Mapping[str, Any]) -> bool:
     return bool(hyper["ema"]) or rule.evaluate is not None
 
 
+def measures(rule: Rule, hyper: Mapping[str, Any]) -> bool:
+    """Return whether an update asks how far a schedule has come, which is measured against `base_lr`."""
+    return "base_lr" in rule.own or not hyper["decay_by_lr"] or hyper["decay"] == "corrected"
+
+
 def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
     """Return a step with weight decay in it, where that stands inside of what comes after the step."""
     if not (hyper["weight_decay"] and hyper["decoupled"] and hyper["decay"] == "inside"):

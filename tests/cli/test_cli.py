@@ -13,12 +13,13 @@ import pytest
 from samples import article, diverged, entered
 from surefoot.cli.result import print_result
 from surefoot.comparison.request import plan
+from surefoot.datasets import NAMES
 from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError
 from surefoot.options import Options
 from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
-from surefoot.rules import RULES
+from surefoot.rules import COMBINATORS, RULES
 from surefoot.store import Store, schema
 from surefoot.training import events
 
@@ -137,7 +138,7 @@ def test_list_is_one_screen_and_names_every_study_and_rule(run):
     assert len(lines) <= 48
     assert max(map(len, lines)) <= 80
     words = {word.strip(",") for line in lines for word in line.split()}
-    assert {*STUDIES, *RULES} <= words
+    assert {*STUDIES, *RULES, *COMBINATORS, *NAMES} <= words
 
 
 def test_report_writes_page_figures_and_csv_from_the_store(run, tmp_path):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import pytest
 import torch
 from torch.nn import Parameter
 
 from keras_backends import on_each_backend
+from kernel_cases import _angles, angles
 from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
-from surefoot.engines import pointers
 from surefoot.frontends.number import Number
 from surefoot.mathops import atan2, sqrt
 from surefoot.rule import Step, rule
@@ -58,18 +57,6 @@ def check(found: np.ndarray, y: np.ndarray, x: np.ndarray, ulps: float) -> None:
     assert (np.signbit(found) == np.signbit(right))[there].all()
     off = np.abs(found.astype(float) - right) / np.spacing(np.abs(right).astype(y.dtype))
     assert off[there].max() <= ulps
-
-
-@numba.njit(error_model="numpy")
-def _angles(y, x, found):
-    for i in range(len(y)):
-        found[i] = pointers.atan2(y[i], x[i])
-
-
-def angles(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    found = np.empty_like(y)
-    _angles(y, x, found)
-    return found
 
 
 @pytest.mark.parametrize("dtype", ULPS)

@@ -11,7 +11,7 @@ import pytest
 from paths import GOLDEN
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.graph import Graph
-from surefoot.compiler.plan import COMPUTE, HALF, SIZES, Plan, plan
+from surefoot.compiler.plan import COMPUTE, HALF, SIZES, Plan, plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.errors import UsageError
@@ -288,20 +288,32 @@ def test_nan_wins_on_the_host(a, b):
 # Text
 
 
-@pytest.mark.parametrize("kind", SIZES)
-@pytest.mark.parametrize(("name", "framework"), BOTH)
+@pytest.mark.parametrize(
+    ("name", "framework", "kind"),
+    [
+        *((name, framework, "bfloat16") for name, framework in BOTH),
+        *((name, "torch", kind) for name in RULES for kind in SIZES if kind != "bfloat16"),
+    ],
+)
 def test_text_of_every_rule_is_python(name, framework, kind):
-    made = planned(name, framework, weight_decay=0.1)
-    for how in ({}, {"stochastic": True, "strided": True}):
-        text = emit(made, name, kind, **how)
-        compile(text, name, "exec")
-        assert max(map(len, text.splitlines())) <= 120
-        for array in made.arrays:
-            assert text.count(f" at_{array.replace('.', '_')} = array_") == 1
-            assert text.count(f" {array.replace('.', '_')} = ") == 1
-        assert ("strides[" in text) is ("strided" in how)
-        assert ("keys[" in text) is ("stochastic" in how)
-        assert ("random_bits(" in text) is ("stochastic" in how and kind == "bfloat16")
+    """Each stage's, of every convention in the kind that may be rounded at random, of torch's in all."""
+    for made in stages(traced(name, framework, weight_decay=0.1)):
+        check_text(made, name, kind)
+        check_text(made, name, kind, stochastic=not made.sums, strided=True)
+
+
+def check_text(made: Plan, name: str, kind: str, stochastic: bool = False, strided: bool = False) -> None:
+    text = emit(made, name, kind, stochastic=stochastic, strided=strided)
+    compile(text, name, "exec")
+    assert max(map(len, text.splitlines())) <= 120
+    for array in made.arrays:
+        reads = 1 + bool(made.sums)  # sums go on after the last whole row of lanes
+        assert text.count(f" at_{array.replace('.', '_')} = array_") == 1
+        assert text.count(f" {array.replace('.', '_')} = ") == reads
+    assert ("strides[" in text) is strided
+    assert ("keys[tensor]" in text) is stochastic
+    assert text.count("array_float64(keys[0]") == bool(made.sums)
+    assert ("random_bits(" in text) is (stochastic and kind == "bfloat16")
 
 
 def test_text_of_adabound():

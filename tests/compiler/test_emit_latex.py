@@ -101,8 +101,8 @@ def test_the_text_is_latex_with_a_line_for_each_slot_and_the_weight_last(setting
     assert left[left.index("w_t") + 1 :] == ([r"\bar{w}_t"] if setting.hyper["ema"] else [])
 
 
-WHOLE = {**HOST, "total": np.sum}
-"""Operations on the weights of a tensor."""
+WHOLE = {**HOST, "total": np.sum, "total_all": np.sum}
+"""Operations on the weights of the only tensor."""
 
 
 def evaluate(graph: Graph, values: dict) -> dict:

@@ -10,7 +10,7 @@ import torch
 
 from half import check_bits
 from kernel_cases import Case
-from settings import SURROUNDED, Setting, setting
+from settings import FORMS, SURROUNDED, Setting, setting
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.plan import SIZES as BYTES
 from surefoot.engines import kernels, pointers
@@ -21,13 +21,11 @@ from surefoot.rules import RULES
 pytestmark = pytest.mark.usefixtures("kernel_cache")
 
 HALF = pytest.mark.parametrize(
-    ("kind", "stochastic"),
+    "kind",
     [
-        ("bfloat16", False),
-        ("bfloat16", True),
+        "bfloat16",
         pytest.param(
             "float16",
-            False,
             marks=pytest.mark.skipif(not pointers.has_float16(), reason="this processor does not convert float16"),
         ),
     ],
@@ -35,20 +33,35 @@ HALF = pytest.mark.parametrize(
 
 
 def check(case: Case) -> None:
-    kernel = kernels.compiled(case.text(emit))
+    def stage(text):
+        kernel = kernels.compiled(text)
 
-    def step(chunks, *tables):
-        half = len(chunks) // 2
-        kernel(chunks, *tables, half, len(chunks))
-        kernel(chunks, *tables, 0, half)
+        def step(chunks, *tables):
+            half = len(chunks) // 2
+            kernel(chunks, *tables, half, len(chunks))
+            kernel(chunks, *tables, 0, half)
 
-    case.check(step, chunk=8)
+        return step
+
+    case.check([stage(text) for text in case.texts(emit)], chunk=8)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_rounded_at_random(name):
+    check(Case(setting(name, weight_decay=0.1), "bfloat16", stochastic=True))
 
 
 @HALF
-@pytest.mark.parametrize("name", RULES)
-def test_every_rule_in_half_precision(name, kind, stochastic):
-    check(Case(setting(name, weight_decay=0.1), kind, stochastic))
+@pytest.mark.parametrize("name", FORMS)
+def test_every_operation_rounded_to_nearest(name, kind):
+    check(Case(setting(name, weight_decay=0.1), kind))
+
+
+def test_the_forms_have_every_operation():
+    operations = {
+        name: {node.op for stage in Case(setting(name), "float32").stages for node in stage.loop} for name in RULES
+    }
+    assert set.union(*(operations[name] for name in FORMS)) == set.union(*operations.values())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -123,36 +123,41 @@ def test_a_parameter_in_pieces(dtype):
     assert optimizer.engine == "cpu"
 
 
-def test_sums_over_all_tensors_of_every_kind():
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_sums_over_all_tensors_of_every_kind(engine):
     """Each kind of numbers has a launch of its own, and one norm is that of all."""
     ps = [*params(torch.float32), *params(torch.float64)]
-    optimizer = RuleOptimizer(ps, joined, lr=1.0)
+    check_joined(RuleOptimizer(ps, joined, lr=1.0, engine=engine), "cpu" if engine == "auto" else "eager")
+
+
+def check_joined(optimizer: RuleOptimizer, engine: str) -> None:
+    """Step once, and compare with the formula of `joined`."""
+    ps = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.manual_seed(0)
+    for p in ps:
+        p.grad = torch.randn_like(p)
     before = [p.detach().double().numpy().copy() for p in ps]
-    after = train(optimizer, steps=1)
+    optimizer.step()
     gradients = [p.grad.double().numpy() for p in ps]
     norm = max(1.0, np.sqrt(sum((g**2).sum() for g in gradients)))
-    for a, b, g in zip(after, before, gradients, strict=True):
-        np.testing.assert_allclose(a, b - (g - (g.mean() if g.size else 0)) / norm, rtol=1e-5, atol=1e-6)
-    assert optimizer.engine == "cpu"
+    for p, b, g in zip(ps, before, gradients, strict=True):
+        expected = b - (g - (g.mean() if g.size else 0)) / norm
+        np.testing.assert_allclose(p.detach().double().numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert optimizer.engine == engine
 
 
-@pytest.mark.parametrize("how", [{"engine": "eager"}, {}])
-def test_sums_over_all_tensors_need_a_kernel(how):
-    optimizer = RuleOptimizer([{"params": params(), "differentiable": not how}], joined, **how)
-    with pytest.raises(UsageError, match="total_all"):
-        train(optimizer, steps=1)
-
-
-def test_sums_over_all_tensors_need_one_engine():
-    optimizer = RuleOptimizer(params(), joined)
-    optimizer.param_groups[0]["fused"] = False  # the eager engine is asked for
+def test_sums_over_all_tensors_where_one_group_asks_for_the_eager_engine():
+    """All of them then step on it: the norm is still that of all."""
+    optimizer = RuleOptimizer(params(), joined, lr=1.0)
+    optimizer.param_groups[0]["fused"] = False
     optimizer.add_param_group({"params": params()})
-    before = [p.detach().clone() for p in optimizer.param_groups[1]["params"]]
-    for p in (p for group in optimizer.param_groups for p in group["params"]):
-        p.grad = torch.ones_like(p)
-    with pytest.raises(UsageError, match="total_all"):
-        optimizer.step()
-    assert all(map(torch.equal, before, optimizer.param_groups[1]["params"]))
+    check_joined(optimizer, "eager")
+
+
+@pytest.mark.parametrize("how", ["differentiable", "capturable"])
+def test_sums_over_all_tensors_are_read_by_the_host(how):
+    with pytest.raises(UsageError, match=f"joined cannot be {how}"):
+        RuleOptimizer([{"params": params(), how: True}], joined)
 
 
 def test_printed_as_kernels_and_formulas():

@@ -21,6 +21,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from signed import signed
+from summed import OnNumpy, Stepped
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import cpu
 from surefoot.engines import kernel_choice as choice
@@ -28,10 +29,11 @@ from surefoot.engines.cpu import KernelJob, NativeStep, Pace, Work
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
 from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.together import joins
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule
-from surefoot.rules import RULES
+from surefoot.rules import RULES, rule_of
 from surefoot.torch import RuleOptimizer
 from surefoot.update import update
 from torch_runs import CASES, IDS, check_equal, check_same, drive, gradients, params_of
@@ -45,40 +47,18 @@ EXTREME = (0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1e-4, 1e-8, 1e-38, 1e-40, -
 
 def made(name: str, framework: str, **options) -> tuple[Rule, dict]:
     """A rule and its hyperparameters; all rules under one name, so that equal kernels are compiled once."""
-    own = replace(RULES[name], name="rule")
+    own = replace(rule_of(name), name="rule")
     return own, own.complete({"base_lr": 1e-2, **shown(name, framework, {"lr": 1e-3, **options})})
 
 
-def rows(dtype: str, steps: int, seed: int = 0) -> np.ndarray:
-    """Gradients of three scales and of every extreme value; one row a step."""
+def rows(dtype: str, steps: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of three scales, some always zero, and of every extreme value; one row a step."""
     rng = np.random.default_rng(seed)
     usual = np.concatenate([rng.normal(size=(steps, 13)) * scale for scale in (1.0, 1e-4, 1e-8)], axis=1)
     with np.errstate(over="ignore"):
         extreme = np.stack([rng.permutation(EXTREME) for _ in range(steps)])
-        zeros = np.zeros((steps, 2))
-        return np.concatenate([usual, extreme, zeros], axis=1).astype(dtype)
-
-
-def on_numpy(own: Rule, hyper: dict, start: np.ndarray, gradients: np.ndarray, t: float = 1.0):
-    """Weight and state after each step, by the rule itself."""
-    w, state = start, {slot: np.full_like(start, value) for slot, value in own.starts(hyper).items()}
-    for i, g in enumerate(gradients):
-        with np.errstate(all="ignore"):
-            w, new, _ = update(own, w, g, state, t + i, hyper)
-        state = {**state, **new}
-        yield {"w": w, **state}
-
-
-def on_kernel(own: Rule, hyper: dict, start: np.ndarray, gradients: np.ndarray, t: float = 1.0):
-    """The same, by the kernel."""
-    w = torch.tensor(start)
-    state = {slot: torch.full_like(w, value) for slot, value in own.starts(hyper).items()}
-    for i, g in enumerate(gradients):
-        _, launch = launched(own, hyper, w, torch.tensor(g), state, t + i)
-        step = NativeStep([launch], Counts([]))
-        step.begin([hyper])
-        step.run()
-        yield {name: x.numpy().copy() for name, x in {"w": w, **state}.items()}
+        usual = np.concatenate([usual, np.zeros((steps, 2))], axis=1)
+        return usual.astype(dtype), extreme.astype(dtype)
 
 
 def launched(own: Rule, hyper: dict, w: Tensor, g: Tensor, state: dict, t: float = 1.0) -> tuple[choice.Kernel, Launch]:
@@ -91,16 +71,22 @@ def launched(own: Rule, hyper: dict, w: Tensor, g: Tensor, state: dict, t: float
 
 
 def check_bits(own: Rule, hyper: dict, dtype: str, steps: int = 6, t: float = 1.0) -> None:
-    gradients = rows(dtype, steps)
-    start = np.random.default_rng(1).normal(size=gradients.shape[1]).astype(dtype)
-    both = zip(on_numpy(own, hyper, start, gradients, t), on_kernel(own, hyper, start, gradients, t), strict=True)
-    for i, (expected, found) in enumerate(both):
-        assert expected.keys() == found.keys()
-        for name in expected:
-            assert expected[name].dtype == found[name].dtype == dtype
-            same = (expected[name] == found[name]) & (np.signbit(expected[name]) == np.signbit(found[name]))
-            same |= np.isnan(expected[name]) & np.isnan(found[name])
-            assert same.all(), f"{name}, step {i + 1}, gradients {gradients[: i + 1, ~same]}"
+    """Step tensors of usual and of extreme gradients; a sum over all tensors keeps only the usual ones finite."""
+    usual, extreme = (torch.tensor(x) for x in rows(dtype, steps))
+    draw = np.random.default_rng(1)
+    w, beside = (torch.tensor(draw.normal(size=x.shape[1]).astype(dtype)) for x in (usual, extreme))
+    check_steps(own, hyper, t, [w, beside], [usual, extreme])
+    if joins(own):
+        check_steps(own, hyper, t, [w, w[:7].clone()], [usual, usual[:, 7:14]])
+
+
+def check_steps(own: Rule, hyper: dict, t: float, weights: list[Tensor], gradients: list[Tensor]) -> None:
+    stepped = Stepped(own, [w.clone() for w in weights], [hyper])
+    stepped.t = [int(t) - 1] * len(weights)
+    beside = OnNumpy(stepped)
+    for now in zip(*gradients, strict=True):
+        stepped.step(now)
+        beside.step(now)
 
 
 # Bit for bit
@@ -112,9 +98,19 @@ def test_every_rule_and_convention(name, framework):
     check_bits(*made(name, framework), "float32")
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_every_rule_with_decay_in_double_precision(name):
+@pytest.mark.parametrize("name", [name for name, own in RULES.items() if not own.shared or name == "prodigy"])
+def test_rules_with_decay_in_double_precision(name):
+    """Of those that sum over all tensors one: each has kernels for several stages."""
     check_bits(*made(name, "torch", weight_decay=0.1, maximize=True), "float64")
+
+
+AROUND = ["mars(adamw)", "grokfast(adam)", "cautious(adamw)", "lookahead(sgd)", "cautious(mars(lamb))"]
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_stands_around_a_rule(name):
+    """Combinators of which no rule of `RULES` is made."""
+    check_bits(*made(name, "torch", weight_decay=0.1), "float32")
 
 
 OPTIONS = [

@@ -84,7 +84,8 @@ print(t.from_disk(kernel))
 
 
 def child(**environment: str) -> subprocess.Popen:
-    env = {**os.environ, "PYTHONPATH": str(SUPPORT), **environment}
+    path = os.pathsep.join([str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "PYTHONPATH": path, **environment}
     command = [sys.executable, "-W", "error", "-c", CHILD]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -24,7 +24,7 @@ from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.cpu import Pace
 from surefoot.engines.launch import CHUNK
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.rule import Slot, Step, rule
+from surefoot.rule import WEIGHT, Slot, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
@@ -58,7 +58,7 @@ def give(optimizer, k: int) -> None:
         p.grad = (torch.randn(p.shape) * torch.linspace(-8, 0, p.numel()).exp2().view(p.shape)).to(p.dtype)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "NAdam", "Lamb", "Prodigy", "DoG", "AdamWScheduleFree"])
 def test_engines_agree(name):
     """PyTorch rounds some products otherwise, by the last digit of float32: that decides a code in a million."""
     both = [make(name, weights(), state_dtype=torch.uint8, engine=engine, seed=3) for engine in ENGINES]
@@ -68,16 +68,55 @@ def test_engines_agree(name):
             optimizer.step()
     assert tuple(optimizer.engine for optimizer in both) == ENGINES
     (p,), (q,) = map(params_of, both)
-    apart = Counter()
+    apart, of_weights = Counter(), {both[0]._state_name(s.name) for s in both[0].rule.slots if s.start == WEIGHT}
     for slot, x in both[0].state[p].items():
         y = both[1].state[q][slot]
         assert x.dtype == y.dtype
         if x.dtype == torch.uint8:
             apart[slot] = int((x != y).sum())
+        elif slot in of_weights:
+            apart[slot] = int((~torch.isclose(x, y, rtol=0, atol=1e-6)).sum())
         else:
             torch.testing.assert_close(x, y, rtol=2e-6, atol=0)
     apart["weights"] = int((~torch.isclose(p, q, rtol=0, atol=1e-6)).sum())
     assert apart.total() <= 3  # of the 75,000 numbers that were written
+
+
+WITH_WEIGHTS = ("dog", "prodigy", "dadapt_sgd", "schedule_free_sgd", "lookahead(sgd)")
+"""Rules that keep weights of before, or other weights, among their state."""
+
+
+@on_each_engine
+@pytest.mark.parametrize("kind", [torch.uint8, torch.bfloat16])
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_slots_that_start_as_the_weights_keep_their_digits(name, kind, engine):
+    """They would be moved, or seen from where they never were, by the rounding of 8 bits."""
+    p = weights()
+    start = p.detach().clone()
+    optimizer = RuleOptimizer([p], name, state_dtype=kind, engine=engine)
+    p.grad = torch.zeros_like(p)
+    optimizer.step()
+    torch.testing.assert_close(p.detach(), start, rtol=1e-6, atol=0)
+    kept = [slot.name for slot in optimizer.rule.slots if slot.start == WEIGHT]
+    assert kept
+    for slot in kept:
+        torch.testing.assert_close(optimizer.state[p][slot], start, rtol=1e-6, atol=0)
+    twin = RuleOptimizer([weights()], name, state_dtype=kind, engine=engine)
+    twin.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert all(torch.equal(twin.state[params_of(twin)[0]][slot], optimizer.state[p][slot]) for slot in kept)
+
+
+@on_each_engine
+def test_a_distance_from_the_start_is_that_of_the_weights(engine):
+    """DoG keeps nothing else: its steps are the same with any kind of state."""
+    ends = []
+    for kind in (None, torch.uint8):
+        optimizer = make("DoG", weights(), state_dtype=kind, engine=engine)
+        for k in range(5):
+            give(optimizer, k)
+            optimizer.step()
+        ends.append(params_of(optimizer)[0])
+    assert torch.equal(*ends)
 
 
 def test_the_state_is_codes_and_scales():

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from standing import STANDING
 from surefoot.errors import UsageError
 from surefoot.frontends.contract import Setup, exact
 from surefoot.mathops import sqrt
@@ -51,27 +52,32 @@ def furthest(front_end, setups: list[Setup]) -> float:
     return max(max(ulps(*one)) for one in zip(paths, right, starts, strict=True))
 
 
-def some(front_end, **options) -> list[Setup]:
-    return [Setup(name, front_end.framework, **options) for name in RULES]
+def every(front_end, rules=RULES, **options) -> list[Setup]:
+    """Return the rules in the front-end's own convention."""
+    return [Setup(name, front_end.framework, **options) for name in rules]
 
 
-def test_every_rule_in_its_own_convention_and_another_s(front_end):
-    other = {"torch": "keras", "keras": "optax", "optax": "torch"}[front_end.framework]
-    assert furthest(front_end, [*some(front_end), *(Setup(name, other) for name in RULES)]) < BOUND
+def test_every_rule(front_end):
+    assert furthest(front_end, every(front_end)) < BOUND
 
 
 def test_weight_decay(front_end):
-    assert furthest(front_end, some(front_end, weight_decay=0.1)) < BOUND
+    assert furthest(front_end, every(front_end, STANDING, weight_decay=0.1)) < BOUND
 
 
 def test_a_schedule(front_end):
     """Also of the rules that ask how far it has come, whose state says what it is measured against."""
-    assert furthest(front_end, some(front_end, lr=SCHEDULE)) < BOUND
+    assert furthest(front_end, every(front_end, STANDING, lr=SCHEDULE)) < BOUND
 
 
 def test_the_state_survives_a_file(front_end):
-    """By name, the count among it: a new optimizer goes on as if nothing had been."""
-    assert furthest(front_end, some(front_end, lr=SCHEDULE, weight_decay=0.1, restart=RESTART)) < BOUND
+    """By name, the count among it: a new optimizer goes on as if nothing had been.
+
+    Every rule in another's convention, decaying and in a schedule.
+    """
+    other = {"torch": "keras", "keras": "optax", "optax": "torch"}[front_end.framework]
+    told = {"lr": SCHEDULE, "weight_decay": 0.1, "restart": RESTART}
+    assert furthest(front_end, [Setup(name, other, **told) for name in RULES]) < BOUND
 
 
 def test_a_rule_of_the_users_own(front_end):
@@ -97,7 +103,7 @@ def test_an_unknown_option_is_refused_with_a_close_match(front_end, given):
 
 def test_the_questions_have_teeth(front_end):
     """A rate that stays and a state that is lost are far above the bound."""
-    [asked], rows = [setup for setup in some(front_end, lr=SCHEDULE) if setup.rule == "adam"], gradients()
+    [asked], rows = every(front_end, ["adam"], lr=SCHEDULE), gradients()
     [stays] = front_end.drive([replace(asked, lr=SCHEDULE[0])], [begin(asked)], rows)
     [before] = front_end.drive([asked], [begin(asked)], rows[:RESTART])
     rest = replace(asked, lr=SCHEDULE[RESTART:])

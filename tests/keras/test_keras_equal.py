@@ -19,7 +19,7 @@ GOLDEN = json.loads((GOLDEN_FILES / "keras.json").read_text())
 # roundings, fewer than 16 of relative size 2^-24, add to a move that is a fraction of the weight is less than one more.
 ULPS_PER_STEP = 4
 
-CLASSES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
+CLASSES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Lion", "Adamax", "Lamb")
 OURS = ("AdaBound", "AMSBound")
 
 
@@ -51,7 +51,7 @@ def test_equals_keras_and_what_it_was_when_this_was_written(case):
 
 @on_each_backend
 @pytest.mark.parametrize("convention", ["keras", "torch", "optax", "paper"])
-@pytest.mark.parametrize("name", [*CLASSES, *OURS])
+@pytest.mark.parametrize("name", [*CLASSES, *OURS, "Nadam", "Lars"])
 def test_equals_the_rule_in_float64(name, convention):
     """Weights, scalars and state in float64: the same function on NumPy, to the last digits."""
     rows, start = gradients(20).astype("float64"), START.astype("float64")

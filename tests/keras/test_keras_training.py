@@ -165,6 +165,7 @@ def test_a_warm_up_is_measured_against_what_it_warms_up_to():
     assert surefoot.keras.AdaBound(schedule).base_learning_rate == 0.02
     assert surefoot.keras.AdaBound(schedule, base_learning_rate=0.5).base_learning_rate == 0.5
     assert surefoot.keras.AdaBound(lambda: 0.25).base_learning_rate == 0.25
+    assert surefoot.keras.AdamC(schedule).base_learning_rate == 0.02  # for its decay
     assert surefoot.keras.Adam(schedule).base_learning_rate is None
 
 

@@ -14,6 +14,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
+from standing import STANDING  # noqa: E402
 from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rule import WEIGHT, Slot, Step, rule  # noqa: E402
@@ -42,8 +43,9 @@ WAYS = {
     "schedule": lambda make, **options: make(optax.constant_schedule(scalar(0.1)), **options),
     "injected": lambda make, **options: optax.inject_hyperparams(make, static_args="key")(0.1, **numbers(options)),
 }
+PLAIN = [(getattr(ours, name), {}) for name in RULES]
 OPTIONS = [
-    *((getattr(ours, name), {}) for name in RULES),
+    *((getattr(ours, name), {}) for name in STANDING),
     (ours.sgd, {"momentum": scalar(0.9), "accumulator_dtype": "float32"}),
     (ours.adagrad, {"initial_accumulator_value": scalar(0.5)}),
     (ours.rmsprop, {"momentum": 0.9, "centered": True}),
@@ -55,9 +57,10 @@ OPTIONS = [
 ]
 EVERYTHING = [
     pytest.param(make, options, way, id=f"{make.__name__}-{'-'.join(options)}-{way}")
-    for make, options in OPTIONS
     for way in WAYS
+    for make, options in (PLAIN + OPTIONS[len(STANDING) :] if way == "number" else OPTIONS)
 ]
+"""Every rule with a number for its learning rate; those that stand for others, and what has options, in all ways."""
 PARAMS = {
     "w": jnp.linspace(0.5, 1.5, 6).reshape(3, 2),
     "s": scalar(2.0),
@@ -95,10 +98,11 @@ def test_no_array_of_a_state_is_another_s(make, options, way):
         assert not set(found) & set(buffers((params, gradients, given, other)))
 
 
-EACH = [pytest.param(*one, id="-".join((one[0].__name__, *one[1]))) for one in OPTIONS]
+def ids(options):
+    return [pytest.param(*one, id="-".join((one[0].__name__, *one[1]))) for one in options]
 
 
-@pytest.mark.parametrize(("make", "options"), EACH)
+@pytest.mark.parametrize(("make", "options"), ids(OPTIONS))
 def test_a_donated_state_is_used_up_and_nothing_else(make, options):
     """The same steps twice from one optimizer, everything donated; and as without donation."""
     optimizers = [way(make, **options) for way in WAYS.values()]
@@ -121,7 +125,7 @@ def test_a_donated_state_is_used_up_and_nothing_else(make, options):
         jax.tree.map(np.testing.assert_array_equal, ends[0], other)
 
 
-@pytest.mark.parametrize(("make", "options"), EACH)
+@pytest.mark.parametrize(("make", "options"), ids(PLAIN + OPTIONS[len(STANDING) :]))
 def test_one_rule_has_one_tree(make, options):
     """However the learning rate is given, so that a checkpoint of one goes into the other."""
     trees = [WAYS[way](make, **options).init(PARAMS) for way in WAYS]
@@ -188,10 +192,17 @@ def close(a, b, rtol=1e-12):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol), a, b)
 
 
-@pytest.mark.parametrize("habit", HARMLESS)
+def all_of_them(state):
+    for habit in HARMLESS.values():
+        state = habit(state)
+    return state
+
+
 @pytest.mark.parametrize("name", RULES)
-def test_what_changes_no_number_changes_no_step(name, habit):
-    close(path(getattr(ours, name)(0.1), HARMLESS[habit]), untouched(name), 0)
+def test_what_changes_no_number_changes_no_step(name):
+    """One habit after the other; each alone for the rules that stand for others."""
+    for habit in (*(HARMLESS.values() if name in STANDING else ()), all_of_them):
+        close(path(getattr(ours, name)(0.1), habit), untouched(name), 0)
 
 
 @pytest.mark.parametrize("habit", EDITED)
@@ -225,8 +236,13 @@ def test_a_leaf_that_thaws_late(case):
     close(*ends)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "bfloat16") for name in RULES),
+        *((name, dtype) for name in STANDING for dtype in ("float32", "float16")),
+    ],
+)
 def test_gradients_and_states_of_other_kinds_are_read_at_the_weights(name, dtype):
     """They are rounded where the user rounded them, and nowhere else; what is kept keeps its kind."""
     optimizer, short = getattr(ours, name)(0.1), lambda tree: jax.tree.map(lambda x: x.astype(dtype), tree)

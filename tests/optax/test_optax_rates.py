@@ -30,6 +30,8 @@ FIRST = {
     "signum": jnp.sign,
     "adamatan2": lambda g: jnp.sign(g) * jnp.pi / 4,
     "lars": lambda g: g * 1e-3 * jnp.linalg.norm(PARAMS["w" if g.shape else "s"]) / jnp.linalg.norm(g),
+    "prodigy": lambda g: 0.1 * 1e-6 * g,  # the first guess of the distance
+    "dadapt_adam": lambda g: 1e-6 * 1e-2 * 0.001**0.5 * g,  # times the learning rate, corrected
 }
 """The direction of the first step, where it is neither the gradient nor a tenth of it."""
 

@@ -20,6 +20,7 @@ from surefoot.engines import gpu, mirror
 from surefoot.engines.rounding import key, memory_numbers
 from surefoot.mathops import atan2
 from surefoot.rule import WEIGHT, Rule, Step, rule
+from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
 from surefoot.update import update
@@ -84,16 +85,23 @@ class OnNumpy:
     def _stepped(self, k: int, p: Tensor, settings: Any) -> dict[str, np.ndarray]:
         own, options = self.optimizer.rule, self.optimizer.options
         compute = COMPUTE[kind(p)]
-        before = {slot: np.full(p.shape, 0.0 if at is WEIGHT else at) for slot, at in settings.starts.items()}
-        state = {slot: self.now[k].get(slot, x).astype(compute) for slot, x in before.items()}
+        alone = own.numbers(settings.hyper)
+        before = {
+            slot: np.full(() if slot in alone else p.shape, 0.0 if at is WEIGHT else at)
+            for slot, at in settings.starts.items()
+        }
+        state = {
+            slot: float(self.now[k].get(slot, x)) if slot in alone else self.now[k].get(slot, x).astype(compute)
+            for slot, x in before.items()
+        }
         hyper = {name: float(x) if isinstance(x, Tensor) else x for name, x in settings.hyper.items()}
         weight, gradient = self.now[k]["w"].astype(compute), numbers(p.grad).astype(compute)
         with np.errstate(all="ignore"):
             made = update(own, weight, gradient, state, self.steps[k], hyper)
         random = key(options.seed, k, self.steps[k]) if options.stochastic_rounding else None
         at, kinds = memory_numbers(p.detach()).numpy(), options.state_dtype
-        new = {"w": made.weight, **made.state}
-        return {
+        new = {"w": made.weight, **{slot: x for slot, x in made.state.items() if slot not in alone}}
+        return {slot: np.float64(made.state[slot]) for slot in alone} | {
             name: stored(np.asarray(x), kind(p) if name == "w" or kinds is None else kind(kinds), at, random, j)
             for j, (name, x) in enumerate(new.items())
         }
@@ -223,24 +231,26 @@ def angles_are_those_of_the_cpu_s_kernel() -> None:
 
 # Sums over whole tensors
 
-for _rule in (trusted, chained, joined):
-    for _dtype in (torch.float32, torch.float64, torch.bfloat16):
+SUMMED = [(own, kind) for own in (trusted, chained, joined) for kind in (torch.float32, torch.float64, torch.bfloat16)]
+NUMBERED = [(RULES[name], torch.float32) for name in ("nadam", "lamb", "schedule_free_adamw", "prodigy", "dog")]
 
-        def _summed(own: Rule = _rule, dtype: torch.dtype = _dtype) -> None:
-            """Step as the CPU's kernels do, up to the order in which chunks are added."""
-            ends = []
-            for engine in ("gpu", "cpu"):
-                optimizer = RuleOptimizer(parameters(dtype), own, engine=engine, stochastic_rounding=False)
-                for k in range(3):
-                    give(params_of(optimizer), k)
-                    optimizer.step()
-                assert optimizer.engine == engine
-                ends.append([numbers(p) for p in params_of(optimizer)])
-            for found, expected in zip(*ends, strict=True):
-                eps = max(torch.finfo(dtype).eps, 2.0**-50)
-                np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=2 * eps)
+for _rule, _dtype in (*SUMMED, *NUMBERED):
 
-        CASES[f"sums of {_rule.name} in {_dtype}"] = _summed
+    def _summed(own: Rule = _rule, dtype: torch.dtype = _dtype) -> None:
+        """Step as the CPU's kernels do, up to the order in which chunks are added."""
+        ends = []
+        for engine in ("gpu", "cpu"):
+            optimizer = RuleOptimizer(parameters(dtype), own, engine=engine, stochastic_rounding=False)
+            for k in range(3):
+                give(params_of(optimizer), k)
+                optimizer.step()
+            assert optimizer.engine == engine
+            ends.append([numbers(p) for p in params_of(optimizer)])
+        for found, expected in zip(*ends, strict=True):
+            eps = max(torch.finfo(dtype).eps, 2.0**-50)
+            np.testing.assert_allclose(found, expected, rtol=2 * eps, atol=2 * eps)
+
+    CASES[f"sums of {_rule.name} in {_dtype}"] = _summed
 
 
 @case

@@ -33,6 +33,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lion-decay": ("Lion", {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1}),
     "adamax": ("Adamax", {}),
     "adamax-decay": ("Adamax", {"beta_1": 0.8, "epsilon": 1e-3, "weight_decay": 0.1}),
+    "nadam": ("Nadam", {}),
+    "nadam-decay": ("Nadam", {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "weight_decay": 0.1}),
+    "lamb": ("Lamb", {}),
+    "lamb-decay": ("Lamb", {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1}),
     "adamw-amsgrad": ("AdamW", {"amsgrad": True, "weight_decay": 0.1}),
 }
 """Class and arguments, by a name for the case."""

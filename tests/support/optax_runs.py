@@ -11,21 +11,29 @@ import numpy as np
 import optax
 
 
-def run(jobs: Sequence[tuple[optax.GradientTransformation, np.ndarray]], gradients: np.ndarray) -> list[np.ndarray]:
+def run(jobs: Sequence[tuple[optax.GradientTransformation, Any]], gradients: Any) -> list[np.ndarray]:
     """Return the weights after each step of every job, an optimizer and the weights that it starts from.
 
-    All see the same gradients, one row a step; one compilation serves all.
+    All see the same gradients, one row a step; one compilation serves all. Weights and gradients that are a list of
+    tensors come back in one row.
     """
-    optimizers = [optimizer for optimizer, _ in jobs]
+    return run_apart([(optimizer, start, gradients) for optimizer, start in jobs])
 
-    def step(carry: Any, gradient: Any) -> Any:
-        made = [_step(optimizer, *own, gradient) for optimizer, own in zip(optimizers, carry, strict=True)]
+
+def run_apart(jobs: Sequence[tuple[optax.GradientTransformation, Any, Any]]) -> list[np.ndarray]:
+    """Return the same of jobs that see gradients of their own, as many steps each."""
+    optimizers = [optimizer for optimizer, _, _ in jobs]
+
+    def step(carry: Any, rows: Any) -> Any:
+        made = [_step(optimizer, *own, row) for optimizer, own, row in zip(optimizers, carry, rows, strict=True)]
         return made, [weight for weight, _ in made]
 
-    carry = [(jnp.asarray(start), optimizer.init(jnp.asarray(start))) for optimizer, start in jobs]
-    paths = jax.jit(lambda c, rows: jax.lax.scan(step, c, rows)[1])(carry, jnp.asarray(gradients))
-    assert all(path.dtype == np.float64 for path in paths)
-    return [np.asarray(path) for path in paths]
+    starts, rows = (jax.tree.map(jnp.asarray, [job[i] for job in jobs]) for i in (1, 2))
+    carry = [(start, optimizer.init(start)) for optimizer, start in zip(optimizers, starts, strict=True)]
+    paths = jax.jit(lambda c, rows: jax.lax.scan(step, c, rows)[1])(carry, rows)
+    made = [np.concatenate([np.asarray(x) for x in jax.tree.leaves(path)], axis=1) for path in paths]
+    assert all(path.dtype == np.float64 for path in made)
+    return made
 
 
 def _step(optimizer: optax.GradientTransformation, weight: Any, state: Any, gradient: Any) -> Any:

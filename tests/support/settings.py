@@ -58,6 +58,10 @@ def setting(name: str, **options: Any) -> Setting:
     return Setting(RULES[name], "torch", options)
 
 
+FORMS = ("sgd", "adagrad", "adamw", "amsbound", "lion", "adopt", "adamatan2", "nadam", "lamb", "prodigy")
+"""Rules that together have every operation, sums and numbers of each kind: what a kind of numbers is tried on."""
+
+
 def _settings() -> Iterator[Setting]:
     for name, rule in RULES.items():
         for framework in FRAMEWORKS:

@@ -6,25 +6,32 @@ that the kernels found, and compares each of them with `math.fsum`. Arrays and n
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 from unittest import mock
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from eight_bits import decode, encode
 from half import check_bits, stored
 from kernel_cases import numbers
 from surefoot import mathops
+from surefoot.compiler.graph import SUMS, Node, needed
 from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.trace import Symbol, SymbolOps, trace
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines import pointers
+from surefoot.engines.blocks import Blocks
 from surefoot.engines.cpu import NativeStep
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
 from surefoot.engines.launch import Launch
+from surefoot.engines.rounding import key
 from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.update import update
 
@@ -60,18 +67,30 @@ def joined(g, state, t, *, lr=0.1):  # noqa: ARG001
 
 
 class Stepped:
-    """Some tensors and what is kept for them, stepped together by kernels."""
+    """Some tensors and what is kept for them, stepped together by kernels.
 
-    def __init__(self, own: Rule, weights: Sequence[Tensor], hypers: Sequence[Mapping[str, Any]] = ({},)) -> None:
-        self.rule, self.weights, self.t = own, [*weights], [0] * len(weights)
+    Args:
+        own: any rule.
+        weights: the tensors.
+        hypers: of each group; the tensors take turns.
+        blocks: keep state in 8 bits, but for what starts as the weights.
+        seed: of random rounding; to nearest if None. Tensors are then contiguous.
+    """
+
+    def __init__(
+        self,
+        own: Rule,
+        weights: Sequence[Tensor],
+        hypers: Sequence[Mapping[str, Any]] = ({},),
+        *,
+        blocks: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        self.rule, self.weights, self.t, self.seed = own, [*weights], [0] * len(weights), seed
         self.hypers = [own.complete(each) for each in hypers]
-        slots, starts = own.active({}), own.starts({})
+        slots, starts = own.active(self.hypers[0]), own.starts(self.hypers[0])
         self.state = [
-            {
-                s.name: w.clone() if starts[s.name] is WEIGHT else torch.full_like(w, starts[s.name])
-                for s in slots
-                if s.per == "weight"
-            }
+            {s.name: self._begun(s.name, w, starts[s.name], blocks) for s in slots if s.per == "weight"}
             for w in weights
         ]
         self.numbers = [
@@ -80,6 +99,12 @@ class Stepped:
         ]
         self.shared = {s.name: float(starts[s.name]) for s in slots if s.per == "optimizer"}
         self.sums: list[dict[str, float]] = []
+
+    def _begun(self, slot: str, w: Tensor, start: Any, blocks: bool) -> Tensor | Blocks:
+        if blocks and start is not WEIGHT:
+            return Blocks.full(w, start, positive=slot in self.rule.positive)
+        x = w.to(torch.float32) if slot == "ema" and blocks else w
+        return x.clone() if start is WEIGHT else torch.full_like(x, start)
 
     def group(self, k: int) -> int:
         """The group of a tensor: they take turns."""
@@ -97,9 +122,9 @@ class Stepped:
             self.t[k] += 1
             shown = fit(w, g, self.state[k])
             assert not isinstance(shown, str), shown
-            form = choice.form(self.hypers[self.group(k)])
-            kernel = choice.kernel("cpu", self.rule, form, shown.kinds, stochastic=False, strided=shown.strided)
-            launch = self._launches.setdefault(kernel, Launch(kernel, 0))
+            form, stochastic = choice.form(self.hypers[self.group(k)]), self.seed is not None
+            kernel = choice.kernel("cpu", self.rule, form, shown.kinds, stochastic=stochastic, strided=shown.strided)
+            launch = self._launches.setdefault(kernel, Launch(kernel, self.seed or 0))
             named = {f"state.{name}": x for name, x in self.numbers[k].items()}
             self._places.append((launch, launch.parameters))
             launch.add(shown.arrays, shown.runs, self.group(k), float(self.t[k]), k, numbers=named)
@@ -127,14 +152,20 @@ def _at(launch: Launch, place: int) -> dict[str, float]:
 
 
 class OnNumpy:
-    """What the rule itself makes of the same tensors."""
+    """What the rule itself makes of the same tensors; state in 8 bits as its oracle has it."""
 
     def __init__(self, stepped: Stepped) -> None:
-        self.stepped = stepped
+        self.stepped, self._positive = stepped, stepped.rule.positive
         self.weights = [numbers(w) for w in stepped.weights]
-        self.state = [{name: numbers(x) for name, x in each.items()} for each in stepped.state]
+        self.state = [{name: self._begun(name, x) for name, x in each.items()} for each in stepped.state]
         self.numbers = [{name: float(x) for name, x in each.items()} for each in stepped.numbers]
         self.shared = dict(stepped.shared)
+
+    def _begun(self, slot: str, x: Tensor | Blocks) -> Any:
+        if not isinstance(x, Blocks):
+            return numbers(x)
+        start = self.stepped.rule.starts(self.stepped.hypers[0])[slot]
+        return encode(np.full(x.shape, start, np.float32), slot in self._positive)
 
     def step(self, gradients: Sequence[Tensor | None]) -> None:
         """Take the step that the kernels have just taken, and compare."""
@@ -147,45 +178,136 @@ class OnNumpy:
         for name, parts in everywhere.items():
             found = next(sums[name] for sums in self.stepped.sums if sums)
             check_sum(found, np.concatenate([x.ravel() for x in parts]))
-        assert self.shared == self.stepped.shared
+        np.testing.assert_equal(self.stepped.shared, self.shared)
+        self.check()
+
+    def check(self) -> None:
+        """Compare all that is kept of each tensor, bit by bit."""
         for k, w in enumerate(self.stepped.weights):
             check_bits(numbers(w), self.weights[k], f"weights of tensor {k}")
             for name, x in self.stepped.state[k].items():
-                check_bits(numbers(x), self.state[k][name], f"{name} of tensor {k}")
-            assert {name: float(x) for name, x in self.stepped.numbers[k].items()} == self.numbers[k]
+                expected = self.state[k][name]
+                pairs = zip((x.codes, x.scales), expected, strict=True) if isinstance(x, Blocks) else [(x, expected)]
+                for found, wanted in pairs:
+                    check_bits(numbers(found), wanted, f"{name} of tensor {k}")
+            np.testing.assert_equal({name: float(x) for name, x in self.stepped.numbers[k].items()}, self.numbers[k])
 
     def _step(self, k: int, g: Tensor, shared: dict[str, float], everywhere: dict[str, list[np.ndarray]]) -> None:
-        own, kind = self.stepped.rule, str(g.dtype).removeprefix("torch.")
-        kind = str(self.stepped.weights[k].dtype).removeprefix("torch.")
-        sums, seen = self.stepped.sums[k], {"total": 0, "total_all": 0}
-
-        def summed(op: str, x: np.ndarray) -> float:
-            name = f"{op}{seen[op]}"
-            seen[op] += 1
-            if op == "total":
-                check_sum(sums[name], x)
-            else:
-                everywhere.setdefault(name, []).append(x)
-            return sums[name]
-
-        compute = COMPUTE[kind]
-        state = {name: x.astype(compute) for name, x in self.state[k].items()} | self.numbers[k] | shared
-        with ExitStack() as stack:
-            stack.enter_context(np.errstate(all="ignore"))
-            for op in seen:
-                stack.enter_context(mock.patch.object(mathops, op, lambda x, op=op: summed(op, x)))
-            hyper = self.stepped.hypers[self.stepped.group(k)]
-            weight, gradient = self.weights[k].astype(compute), numbers(g).astype(compute)
-            made = update(own, weight, gradient, state, float(self.stepped.t[k]), hyper)
-        self.weights[k] = stored(np.asarray(made.weight), kind).reshape(self.weights[k].shape)
+        kind = _kind(self.stepped.weights[k])
+        compute, hyper = COMPUTE[kind], self.stepped.hypers[self.stepped.group(k)]
+        names = _names_of_sums(self.stepped.rule, choice.form(hyper))
+        summed = _Summed(names, self.stepped.sums[k], everywhere)
+        arrays = {name: np.atleast_1d(self._read(name, x)).astype(compute) for name, x in self.state[k].items()}
+        state = {**arrays, **self.numbers[k], **shared}
+        with np.errstate(all="ignore"), mock.patch.object(mathops, "_namespace", return_value=summed):
+            weight, gradient = (np.atleast_1d(x).astype(compute) for x in (self.weights[k], numbers(g)))
+            made = update(self.stepped.rule, weight, gradient, state, float(self.stepped.t[k]), hyper)
+        assert summed.all_asked_for
+        seed, t = self.stepped.seed, self.stepped.t[k]
+        random = None if seed is None else key(seed, k, t)
+        self.weights[k] = self._written("w", self.stepped.weights[k], made.weight, random, 0)
+        place = 0
         for name, x in made.state.items():
             if name in self.numbers[k]:
                 assert type(x) is float
                 self.numbers[k][name] = x
             elif name in shared:
                 self.shared.setdefault(name, x)  # of groups whose settings make it differ, the first
-            else:
-                self.state[k][name] = stored(np.asarray(x), kind).reshape(self.state[k][name].shape)
+            elif x is not arrays[name]:
+                place += 1
+                self.state[k][name] = self._written(name, self.stepped.state[k][name], x, random, place)
+
+    def _read(self, slot: str, x: Any) -> np.ndarray:
+        return decode(*x, slot in self._positive) if isinstance(x, tuple) else x
+
+    def _written(self, name: str, like: Tensor | Blocks, x: Any, random: int | None, place: int) -> Any:
+        """Return what memory holds once `x` was written: the `place`-th array of those that a step writes."""
+        with np.errstate(over="ignore"):
+            if isinstance(like, Blocks):
+                return encode(np.asarray(x, np.float32), name in self._positive, key=random, k=place)
+            return stored(np.asarray(x), _kind(like), np.arange(like.numel()), random, place).reshape(like.shape)
+
+
+class _Summed:
+    """NumPy as `mathops` sees it, with the sums that kernels found, and their arc tangent.
+
+    Args:
+        names: of the sums that a rule asks for, in its order.
+        sums: what the kernels found for a tensor.
+        everywhere: what is added up over all tensors, by the sum's name; each tensor adds its part.
+    """
+
+    def __init__(
+        self, names: Sequence[str], sums: Mapping[str, float], everywhere: dict[str, list[np.ndarray]]
+    ) -> None:
+        self._names, self._sums, self._everywhere = iter(names), sums, everywhere
+        self._added: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def total(self, x: np.ndarray) -> float:
+        """Return the sum of a tensor."""
+        name = next(self._names)
+        if name not in self._sums:  # the rule makes no use of it
+            return float(x.sum())
+        check_sum(self._sums[name], x)
+        return self._sums[name]
+
+    def total_all(self, x: np.ndarray) -> float:
+        """Return the sum of all tensors."""
+        name = next(self._names)
+        if name not in self._added:
+            self._added.add(name)
+            self._everywhere.setdefault(name, []).append(x)
+        return self._sums[name]
+
+    def arctan2(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the angle as kernels compute it; `test_atan2.py` compares that with the exact one."""
+        y, x = (np.ascontiguousarray(each) for each in np.broadcast_arrays(y, x))
+        found = np.empty_like(y)
+        _angles(y.ravel(), x.ravel(), found.ravel())
+        return found
+
+    @property
+    def all_asked_for(self) -> bool:
+        """Whether the rule has asked for every sum."""
+        return next(self._names, None) is None
+
+
+@functools.cache
+def _names_of_sums(own: Rule, form: choice.Form) -> list[str]:
+    """Return the kernels' name of each sum that a rule asks for, in its order: one that it asks for twice is one.
+
+    One that it makes no use of has none.
+    """
+    asked: list[Node] = []
+
+    def noting(op: str) -> Any:
+        of = getattr(SymbolOps, op)
+
+        def note(x: Symbol) -> Symbol:
+            made: Symbol = of(x)
+            asked.extend([made.node] if x.node.per_weight else [])
+            return made
+
+        return mock.patch.object(SymbolOps, op, note)
+
+    with noting("total"), noting("total_all"):
+        graph = trace(own, dict(form))
+    used = needed(graph.results)
+    known = {op: [node for node in graph.nodes if node.op == op and node in used] for op in SUMS}
+    return [f"{node.op}{known[node.op].index(node)}" if node in used else "" for node in asked]
+
+
+@numba.njit(error_model="numpy")
+def _angles(y: Any, x: Any, found: Any) -> None:
+    for k in range(len(y)):
+        found[k] = pointers.atan2(y[k], x[k])
+
+
+def _kind(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
 
 
 def check_sum(found: float, x: np.ndarray) -> None:

@@ -15,28 +15,30 @@ from pathlib import Path
 import numpy as np
 
 import interpreter
-from kernel_cases import Case
-from settings import SETTINGS, Setting
+from kernel_cases import Case, Kernel
+from settings import FORMS, SETTINGS, Setting, setting
 from signed import signed, worded
 from surefoot.compiler.emit.triton import emit
 
 BLOCK = 32
 """Weights in a chunk: some tensors have fewer, one has more."""
 
-PLAIN = [setting for setting in SETTINGS if setting.framework == "torch" and not setting.options]
-ADAMW = next(setting for setting in PLAIN if setting.rule.name == "adamw")
+PLAIN = [setting(name) for name in FORMS]
+ADAMW = setting("adamw")
 
 
 def one_of_each_text(cases: Iterable[Case]) -> list[Case]:
     """Leave out a kernel that is there already: its text names every scalar's formula, so only numbers differ."""
-    found: dict[str, Case] = {}
+    found: dict[tuple[str, ...], Case] = {}
     for case in cases:
-        found.setdefault(case.text(emit), case)
+        found.setdefault(tuple(case.texts(emit)), case)
     return [*found.values()]
 
 
 CASES = [
-    *one_of_each_text(Case(setting, "float32") for setting in SETTINGS),
+    *one_of_each_text(
+        Case(each, "float32") for each in SETTINGS if each.framework == "torch" or each.rule.name in FORMS
+    ),
     *(Case(Setting(rule, "torch", {}), kind) for rule in (signed, worded) for kind in ("float32", "float64")),
     *(Case(setting, kind) for kind in ("float64", "bfloat16", "float16") for setting in PLAIN),
     *(Case(setting, "bfloat16", stochastic=True) for setting in PLAIN),
@@ -47,14 +49,21 @@ CASES = [
     Case(ADAMW, "float32", strides={"w": 2, "g": 0, "state.m": 1, "state.v": 3}),
     Case(ADAMW, "bfloat16", stochastic=True, strides={"w": 3, "g": 2, "state.m": 1, "state.v": 2}),
 ]
-"""Every text in float32, every rule in the other kinds of numbers, arrays of different kinds, neighbours apart."""
+"""Every text of torch's convention in float32, of some rules that of all conventions; every operation in the other
+kinds of numbers, arrays of different kinds, neighbours apart."""
 
 
 def check(case: Case, path: Path) -> None:
-    """Compare a case's kernel with the rule."""
+    """Compare a case's kernels with the rule."""
+    kernels = [stage(text, path.with_stem(f"{path.stem}_{k}")) for k, text in enumerate(case.texts(emit))]
+    case.check(kernels, BLOCK)
+
+
+def stage(text: str, path: Path) -> Kernel:
+    """Return the kernel of a text, which Triton reads from a file."""
     import torch
 
-    path.write_text(case.text(emit), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -62,7 +71,7 @@ def check(case: Case, path: Path) -> None:
     def step(*tables: np.ndarray) -> None:
         module.step[(len(tables[0]),)](*map(torch.tensor, tables), BLOCK=BLOCK)
 
-    case.check(step, BLOCK)
+    return step
 
 
 if __name__ == "__main__":

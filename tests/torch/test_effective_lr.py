@@ -34,9 +34,14 @@ def test_is_adams_formula():
         torch.testing.assert_close(rates[p], expected, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize(("name", "options"), [case for case in CASES if "momentum" not in case[1]])
+@pytest.mark.parametrize(
+    ("name", "options"), [(name, options) for name, options in CASES if "momentum" not in options and name != "NAdam"]
+)
 def test_times_the_direction_is_the_step(name, options):
-    """The direction is the gradient, or Adam's mean of it; behind a momentum buffer it would be a sum of steps."""
+    """The direction is the gradient, or Adam's mean of it; behind a momentum buffer it would be a sum of steps.
+
+    NAdam's is the mean of the step to come, which it does not keep.
+    """
     optimizer = make(name, {**options, "weight_decay": 0.0})
     drive(optimizer, steps=3)
     give(optimizer)

@@ -61,6 +61,7 @@ BAD = [
     ("Adadelta", {"rho": 1.1}),
     ("RMSprop", {"alpha": -0.1}),
     ("RMSprop", {"momentum": -0.1}),
+    ("NAdam", {"momentum_decay": -0.1}),
     *[("Adam", {"betas": betas}) for betas in ((1.0, 0.9), (-0.1, 0.9), (0.9, 1.0), (0, 0.9), (0.9,))],
     ("Adam", {"betas": (torch.tensor(0.9), 0.99)}),
     ("Adam", {"betas": (torch.tensor(0.9), torch.tensor(0.99)), "foreach": True}),

@@ -24,6 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import surefoot.torch
 from near import assert_near
+from surefoot.errors import UsageError
 from torch_runs import CASES as OPTIONS
 from torch_runs import IDS, params_of
 
@@ -91,6 +92,9 @@ def test_ours_do_what_torchs_do(of, name, options):
     )
     if of == "sparse_gradients" and {"momentum", "weight_decay"} <= options.keys():
         mine, theirs = mine[0], theirs[0]  # torch's words of a sum inside it; ours are those of its Adagrad
+    if of == "a_parameter_twice_in_a_group" and name == "NAdam":  # its product would count one step twice
+        assert mine[0] is UsageError
+        return
     check(mine, theirs)
 
 

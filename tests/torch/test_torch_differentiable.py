@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 
 import surefoot.torch
 from surefoot.torch import SGD, AdaBound, Adam, AdamW
-from torch_runs import CASES, IDS, NAMES, check_equal, drive, gradients, pair, parameters, params_of
+from torch_runs import CASES, IDS, NAMES, NUMBERS, check_equal, drive, gradients, pair, parameters, params_of
 
 every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 CAPTURABLE = [case for case in CASES if case[0] not in ("SGD", "Adagrad")]
@@ -38,9 +38,13 @@ def test_gradcheck(name, options):
     scout = make([double(4)], **options)
     drive(scout, steps=1)
     slots = [key for key in scout.state[params_of(scout)[0]] if key != "step"]
-    # A mean square above any square of a mean, and a maximum above it.
-    scale = {"max_exp_avg_sq": 9.0, "exp_avg_sq": 4.0, "square_avg": 4.0}
-    state = [(double(4, seed=i + 2) * scale.get(slot, 1.0)).detach().requires_grad_() for i, slot in enumerate(slots)]
+    # A mean square above any square of a mean, and a maximum above it; a product of shares below 1.
+    scale = {"max_exp_avg_sq": 9.0, "exp_avg_sq": 4.0, "square_avg": 4.0, "mu_product": 0.5}
+    shapes = [() if slot in NUMBERS else (4,) for slot in slots]
+    state = [
+        (double(*shape, seed=i + 2) * scale.get(slot, 1.0)).detach().requires_grad_()
+        for i, (slot, shape) in enumerate(zip(slots, shapes, strict=True))
+    ]
     inputs = double(4), double(4, seed=1)
     assert gradcheck(lambda p, g, *state: learned(p, g, make, options, slots, state), (*inputs, *state))
 

@@ -162,6 +162,9 @@ OTHERS = [
     ("Adam", {}, "SGD", {"momentum": 0.9}),
     ("Adam", {"amsgrad": True}, "RMSprop", {}),
     ("Adam", {}, "Adagrad", {}),
+    ("Adam", {}, "NAdam", {}),
+    ("NAdam", {}, "Adam", {}),
+    ("Adam", {}, "DoWG", {}),
     ("Adagrad", {}, "AdamW", {}),
     ("Adadelta", {}, "RMSprop", {}),
     ("RMSprop", {}, "Adadelta", {}),
@@ -227,7 +230,7 @@ def test_kin_with_the_same_slots_goes_on(theirs, options, mine):
 
 
 def test_keys_of_a_users_own_are_no_matter():
-    """Such as a wrapper's second copy of the weights; torch's NAdam goes on as Adam."""
+    """Such as a wrapper's second copy of the weights."""
     other, optimizer = made("Adam", parameters()), made("Adam", parameters())
     give_gradients(other, 0)
     other.step()

@@ -7,7 +7,7 @@ from torch.nn import Parameter
 import surefoot.torch
 from surefoot.torch import AdaBound, AMSBound, RuleOptimizer
 from surefoot.torch.options import RunOptions
-from torch_runs import CASES, IDS, NAMES, check_equal, drive, gradients, pair, parameters, params_of
+from torch_runs import CASES, IDS, NAMES, NUMBERS, check_equal, drive, gradients, pair, parameters, params_of
 
 every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 BOUNDS = (AdaBound, AMSBound)
@@ -34,7 +34,7 @@ def test_half_precision(name, options, dtype, rtol):
     drive(ours, theirs, steps=5)
     for p, q in zip(params_of(ours), params_of(theirs), strict=True):
         torch.testing.assert_close(p, q, rtol=rtol, atol=rtol)
-        slots = [value for key, value in ours.state[p].items() if key != "step"]
+        slots = [value for key, value in ours.state[p].items() if key not in NUMBERS]
         assert {value.dtype for value in slots} <= {dtype}
 
 
@@ -96,7 +96,7 @@ def test_layout(name, options, layout):
     check_equal(ours, theirs)
     assert [p.stride() for p in params_of(ours)] == strides
     for p in params_of(ours):
-        slots = [value for key, value in ours.state[p].items() if key != "step"]
+        slots = [value for key, value in ours.state[p].items() if key not in NUMBERS]
         assert {value.stride() for value in slots} <= {torch.empty_like(p).stride()}
 
 

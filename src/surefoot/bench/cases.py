@@ -13,7 +13,7 @@ from typing import Any
 from surefoot.arms.user_code import referred
 from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
-from surefoot.conventions import resolve
+from surefoot.conventions import convention, resolve
 from surefoot.errors import unknown
 from surefoot.frontends.lookup import find
 from surefoot.rule import Rule
@@ -81,8 +81,9 @@ def rule_of_case(name: str) -> Rule:
 
 
 def lr_of(rule: Rule) -> dict[str, Any]:
-    """Return the learning rate as an option of a rule, which may have none."""
-    return dict.fromkeys(rule.own & {"lr"}, LR)
+    """Return the learning rate as an option of a rule, which may have none; a distance that multiplies it is 1."""
+    distance = convention(rule, "torch").names.get("first_distance", "first_distance")
+    return dict.fromkeys(rule.own & {"lr"}, LR) | dict.fromkeys([distance] if "first_distance" in rule.own else [], 1.0)
 
 
 def _passes(rule: Rule, **around: float) -> tuple[Pass, ...]:

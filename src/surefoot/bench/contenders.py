@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import prod
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from torch.optim import Optimizer
 from surefoot.bench.arena import Arena
 from surefoot.errors import UsageError
 
-PROBE = 64
-"""Weights of the parameter that tells what state an optimizer keeps."""
+PROBE = (8, 8)
+"""The shape of the parameter that tells what state an optimizer keeps, and in which shape."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def start(contender: Contender, arena: Arena) -> ReadyContender:
 
 
 def _probe(contender: Contender, arena: Arena) -> dict[str, Any]:
-    small = Arena([(PROBE,)], arena.dtype)
+    small = Arena([PROBE], arena.dtype)
     optimizer = contender.make(small).optimizer
     if optimizer is None:
         return {}
@@ -107,12 +108,12 @@ def _probe(contender: Contender, arena: Arena) -> dict[str, Any]:
 
 
 def _is_per_weight(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.shape == (PROBE,)
+    return isinstance(value, Tensor) and value.numel() == prod(PROBE)
 
 
 def _load(optimizer: Optimizer, found: dict[str, Any], arena: Arena) -> None:
     """Give an optimizer the arena's state; numbers that it keeps for each tensor are its own."""
-    slots = {name: arena.slot(name) for name, value in found.items() if _is_per_weight(value)}
+    slots = {name: _slot(arena, name, value) for name, value in found.items() if _is_per_weight(value)}
     state = {
         k: {
             name: slots[name][k] if name in slots else value.clone() if isinstance(value, Tensor) else value
@@ -121,3 +122,9 @@ def _load(optimizer: Optimizer, found: dict[str, Any], arena: Arena) -> None:
         for k in range(len(arena.parameters))
     }
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state if found else {}})
+
+
+def _slot(arena: Arena, name: str, like: Tensor) -> list[Tensor]:
+    """Return the arena's state of a name, flat where an optimizer keeps it flat (Prodigy's authors' own)."""
+    slot = arena.slot(name)
+    return slot if like.shape == PROBE else [each.view(-1) for each in slot]

@@ -55,11 +55,11 @@ def ours(case: str) -> list[Contender]:
 
 
 def _make_ours(case: str, engine: str, arena: Arena) -> Stepper:
+    rule = rule_of_case("adamw" if case == CLIPPED else case)
     if case in CLASSES or case == CLIPPED:
         name, options = CLASSES.get(case, ("AdamW", {"max_grad_norm": MAX_NORM, "ema": EMA}))
-        optimizer = getattr(surefoot.torch, name)(arena.parameters, lr=LR, **options, engine=engine)
+        optimizer = getattr(surefoot.torch, name)(arena.parameters, **lr_of(rule), **options, engine=engine)
     else:
-        rule = rule_of_case(case)
         optimizer = surefoot.torch.RuleOptimizer(arena.parameters, rule, **lr_of(rule), engine=engine)
     return Stepper(optimizer.step, optimizer)
 

@@ -56,9 +56,9 @@ _AUTHORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "schedule_free_sgd": ("schedulefree", "SGDScheduleFree", {"lr": LR, "foreach": True}),
     "schedule_free_adamw": ("schedulefree", "AdamWScheduleFree", {"lr": LR, "foreach": True}),
     "schedule_free_radam": ("schedulefree", "RAdamScheduleFree", {"lr": LR, "foreach": True}),
-    "prodigy": ("prodigyopt", "Prodigy", {}),
+    "prodigy": ("prodigyopt", "Prodigy", {"lr": LR, "d0": 1.0}),
 }
-"""The module, class and options of the authors' own code, where people install it; Prodigy finds its rate itself."""
+"""The module, class and options of the authors' own code, where people install it; Prodigy multiplies `lr` by `d0`."""
 
 
 def author_peers(case: str) -> list[Contender]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-from textwrap import shorten, wrap
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import fill, shorten, wrap
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from surefoot.cli.printing import print_json
 from surefoot.datasets import NAMES
 from surefoot.design.studies import STUDIES
 from surefoot.rule import AROUND, Rule
-from surefoot.rules import RULES
+from surefoot.rules import COMBINATORS, RULES
 
 WIDTH, MARGIN = 80, 17
 
@@ -32,25 +31,33 @@ def list_all(
     rules = {**RULES, **{text: parse_rule(text)[0] for text in own or []}}
     studies = {name: study.summary for name, study in STUDIES.items()}
     data = dict.fromkeys(NAMES, "28 x 28 grey images in 10 classes")
+    around = {name: one.doc for name, one in COMBINATORS.items()}
     if as_json:
         whole = {name: {"summary": rule.doc, "options": _options(rule)} for name, rule in rules.items()}
-        print_json({"studies": studies, "optimizers": whole, "data sets": data})
+        print_json({"studies": studies, "optimizers": whole, "combinators": around, "data sets": data})
         return
-    optimizers = _whole(rules) if everything else _folded(rules)
-    for title, entries in (("Studies", studies.items()), ("Optimizers", optimizers), ("Data sets", data.items())):
-        typer.echo(f"{title}:")
-        for name, what in entries:
-            _print(name, what, whole=everything)
-    if not everything:
-        typer.echo("surefoot list --all shows every optimizer with its options.")
+    if everything:
+        _print("Studies", studies.items(), whole=True)
+        _print("Optimizers", _whole(rules), whole=True)
+        _print("Combinators, as in cautious(adamw)", around.items(), whole=True)
+        _print("Data sets", data.items(), whole=True)
+        return
+    _print("Studies", studies.items())
+    _print("Optimizers", _folded((_inside(rule).family, name, rule.doc) for name, rule in rules.items()))
+    typer.echo(fill(f"Combinators, as in cautious(adamw): {', '.join(around)}", WIDTH, subsequent_indent="  "))
+    _print("Data sets", _folded((what, name, what) for name, what in data.items()))
+    typer.echo("surefoot list --all shows every optimizer with its options.")
 
 
-def _print(name: str, what: str, *, whole: bool) -> None:
+def _print(title: str, entries: Iterable[tuple[str, str]], *, whole: bool = False) -> None:
+    """Print a section; of what is not whole, of each entry with a name one line."""
     room = WIDTH - MARGIN
-    lines = wrap(what, room) if whole else [shorten(what, room, placeholder=" ...")]
-    typer.echo(f"  {name:<{MARGIN - 3}} {lines[0]}")
-    for line in lines[1:]:
-        typer.echo(f"{'':{MARGIN}}{line}")
+    typer.echo(f"{title}:")
+    for name, what in entries:
+        lines = wrap(what, room) if whole or not name else [shorten(what, room, placeholder=" ...")]
+        typer.echo(f"  {name:<{MARGIN - 3}} {lines[0]}")
+        for line in lines[1:]:
+            typer.echo(f"{'':{MARGIN}}{line}")
 
 
 def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
@@ -60,13 +67,20 @@ def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
         yield "", ", ".join(f"{option}={value}" for option, value in _options(rule).items())
 
 
-def _folded(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
-    """The first rule of each family with its sentence, and below it the names of its relatives."""
-    for _, family in groupby(rules.items(), key=lambda one: one[1].family):
-        (name, first), *others = family
-        yield name, first.doc
+def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+    """The first of each family with its sentence, and below it the names of its relatives; of (family, name, what)."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for family, name, what in entries:
+        families.setdefault(family, []).append((name, what))
+    for first, *others in families.values():
+        yield first
         if others:
-            yield "", f"and {', '.join(other for other, _ in others)}"
+            yield "", f"and {', '.join(name for name, _ in others)}"
+
+
+def _inside(rule: Rule) -> Rule:
+    """The rule that combinators stand around, or the rule itself."""
+    return _inside(rule.parent) if rule.combinator is not None and rule.parent is not None else rule
 
 
 def _options(rule: Rule) -> dict[str, Any]:

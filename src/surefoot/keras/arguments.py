@@ -19,6 +19,7 @@ from surefoot.errors import UsageError
 from surefoot.frontends.declared import declaring
 from surefoot.frontends.lookup import values
 from surefoot.rule import Rule
+from surefoot.update import measures
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 Rate = float | Schedule | Callable[[], Any]
@@ -122,7 +123,7 @@ def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> di
 
 def _base(rule: Rule, hyper: Mapping[str, Any], given: float | None, rate: Any) -> float | None:
     """Return the rate that schedules are measured against, after any warm-up; None if the rule does not."""
-    if "base_lr" not in rule.own and hyper["decay_by_lr"]:
+    if not measures(rule, hyper):
         return None
     if given is None and isinstance(rate, Schedule):
         given = rate(0) if getattr(rate, "warmup_target", None) is None else rate.warmup_target

@@ -19,6 +19,7 @@ from surefoot.frontends.number import plain
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import described, dtype_of, is_complex, kind, moves, own
 from surefoot.rule import WEIGHT, Rule
+from surefoot.update import measures
 
 
 class RuleState(NamedTuple):
@@ -58,9 +59,7 @@ class Keeper:
         """Return the state before the first step."""
         slots = {slot: jax.tree.map(lambda leaf, slot=slot: self._leaf(slot, leaf), params) for slot in self._slots}
         shared = {slot: self._number(slot) for slot in self._shared}
-        fixed = self.hyper.fixed
-        measures = "base_lr" in self.rule.own or not fixed["decay_by_lr"] or fixed["decay"] == "corrected"
-        base_lr = self.hyper.base() if measures else None
+        base_lr = self.hyper.base() if measures(self.rule, self.hyper.fixed) else None
         return RuleState(jnp.zeros([], jnp.int32), slots, base_lr, own(key), shared)
 
     def check(self, state: Any) -> None:

@@ -71,9 +71,8 @@ def trust_gradient(
     trust_apart: bool = False,
 ) -> tuple[Array, dict[str, Array]]:
     """Make each tensor's gradient, decay included, a share of its weights long."""
-    size = _length(g)
-    if trust_apart and weight_decay:
-        size = _length(g - weight_decay * w) + weight_decay * _length(w)
+    apart = trust_apart and weight_decay
+    size = _length(g - weight_decay * w) + weight_decay * _length(w) if apart else _length(g)
     return g * _ratio(_length(w), size, trust_coefficient), {}
 
 

@@ -72,7 +72,8 @@ class RunOptions:
             `exp_avg` has codes, and scales in `exp_avg_scale`. It costs accuracy, which `benchmarks/state8.py`
             measures. State stays float32 of parameters of fewer than 4096 weights, or not in one dense piece of plain
             memory (sharded ones too), and under `differentiable`, `capturable` and sparse gradients; moving averages
-            (`ema`) and complex numbers stay as they are. There is a kernel for the CPU.
+            (`ema`) and complex numbers stay as they are. There is a kernel for the CPU. State that starts as the
+            weights (DoG's, Prodigy's, Schedule-Free's) has their digits at least.
         stochastic_rounding: round weights in bfloat16, and state in bfloat16 or 8 bits, at random, in proportion, so
             that small steps count.
         seed: of this rounding.

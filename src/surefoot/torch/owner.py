@@ -7,11 +7,12 @@ Adam, AdamW and AdaBound, may go on with each other's state. Keys that are nobod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from surefoot.errors import UsageError
-from surefoot.rule import SLOTS_AROUND, Rule
+from surefoot.rule import SLOTS_AROUND, Rule, Slot
 from surefoot.rules import RULES
 from surefoot.torch.state import TRAINING, scale_name, steps_so_far
 
@@ -23,12 +24,15 @@ class Owner:
         label: what it is called.
         rule: which rule it runs.
         names: for each slot of the rule, its name in the state where that is another.
+        hyper: its hyperparameters, which tell the slots in use; by default the rule's own.
     """
 
-    def __init__(self, label: str, rule: Rule, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, label: str, rule: Rule, names: Mapping[str, str], hyper: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self.label = label
+        self.needs = {names.get(slot.name, slot.name) for slot in lasting(rule, rule.starts(hyper))}
         own = [slot for slot in rule.slots if slot.per != "optimizer"]  # which lie in the param groups
-        self.needs = {names.get(slot.name, slot.name) for slot in own if slot.when is None}
         slots = {names.get(slot.name, slot.name) for slot in (*own, *SLOTS_AROUND)}
         self.knows = {"step", TRAINING, *slots, *map(scale_name, slots)}
 
@@ -37,16 +41,26 @@ class Owner:
         return self.needs <= keys <= self.knows
 
 
-def check_owner(optimizer: Any, own: Mapping[str, Any]) -> None:
+def lasting(rule: Rule, used: Container[str]) -> list[Slot]:
+    """Return the slots that a parameter's state must have after a step; `used` tells which are in use.
+
+    One that a switch adds may begin later, but for a number: NAdam's product is of the momenta of all steps.
+    """
+    mine = [slot for slot in rule.slots if slot.per != "optimizer" and slot.name in used]
+    return [slot for slot in mine if slot.when is None or slot.per == "tensor"]
+
+
+def check_owner(optimizer: Any, own: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
     """Raise `UsageError` if a parameter's state is that of an optimizer with other slots.
 
     Args:
         optimizer: which is to go on with it: a `RuleOptimizer`.
         own: the state, with at least a step behind it.
+        hyper: the hyperparameters of its group, in the rule's words.
     """
     names, keys = getattr(optimizer, "state_names", {}), {key for key, x in own.items() if x is not None}
-    label = type(optimizer).__name__ if names else f"RuleOptimizer(rule={optimizer.rule.name!r})"
-    me = Owner(label, optimizer.rule, names)
+    label = type(optimizer).__name__ if hasattr(optimizer, "name") else f"RuleOptimizer(rule={optimizer.rule.name!r})"
+    me = Owner(label, optimizer.rule, names, hyper)
     if me.fits(keys) or not keys or (keys == {"step"} and not steps_so_far(own)):
         return
     others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]

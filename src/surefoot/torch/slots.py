@@ -21,7 +21,7 @@ from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
-from surefoot.torch.owner import check_owner, missing
+from surefoot.torch.owner import check_owner, lasting, missing
 from surefoot.torch.state import (
     counts,
     filled,
@@ -67,11 +67,8 @@ class SlotKeeper(torch.optim.Optimizer):
         """
         own: Group = self.state[p]
         own["step"] = counts(steps_so_far(own), p, capturable=settings.capturable)
-        gone = [
-            slot
-            for slot in self.rule.slots
-            if slot.when is None and slot.per != "optimizer" and own.get(self._state_name(slot.name)) is None
-        ]
+        lasts = lasting(self.rule, settings.starts)
+        gone = [slot for slot in lasts if own.get(self._state_name(slot.name)) is None]
         if gone and own["step"]:
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
@@ -97,21 +94,18 @@ class SlotKeeper(torch.optim.Optimizer):
         if slot in numbers_of(self.rule):
             return tensor_number(float(start), p, capturable=settings.capturable)
         if dtype == torch.uint8:
-            positive = slot in self.rule.positive
-            return (
-                Blocks.of(p, positive=positive) if isinstance(start, str) else Blocks.full(p, start, positive=positive)
-            )
+            return Blocks.full(p, start, positive=slot in self.rule.positive)
         return filled(p if settings.differentiable else p.detach(), start, dtype)
 
     def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
         encode = not (settings.differentiable or settings.capturable)
-        return slot_dtype(p, slot, self.options.state_dtype, encode=encode)
+        return slot_dtype(p, slot, settings.starts[slot], self.options.state_dtype, encode=encode)
 
     def _decode(self, p: Tensor, own: Group, settings: Settings) -> None:
         """Replace state in 8 bits by its numbers, for good."""
         for slot, x in self._slots(p, own, settings).items():
             if isinstance(x, Blocks):
-                wanted = slot_dtype(p, slot, torch.uint8, encode=False)
+                wanted = slot_dtype(p, slot, settings.starts[slot], torch.uint8, encode=False)
                 keep(own, self._state_name(slot), x.read().to(wanted))
 
     def _restore_kinds(self, own: Group, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
@@ -169,7 +163,7 @@ class SlotKeeper(torch.optim.Optimizer):
             settings = self._settings(group)
             for p, index in zip(group["params"], given["params"], strict=True):
                 if p in state["state"]:
-                    check_owner(self, state["state"][p])
+                    check_owner(self, state["state"][p], settings.hyper)
                     kinds = self._given.get("state", {}).get(index, {})
                     self._restore_kinds(state["state"][p], p, settings, kinds)
         return state

@@ -64,15 +64,22 @@ def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
     return torch.full_like(p, value, dtype=dtype, memory_format=torch.preserve_format, requires_grad=False)
 
 
-def slot_dtype(p: Tensor, slot: str, wanted: torch.dtype | None, *, encode: bool = True) -> torch.dtype:
-    """Return the kind of numbers of a slot: the parameter's, unless another is wanted.
+def slot_dtype(
+    p: Tensor, slot: str, start: float | str, wanted: torch.dtype | None, *, encode: bool = True
+) -> torch.dtype:
+    """Return the kind of numbers of a slot that starts at `start`: the parameter's, unless another is wanted.
 
-    The moving average of weights in half precision is kept in float32: its steps are too small for theirs. So is what
-    cannot be kept in 8 bits, or must not, without `encode`.
+    A slot that starts as the weights has no fewer digits than they: its distance from them would be their rounding
+    error. The moving average of weights in half precision is kept in float32: its steps are too small for theirs. So is
+    what cannot be kept in 8 bits, or must not, without `encode`.
     """
     if p.is_complex():
         return p.dtype
-    if slot == "ema" or (wanted == torch.uint8 and not (encode and fits(p))):
+    if slot == "ema":
+        return torch.promote_types(p.dtype, torch.float32)
+    if isinstance(start, str):
+        return p.dtype if wanted in (None, torch.uint8) else torch.promote_types(p.dtype, wanted)
+    if wanted == torch.uint8 and not (encode and fits(p)):
         return torch.promote_types(p.dtype, torch.float32)
     return wanted or p.dtype
 

@@ -10,7 +10,7 @@ from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import Graph, needed
 from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
-from surefoot.errors import unknown
+from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule
 
 _EMIT: dict[str, Callable[..., str]] = {
@@ -48,9 +48,16 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
     if dtype not in SIZES:
         raise unknown("dtype", dtype, SIZES)
     graph = trace(rule, hyper)
-    reads = sum(node.op == "array" for node in needed(graph.results))
-    moved = SIZES[dtype] * (reads + len(graph.outputs))
-    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved)
+    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), _moved(graph, dtype))
+
+
+def _moved(graph: Graph, dtype: str) -> int:
+    """Return the bytes of all stages, or of one pass over memory if no kernel can do it."""
+    try:
+        return sum(int(stage.bytes_per_weight(dtype)) for stage in stages(graph))
+    except UsageError:
+        reads = sum(node.op == "array" for node in needed(graph.results))
+        return SIZES[dtype] * (reads + len(graph.outputs))
 
 
 def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:
