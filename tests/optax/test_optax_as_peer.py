@@ -235,7 +235,10 @@ def test_schedules_scan_and_vmap(case):
             return jax.lax.scan(step, (weights, optimizer.init(weights)), some)[1]
 
         paths.append(jax.jit(train)(params, rows))
-        same(jax.vmap(train, (0, 1))(params, rows), jnp.swapaxes(paths[-1], 0, 1))
+        alone = jnp.swapaxes(paths[-1], 0, 1)
+        if case == "lars":  # a row is a tensor by itself
+            alone = jnp.stack([train(one, rows[:, i]) for i, one in enumerate(params)])
+        same(jax.vmap(train, (0, 1))(params, rows), alone)
     same(*paths)
 
 
