@@ -93,7 +93,8 @@ def understand(
     common = {name: value for name, value in given.items() if name in shared and name != "convention"}
     base = common.pop("base_learning_rate", None)
     own = _own(rule, {name: x for name, x in given.items() if name not in shared}, spelled)
-    if own.get("weight_decay", 0.0) is None and not rule.defaults["weight_decay"]:
+    usual = find_convention(rule, convention).defaults.get("weight_decay", rule.defaults["weight_decay"])
+    if own.get("weight_decay", 0.0) is None and not usual:
         del own["weight_decay"]
     rate = own.pop("lr", None)
     asked = rate is not None or "learning_rate" in given
