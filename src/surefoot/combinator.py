@@ -164,8 +164,7 @@ class Combinator:
         return self.function(*arrays, **{name: hyper[name] for name in (*self.own, *self.reads)})
 
     def _after(self, w: Array, state: Any, t: Array, hyper: Mapping[str, Any]) -> tuple[Array, dict[str, Array]]:
-        own = {name: hyper[name] for name in (*self.own, *self.reads)}
-        made: tuple[Array, dict[str, Array]] = self.function(w, state, t, **own)
+        made: tuple[Array, dict[str, Array]] = self._run(w, w=None, state=state, t=t, hyper=hyper)
         return made
 
 

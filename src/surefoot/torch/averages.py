@@ -83,7 +83,10 @@ class AveragingOptimizer(SlotKeeper):
         A checkpoint that is saved meanwhile is complete: the model's part has the evaluation weights, this optimizer's
         the training weights. For a rule without evaluation weights it does nothing. See `averaged` on BatchNorm.
         """
-        others, self._program = [] if self._evaluating() else self._others(), None
+        others = [] if self._evaluating() else self._others()
+        if not others:
+            return
+        self._program = None
 
         def put() -> None:
             for other in others:
