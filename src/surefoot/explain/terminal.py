@@ -33,7 +33,7 @@ def family(*, whole: bool) -> str:
         lines += _indented(f"{name:<26} ", combinator.about.adds, "", WIDTH)
     lines += ["", "surefoot explain adam      one of them: formula, numbers, cost, when to use it"]
     lines += [] if whole else ["surefoot explain --all     this tree with a sentence for every rule"]
-    lines += ["surefoot explain --web     all but those with sums in motion, as one offline page"]
+    lines += ["surefoot explain --web     those without sums in motion, as an offline page"]
     return "\n".join(lines)
 
 
