@@ -21,7 +21,7 @@ from surefoot.rule import WEIGHT
 from surefoot.rules import RULES
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
 from surefoot.selfcheck.parity.findings import findings
-from surefoot.selfcheck.parity.grid import SCALES, distances
+from surefoot.selfcheck.parity.grid import SCALES, distances, grid
 from surefoot.selfcheck.parity.result import BOUND
 from surefoot.update import update
 
@@ -82,12 +82,16 @@ def test_the_grid_is_whole():
 
 def test_torch():
     pytest.importorskip("torch")
+    pytest.importorskip("pytorch_optimizer")
     from surefoot.selfcheck.parity.drive_torch import Torch
 
     assert worst(Torch()) < BOUND
     found = list(findings(Torch()))
     assert all(finding.holds for finding in found)
     wrong = {finding.what: finding.theirs for finding in found if finding.wrong}
+    packages = {finding.what: wrong.pop(finding.what) for finding in found if finding.front_end != "torch"}
+    assert packages["LAMB: error / way"] == pytest.approx(9, rel=0.01)  # its first step is 10 times too long
+    assert packages["ADOPT: error / way"] > 0.15
     assert wrong.keys() == {
         "Adam, bfloat16, lr 0.01: way gone",
         "Adam, bfloat16, lr 0.001: way gone",
@@ -105,6 +109,14 @@ _FIRST = "Adam, first step: relative error"
 _SILENT = "Adam, float16, gradient 0: first step / lr"
 
 
+def test_optax_can_run_the_whole_grid():
+    pytest.importorskip("jax")
+    from surefoot.selfcheck.parity.drive_optax import Optax
+
+    for setup in (setup for rule in RULES for setup in grid(rule)):
+        Optax().drive([setup], [np.zeros(1, "float32")], np.zeros((0, 1), "float32"))
+
+
 def test_optax():
     jax = pytest.importorskip("jax")
     from surefoot.selfcheck.parity.drive_optax import Optax
@@ -119,7 +131,12 @@ def test_optax():
     assert beside[_FIRST].theirs == pytest.approx(6.6e-6, rel=0.02)
     assert beside[_FIRST].ours < 2e-7
     assert math.isnan(beside[_SILENT].theirs)
-    assert beside["Adan: error, as a share of the way"].theirs > 0.3
+    assert beside["Adan: error / way"].theirs > 0.3
+    assert beside["NAdam by its paper: error / way"].theirs > 0.3
+    assert beside["NAdamW by AlgoPerf's code: error / way"].theirs > 0.2
+    assert beside["Schedule-Free AdamW, warm-up: error / way"].theirs > 0.5
+    assert math.isnan(beside["Prodigy, first gradient 0: error / way"].theirs)
+    assert math.isnan(beside["D-Adaptation, first gradient 0: error / way"].theirs)
 
 
 @on_each_backend
@@ -134,10 +151,37 @@ def test_keras():
     beside = {finding.what: finding for finding in findings(Keras())}
     assert all(finding.holds for finding in beside.values())
     assert beside["Adam, bfloat16, lr 0.01: way gone"].theirs == 0.0
+    assert beside["NAdam by its paper: error / way"].theirs > 0.05
+    assert beside["Schedule-Free AdamW, warm-up: error / way"].theirs > 0.3
+    assert beside["Schedule-Free AdamW, predict(): error / way"].theirs > 0.02
+    written = "Schedule-Free AdamW: error / way"
+    assert (written in beside) == (keras.backend.backend() != "jax")
+    if written in beside:
+        assert beside[written].theirs > 0.05
     twice = "Adagrad, a row twice: relative error"
     assert (twice in beside) == (keras.backend.backend() == "tensorflow")
     if twice in beside:
         assert beside[twice].theirs > 0.3
+
+
+def test_decay_beside_another_place_for_it_is_not_compared():
+    """optax.signum has no decay, and decay put into its gradient is another rule."""
+    found = list(distances(NumPy(), ["signum", "sgd"]))
+    assert {(row.rule, row.decay) for row in found if row.theirs is not None} == {
+        ("signum", False),
+        ("sgd", False),
+        ("sgd", True),
+    }
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("surefoot.selfcheck.parity.processes._measure", lambda _: {"rows": [], "findings": []})
+    monkeypatch.setattr(
+        "surefoot.selfcheck.parity.processes.find_spec", lambda name: None if name == "pytorch_optimizer" else name
+    )
+    missing = {"pytorch_optimizer": "not installed: pytorch_optimizer (pip install pytorch_optimizer)"}
+    assert run(["torch"]).missing == missing
+    assert run(["optax"]).missing == {}
 
 
 def test_one_front_end_in_its_process(monkeypatch):

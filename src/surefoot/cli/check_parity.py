@@ -144,7 +144,7 @@ def to_markdown(result: ParityResult, command: str) -> str:
         _table(short(result)),
         *notes(result),
         "## Wrong elsewhere",
-        _BESIDE,
+        *_BESIDE,
         _table(findings(result)),
         "## Where a front-end differs, and stays so",
         _table(limits()),
@@ -166,9 +166,18 @@ _INTRODUCTION = (
 _BESIDE = (
     "Measured in the same run, each where it shows best. First step: 1 - beta^t computed from beta^t in float32. "
     "bfloat16: 50 steps from a weight of 1, as a share of the way in float64; ours rounds at random (torch, optax) or "
-    "keeps a copy in float32 (Keras). Centred RMSprop: 2000 steps on one gradient, whose variance rounds to less than "
-    "nothing. A row twice: a batch on TensorFlow that asks for one row of an embedding two times. float16: its eps, "
-    "1e-8, rounds to 0. Adan: optax has 1 - b2 where b2 belongs; 20 steps."
+    "keeps a copy in float32 (Keras). Centred RMSprop: 2000 steps on one gradient, whose variance rounds to less "
+    "than nothing. A row twice: a batch on TensorFlow that asks for one row of an embedding two times. float16: its "
+    "eps, 1e-8, rounds to 0.",
+    "Error / way: 20 steps on the grid's gradients; the largest error after any of them, as a share of the way until "
+    "then. What is wrong, row by row: optax's Adan has 1 - b2 where b2 belongs. NAdam is four rules in four "
+    "frameworks: torch's is the paper's; momentum warms up in a hundred steps in Keras and not at all in optax, whose "
+    "NAdamW corrects the mean for the step to come. After a first gradient of zeros, optax's Prodigy and "
+    "D-Adaptation divide 0 by 0. In a warm-up, optax's Schedule-Free moves by the rate of the step before; Keras's "
+    "gives each step the same weight in the average. On torch and TensorFlow, Keras's reads a buffer after it was "
+    "written; nothing puts the average into the model for predict(). pytorch_optimizer's LAMB corrects the mean's "
+    "bias after the trust ratio: its first step is ten times too long. Its ADOPT clips by the limit of the step to "
+    "come.",
 )
 
 

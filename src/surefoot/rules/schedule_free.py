@@ -129,7 +129,7 @@ _AUTHORS = "torch has none: the authors' code"
 _IN_OPTAX = "a warm-up there moves z by the rate of the step before, and weighs by this step's: 1 % apart"
 _IN_KERAS = (
     "keras.optimizers.ScheduleFreeAdamW is another rule: each step weighs as much, in a warm-up too; only y decays; "
-    "nothing evaluates the average; on torch it reads z after it was written"
+    "nothing evaluates the average; on torch and TensorFlow it reads z after it was written"
 )
 
 schedule_free_sgd = replace(

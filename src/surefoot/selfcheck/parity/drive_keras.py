@@ -11,6 +11,9 @@ import numpy as np
 
 import surefoot.keras
 from surefoot.frontends.contract import Setup
+from surefoot.frontends.lookup import values
+from surefoot.rules import schedule_free_adamw
+from surefoot.update import evaluated, update
 
 
 class Keras:
@@ -65,3 +68,26 @@ def row_twice(setup: Setup, start: np.ndarray) -> np.ndarray:
     twice = tensorflow.IndexedSlices(tensorflow.ones((2, 1)), tensorflow.constant([0, 0]), tensorflow.constant([2, 1]))
     _make(setup).apply([twice], [table])
     return np.array(keras.ops.convert_to_numpy(table))
+
+
+def predicted(*, own: bool) -> float:
+    """Return how far from Schedule-Free's average a model predicts after a training, as a share of the way.
+
+    The model is one weight that begins at 0; its loss draws it to 1.
+    """
+    made = keras.optimizers.ScheduleFreeAdamW if own else surefoot.keras.ScheduleFreeAdamW
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(made(learning_rate=0.1), "mse")
+    one = np.ones((1, 1), "float32")
+    model.fit(one, one, epochs=20, verbose=0, callbacks=[] if own else [surefoot.keras.EvaluationWeights()])
+    average = _average(steps=20, lr=0.1)
+    return float(abs(model.predict(one, verbose=0)[0, 0] / average - 1))
+
+
+def _average(steps: int, lr: float) -> float:
+    """Return the average of the weights of that training, by the rule on NumPy in float64."""
+    hyper = values(schedule_free_adamw, "keras", {"lr": lr}, at_home="keras")
+    weight, state = np.zeros(1), {name: np.zeros(1) for name in schedule_free_adamw.starts(hyper)}
+    for t in range(1, steps + 1):
+        weight, state, _ = update(schedule_free_adamw, weight, 2 * (weight - 1), state, t, hyper)
+    return float(evaluated(schedule_free_adamw, weight, state, hyper)[0])

@@ -17,7 +17,6 @@ import optax
 import optax.contrib
 
 import surefoot.optax
-from surefoot.conventions import convention
 from surefoot.frontends.contract import Setup
 from surefoot.frontends.lookup import find
 
@@ -56,14 +55,12 @@ def _rate(setup: Setup) -> Any:
 
 
 def _make(setup: Setup) -> Any:
-    rule, options = find(setup.rule), dict(setup.options)
     if setup.call:
         return _theirs(setup)
-    if setup.weight_decay or convention(rule, setup.convention).defaults.get("weight_decay"):
-        options["weight_decay"] = setup.weight_decay
+    options: dict[str, Any] = {"weight_decay": setup.weight_decay, **setup.options}
     if setup.dtype == "bfloat16":
         options["key"] = jax.random.key(0)
-    return surefoot.optax.factory(rule)(_rate(setup), convention=setup.convention, **options)
+    return surefoot.optax.factory(find(setup.rule))(_rate(setup), convention=setup.convention, **options)
 
 
 def _theirs(setup: Setup) -> Any:

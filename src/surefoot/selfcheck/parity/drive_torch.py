@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def _make(setup: Setup, weight: Any) -> torch.optim.Optimizer:
     options: dict[str, Any] = {"lr": setup.rate(0), "weight_decay": setup.weight_decay, **setup.options}
     if not setup.call:
         return surefoot.torch.RuleOptimizer([weight], setup.rule, convention=setup.convention, **options)
-    made: torch.optim.Optimizer = getattr(torch.optim, setup.call)([weight], **options)
+    package, _, name = setup.call.rpartition(".")
+    made: torch.optim.Optimizer = getattr(import_module(package or "torch.optim"), name)([weight], **options)
     return made
 
 

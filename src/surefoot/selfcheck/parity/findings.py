@@ -3,18 +3,20 @@
 Adam's first step, where 1 - beta^t has lost half of its digits in float32. Adam in bfloat16, where a step next to
 a weight of 1 rounds to nothing, and where Keras takes beta2 for 1. Centred RMSprop on a gradient that stays the same,
 where rounding makes a variance negative. Adagrad on TensorFlow where a batch asks for one row of an embedding twice.
-Adam in float16, where eps is 0. Adan in optax, which writes 1 - b2 where b2 belongs.
+Adam in float16, where eps is 0. Where the formula itself is another: `FORMULAS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
 from surefoot.frontends.contract import FrontEnd, Setup, exact
-from surefoot.selfcheck.parity.grid import gradients, start, theirs
+from surefoot.selfcheck.parity.grid import DECAY, gradients, start, theirs
 from surefoot.selfcheck.parity.result import BOUND, Flaw
 
 FLOAT32 = 2.0**-23
@@ -27,6 +29,63 @@ WEIGHTS = 4096
 """In bfloat16: so many that the luck of random rounding is under 2 % of the way."""
 
 
+@dataclass(frozen=True)
+class Formula:
+    """A rule that another implementation computes by another formula.
+
+    Attributes:
+        framework: whose implementation it is: a framework's, a front-end's alone, or a package's.
+        what: the rule, and where it shows.
+        ours: the rule as it should be; its gradients are the grid's.
+        call: the other implementation's name, in a package `package.name`.
+        options: its arguments beside the learning rate.
+        quiet: whether the first gradient is all zeros.
+    """
+
+    framework: str
+    what: str
+    ours: Setup
+    call: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    quiet: bool = False
+
+
+_WARM = {"warmup_steps": 10}
+
+FORMULAS = (
+    Formula("optax", "Adan", Setup("adan", "optax"), "adan", {"eps_root": 0.0}),
+    Formula("optax", "NAdam by its paper", Setup("nadam", "paper"), "nadam"),
+    Formula("optax", "NAdamW by AlgoPerf's code", Setup("nadamw", "paper"), "nadamw"),
+    Formula("optax", "Prodigy, first gradient 0", Setup("prodigy", "optax"), "prodigy", quiet=True),
+    Formula("optax", "D-Adaptation, first gradient 0", Setup("dadapt_adam", "optax"), "dadapt_adamw", quiet=True),
+    Formula(
+        "optax",
+        "Schedule-Free AdamW, warm-up",
+        Setup("schedule_free_adamw", "optax", options=_WARM),
+        "schedule_free_adamw",
+        _WARM,
+    ),
+    Formula("keras", "NAdam by its paper", Setup("nadam", "paper"), "Nadam", {"epsilon": 1e-8}),
+    *(
+        Formula(name, "Schedule-Free AdamW", Setup("schedule_free_adamw", "keras"), "ScheduleFreeAdamW")
+        for name in ("keras-torch", "keras-tensorflow")
+    ),
+    Formula(
+        "keras",
+        "Schedule-Free AdamW, warm-up",
+        Setup("schedule_free_adamw", "keras", options=_WARM),
+        "ScheduleFreeAdamW",
+        _WARM,
+    ),
+    Formula("pytorch_optimizer", "LAMB", Setup("lamb", "torch", 0.1, DECAY), "pytorch_optimizer.Lamb"),
+    Formula("pytorch_optimizer", "ADOPT", Setup("adopt", "torch"), "pytorch_optimizer.ADOPT"),
+)
+"""Formulas of others that are not the rule's."""
+
+PACKAGES = {"torch": ("pytorch_optimizer",)}
+"""Packages that a front-end runs beside its framework's own, if they are installed."""
+
+
 def findings(front_end: FrontEnd) -> Iterator[Flaw]:
     """Measure a front-end."""
     yield _first_step(front_end)
@@ -36,8 +95,12 @@ def findings(front_end: FrontEnd) -> Iterator[Flaw]:
         yield _row_twice()
     if front_end.name == "torch":
         yield _constant()
-    if front_end.name == "optax":
-        yield _adan(front_end)
+    if front_end.framework == "keras":
+        yield _evaluated(front_end)
+    installed = {name for name in PACKAGES.get(front_end.name, ()) if find_spec(name)}
+    for formula in FORMULAS:
+        if formula.framework in {front_end.name, front_end.framework, *installed}:
+            yield _formula(front_end, formula)
 
 
 def _first_step(front_end: FrontEnd) -> Flaw:
@@ -64,14 +127,17 @@ def _float16(front_end: FrontEnd, gradient: float) -> Flaw:
     return Flaw(front_end.name, what, right, ours, its, 2 * FLOAT16)
 
 
-def _adan(front_end: FrontEnd) -> Flaw:
-    """Measure Adan with optax's `eps_root` at 0, so that all that differs is its b2."""
-    adan = Setup("adan", "optax")
-    begin, rows = start(adan), gradients()
-    right = exact(adan, begin, rows)
-    paths = front_end.drive([adan, replace(adan, call="adan", options={"eps_root": 0.0})], [begin, begin], rows)
-    ours, its = (float(np.abs(path - right).max() / np.abs(right - begin).max()) for path in paths)
-    return Flaw("optax", "Adan: error, as a share of the way", 0.0, ours, its, BOUND * FLOAT32)
+def _formula(front_end: FrontEnd, formula: Formula) -> Flaw:
+    """Measure the largest error after any step, as a share of the way until then."""
+    begin, rows = start(formula.ours), gradients()
+    rows[: int(formula.quiet)] = 0
+    right = exact(formula.ours, begin, rows)
+    theirs = replace(formula.ours, call=formula.call, options=formula.options)
+    way = np.abs(right - begin).max(1)
+    paths = front_end.drive([formula.ours, theirs], [begin, begin], rows)
+    ours, its = (float((np.abs(path - right).max(1)[way > 0] / way[way > 0]).max()) for path in paths)
+    where = formula.framework if formula.framework in PACKAGES.get(front_end.name, ()) else front_end.name
+    return Flaw(where, f"{formula.what}: error / way", 0.0, ours, its, BOUND * FLOAT32)
 
 
 def _both(front_end: FrontEnd, ours: Setup, start: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
@@ -86,6 +152,14 @@ def _constant() -> Flaw:
 
     ours, its = (lost(own=own, weights=1000) for own in (False, True))
     return Flaw("torch", "RMSprop, centred: NaN of 1000 weights", 0.0, ours, its, 0.0)
+
+
+def _evaluated(front_end: FrontEnd) -> Flaw:
+    """Predict after a training, with a model whose only weight is what it predicts."""
+    from surefoot.selfcheck.parity.drive_keras import predicted
+
+    ours, its = (predicted(own=own) for own in (False, True))
+    return Flaw(front_end.name, "Schedule-Free AdamW, predict(): error / way", 0.0, ours, its, BOUND * FLOAT32)
 
 
 def _row_twice() -> Flaw:

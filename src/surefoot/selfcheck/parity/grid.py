@@ -47,8 +47,11 @@ def grid(rule: str) -> Iterator[Setup]:
 def theirs(setup: Setup, framework: str) -> Setup | None:
     """Return the framework's own implementation of a case, if it has one."""
     rule = str(setup.rule)
-    call = CONVENTIONS[rule][framework].call.rpartition(".")[2]
-    if framework != setup.convention or not call:
+    form = CONVENTIONS[rule][framework]
+    call = form.call.rpartition(".")[2]
+    # Decay that it has no name for is put into the gradient before it, where a rule with decoupled decay has none.
+    apart = setup.weight_decay and "weight_decay" not in form.names and RULES[rule].complete(form.switches)["decoupled"]
+    if framework != setup.convention or not call or apart:
         return None
     return replace(setup, call=call, options={} if call == rule else _THEIR_FORM.get(rule, {}))
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from surefoot.errors import UsageError, unknown
 from surefoot.frontends.contract import FrontEnd
-from surefoot.selfcheck.parity.findings import findings
+from surefoot.selfcheck.parity.findings import PACKAGES, findings
 from surefoot.selfcheck.parity.grid import distances
 from surefoot.selfcheck.parity.result import Distance, Flaw, ParityResult
 
@@ -48,7 +48,7 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
     for name in front_ends:
         if name not in FRONT_ENDS:
             raise unknown("front-end", name, FRONT_ENDS)
-    missing = {name: words for name in front_ends if (words := _lacks(name))}
+    missing = {name: words for name in front_ends if (words := _lacking(FRONT_ENDS[name]))}
     there = [name for name in front_ends if name not in missing]
 
     def observed(name: str) -> dict[str, Any]:
@@ -58,7 +58,9 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
 
     with ThreadPoolExecutor(2) as pool:
         measured = list(pool.map(observed, there))
-    packages = sorted({"numpy", *(package for name in there for package in FRONT_ENDS[name])})
+    beside = {package for name in there for package in PACKAGES.get(name, ())}
+    missing |= {package: words for package in sorted(beside) if (words := _lacking((package,)))}
+    packages = sorted({"numpy", *beside - missing.keys(), *(package for name in there for package in FRONT_ENDS[name])})
     return ParityResult(
         tuple(Distance(**row) for one in measured for row in one["rows"]),
         tuple(Flaw(**finding) for one in measured for finding in one["findings"]),
@@ -81,9 +83,9 @@ def measure(name: str) -> None:
     print(json.dumps(content, default=asdict), flush=True)
 
 
-def _lacks(name: str) -> str:
-    """Return what is to be installed for a front-end; empty if it is all there."""
-    lacking = [package for package in FRONT_ENDS[name] if find_spec(package) is None]
+def _lacking(packages: Sequence[str]) -> str:
+    """Return which packages are to be installed; empty if all are there."""
+    lacking = [package for package in packages if find_spec(package) is None]
     return f"not installed: {', '.join(lacking)} (pip install {' '.join(lacking)})" if lacking else ""
 
 
