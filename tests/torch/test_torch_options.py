@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -12,13 +13,90 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.errors import UsageError
+from surefoot.rule import AROUND as AROUND_RULES
+from surefoot.rules import COMBINATORS, RULES
 from surefoot.torch import RuleOptimizer
+from surefoot.torch.options import Extras
 from torch_runs import check_same, drive, params_of
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
 
 ENGINES = ("auto", "eager")
 on_each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+AROUND = {
+    "adamw": lambda ps, **options: surefoot.torch.AdamW(ps, 0.02, **options),
+    "lion": lambda ps, **options: surefoot.torch.Lion(ps, 0.02, weight_decay=0.1, **options),
+    "adabound": lambda ps, **options: surefoot.torch.AdaBound(ps, 0.02, weight_decay=0.1, **options),
+    "sgd": lambda ps, **options: surefoot.torch.SGD(ps, 0.02, momentum=0.9, weight_decay=0.1, **options),
+}
+"""Classes that combinators are put around."""
+
+
+def stepped(optimizer, ps, first: int, last: int) -> list[torch.Tensor]:
+    for k in range(first, last):
+        give(ps, k)
+        optimizer.step()
+    return [p.detach().clone() for p in ps]
+
+
+@pytest.mark.parametrize("inner", AROUND)
+@pytest.mark.parametrize("outer", COMBINATORS)
+def test_a_combinator_by_name_is_the_rule_of_that_name(outer, inner):
+    """To the last bit, with the numbers of the class, whatever the combinator would have by default."""
+    if COMBINATORS[outer].reads - RULES[inner].own - AROUND_RULES.keys():
+        with pytest.raises(UsageError, match=f"{outer} reads"):
+            AROUND[inner](params(), **{outer: True})
+        return
+    ours, theirs = params(), params()
+    made = AROUND[inner](ours, **{outer: True})
+    assert made.rule is COMBINATORS[outer](RULES[inner])
+    hyper = {name: x for name, x in made._hyper(made.param_groups[0]).items() if name not in made.rule.pinned}
+    rule = RuleOptimizer(theirs, f"{outer}({inner})", **{n: x for n, x in hyper.items() if n != "base_lr"})
+    for got, wanted in zip(stepped(made, ours, 0, 12), stepped(rule, theirs, 0, 12), strict=True):
+        assert torch.equal(got, wanted)
+    plain = params()
+    assert not torch.equal(stepped(AROUND[inner](plain), plain, 0, 12)[0], ours[0])
+
+
+def test_a_combinators_numbers_are_options_and_lie_in_the_groups():
+    make = partial(surefoot.torch.AdamW, lr=0.02, lookahead=True, cautious=True, sync_period=3)
+    whole, before = params(), params()
+    made = make(whole)
+    assert made.rule is COMBINATORS["lookahead"](COMBINATORS["cautious"](RULES["adamw"]))
+    assert (made.param_groups[0]["sync_period"], made.param_groups[0]["slow_step"]) == (3, 0.5)
+    wanted = stepped(made, whole, 0, 8)
+    first = make(before)
+    stepped(first, before, 0, 4)
+    saved = copy.deepcopy(first.state_dict())
+    assert "slow" in saved["state"][0]
+    after = make(before, sync_period=7)  # the checkpoint's numbers count
+    after.load_state_dict(saved)
+    for got, right in zip(stepped(after, before, 4, 8), wanted, strict=True):
+        assert torch.equal(got, right)
+    again = pickle.loads(pickle.dumps(made))
+    assert again.rule is made.rule
+    without = surefoot.torch.AdamW(before)
+    stepped(without, before, 0, 1)
+    with pytest.raises(UsageError, match="slow"):
+        make(params()).load_state_dict(without.state_dict())
+
+
+def test_any_rule_takes_them():
+    own = RuleOptimizer(params(), "prodigy", cautious=True)
+    assert own.rule is COMBINATORS["cautious"](RULES["prodigy"])
+
+
+def test_options_of_combinators_that_make_no_sense():
+    with pytest.raises(UsageError, match="cautious='yes' is not allowed: give True or False"):
+        surefoot.torch.AdamW(params(), cautious="yes")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sync_period'"):
+        surefoot.torch.AdamW(params(), cautious=True, sync_period=3)
+    with pytest.raises(UsageError, match="sync_period"):
+        surefoot.torch.AdamW(params(), lookahead=True, sync_period=-1)
+    assert surefoot.torch.AdamW(params(), cautious=False).rule is RULES["adamw"]
+    assert COMBINATORS.keys() <= Extras.__annotations__.keys()
 
 
 def params(dtype=torch.float64) -> list[Parameter]:

@@ -15,7 +15,7 @@ from typing import Any
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.rules import is_built_in, rule_of
+from surefoot.rules import COMBINATORS, is_built_in, rule_of
 
 
 def find(rule: Rule | str) -> Rule:
@@ -40,6 +40,22 @@ def find(rule: Rule | str) -> Rule:
             f"{rule!r} is not a rule; give a rule's name, or a function decorated with @surefoot.rule.rule."
         )
     return rule
+
+
+def combined(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, dict[str, Any]]:
+    """Return a rule in the combinators that options ask for, as `cautious=True`, and the other options.
+
+    Where several do, they stand in the order of `COMBINATORS`, the first one innermost.
+
+    Raises:
+        UsageError: such an option is neither True nor False, or the rule cannot be combined so.
+    """
+    for name, combinator in COMBINATORS.items():
+        asked = given.get(name, False)
+        if not isinstance(asked, bool):
+            raise UsageError(f"{name}={asked!r} is not allowed: give True or False.")
+        rule = combinator(rule) if asked else rule
+    return rule, {name: value for name, value in given.items() if name not in COMBINATORS}
 
 
 def reference(rule: Rule) -> str | None:

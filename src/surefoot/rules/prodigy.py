@@ -3,6 +3,9 @@
 The guess `d` is one number for all tensors of an optimizer, and never falls. The learning rate is a factor of it, and
 stays 1. A step computes the new guess and takes the old one; the new one stands beside eps only. As long as all
 gradients were zero there is nothing to guess from: `d` stays as it is, and weights do not decay.
+
+The authors' `slice_p=11` keeps `s` and `w0` of every 11th entry, and is left out: which entries these are depends on
+their order in memory, so that another layout, a shard or another framework would make other steps.
 """
 
 from __future__ import annotations

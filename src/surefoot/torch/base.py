@@ -25,7 +25,7 @@ from surefoot.engines import kernel_choice as choice
 from surefoot.engines.rounding import key
 from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
-from surefoot.frontends.lookup import find, values
+from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients, shared
 from surefoot.torch.averages import AveragingOptimizer
@@ -61,8 +61,8 @@ class RuleOptimizer(AveragingOptimizer):
     _ran: str = ""
 
     def __init__(self, params: Any, rule: Rule | str, *, convention: str = "torch", **hyper: Any) -> None:
-        self.rule = find(rule)
         self.options, around, own = split(hyper)
+        self.rule, own = combined(find(rule), own)
         defaults = {**values(self.rule, convention, own, at_home="torch"), **around}
         super().__init__(params, {**defaults, "differentiable": False, "capturable": False})
 

@@ -26,6 +26,11 @@ class Extras(TypedDict, total=False):
 
     `max_grad_value` cuts off every gradient's entries at this size; `ema` keeps a moving average of the weights, and is
     the share of it that each step keeps. Both can differ between param groups.
+
+    The others put something around the rule: `AdamW(params, cautious=True)` runs the rule `cautious(adamw)`. Their own
+    numbers follow by name, as `lookahead=True, sync_period=6`, and can differ between param groups; all else keeps the
+    optimizer's defaults. Several stand in this order, the first one innermost. `surefoot explain "cautious(adamw)"`
+    shows what comes out.
     """
 
     engine: str
@@ -35,6 +40,20 @@ class Extras(TypedDict, total=False):
     seed: int
     max_grad_value: float | None
     ema: float
+    mars: bool
+    grokfast: bool
+    cautious: bool
+    rms_clip: bool
+    trust_ratio: bool
+    trust_gradient: bool
+    lookahead: bool
+    schedule_free: bool
+    mars_scale: float
+    slow_share: float
+    slow_gain: float
+    clip_rms: float
+    sync_period: float
+    slow_step: float
 
 
 class Common(Extras, total=False):

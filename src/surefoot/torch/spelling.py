@@ -15,6 +15,7 @@ from torch import Tensor
 from surefoot.conventions import convention as find_convention
 from surefoot.errors import UsageError
 from surefoot.frontends.declared import Call
+from surefoot.frontends.lookup import combined
 from surefoot.rules import RULES
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.groups import Group
@@ -40,16 +41,27 @@ class TorchOptimizer(RuleOptimizer):
     switch_names: ClassVar[Mapping[str, str]] = {}
 
     def _start(self, call: Call) -> None:
-        self.options, around, unknown = split(call.extras)
-        for name in unknown:
-            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
+        self.options, around, others = split(call.extras)
+        self.rule, others = combined(RULES[self.name], others)
+        around |= self._of_combinators(others)
         made = {**self.fixed, **call.defaults, **_conventional(self.name, call.given), **call.given}
         params = made.pop("params")
         _check(made)
         if "betas" in made:
             made["betas"] = tuple(made["betas"])
-        self.rule = RULES[self.name]
         torch.optim.Optimizer.__init__(self, params, {**made, **around})
+
+    def _of_combinators(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers of the combinators around the rule, beside those that it has arguments for."""
+        known, named, inner = dict[str, Any](), find_convention(self.name, "torch").names, self.rule
+        while inner.combinator is not None and inner.parent is not None and inner is not RULES[self.name]:
+            known |= {name: value for name, value in inner.combinator.own.items() if name not in named}
+            inner = inner.parent
+        for name, value in given.items():
+            if name not in known:
+                raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
+            self.rule.hyperparameter(name).check(self.rule.name, name, value)
+        return {**known, **given}
 
     def _hyper(self, group: Group) -> dict[str, Any]:
         names = {**find_convention(self.name, "torch").names, **self.switch_names}

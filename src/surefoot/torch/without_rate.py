@@ -152,7 +152,7 @@ class Prodigy(TorchOptimizer):
         d_coef: factor of every guess; 0.5 to 2 is usual.
         growth_rate: how many times the guess may grow in one step; infinity does not bound it.
         fsdp_in_use: accepted for the authors' code's sake; sharded parameters are seen.
-        slice_p: 1; the authors' estimate from every so many entries is not had.
+        slice_p: 1; an estimate from every so many entries would depend on their order in memory.
         extras: what every optimizer takes (`Common`).
 
     Raises:
