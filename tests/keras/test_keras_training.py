@@ -12,6 +12,7 @@ from keras_backends import on, on_each_backend
 from keras_cases import gradients
 from keras_models import check_same, fit, model, weights
 from surefoot.rule import Slot, Step, rule
+from surefoot.rules import COMBINATORS
 
 
 @rule(slots=(Slot("m"), Slot("anchor", start="weight")), source="a test")
@@ -20,6 +21,8 @@ def pulled(g, state, t, *, lr=0.01, beta1=0.9, gamma=0.5):  # noqa: ARG001
     m = beta1 * state.m + (1 - beta1) * g
     return Step(rate=lr, direction=m, m=m, anchor=state.anchor)
 
+
+OLDER = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "AdaBound", "AMSBound")
 
 # What Keras does around a step, by arguments that both classes take.
 AROUND = [
@@ -75,7 +78,7 @@ def test_exclude_from_weight_decay(by):
 
 
 @on_each_backend
-@pytest.mark.parametrize("name", ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "AdaBound", "AMSBound"])
+@pytest.mark.parametrize("name", OLDER)
 def test_a_saved_model_trains_on_as_if_never_saved(name, tmp_path):
     import keras
 
@@ -94,6 +97,45 @@ def test_a_saved_model_trains_on_as_if_never_saved(name, tmp_path):
     fit(made, 1)
     fit(loaded, 1)
     check_same(weights(loaded), weights(made), 1e-6)
+
+
+NEWER = {
+    **dict.fromkeys(("Nadam", "NAdamW", "AdamC", "AdamAtan2", "StableAdamW"), 0.01),
+    **dict.fromkeys(("Adamax", "RAdam", "AdaBelief", "ADOPT", "AdEMAMix", "Adan", "Yogi"), 0.01),
+    **dict.fromkeys(("Lion", "Signum"), 1e-3),
+    **dict.fromkeys(("Lamb", "ScheduleFreeAdamW", "ScheduleFreeRAdam"), 0.02),
+    **dict.fromkeys(("Lars", "ScheduleFreeSGD", "Prodigy", "DAdaptAdam", "DAdaptSGD", "DoG", "DoWG"), 1.0),
+}
+"""The classes of the newer rules, each with a learning rate."""
+
+
+def test_every_class_is_saved_by_a_test():
+    import surefoot.keras
+
+    combinators = {*COMBINATORS, "EvaluationWeights", "RuleOptimizer"}  # which have tests of their own
+    assert {*surefoot.keras.__all__} - combinators == {*NEWER, *OLDER}
+
+
+@on_each_backend
+@pytest.mark.parametrize("name", NEWER)
+def test_a_newer_class_learns_and_trains_on_as_if_never_saved(name, tmp_path):
+    import keras
+
+    import surefoot.keras
+
+    made = model(getattr(surefoot.keras, name)(NEWER[name], weight_decay=0.01))
+    losses = fit(made, 3)
+    assert losses[-1] < losses[0]
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is type(made.optimizer)
+    assert loaded.optimizer.get_config() == made.optimizer.get_config()
+    check_same([v.numpy() for v in loaded.optimizer.variables], [v.numpy() for v in made.optimizer.variables], 0)
+    before = weights(made)
+    fit(made, 1)
+    fit(loaded, 1)
+    check_same(weights(loaded), weights(made), 1e-6)
+    assert any((a != b).any() for a, b in zip(weights(made), before, strict=True))
 
 
 @on_each_backend
