@@ -18,27 +18,28 @@ from surefoot.compiler.trace import sums
 
 WORDED = Setting(worded, "torch", {"weight_decay": 0.1})
 
-ADDS_UP = [setting for setting in settings.SETTINGS if sums(setting.rule, setting.hyper)]
-"""What JavaScript refuses (`test_emit_targets`): a function of one weight cannot add up tensors."""
-
-SETTINGS = (*(one for one in settings.SETTINGS if one not in ADDS_UP), Setting(signed, "torch", {}), WORDED)
-"""Every other rule's, and those of rules that use every word."""
+SETTINGS = (*settings.SETTINGS, Setting(signed, "torch", {}), WORDED)
+"""Every rule's, and those of rules that use every word."""
 
 STEPS = 200
 WEIGHTS = 4
 
 RUNNER = """
 const jobs = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const run = ({ text, start, gradients, state, hyper }) => {
+const run = ({ text, together, start, gradients, state, hyper: given }) => {
+  const hyper = Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
   const step = new Function(`"use strict"; ${text}; return step;`)();
-  return start.map((first, i) => {
-    let now = { w: first, state: Object.fromEntries(state.map(([slot, values]) => [slot, values[i]])) };
-    const path = gradients.map((row, k) => {
-      now = step(now.w, row[i] === null ? NaN : row[i], now.state, k + 1, hyper);
-      return [now.w, now.rate];
-    });
-    return { path, state: now.state };
+  const alone = (w, g, states, t, hyper) => w.map((one, i) => step(one, g[i], states[i], t, hyper));
+  const paths = start.map(() => []);
+  let states = start.map((_, i) => Object.fromEntries(state.map(([slot, values]) => [slot, values[i]])));
+  let weights = start;
+  gradients.forEach((row, k) => {
+    const made = (together ? step : alone)(weights, row.map((g) => g ?? NaN), states, k + 1, hyper);
+    weights = made.map((one) => one.w);
+    states = made.map((one, i) => ({ ...states[i], ...one.state }));
+    made.forEach((one, i) => paths[i].push([one.w, one.rate]));
   });
+  return paths.map((path, i) => ({ path, state: states[i] }));
 };
 const asked = new Map();
 const table = new Map(jobs.known.map(([name, a, b, value]) => [`${name} ${a} ${b}`, value]));
@@ -71,9 +72,11 @@ START = np.array([1.0, -0.5, 0.0, 2.0])
 
 
 def job(setting):
-    hyper = {k: v for k, v in setting.hyper.items() if isinstance(v, float)}
+    # JSON has no infinity
+    hyper = [(k, repr(v).replace("inf", "Infinity")) for k, v in setting.hyper.items() if isinstance(v, float)]
     rows = [[None if np.isnan(g) else g for g in row] for row in gradients().tolist()]
     return {
+        "together": sums(setting.rule, setting.hyper),
         "text": emit(setting.rule, setting.hyper, "js").text,
         "start": START.tolist(),
         "gradients": rows,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from surefoot.conventions import FRAMEWORKS, resolve, shown
-from surefoot.explain.page import GRID, MOST, playable, render
+from surefoot.explain.page import GRID, MOST, PLAYED, render
 from surefoot.explain.path import best_rate, walk
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
@@ -17,7 +17,6 @@ from surefoot.rules import RULES
 pytestmark = pytest.mark.browser
 
 STEPS = 200
-PLAYED = [name for name, rule in RULES.items() if playable(rule)]
 EXACT = 1e-12
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -84,7 +83,7 @@ def job(rule, framework, surface, **options):
     numbers = {name: value for name, value in hyper.items() if isinstance(value, float)}
     racer = {"rule": rule, "convention": framework, "hyper": numbers}
     race = {"surface": surface.name, "knobs": surface.settings, "start": surface.start, "steps": STEPS}
-    return [racer, race], walk(RULES[rule], hyper, surface, STEPS)
+    return [racer, race], walk(PLAYED[rule], hyper, surface, STEPS)
 
 
 def check(page, jobs):
@@ -145,7 +144,7 @@ def test_the_page_is_small():
 
 def test_a_frame_of_eight_racers_is_drawn_with_few_calls(opened):
     """Three lines a racer, of a point a step, and what stands around them; the relief below is made once."""
-    racers = ",".join(f"{rule}~torch" for rule in PLAYED[:MOST])
+    racers = ",".join(f"{rule}~torch" for rule in [*PLAYED][:MOST])
     page = opened(f"#surface=rosenbrock&steps=1000&at=0&race={racers}", viewport={"width": 1400, "height": 1000})
     assert len(state(page)["racers"]) == MOST
     page.evaluate(COUNT_CALLS)
@@ -384,6 +383,19 @@ def test_the_formula_shows_the_numbers_of_the_step(opened):
     assert shown == [pytest.approx(rate, rel=1e-3), pytest.approx(weight, rel=1e-3)]
     assert "0.999" in lines[1]
     assert not any("…" in line or "NaN" in line for line in lines)
+
+
+def test_what_is_added_up_over_both_weights_keeps_its_letters(opened):
+    page = opened("#surface=valley&at=3&same=0&race=dowg~torch")
+    page.wait_for_selector(".equation .numbers")
+    first, *_ = page.locator(".equation .numbers").all_text_contents()
+    found, summed = first.split("∑")
+    assert re.match(r"\d", found)
+    assert "w" in summed
+    hyper = resolve("prodigy", "torch", {})
+    page = opened("#surface=valley&same=0&race=prodigy~torch")
+    assert page.evaluate("surefoot.state.racers[0].hyper.growth_rate === Infinity")
+    assert hyper["growth_rate"] == float("inf")
 
 
 EVERY_FORM = [f"{rule}~{framework}~weight_decay:0.01" for rule in PLAYED for framework in FRAMEWORKS]

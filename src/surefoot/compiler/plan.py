@@ -187,8 +187,12 @@ def scales(array: str) -> str:
     return f"{array}.scales"
 
 
-def plan(graph: Graph) -> Plan:
+def plan(graph: Graph, *, kernel: bool = True) -> Plan:
     """Split a graph into what the host computes and what the kernel does.
+
+    Args:
+        graph: the update.
+        kernel: whether it becomes a kernel, which cannot do all that a script can.
 
     Raises:
         UsageError: the rule raises a value per weight to a power, of which every machine has another last digit, or
@@ -199,7 +203,7 @@ def plan(graph: Graph) -> Plan:
     loop = tuple(node for node in nodes if node.per_weight and node.op != "array")
     used = {arg for node in loop for arg in node.args} | {*graph.outputs.values(), *graph.sums.values()}
     for op, told in HOST_ONLY.items():
-        if any(node.op == op for node in loop):
+        if kernel and any(node.op == op for node in loop):
             raise UsageError(f"a rule that {told}.")
     return Plan(
         hoisted=tuple(node for node in nodes if not node.per_weight and node in used),
@@ -212,8 +216,8 @@ def plan(graph: Graph) -> Plan:
     )
 
 
-def stages(graph: Graph) -> tuple[Plan, ...]:
-    """Return the plan of each stage of sums, and last that of the update.
+def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
+    """Return the plan of each stage of sums, and last that of the update; see `plan` for the arguments.
 
     Sums that do not depend on each other share a stage.
 
@@ -228,10 +232,10 @@ def stages(graph: Graph) -> tuple[Plan, ...]:
     found = []
     for level in range(1, max((depth[node] for node in sums), default=0) + 1):
         now = {names[node]: node for node in sums if depth[node] == level}
-        made = plan(_stage(graph, names, sums={name: node.args[0] for name, node in now.items()}))
+        made = plan(_stage(graph, names, sums={name: node.args[0] for name, node in now.items()}), kernel=kernel)
         found.append(replace(made, everywhere=frozenset(n for n, node in now.items() if node.op == "total_all")))
     last = _stage(graph, names, outputs=graph.outputs, numbers=graph.numbers) if sums else graph
-    return (*found, plan(last))
+    return (*found, plan(last, kernel=kernel))
 
 
 def _depths(graph: Graph) -> dict[Node, int]:

@@ -189,7 +189,7 @@ def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.
     zeros = formula.zeros_of(hyper)
     for slot in rule.active(hyper):
         yield notation.after(f"state.{slot.name}"), slot.meaning or "state, kept from step to step"
-    for letter in formula.between(graph, zeros):
+    for letter in formula.between(graph, zeros).outputs:
         first = "gradient, with weight decay or what else is done to it first"
         part = "short for a part that stands in several places"
         yield notation.between(letter), first if letter == formula.GRADIENT else part

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from math import isfinite, isinf
 from typing import Any
 
 from surefoot.compiler.emit import formula, javascript, mathml, unicode
@@ -89,7 +90,8 @@ class Library:
                 framework: {
                     "call": convention(rule, framework).call,
                     "note": convention(rule, framework).note,
-                    "defaults": {name: value for name, value in values.items() if isinstance(value, float)},
+                    "defaults": {name: x for name, x in values.items() if isinstance(x, float) and isfinite(x)},
+                    "endless": [name for name, x in values.items() if isinstance(x, float) and isinf(x)],
                     **self._forms(rule, values, [one.name for one in sliders if one.zero]),
                 }
                 for framework, values in meanings.items()
@@ -113,7 +115,8 @@ class Library:
         starts = {slot.name: slot.start for slot in rule.active(hyper)}
         return {
             "step": self.functions.add(step.replace("function step", "function", 1)),
-            "between": self.functions.add(_between(graph, zeros)),
+            "together": (together := javascript.adds_up(used)),
+            "between": self.functions.add(_between(graph, zeros, together=together)),
             "bounds": None if (ends := _bounds(graph)) is None else self.functions.add(ends),
             "formula": [self.formulas.add(line) for line in mathml.emit(graph, zeros)],
             "letters": self.letters.add("; ".join(map(": ".join, signs(rule, hyper, graph, unicode.NOTATION)))),
@@ -125,10 +128,11 @@ class Library:
 
 
 def settable(rule: Rule) -> list[str]:
-    """Return the numbers of a rule that a slider can move: its own, and weight decay."""
+    """Return the numbers of a rule that a slider can move: its own and weight decay, if they have an end."""
     own = [name for name in rule.defaults if name in rule.own and name not in AROUND]
     names = [name for name in (*own, "weight_decay") if name not in GIVEN_BY_MACHINE]
-    return [name for name in names if type(rule.defaults[name]) in (int, float) and _allows(rule, name)]
+    numbers = [name for name in names if type(rule.defaults[name]) in (int, float) and isfinite(rule.defaults[name])]
+    return [name for name in numbers if _allows(rule, name)]
 
 
 def slider(rule: Rule, name: str, defaults: set[float]) -> Slider:
@@ -154,11 +158,18 @@ def _allows(rule: Rule, name: str) -> bool:
     return True
 
 
-def _between(graph: Graph, zeros: Collection[str]) -> str:
-    """Return a function that gives the formula's results in between."""
-    found = formula.between(graph, zeros)
-    pairs = [f"{letter}: {write(node, {}, javascript.LANGUAGE)}" for letter, node in found.items()]
-    return _function("w, g, state, t, hyper", found.values(), f"({{ {', '.join(pairs)} }})")
+def _between(graph: Graph, zeros: Collection[str], *, together: bool) -> str:
+    """Return a function that gives the formula's results in between; of each weight, where a step looks at all."""
+    made = formula.between(graph, zeros)
+    # `x1` is a letter, and the name of a line
+    found = {f"value_{letter}": node for letter, node in made.outputs.items()}
+    lines = javascript.body(made, found, _record, together=together)
+    return f"function (w, g, state, t, hyper) {{ {' '.join(lines)} }}"
+
+
+def _record(texts: Mapping[str, str]) -> str:
+    pairs = [f"{name.removeprefix('value_')}: {text}" for name, text in texts.items()]
+    return f"{{ {', '.join(pairs)} }}"
 
 
 def _bounds(graph: Graph) -> str | None:

@@ -21,8 +21,7 @@ from typing import Any
 from markupsafe import Markup
 
 from surefoot import __version__
-from surefoot.compiler.trace import sums
-from surefoot.conventions import FRAMEWORKS, shown
+from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import Argument, UsageError
 from surefoot.explain.explanation import CALLED
 from surefoot.explain.forms import Library
@@ -30,7 +29,7 @@ from surefoot.explain.path import GRID, SEED
 from surefoot.explain.surfaces import SURFACES
 from surefoot.files import write_whole
 from surefoot.rule import Rule
-from surefoot.rules import RULES
+from surefoot.rules import RULES, adamw, cautious, grokfast, lookahead, mars
 from surefoot.webpage import script_json, source, template
 
 WEB = ("surefoot.explain", "web")
@@ -47,6 +46,9 @@ MOST = 8
 
 FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
 """Who races when the page is opened."""
+
+PLAYED = {**RULES, **{made.name: made for made in (around(adamw) for around in (mars, grokfast, cautious, lookahead))}}
+"""Who may race by name: every rule, and each combinator that no rule among them is made by, around AdamW."""
 
 _RACERS = ("#0067a6", "#b84300", "#00704f", "#a32a78", "#1f2329", "#5b47b8", "#7d5a00", "#7a3f24")
 _RACERS_DARK = ("#62b4f4", "#ff9550", "#35d0a2", "#f394cf", "#f2f2f2", "#b3a6ff", "#f2d24a", "#d6a588")
@@ -102,8 +104,9 @@ def render(own: Sequence[Rule] = ()) -> str:
     """The text of the page."""
     library = Library()
     guests = {f"own{k}": rule for k, rule in enumerate(own)}
-    racers = {name: rule for name, rule in {**RULES, **guests}.items() if name in guests or playable(rule)}
-    rules = {name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in racers.items()}
+    rules = {
+        name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**PLAYED, **guests}.items()
+    }
     surfaces = {
         surface.name: {
             "title": surface.title,
@@ -141,17 +144,11 @@ def render(own: Sequence[Rule] = ()) -> str:
         seconds=SECONDS,
         grid=GRID,
         data=script_json(data),
-        absent=[rule.title for rule in RULES.values() if not playable(rule)],
         functions=Markup(",\n".join(library.functions)),
         script=Markup("\n".join(source(name, WEB) for name in SCRIPTS)),
         version=__version__,
     )
     return page
-
-
-def playable(rule: Rule) -> bool:
-    """Return whether each weight goes its own way, in every convention: JavaScript runs a rule on one weight."""
-    return not any(sums(rule, shown(rule, framework, {})) for framework in FRAMEWORKS)
 
 
 def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:

@@ -14,7 +14,8 @@ from surefoot.keras.optimizers import MOMENTS, NamedOptimizer
 class Nadam(NamedOptimizer):
     """Adam that looks one step ahead; see `keras.optimizers.Nadam` for the arguments.
 
-    Each variable has its own product of momenta, so one that joins late starts right.
+    Each variable has its own product of momenta. The step count is Keras's, one for all: a variable that joins late
+    starts with a step of another length.
     """
 
     rule_name = "nadam"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 
 from surefoot.compiler.emit.tidy import tidy
@@ -72,10 +72,11 @@ def _turn(node: Node, weight: Node) -> int:
     return 1 if node is weight else 2 if weight in needed([node]) else 0
 
 
-def between(graph: Graph, zeros: Collection[str]) -> dict[str, Node]:
-    """Return the results in between by their letter, as nodes of the tidy graph."""
+def between(graph: Graph, zeros: Collection[str]) -> Graph:
+    """Return the tidy graph of the results in between, by their letter."""
     made = tidy(graph, zeros)
-    return {letter: node for node, letter in _between(made, _order(made)).items()}
+    found = {letter: node for node, letter in _between(made, _order(made)).items()}
+    return replace(made, outputs=found, numbers={})
 
 
 def zeros_of(hyper: Mapping[str, object]) -> set[str]:

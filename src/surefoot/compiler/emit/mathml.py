@@ -82,8 +82,10 @@ LANGUAGE = Language(
     "MathML",
     {
         "add": Spelling("{}<mo>+</mo>{}", SUM, (SUM, PRODUCT)),
-        "total": Spelling("<mo>∑</mo>{}", PRODUCT, (PRODUCT,)),
-        "total_all": Spelling("<msub><mo>∑</mo><mtext>all</mtext></msub>{}", PRODUCT, (PRODUCT,)),
+        "total": Spelling('<mo>∑</mo><mrow class="sum">{}</mrow>', PRODUCT, (PRODUCT,)),
+        "total_all": Spelling(
+            '<msub><mo>∑</mo><mtext>all</mtext></msub><mrow class="sum">{}</mrow>', PRODUCT, (PRODUCT,)
+        ),
         "sub": Spelling("{}<mo>−</mo>{}", SUM, (SUM, PRODUCT)),
         "mul": Spelling("{}<mspace width='0.17em'/>{}", PRODUCT, (PRODUCT, PRODUCT)),
         "truediv": Spelling("<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>", SIGN, (CHOICE, CHOICE)),

@@ -14,7 +14,11 @@ function valuesAt(racer, walked, t, weight) {
   for (const [name, value] of Object.entries(racer.hyper)) values[`h.${name}`] = value;
   for (const [slot, value] of Object.entries(state)) values[`s.${slot}`] = value;
   for (const [slot, value] of Object.entries(states[t] ?? {})) values[`n.${slot}`] = value;
-  const between = FUNCTIONS[form.between](w, g, state, t, racer.hyper);
+  values.size = form.together ? 2 : 1;
+  const between = form.together
+    ? FUNCTIONS[form.between]([walked.x[before], walked.y[before]], walked.slope.map((of) => of[t]),
+      walked.states.map((of) => of[before]), t, racer.hyper)[weight]
+    : FUNCTIONS[form.between](w, g, state, t, racer.hyper);
   for (const [letter, value] of Object.entries(between)) values[`i.${letter}`] = value;
   return values;
 }
@@ -45,12 +49,14 @@ class Formula {
       const row = document.createElement("div");
       row.className = "equation";
       row.innerHTML = line + line;
-      for (const letter of row.lastElementChild.querySelectorAll("[data-v]")) {
+      // What is added up differs from weight to weight: it keeps its letters.
+      const outside = (found) => [...row.lastElementChild.querySelectorAll(found)].filter((one) => !one.closest(".sum"));
+      for (const letter of outside("[data-v]")) {
         const number = document.createElementNS("http://www.w3.org/1998/Math/MathML", "mn");
         number.dataset.at = letter.dataset.v;
         letter.replaceWith(number);
       }
-      for (const gap of row.lastElementChild.querySelectorAll("mspace")) {
+      for (const gap of outside("mspace")) {
         const times = document.createElementNS("http://www.w3.org/1998/Math/MathML", "mo");
         times.textContent = "·";
         gap.replaceWith(times);

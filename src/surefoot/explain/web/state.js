@@ -1,7 +1,8 @@
 // The state of the page as a fragment of its address, so that a picture can be shared; what is as usual is left out.
 
-function newRacer(rule, convention = "torch", hyper = {}) {
-  return { rule, convention, hyper: { ...DATA.rules[rule].conventions[convention].defaults, ...hyper } };
+function newRacer(rule, convention = "torch") {
+  const { defaults, endless } = DATA.rules[rule].conventions[convention];
+  return { rule, convention, hyper: { ...defaults, ...Object.fromEntries(endless.map((name) => [name, Infinity])) } };
 }
 
 function newState(surface = DATA.first) {
@@ -23,7 +24,7 @@ function newState(surface = DATA.first) {
 
 function encode(state) {
   const racers = state.racers.map(({ rule, convention, hyper }) => {
-    const usual = DATA.rules[rule].conventions[convention].defaults;
+    const usual = newRacer(rule, convention).hyper;
     const other = Object.entries(hyper).filter(([name, value]) => value !== usual[name]);
     return [rule, convention, ...other.map(([name, value]) => `${name}:${value}`)].join("~");
   });

@@ -1,4 +1,4 @@
-// A racer's walk over a surface: the generated step of its rule, weight by weight, in float64.
+// A racer's walk over a surface: the generated step of its rule, in float64, weight by weight, or of both where it asks.
 
 function mixed(state) {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -46,8 +46,9 @@ function walk(racer, race, keep = true) {
   for (let t = 1; t <= steps; t++) {
     const gx = surface.noisy ? here[1] + knobs.noise * noiseAt(seed, t, 0) : here[1];
     const gy = surface.noisy ? here[2] + knobs.noise * noiseAt(seed, t, 1) : here[2];
-    const a = step(wx, gx, sx, t, racer.hyper);
-    const b = step(wy, gy, sy, t, racer.hyper);
+    const [a, b] = form.together
+      ? step([wx, wy], [gx, gy], [sx, sy], t, racer.hyper)
+      : [step(wx, gx, sx, t, racer.hyper), step(wy, gy, sy, t, racer.hyper)];
     if (keep) {
       [slope[0][t], slope[1][t], rate[0][t], rate[1][t]] = [gx, gy, a.rate, b.rate];
       states[0].push(sx);
