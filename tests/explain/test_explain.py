@@ -26,7 +26,7 @@ from surefoot.errors import UsageError
 from surefoot.explain import differences
 from surefoot.explain.explanation import FONTS, Explanation, rule_html, signs, tree
 from surefoot.explain.forms import Library, settable, slider
-from surefoot.explain.page import DARK, LIGHT, PLAYED, render, server_of
+from surefoot.explain.page import DARK, LIGHT, played, render, server_of
 from surefoot.explain.path import GRID, noise, plot, walk
 from surefoot.explain.surfaces import SURFACES
 from surefoot.hyperparameters import HYPERPARAMETERS
@@ -207,7 +207,7 @@ def test_sliders_are_legal_from_end_to_end_and_hold_every_default(rule):
 
 def test_only_adabound_and_amsbound_have_bounds():
     library = Library()
-    made = {name: library.rule(rule)["conventions"] for name, rule in PLAYED.items()}
+    made = {name: library.rule(rule)["conventions"] for name, rule in played().items()}
     with_bounds = {name for name, by in made.items() if by["paper"]["forms"][""]["bounds"] is not None}
     assert with_bounds == {"adabound", "amsbound"}
     assert "Math.sqrt(t)" in list(library.functions)[made["adabound"]["paper"]["forms"][""]["bounds"]]
@@ -216,7 +216,7 @@ def test_only_adabound_and_amsbound_have_bounds():
 def test_the_pages_functions_ask_for_hyperparameters_alone():
     """A number that a tensor keeps is part of its state; JavaScript cannot even read a page that asks for it."""
     library = Library()
-    known = {name for rule in PLAYED.values() if library.rule(rule) for name in rule.complete({})}
+    known = {name for rule in played().values() if library.rule(rule) for name in rule.complete({})}
     asked = {
         name
         for text in library.functions

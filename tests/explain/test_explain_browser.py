@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from surefoot.conventions import FRAMEWORKS, resolve, shown
-from surefoot.explain.page import GRID, MOST, PLAYED, render
+from surefoot.explain.page import GRID, MOST, played, render
 from surefoot.explain.path import best_rate, walk
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rules import RULES
@@ -17,6 +17,7 @@ from surefoot.rules import RULES
 pytestmark = pytest.mark.browser
 
 STEPS = 200
+PLAYED = played()
 EXACT = 1e-12
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 

@@ -47,9 +47,6 @@ MOST = 8
 FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
 """Who races when the page is opened."""
 
-PLAYED = {**RULES, **{made.name: made for made in (around(adamw) for around in (mars, grokfast, cautious, lookahead))}}
-"""Who may race by name: every rule, and each combinator that no rule among them is made by, around AdamW."""
-
 _RACERS = ("#0067a6", "#b84300", "#00704f", "#a32a78", "#1f2329", "#5b47b8", "#7d5a00", "#7a3f24")
 _RACERS_DARK = ("#62b4f4", "#ff9550", "#35d0a2", "#f394cf", "#f2f2f2", "#b3a6ff", "#f2d24a", "#d6a588")
 
@@ -105,7 +102,7 @@ def render(own: Sequence[Rule] = ()) -> str:
     library = Library()
     guests = {f"own{k}": rule for k, rule in enumerate(own)}
     rules = {
-        name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**PLAYED, **guests}.items()
+        name: {**library.rule(rule), "name": name, "title": rule.title} for name, rule in {**played(), **guests}.items()
     }
     surfaces = {
         surface.name: {
@@ -149,6 +146,12 @@ def render(own: Sequence[Rule] = ()) -> str:
         version=__version__,
     )
     return page
+
+
+def played() -> dict[str, Rule]:
+    """Return who may race by name: every rule, and around AdamW each combinator that none of them is made by."""
+    combined = [around(adamw) for around in (mars, grokfast, cautious, lookahead)]
+    return {**RULES, **{rule.name: rule for rule in combined}}
 
 
 def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:
