@@ -14,7 +14,7 @@ from surefoot.words import verdict_text
 RNG = np.random.default_rng(4)
 SCORES = {
     label: {seed: round(float(RNG.normal(mean, 0.01)), 4) for seed in range(8)}
-    for label, mean in (("adam", 0.9), ("sgd", 0.95), ("mine, tuned", 0.955))
+    for label, mean in (("adam", 0.9), ("sgd", 0.948), ("mine, tuned", 0.955))
 }
 
 
