@@ -137,6 +137,7 @@ def test_the_command(surefoot_command, file, tmp_path):
     path = file(long())
     code, out, _ = surefoot_command("judge", path, "--metric", "accuracy", "--share", "--report", tmp_path / "r.html")
     assert code == 0
+    out = " ".join(out.split())
     assert "mine, tuned has the highest mean test accuracy (95." in out
     assert "ahead of adam by" in out
     assert "Not distinguishable from mine, tuned: sgd" in out
