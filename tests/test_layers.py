@@ -47,6 +47,7 @@ LAYERS = [
     "report",
     "comparison",
     "progress",
+    "scores",
     "study",
     "suite",
     "explain",

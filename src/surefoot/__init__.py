@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
     from surefoot.range_test.find import lr_find
+    from surefoot.scores import judge
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
     from surefoot.suite import Suite, compare_suite
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "compare_suite",
     "forecast",
+    "judge",
     "log",
     "lr_find",
     "one_minus",
@@ -64,6 +66,7 @@ _DOORS = {
     "compare_suite": "surefoot.suite",
     "forecast": "surefoot.study",
     "log": "surefoot.store.ranges",
+    "judge": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
     "task": "surefoot.tasks.custom",

@@ -136,7 +136,7 @@ def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
     assert verdict_text(result) == (
         "B has the highest mean test accuracy (95.00 %, 10 seeds) of the optimizers of which the fewest seeds "
         "diverged. Not distinguishable from B: A (+4.00 pp [3.99, 4.01], 10 seeds, 4 of them diverged, adjusted p = "
-        "0.125). A seed that diverged counts as worse than every score. Diverged: A (4 of 10 seeds)."
+        "0.133). A seed that diverged counts as worse than every score. Diverged: A (4 of 10 seeds)."
     )
 
 

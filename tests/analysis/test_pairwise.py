@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from surefoot.analysis.pairwise import compare_all, families, tie_groups
-from surefoot.statistics.intervals import holm, paired_difference
+from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
+from surefoot.statistics.looks import Looks, p_value
 from surefoot.statistics.permutation import paired_permutation
 
 
@@ -29,7 +30,7 @@ def test_the_number_of_seeds_picks_the_test(arms, seeds, test):
     for row in rows:
         a, b = (list(given[name].values()) for name in (row.a, row.b))
         expected = paired_permutation(a, b) if test == "permutation" else stats.ttest_rel(a, b).pvalue
-        assert row.difference.p == pytest.approx(expected)
+        assert row.difference.p == pytest.approx(min(1, expected / (1 - HELD_BACK)))
         assert row.difference.low == paired_difference(a, b).low
         assert row.wins.hits == sum(x > y for x, y in zip(a, b, strict=True))
     assert [row.p for row in rows] == holm([row.difference.p for row in rows])
@@ -51,7 +52,8 @@ def test_resolution_is_passed_on():
     given = {"a": dict.fromkeys(range(5), 0.98), "b": {**dict.fromkeys(range(4), 0.98), 4: 0.98 - 1e-5}}
     sharp, blunt = compare_all(given), compare_all(given, resolution=1e-4)
     assert blunt[0].p > sharp[0].p
-    assert blunt[0].p == paired_difference(list(given["a"].values()), list(given["b"].values()), 1e-4).p
+    found = paired_difference(list(given["a"].values()), list(given["b"].values()), 1e-4).p
+    assert blunt[0].p == pytest.approx(min(1, found / (1 - HELD_BACK)))
 
 
 def test_ties_overlap():
@@ -142,7 +144,40 @@ def test_two_that_diverged_with_the_same_seed_tie_there():
 
 def test_to_diverge_with_every_seed_is_a_difference():
     (row,) = compare_all({"a": diverging(10), "b": diverging(0, 0.2)})
-    assert (row.better, row.difference, row.p) == ("b", None, paired_permutation([0] * 10, [1] * 10))
+    assert (row.better, row.difference, row.p) == ("b", None, paired_permutation([0] * 10, [1] * 10) / (1 - HELD_BACK))
+
+
+def looked(*sizes):
+    """Verdicts on the first so many seeds, one after the other."""
+    return {seed: frozenset(k for k, size in enumerate(sizes) if seed < size) for seed in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "looks"),
+    [((), (9,)), ((7,), (7, 9)), ((5, 7), (5, 7, 9)), ((3,), (9,)), ((9,), (9,)), ((9, 7), (9,)), ((7, 7), (7, 9))],
+)
+def test_seeds_that_come_after_a_verdict_are_another_look(sizes, looks):
+    """Fewer than five seeds were never tested; the same seeds again are the same look."""
+    given = scores(3, 2, 9, gap=0.004)
+    (row,) = compare_all(given, looked={"opt 0": looked(*sizes), "opt 1": looked(*sizes)})
+    assert row.looks == looks
+    a, b = (list(given[name].values()) for name in ("opt 0", "opt 1"))
+    assert row.p == p_value(a, b, Looks(looks, looks[0], sum(n < 6 for n in looks)))
+
+
+def test_a_verdict_that_only_one_of_the_two_was_part_of_was_not_about_them():
+    (row,) = compare_all(scores(3, 2, 9), looked={"opt 0": looked(5)})
+    assert row.looks == (9,)
+
+
+def test_a_verdict_may_be_on_other_seeds_than_the_lowest():
+    """The pairs stand in the order in which verdicts saw them."""
+    given = scores(5, 2, 9, gap=0.01)
+    late = {seed: frozenset({1} if seed >= 2 else ()) for seed in range(9)}
+    (row,) = compare_all(given, looked={"opt 0": late, "opt 1": late})
+    order = [*range(2, 9), 0, 1]
+    a, b = ([given[name][seed] for seed in order] for name in ("opt 0", "opt 1"))
+    assert (row.looks, row.p) == ((7, 9), p_value(a, b, Looks((7, 9), 7)))
 
 
 OWN = {"Adam tuned": "Adam", "SGD tuned": "SGD"}

@@ -13,7 +13,7 @@ from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
 from surefoot.selfcheck import calibration
-from surefoot.selfcheck.calibration import calibrate, false_verdicts, found
+from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
     NORMAL,
@@ -104,6 +104,23 @@ def test_equal_optimizers_are_called_different_in_at_most_5_percent(world, arms,
     assert (row.world, row.arms, row.seeds, row.rate.of) == (world.name, arms, seeds, 800)
 
 
+@pytest.mark.parametrize(
+    ("world", "arms", "looks"), [(NORMAL, 2, (5, 7)), (TWO_BASINS, 2, (6, 8, 10)), (DIVERGING, 4, (5, 8))]
+)
+def test_seeds_that_are_added_after_a_verdict_do_not_break_the_promise(world, arms, looks):
+    row = looked_at(world, arms, looks, 800, rng(18, arms))
+    assert row.holds
+    assert (row.world, row.arms, row.seeds, row.looks) == (world.name, arms, looks[-1], looks)
+
+
+def test_calibration_catches_a_verdict_that_ignores_an_earlier_look(monkeypatch):
+    def forgetful(*given, looked, **options):  # noqa: ARG001
+        return pairwise.compare_all(*given, **options)
+
+    monkeypatch.setattr(verdict, "compare_all", forgetful)
+    assert not looked_at(NORMAL, 2, (6, 7, 8, 9, 10, 11), 800, rng(19)).holds
+
+
 def test_calibration_catches_a_verdict_without_holm(monkeypatch):
     monkeypatch.setattr(pairwise, "holm", list)
     assert not false_verdicts(NORMAL, 4, 10, 800, rng(7)).holds
@@ -171,22 +188,25 @@ def test_more_arms_keep_the_promise_as_a_lower_limit():
 
 @pytest.fixture(scope="module")
 def result():
-    return calibrate(studies=300, seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "LOOKED", ((2, (5, 7)),))
+        return calibrate(studies=300, seed=1)
 
 
 def test_calibration_holds_and_shows_all(result):
     assert result.holds
     worlds = {"normal", "skewed, heavy tail", "two basins", "3 in 10 diverge"}
     assert {row.world for row in result.false_verdicts} == worlds
-    assert len(result.false_verdicts) == 4 * 6 + 1
-    last = result.false_verdicts[-1]
-    assert (last.seeds, last.rate.hits) == (3, 0)
+    assert len(result.false_verdicts) == 4 * (6 + 1) + 1
+    untested = result.false_verdicts[4 * 6]
+    assert (untested.seeds, untested.rate.hits) == (3, 0)
     assert [row.promised for row in result.power] == [0.5, 0.8, 0.95] * 2
     assert [row.holds for row in result.practices] == [False, False, False, True]
 
 
 def test_calibration_is_its_seed(monkeypatch):
     monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
+    monkeypatch.setattr(calibration, "LOOKED", ())
     first = calibrate(studies=100, seed=1)
     np.random.seed(1)
     assert calibrate(studies=100, seed=1) == first
@@ -224,6 +244,7 @@ def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
 @pytest.fixture
 def run(monkeypatch, surefoot_command):
     monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False), (6, 8, True)))
+    monkeypatch.setattr(calibration, "LOOKED", ((2, (5, 6, 7)),))
     return lambda *arguments: surefoot_command("check", *arguments)
 
 
@@ -253,7 +274,7 @@ def test_json_is_one_object_with_every_row(run):
     assert list(content) == ["studies", "seed", "holds", "false_verdicts", "power", "practices"]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]
-    assert list(first) == ["world", "arms", "seeds", "tuned", "rate", "holds"]
+    assert list(first) == ["world", "arms", "seeds", "tuned", "rate", "looks", "holds"]
     assert list(first["rate"]) == ["value", "low", "high", "hits", "of"]
     assert content["practices"][-1]["holds"]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.intervals import holm, paired_difference
+from surefoot.statistics.intervals import ALPHA, PLANNED, holm, paired_difference
 from surefoot.statistics.permutation import fewest_pairs, paired_permutation, signs
 from surefoot.statistics.power import PATTERNS, detectable, permutation_detectable, promised
 
@@ -15,14 +15,14 @@ from surefoot.statistics.power import PATTERNS, detectable, permutation_detectab
 @pytest.mark.parametrize(("effect", "seeds"), [(0.2, 199), (0.5, 34), (0.8, 15)])
 def test_sample_sizes_of_cohen_s_small_medium_and_large_effect(effect, seeds):
     """As G*Power and every table of the paired t-test have them: two-sided 5 %, power 80 %."""
-    assert detectable(1, seeds) <= effect < detectable(1, seeds - 1)
+    assert detectable(1, seeds, alpha=ALPHA) <= effect < detectable(1, seeds - 1, alpha=ALPHA)
 
 
 def test_differences_on_fashion_mnist():
     """A spread of 0.23 to 0.32 pp: 0.2 pp takes about 12 to 22 seeds, 0.1 pp about 42 to 80, 3 seeds see 0.7 pp."""
     for difference, sd, seeds in ((0.2, 0.23, 13), (0.2, 0.32, 23), (0.1, 0.23, 44), (0.1, 0.32, 83)):
-        assert detectable(sd, seeds) <= difference < detectable(sd, seeds - 1)
-    assert detectable(0.23, 3) == pytest.approx(0.75, abs=0.01)
+        assert detectable(sd, seeds, alpha=ALPHA) <= difference < detectable(sd, seeds - 1, alpha=ALPHA)
+    assert detectable(0.23, 3, alpha=ALPHA) == pytest.approx(0.75, abs=0.01)
 
 
 @pytest.mark.parametrize(("seeds", "comparisons"), [(3, 1), (10, 1), (10, 6), (40, 45)])
@@ -30,7 +30,7 @@ def test_power_is_what_simulated_t_tests_have(seeds, comparisons):
     effect = detectable(1, seeds, comparisons=comparisons)
     gaps = np.random.default_rng(seeds).normal(effect, 1, (20_000, seeds))
     result = stats.ttest_1samp(gaps, 0, axis=1)
-    found = np.mean((result.pvalue <= 0.05 / comparisons) & (result.statistic > 0))
+    found = np.mean((result.pvalue <= PLANNED / comparisons) & (result.statistic > 0))
     assert found == pytest.approx(0.8, abs=4 * sqrt(0.16 / 20_000))
 
 
@@ -38,7 +38,7 @@ def test_power_is_what_simulated_t_tests_have(seeds, comparisons):
 @pytest.mark.parametrize("seeds", [2, 5, 20])
 def test_it_is_the_inverse_of_the_noncentral_t(seeds, wanted):
     effect = detectable(0.003, seeds, wanted=wanted) / 0.003
-    critical = stats.t.isf(0.025, seeds - 1)
+    critical = stats.t.isf(PLANNED / 2, seeds - 1)
     assert stats.nct.sf(critical, seeds - 1, effect * sqrt(seeds)) == pytest.approx(wanted)
 
 
@@ -53,7 +53,7 @@ def test_the_unit_cancels_and_more_of_anything_helps():
 def simulated(effect, seeds, comparisons, studies=1500):
     gaps = np.random.default_rng([seeds, comparisons, 5]).normal(effect, 1, (studies, seeds))
     results = [paired_permutation(row, np.zeros(seeds)) for row in gaps]
-    return np.mean([p <= 0.05 / comparisons and row.mean() > 0 for p, row in zip(results, gaps, strict=True)])
+    return np.mean([p <= PLANNED / comparisons and row.mean() > 0 for p, row in zip(results, gaps, strict=True)])
 
 
 @pytest.mark.parametrize(("seeds", "comparisons"), [(6, 1), (8, 6), (10, 1), (12, 6)])

@@ -309,6 +309,22 @@ def test_every_pair_of_runs_of_one_study_has_its_own_trials(tmp_path):
         assert [record.key for record in again.records] == keys
 
 
+def test_more_seeds_later_are_a_second_look_and_the_first_stays_what_it_was(tmp_path):
+    """The store knows every verdict: whoever adds seeds until a difference shows pays for it."""
+    asked = {"optimizers": ["sgd", "adam"], "trials": 0, "store": tmp_path / "r.sqlite"}
+    first = surefoot.compare("booth", seeds=6, **asked)
+    second = surefoot.compare("booth", seeds=9, **asked)
+    other = surefoot.compare("booth", seeds=9, **{**asked, "optimizers": ["sgd", "adagrad"]})
+    once = surefoot.compare("booth", seeds=9, **{**asked, "store": tmp_path / "once.sqlite"})
+    again = surefoot.compare("booth", seeds=6, **asked)
+    found = [study.summary.verdict.looks for study in (first, second, other, once, again)]
+    assert found == [(6,), (6, 9), (9,), (9,), (6,)]
+    assert again.verdict == first.verdict
+    (paid,), (unpaid,) = second.summary.comparisons, once.summary.comparisons
+    assert paid.p >= unpaid.p
+    assert "It is look 2 at this question, after verdicts on 6 seeds" in second.verdict
+
+
 def test_a_run_that_has_not_begun_is_not_reported(surefoot_command, tmp_path):
     store = tmp_path / "r.sqlite"
     told = printed(surefoot_command, store, "compare", "booth", "--seeds", 2, "--trials", 0)

@@ -123,6 +123,10 @@ def studies():
             *[replace(running(r), label="u", key=f"u{r.key}") for r in article(1)[:1]],
             *[replace(diverged(r), label="d", key=f"d{r.key}") for r in article(1)[:1]],
         ],
+        "looked at before": [
+            replace(r, judged=frozenset(look for look, seeds in enumerate((5, 6)) if r.seed < seeds))
+            for r in article(7)
+        ],
         "tuned": tuned(5, 4),
         "tuned, with finalists": again(tuned(3, 4, ("Adam", "AdaBound")), 1001, 1002),
         "tuned in unequally many": search[:-4] + tuned(3, 6, ("AdaBound",)) + search[-4:],

@@ -8,6 +8,9 @@ where it can, because it holds its level however scores scatter. Below that (6 p
 t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
 whether they do, and nothing is tested.
 
+Seeds that are added after a verdict are another look at the same question: the p-value then counts all verdicts that
+the optimizers had together before (`statistics.looks`).
+
 Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
 takes part with one score, so bad that it outweighs whatever the other seeds can differ by. That score is made from all
 scores of the study alike: swapping a pair would leave it as it is, so the permutation test stays exact.
@@ -18,12 +21,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import isnan
+from math import inf, isnan
 from statistics import fmean
 from typing import Literal
 
 from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_difference
-from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs, paired_permutation
+from surefoot.statistics.looks import Looks, assumed_p, p_value
+from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
 
 Family = Literal["all", "tuned", "untuned", "gain"]
@@ -32,6 +36,9 @@ Test = Literal["permutation", "t"]
 Scores = Mapping[int, float]
 """The scores of an optimizer by seed; not a number where it diverged."""
 
+Looked = Mapping[str, Mapping[int, frozenset[int]]]
+"""Of each optimizer by seed which earlier verdicts it was part of, by any numbers that rise with time."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -39,7 +46,8 @@ class Comparison:
 
     `difference` is a minus b with its 95 % t interval (unadjusted) on the seeds that both finished, None with fewer
     than two; its p is that of `test`, unadjusted. `p` is the one after Holm's correction over the `family`; both `test`
-    and `p` are None with too few seeds. `better` is the one with the better mean, and `wins` the share of seeds with
+    and `p` are None with too few seeds. `looks` has how many seeds were tested at each verdict so far, this one last.
+    `better` is the one with the better mean, and `wins` the share of seeds with
     which `a` is better, ties half; in these a seed that diverged counts as worse than every score.
     """
 
@@ -52,6 +60,7 @@ class Comparison:
     test: Test | None
     p: float | None
     wins: Proportion
+    looks: tuple[int, ...] = ()
 
     @property
     def distinguishable(self) -> bool:
@@ -64,6 +73,9 @@ class Comparison:
         gap, wins = self.difference, self.wins
         other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
         return replace(self, a=self.b, b=self.a, difference=other, wins=replace(wins, value=1 - wins.value))
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
@@ -96,6 +108,7 @@ def compare_all(
     *,
     higher: bool = True,
     tuned_from: Mapping[str, str] | None = None,
+    looked: Looked | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
 
@@ -104,8 +117,9 @@ def compare_all(
         resolution: the smallest step that a score can take (see `intervals.paired_difference`).
         higher: whether higher scores are better; it decides who wins, the differences keep their sign.
         tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
+        looked: which verdicts there were before; none if None.
     """
-    study = _Study(scores, counted(scores, higher=higher), resolution, higher)
+    study = _Study(scores, counted(scores, higher=higher), resolution, higher, looked or {})
     every = families(list(scores), tuned_from or {})
     return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
@@ -131,12 +145,13 @@ def tie_groups(
 
 @dataclass(frozen=True)
 class _Study:
-    """The scores of a study, as they are and with what a diverged seed counts, their resolution and direction."""
+    """The scores of a study, as they are and with what a diverged seed counts, and what they have gone through."""
 
     scores: Mapping[str, Scores]
     counted: Mapping[str, Scores]
     resolution: float
     higher: bool
+    looked: Looked
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
@@ -147,16 +162,27 @@ class _Study:
 
     def _compare(self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int) -> Comparison:
         """The comparison with its unadjusted p."""
+        seeds, looks = self._looks(a, b, seeds, enough)
         left, right = ([self.counted[name][seed] for seed in seeds] for name in (a, b))
-        test: Test | None = None if len(seeds) < FEWEST_PAIRS else "permutation" if len(seeds) >= enough else "t"
+        test: Test | None = None if looks is None else "permutation" if len(seeds) >= enough else "t"
         difference, p = self._difference(a, b, seeds), None
-        if test:
-            exact = test == "permutation"
-            p = paired_permutation(left, right) if exact else paired_difference(left, right, self.resolution).p
+        if looks:
+            assumed = paired_difference(left, right, self.resolution).p
+            p = p_value(left, right, looks) if test == "permutation" else assumed_p(assumed, looks)
             difference = difference and replace(difference, p=p)
         better = a if (fmean(left) >= fmean(right)) == self.higher else b
         wins = paired_superiority(*((left, right) if self.higher else (right, left)))
-        return Comparison(a, b, family, len(seeds), difference, better, test, p, wins)
+        return Comparison(a, b, family, len(seeds), difference, better, test, p, wins, looks.at if looks else ())
+
+    def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
+        """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
+        of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
+        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=inf) for seed in seeds}
+        order = sorted(seeds, key=lambda seed: (first[seed], seed))
+        sizes = (sum(first[seed] <= verdict for seed in seeds) for verdict in sorted({*first.values()}))
+        at = tuple(size for size in sizes if size >= FEWEST_PAIRS)
+        assumed = sum(size < enough for size in at)
+        return order, Looks(at, at[0], assumed) if at else None
 
     def _difference(self, a: str, b: str, seeds: Sequence[int]) -> PairedDifference | None:
         """On the seeds that both finished."""

@@ -64,6 +64,10 @@ class Setting:
         found = {**self.metrics(), **{trial.seed: nan for trial in self.diverged}}
         return dict(sorted(found.items()))
 
+    def looked(self) -> dict[int, frozenset[int]]:
+        """The earlier runs whose verdicts a seed was part of, by seed."""
+        return {trial.seed: trial.judged for trial in self.judged}
+
 
 def group(records: Sequence[Record]) -> tuple[Setting, ...]:
     """The settings of the records, in the order in which their labels first appear; trials that tuned are none.

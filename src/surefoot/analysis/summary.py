@@ -121,7 +121,7 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    comparisons = compare(results, scale, tuned_from(arms))
+    comparisons = compare(results, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms})
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)

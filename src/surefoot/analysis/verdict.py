@@ -19,7 +19,7 @@ from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
 
-from surefoot.analysis.pairwise import Comparison, Scores, compare_all, counted
+from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, counted
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
@@ -63,7 +63,8 @@ class Verdict:
     `scores` has what each is judged by: its first score in one run, the mean of those that finished with several.
     `leads` is False where the best has not the best of these, because others diverged oftener. The optimizers `apart`
     share too few seeds with the best to be ranked. `trusted` is the number of seeds from which on nothing is assumed
-    of how differences scatter, None where nothing is.
+    of how differences scatter, None where nothing is. `looks` has how many seeds were tested at each verdict so far,
+    of the pair that was looked at most often.
     """
 
     basis: Basis = "nothing"
@@ -77,13 +78,17 @@ class Verdict:
     leads: bool = True
     apart: tuple[str, ...] = ()
     trusted: int | None = None
+    looks: tuple[int, ...] = ()
 
 
 def compare(
-    results: Mapping[str, Scores], scale: Scale, tuned_from: Mapping[str, str] | None = None
+    results: Mapping[str, Scores],
+    scale: Scale,
+    tuned_from: Mapping[str, str] | None = None,
+    looked: Looked | None = None,
 ) -> tuple[Comparison, ...]:
-    """Every two of a family on their test metrics; `tuned_from` has for each tuned label the untuned one."""
-    return compare_all(results, scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from)
+    """Every two of a family on their test metrics; see `pairwise.compare_all`."""
+    return compare_all(results, scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from, looked=looked)
 
 
 def judge(results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
@@ -137,7 +142,9 @@ def _judge_seeds(
     apart = [label for label in rest if len(found[label].keys() & found[best].keys()) < 2]
     apart += [pair.other for pair in pairs if pair.distinguishable and not pair.ahead]
     leads = scale.best(means.values()) == means[best]
-    return Verdict("seeds", best, ties, behind, rest, None, pairs, means, leads, tuple(apart), _trusted(comparisons))
+    looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
+    trusted = _trusted(comparisons)
+    return Verdict("seeds", best, ties, behind, rest, None, pairs, means, leads, tuple(apart), trusted, looks)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:

@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": ("compare:compare", "Train every optimizer of a study and compare them."),
     "try": ("try_out:try_out", "Say whether every optimizer works on a task; train nothing."),
     "report": ("report:report", "Write the report of the newest run of a study from the store."),
+    "judge": ("judge:judge", "Say which optimizer is best, from scores that you have already."),
     "list": ("list:list_all", "Show the studies, the optimizers and the data sets."),
     "explain": ("explain:explain", "Explain a rule: formula, numbers, defaults, cost, when to use it."),
     "lr-find": ("lr_find:lr_find", "Show at which learning rates the loss falls and where it is lost."),

@@ -122,7 +122,8 @@ def print_result(result: Calibration) -> None:
 def _false_verdicts(rows: Iterable[FalseVerdicts]) -> Table:
     def cells(row: FalseVerdicts) -> Sequence[str]:
         mark = HOLDS[row.holds] if row.seeds >= FEWEST_PAIRS else "untested"
-        return row.world, _arms(row), str(row.seeds), _percent(row.rate.value), _range(row.rate), mark
+        seeds = ", ".join(map(str, row.looks)) or str(row.seeds)
+        return row.world, _arms(row), seeds, _percent(row.rate.value), _range(row.rate), mark
 
     return grid(("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", ""), map(cells, rows))
 
@@ -164,6 +165,7 @@ def _notes(result: Calibration) -> Iterable[str]:
             "With tuned optimizers, 5 % is promised for each of three families: among the tuned, among the untuned, "
             "and of each tuned with its own untuned. Shown is the family in which most are called better."
         )
+    yield "Several numbers of seeds: looked at each time; a row counts the studies in which any look found something."
     yield (
         f"With fewer than {FEWEST_PAIRS} seeds nothing is tested: they cannot show whether scores gather at two levels."
     )

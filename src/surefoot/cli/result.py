@@ -31,6 +31,18 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) ->
         console_for_people().print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
 
 
+def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -> None:
+    """Print the verdict on scores that were made elsewhere, for people or as JSON; write its report if asked."""
+    if as_object:
+        print_json(_json(summary) | ({"report": str(report)} if report else {}))
+    else:
+        print_result(summary)
+    if report:
+        write_report(summary, report)
+        if not as_object:
+            console_for_people().print(f"\nReport: {report}", soft_wrap=True)
+
+
 def conclude_suite(suite: Suite, folder: Path, *, as_object: bool) -> None:
     """Print what several studies say together, for people or as JSON, and write their reports."""
     if as_object:

@@ -12,8 +12,9 @@ that are found in papers and tools (DeepOBS keeps the seed that chose among the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import comb, sqrt
 
 import numpy as np
@@ -45,6 +46,9 @@ Chooser = Callable[[Scores], Scores]
 STUDIES = 5000
 DESIGNS = ((2, 10, False), (4, 10, False), (4, 5, False), (6, 5, True), (8, 5, True), (8, 5, False))
 """Arms and seeds of the A/A studies, and whether half of the arms are the other half, tuned."""
+
+LOOKED = ((2, (5, 7)), (2, (6, 8, 10, 12)), (4, (5, 8)), (4, (8, 10)))
+"""Arms of A/A studies that are looked at again whenever seeds are added, and how many there are each time."""
 
 UNTESTED = (TWO_BASINS, 4, 3, False)
 """So few seeds that nothing is tested; a t-test would call one better in 14 % of these studies."""
@@ -117,7 +121,8 @@ def _practice(name: str, gains: Scores, called: int) -> Practice:
 class FalseVerdicts:
     """A/A studies of one world and design, and the `rate` at which some arm was called better.
 
-    Where half of the arms are `tuned`, it is that of the family (`families`) that has the most.
+    Where half of the arms are `tuned`, it is that of the family (`families`) that has the most. Where there were
+    several `looks`, with so many seeds each, it is the rate at which any of them did.
     """
 
     world: str
@@ -125,6 +130,7 @@ class FalseVerdicts:
     seeds: int
     tuned: bool
     rate: Proportion
+    looks: tuple[int, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -193,6 +199,11 @@ def calibrate(
         false_verdicts(world, arms, seeds, studies, np.random.default_rng([seed, 1, index]), tuned=tuned)
         for index, (world, arms, seeds, tuned) in enumerate(designs)
     ]
+    observe("seeds that are added after a verdict")
+    wrong += [
+        looked_at(world, arms, looks, studies, np.random.default_rng([seed, 5, index]))
+        for index, (world, (arms, looks)) in enumerate(product(worlds, LOOKED))
+    ]
     observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
@@ -215,6 +226,25 @@ def false_verdicts(
         wrong.update({row.family for row in rows if row.distinguishable})
     most = max(wrong.values(), default=0)
     return FalseVerdicts(world.name, arms, seeds, tuned, clopper_pearson(most, studies, LEVEL))
+
+
+def looked_at(
+    world: SeedModel, arms: int, looks: Sequence[int], studies: int, rng: np.random.Generator
+) -> FalseVerdicts:
+    """Count the A/A studies in which any arm is told apart at any of the looks."""
+    seen = {seed: frozenset(k for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
+
+    def wrong(study: Scores) -> bool:
+        for k, seeds in enumerate(looks):
+            before = {seed: frozenset(verdict for verdict in found if verdict < k) for seed, found in seen.items()}
+            results = by_label(study[:, :seeds])
+            if any(row.distinguishable for row in compare(results, world.scale, looked=dict.fromkeys(results, before))):
+                return True
+        return False
+
+    count = sum(map(wrong, world.draw(rng, studies, arms, looks[-1])))
+    rate = clopper_pearson(count, studies, LEVEL)
+    return FalseVerdicts(world.name, arms, looks[-1], tuned=False, rate=rate, looks=tuple(looks))
 
 
 def true_findings(arms: int, promise: float, studies: int, rng: np.random.Generator) -> TrueFindings:

@@ -18,6 +18,12 @@ from scipy import special  # much quicker than the same in scipy.stats
 LEVEL = 0.95
 ALPHA = 0.05
 
+HELD_BACK = 1 / 16
+"""The share of alpha for looks beyond a plan: the largest that costs no seed in families of 1, 3 and 6 pairs."""
+
+PLANNED = ALPHA * (1 - HELD_BACK)
+"""What a study spends on the looks that it planned."""
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -18,7 +18,7 @@ from math import ceil, log2
 import numpy as np
 
 from surefoot.statistics.checks import Numbers, count, pairs
-from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.intervals import PLANNED
 
 FEWEST_PAIRS = 5
 """Seeds that two optimizers must share before a difference between them is tested."""
@@ -73,8 +73,8 @@ def signs(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
 
 
 def fewest_pairs(comparisons: int = 1) -> int:
-    """The fewest pairs with which the test can find a difference at 5 % after Holm's correction.
+    """The fewest pairs with which one look can find a difference at 5 % after Holm's correction.
 
     6 pairs for one comparison, 8 for the 6 comparisons of four optimizers, 11 for the 45 of ten.
     """
-    return max(1, ceil(1 - log2(ALPHA / count(comparisons, "comparisons"))))
+    return max(1, ceil(1 - log2(PLANNED / count(comparisons, "comparisons"))))

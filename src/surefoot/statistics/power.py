@@ -19,7 +19,7 @@ from scipy import optimize, stats
 
 from surefoot.errors import UsageError
 from surefoot.statistics.checks import Numbers, count, positive
-from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.intervals import PLANNED
 from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, signs
 
 POWER = 0.8
@@ -62,9 +62,9 @@ def promised(
     )
 
 
-def detectable(sd: float, seeds: int, *, comparisons: int = 1, wanted: float = POWER) -> float:
-    """As `promised`, for the paired t-test and any number of seeds."""
-    level, aim = _strictest(seeds, comparisons), _aim(wanted)
+def detectable(sd: float, seeds: int, *, comparisons: int = 1, wanted: float = POWER, alpha: float = PLANNED) -> float:
+    """As `promised`, for the paired t-test, any number of seeds and any level."""
+    level, aim = _strictest(seeds, comparisons, alpha), _aim(wanted)
     critical, freedom = stats.t.isf(level / 2, seeds - 1), seeds - 1
 
     def short(effect: float) -> float:
@@ -85,17 +85,18 @@ def permutation_detectable(
     resolution: float = 0.0,
     studies: int = STUDIES,
     seed: int = 0,
+    alpha: float = PLANNED,
 ) -> float:
     """As `promised`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
-    level, step = _strictest(seeds, comparisons), resolution / positive(sd, "sd")
+    level, step = _strictest(seeds, comparisons, alpha), resolution / positive(sd, "sd")
     found = np.sort(_turning_points(seeds, level, count(studies, "studies"), seed, step))
     return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])
 
 
-def _strictest(seeds: int, comparisons: int) -> float:
+def _strictest(seeds: int, comparisons: int, alpha: float) -> float:
     """The level of the strictest of the comparisons."""
     count(seeds, "seeds", 2)
-    return ALPHA / count(comparisons, "comparisons")
+    return alpha / count(comparisons, "comparisons")
 
 
 def _aim(wanted: float) -> float:

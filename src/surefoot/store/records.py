@@ -89,7 +89,8 @@ class Record:
     ran it. A trial that diverged has status `diverged`, the `reason`, the epochs before it, and no outcome.
 
     `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
-    its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`.
+    its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`; `judged`
+    has the earlier runs that it was measured for, whose verdicts it was part of.
     """
 
     key: str
@@ -108,6 +109,7 @@ class Record:
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
+    judged: frozenset[int] = frozenset()
 
     @property
     def metric(self) -> Metric:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -67,6 +68,21 @@ def rates_by_trial(rows: Sequence[Row]) -> Mapping[int, tuple[Rates, ...]]:
         trial: tuple(Rates(row[1], tuple(quantiles), *bounds) for row, (quantiles, bounds) in mine)
         for trial, mine in groupby(zip(rows, decoded, strict=True), lambda pair: pair[0][0])
     }
+
+
+EARLIER = """
+SELECT key, run FROM run_trials
+WHERE role IN ('untuned', 'measured') AND run < {run} AND key IN (SELECT key FROM run_trials WHERE run = {run})
+"""
+"""Which earlier runs measured the trials of a run."""
+
+
+def runs_by_key(rows: Iterable[Row]) -> Mapping[str, frozenset[int]]:
+    """The runs that measured each trial."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for key, run in rows:
+        found[key].add(run)
+    return {key: frozenset(runs) for key, runs in found.items()}
 
 
 def outcomes_by_trial(rows: Iterable[Row]) -> Mapping[int, Outcome]:

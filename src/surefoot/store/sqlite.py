@@ -166,8 +166,15 @@ class Store:
         """The trials of a run that have begun, in its order, under its name and its labels."""
         where = f"WHERE key IN (SELECT key FROM run_trials WHERE run = {THE_RUN})"
         found = {record.key: record for record in self._read(where, design.hash, curves=curves)}
+        earlier = rows.runs_by_key(self._rows(rows.EARLIER.format(run=THE_RUN), design.hash, design.hash))
         return [
-            replace(found[one.key], study=design.study, label=one.label, part=one.part)
+            replace(
+                found[one.key],
+                study=design.study,
+                label=one.label,
+                part=one.part,
+                judged=earlier.get(one.key, frozenset()),
+            )
             for one in self.planned(design.hash)
             if one.key in found
         ]

@@ -100,6 +100,11 @@ class _Said:
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
             yield f"{apart} cannot be ranked against it on the seeds that they share."
+        if len(verdict.looks) > 1:
+            yield (
+                f"It is look {len(verdict.looks)} at this question, after verdicts on "
+                f"{join([*map(str, verdict.looks[:-1])])} seeds: p-values count them all."
+            )
         if verdict.trusted is not None:
             yield f"With fewer than {seeds(verdict.trusted)} this assumes that differences scatter normally (t-test)."
         if any(one.diverged for one in self.arms.values() if len(one.judged) >= 2):

@@ -1,0 +1,145 @@
+"""A verdict that may be looked at: the paired permutation test, several times while seeds come in, at one alpha.
+
+Whoever tests after 5 seeds, and again after 7, has had two chances of a false finding. Here alpha is spent over the
+looks (Lan and DeMets): at each only those sign patterns may lead to a finding that the alpha spent so far allows,
+patterns beyond an earlier bound included. It is exact at every look, as the bounds depend on the sizes of the
+differences alone, which swapping a pair leaves as they are. Looks may come at any number of seeds that was not chosen
+by the differences; those beyond the plan share what is held back for them, each half of what is left.
+
+Sources: Lan and DeMets, Biometrika 70 (1983); O'Brien and Fleming, Biometrics 35 (1979); Pocock, Biometrika 64 (1977).
+Holm's correction takes these p-values as it takes any: Maurer and Bretz, Statistics in Biopharmaceutical Research 5
+(2013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, takewhile
+from math import e, floor, log, sqrt
+
+import numpy as np
+from scipy import special
+
+from surefoot.errors import UsageError
+from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.intervals import ALPHA, HELD_BACK
+from surefoot.statistics.permutation import DRAWS, EXACT, paired_permutation, signs
+
+SPENDING: dict[str, Callable[[float, float], float]] = {
+    "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
+    "pocock": lambda alpha, t: alpha * log(1 + (e - 1) * t),
+    "linear": lambda alpha, t: alpha * t,
+}
+"""How much of alpha is spent when a share `t` of the planned seeds is in: little at first, evenly, or in proportion."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """When a study was looked at, and how it spends alpha.
+
+    Attributes:
+        at: how many seeds there were at each look, the present one last.
+        planned: how many seeds it was to have at most.
+        assumed: how many looks, the first ones, had too few seeds for the permutation test, and took the t-test.
+        spending: one of `SPENDING`.
+    """
+
+    at: tuple[int, ...]
+    planned: int
+    assumed: int = 0
+    spending: str = "obrien-fleming"
+
+    def __post_init__(self) -> None:
+        if self.spending not in SPENDING:
+            raise UsageError("spending", f" is {self.spending!r}; expected one of {', '.join(SPENDING)}.")
+        if not self.at or self.at[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.at)):
+            raise UsageError(f"looks at {self.at} seeds; expected whole numbers from 1 that rise.")
+        count(self.planned, "planned")
+
+    def spent(self, alpha: float) -> tuple[float, ...]:
+        """How much of alpha is spent at each look, all looks before it included."""
+        plan, beyond = (1 - HELD_BACK) * alpha, 0
+        made = []
+        for seeds in self.at:
+            beyond += seeds > self.planned
+            extra = HELD_BACK * alpha * (1 - 0.5**beyond)
+            made.append(SPENDING[self.spending](plan, min(1.0, seeds / self.planned)) + extra)
+        return tuple(made)
+
+
+LEVELS: tuple[float, ...] = tuple(
+    sorted({0.9**k for k in range(1, 29)} | {ALPHA / k for k in range(1, 200)} | {2.5e-4 * 0.9**k for k in range(99)})
+)[::-1]
+"""The levels at which a difference is tried, from the highest: 5 % over every whole number is one, for Holm."""
+
+
+def p_value(a: Sequence[float], b: Sequence[float], looks: Looks) -> float:
+    """The two-sided p-value of no difference between `a` and `b` at the last of these looks.
+
+    At the first look, with all that was planned, it is that of `paired_permutation` over the share of alpha that is not
+    held back. Later it is the least of `LEVELS` at which a difference is found at this look or was at an earlier one,
+    and at all higher levels: it only falls from look to look. Adjust for several comparisons with `intervals.holm`.
+
+    Args:
+        a: scores of one optimizer in the order in which seeds came; `a[i]` and `b[i]` share a seed.
+        b: scores of the other, as many.
+        looks: how many of these pairs there were at each look; at the last one all.
+
+    Raises:
+        UsageError: the rows differ in length, or from the last look.
+    """
+    left, right = pairs(a, b)
+    if looks.at[-1] != len(left):
+        raise UsageError(f"a and b have {len(left)} values; expected {looks.at[-1]}, as at the last look.")
+    if looks.at == (looks.planned,):
+        return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
+    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
+    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    tables = _distances(left - right, looks.at[looks.assumed :])
+    reached = takewhile(lambda level: _reached(tables, _shares(looks, level), rounding), LEVELS)
+    return min(reached, default=1.0)
+
+
+def assumed_p(p: float, looks: Looks) -> float:
+    """The p-value of a t-test at the last of these looks, all of which had too few seeds for the permutation test."""
+    spent = (0.0, *looks.spent(ALPHA))
+    return min(1.0, p * ALPHA / (spent[-1] - spent[-2]))
+
+
+def _shares(looks: Looks, level: float) -> list[float]:
+    """The share of sign patterns that may be found at each look; what t-tests spent is spent."""
+    spent = (0.0, *looks.spent(level))
+    return [share - spent[looks.assumed] for share in spent[looks.assumed + 1 :]]
+
+
+def _distances(gaps: Numbers, at: Sequence[int]) -> list[Numbers]:
+    """How far from zero each sign pattern's sum is at each look, the pattern seen first."""
+    patterns = signs(len(gaps)) if len(gaps) <= EXACT else drawn(len(gaps))
+    return [np.abs(patterns[:, :n] @ gaps[:n]) for n in at]
+
+
+@lru_cache(maxsize=4)
+def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
+    """Random sign patterns, the one that leaves all as it is first; those of fewer pairs are the beginning of these."""
+    columns = [np.random.default_rng([seed, column]).integers(0, 2, draws, dtype=np.int8) for column in range(n)]
+    patterns = 1 - 2 * np.stack(columns, axis=1).astype(np.float64)
+    patterns[0] = 1
+    patterns.flags.writeable = False  # it is handed to every caller
+    return patterns
+
+
+def _reached(tables: Sequence[Numbers], spent: Sequence[float], rounding: float) -> bool:
+    """Whether the pattern seen, the first, is beyond the bound of any look."""
+    beyond = np.zeros(len(tables[0]), dtype=bool)
+    for distances, share in zip(tables, spent, strict=True):
+        allowed = floor(share * len(distances) * (1 + 1e-12)) - int(beyond.sum())
+        if allowed > 0:
+            beyond |= distances > _nearest(distances[~beyond], allowed) + rounding
+    return bool(beyond[0])
+
+
+def _nearest(distances: Numbers, allowed: int) -> float:
+    """The farthest distance that must stay within the bound, if so many may be beyond it."""
+    return float(np.partition(distances, -allowed - 1)[-allowed - 1]) if allowed < len(distances) else -1.0

@@ -1,0 +1,112 @@
+"""Looks: every p-value is valid whatever the differences, by trying every sign pattern; and the spending functions."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from surefoot.errors import UsageError
+from surefoot.statistics.intervals import ALPHA, HELD_BACK, PLANNED
+from surefoot.statistics.looks import LEVELS, SPENDING, Looks, assumed_p, drawn, p_value
+from surefoot.statistics.permutation import DRAWS, paired_permutation
+
+
+def p_of(gaps, looks):
+    return p_value(gaps, [0.0] * len(gaps), looks)
+
+
+def prefixes(looks):
+    """The looks as each of them found them."""
+    return [
+        Looks(looks.at[: k + 1], looks.planned, min(looks.assumed, k + 1), looks.spending) for k in range(len(looks.at))
+    ]
+
+
+PLANS = [
+    Looks((4, 6, 8), 8),
+    Looks((4, 6, 8), 8, spending="pocock"),
+    Looks((4, 6, 8), 8, spending="linear"),
+    Looks((5, 7, 8), 5),
+    Looks((5, 7, 8), 5, 1),
+    Looks((8,), 8),
+    Looks((8,), 5),
+]
+
+
+@pytest.mark.parametrize("looks", PLANS, ids=str)
+@pytest.mark.parametrize("rounded", [False, True])
+def test_under_no_difference_every_level_is_kept_exactly(looks, rounded):
+    """Of all sign patterns at most a share of each level has a p-value so low, at any of the looks."""
+    sizes = np.abs(np.random.default_rng(8).normal(size=8))
+    sizes = np.round(2 * sizes) if rounded else sizes
+    exact = prefixes(looks)[looks.assumed :]
+    found = np.array(
+        [min(p_of((sizes * pattern)[: one.at[-1]], one) for one in exact) for pattern in product((1, -1), repeat=8)]
+    )
+    left = 1 - sum(looks.spent(ALPHA)[: looks.assumed][-1:]) / ALPHA
+    for level in LEVELS:
+        assert (found <= level).mean() <= level * left + 1e-12
+
+
+@given(st.lists(st.integers(-9, 9), min_size=9, max_size=9), st.sampled_from(sorted(SPENDING)))
+def test_a_finding_stays_found(gaps, spending):
+    values = [p_of(gaps[: one.at[-1]], one) for one in prefixes(Looks((5, 6, 7, 9), 7, spending=spending))]
+    assert values == sorted(values, reverse=True)
+
+
+def test_one_planned_look_costs_what_is_held_back():
+    gaps = [3.0, 1.0, 4.0, 1.0, 5.0, -0.5, 2.0, 6.0]
+    assert p_of(gaps, Looks((8,), 8)) == paired_permutation(gaps, [0.0] * 8) * 16 / 15
+    assert Looks((8,), 8).spent(ALPHA) == (PLANNED,)
+
+
+@pytest.mark.parametrize("spending", SPENDING)
+def test_all_of_a_plan_is_spent_at_its_end_and_all_of_alpha_never(spending):
+    spent = Looks((2, 5, 10, 11, 12, 30, 31), 10, spending=spending).spent(ALPHA)
+    assert list(spent) == sorted(spent)
+    assert spent[2] == pytest.approx(PLANNED)
+    held = [ALPHA * HELD_BACK * (1 - 0.5**k) for k in range(1, 5)]
+    assert spent[3:] == pytest.approx([PLANNED + one for one in held])
+    assert spent[-1] < ALPHA
+
+
+@pytest.mark.parametrize("t", [0.1, 0.25, 0.5, 1.0])
+def test_spending_is_that_of_the_papers(t):
+    """Lan and DeMets 1983: 2 - 2 Phi(z / sqrt(t)), alpha ln(1 + (e - 1) t), and alpha t."""
+    bound = stats.norm.isf(0.025) / math.sqrt(t)
+    assert SPENDING["obrien-fleming"](0.05, t) == pytest.approx(math.erfc(bound / math.sqrt(2)))
+    assert SPENDING["pocock"](0.05, t) == pytest.approx(0.05 * math.log1p(math.expm1(1) * t))
+    assert SPENDING["linear"](0.05, t) == pytest.approx(0.05 * t)
+
+
+def test_a_t_test_pays_for_its_look():
+    assert assumed_p(0.03, Looks((5,), 5, 1)) == pytest.approx(0.03 * 16 / 15)
+    assert assumed_p(0.0003, Looks((5, 7), 5, 2)) == pytest.approx(0.0003 * 32)
+    assert assumed_p(0.5, Looks((5, 7), 5, 2)) == 1.0
+
+
+def test_many_pairs_are_sampled_and_earlier_looks_keep_their_patterns():
+    assert np.array_equal(drawn(20)[:, :18], drawn(18))
+    assert (drawn(18)[0] == 1).all()
+    gaps = np.random.default_rng(2).normal(0.9, 1, 20)
+    exact = p_of(gaps[:16], Looks((8, 12, 16), 20))
+    sampled = p_of(gaps[:17], Looks((8, 12, 17), 20))
+    assert 1 / DRAWS <= sampled <= 1
+    assert (exact <= 0.2) == (sampled <= 0.2)
+
+
+@pytest.mark.parametrize(("at", "planned"), [((), 5), ((0, 5), 5), ((5, 5), 5), ((7, 5), 5), ((5,), 0)])
+def test_looks_that_cannot_be_are_refused(at, planned):
+    with pytest.raises(UsageError, match="expected"):
+        Looks(at, planned)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(UsageError, match="obrien-fleming, pocock, linear"):
+        Looks((5,), 5, spending="haybittle")
+    with pytest.raises(UsageError, match="expected 7, as at the last look"):
+        p_of([1.0] * 6, Looks((5, 7), 5))
