@@ -54,11 +54,10 @@ def groups(
         if role not in ROLES:
             raise unknown("role", role, ROLES)
     together: dict[tuple[str, Blocks | None, bool], list[Placed]] = {}
-    for one in sorted(
-        roles(model, head=head, overrides=overrides, blocks=blocks), key=lambda one: [*ROLES].index(one.role)
-    ):
+    placed = roles(model, head=head, overrides=overrides, blocks=blocks)
+    for one in sorted(placed, key=lambda one: [*ROLES].index(one.role)):
         together.setdefault((one.role, one.blocks, one.transposed), []).append(one)
-    return [_group(placed, (by_role or {}).get(role, {})) for (role, *_), placed in together.items()]
+    return [_group(alike, (by_role or {}).get(role, {})) for (role, *_), alike in together.items()]
 
 
 def _group(placed: Sequence[Placed], options: Mapping[str, Any]) -> Group:

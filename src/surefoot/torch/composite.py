@@ -46,7 +46,7 @@ class SplitOptimizer(torch.optim.Optimizer):
         super().__init__([group for child in self.children.values() for group in child.param_groups], {})
 
     @property
-    def state(self) -> MutableMapping[Tensor, Any]:  # type: ignore[override]
+    def state(self) -> Any:  # a mapping, as torch has it
         """What the children keep, by parameter."""
         return _States(list(self.children.values()))
 
@@ -59,7 +59,7 @@ class SplitOptimizer(torch.optim.Optimizer):
         """What runs the steps; see `RuleOptimizer.engine`."""
         return "+".join(sorted({part for child in self.children.values() for part in child.engine.split("+")}))
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of every rule; see `RuleOptimizer.step`."""
         loss = None
         if closure is not None:
@@ -104,7 +104,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             child.param_groups.pop()
             raise
 
-    def _child_for(self, role: str | None) -> RuleOptimizer:
+    def _child_for(self, role: Any) -> RuleOptimizer:
         if role not in ROLES:
             raise UsageError(
                 f"a param group has the role {role!r}; say by a role which rule steps it, such as role='hidden' for "
