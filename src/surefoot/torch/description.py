@@ -17,6 +17,7 @@ from torch import Tensor
 
 from surefoot.rule import Rule
 from surefoot.torch.layers import shape_of
+from surefoot.torch.roles import ROLES
 from surefoot.torch.settings import Group
 
 COLUMNS = 80
@@ -51,7 +52,7 @@ class Row:
     tensors: int
     weights: int
     lr: float | None
-    weight_decay: float
+    weight_decay: float | None
     decay: str
     steps: float | None
     entries: tuple[Entry, ...]
@@ -114,23 +115,42 @@ def describe(groups: Sequence[tuple[Any, int]], steps_per_epoch: int | None) -> 
     return Description(tuple(_row(optimizer, index) for optimizer, index in groups), steps_per_epoch)
 
 
+def outline(groups: Sequence[Group]) -> Description:
+    """Return the description of the groups that `surefoot.torch.groups` makes, before a rule has them."""
+    return Description(tuple(map(_outlined, groups)))
+
+
+def _outlined(group: Group) -> Row:
+    names, params = zip(*group["params"], strict=True)
+    made = {**group, "params": params, "param_names": names}
+    part = "matrices" if ROLES[group["role"]].is_matrix else "rest"
+    return Row(**_facts(made), rule=part, lr=None, weight_decay=group.get("weight_decay"), decay="", steps=None)
+
+
 def _row(optimizer: Any, index: int) -> Row:
     group: Group = optimizer.param_groups[index]
-    blocks = group.get("blocks", 1)
     hyper = {name: _number(value) for name, value in optimizer._settings(group).hyper.items()}
     decay, steps = _decay(optimizer.rule, hyper)
     return Row(
-        role=group.get("role", f"group {index}"),
-        blocks=len(blocks) if isinstance(blocks, tuple | list) else blocks,
+        **_facts(group, f"group {index}"),
         rule=optimizer.rule.name,
-        tensors=len(group["params"]),
-        weights=sum(p.numel() for p in group["params"]),
         lr=hyper["lr"] if "lr" in group else None,
         weight_decay=hyper["weight_decay"],
         decay=decay,
         steps=steps,
-        entries=_entries(group),
     )
+
+
+def _facts(group: Group, name: str = "") -> dict[str, Any]:
+    """Return what a row says of the parameters, whoever steps them."""
+    blocks = group.get("blocks", 1)
+    return {
+        "role": group.get("role", name),
+        "blocks": len(blocks) if isinstance(blocks, tuple | list) else blocks,
+        "tensors": len(group["params"]),
+        "weights": sum(p.numel() for p in group["params"]),
+        "entries": _entries(group),
+    }
 
 
 def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
@@ -160,8 +180,8 @@ def _title(row: Row) -> str:
 
 
 def _numbers(row: Row) -> list[str]:
-    lr = "-" if row.lr is None else f"{row.lr:g}"
-    return [f"{row.tensors}", f"{row.weights:,}", lr, f"{row.weight_decay:g}"]
+    lr, decay = ("-" if x is None else f"{x:g}" for x in (row.lr, row.weight_decay))
+    return [f"{row.tensors}", f"{row.weights:,}", lr, decay]
 
 
 def _number(value: Any) -> Any:

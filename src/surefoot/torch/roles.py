@@ -247,9 +247,10 @@ def _in_blocks(placed: Sequence[Placed], blocks: Mapping[str, Blocks]) -> list[P
     return made
 
 
-def _parted(one: Placed, parts: Blocks) -> Placed:
-    whole = one.outputs % parts == 0 if isinstance(parts, int) and parts > 0 else isinstance(parts, tuple)
-    if not whole or (isinstance(parts, tuple) and sum(parts) != one.outputs):
+def _parted(one: Placed, given: Blocks | Sequence[int]) -> Placed:
+    parts = given if isinstance(given, int) else tuple(given)
+    heights = parts if isinstance(parts, tuple) else (one.outputs // max(parts, 1),) * parts
+    if sum(heights) != one.outputs or min(heights, default=0) < 1:
         raise UsageError(
             f"blocks={parts!r} do not make up the {one.outputs} outputs of {one.name}; give a number that divides "
             "them, or heights that add up to them."
