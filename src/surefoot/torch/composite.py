@@ -144,11 +144,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             raise ValueError("loaded state dict has a different number of parameter groups")
         parts: dict[str, dict[str, Any]] = {name: {"state": {}, "param_groups": []} for name in self.children}
         for (name, _), own, saved in zip(self._places(), self.param_groups, given["param_groups"], strict=True):
-            if saved.get("role", own.get("role")) != own.get("role"):
-                raise UsageError(
-                    f"the checkpoint has a group of the role {saved['role']!r} where this split has {own['role']!r}; "
-                    "split the model as it was, with the same head=, overrides= and blocks=."
-                )
+            _check_alike(own, saved)
             facts = {key: own[key] for key in _FACTS if key in own}
             parts[name]["param_groups"].append({**saved, **facts})
             parts[name]["state"] |= {key: given["state"][key] for key in saved["params"] if key in given["state"]}
@@ -236,6 +232,17 @@ _FACTS = ("role", "reasons", "param_names", "blocks", "transposed")
 """What a param group says of its parameters, whatever a checkpoint says."""
 
 _advance_uncompiled = _disable_dynamo(SplitOptimizer._advance)
+
+
+def _check_alike(own: Group, saved: Group) -> None:
+    """Raise `UsageError` if a group of a checkpoint is of other parameters, as far as it says."""
+    said = [[group.get("role"), *group.get("param_names", ())] for group in (saved, own)]
+    for theirs, mine in zip(*said, strict=False):
+        if theirs not in (mine, None):
+            raise UsageError(
+                f"the checkpoint has {theirs} where this split has {mine}; split the model as it was, with the same "
+                "head=, overrides= and blocks=."
+            )
 
 
 def _advance_scaled(child: Any, scaling: gradients.Scaling) -> None:

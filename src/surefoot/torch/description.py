@@ -73,8 +73,9 @@ class Description:
     def __str__(self) -> str:
         """The table and the reasons, for a terminal of 80 columns."""
         cells = [[_title(row), row.rule, *_numbers(row), self._timescale(row)] for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(HEADS, *cells, strict=True)]
-        lines = [self._line(line, widths) for line in (HEADS, *cells)]
+        columns = [column for column in zip(HEADS, *cells, strict=True) if {*column[1:]} - {"", "-"}]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [self._line(line, widths) for line in zip(*columns, strict=True)]
         tensors, weights = sum(row.tensors for row in self.rows), sum(row.weights for row in self.rows)
         total = f"{weights:,} weights in {tensors} tensors"
         return "\n".join([total, "", *lines, *self._legend(), *self._reasons()])
@@ -96,8 +97,8 @@ class Description:
         if row.steps is None:
             return row.decay
         if self.steps_per_epoch:
-            return f"{row.steps / self.steps_per_epoch:,.3g} epochs"
-        return f"{row.steps:,.0f} steps"
+            return f"{_figures(row.steps / self.steps_per_epoch)} epochs"
+        return f"{_figures(row.steps)} steps"
 
     def _reasons(self) -> list[str]:
         lines = []
@@ -169,10 +170,18 @@ def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
 
 def _entries(group: Group) -> tuple[Entry, ...]:
     """Return the parameters of a group, those together that differ in a number of their names alone."""
-    alike: dict[tuple[str, str, str], list[Tensor]] = {}
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for name, reason, p in zip(group.get("param_names", ()), group.get("reasons", ()), group["params"], strict=False):
-        alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_of(p), reason), []).append(p)
-    return tuple(Entry(name, len(ps), shape, reason) for (name, shape, reason), ps in alike.items())
+        alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_of(p), reason), []).append(name)
+    return tuple(
+        Entry(name if len(names) > 1 else names[0], len(names), shape, reason)
+        for (name, shape, reason), names in alike.items()
+    )
+
+
+def _figures(x: float) -> str:
+    """Return a number with three figures, or as many as it has before the point."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def _title(row: Row) -> str:

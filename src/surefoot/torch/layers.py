@@ -27,6 +27,9 @@ HEADS = {"head", "heads", "lm_head", "classifier", "logits", "embed_out", "outpu
 PARAMETRIZED = re.compile(r"(?:(?P<owner>.*)\.)?parametrizations\.[^.]+")
 """The path of what torch has made of a weight, such as the two parts of a `weight_norm`."""
 
+COMPILED = re.compile(r"(^|\.)_orig_mod(?=\.|$)")
+"""What `torch.compile` adds to a path."""
+
 
 @dataclass(frozen=True, eq=False)
 class Use:
@@ -85,8 +88,7 @@ def owners(model: nn.Module) -> dict[int, list[Use]]:
             f"a {type(model).__name__} is given, and roles are read from a model's modules; give the model itself. A "
             "bag of parameters takes one rule: surefoot.torch.RuleOptimizer(parameters, 'adamw')."
         )
-    inner = getattr(model, "_orig_mod", model)
-    inner = inner.module if isinstance(inner, nn.parallel.DistributedDataParallel | nn.DataParallel) else inner
+    inner = model.module if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel) else model
     found: dict[int, list[Use]] = {}
     for use in _uses(inner):
         if is_lazy(use.parameter):
@@ -101,7 +103,7 @@ def owners(model: nn.Module) -> dict[int, list[Use]]:
 
 
 def _uses(model: nn.Module) -> Iterable[Use]:
-    modules = {path.replace("_orig_mod.", ""): module for path, module in model.named_modules()}
+    modules = {COMPILED.sub("", path).lstrip("."): module for path, module in model.named_modules()}
     for path, module in modules.items():
         for attribute, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
             part = PARAMETRIZED.fullmatch(path)
