@@ -227,7 +227,10 @@ def _hyper(
 def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rule of the rest and its hyperparameters, as those of the arm have them."""
     rule, given = parse_rule(text)
-    arm = make_arm(rule, convention, {**two_rules.in_proportion(matrices, hyper.get("lr"), rule, convention), **given})
+    if own := two_rules.apart(given)[1]:
+        raise UsageError(f"rest={text} has {', '.join(own)} of its own, and a split has two rules; leave it out.")
+    rate = two_rules.in_proportion(matrices, hyper.get("lr"), rule, convention)
+    arm = make_arm(rule, convention, given if "lr" in given else {**rate, **given})
     return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 
 

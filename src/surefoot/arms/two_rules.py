@@ -32,9 +32,13 @@ def rest_of(rule: Rule, given: Mapping[str, Any]) -> str | None:
 
 
 def in_proportion(rule: Rule, lr: float | None, rest: Rule, framework: str) -> dict[str, float]:
-    """Return the learning rate that a rest has beside this one of the matrices'; none where one has no rate."""
+    """Return the learning rate, in the convention's spelling, that a rest has beside this one of the matrices'.
+
+    Nothing where one of them has no rate.
+    """
+    meant = convention(rest, framework)
     first, other = (convention(one, framework).defaults.get("lr", one.defaults.get("lr")) for one in (rule, rest))
-    return {"lr": lr * (other / first)} if lr and first and other else {}
+    return {meant.names.get("lr", "lr"): lr * (other / first)} if lr and first and other else {}
 
 
 def build(model: Any, rule: Rule, rest: Rule, hyper: Mapping[str, Any]) -> Any:
