@@ -14,8 +14,9 @@ from torch import nn
 import surefoot.torch
 from role_models import GPT, Conv1D, LayerScale, ResNet, Table, ViT, mlp
 from surefoot.errors import UsageError
+from surefoot.frontends.roles import ROLES
 from surefoot.torch import groups
-from surefoot.torch.roles import ROLES, roles
+from surefoot.torch.roles import roles
 
 
 def found(model, **options):

@@ -11,10 +11,11 @@ from typing import Any
 from torch import nn
 
 from surefoot.errors import UsageError, unknown
+from surefoot.frontends.roles import ROLES
 from surefoot.rule import Rule
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
-from surefoot.torch.roles import ROLES, Blocks, Overrides, Placed, roles
+from surefoot.torch.roles import Blocks, Overrides, Placed, roles
 from surefoot.torch.settings import Group
 
 Chosen = str | Rule | type[RuleOptimizer]

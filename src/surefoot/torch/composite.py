@@ -17,12 +17,12 @@ from torch._compile import _disable_dynamo
 from torch.utils.hooks import RemovableHandle
 
 from surefoot.errors import UsageError
+from surefoot.frontends.roles import ROLES, part_of
 from surefoot.torch import gradients
 from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.options import RunOptions
-from surefoot.torch.roles import ROLES
 from surefoot.torch.settings import Group
 
 
@@ -110,7 +110,7 @@ class SplitOptimizer(torch.optim.Optimizer):
                 f"a param group has the role {role!r}; say by a role which rule steps it, such as role='hidden' for "
                 f"matrices and role='other' for the rest. Known: {', '.join(ROLES)}."
             )
-        part = "matrices" if ROLES[role].is_matrix else "rest"
+        part = part_of(role)
         if part not in self.children:
             raise UsageError(f"a param group has the role {role!r}, and no rule was made for the {part}; split anew.")
         return self.children[part]

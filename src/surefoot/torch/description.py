@@ -15,9 +15,8 @@ from typing import Any
 
 from torch import Tensor
 
+from surefoot.frontends.roles import part_of, shape_text
 from surefoot.rule import Rule
-from surefoot.torch.layers import shape_of
-from surefoot.torch.roles import ROLES
 from surefoot.torch.settings import Group
 
 COLUMNS = 80
@@ -124,8 +123,14 @@ def outline(groups: Sequence[Group]) -> Description:
 def _outlined(group: Group) -> Row:
     names, params = zip(*group["params"], strict=True)
     made = {**group, "params": params, "param_names": names}
-    part = "matrices" if ROLES[group["role"]].is_matrix else "rest"
-    return Row(**_facts(made), rule=part, lr=None, weight_decay=group.get("weight_decay"), decay="", steps=None)
+    return Row(
+        **_facts(made),
+        rule=part_of(group["role"]),
+        lr=None,
+        weight_decay=group.get("weight_decay"),
+        decay="",
+        steps=None,
+    )
 
 
 def _row(optimizer: Any, index: int) -> Row:
@@ -172,7 +177,7 @@ def _entries(group: Group) -> tuple[Entry, ...]:
     """Return the parameters of a group, those together that differ in a number of their names alone."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for name, reason, p in zip(group.get("param_names", ()), group.get("reasons", ()), group["params"], strict=False):
-        alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_of(p), reason), []).append(name)
+        alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_text(p.shape), reason), []).append(name)
     return tuple(
         Entry(name if len(names) > 1 else names[0], len(names), shape, reason)
         for (name, shape, reason), names in alike.items()

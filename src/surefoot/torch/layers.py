@@ -15,14 +15,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from surefoot.errors import UsageError, unknown
+from surefoot.frontends.roles import HEADS, is_vector
 
 TRANSPOSED_CONVS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED_CONVS)
 LINEAR = re.compile(r"Linear|Dense|^Conv1D$")
 """How the classes of others call what is a linear layer; Conv1D is Hugging Face's, outputs as columns."""
-
-HEADS = {"head", "heads", "lm_head", "classifier", "logits", "embed_out", "output_layer"}
-"""What an output head is called, at the top of a model."""
 
 PARAMETRIZED = re.compile(r"(?:(?P<owner>.*)\.)?parametrizations\.[^.]+")
 """The path of what torch has made of a weight, such as the two parts of a `weight_norm`."""
@@ -59,7 +57,7 @@ class Use:
     @property
     def is_vector(self) -> bool:
         """Whether no more than one axis is longer than 1."""
-        return sum(n > 1 for n in self.parameter.shape) < 2
+        return is_vector(self.parameter.shape)
 
     @property
     def is_weight(self) -> bool:
@@ -70,11 +68,6 @@ class Use:
 def is_linear(module: nn.Module) -> bool:
     """Tell whether a module is a linear layer, by its type or by what its author calls it."""
     return isinstance(module, nn.Linear) or bool(LINEAR.search(type(module).__name__))
-
-
-def shape_of(parameter: Tensor) -> str:
-    """Return a shape as people write it: `64 x 3 x 3 x 3`."""
-    return " x ".join(map(str, parameter.shape)) or "a number"
 
 
 def owners(model: nn.Module) -> dict[int, list[Use]]:

@@ -10,50 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from surefoot.errors import UsageError, unknown
-from surefoot.torch.layers import CONVS, TRANSPOSED_CONVS, Heads, Use, is_linear, owners, shape_of, stacked
+from surefoot.errors import UsageError
+from surefoot.frontends.roles import NAMED_EMBEDDING, ROLES, fitting, said_role, shape_text
+from surefoot.torch.layers import CONVS, TRANSPOSED_CONVS, Heads, Use, is_linear, owners, stacked
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
 GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
 """How many matrices a recurrent layer keeps in one."""
 
-NAMED_EMBEDDING = re.compile(r"embed|token|bias_table|position", re.IGNORECASE)
 NAMED_QKV = re.compile(r"(^|\.)(in_proj|qkv|qkv_proj|to_qkv|wqkv|c_attn|query_key_value)\.weight$", re.IGNORECASE)
 
 Blocks = int | tuple[int, ...]
 """Matrices of one parameter along its outputs: so many of equal height, or of these heights."""
 
-
-class Role(NamedTuple):
-    """What a parameter is for; whether a matrix rule takes it, and whether it decays as a rule."""
-
-    means: str
-    is_matrix: bool = False
-    decays: bool = True
-
-
-ROLES: Mapping[str, Role] = {
-    "hidden": Role("a matrix from one hidden layer to the next", is_matrix=True),
-    "qkv": Role("query, key and value in one matrix", is_matrix=True),
-    "conv": Role("a convolution, as a matrix of outputs by all else", is_matrix=True),
-    "first conv": Role("the convolution that sees the input"),
-    "embedding": Role("a row for each token, position or class", decays=False),
-    "head": Role("the layer whose outputs are the model's"),
-    "norm": Role("gain and shift of a normalization", decays=False),
-    "bias": Role("what is added to each output", decays=False),
-    "gain": Role("a number, or one for each channel", decays=False),
-    "other": Role("nothing known tells what it is"),
-}
-"""Every role by its name, in the order of the param groups."""
-
-ALIASES = {"matrices": "hidden", "rest": "other"}
-"""What an override may say instead of a role, where only the rule matters."""
 
 Overrides = Mapping[str, str] | Callable[[str, Tensor], str | None]
 
@@ -185,7 +158,7 @@ def _called_embedding(use: Use) -> tuple[str, str] | None:
 
 
 def _gain(use: Use) -> tuple[str, str] | None:
-    return ("gain", f"by its shape, {shape_of(use.parameter)}") if use.is_vector else None
+    return ("gain", f"by its shape, {shape_text(use.parameter.shape)}") if use.is_vector else None
 
 
 def _qkv(use: Use) -> tuple[str, str] | None:
@@ -228,14 +201,7 @@ def _overridden(placed: Sequence[Placed], overrides: Overrides) -> list[Placed]:
 
 
 def _changed(one: Placed, said: str, by: str) -> Placed:
-    role = ALIASES.get(said, said)
-    if role not in ROLES:
-        raise unknown("role", said, [*ROLES, *ALIASES])
-    if ROLES[role].is_matrix and one.parameter.squeeze().dim() < 2:
-        raise UsageError(
-            f"overrides give {one.name} the role {said!r}, and its shape, {shape_of(one.parameter)}, is no matrix; "
-            "leave it to the rest."
-        )
+    role = said_role(one.name, one.parameter.shape, said)
     return replace(one, role=role, reason=f"overrides say so ({by}), and not {one.role}; {one.reason}")
 
 
@@ -259,8 +225,4 @@ def _parted(one: Placed, given: Blocks | Sequence[int]) -> Placed:
 
 
 def _fitting(placed: Sequence[Placed], pattern: str, argument: str) -> set[str]:
-    """Return the names that a pattern fits; `UsageError` if there are none."""
-    fits = {one.name for one in placed if any(fnmatchcase(name, pattern) for name in (one.name, *one.others))}
-    if not fits:
-        raise unknown(f"parameter in {argument}", pattern, [one.name for one in placed])
-    return fits
+    return fitting({one.name: one.others for one in placed}, pattern, argument)
