@@ -97,7 +97,7 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.children = {"matrices": matrices, "rest": rest}
         self.placed = [[name, [*shape], role] for name, shape, role in placed]
         rates = [getattr(child, "_learning_rate", None) for child in self.children.values()]
-        numbers = [float(ops.convert_to_numpy(rate)) for rate in rates if isinstance(rate, keras.Variable)]
+        numbers = [float(ops.convert_to_tensor(rate)) for rate in rates if isinstance(rate, keras.Variable)]
         self._ratio = numbers[1] / numbers[0] if len(numbers) == 2 and numbers[0] else None
 
     @property
