@@ -18,7 +18,7 @@ from near import assert_near
 from role_models import GPT, ResNet, mlp
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rules import RULES
-from surefoot.torch import RuleOptimizer, SplitOptimizer, split
+from surefoot.torch import RuleOptimizer, SplitOptimizer, groups, split
 from torch_small import through_file
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
@@ -262,6 +262,20 @@ class TestCheckpoints:
             one.load_state_dict(norms.state_dict())
         with pytest.raises(ValueError, match="different number of parameter groups"):
             optimizer.load_state_dict({"state": {}, "param_groups": []})
+
+    def test_what_groups_say_of_their_parameters_outlives_a_checkpoint_that_says_nothing(self):
+        model = made()
+        optimizer = split(model, **PARTS, blocks={"0.weight": 2})
+        told, saved = str(optimizer.describe()), optimizer.state_dict()
+        for group in saved["param_groups"]:
+            for name in ("role", "reasons", "param_names", "blocks"):
+                group.pop(name, None)
+        optimizer.load_state_dict(saved)
+        assert str(optimizer.describe()) == told
+        optimizer = surefoot.torch.AdamW(groups(model, blocks={"0.weight": 2}))
+        theirs = torch.optim.AdamW([{"params": group["params"]} for group in optimizer.param_groups])
+        optimizer.load_state_dict(theirs.state_dict())
+        assert "hidden in 2" in str(optimizer.describe())
 
     def test_hooks_of_loading_are_called(self):
         optimizer, seen = split(made(), **PARTS), []

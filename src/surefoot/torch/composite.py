@@ -23,7 +23,7 @@ from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.options import RunOptions
-from surefoot.torch.settings import Group
+from surefoot.torch.settings import FACTS, Group
 
 
 class SplitOptimizer(torch.optim.Optimizer):
@@ -145,7 +145,7 @@ class SplitOptimizer(torch.optim.Optimizer):
         parts: dict[str, dict[str, Any]] = {name: {"state": {}, "param_groups": []} for name in self.children}
         for (name, _), own, saved in zip(self._places(), self.param_groups, given["param_groups"], strict=True):
             _check_alike(own, saved)
-            facts = {key: own[key] for key in _FACTS if key in own}
+            facts = {key: own[key] for key in FACTS if key in own}
             parts[name]["param_groups"].append({**saved, **facts})
             parts[name]["state"] |= {key: given["state"][key] for key in saved["params"] if key in given["state"]}
         return list(parts.values())
@@ -227,9 +227,6 @@ class SplitOptimizer(torch.optim.Optimizer):
 
 _LOADED = ("state", "param_groups")
 """What loading a checkpoint replaces in an optimizer."""
-
-_FACTS = ("role", "reasons", "param_names", "blocks", "transposed")
-"""What a param group says of its parameters, whatever a checkpoint says."""
 
 _advance_uncompiled = _disable_dynamo(SplitOptimizer._advance)
 
