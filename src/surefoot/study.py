@@ -100,7 +100,7 @@ def compare(
     Example:
         >>> study = surefoot.compare(model=make_net, data=(train, test), optimizers=["sgd", "adam"], budget="20min")
         >>> print(study.table())
-        >>> optimizer = study.best().build(model.parameters())
+        >>> optimizer = study.best().build(model)
     """
     study = run(*asked(**locals()))
     failed = [record for record in study.records if record.status == "failed"]
@@ -282,6 +282,6 @@ class Best:
         """Every hyperparameter."""
         return dict(self.arm.hyper)
 
-    def build(self, parameters: Any) -> Any:
-        """Make it for the parameters of a model, as a `torch.optim.Optimizer`."""
-        return self.arm.build(parameters)
+    def build(self, model: Any) -> Any:
+        """Make it for a model, or for its parameters where one rule steps them all; a `torch.optim.Optimizer`."""
+        return self.arm.build(model)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from line_task import line
-from surefoot.arms.arm import make_arm
+from surefoot.arms.arm import make_arm, parse_arms
 from surefoot.comparison.request import ask
 from surefoot.design.trial import Trial
 from surefoot.errors import UsageError
@@ -308,3 +308,17 @@ def test_one_call_gives_a_result_that_is_text_json_and_a_page(tmp_path):
     assert f"SGD: {result(one)}" in " ".join(test.text().split())
     assert test.as_json()["optimizers"][0]["text"] == result(one)
     assert "<svg" in test.page(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_of_two_rules_the_rest_is_swept_as_a_search_would():
+    def rates(text):
+        (arm,) = parse_arms([text], "torch")
+        request = ask("mlp-mnist", Options(optimizers=(arm,), device="cpu", train_size=200))
+        sweep = Sweep(Trial("sweep", arm, FIRST_TUNING_SEED, request.protocol, "tune"), request.task, (0.01, 0.02))
+        sweep.set_rates(2)
+        return {group["role"]: (group["lr"], group["base_lr"]) for group in sweep.optimizer.param_groups}
+
+    (matrix, head) = (rates("lion(rest=adamw)")[role] for role in ("hidden", "head"))
+    assert matrix == (0.02, 0.02)
+    assert head == (pytest.approx(0.2), pytest.approx(0.2))
+    assert rates("lion(rest=adamw(lr=0.5))")["head"] == (0.5, 0.5)

@@ -2,8 +2,8 @@
 
 The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
 other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
-stand before it: `mine=sgd(lr=0.1)`. Options are taken in our spelling or in the convention's, and what is not given
-takes the convention's default.
+stand before it: `mine=sgd(lr=0.1)`. `rest=` names the rule of all that is no hidden matrix: `lion(rest=adamw)`. Options
+are taken in our spelling or in the convention's, and what is not given takes the convention's default.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from surefoot.arms import other_optimizers as foreign
+from surefoot.arms import two_rules
 from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
@@ -33,10 +34,12 @@ _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)
 class Arm(Optimizer):
     """One optimizer of a comparison, as it was asked for and as it can be made.
 
-    What is not built in is in `make`, a rule or a class.
+    What is not built in is in `make`, a rule or a class. `rest` is the rule of what is no hidden matrix, if it is
+    another.
     """
 
     make: Rule | foreign.Make | None = None
+    rest: Rule | None = None
 
     @property
     def asked(self) -> Optimizer:
@@ -65,16 +68,20 @@ class Arm(Optimizer):
         """Return what is searched for it in so many trials."""
         made_by = self._made_by
         if isinstance(made_by, Rule):
-            return space(made_by, trials, self.convention, fixed=self.given, given=self.ranges)
+            own, _ = two_rules.apart(self.given)
+            return space(made_by, trials, self.convention, fixed=own, given=self.ranges)
         return foreign.space(made_by, trials, self.given, self.ranges)
 
-    def build(self, parameters: Any) -> Any:
-        """Make the optimizer, a `torch.optim.Optimizer`.
+    def build(self, model: Any) -> Any:
+        """Make the optimizer, a `torch.optim.Optimizer`; a model's parameters will do where one rule steps them all.
 
         Raises:
             TrialError: a class that is not ours refuses its options.
         """
         rule = self._made_by
+        if isinstance(rule, Rule) and self.rest is not None:
+            return two_rules.build(model, rule, self.rest, self.hyper)
+        parameters = model.parameters() if hasattr(model, "named_modules") else model
         if not isinstance(rule, Rule):
             return foreign.build(rule, parameters, self.label, self.given, self.ranges)
         from surefoot.torch import RuleOptimizer
@@ -128,7 +135,9 @@ def make_arm(
     is_named = bool(name) and name != label
     stands = reference(made) if isinstance(made, Rule) and full else None
     own = (is_named, stands or "", made if full else None)
-    return Arm(name or label, full or rule, convention, hyper, given, ranges, *own)
+    rest = two_rules.rest_of(made, given) if isinstance(made, Rule) else None
+    other = parse_rule(rest)[0] if rest else None
+    return Arm(name or label, full or rule, convention, hyper, given, ranges, *own, rest=other)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
@@ -205,11 +214,24 @@ def _hyper(
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
     if not isinstance(optimizer, Rule):
         return foreign.hyper(optimizer, given, ranges)
-    resolved = resolve(optimizer, convention, given)
+    own, around = two_rules.apart(given)
+    resolved = resolve(optimizer, convention, own)
     hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
-    return {option: value for option, value in resolved.items() if option not in hidden}
+    found = {option: value for option, value in resolved.items() if option not in hidden}
+    rest = two_rules.rest_of(optimizer, given)
+    return found | ({} if rest is None else {**around, **_of_the_rest(rest, convention, optimizer, found)})
+
+
+def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rule of the rest and its hyperparameters, as those of the arm have them."""
+    rule, given = parse_rule(text)
+    if own := two_rules.apart(given)[1]:
+        raise UsageError(f"rest={text} has {', '.join(own)} of its own, and a split has two rules; leave it out.")
+    rate = two_rules.in_proportion(matrices, hyper.get("lr"), rule, convention)
+    arm = make_arm(rule, convention, given if "lr" in given else {**rate, **given})
+    return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 
 
 def _options(call: ast.Call, text: str) -> dict[str, Any]:
@@ -217,6 +239,9 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in options:
             raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
+        if keyword.arg == "rest" and not isinstance(keyword.value, ast.Constant):  # a call too; text will do
+            options["rest"] = ast.unparse(keyword.value)
+            continue
         try:
             options[keyword.arg] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError):

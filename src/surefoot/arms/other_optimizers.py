@@ -147,4 +147,6 @@ def plain_value(value: Any) -> Any:
     """Return the value, or how it is written if JSON has no such thing."""
     if isinstance(value, tuple | list):
         return [plain_value(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
+        return {name: plain_value(item) for name, item in value.items()}
     return value if value is None or isinstance(value, bool | int | float | str) else written(value, repr)

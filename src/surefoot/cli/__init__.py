@@ -10,6 +10,7 @@
 | `compare.py` | `surefoot compare` |
 | `explain.py` | `surefoot explain` |
 | `flags.py` | What the arguments of the library are called on the command line |
+| `groups.py` | `surefoot groups`: what a model's parameters are, and which rule steps which |
 | `judge.py` | `surefoot judge`: the verdict on scores that were made anywhere |
 | `kernel.py` | `surefoot kernel`: the code that a rule becomes, to read or to take elsewhere |
 | `list.py` | `surefoot list`: what there is to compare |

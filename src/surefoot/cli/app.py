@@ -17,6 +17,7 @@ from surefoot import __version__
 COMMANDS = {
     "compare": ("compare:compare", "Train every optimizer of a study and compare them."),
     "try": ("try_out:try_out", "Say whether every optimizer works on a task; train nothing."),
+    "groups": ("groups:groups", "Say what a model's parameters are, and which rule steps which."),
     "report": ("report:report", "Write the report of the newest run of a study from the store."),
     "judge": ("judge:judge", "Say which optimizer is best, from scores that you have already."),
     "list": ("list:list_all", "Show the studies, the optimizers and the data sets."),

@@ -4,6 +4,7 @@
 | --- | --- |
 | `request.py` | from a study's name, or a task of the user's own, to its run |
 | `driver.py` | `Run`: trains what the store does not have yet, round by round |
+| `groups.py` | what the optimizers do with which parameters of the model |
 | `try_out.py` | every optimizer is tried out before its first trial and, for a budget in minutes, timed |
 | `checkpoints.py` | checkpoints in the store, in a folder or under a URL |
 | `forecast.py` | what a study would run, by its plan and the store, and how much of it is left |

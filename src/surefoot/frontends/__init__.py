@@ -5,6 +5,7 @@
 | `contract.py` | what a front-end must do, as one question that each is asked |
 | `declared.py` | a constructor that is nothing but its signature |
 | `lookup.py` | a rule by its name, and its values |
+| `roles.py` | what a model's parameters can be: embedding, head, hidden matrix, gain |
 | `number.py` | scalars and step counts of a framework, in a rule's arithmetic |
 | `installed.py` | a missing framework is named, with the line that installs it |
 

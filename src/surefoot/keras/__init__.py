@@ -10,6 +10,8 @@
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `any_rule.py` | any rule by its name, and combinations |
+| `by_layer.py` | the role of each variable, by its layer |
+| `two_rules.py` | one optimizer for the matrices, another for the rest |
 | `together.py` | one variable stepped, or all at once where the rule sums over all |
 | `evaluation.py` | the weights to evaluate with, and the callback that puts them in |
 | `arrays.py` | rows of an embedding, and weights in 16 bits |
@@ -20,6 +22,7 @@ from surefoot.frontends.installed import needed
 with needed("keras", "Keras 3"):
     from surefoot.keras.adam_kin import AdamAtan2, AdamC, Nadam, NAdamW, StableAdamW
     from surefoot.keras.any_rule import RuleOptimizer, combining
+    from surefoot.keras.by_layer import roles
     from surefoot.keras.evaluation import EvaluationWeights
     from surefoot.keras.large_batch import Lamb, Lars, Signum
     from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
@@ -33,6 +36,7 @@ with needed("keras", "Keras 3"):
     schedule_free = combining("schedule_free")
     trust_gradient = combining("trust_gradient")
     trust_ratio = combining("trust_ratio")
+    from surefoot.keras.two_rules import SplitOptimizer, split
     from surefoot.keras.without_rate import (
         DAdaptAdam,
         DAdaptSGD,
@@ -77,6 +81,7 @@ __all__ = [
     "ScheduleFreeRAdam",
     "ScheduleFreeSGD",
     "Signum",
+    "SplitOptimizer",
     "StableAdamW",
     "Yogi",
     "cautious",
@@ -84,7 +89,9 @@ __all__ = [
     "lookahead",
     "mars",
     "rms_clip",
+    "roles",
     "schedule_free",
+    "split",
     "trust_gradient",
     "trust_ratio",
 ]

@@ -17,6 +17,7 @@ A combinator makes a factory of a factory, a rule or a rule's name: `cautious(ad
 | `transformation.py` | a rule as a transformation: its state and its update |
 | `step.py` | one step of all leaves, each by itself or all as one |
 | `watched.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
+| `by_path.py` | the role of each leaf, and labels for `optax.multi_transform` |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
 | `plane.py` | complex weights |
 """
@@ -25,6 +26,7 @@ from surefoot import rules
 from surefoot.frontends.installed import needed
 
 with needed("optax", "jax", "optax"):
+    from surefoot.optax.by_path import labels, roles
     from surefoot.optax.factory import Around, Factory, around_rules, factory
     from surefoot.optax.state import RuleState
     from surefoot.optax.watched import effective_lr, evaluation_params
@@ -84,4 +86,6 @@ __all__ = [
     "effective_lr",
     "evaluation_params",
     "factory",
+    "labels",
+    "roles",
 ]

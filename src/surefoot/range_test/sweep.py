@@ -18,6 +18,7 @@ from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
+from surefoot.frontends.roles import part_of
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.tasks import Task
 from surefoot.tasks.seeds import seed_everything
@@ -99,9 +100,11 @@ class Sweep(Training):
         return tuple(found)
 
     def set_rates(self, step: int) -> None:
-        """Set the rate of this step of the sweep."""
+        """Set the rate of this step of the sweep; of an arm of two rules, that of the rest as a search would."""
+        rate, arm = self.sweep[step - 1], self.trial.arm
+        rest = rate if arm.rest is None else arm.with_options({"lr": rate}).hyper.get("rest.lr")
         for group in self.optimizer.param_groups:
-            group["lr"] = self.sweep[step - 1]
+            group["lr"] = rest if part_of(group.get("role", "hidden")) == "rest" else rate
             if "base_lr" in group:
                 group["base_lr"] = group["lr"]
 

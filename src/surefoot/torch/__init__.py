@@ -10,7 +10,12 @@
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
-| `groups.py` | what a param group says in the rule's words |
+| `layers.py` | where a parameter stands in a model, and which layer is the output head |
+| `roles.py` | the role of each parameter, and the reason |
+| `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
+| `composite.py` | several rules as one optimizer |
+| `description.py` | what an optimizer does with which parameters, as a table |
+| `settings.py` | what a param group says in the rule's words |
 | `gradients.py` | unscaling and clipping: one factor for all gradients |
 | `program.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
@@ -27,6 +32,8 @@ from surefoot.frontends.installed import needed
 with needed("torch", "torch"):
     from surefoot.torch.adam_kin import AdamAtan2, AdamC, NAdam, NAdamW, StableAdamW
     from surefoot.torch.base import RuleOptimizer
+    from surefoot.torch.by_role import groups, split
+    from surefoot.torch.composite import SplitOptimizer
     from surefoot.torch.large_batch import Lamb, Lars, Signum
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
@@ -73,6 +80,9 @@ __all__ = [
     "RuleOptimizer",
     "SGDScheduleFree",
     "Signum",
+    "SplitOptimizer",
     "StableAdamW",
     "Yogi",
+    "groups",
+    "split",
 ]

@@ -21,8 +21,8 @@ from torch.utils.hooks import RemovableHandle
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.torch import shared
-from surefoot.torch.groups import Group
 from surefoot.torch.program import Program
+from surefoot.torch.settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
 from surefoot.update import evaluates
@@ -118,10 +118,7 @@ class AveragingOptimizer(SlotKeeper):
         Returns:
             what takes the hook away: `handle.remove()`.
         """
-        look = _Look()
-        handle = model.register_forward_pre_hook(look)
-        look.start(self, model, handle)
-        return handle
+        return watch(self, model)
 
     def _has_others(self) -> bool:
         """Return whether any group is evaluated with other weights."""
@@ -159,12 +156,20 @@ class AveragingOptimizer(SlotKeeper):
             self.train()
 
 
+def watch(optimizer: Any, model: torch.nn.Module) -> RemovableHandle:
+    """Have an optimizer's model looked at; see `AveragingOptimizer.watch`."""
+    look = _Look()
+    handle = model.register_forward_pre_hook(look)
+    look.start(optimizer, model, handle)
+    return handle
+
+
 class _Look:
     """A forward pre-hook, which ends after its word; a copy of the model is another model, and not looked at."""
 
     _at: tuple[Any, Any, RemovableHandle] | None = None
 
-    def start(self, optimizer: AveragingOptimizer, model: torch.nn.Module, handle: RemovableHandle) -> None:
+    def start(self, optimizer: Any, model: torch.nn.Module, handle: RemovableHandle) -> None:
         self._at = weakref.ref(optimizer), weakref.ref(model), handle
 
     def __getstate__(self) -> dict[str, Any]:

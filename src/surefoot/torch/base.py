@@ -29,9 +29,10 @@ from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients, shared
 from surefoot.torch.averages import AveragingOptimizer
-from surefoot.torch.groups import Group, Settings
+from surefoot.torch.description import Description, describe
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
+from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
@@ -192,6 +193,16 @@ class RuleOptimizer(AveragingOptimizer):
                 if p.grad is not None or steps_so_far(self.state.get(p, {})):
                     steps[p] = self._coming(p, settings)
         return {p: _spread(rate, p) for p, rate in self._rates(steps).items()}
+
+    def describe(self, steps_per_epoch: int | None = None) -> Description:
+        """Return each param group as a row of a table: weights, learning rate, decay; and the reasons of its roles.
+
+        Print it. Of groups that `surefoot.torch.groups` made it tells what went where, and why.
+
+        Args:
+            steps_per_epoch: to tell in epochs how fast decay works.
+        """
+        return describe([(self, index) for index in range(len(self.param_groups))], steps_per_epoch)
 
     def _coming(self, p: Tensor, settings: Settings) -> eager.Part:
         """Return what the coming step of a parameter starts from; without a gradient, from a zero one."""

@@ -19,9 +19,9 @@ from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept, numbers_of
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
-from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, lasting, missing
+from surefoot.torch.settings import FACTS, Group, Settings
 from surefoot.torch.state import (
     counts,
     filled,
@@ -171,7 +171,7 @@ class SlotKeeper(torch.optim.Optimizer):
     def _complete(self, group: Group, made: Group) -> None:
         if "initial_lr" in group:
             group.setdefault("base_lr", number(group["initial_lr"]))
-        for name in (*self.defaults, "base_lr", *self._shared_names().values()):
+        for name in (*self.defaults, "base_lr", *FACTS, *self._shared_names().values()):
             if name in made:
                 group.setdefault(name, made[name])
         group.update(self.fixed)

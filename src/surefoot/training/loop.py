@@ -26,7 +26,7 @@ from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
-from surefoot.torch import RuleOptimizer
+from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
@@ -58,7 +58,7 @@ class Training:
     def _start(self) -> None:
         """Make the model with its initial weights, its optimizer, and a clock at zero."""
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
-        self.optimizer = self.trial.arm.build(self.model.parameters())
+        self.optimizer = self.trial.arm.build(self.model)
         self.rates = [group.get("lr") for group in self.optimizer.param_groups]
         self.epoch, self.seconds = 0, 0.0
         self.step_seconds: list[float] = []
@@ -126,7 +126,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         with clock.stopped():
             metric = metric() if callable(metric) else metric
-            if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
+            if step in self.recording and isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
                 rates.append(record_rates(self.optimizer, step))
         self.update()
         value, measured = loss.item(), metric.item()
@@ -165,7 +165,7 @@ class Training:
         self._mode(training=False)
         with torch.no_grad():
             yield
-        if isinstance(self.optimizer, RuleOptimizer):
+        if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
             self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:

@@ -27,6 +27,9 @@ class Settings(NamedTuple):
     form: choice.Form | None
 
 
+FACTS = ("role", "reasons", "param_names", "blocks", "transposed")
+"""What a group may say of its parameters: `surefoot.torch.groups` does, and a checkpoint of another's may not."""
+
 SettingsOf = Callable[[Group], Settings]
 
 _FIXED = (float, int, str, tuple, type(None))

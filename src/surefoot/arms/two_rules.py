@@ -1,0 +1,51 @@
+"""An arm of two rules: one for the hidden matrices, another for the rest, as `lion(lr=1e-4, rest=adamw(lr=3e-4))`.
+
+Any rule takes `rest=`; one that steps nothing but matrices has AdamW there unless another is said. A rest without a
+learning rate of its own keeps the proportion to that of the matrices which their defaults have. So one rate is searched
+for both, and a search has as many dimensions as any other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from surefoot.conventions import convention
+from surefoot.rule import Rule
+
+OPTIONS = ("rest", "head", "overrides", "blocks")
+"""What a rule takes to be one of two; the last three as `surefoot.torch.split` does."""
+
+USUAL = "adamw"
+
+
+def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of a rule itself, and those of the split."""
+    around = {name: value for name, value in given.items() if name in OPTIONS}
+    return {name: value for name, value in given.items() if name not in OPTIONS}, around
+
+
+def rest_of(rule: Rule, given: Mapping[str, Any]) -> str | None:
+    """Return what takes the rest, as text; None if the rule steps all parameters."""
+    only_matrices = getattr(rule, "shape", "any") == "matrix" and getattr(rule, "vector", None) is None
+    return str(given.get("rest", USUAL)) if only_matrices or apart(given)[1] else None
+
+
+def in_proportion(rule: Rule, lr: float | None, rest: Rule, framework: str) -> dict[str, float]:
+    """Return the learning rate, in the convention's spelling, that a rest has beside this one of the matrices'.
+
+    Nothing where one of them has no rate.
+    """
+    meant = convention(rest, framework)
+    first, other = (convention(one, framework).defaults.get("lr", one.defaults.get("lr")) for one in (rule, rest))
+    return {meant.names.get("lr", "lr"): lr * (other / first)} if lr and first and other else {}
+
+
+def build(model: Any, rule: Rule, rest: Rule, hyper: Mapping[str, Any]) -> Any:
+    """Make the optimizer of both rules, from the hyperparameters of an arm: those of the rest begin with `rest.`."""
+    from surefoot.torch import split
+
+    first = {name: value for name, value in hyper.items() if name in rule.defaults}
+    others = {name: hyper[f"rest.{name}"] for name in rest.defaults if f"rest.{name}" in hyper}
+    around = {name: hyper[name] for name in OPTIONS[1:] if name in hyper}
+    return split(model, matrices={"rule": rule, **first}, rest={"rule": rest, **others}, **around)

@@ -1,0 +1,30 @@
+"""`surefoot groups`: what a model's parameters are, and which rule steps which, before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from surefoot.cli.options import Json, Study, takes
+from surefoot.cli.printing import print_json
+from surefoot.comparison.groups import described, outlined
+from surefoot.study import asked
+
+
+@takes("optimizers", "batch_size", "train_size")
+def groups(
+    study: Study = "article",
+    as_json: Json = False,
+    **given: Any,
+) -> None:
+    """Print the role of each parameter of a model, and why; with -o also who steps it, rate and decay.
+
+    Example: surefoot groups my.py:task -o "lion(rest=adamw)"
+    """
+    request, _ = asked(study, **{**given, "optimizers": given["optimizers"] or ["adamw"]})
+    found = described(request) if given["optimizers"] else {request.name: outlined(request)}
+    if as_json:
+        print_json({label: one.as_json() for label, one in found.items()})
+        return
+    typer.echo("\n\n".join(f"{label}: {one}" for label, one in found.items()))

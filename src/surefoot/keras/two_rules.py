@@ -1,0 +1,172 @@
+"""Two optimizers as one Keras optimizer: one has the matrices of a model, the other the rest.
+
+Which has what is decided when it is made, by the layers of a model, and kept in the order of its variables, which a
+saved model has too: their paths are others after loading. Each of the two steps its variables as if it were alone;
+their state is the state of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from surefoot.errors import UsageError
+from surefoot.frontends.roles import ROLES, part_of
+from surefoot.keras.any_rule import RuleOptimizer
+from surefoot.keras.base import register
+from surefoot.keras.by_layer import Overrides, roles
+
+Part = Any
+"""A Keras optimizer, a `Rule`, or the name of one."""
+
+
+def split(
+    model: Any,
+    *,
+    matrices: Part,
+    rest: Part = "adamw",
+    head: str | Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    global_clipnorm: float | None = None,
+) -> SplitOptimizer:
+    """Return one optimizer that steps the hidden matrices of a model by one rule, and the rest by another.
+
+    Biases, norms, gains and embeddings do not decay. `surefoot.keras.roles` of the same model says what is what, and
+    why. Setting `learning_rate`, as callbacks do, sets that of the matrices; the other's keeps its proportion.
+
+    Args:
+        model: a model that is built.
+        matrices: an optimizer, a rule or the name of one, for hidden layers' kernels and convolutions but the first.
+        rest: the same for all else.
+        head: names or patterns of the output layers, as for `roles`.
+        overrides: roles by patterns of paths, as for `roles`.
+        global_clipnorm: scale all gradients down together where their joint norm is larger.
+
+    Raises:
+        UsageError: no matrix in the model; an optimizer that is in use or clips by a joint norm of its own; as `roles`.
+
+    Example:
+        >>> made = split(model, matrices=surefoot.keras.Lion(1e-4), rest=surefoot.keras.AdamW(1e-3))
+        >>> model.compile(made, loss="mse")
+    """
+    found = roles(model, head=head, overrides=overrides)
+    placed = [(v.name, tuple(v.shape), found[v.path].role) for v in model.trainable_variables]
+    if "matrices" not in (part_of(role) for *_, role in placed):
+        raise UsageError(
+            f"no variable of {model.name} is a hidden matrix (`surefoot.keras.roles` says what they are); use the "
+            "optimizer of the rest alone, or say otherwise by overrides={'PATH': 'matrices'}."
+        )
+    children = {name: _optimizer(name, given) for name, given in (("matrices", matrices), ("rest", rest))}
+    return SplitOptimizer(placed=placed, **children, global_clipnorm=global_clipnorm)
+
+
+def _optimizer(name: str, given: Part) -> keras.optimizers.Optimizer:
+    made = given if isinstance(given, keras.optimizers.Optimizer) else RuleOptimizer(given)
+    if made.built:
+        raise UsageError(f"{name}: {made.name} is in use already; give a new optimizer.")
+    for option in ("global_clipnorm", "loss_scale_factor"):
+        if getattr(made, option, None):
+            raise UsageError(f"{name}: {option} is of all variables together; give {made.name} without it.")
+    return made
+
+
+@register
+class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """One optimizer for the matrices and one for the rest; `surefoot.keras.split` makes it.
+
+    Args:
+        matrices: steps the variables whose role is that of a matrix.
+        rest: steps all others.
+        placed: name, shape and role of each trainable variable, in the model's order.
+        global_clipnorm: of all gradients together.
+        name: its name.
+    """
+
+    def __init__(
+        self,
+        matrices: keras.optimizers.Optimizer,
+        rest: keras.optimizers.Optimizer,
+        placed: Sequence[Sequence[Any]],
+        global_clipnorm: float | None = None,
+        name: str = "split",
+    ) -> None:
+        super().__init__(learning_rate=0.0, global_clipnorm=global_clipnorm, name=name)
+        self.children = {"matrices": matrices, "rest": rest}
+        self.placed = [[name, [*shape], role] for name, shape, role in placed]
+        rates = [getattr(child, "_learning_rate", None) for child in self.children.values()]
+        numbers = [float(ops.convert_to_tensor(rate)) for rate in rates if isinstance(rate, keras.Variable)]
+        self._ratio = numbers[1] / numbers[0] if len(numbers) == 2 and numbers[0] else None
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of both."""
+        return [*self._variables, *(v for child in self.children.values() for v in child.variables)]
+
+    @property
+    def learning_rate(self) -> Any:
+        """That of the matrices."""
+        return self.children["matrices"].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.children["matrices"].learning_rate = value
+        if self._ratio is not None:
+            self.children["rest"].learning_rate = value * self._ratio
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the state of both; called with the model's trainable variables."""
+        if self.built:
+            return
+        if [[v.name, [*v.shape]] for v in variables] != [one[:2] for one in self.placed]:
+            raise UsageError(
+                "these are not the variables of the model that was split, in its order; make the optimizer anew, of "
+                "the model as it is, and build it with model.trainable_variables."
+            )
+        super().build(variables)
+        for name, child in self.children.items():
+            mine = [v for v in variables if self._part(v) == name]
+            still = [v for v in mine if not ROLES[self._role(v)].decays]
+            if still and not hasattr(child, "_exclude_from_weight_decay"):
+                child.exclude_from_weight_decay(var_list=still)
+            if mine:
+                child.build(mine)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Take one step of both; see `keras.optimizers.Optimizer.apply`."""
+        variables = self._trainable_variables if trainable_variables is None else [*trainable_variables]
+        if not self.built:
+            self.build(variables)
+        pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
+        clipped = self._clip_gradients([g for g, _ in pairs])
+        for name, child in self.children.items():
+            mine = [(g, v) for g, (_, v) in zip(clipped, pairs, strict=True) if self._part(v) == name]
+            if mine:
+                child.apply(*map(list, zip(*mine, strict=True)))
+        self.iterations.assign(ops.add(self.iterations, 1))
+
+    def _role(self, variable: Any) -> str:
+        role: str = self.placed[self._get_variable_index(variable)][2]
+        return role
+
+    def _part(self, variable: Any) -> str:
+        return part_of(self._role(variable))
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Put averages in place at the end, where one of the two keeps them."""
+        for name, child in self.children.items():
+            if mine := [v for v in var_list if self._part(v) == name]:
+                child.finalize_variable_values(mine)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an optimizer like this one."""
+        children = {name: keras.optimizers.serialize(child) for name, child in self.children.items()}
+        return {**children, "placed": self.placed, "global_clipnorm": self.global_clipnorm, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> SplitOptimizer:
+        """Make it of what `get_config` returned."""
+        parts = {name: keras.optimizers.deserialize(config[name], custom_objects) for name in ("matrices", "rest")}
+        return cls(**{**config, **parts})

@@ -1,0 +1,150 @@
+"""The role of each leaf of a tree of weights, by its path, and labels for `optax.multi_transform`.
+
+A tree has names and shapes, and no modules; its order is the alphabet's and tells nothing. So the names decide that
+Flax, Haiku and Equinox give, and of what they leave open the user is asked: which layer is the output head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import jax
+
+from surefoot.errors import UsageError, unknown
+from surefoot.frontends.roles import HEADS, NAMED_EMBEDDING, fitting, is_vector, part_of, said_role, shape_text
+from surefoot.optax.leaves import described, dtype_of, moves
+
+KERNELS = ("kernel", "w", "weight")
+BIASES = ("bias", "b", "offset", "beta")
+QKV = ("qkv", "qkv_proj", "to_qkv", "wqkv", "c_attn", "in_proj", "query_key_value")
+FEW = 4
+"""Channels that an image has at most: a convolution of so few inputs sees the input."""
+
+Overrides = Mapping[str, str] | Callable[[str, Any], str | None]
+
+
+class LeafRole(NamedTuple):
+    """The role of a leaf, a name of `surefoot.frontends.roles.ROLES`, and the reason."""
+
+    role: str
+    reason: str
+
+
+def roles(
+    params: Any, *, head: str | Sequence[str] | None = None, overrides: Overrides | None = None
+) -> dict[str, LeafRole]:
+    """Return the role of each leaf by its path, `params.Dense_0.kernel`, with the reason.
+
+    Args:
+        params: a tree of weights, or of their shapes.
+        head: the output layer by its path without the leaf's own name, or its end, or a pattern (`"Dense_2"`); or
+            several; `()` if there is none. By default one called head, logits or classifier.
+        overrides: for a pattern of paths (`"*.mixer.kernel"`) a role, or `matrices` or `rest`; or a function of path
+            and leaf that returns one, or None to leave it.
+
+    Raises:
+        UsageError: no head is found or said; a pattern that fits nothing; a role that cannot be.
+    """
+    leaves = {_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    heads = _heads([*leaves], head)
+    made = {path: _read(path.split("."), described(leaf), heads) for path, leaf in leaves.items()}
+    said = _said(leaves, overrides or {})
+    return {path: _changed(path, leaves[path], found, said.get(path)) for path, found in made.items()}
+
+
+def labels(params: Any, *, head: str | Sequence[str] | None = None, overrides: Overrides | None = None) -> Any:
+    """Return a tree like the weights', of `"matrices"` and `"rest"`, for `optax.multi_transform`.
+
+    `roles` of the same arguments tells why.
+
+    Args:
+        params: a tree of weights, or of their shapes.
+        head: the output layer, as for `roles`.
+        overrides: roles by patterns of paths, as for `roles`.
+
+    Raises:
+        UsageError: as `roles`.
+
+    Example:
+        >>> rules = {"matrices": surefoot.optax.lion(1e-4), "rest": surefoot.optax.adamw(1e-3)}
+        >>> optimizer = optax.multi_transform(rules, surefoot.optax.labels(params, head="Dense_2"))
+    """
+    found = roles(params, head=head, overrides=overrides)
+    return jax.tree_util.tree_map_with_path(lambda path, _: part_of(found[_path(path)].role), params)
+
+
+def _path(path: Sequence[Any]) -> str:
+    keys = ((getattr(key, name) for name in ("key", "name", "idx") if hasattr(key, name)) for key in path)
+    return ".".join(str(next(key)) for key in keys)
+
+
+def _heads(paths: Sequence[str], head: str | Sequence[str] | None) -> Mapping[str, str]:
+    """Return the paths of the output layers, each with the reason."""
+    layers = dict.fromkeys(path.rpartition(".")[0] for path in paths)
+    if head is None:
+        called = {path: "by its name" for path in layers if _called_head(path.split("."))}
+        if not called:
+            raise UsageError(
+                "no leaf is called head, logits or classifier, and a tree's order does not tell which layer is the "
+                f"output head; name it, as in head={([*layers] or ['out'])[-1]!r}, or say head=() if there is none."
+            )
+        return called
+    reasons = {}
+    for pattern in [head] if isinstance(head, str) else head:
+        fits = [path for path in layers if fnmatchcase(path, pattern) or fnmatchcase(path, f"*.{pattern}")]
+        if not fits:
+            raise unknown("layer in head", pattern, layers)
+        reasons.update(dict.fromkeys(fits, "head= says so"))
+    return reasons
+
+
+def _called_head(parts: Sequence[str]) -> bool:
+    """Tell whether a name says head before any that ends with the number of a block."""
+    named = next((part for part in parts if part in HEADS or part[-1:].isdigit()), "")
+    return named in HEADS
+
+
+def _read(parts: Sequence[str], leaf: Any, heads: Mapping[str, str]) -> LeafRole:
+    name, owner, shape = parts[-1].lower(), parts[-2].lower() if len(parts) > 1 else "", leaf.shape
+    normalizes = "norm" in owner or owner.startswith(("ln", "bn"))
+    if not moves(dtype_of(leaf)):
+        return LeafRole("other", "no weight, by its kind of number")
+    if is_vector(shape) and (normalizes or name in BIASES):
+        return LeafRole("norm" if normalizes else "bias", "by its name")
+    if len(shape) < 4 and not is_vector(shape) and ("embed" in owner or NAMED_EMBEDDING.search(name)):
+        return LeafRole("embedding", "by its name")
+    if name in KERNELS and (reason := heads.get(".".join(parts[:-1]))):
+        return LeafRole("head", reason)
+    if is_vector(shape):
+        return LeafRole("gain", f"by its shape, {shape_text(shape)}")
+    return _kernel(parts, shape) if name in KERNELS else LeafRole("other", "by no name that is known; say overrides=")
+
+
+def _kernel(parts: Sequence[str], shape: Sequence[int]) -> LeafRole:
+    owner = parts[-2].lower() if len(parts) > 1 else ""
+    if len(shape) == 2:
+        return LeafRole("qkv" if owner in QKV else "hidden", "by its name and two axes")
+    if len(shape) == 3 and "conv" not in owner:
+        return LeafRole("other", "three axes, and not by its name a convolution; say overrides=")
+    if shape[-2] <= FEW or "patch" in owner or "stem" in owner:
+        return LeafRole("first conv", f"a convolution of {shape[-2]} inputs, or by its name")
+    return LeafRole("conv", f"by its name and {len(shape)} axes")
+
+
+def _said(leaves: Mapping[str, Any], overrides: Overrides) -> dict[str, tuple[str, str]]:
+    """Return what overrides say of each leaf, and by what."""
+    if callable(overrides):
+        answers = {path: overrides(path, leaf) for path, leaf in leaves.items()}
+        return {path: (role, "a function") for path, role in answers.items() if role}
+    names = dict.fromkeys(leaves, ())
+    every = [(fitting(names, pattern, "overrides"), pattern, role) for pattern, role in overrides.items()]
+    return {path: (role, repr(pattern)) for fits, pattern, role in every for path in fits}
+
+
+def _changed(path: str, leaf: Any, found: LeafRole, said: tuple[str, str] | None) -> LeafRole:
+    if said is None:
+        return found
+    role = said_role(path, described(leaf).shape, said[0])
+    return LeafRole(role, f"overrides say so ({said[1]}), and not {found.role}; {found.reason}")

@@ -1,0 +1,138 @@
+"""An arm of two rules, one for the hidden matrices: how it is written, what is searched, and what it makes."""
+
+import shlex
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import surefoot
+from role_models import mlp
+from surefoot.arms.arm import parse_arms, without_twins
+from surefoot.arms.opt import Opt, arms_of
+from surefoot.arms.two_rules import rest_of
+from surefoot.errors import UsageError
+from surefoot.report.repeat import repeat
+
+pytestmark = pytest.mark.usefixtures("kernel_cache")
+
+
+def arm(text, convention="torch"):
+    (made,) = parse_arms([text], convention)
+    return made
+
+
+def test_the_rest_is_a_name_a_call_or_text():
+    made = arm("lion(lr=3e-4, rest=adamw(weight_decay=0.2))")
+    assert made.label == "Lion(lr=0.0003, rest=adamw(weight_decay=0.2))"
+    assert (made.rule, made.rest.name, made.hyper["rest"]) == ("lion", "adamw", "adamw")
+    assert (made.hyper["rest.weight_decay"], made.hyper["lr"]) == (0.2, 3e-4)
+    assert arm("lion(rest='adamw(weight_decay=0.2)')").hyper == arm("lion(rest=adamw(weight_decay=0.2))").hyper
+    assert Opt("lion", lr=3e-4, rest="adamw(weight_decay=0.2)").arm.hyper == made.hyper
+    assert arm("cautious(lion(rest=adamw))").rule == "cautious(lion)"
+
+
+def test_one_of_the_users_own_is_named_as_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "own_rest.py").write_text(
+        "from surefoot.rule import rule, Step\n\n@rule(source='mine')\ndef calm(g, state, t, *, lr=0.1):\n"
+        '    """Move along the gradient."""\n    return Step(rate=lr, direction=g)\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    made = arm("lion(rest='own_rest.py:calm(lr=0.5)')")
+    assert made.hyper["rest"].startswith("own_rest.calm@")
+    assert made.build(mlp()).children["rest"].param_groups[0]["lr"] == 0.5
+
+
+def test_a_rule_that_steps_matrices_alone_has_adamw_beside_it():
+    assert rest_of(SimpleNamespace(shape="matrix", vector=None), {}) == "adamw"
+    assert rest_of(SimpleNamespace(shape="matrix", vector="its own"), {}) is None
+    assert rest_of(SimpleNamespace(shape="any"), {}) is None
+    assert rest_of(SimpleNamespace(shape="any"), {"head": "out"}) == "adamw"
+
+
+class TestRate:
+    def test_it_keeps_the_proportion_of_the_defaults(self):
+        assert arm("lion(rest=adamw)").hyper["rest.lr"] == 1e-3  # beside 1e-4
+        assert arm("lion(lr=3e-4, rest=adamw)").hyper["rest.lr"] == pytest.approx(3e-3)
+        assert arm("lion(rest=adamw)").with_options({"lr": 1e-5}).hyper["rest.lr"] == pytest.approx(1e-4)
+
+    def test_one_that_is_given_stays(self):
+        made = arm("lion(rest=adamw(lr=0.5))").with_options({"lr": 1e-5})
+        assert (made.hyper["lr"], made.hyper["rest.lr"]) == (1e-5, 0.5)
+
+    def test_where_a_convention_has_none_both_are_asked_for(self):
+        with pytest.raises(UsageError, match="learning rate"):
+            arm("sgd(rest=adamw)", "optax")
+        assert arm("sgd(learning_rate=0.1, rest=adamw(learning_rate=0.2))", "optax").hyper["rest.lr"] == 0.2
+
+    def test_a_search_has_as_many_dimensions_as_that_of_one_rule(self):
+        for trials in (4, 16, 64):
+            assert arm("lion(rest=adamw)").space(trials) == arm("lion").space(trials)
+
+
+def test_it_is_another_optimizer_than_its_rule():
+    without_twins([arm("lion"), arm("lion(rest=adamw)"), arm("lion(rest=adamw, head='2')"), arm("lion(rest=sgd)")])
+    with pytest.raises(UsageError, match="one optimizer is given twice"):
+        without_twins([arm("lion(rest=adamw)"), arm("x=lion(rest=adamw())")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lion(rest=adm)", "unknown rule 'adm'. Did you mean 'adam'"),
+        ("lion(rest=adamw(betta1=0.9))", "betta1"),
+        ("lion(rest=adamw(rest=sgd))", r"rest=adamw\(rest=sgd\) has rest of its own"),
+        ("lion(rest=adamw, rest=sgd)", "cannot be read|given twice"),
+        ("lion(rest=adamw(max_grad_norm=1.0))", "max_grad_norm is no option of the rule adamw"),
+        ("torch.optim.SGD(rest=adamw)", "unknown option of torch.optim.sgd.SGD 'rest'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(text, words):
+    with pytest.raises(UsageError, match=words):
+        arm(text)
+
+
+class TestBuild:
+    def test_it_is_made_of_a_model(self):
+        made = arm("lion(rest=adamw(lr=0.5), head='2', overrides={'4.weight': 'matrices'}, blocks={'0.weight': 2})")
+        optimizer = made.build(mlp())
+        assert [group["role"] for group in optimizer.param_groups] == ["hidden", "hidden", "head", "bias"]
+        assert [group["lr"] for group in optimizer.param_groups] == [1e-4, 1e-4, 0.5, 0.5]
+        assert optimizer.param_groups[0]["blocks"] == 2
+
+    def test_of_parameters_it_is_refused_and_one_rule_takes_either(self):
+        with pytest.raises(UsageError, match="give the model itself"):
+            arm("lion(rest=adamw)").build(mlp().parameters())
+        model = mlp()
+        for what in (model, model.parameters()):
+            (group,) = arm("lion").build(what).param_groups
+            assert len(group["params"]) == 6
+        assert isinstance(arm("torch.optim.NAdam").build(model), torch.optim.NAdam)
+
+
+@pytest.mark.usefixtures("workers_here")
+def test_it_is_compared_and_asked_for_again(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(80, 4, generator=generator)
+    data = (x[:60], (x[:60, 0] > 0).long()), (x[60:], (x[60:, 0] > 0).long())
+    task = surefoot.task(model=mlp, data=data, name="two")
+    asked = {"optimizers": ["lion(rest='adamw(beta1=0.8)', blocks={'0.*ht': [2, 4]})"], "epochs": 2, "device": "cpu"}
+    study = surefoot.compare(task, **asked, seeds=2, trials=4, workers=1, store=tmp_path / "r.sqlite")
+    assert {record.status for record in study.records} == {"finished"}
+    measured = [record for record in study.records if record.purpose == "measure"]
+    assert all(record.hyper["rest.lr"] == pytest.approx(10 * record.hyper["lr"]) for record in study.records)
+    assert all(record.rates and record.outcome.engine == "cpu" for record in measured)
+    again = next(line for line in repeat(study.plan.design).text.splitlines() if "surefoot.Opt" in line)
+    (opt,) = arms_of([eval(again.strip(" ,"))])
+    assert (opt.hyper, opt.label) == (study.plan.design.optimizers[0].hyper, study.plan.design.optimizers[0].label)
+    assert study.best().build(mlp()).children["rest"].rule.name == "adamw"
+
+
+def test_a_command_line_says_it_again():
+    from surefoot.comparison.request import plan
+    from surefoot.options import Options
+
+    text = "lion(rest=adamw(lr=0.5))"
+    words = shlex.split(repeat(plan("booth", Options((text,), device="cpu")).design).text)
+    (again,) = arms_of([words[words.index("-o") + 1]])
+    assert again.hyper == arm(text).hyper
