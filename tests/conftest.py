@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import keras_backends
+import kernel_maker
 import left_running
 from give_back import give_back
 from surefoot.cli.__main__ import main
@@ -61,6 +62,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def pytest_sessionfinish() -> None:
     keras_backends.close()
+    kernel_maker.close()
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +74,11 @@ def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def kernel_cache(kernel_folder: Path) -> Iterator[Path]:
-    """Keep compiled kernels among the tests' own and not among the user's."""
+    """Keep compiled kernels among the tests' own and not among the user's, and compile them in another process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(kernel_folder))
-        yield kernel_folder / "surefoot" / "kernels"
+        with kernel_maker.made_elsewhere():
+            yield kernel_folder / "surefoot" / "kernels"
 
 
 @pytest.fixture(scope="module")

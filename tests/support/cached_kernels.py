@@ -26,9 +26,7 @@ def from_disk(kernel: Any) -> bool:
     return sum(kernel.stats.cache_hits.values()) == 1
 
 
-def run(
-    kernel: Any, chunks: Any, pointers: Any, strides: Any, scalars: Any, keys: Any, first: int, last: int
-) -> None:
+def run(kernel: Any, chunks: Any, pointers: Any, strides: Any, scalars: Any, keys: Any, first: int, last: int) -> None:
     """Have native code call a kernel for some of its chunks, as an optimizer has."""
     tables = [np.ascontiguousarray(x) for x in (chunks, pointers, strides, scalars, keys)]
     at = [jobs.place(table) for table in tables]
