@@ -31,6 +31,10 @@ settings.load_profile("no clock")
 def pytest_configure(config: pytest.Config) -> None:
     keep_what_jax_compiles(config)
     config.pluginmanager.register(left_running.LeftRunning(), "left running")
+    if config.pluginmanager.has_plugin("xdist") and not hasattr(config, "workerinput"):
+        import by_file
+
+        config.pluginmanager.register(by_file.OneProcess(), "one process")
 
 
 def keep_what_jax_compiles(config: pytest.Config) -> None:
@@ -38,14 +42,6 @@ def keep_what_jax_compiles(config: pytest.Config) -> None:
     if cache := getattr(config, "cache", None):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir("jax"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process; so do all those that need Keras's backends, each of which is a process."""
-    for item in items:
-        group = "keras_backends" if keras_backends.used_in(item.path) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish() -> None:
