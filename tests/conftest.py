@@ -61,20 +61,14 @@ def pytest_sessionfinish() -> None:
     kernel_maker.close()
 
 
-@pytest.fixture(scope="session")
-def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled kernels in pytest's own cache, where the next run finds them; without it, in a folder of this run."""
+@pytest.fixture(scope="session", autouse=True)
+def kernel_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep compiled kernels in pytest's own cache, where the next run finds them, and not among the user's."""
     cache = getattr(request.config, "cache", None)
-    return cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture(scope="module")
-def kernel_cache(kernel_folder: Path) -> Iterator[Path]:
-    """Keep compiled kernels among the tests' own and not among the user's, and compile them in another process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(kernel_folder))
-        with kernel_maker.made_elsewhere():
-            yield kernel_folder / "surefoot" / "kernels"
+    folder = cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch, kernel_maker.made_elsewhere(folder):
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "surefoot" / "kernels"
 
 
 @pytest.fixture(scope="module")

@@ -36,23 +36,27 @@ _MAKER: list[subprocess.Popen[bytes]] = []
 
 
 @contextmanager
-def made_elsewhere() -> Iterator[None]:
-    """Have kernels compiled in the maker's process, which lives until `close`."""
+def made_elsewhere(home: Path) -> Iterator[None]:
+    """Have the kernels of a cache compiled in the maker's process, which lives until `close`."""
     from surefoot.engines import kernels
 
     here, owner = kernels._compiled, os.getpid()
 
     def compiled(text: str, signature: str) -> Any:
-        if os.getpid() == owner and not (kernels.cache_folder() / f"kernel_{kernels._fingerprint(text)}.py").exists():
+        if os.environ.get("XDG_CACHE_HOME") == str(home) and os.getpid() == owner:
             make(text, signature)
         return here(text, signature)
 
-    with mock.patch.object(kernels, "_compiled", compiled):
+    with mock.patch.object(kernels, "_compiled", compiled if hasattr(os, "fork") else here):
         yield
 
 
 def make(text: str, signature: str) -> None:
     """Have a kernel on disk, where that can be."""
+    from surefoot.engines import kernels
+
+    if (kernels.cache_folder() / f"kernel_{kernels._fingerprint(text)}.py").exists():
+        return
     with _LOCK:
         if not _MAKER:
             command = [sys.executable, str(Path(__file__))]
@@ -60,7 +64,7 @@ def make(text: str, signature: str) -> None:
         stdin, stdout = _MAKER[0].stdin, _MAKER[0].stdout
         assert stdin is not None
         assert stdout is not None
-        pickle.dump((text, signature, os.environ["XDG_CACHE_HOME"]), stdin)
+        pickle.dump((text, signature), stdin)
         stdin.flush()
         stdout.read(1)
 
@@ -82,7 +86,7 @@ def be_the_maker() -> None:
     gc.disable()  # a fork ends before it has much to collect
     while True:
         try:
-            text, signature, os.environ["XDG_CACHE_HOME"] = pickle.load(sys.stdin.buffer)
+            text, signature = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         child = os.fork()
