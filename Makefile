@@ -15,7 +15,7 @@ compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add optio
 
 test: $(READY)  ## every test but those of the next target; installs Chromium for some of them if there is none
 	$(BIN)/python tests/support/chromium.py
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own
 	$(FRAMEWORKS)/python -m pytest -m frameworks $(ARGS)

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import keras_backends
+import kernel_maker
 import left_running
-from give_back import give_back
+from give_back import give_back, has_grown
 from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -30,6 +31,10 @@ settings.load_profile("no clock")
 def pytest_configure(config: pytest.Config) -> None:
     keep_what_jax_compiles(config)
     config.pluginmanager.register(left_running.LeftRunning(), "left running")
+    if config.pluginmanager.has_plugin("xdist") and not hasattr(config, "workerinput"):
+        import by_file
+
+        config.pluginmanager.register(by_file.OneProcess(), "one process")
 
 
 def keep_what_jax_compiles(config: pytest.Config) -> None:
@@ -37,14 +42,6 @@ def keep_what_jax_compiles(config: pytest.Config) -> None:
     if cache := getattr(config, "cache", None):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache.mkdir("jax"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process; so do all those that need Keras's backends, each of which is a process."""
-    for item in items:
-        group = "keras_backends" if keras_backends.used_in(item.path) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish() -> None:
@@ -55,27 +52,23 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    if nextitem is None or nextitem.path != item.path:
+    if nextitem is None or nextitem.path != item.path or has_grown():
         give_back()
 
 
 def pytest_sessionfinish() -> None:
     keras_backends.close()
+    kernel_maker.close()
 
 
-@pytest.fixture(scope="session")
-def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled kernels in pytest's own cache, where the next run finds them; without it, in a folder of this run."""
+@pytest.fixture(scope="session", autouse=True)
+def kernel_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep compiled kernels in pytest's own cache, where the next run finds them, and not among the user's."""
     cache = getattr(request.config, "cache", None)
-    return cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture(scope="module")
-def kernel_cache(kernel_folder: Path) -> Iterator[Path]:
-    """Keep compiled kernels among the tests' own and not among the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(kernel_folder))
-        yield kernel_folder / "surefoot" / "kernels"
+    folder = cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch, kernel_maker.made_elsewhere(folder):
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "surefoot" / "kernels"
 
 
 @pytest.fixture(scope="module")

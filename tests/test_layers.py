@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def layer(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that the file imports, wherever the statement stands."""
     found = set()
@@ -90,31 +92,34 @@ def imports(path: Path) -> set[str]:
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.name != "__init__.py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_down(path):
-    own = layer(path)
-    for module in imports(path):
-        if module.startswith("surefoot."):
-            other = module.split(".")[1]
-            allowed = (own, other) in EXCEPTIONS or LAYERS.index(other) <= LAYERS.index(own)
-            assert allowed, f"{path.name} imports {module}, which stands above it"
+@cache
+def ours() -> list[tuple[Path, str]]:
+    """Each file with each module of ours that it imports."""
+    return [(path, module) for path in FILES for module in sorted(imports(path)) if module.startswith("surefoot.")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_frameworks_are_imported_only_where_they_belong(path):
-    used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
-    allowed = (
-        {"torch"}
-        if layer(path) in ("engines", "torch", "tasks", "training", "workers", "range_test", "bench")
-        else set()
-    )
-    if layer(path) == "optax":
-        allowed = {"jax", "optax"}
-    if layer(path) == "keras":
-        allowed = {"keras"}
-    if layer(path) in ("bridge", "selfcheck"):
-        allowed = {"torch", "jax", "optax", "keras"}
-    assert used <= allowed
+def test_imports_point_down():
+    for path, module in ours():
+        own, other = layer(path), module.split(".")[1]
+        allowed = (own, other) in EXCEPTIONS or LAYERS.index(other) <= LAYERS.index(own)
+        assert allowed, f"{path} imports {module}, which stands above it"
+
+
+def test_frameworks_are_imported_only_where_they_belong():
+    for path in FILES:
+        used = {module.split(".")[0] for module in imports(path)} & FRAMEWORKS
+        allowed = (
+            {"torch"}
+            if layer(path) in ("engines", "torch", "tasks", "training", "workers", "range_test", "bench")
+            else set()
+        )
+        if layer(path) == "optax":
+            allowed = {"jax", "optax"}
+        if layer(path) == "keras":
+            allowed = {"keras"}
+        if layer(path) in ("bridge", "selfcheck"):
+            allowed = {"torch", "jax", "optax", "keras"}
+        assert used <= allowed, path
 
 
 def test_every_folder_of_the_house_is_a_layer():
@@ -132,17 +137,15 @@ def test_a_room_of_more_than_five_files_has_a_map(room):
     assert (missing, gone) == ([], [])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_file_holds_one_concept(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_a_file_holds_one_concept():
+    assert [path for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_every_module_of_ours_that_is_imported_exists(path):
+def test_every_module_of_ours_that_is_imported_exists():
     """Also one that is imported only when a command runs; a text that ends with _ is the beginning of a name."""
-    named = [module for module in imports(path) if module.startswith("surefoot.") and not module.endswith("_")]
-    places = [SOURCE.parent / module.replace(".", "/") for module in named]
-    assert [place.name for place in places if not (place.with_suffix(".py").exists() or place.exists())] == []
+    for path, module in ours():
+        place = SOURCE.parent / module.replace(".", "/")
+        assert module.endswith("_") or place.with_suffix(".py").exists() or place.exists(), f"{path}: {module}"
 
 
 A_TEST = re.compile(r"^\s*(?:from|import) (?:test_\w+|conftest)\b", re.MULTILINE)

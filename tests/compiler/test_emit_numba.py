@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from cached_kernels import run
 from half import check_bits
 from kernel_cases import Case
 from settings import FORMS, SURROUNDED, Setting, setting
@@ -38,8 +39,8 @@ def check(case: Case) -> None:
 
         def step(chunks, *tables):
             half = len(chunks) // 2
-            kernel(chunks, *tables, half, len(chunks))
-            kernel(chunks, *tables, 0, half)
+            run(kernel, chunks, *tables, half, len(chunks))
+            run(kernel, chunks, *tables, 0, half)
 
         return step
 
@@ -135,7 +136,7 @@ def adamw_steps(starts: list[int], steps: int, size: int = 4096) -> np.ndarray:
     at = np.array([[a.data_ptr() + 2 * start for a in arrays] for start in starts])
     for t in range(1, steps + 1):
         scalars = np.array([case.plan.host({**case.setting.hyper, "t": t})])
-        kernel(chunks, at, np.ones_like(at), scalars, np.full(len(starts), key(0, 0, t)), 0, len(chunks))
+        run(kernel, chunks, at, np.ones_like(at), scalars, np.full(len(starts), key(0, 0, t)), 0, len(chunks))
     return arrays[0].float().numpy()
 
 

@@ -14,7 +14,7 @@ from paths import ROOT
 FOLDER = ROOT / "benchmarks"
 DATA = ROOT / "docs" / "data"
 
-pytestmark = pytest.mark.usefixtures("kernel_cache")
+pytestmark = pytest.mark.usefixtures("workers_here")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 import surefoot.torch
+from cached_kernels import run
 from signed import signed
 from summed import OnNumpy, Stepped
 from surefoot.conventions import FRAMEWORKS, resolve, shown
@@ -599,7 +600,7 @@ def test_addresses_beyond_32_bits(dtype):
     pointers = np.array([[w.data_ptr() + w.element_size() - far, g.data_ptr() + g.element_size() - far]])
     scalars = np.array([kernel.plan.host({**hyper, "lr": 0.25, "t": 1.0})])
     chunk, keys = np.array([[0, 2**31, 1, 0, 2**31]]), np.zeros(1, np.int64)
-    compiled(kernel.text)(chunk, pointers, np.ones_like(pointers), scalars, keys, 0, 1)
+    run(compiled(kernel.text), chunk, pointers, np.ones_like(pointers), scalars, keys, 0, 1)
     assert w.tolist() == [1.0, 0.75, 1.0]
 
 

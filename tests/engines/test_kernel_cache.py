@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cached_kernels import anew, from_disk, text_of
+from cached_kernels import anew, from_disk, run, text_of
 from paths import SUPPORT
 from surefoot.engines import kernels, pointers
 from surefoot.errors import SurefootWarning
@@ -50,7 +50,7 @@ def check_works(kernel) -> None:
     w, g = np.ones(3), np.arange(3.0)
     addresses = np.array([[w.ctypes.data, g.ctypes.data]])
     strides, keys = np.ones_like(addresses), np.zeros(1, np.int64)
-    kernel(np.array([[0, 0, 3, 0, 0]]), addresses, strides, np.array([[0.5]]), keys, 0, 1)
+    run(kernel, np.array([[0, 0, 3, 0, 0]]), addresses, strides, np.array([[0.5]]), keys, 0, 1)
     assert w.tolist() == [1.0, 0.5, 0.0]
 
 

@@ -5,6 +5,7 @@ import sys
 from functools import cache
 
 from paths import ROOT
+from surefoot.rules import RULES
 
 DOCS = ROOT / "docs"
 
@@ -18,22 +19,33 @@ INLINE = re.compile(r"`(surefoot [a-z][^`]*)`")
 SHOWN = re.compile(r"^```\{surefoot\} (.*)$", re.MULTILINE)
 
 
+RULE_PAGES = [f"generated/rules/{name}.md" for name in RULES]
+"""Made from the rules, which takes seconds: nothing that is asked at collection looks into them."""
+
+
+@cache
+def other_texts() -> dict[str, str]:
+    """Return the Markdown, by its path, of every page that is not a rule's."""
+    written = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
+    made = {"cli.md": command_line.page(), "studies.md": studies.page(DOCS / "data")}
+    return {**written, **{f"generated/{name}": text for name, text in made.items()}}
+
+
 @cache
 def texts() -> dict[str, str]:
     """Return every page's Markdown by its path: those written by hand, and those that are generated."""
-    written = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
-    made = {"cli.md": command_line.page(), "studies.md": studies.page(DOCS / "data"), **rules.pages()}
-    return {**written, **{f"generated/{name}": text for name, text in made.items()}}
+    return {**other_texts(), **{f"generated/{name}": text for name, text in rules.pages().items()}}
 
 
 def blocks(page: str, language: str) -> list[str]:
     """Return the blocks of a page that are in a language."""
-    return [text for kind, text in BLOCK.findall(texts()[page]) if kind == language]
+    text = other_texts().get(page) or texts()[page]
+    return [text for kind, text in BLOCK.findall(text) if kind == language]
 
 
 def pages_with(language: str) -> list[str]:
-    """Return the pages that have such a block."""
-    return [page for page in texts() if blocks(page, language)]
+    """Return the pages, not of rules, that have such a block."""
+    return [page for page in other_texts() if blocks(page, language)]
 
 
 def console() -> list[str]:

@@ -1,11 +1,25 @@
-"""What a test file alone needed, given back after it: compiled programs, and memory that the allocator holds."""
+"""What tests alone needed, given back: compiled programs, and memory that the allocator holds."""
 
 import ctypes
 import gc
 import sys
 
+import psutil
+
 CACHES = {"jax": "clear_caches", "torch._dynamo": "reset"}
 """Functions that forget what was compiled, by the module that has them; none is imported for it."""
+
+MUCH = 150 * 2**20
+"""Bytes by which the process may grow; a file whose tests compile much would add up to hundreds of megabytes."""
+
+_PROCESS = psutil.Process()
+_SIZE = [_PROCESS.memory_info().rss]
+"""What the process had when memory was given back last."""
+
+
+def has_grown() -> bool:
+    """Tell whether the process has grown by much since memory was given back."""
+    return _PROCESS.memory_info().rss > _SIZE[0] + MUCH
 
 
 def give_back() -> None:
@@ -16,3 +30,4 @@ def give_back() -> None:
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
+    _SIZE[0] = _PROCESS.memory_info().rss

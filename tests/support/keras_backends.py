@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from give_back import give_back
+from give_back import give_back, has_grown
 
 BACKENDS = ("jax", "torch", "tensorflow")
 
@@ -88,7 +88,7 @@ _LAST: list[str] = []
 def _call(module: str, name: str, arguments: dict[str, Any]) -> None:
     import keras
 
-    if [module] != _LAST:
+    if [module] != _LAST or has_grown():
         _LAST[:] = [module]
         give_back()
     test = getattr(importlib.import_module(module), name).__wrapped__
