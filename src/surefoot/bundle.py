@@ -38,6 +38,11 @@ class Bundle:
         """Say where `sqrt` and the others are, for `surefoot.mathops`."""
         return _Each(len(self.members))
 
+    @property
+    def T(self) -> Bundle:  # noqa: N802  as every array calls it
+        """Each member with its rows as columns."""
+        return Bundle(map(mathops.transpose, self.members))
+
     def __neg__(self) -> Bundle:
         return Bundle(map(operator.neg, self.members))
 
@@ -49,10 +54,10 @@ def _each(op: Callable[[Any, Any], Any]) -> Callable[[Bundle, Any], Bundle]:
     return lambda bundle, other: Bundle(map(op, bundle.members, members(other, len(bundle.members))))
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
     _op = getattr(operator, _name)
     setattr(Bundle, f"__{_name}__", _each(_op))
-    if _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
+    if _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod"):
         setattr(Bundle, f"__r{_name}__", _each(lambda a, b, op=_op: op(b, a)))  # type: ignore[misc]
 
 
@@ -70,12 +75,12 @@ class _Each:
     def __getattr__(self, name: str) -> Callable[..., Bundle]:
         function = getattr(mathops, name)
 
-        def each(*arguments: Any) -> Bundle:
+        def each(*arguments: Any, **switches: Any) -> Bundle:
             gradients = members(mathops.gradient(), self._count)
             made = []
             for gradient, *own in zip(gradients, *(members(x, self._count) for x in arguments), strict=True):
                 with mathops.precision_of(gradient):
-                    made.append(function(*own))
+                    made.append(function(*own, **switches))
             return Bundle(made)
 
         return each

@@ -1,7 +1,7 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
-A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, and the sums `total`, `mean`
-and `total_all` from here and nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of
+A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, the sums `total`, `mean` and
+`total_all`, and for matrices `rows`, `cols`, `transpose` and `orthogonalize` from here and nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of
 torch and TensorFlow, jax arrays and the compiler's symbols. No framework is imported: the argument's type tells which
 one is in use, and that one has been imported already by whoever made the array. On Python floats (values that depend
 only on hyperparameters and the step count) the arithmetic is float64.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -207,9 +207,80 @@ def size(x: Array) -> Array:
     return float(max(1, math.prod(x.shape) if shards is None else shards.size))
 
 
-def mean(x: Array) -> Array:
-    """Return the mean over a whole tensor, from a sum in float64: see `total`."""
-    return total(x) / size(x)
+def mean(x: Array, axis: int | None = None) -> Array:
+    """Return the mean over a whole tensor, from a sum in float64: see `total`.
+
+    Args:
+        x: an array; with an axis a matrix.
+        axis: 1 for the mean of each row, of shape (rows, 1); 0 for that of each column, of shape (1, columns).
+    """
+    if axis is None:
+        return total(x) / size(x)
+    return _namespace(x).mean(x, axis, keepdims=True)
+
+
+def rows(x: Array) -> Array:
+    """Return how many rows a matrix has, a number: its outputs."""
+    return x.__mathops__().rows(x) if hasattr(x, "__mathops__") else float(x.shape[0])
+
+
+def cols(x: Array) -> Array:
+    """Return how many columns a matrix has, a number: its inputs."""
+    return x.__mathops__().cols(x) if hasattr(x, "__mathops__") else float(x.shape[1])
+
+
+def transpose(x: Array) -> Array:
+    """Return a matrix whose rows are the columns of this one."""
+    namespace = _namespace(x)
+    return x.T if hasattr(x, "T") else namespace.transpose(x)
+
+
+def orthogonalize(
+    x: Array,
+    coefficients: Sequence[tuple[float, float, float]],
+    eps: float,
+    *,
+    floor: bool = False,
+    products: str | None = None,
+) -> Array:
+    """Return a matrix with the same singular vectors whose singular values are all near 1.
+
+    It divides the matrix by its length, then lets an odd polynomial of degree five act on its singular values once for
+    each three coefficients: by products of matrices alone (Newton and Schulz). It looks at a whole matrix; a zero one
+    stays zero.
+
+    Args:
+        x: a matrix.
+        coefficients: of each polynomial those of x, x^3 and x^5 (`rules/polynomials.py`).
+        eps: is added to the length; a number.
+        floor: the length is at least eps, and eps is not added.
+        products: the kind of number of all of it, such as `bfloat16`; as the matrix, by default.
+    """
+    if hasattr(x, "__mathops__"):
+        return x.__mathops__().orthogonalize(x, coefficients, eps, floor=floor, products=products)
+    length = sqrt(total(x * x))
+    made = x / (maximum(length, eps) if floor else length + eps)
+    made = made if products is None else _cast(made, products)
+    wide = x.shape[0] <= x.shape[1]
+    made = made if wide else transpose(made)
+    for a, b, c in coefficients:
+        gram = made @ transpose(made)
+        made = a * made + (b * gram + c * (gram @ gram)) @ made
+    made = made if wide else transpose(made)
+    return made if products is None else _cast(made, _dtype_name(x))
+
+
+def _dtype_name(x: Array) -> str:
+    """Return the kind of number of an array, as every framework calls it."""
+    return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2]
+
+
+def _cast(x: Array, dtype: str) -> Array:
+    """Return an array in another kind of number, by its name."""
+    namespace = _namespace(x)
+    if hasattr(namespace, "cast"):
+        return namespace.cast(x, dtype)
+    return x.to(getattr(namespace, dtype)) if hasattr(x, "to") else x.astype(getattr(namespace, dtype))
 
 
 def _are_numbers(*values: Array) -> bool:
@@ -241,6 +312,7 @@ class _TensorFlow:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
         self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
+        self.transpose, self.cast = tensorflow.transpose, tensorflow.cast
         self._tensorflow = tensorflow
 
     def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
@@ -249,6 +321,9 @@ class _TensorFlow:
 
     def full_like(self, x: Array, value: float) -> Array:
         return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.constant(value, x.dtype))
+
+    def mean(self, x: Array, axis: int, *, keepdims: bool) -> Array:
+        return self._tensorflow.reduce_mean(x, axis, keepdims=keepdims)
 
     def sign(self, x: Array) -> Array:
         return self.where(x != x, x, self._tensorflow.sign(x))
