@@ -72,8 +72,10 @@ def _is_number(value: Any) -> bool:
 
 def _are_threes(value: Any) -> bool:
     """Whether a value is a tuple of tuples of three numbers, one at least."""
-    return isinstance(value, tuple) and bool(value) and all(
-        isinstance(three, tuple) and len(three) == 3 and all(map(_is_number, three)) for three in value
+    return (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(isinstance(three, tuple) and len(three) == 3 and all(map(_is_number, three)) for three in value)
     )
 
 

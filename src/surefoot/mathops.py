@@ -1,10 +1,11 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
 A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, the sums `total`, `mean` and
-`total_all`, and for matrices `rows`, `cols`, `transpose` and `orthogonalize` from here and nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of
-torch and TensorFlow, jax arrays and the compiler's symbols. No framework is imported: the argument's type tells which
-one is in use, and that one has been imported already by whoever made the array. On Python floats (values that depend
-only on hyperparameters and the step count) the arithmetic is float64.
+`total_all`, and for matrices `rows`, `cols`, `transpose` and `orthogonalize` from here and nothing from a framework, so
+the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's
+symbols. No framework is imported: the argument's type tells which one is in use, and that one has been imported already
+by whoever made the array. On Python floats (values that depend only on hyperparameters and the step count) the
+arithmetic is float64.
 """
 
 from __future__ import annotations
