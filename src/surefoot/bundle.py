@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from surefoot import mathops
@@ -66,6 +67,10 @@ def members(value: Any, count: int) -> tuple[Any, ...]:
     return value.members if isinstance(value, Bundle) else (value,) * count
 
 
+def _itself(x: Array) -> Array:
+    return x
+
+
 class _Each:
     """The functions of `mathops`, member by member."""
 
@@ -84,6 +89,12 @@ class _Each:
             return Bundle(made)
 
         return each
+
+    def every(self, period: Array, count: Array, new: Callable[[], Bundle], old: Bundle) -> Bundle:
+        """Return the new members that are due, and the others as they were; all of the new ones are computed."""
+        made = new()
+        several = zip(*(members(x, self._count) for x in (period, count, made, old)), strict=True)
+        return Bundle(mathops.every(p, c, partial(_itself, fresh), kept) for p, c, fresh, kept in several)
 
     def total_all(self, x: Bundle) -> Array:
         """Return the sum over all members, added in their order."""
