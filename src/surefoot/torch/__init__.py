@@ -10,7 +10,7 @@
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
-| `groups.py` | what a param group says in the rule's words |
+| `settings.py` | what a param group says in the rule's words |
 | `gradients.py` | unscaling and clipping: one factor for all gradients |
 | `program.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |

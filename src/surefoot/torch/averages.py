@@ -21,8 +21,8 @@ from torch.utils.hooks import RemovableHandle
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.torch import shared
-from surefoot.torch.groups import Group
 from surefoot.torch.program import Program
+from surefoot.torch.settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
 from surefoot.update import evaluates

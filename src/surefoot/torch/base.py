@@ -29,9 +29,9 @@ from surefoot.frontends.lookup import find, values
 from surefoot.rule import Rule
 from surefoot.torch import gradients, shared
 from surefoot.torch.averages import AveragingOptimizer
-from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
+from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step

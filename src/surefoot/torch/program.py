@@ -35,8 +35,8 @@ from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared
 from surefoot.torch.gradients import Scaling, clip, joint_norm
-from surefoot.torch.groups import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
+from surefoot.torch.settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.sharded_sums import ShardedSums
 from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
 from surefoot.torch.watch import Watch, local

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.torch.groups import Group, Settings
+from surefoot.torch.settings import Group, Settings
 from surefoot.torch.state import number, real
 
 

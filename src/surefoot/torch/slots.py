@@ -19,9 +19,9 @@ from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept, numbers_of
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
-from surefoot.torch.groups import Group, Settings
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, lasting, missing
+from surefoot.torch.settings import Group, Settings
 from surefoot.torch.state import (
     counts,
     filled,

@@ -17,8 +17,8 @@ from surefoot.errors import UsageError
 from surefoot.frontends.declared import Call
 from surefoot.rules import RULES
 from surefoot.torch.base import RuleOptimizer
-from surefoot.torch.groups import Group
 from surefoot.torch.options import split
+from surefoot.torch.settings import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""
