@@ -85,6 +85,26 @@ class _Each:
 
         return each
 
+    def orthogonalize(
+        self, x: Bundle, coefficients: Any, eps: Array, *, floor: bool = False, products: str | None = None
+    ) -> Bundle:
+        """Return each matrix with singular values near 1; those of one shape, turned where tall, in common products."""
+        wide = [member.shape[0] <= member.shape[1] for member in x.members]
+        given = [mathops.of_length_one(member, eps, floor=floor, products=products) for member in x.members]
+        given = [member if flat else mathops.turned(member) for member, flat in zip(given, wide, strict=True)]
+        alike: dict[Any, list[int]] = {}
+        for k, member in enumerate(given):
+            alike.setdefault((tuple(member.shape), mathops.kind_of(member)), []).append(k)
+        made: dict[int, Array] = {}
+        for numbers in alike.values():
+            stack = [given[k] for k in numbers]
+            drawn = mathops.drawn_to_one(mathops.stacked(stack) if len(stack) > 1 else stack[0], coefficients)
+            made |= dict(zip(numbers, drawn if len(stack) > 1 else [drawn], strict=True))
+        turned = [made[k] if flat else mathops.turned(made[k]) for k, flat in enumerate(wide)]
+        if products is None:
+            return Bundle(turned)
+        return Bundle(mathops.cast(one, mathops.kind_of(old)) for one, old in zip(turned, x.members, strict=True))
+
     def total_all(self, x: Bundle) -> Array:
         """Return the sum over all members, added in their order."""
         first, *rest = (mathops.total(member) for member in x.members)

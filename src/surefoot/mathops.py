@@ -259,29 +259,53 @@ def orthogonalize(
     """
     if hasattr(x, "__mathops__"):
         return x.__mathops__().orthogonalize(x, coefficients, eps, floor=floor, products=products)
+    made = drawn_to_one(of_length_one(x, eps, floor=floor, products=products), coefficients)
+    return made if products is None else cast(made, kind_of(x))
+
+
+def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
+    """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
     length = sqrt(total(x * x))
     made = x / (maximum(length, eps) if floor else length + eps)
-    made = made if products is None else _cast(made, products)
-    wide = x.shape[0] <= x.shape[1]
-    made = made if wide else transpose(made)
+    return made if products is None else cast(made, products)
+
+
+def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -> Array:
+    """Return what the polynomials make of a matrix, or of each in a stack of them: see `orthogonalize`."""
+    namespace, wide = _namespace(x), x.shape[-2] <= x.shape[-1]
+    plus_product = getattr(namespace, "baddbmm" if len(x.shape) == 3 else "addmm", None)
+    x = x if wide else turned(x)
     for a, b, c in coefficients:
-        gram = made @ transpose(made)
-        made = a * made + (b * gram + c * (gram @ gram)) @ made
-    made = made if wide else transpose(made)
-    return made if products is None else _cast(made, _dtype_name(x))
+        gram = x @ turned(x)
+        if plus_product is None:
+            x = a * x + (b * gram + c * (gram @ gram)) @ x
+        else:  # torch's, which adds within the product
+            x = plus_product(x, plus_product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x if wide else turned(x)
 
 
-def _dtype_name(x: Array) -> str:
+def turned(x: Array) -> Array:
+    """Return a matrix whose rows are the columns of this one; of a stack of matrices each."""
+    return x.swapaxes(-1, -2) if hasattr(x, "swapaxes") else _namespace(x).matrix_transpose(x)
+
+
+def stacked(matrices: Sequence[Array]) -> Array:
+    """Return matrices of one shape as a stack, which is indexed by their number."""
+    return _namespace(*matrices).stack(matrices)
+
+
+def kind_of(x: Array) -> str:
     """Return the kind of number of an array, as every framework calls it."""
     return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2]
 
 
-def _cast(x: Array, dtype: str) -> Array:
-    """Return an array in another kind of number, by its name."""
+def cast(x: Array, dtype: str) -> Array:
+    """Return an array in another kind of number, by its name; for `bundle.py`, not for rules."""
     namespace = _namespace(x)
     if hasattr(namespace, "cast"):
         return namespace.cast(x, dtype)
-    return x.to(getattr(namespace, dtype)) if hasattr(x, "to") else x.astype(getattr(namespace, dtype))
+    kind = getattr(namespace, dtype, x.dtype)  # NumPy has no bfloat16: it stays with what is more exact
+    return x.to(kind) if hasattr(x, "to") else x.astype(kind)
 
 
 def _are_numbers(*values: Array) -> bool:
@@ -313,7 +337,8 @@ class _TensorFlow:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
         self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
-        self.transpose, self.cast = tensorflow.transpose, tensorflow.cast
+        self.transpose, self.cast, self.stack = tensorflow.transpose, tensorflow.cast, tensorflow.stack
+        self.matrix_transpose = tensorflow.linalg.matrix_transpose
         self._tensorflow = tensorflow
 
     def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
