@@ -16,6 +16,7 @@ LAYERS = [
     "errors",
     "files",
     "webpage",
+    "arrays",
     "mathops",
     "bundle",
     "about",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from surefoot import mathops
+from surefoot.arrays import cast, dtype_name, either
 from surefoot.mathops import Array
 
 
@@ -66,6 +68,10 @@ def members(value: Any, count: int) -> tuple[Any, ...]:
     return value.members if isinstance(value, Bundle) else (value,) * count
 
 
+def _itself(x: Array) -> Array:
+    return x
+
+
 class _Each:
     """The functions of `mathops`, member by member."""
 
@@ -94,7 +100,7 @@ class _Each:
         given = [member if flat else mathops.turned(member) for member, flat in zip(given, wide, strict=True)]
         alike: dict[Any, list[int]] = {}
         for k, member in enumerate(given):
-            alike.setdefault((tuple(member.shape), mathops.kind_of(member)), []).append(k)
+            alike.setdefault((tuple(member.shape), dtype_name(member)), []).append(k)
         made: dict[int, Array] = {}
         for numbers in alike.values():
             stack = [given[k] for k in numbers]
@@ -103,7 +109,20 @@ class _Each:
         turned = [made[k] if flat else mathops.turned(made[k]) for k, flat in enumerate(wide)]
         if products is None:
             return Bundle(turned)
-        return Bundle(mathops.cast(one, mathops.kind_of(old)) for one, old in zip(turned, x.members, strict=True))
+        return Bundle(cast(one, dtype_name(old)) for one, old in zip(turned, x.members, strict=True))
+
+    def every(self, period: Array, count: Array, new: Callable[[], Bundle], old: Bundle) -> Bundle:
+        """Return the new members that are due, and the others as they were; computes all new ones if counts differ."""
+        if not isinstance(period, Bundle) and not isinstance(count, Bundle):
+            due: Bundle = either(count % period == 0, new, lambda: old)
+            return due
+        made = new()
+        several = zip(*(members(x, self._count) for x in (period, count, made, old)), strict=True)
+        return Bundle(mathops.every(p, c, partial(_itself, fresh), kept) for p, c, fresh, kept in several)
+
+    def mean(self, x: Bundle, axis: int, *, keepdims: bool) -> Bundle:  # noqa: ARG002  as arrays have it
+        """Return the mean of each member over rows or columns."""
+        return Bundle(mathops.mean(member, axis) for member in x.members)
 
     def total_all(self, x: Bundle) -> Array:
         """Return the sum over all members, added in their order."""

@@ -171,6 +171,7 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "eps_floor": _switch("eps is the least length that is divided by, and is not added"),
     "products": Hyperparameter("", "kind of number of the matrix products", words=("bfloat16", "float32", "float64")),
+    "period": Hyperparameter("p", "steps from one basis to the next", low=1.0, sensible=(1, 100)),
     "decay": Hyperparameter(
         "",
         "where decoupled decay stands, if not before the move",

@@ -1,11 +1,11 @@
 """The few mathematical functions that rules are written in, on any kind of array.
 
 A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, the sums `total`, `mean` and
-`total_all`, and for matrices `rows`, `cols`, `transpose` and `orthogonalize` from here and nothing from a framework, so
-the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax arrays and the compiler's
-symbols. No framework is imported: the argument's type tells which one is in use, and that one has been imported already
-by whoever made the array. On Python floats (values that depend only on hyperparameters and the step count) the
-arithmetic is float64.
+`total_all`, for matrices `rows`, `cols`, `transpose`, `orthogonalize` and `eigenbasis`, and `every` from here and
+nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
+arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
+has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
+the step count) the arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from surefoot.arrays import Array as Array  # rules take it from here
+from surefoot.arrays import are_numbers, cast, dtype_name, either, namespace_of
 from surefoot.errors import UsageError
-
-Array = Any
-"""A Python float, a NumPy array, a tensor of torch or TensorFlow, a jax array or a symbol of the compiler."""
 
 _GRADIENT: ContextVar[Array] = ContextVar("gradient", default=0.0)
 """What the rule that runs computes on: `where` between two numbers has no other array to take its precision from."""
@@ -70,45 +69,45 @@ def sqrt(x: Array) -> Array:
     """Return the square root, element by element."""
     if isinstance(x, int | float):
         return math.sqrt(x)
-    return _namespace(x).sqrt(x)
+    return namespace_of(x).sqrt(x)
 
 
 def maximum(a: Array, b: Array) -> Array:
     """Return the larger of two arrays, element by element; NaN wins."""
     if isinstance(a, int | float):
         a, b = b, a
-    return clip(a, b, None) if isinstance(b, int | float) else _namespace(a, b).maximum(a, b)
+    return clip(a, b, None) if isinstance(b, int | float) else namespace_of(a, b).maximum(a, b)
 
 
 def minimum(a: Array, b: Array) -> Array:
     """Return the smaller of two arrays, element by element; NaN wins."""
     if isinstance(a, int | float):
         a, b = b, a
-    return clip(a, None, b) if isinstance(b, int | float) else _namespace(a, b).minimum(a, b)
+    return clip(a, None, b) if isinstance(b, int | float) else namespace_of(a, b).minimum(a, b)
 
 
 def clip(x: Array, low: Array | None, high: Array | None) -> Array:
     """Return `x` moved into [low, high], element by element; None leaves that side open, NaN stays NaN."""
-    clipped = _namespace(x, low, high).clip(x, low, high)
-    return float(clipped) if _are_numbers(x, *(end for end in (low, high) if end is not None)) else clipped
+    clipped = namespace_of(x, low, high).clip(x, low, high)
+    return float(clipped) if are_numbers(x, *(end for end in (low, high) if end is not None)) else clipped
 
 
 def expm1(x: Array) -> Array:
     """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `number.py`, not for rules."""
-    return _namespace(x).expm1(x)
+    return namespace_of(x).expm1(x)
 
 
 def log(x: Array) -> Array:
     """Return the natural logarithm, element by element; for `number.py`, not for rules."""
-    return _namespace(x).log(x)
+    return namespace_of(x).log(x)
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:
     """Return `a` where the condition holds and `b` elsewhere: the `if` of a rule that looks at values."""
     if isinstance(condition, bool):
         return a if condition else b
-    namespace, gradient = _namespace(condition, a, b), _GRADIENT.get()
-    if _are_numbers(a, b) and not _are_numbers(gradient) and not hasattr(condition, "__mathops__"):
+    namespace, gradient = namespace_of(condition, a, b), _GRADIENT.get()
+    if are_numbers(a, b) and not are_numbers(gradient) and not hasattr(condition, "__mathops__"):
         like = _like(gradient)
         a, b = namespace.full_like(like, a), namespace.full_like(like, b)
     return namespace.where(condition, a, b)
@@ -123,9 +122,9 @@ def _like(gradient: Array) -> Array:
 
 def sign(x: Array) -> Array:
     """Return 1 above 0, -1 below, 0 at 0, element by element; NaN stays NaN."""
-    if _are_numbers(x):
+    if are_numbers(x):
         return x if x != x else float(x > 0) - float(x < 0)
-    namespace = _namespace(x)
+    namespace = namespace_of(x)
     if hasattr(x, "isnan"):  # torch's own makes 0 of NaN
         return namespace.where(x.isnan(), x, x.sign())
     return namespace.sign(x)
@@ -141,13 +140,13 @@ def atan2(y: Array, x: Array) -> Array:
 
     It is a quotient's arc tangent that needs no `eps`. Compiled kernels and NumPy may differ in its last digits.
     """
-    if _are_numbers(y, x):
+    if are_numbers(y, x):
         return math.atan2(y, x)
-    namespace = _namespace(y, x)
+    namespace = namespace_of(y, x)
     if hasattr(y, "__mathops__") or hasattr(x, "__mathops__"):  # symbols, a schedule's numbers, complex weights
         return namespace.atan2(y, x)
-    if _are_numbers(y) or _are_numbers(x):  # of which torch and TensorFlow ask for an array
-        y, x = (namespace.full_like(x, y), x) if _are_numbers(y) else (y, namespace.full_like(y, x))
+    if are_numbers(y) or are_numbers(x):  # of which torch and TensorFlow ask for an array
+        y, x = (namespace.full_like(x, y), x) if are_numbers(y) else (y, namespace.full_like(y, x))
     return namespace.arctan2(y, x)
 
 
@@ -166,7 +165,7 @@ def total(x: Array) -> Array:
     """
     if isinstance(x, int | float):
         return x
-    namespace = _namespace(x)
+    namespace = namespace_of(x)
     if hasattr(namespace, "total"):
         return namespace.total(x)
     if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
@@ -187,7 +186,7 @@ def total_all(x: Array) -> Array:
     """
     if isinstance(x, int | float):
         return x
-    namespace = _namespace(x)
+    namespace = namespace_of(x)
     if hasattr(namespace, "total_all"):
         return namespace.total_all(x)
     if namespace is not sys.modules["numpy"]:
@@ -217,7 +216,7 @@ def mean(x: Array, axis: int | None = None) -> Array:
     """
     if axis is None:
         return total(x) / size(x)
-    return _namespace(x).mean(x, axis, keepdims=True)
+    return namespace_of(x).mean(x, axis, keepdims=True)
 
 
 def rows(x: Array) -> Array:
@@ -232,7 +231,7 @@ def cols(x: Array) -> Array:
 
 def transpose(x: Array) -> Array:
     """Return a matrix whose rows are the columns of this one."""
-    namespace = _namespace(x)
+    namespace = namespace_of(x)
     return x.T if hasattr(x, "T") else namespace.transpose(x)
 
 
@@ -260,7 +259,7 @@ def orthogonalize(
     if hasattr(x, "__mathops__"):
         return x.__mathops__().orthogonalize(x, coefficients, eps, floor=floor, products=products)
     made = drawn_to_one(of_length_one(x, eps, floor=floor, products=products), coefficients)
-    return made if products is None else cast(made, kind_of(x))
+    return made if products is None else cast(made, dtype_name(x))
 
 
 def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
@@ -272,7 +271,7 @@ def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) ->
 
 def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -> Array:
     """Return what the polynomials make of a matrix, or of each in a stack of them: see `orthogonalize`."""
-    namespace, wide = _namespace(x), x.shape[-2] <= x.shape[-1]
+    namespace, wide = namespace_of(x), x.shape[-2] <= x.shape[-1]
     plus_product = getattr(namespace, "baddbmm" if len(x.shape) == 3 else "addmm", None)
     x = x if wide else turned(x)
     for a, b, c in coefficients:
@@ -286,74 +285,80 @@ def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -
 
 def turned(x: Array) -> Array:
     """Return a matrix whose rows are the columns of this one; of a stack of matrices each."""
-    return x.swapaxes(-1, -2) if hasattr(x, "swapaxes") else _namespace(x).matrix_transpose(x)
+    return x.swapaxes(-1, -2) if hasattr(x, "swapaxes") else namespace_of(x).matrix_transpose(x)
 
 
 def stacked(matrices: Sequence[Array]) -> Array:
     """Return matrices of one shape as a stack, which is indexed by their number."""
-    return _namespace(*matrices).stack(matrices)
+    return namespace_of(*matrices).stack(matrices)
 
 
-def kind_of(x: Array) -> str:
-    """Return the kind of number of an array, as every framework calls it."""
-    return str(getattr(x.dtype, "name", x.dtype)).rpartition(".")[2]
+def eigenbasis(x: Array, basis: Array) -> Array:
+    """Return a basis nearer to a matrix's eigenvectors, or, of a basis of zeros, the eigenvectors themselves.
+
+    Nearer is one product and one QR decomposition, largest eigenvalue first; each column keeps its place. The first
+    basis has the largest eigenvalue first. What the matrix makes zero has eigenvectors of any kind, on which machines
+    differ: there the basis is that of `diag(1, sqrt(2), sqrt(3), ...)` as seen within what the matrix makes zero. The
+    signs are those that make each column's entries, times these numbers, add up to more than 0. Where the matrix is no
+    number, nor is the basis.
+
+    Args:
+        x: a symmetric matrix without negative eigenvalues: a sum of products `g @ g.T`.
+        basis: orthogonal, or zero.
+    """
+    if hasattr(x, "__mathops__"):
+        return x.__mathops__().eigenbasis(x, basis)
+    namespace = namespace_of(x)
+    known = namespace.isfinite(namespace.sum(x))  # of what is no number LAPACK raises
+
+    def found() -> Array:
+        return either(namespace.any(basis != 0), lambda: _nearer(x, basis), lambda: _eigenvectors(x))
+
+    return either(known, found, lambda: x * math.nan)
 
 
-def cast(x: Array, dtype: str) -> Array:
-    """Return an array in another kind of number, by its name; for `bundle.py`, not for rules."""
-    namespace = _namespace(x)
-    if hasattr(namespace, "cast"):
-        return namespace.cast(x, dtype)
-    kind = getattr(namespace, dtype, x.dtype)  # NumPy has no bfloat16: it stays with what is more exact
-    return x.to(kind) if hasattr(x, "to") else x.astype(kind)
+def _nearer(x: Array, basis: Array) -> Array:
+    namespace, turned = namespace_of(x), x @ basis
+    order = namespace.argsort(-namespace.sum(basis * turned, 0), stable=True)
+    made, _ = namespace.linalg.qr(_columns(turned, order))
+    return _signed(_columns(made, namespace.argsort(order)))
 
 
-def _are_numbers(*values: Array) -> bool:
-    """Whether all of them are Python's own numbers, and so should the result be: NumPy's would widen float32."""
-    return all(isinstance(value, int | float) for value in values)
+def _eigenvectors(x: Array) -> Array:
+    namespace = namespace_of(x)
+    values, vectors = namespace.linalg.eigh(x)  # the smallest first
+    known = values > x.shape[0] * (2.0**-52 if dtype_name(x) == "float64" else 2.0**-23) * values[-1:]
+    zero = namespace.where(known, 0 * vectors, vectors)
+    onto_zero = zero @ transpose(zero)
+    _, others = namespace.linalg.eigh(onto_zero @ (_counted(x) * onto_zero))  # those within what is zero last
+    return _signed(namespace.where(namespace.flip(known, (0,)), namespace.flip(vectors, (1,)), others))
 
 
-def _namespace(*arrays: Array) -> Any:
-    """Return what has these functions for the arguments: a symbol's own, its framework's, or NumPy."""
-    for array in arrays:
-        if hasattr(array, "__mathops__"):
-            return array.__mathops__()
-    torch = sys.modules.get("torch")
-    if torch is not None and any(isinstance(array, torch.Tensor) for array in arrays):
-        return torch
-    jax = sys.modules.get("jax")
-    if jax is not None and any(isinstance(array, jax.Array) for array in arrays):
-        return jax.numpy
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and any(tensorflow.is_tensor(array) for array in arrays):
-        return _TensorFlow(tensorflow)
-    return sys.modules["numpy"]
+def _signed(basis: Array) -> Array:
+    namespace = namespace_of(basis)
+    return namespace.where(namespace.sum(_counted(basis) * basis, 0) < 0, -basis, basis)
 
 
-class _TensorFlow:
-    """These functions in TensorFlow, which names them otherwise."""
+def _counted(x: Array) -> Array:
+    """Return a matrix of this shape with the root of its number in each row."""
+    namespace = namespace_of(x)
+    return namespace.sqrt(namespace.cumsum(namespace.ones_like(x), 0))
 
-    def __init__(self, tensorflow: Any) -> None:
-        self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
-        self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
-        self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
-        self.transpose, self.cast, self.stack = tensorflow.transpose, tensorflow.cast, tensorflow.stack
-        self.matrix_transpose = tensorflow.linalg.matrix_transpose
-        self._tensorflow = tensorflow
 
-    def clip(self, x: Array, low: Array | None, high: Array | None) -> Array:
-        x = x if low is None else self.maximum(x, low)
-        return x if high is None else self.minimum(x, high)
+def _columns(x: Array, order: Array) -> Array:
+    namespace = namespace_of(x)
+    return namespace.index_select(x, 1, order) if hasattr(namespace, "index_select") else namespace.take(x, order, 1)
 
-    def full_like(self, x: Array, value: float) -> Array:
-        return self._tensorflow.fill(self._tensorflow.shape(x), self._tensorflow.constant(value, x.dtype))
 
-    def mean(self, x: Array, axis: int, *, keepdims: bool) -> Array:
-        return self._tensorflow.reduce_mean(x, axis, keepdims=keepdims)
+def every(period: Array, count: Array, new: Callable[[], Array], old: Array) -> Array:
+    """Return `new()` where the count is a multiple of the period, else `old`: what is not due is not computed.
 
-    def sign(self, x: Array) -> Array:
-        return self.where(x != x, x, self._tensorflow.sign(x))
-
-    def total(self, x: Array) -> Array:
-        tf = self._tensorflow
-        return tf.cast(tf.reduce_sum(tf.cast(x, tf.float64)), x.dtype)
+    Args:
+        period: steps from one computation to the next.
+        count: steps so far, of which 0 is due.
+        new: computes an array of the kind and shape of `old`.
+        old: what stays.
+    """
+    if hasattr(old, "__mathops__"):
+        return old.__mathops__().every(period, count, new, old)
+    return either(count % period == 0, new, lambda: old)

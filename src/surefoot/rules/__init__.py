@@ -18,7 +18,9 @@
 | `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
+| `muon.py` | Muon: a momentum matrix whose directions all get the same size |
 | `nadam.py` | NAdam: Adam that looks one step ahead |
+| `polynomials.py` | Polynomials that draw singular values to 1 |
 | `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rms_clip.py` | Clipping by the gradients over their own roots, and StableAdamW |
@@ -26,6 +28,7 @@
 | `schedule_free.py` | Schedule-Free: an average in the place of momentum and of a falling rate |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
 | `signum.py` | Signum: the sign of a mean |
+| `soap.py` | SOAP: Adam in the coordinates in which a matrix's gradients do not mix |
 | `spelling.py` | How frameworks spell what many rules have |
 | `trust_ratio.py` | Steps as long as the weights: LAMB and LARS |
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
