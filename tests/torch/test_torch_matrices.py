@@ -191,7 +191,7 @@ def test_autograd_follows_a_step(own, blocks):
     """The derivative of what comes of two steps by the learning rate, against a difference."""
 
     def outcome(lr: torch.Tensor) -> torch.Tensor:
-        weight = params(shapes=[(6, 4)])[0].detach()
+        weight = params(shapes=[(6, 4)])[0].detach().clone()
         optimizer = RuleOptimizer([{"params": [weight], "blocks": blocks, "differentiable": True, "lr": lr}], own)
         for k in range(2):
             weight.grad = torch.randn(6, 4, generator=torch.Generator().manual_seed(k), dtype=F64)

@@ -9,6 +9,7 @@ block, one below the other, as wide as the widest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -20,7 +21,8 @@ from surefoot.engines import matrices as engine
 from surefoot.engines.eager import Kept, Part, Write
 from surefoot.engines.matrices import is_matrix
 from surefoot.errors import UsageError
-from surefoot.rule import SLOTS_AROUND, Rule, slot_shape
+from surefoot.rule import Rule, slot_shape
+from surefoot.torch.divided import gathered, is_divided, mine, per, scattered
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.state import decoded
 
@@ -38,6 +40,11 @@ def check(rule: Rule, group: Group, number: int) -> None:
         group: the param group.
         number: its place among the groups.
     """
+    if rule.shared:
+        raise UsageError(
+            f"{rule.name} steps matrices and keeps {', '.join(sorted(rule.shared))} for the whole optimizer: torch's "
+            "front-end steps the matrices of one shape at a time. Use total of each matrix."
+        )
     names = group.get("param_names") or [None] * len(group["params"])
     for k, (p, name) in enumerate(zip(group["params"], names, strict=True)):
         said = f"parameter {k} of group {number}" if name is None else f"parameter {name!r}"
@@ -92,10 +99,10 @@ def count(settings: Settings, p: Tensor) -> int:
 
 def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | None:
     """Return the shape in which a slot for rows, columns or pairs of them lies in the state; None of any other slot."""
-    per = _per(settings.rule, slot)
-    if per in ("weight", "tensor", "optimizer"):
+    kind = per(settings.rule, slot)
+    if kind in ("weight", "tensor", "optimizer"):
         return None
-    shapes = [slot_shape(per, (height, p.shape[1:].numel())) for height in heights(p, settings.blocks)]
+    shapes = [slot_shape(kind, (height, p.shape[1:].numel())) for height in heights(p, settings.blocks)]
     return sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
 
 
@@ -106,7 +113,7 @@ def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
     found = []
     for k, (start, height) in enumerate(zip(accumulate(tall, initial=0), tall, strict=False)):
         state = {
-            slot: _block(x, _per(rule, slot), k, tall, part.weight.shape[1:].numel()) for slot, x in part.state.items()
+            slot: _block(x, per(rule, slot), k, tall, part.weight.shape[1:].numel()) for slot, x in part.state.items()
         }
         key = None if part.key is None else part.key ^ (k * _MIX & 0xFFFFFFFF)
         weight, gradient = (x.narrow(0, start, height) for x in (part.weight, part.gradient))
@@ -124,33 +131,51 @@ class Matrix:
     """
 
     def __init__(self, p: Tensor, part: Part, settings: Settings) -> None:
-        self.part, self._rule = part, settings.rule
-        self.blocks = in_blocks(part, settings.rule, heights(p, settings.blocks))
+        self.part, self._rule, self._p = part, settings.rule, p
+        tall = heights(p, settings.blocks)
+        self._gathered = gathered(p, part, settings.rule) if is_divided(p) else None
+        self.blocks = in_blocks(self._gathered or part, settings.rule, tall)
+        self.copied = self._gathered is not None
+        """Whether the blocks are copies, so that the parameter is to be written after them."""
+        if settings.differentiable and len(tall) > 1:  # of several views autograd would follow one
+            self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
 
     def slot(self, name: str) -> Tensor:
         """Return a slot as the step has made it, where autograd looks on."""
         return joined(self.blocks, self._rule, name)
 
     def rate(self) -> Tensor:
-        """Return the rate of each weight."""
-        return torch.cat(engine.rates(self._rule, self.blocks))
+        """Return the rate of each weight here."""
+        rate = torch.cat(engine.rates(self._rule, self.blocks))
+        return rate if self._gathered is None else mine(self._p, rate)
+
+    def back(self) -> list[Write]:
+        """Return what writes the copies' new numbers where they belong."""
+        if self._gathered is None:
+            return [partial(self.part.weight.copy_, torch.cat([block.weight for block in self.blocks]))]
+        return scattered(self._p, self._gathered, self.part, self._rule)
 
 
-def step_matrices(found: Iterable[Matrix], settings: Settings) -> list[Write]:
+def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
     """Return what writes a step of matrices of one group."""
-    parts = [block for matrix in found for block in matrix.blocks]
-    return engine.prepare(settings.rule, parts, differentiable=settings.differentiable)
+    writes: dict[bool, list[Write]] = {}
+    for copied in (False, True):
+        parts = [block for matrix in found for block in matrix.blocks if matrix.copied is copied]
+        writes[copied] = engine.prepare(settings.rule, parts, differentiable=settings.differentiable)
+    for write in writes[True]:
+        write()
+    return writes[False] + [write for matrix in found if matrix.copied for write in matrix.back()]
 
 
-def _block(x: Kept, per: str, k: int, tall: Sequence[int], columns: int) -> Kept:
+def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kept:
     """Return what belongs to one block of a slot."""
     if not isinstance(x, Tensor):
         raise UsageError("state in 8 bits is of whole parameters; one in blocks has none.")
-    if per in ("tensor", "optimizer"):
+    if kind in ("tensor", "optimizer"):
         return x[k] if x.dim() else x
-    if per == "weight":
+    if kind == "weight":
         return x.narrow(0, sum(tall[:k]), tall[k])
-    shapes = [slot_shape(per, (height, columns)) for height in tall[: k + 1]]
+    shapes = [slot_shape(kind, (height, columns)) for height in tall[: k + 1]]
     rows, width = shapes[k]
     return x.narrow(0, sum(high for high, _ in shapes[:k]), rows).narrow(1, 0, width)
 
@@ -160,14 +185,10 @@ def joined(parts: Iterable[Part], rule: Rule, slot: str) -> Tensor:
     found = [decoded(part.state[slot]) for part in parts]
     if len(found) == 1:
         return found[0]
-    per = _per(rule, slot)
-    if per in ("tensor", "optimizer"):
+    kind = per(rule, slot)
+    if kind in ("tensor", "optimizer"):
         return torch.stack(found)
-    if per == "weight":
+    if kind == "weight":
         return torch.cat(found)
     width = max(x.shape[1] for x in found)
     return torch.cat([functional.pad(x, (0, width - x.shape[1])) for x in found])
-
-
-def _per(rule: Rule, slot: str) -> str:
-    return next(known.per for known in (*rule.slots, *SLOTS_AROUND) if known.name == slot)
