@@ -293,7 +293,9 @@ class RuleOptimizer(AveragingOptimizer):
         """Return what the eager engine writes to step matrices; nothing if the device knows of a bad gradient."""
         if program.scaling.skip is not None and program.scaling.skip:
             return []
-        found = {p: Matrix(p, self._part(p, grad, settings, program, number), settings) for p, grad, number in some}
+        found = {
+            p: Matrix(p, self._part(p, grad, settings, program, number), settings, number) for p, grad, number in some
+        }
         writes = step_matrices([*found.values()], settings)
         for p, matrix in found.items():
             own = self.state[p]

@@ -22,7 +22,7 @@ from surefoot.engines.eager import Kept, Part, Write
 from surefoot.engines.matrices import is_matrix
 from surefoot.errors import UsageError
 from surefoot.rule import Rule, slot_shape
-from surefoot.torch.divided import gathered, is_divided, mine, per, scattered
+from surefoot.torch.divided import Divided, is_divided, per
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.state import decoded
 
@@ -128,14 +128,16 @@ class Matrix:
         p: the parameter.
         part: its step, on what this process has of it.
         settings: what its group says.
+        turn: its number, which tells who steps it where processes share it; None if each process is to know its rate.
     """
 
-    def __init__(self, p: Tensor, part: Part, settings: Settings) -> None:
-        self.part, self._rule, self._p = part, settings.rule, p
+    def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
+        self.part, self._rule = part, settings.rule
         tall = heights(p, settings.blocks)
-        self._gathered = gathered(p, part, settings.rule) if is_divided(p) else None
-        self.blocks = in_blocks(self._gathered or part, settings.rule, tall)
-        self.copied = self._gathered is not None
+        self._divided = Divided(p, part, settings.rule, turn) if is_divided(p) else None
+        whole = part if self._divided is None else self._divided.whole
+        self.blocks = [] if whole is None else in_blocks(whole, settings.rule, tall)
+        self.copied = self._divided is not None
         """Whether the blocks are copies, so that the parameter is to be written after them."""
         if settings.differentiable and len(tall) > 1:  # of several views autograd would follow one
             self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
@@ -147,13 +149,13 @@ class Matrix:
     def rate(self) -> Tensor:
         """Return the rate of each weight here."""
         rate = torch.cat(engine.rates(self._rule, self.blocks))
-        return rate if self._gathered is None else mine(self._p, rate)
+        return rate if self._divided is None else self._divided.mine(rate)
 
     def back(self) -> list[Write]:
         """Return what writes the copies' new numbers where they belong."""
-        if self._gathered is None:
-            return [partial(self.part.weight.copy_, torch.cat([block.weight for block in self.blocks]))]
-        return scattered(self._p, self._gathered, self.part, self._rule)
+        if self._divided is not None:
+            return self._divided.back()
+        return [partial(self.part.weight.copy_, torch.cat([block.weight for block in self.blocks]))]
 
 
 def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
