@@ -17,6 +17,7 @@ from surefoot.mathops import cols, mean, orthogonalize, rows, sqrt, total
 from surefoot.rule import Cols, Left, Number, Rows, Step, rule
 from surefoot.rules.muon import muon
 from surefoot.rules.polynomials import POLYNOMIALS
+from surefoot.rules.soap import soap
 from surefoot.update import update
 
 
@@ -208,3 +209,10 @@ def test_products_turns_and_means_in_letters():
 def test_javascript_has_no_matrices():
     with pytest.raises(UsageError, match="JavaScript has no 'orthogonalize'"):
         javascript.emit(graph_of(muon), "muon")
+
+
+def test_bases_are_drawn_when_they_are_due():
+    made = unicode.emit(graph_of(soap), soap.complete({}))
+    assert "Aₜ = eigenbasis(Lₜ, Aₜ₋₁) if (t − 1) mod p = 0 else Aₜ₋₁" in made.splitlines()
+    with pytest.raises(UsageError, match="cannot be compiled"):
+        stages(graph_of(soap))

@@ -93,6 +93,7 @@ HOST_ONLY = {
 WHOLE_ONLY = {
     "matmul": "multiplies matrices (@) cannot be compiled",
     "transpose": "turns a matrix cannot be compiled",
+    "eigenbasis": "takes eigenvectors cannot be compiled",
     "mean": "takes the mean of each row or column cannot be compiled",
 }
 """Operations on whole matrices that no stage serves."""

@@ -7,7 +7,7 @@ a weight or the step count, which differ from call to call; `where` chooses betw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, partialmethod
 from typing import Any
 
@@ -109,6 +109,16 @@ class SymbolOps:
     def orthogonalize(x: Symbol, coefficients: Any, eps: Any, *, floor: bool, products: str | None) -> Symbol:
         """Make the singular values of a matrix all the same."""
         return _apply("orthogonalize", x, eps, value=Orthogonal(tuple(coefficients), floor, products))
+
+    @staticmethod
+    def eigenbasis(x: Symbol, basis: Symbol) -> Symbol:
+        """Draw a basis nearer to the eigenvectors of a matrix."""
+        return _apply("eigenbasis", x, basis)
+
+    @staticmethod
+    def every(period: Any, count: Any, new: Callable[[], Any], old: Symbol) -> Symbol:
+        """Choose what is new where the count is a multiple of the period."""
+        return _apply("where", count % period == 0, new(), old)
 
     @staticmethod
     def clip(x: Any, low: Any, high: Any) -> Symbol:

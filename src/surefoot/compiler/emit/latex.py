@@ -96,6 +96,7 @@ LANGUAGE = Language(
         "matmul": Spelling(r"{} \, {}", PRODUCT, (PRODUCT, SIGN)),
         "transpose": Spelling(r"{}^{{\top}}", POWER, (ATOM,)),
         "mean": Spelling(r"\operatorname{{mean}}_{{\text{{{value}}}}}\left( {} \right)"),
+        "eigenbasis": Spelling(r"\operatorname{{eigenbasis}}\left( {}, {} \right)"),
         "orthogonalize": Spelling(r"\operatorname{{NS}}_{{{value.steps}}}\left( {} \right)"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),

@@ -98,6 +98,7 @@ LANGUAGE = Language(
         "matmul": Spelling("{}<mspace width='0.17em'/>{}", PRODUCT, (PRODUCT, SIGN)),
         "transpose": Spelling("<msup><mrow>{}</mrow><mo>⊤</mo></msup>", POWER, (ATOM,)),
         "mean": Spelling("<msub><mi>mean</mi><mi>{value}</mi></msub><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
+        "eigenbasis": Spelling("<mi>eigenbasis</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "orthogonalize": Spelling("<msub><mi>NS</mi><mn>{value.steps}</mn></msub><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),

@@ -70,6 +70,7 @@ LANGUAGE = Language(
         "matmul": Spelling("{} {}", SIGN, (SIGN, SIGN)),
         "transpose": Spelling("{}ᵀ", POWER, (ATOM,)),
         "mean": Spelling("mean_{value}({})"),
+        "eigenbasis": Spelling("eigenbasis({}, {})"),
         "orthogonalize": Spelling(_Steps()),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
