@@ -167,7 +167,10 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "rms": Hyperparameter("ϱ", "root mean square of a matrix's step over the rate", above=True, sensible=(0.1, 0.4)),
     "coefficients": Hyperparameter(
-        "", "polynomial that sets singular values near 1", words=("keller",), polynomial=True
+        "",
+        "polynomial that sets singular values near 1",
+        words=("keller", "quintic", "polar_express"),
+        polynomial=True,
     ),
     "eps_floor": _switch("eps is the least length that is divided by, and is not added"),
     "products": Hyperparameter("", "kind of number of the matrix products", words=("bfloat16", "float32", "float64")),

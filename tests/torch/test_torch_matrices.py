@@ -38,8 +38,9 @@ def assert_like_numpy(own: Any, shape: Any, blocks: Any, heights: list[int], how
             seen.append(p.grad.clone())
             p.grad = laid_out(p.grad, how)
         optimizer.step()
+    values = {name: x for name, x in optimizer.param_groups[0].items() if name in own.defaults}
     for p, start, seen in zip(ps, starts, gradients, strict=True):
-        expected = torch.from_numpy(np.concatenate(by_numpy(own, start, seen, heights, **hyper)))
+        expected = torch.from_numpy(np.concatenate(by_numpy(own, start, seen, heights, **values)))
         assert_near(p.detach().reshape(len(p), -1), expected, 1e-12)
 
 
