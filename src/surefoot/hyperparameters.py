@@ -174,6 +174,14 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "eps_floor": _switch("eps is the least length that is divided by, and is not added"),
     "products": Hyperparameter("", "kind of number of the matrix products", words=("bfloat16", "float32", "float64")),
+    "eps_rows": Hyperparameter("ε₁", "keeps the divisor of a row away from zero", sensible=(1e-10, 1e-3)),
+    "beta2_decay": Hyperparameter(
+        "υ", "power of the step count that is the share of a new square in their mean", low=-1.0, high=0.0, closed=True
+    ),
+    "eps_scale": Hyperparameter("ε₂", "least root mean square of weights that a step is a share of"),
+    "relative_step": _switch("the rate is at most 1 over the root of the step count"),
+    "parameter_scale": _switch("the rate is multiplied by the weights' root mean square"),
+    "scale_decayed": _switch("the weights are measured after their decay"),
     "period": Hyperparameter("p", "steps from one basis to the next", low=1.0, sensible=(1, 100)),
     "decay": Hyperparameter(
         "",

@@ -264,7 +264,11 @@ def orthogonalize(
 
 def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
     """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
-    length = sqrt(total(x * x))
+    namespace = namespace_of(x)
+    if hasattr(namespace, "addmm"):  # torch's norm writes no squares
+        length = namespace.linalg.vector_norm(x, dtype=namespace.float64)
+    else:
+        length = sqrt(total(x * x))
     made = x / (maximum(length, eps) if floor else length + eps)
     return made if products is None else cast(made, products)
 
@@ -296,10 +300,10 @@ def stacked(matrices: Sequence[Array]) -> Array:
 def eigenbasis(x: Array, basis: Array) -> Array:
     """Return a basis nearer to a matrix's eigenvectors, or, of a basis of zeros, the eigenvectors themselves.
 
-    Nearer is one product and one QR decomposition, largest eigenvalue first; each column keeps its place. The first
-    basis has the largest eigenvalue first. What the matrix makes zero has eigenvectors of any kind, on which machines
-    differ: there the basis is that of `diag(1, sqrt(2), sqrt(3), ...)` as seen within what the matrix makes zero. The
-    signs are those that make each column's entries, times these numbers, add up to more than 0. Where the matrix is no
+    Nearer is one product and one QR decomposition, the largest eigenvalue first; each column keeps its place. The first
+    basis has the largest eigenvalue first. Where the matrix is zero, any vectors are eigenvectors, and machines differ:
+    there the first basis is that of `diag(1, sqrt(2), sqrt(3), ...)` as seen from within, and a later one is left to
+    rounding. Signs make each column's entries, times these numbers, add up to more than 0. Where the matrix is no
     number, nor is the basis.
 
     Args:
@@ -326,8 +330,8 @@ def _nearer(x: Array, basis: Array) -> Array:
 
 def _eigenvectors(x: Array) -> Array:
     namespace = namespace_of(x)
-    values, vectors = namespace.linalg.eigh(x)  # the smallest first
-    known = values > x.shape[0] * (2.0**-52 if dtype_name(x) == "float64" else 2.0**-23) * values[-1:]
+    values, vectors = namespace.linalg.eigh(x)  # the smallest first; rounding leaves a unit or two of the largest
+    known = values > (2.0**-49 if dtype_name(x) == "float64" else 2.0**-20) * values[-1:]
     zero = namespace.where(known, 0 * vectors, vectors)
     onto_zero = zero @ transpose(zero)
     _, others = namespace.linalg.eigh(onto_zero @ (_counted(x) * onto_zero))  # those within what is zero last

@@ -5,6 +5,7 @@
 | `adabelief.py` | AdaBelief: Adam that divides by how far gradients are from their mean |
 | `adabound.py` | AdaBound and AMSBound: a rate per weight that starts as Adam's and ends as SGD's |
 | `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
+| `adafactor.py` | Adafactor: a mean square for each row and each column |
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
 | `adamatan2.py` | Adam-atan2: an angle in the place of Adam's quotient |
@@ -16,10 +17,12 @@
 | `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
 | `dog.py` | DoG and DoWG: a rate from the distance gone so far |
 | `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
+| `hyperball.py` | Hyperball: weights keep their length, and turn by a fixed angle |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
 | `muon.py` | Muon: a momentum matrix whose directions all get the same size |
 | `nadam.py` | NAdam: Adam that looks one step ahead |
+| `normuon.py` | NorMuon: Muon whose rows get the same size as well |
 | `polynomials.py` | Polynomials that draw singular values to 1 |
 | `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |

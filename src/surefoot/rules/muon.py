@@ -45,7 +45,8 @@ NOT_MUON = Claim("Embeddings, output heads, biases and gains: give them AdamW.",
             NOT_MUON,
             Claim("The same gain at any size: over tuned AdamW 1.4 times at 0.1B, 1.1 times at 1.2B.", _WEN),
             Claim(
-                "Small batches: the products take as long at any batch size, 30 n per weight of a square.", "the formula"
+                "Small batches: the products take as long at any batch size, 30 n per weight of a square.",
+                "the formula",
             ),
         ),
         lr=Centre(-3.02, "Liu et al. 2025: AdamW's own, at the scale rms"),
