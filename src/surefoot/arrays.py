@@ -46,7 +46,8 @@ def cast(x: Array, dtype: str) -> Array:
     namespace = namespace_of(x)
     if hasattr(namespace, "cast"):
         return namespace.cast(x, dtype)
-    return x.to(getattr(namespace, dtype)) if hasattr(x, "to") else x.astype(getattr(namespace, dtype))
+    kind = getattr(namespace, dtype, x.dtype)  # NumPy has no bfloat16: it stays with what is more exact
+    return x.to(kind) if hasattr(x, "to") else x.astype(kind)
 
 
 def either(condition: Array, new: Callable[[], Array], old: Callable[[], Array]) -> Array:
@@ -66,7 +67,8 @@ class _TensorFlow:
         self.sqrt, self.maximum, self.where = tensorflow.sqrt, tensorflow.maximum, tensorflow.where
         self.minimum, self.arctan2 = tensorflow.minimum, tensorflow.math.atan2
         self.expm1, self.log = tensorflow.math.expm1, tensorflow.math.log
-        self.transpose, self.cast = tensorflow.transpose, tensorflow.cast
+        self.transpose, self.cast, self.stack = tensorflow.transpose, tensorflow.cast, tensorflow.stack
+        self.matrix_transpose = tensorflow.linalg.matrix_transpose
         self.linalg, self.argsort, self.any = tensorflow.linalg, tensorflow.argsort, tensorflow.reduce_any
         self.cumsum, self.ones_like, self.flip = tensorflow.cumsum, tensorflow.ones_like, tensorflow.reverse
         self.sum, self.isfinite = tensorflow.reduce_sum, tensorflow.math.is_finite

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from surefoot import mathops
+from surefoot.arrays import cast, dtype_name, either
 from surefoot.mathops import Array
 
 
@@ -90,11 +91,38 @@ class _Each:
 
         return each
 
+    def orthogonalize(
+        self, x: Bundle, coefficients: Any, eps: Array, *, floor: bool = False, products: str | None = None
+    ) -> Bundle:
+        """Return each matrix with singular values near 1; those of one shape, turned where tall, in common products."""
+        wide = [member.shape[0] <= member.shape[1] for member in x.members]
+        given = [mathops.of_length_one(member, eps, floor=floor, products=products) for member in x.members]
+        given = [member if flat else mathops.turned(member) for member, flat in zip(given, wide, strict=True)]
+        alike: dict[Any, list[int]] = {}
+        for k, member in enumerate(given):
+            alike.setdefault((tuple(member.shape), dtype_name(member)), []).append(k)
+        made: dict[int, Array] = {}
+        for numbers in alike.values():
+            stack = [given[k] for k in numbers]
+            drawn = mathops.drawn_to_one(mathops.stacked(stack) if len(stack) > 1 else stack[0], coefficients)
+            made |= dict(zip(numbers, drawn if len(stack) > 1 else [drawn], strict=True))
+        turned = [made[k] if flat else mathops.turned(made[k]) for k, flat in enumerate(wide)]
+        if products is None:
+            return Bundle(turned)
+        return Bundle(cast(one, dtype_name(old)) for one, old in zip(turned, x.members, strict=True))
+
     def every(self, period: Array, count: Array, new: Callable[[], Bundle], old: Bundle) -> Bundle:
-        """Return the new members that are due, and the others as they were; all of the new ones are computed."""
+        """Return the new members that are due, and the others as they were; computes all new ones if counts differ."""
+        if not isinstance(period, Bundle) and not isinstance(count, Bundle):
+            due: Bundle = either(count % period == 0, new, lambda: old)
+            return due
         made = new()
         several = zip(*(members(x, self._count) for x in (period, count, made, old)), strict=True)
         return Bundle(mathops.every(p, c, partial(_itself, fresh), kept) for p, c, fresh, kept in several)
+
+    def mean(self, x: Bundle, axis: int, *, keepdims: bool) -> Bundle:  # noqa: ARG002  as arrays have it
+        """Return the mean of each member over rows or columns."""
+        return Bundle(mathops.mean(member, axis) for member in x.members)
 
     def total_all(self, x: Bundle) -> Array:
         """Return the sum over all members, added in their order."""

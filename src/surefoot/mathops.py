@@ -258,16 +258,39 @@ def orthogonalize(
     """
     if hasattr(x, "__mathops__"):
         return x.__mathops__().orthogonalize(x, coefficients, eps, floor=floor, products=products)
+    made = drawn_to_one(of_length_one(x, eps, floor=floor, products=products), coefficients)
+    return made if products is None else cast(made, dtype_name(x))
+
+
+def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
+    """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
     length = sqrt(total(x * x))
     made = x / (maximum(length, eps) if floor else length + eps)
-    made = made if products is None else cast(made, products)
-    wide = x.shape[0] <= x.shape[1]
-    made = made if wide else transpose(made)
+    return made if products is None else cast(made, products)
+
+
+def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -> Array:
+    """Return what the polynomials make of a matrix, or of each in a stack of them: see `orthogonalize`."""
+    namespace, wide = namespace_of(x), x.shape[-2] <= x.shape[-1]
+    plus_product = getattr(namespace, "baddbmm" if len(x.shape) == 3 else "addmm", None)
+    x = x if wide else turned(x)
     for a, b, c in coefficients:
-        gram = made @ transpose(made)
-        made = a * made + (b * gram + c * (gram @ gram)) @ made
-    made = made if wide else transpose(made)
-    return made if products is None else cast(made, dtype_name(x))
+        gram = x @ turned(x)
+        if plus_product is None:
+            x = a * x + (b * gram + c * (gram @ gram)) @ x
+        else:  # torch's, which adds within the product
+            x = plus_product(x, plus_product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x if wide else turned(x)
+
+
+def turned(x: Array) -> Array:
+    """Return a matrix whose rows are the columns of this one; of a stack of matrices each."""
+    return x.swapaxes(-1, -2) if hasattr(x, "swapaxes") else namespace_of(x).matrix_transpose(x)
+
+
+def stacked(matrices: Sequence[Array]) -> Array:
+    """Return matrices of one shape as a stack, which is indexed by their number."""
+    return namespace_of(*matrices).stack(matrices)
 
 
 def eigenbasis(x: Array, basis: Array) -> Array:

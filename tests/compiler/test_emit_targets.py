@@ -11,7 +11,7 @@ from settings import SETTINGS
 from surefoot.compiler.emit import javascript, latex, numba, triton, walk
 from surefoot.compiler.emit.targets import TARGETS, emit
 from surefoot.compiler.graph import SUMS, Graph
-from surefoot.compiler.plan import HOST, HOST_ONLY, SIZES
+from surefoot.compiler.plan import HOST, HOST_ONLY, OPAQUE, SIZES, WHOLE_ONLY
 from surefoot.compiler.trace import sums
 from surefoot.errors import UsageError
 from surefoot.rule import Step, rule
@@ -28,9 +28,9 @@ TABLES = {
 
 @pytest.mark.parametrize("target", TABLES)
 def test_every_table_has_every_operation_and_no_other(target):
-    """But for the sums over whole tensors, which kernels have as a stage and a function of one weight cannot have."""
+    """But for what is done with whole tensors: kernels have it between stages, a function of one weight cannot."""
     kernel = target.startswith(("numba", "triton"))
-    whole = set(SUMS) if target == "latex" else set()
+    whole = {*SUMS, *OPAQUE, *WHOLE_ONLY} if target == "latex" else set()
     assert set(TABLES[target]) == set(HOST) - (HOST_ONLY.keys() if kernel else set()) | whole
 
 

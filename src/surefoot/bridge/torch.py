@@ -15,7 +15,7 @@ import surefoot.torch
 from surefoot.bridge.handover import Handover, Meaning, Slots, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
-from surefoot.torch.groups import Settings
+from surefoot.torch.settings import Settings
 from surefoot.torch.state import decoded, number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")

@@ -56,6 +56,7 @@ from surefoot.rules.dog import dog, dowg
 from surefoot.rules.gradient_filters import grokfast, mars
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
+from surefoot.rules.muon import muon
 from surefoot.rules.nadam import nadam, nadamw
 from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
@@ -76,6 +77,7 @@ RULES: dict[str, Rule] = {
         lars,
         signum,
         lion,
+        muon,
         adagrad,
         adadelta,
         rmsprop,
@@ -171,6 +173,7 @@ __all__ = [
     "lookahead",
     "mars",
     "momentum",
+    "muon",
     "nadam",
     "nadamw",
     "nesterov",

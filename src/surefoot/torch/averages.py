@@ -21,8 +21,8 @@ from torch.utils.hooks import RemovableHandle
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.torch import shared
-from surefoot.torch.groups import Group
 from surefoot.torch.program import Program
+from surefoot.torch.settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
 from surefoot.update import evaluates
@@ -140,8 +140,9 @@ class AveragingOptimizer(SlotKeeper):
             for p in group["params"] if evaluates(self.rule, settings.hyper) else ():
                 own = self.state.get(p, {})
                 if steps_so_far(own):
-                    state = {**self._slots(p, own, settings), **known}
-                    weights = evaluation_weight(self.rule, real(p), state, settings.hyper)
+                    mine = self._settings_of(p, settings)
+                    state = {**self._slots(p, own, mine), **known}
+                    weights = evaluation_weight(mine.rule, real(p), state, mine.hyper)
                     found.append(_Other(p, own, p.detach().clone(), real(p), weights))
         return found
 

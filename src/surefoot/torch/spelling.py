@@ -17,8 +17,8 @@ from surefoot.errors import UsageError
 from surefoot.frontends.declared import Call
 from surefoot.rules import RULES
 from surefoot.torch.base import RuleOptimizer
-from surefoot.torch.groups import Group
 from surefoot.torch.options import split
+from surefoot.torch.settings import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""
@@ -49,7 +49,7 @@ class TorchOptimizer(RuleOptimizer):
         if "betas" in made:
             made["betas"] = tuple(made["betas"])
         self.rule = RULES[self.name]
-        torch.optim.Optimizer.__init__(self, params, {**made, **around})
+        torch.optim.Optimizer.__init__(self, params, {**made, **around, **self._for_matrices()})
 
     def _hyper(self, group: Group) -> dict[str, Any]:
         names = {**find_convention(self.name, "torch").names, **self.switch_names}
@@ -107,7 +107,7 @@ def _check(made: Mapping[str, Any]) -> None:
             raise ValueError(message.format(made[name]))
     if "betas" in made:
         _check_betas(made)
-    if made.get("nesterov") and (made["momentum"] <= 0 or made["dampening"] != 0):
+    if made.get("nesterov") and "dampening" in made and (made["momentum"] <= 0 or made["dampening"] != 0):
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
     if made.get("fused") and made["differentiable"]:
         raise RuntimeError("`fused` does not support `differentiable`")

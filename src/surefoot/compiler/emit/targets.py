@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
-from surefoot.compiler.graph import Graph, needed
+from surefoot.compiler.graph import WHOLE, Graph, needed
 from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError, unknown
@@ -56,8 +56,8 @@ def _moved(graph: Graph, dtype: str) -> int:
     try:
         return sum(int(stage.bytes_per_weight(dtype)) for stage in stages(graph))
     except UsageError:
-        reads = sum(node.op == "array" for node in needed(graph.results))
-        return SIZES[dtype] * (reads + len(graph.outputs))
+        reads = [node for node in needed(graph.results) if node.op == "array"]
+        return SIZES[dtype] * sum(node.sides == WHOLE for node in (*reads, *graph.outputs.values()))
 
 
 def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:
