@@ -264,7 +264,11 @@ def orthogonalize(
 
 def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
     """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
-    length = sqrt(total(x * x))
+    namespace = namespace_of(x)
+    if hasattr(namespace, "addmm"):  # torch's norm writes no squares
+        length = namespace.linalg.vector_norm(x, dtype=namespace.float64)
+    else:
+        length = sqrt(total(x * x))
     made = x / (maximum(length, eps) if floor else length + eps)
     return made if products is None else cast(made, products)
 

@@ -12,6 +12,7 @@ from surefoot.compiler.emit import javascript, latex, mathml, numba, triton, uni
 from surefoot.compiler.graph import Node
 from surefoot.compiler.plan import HOST, Plan, stages
 from surefoot.compiler.trace import sums, trace
+from surefoot.engines import kernels
 from surefoot.errors import UsageError
 from surefoot.mathops import cols, mean, orthogonalize, rows, sqrt, total
 from surefoot.rule import Cols, Left, Number, Rows, Step, rule
@@ -83,6 +84,26 @@ def test_the_stages_one_after_the_other_are_the_rule(own):
     np.testing.assert_allclose(known["w"], expected.weight, rtol=1e-13)
     for slot, value in expected.state.items():
         np.testing.assert_allclose(known[f"state.{slot}"], value, rtol=1e-13)
+
+
+@pytest.mark.usefixtures("kernel_cache")
+@pytest.mark.parametrize("shape", [(5, 8), (8, 5), (1, 40)])
+def test_the_kernels_with_the_host_between_are_the_rule(shape):
+    rng, hyper = np.random.default_rng(0), muon.complete({"weight_decay": 0.1})
+    arrays = {name: rng.normal(size=shape).astype("float32") for name in ("w", "g", "state.m")}
+    expected = update(muon, arrays["w"].copy(), arrays["g"], {"m": arrays["state.m"].copy()}, 1, hyper)
+    arrays["matrix0"] = np.zeros(shape, "float32")
+    values = {**hyper, "t": 1, "size": 40.0, "rows": float(shape[0]), "cols": float(shape[1])}
+    for stage in stages(trace(muon, hyper)):
+        scalars, made = stage.host_rows(values, 1)
+        pointers = np.array([[arrays[name].ctypes.data for name in stage.arrays]])
+        tables = np.array([[0, 0, 40, 0, 0]]), pointers, np.ones_like(pointers), scalars, np.zeros(1, np.int64)
+        kernels.compiled(numba.emit(stage, "muon", "float32"))(*tables, 0, 1)
+        for name, what in stage.opaque.items():
+            eps = float(made[what.eps])
+            arrays[name][:] = mathops.orthogonalize(arrays[name], what.how.coefficients, eps)
+    np.testing.assert_array_equal(arrays["w"], expected.weight)
+    np.testing.assert_array_equal(arrays["state.m"], expected.state["m"])
 
 
 def test_muon_is_a_stage_before_its_products_and_one_after():

@@ -19,7 +19,7 @@ from surefoot.engines.eager import Part, Write
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.update import take_step, update
 
-LOT = 1 << 23
+LOT = 1 << 20
 """Weights that a lot has at most, unless one matrix alone has more."""
 
 

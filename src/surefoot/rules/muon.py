@@ -36,7 +36,7 @@ NOT_MUON = Claim("Embeddings, output heads, biases and gains: give them AdamW.",
     shape="matrix",
     about=About(
         title="Muon",
-        adds="gives every direction of the momentum's matrix the same size",
+        adds="sets singular values near 1, by products of matrices",
         use=(
             Claim("Hidden matrices of large models: a language model of 16B in 52 % of AdamW's operations.", _LIU),
             Claim("Half of Adam's state: one number a weight.", "the formula"),

@@ -119,7 +119,7 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
                 letters[node] = next(free)
         elif uses[node] < 2:
             continue
-        elif node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
+        elif node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}) and not _squares(node):
             letters[node] = GRADIENT
         elif _size(node, named | letters.keys()) > LONG:
             letters[node] = next(free)
@@ -135,6 +135,10 @@ def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
 
 def _size(node: Node, named: Collection[Node]) -> int:
     return 1 + sum(1 if arg in named else _size(arg, named) for arg in node.args)
+
+
+def _squares(node: Node) -> bool:
+    return any(part.op == "pow" and part.per_weight for part in needed([node]))
 
 
 def _arrays(node: Node) -> set[str]:

@@ -48,11 +48,11 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
     if dtype not in SIZES:
         raise unknown("dtype", dtype, SIZES)
     graph = trace(rule, hyper)
-    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), _moved(graph, dtype))
+    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved(graph, dtype))
 
 
-def _moved(graph: Graph, dtype: str) -> int:
-    """Return the bytes of all stages, or of one pass over memory if no kernel can do it."""
+def moved(graph: Graph, dtype: str) -> int:
+    """Return the bytes that one update moves per weight, in all stages or, if no kernel can do it, in one pass."""
     try:
         return sum(int(stage.bytes_per_weight(dtype)) for stage in stages(graph))
     except UsageError:
