@@ -19,7 +19,7 @@ _SOURCE = "Wen et al. 2026, arXiv:2606.16899"
 
 @combinator(
     source=_SOURCE,
-    slots=(Number("radius", meaning="length of the first weights"),),
+    slots=(Number("r0", meaning="length of the first weights"),),
     about=About(
         title="Hyperball",
         adds="keeps the length of the weights, and turns them by a fixed angle",
@@ -30,9 +30,9 @@ _SOURCE = "Wen et al. 2026, arXiv:2606.16899"
 )
 def hyperball(step: Step, g: Array, w: Array, state: Any, t: Array, *, lr: float) -> Step:  # noqa: ARG001
     """Turn the weights by a fixed angle, and keep their length."""
-    radius = where(t == 1, _length(w), state.radius)
+    radius = where(t == 1, _length(w), state.r0)
     ahead = w - lr * radius * _directed(step.move)
-    return step.moving(where(radius > 0, w - radius * _directed(ahead), step.move)).keeping(radius=radius)
+    return step.moving(where(radius > 0, w - radius * _directed(ahead), step.move)).keeping(r0=radius)
 
 
 def _directed(x: Array) -> Array:
