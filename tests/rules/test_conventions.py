@@ -12,7 +12,8 @@ import pytest
 from signed import signed
 from surefoot.conventions import CONVENTIONS, FRAMEWORKS, convention, resolve, shown
 from surefoot.errors import UsageError
-from surefoot.rules import RULES
+from surefoot.rules import RULES, rule_of
+from surefoot.rules.adafactor import adafactor
 
 # What a framework's optimizer takes that is no hyperparameter of the rule: how it runs, not what it computes.
 OUTSIDE = {
@@ -60,6 +61,11 @@ APART = {
         *("muon_a", "muon_b", "muon_c", "ns_steps", "exclude_layers", "exclude_embeddings", "epsilon"),
         *("adam_beta_1", "adam_beta_2", "adam_weight_decay", "adam_lr_ratio"),
     },
+    ("adafactor", "keras"): {"relative_step"},
+    ("adafactor", "optax"): {
+        *("decay_rate", "decay_offset", "multiply_by_parameter_scale", "min_dim_size_to_factor", "factored"),
+        *("momentum", "dtype_momentum"),
+    },
     ("muon", "optax"): {
         *(f"ns_coeffs[{i}]" for i in range(3)),
         *("ns_steps", "adaptive", "preconditioning", "consistent_rms", "muon_weight_dimension_numbers"),
@@ -71,14 +77,14 @@ APART = {
 MADE_BY = {("momentum", "momentum"), ("nesterov", "momentum")}
 
 # Where the framework's None stands for a number of its own making.
-MADE_UP = {("prodigy", "beta3"), ("dowg", "first_distance")}
+MADE_UP = {("prodigy", "beta3"), ("dowg", "first_distance"), ("adafactor", "eps")}
 
 OTHERS = {"adan"}
 """What has a rule's name in a framework and is another rule: see `test_rule_traps.py`."""
 
 MODULES = {"torch": "torch.optim", "keras": "keras.optimizers", "optax": "optax"}
 
-REAL = [(rule, framework) for rule in RULES for framework in FRAMEWORKS if convention(rule, framework).call]
+REAL = [(rule, f) for rule in (*RULES, adafactor) for f in FRAMEWORKS if convention(rule, f).call]
 OFFICIAL = [("adabound", "torch"), ("amsbound", "torch")]
 
 
@@ -127,14 +133,14 @@ def test_names_and_defaults_are_the_framework_s(rule, framework):
         default = theirs[spelling]
         if default is inspect.Parameter.empty or (name == "lr" and default is None):
             assert name not in meaning.defaults
-        elif (rule, name) not in MADE_BY | MADE_UP:
+        elif (rule_of(rule).name, name) not in MADE_BY | MADE_UP:
             assert meaning.defaults[name] == (default or 0.0)
 
 
 @pytest.mark.parametrize(("rule", "framework"), REAL + OFFICIAL)
 def test_no_option_of_the_framework_is_left_out(rule, framework):
     known = {*convention(rule, framework).names.values(), *OUTSIDE[framework], *SWITCHES}
-    known |= APART.get((rule, framework), set())
+    known |= APART.get((rule_of(rule).name, framework), set())
     known |= {"eps"} if (rule, framework) == ("lars", "optax") else set()
 
     assert set(_parameters(rule, framework)) - known == set()
