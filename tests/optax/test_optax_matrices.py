@@ -12,6 +12,7 @@ optax = pytest.importorskip("optax")
 
 import jax.numpy as jnp  # noqa: E402
 
+import surefoot.optax as built_in  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.mathops import cols, mean, rows, sqrt  # noqa: E402
 from surefoot.optax import adamw, effective_lr, factory  # noqa: E402
@@ -52,6 +53,11 @@ def test_muon_is_optaxs(scale, decay, nesterov):
     theirs = optax.contrib.muon(0.02, weight_decay=decay, nesterov=nesterov)
     ours = muon(0.02, weight_decay=decay or None, nesterov=nesterov, **AS_OPTAX)
     check_near(run(ours, SHAPES, scale=scale), run(theirs, SHAPES, scale=scale), 1e-12)
+
+
+def test_muon_is_optaxs_by_default():
+    theirs, ours = optax.contrib.muon(0.02, weight_decay=0.1), built_in.muon(0.02, weight_decay=0.1)
+    check_near(run(ours, SHAPES), run(theirs, SHAPES), 1e-12)
 
 
 def test_muon_is_optaxs_with_one_length_for_all_shapes():

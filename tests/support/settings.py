@@ -75,6 +75,9 @@ def _settings() -> Iterator[Setting]:
 
 SETTINGS = tuple(_settings())
 
+FUSED = tuple(setting for setting in SETTINGS if setting.rule.shape == "any")
+"""Those of rules that a kernel steps weight by weight."""
+
 
 def run(setting: Setting, start: np.ndarray, gradients: np.ndarray) -> tuple[list[Any], list[Any], dict[str, Any]]:
     """Return the weights and rates after each step of the rule on NumPy, and its last state."""

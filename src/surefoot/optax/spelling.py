@@ -28,7 +28,7 @@ BUILT_IN = "optax"
 _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 """Switches that optax has, under another name."""
 
-_MASK = {"adadelta": "weight_decay_mask", "lars": "weight_decay_mask"}
+_MASK = dict.fromkeys(("adadelta", "lars", "muon", "adafactor"), "weight_decay_mask")
 """What optax calls the mask, where it is not `mask`."""
 
 _MOMENTUM = ("accumulator_dtype", "b")
@@ -37,7 +37,8 @@ KEPT = {
     **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
     "signum": ("accumulator_dtype", "m"),
     **dict.fromkeys(
-        ("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix", "nadam", "nadamw"), _MEAN
+        ("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix", "nadam", "nadamw", "muon"),
+        _MEAN,
     ),
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""

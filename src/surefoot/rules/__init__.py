@@ -43,6 +43,7 @@ from surefoot.rule import Rule
 from surefoot.rules.adabelief import adabelief
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
+from surefoot.rules.adafactor import adafactor
 from surefoot.rules.adagrad import adagrad
 from surefoot.rules.adam import adam, adamc, adamw, amsgrad
 from surefoot.rules.adamatan2 import adamatan2
@@ -58,6 +59,7 @@ from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
 from surefoot.rules.muon import muon
 from surefoot.rules.nadam import nadam, nadamw
+from surefoot.rules.normuon import normuon
 from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
 from surefoot.rules.rms_clip import rms_clip, stableadamw
@@ -65,6 +67,7 @@ from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.schedule_free import schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd
 from surefoot.rules.sgd import momentum, nesterov, sgd
 from surefoot.rules.signum import signum
+from surefoot.rules.soap import soap
 from surefoot.rules.trust_ratio import lamb, lars, trust_gradient, trust_ratio
 from surefoot.rules.yogi import yogi
 
@@ -78,6 +81,9 @@ RULES: dict[str, Rule] = {
         signum,
         lion,
         muon,
+        normuon,
+        adafactor,
+        soap,
         adagrad,
         adadelta,
         rmsprop,

@@ -31,7 +31,7 @@ with needed("torch", "torch"):
     from surefoot.torch.adam_kin import AdamAtan2, AdamC, NAdam, NAdamW, StableAdamW
     from surefoot.torch.base import RuleOptimizer
     from surefoot.torch.large_batch import Lamb, Lars, Signum
-    from surefoot.torch.matrix_rules import Muon
+    from surefoot.torch.matrix_rules import SOAP, Adafactor, Muon, NorMuon
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
     from surefoot.torch.without_rate import (
@@ -48,11 +48,13 @@ with needed("torch", "torch"):
 __all__ = [
     "ADOPT",
     "SGD",
+    "SOAP",
     "AMSBound",
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamAtan2",
@@ -71,6 +73,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "NAdamW",
+    "NorMuon",
     "Prodigy",
     "RAdam",
     "RAdamScheduleFree",

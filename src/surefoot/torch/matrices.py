@@ -106,6 +106,17 @@ def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | No
     return sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
 
 
+def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -> None:
+    """Raise `UsageError` if a slot for rows, columns or pairs has not the shape that its parameter asks for."""
+    wanted = kept_shape(settings, slot, p)
+    if wanted is not None and tuple(x.shape) != wanted:
+        raise UsageError(
+            f"state {name!r} has the shape {[*x.shape]}, and {settings.rule.name} keeps {[*wanted]} for a parameter of "
+            f"shape {[*p.shape]} with blocks={settings.blocks!r}: it is of another model, or of one that takes "
+            "kernels of convolutions otherwise. To start anew, delete the parameter's whole state."
+        )
+
+
 def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
     """Return the matrices of a parameter, in the same memory; `tall` are their heights."""
     if len(tall) == 1:

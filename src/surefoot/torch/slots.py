@@ -88,8 +88,10 @@ class SlotKeeper(torch.optim.Optimizer):
     def _with_slots(self, own: Group, p: Tensor, settings: Settings) -> Group:
         """Return a parameter's state, to which the slots in use that it lacked have been added."""
         for slot in settings.starts:
-            if own.get(self._state_name(slot)) is None:
-                keep(own, self._state_name(slot), self._new_slot(p, slot, settings))
+            name = self._state_name(slot)
+            if own.get(name) is None:
+                keep(own, name, self._new_slot(p, slot, settings))
+            matrices.check_kept(settings, slot, name, p, own[name])
         for slot in numbers_of(settings.rule) & settings.starts.keys():
             name = self._state_name(slot)
             own[name] = self._number(own[name], p, settings)

@@ -84,7 +84,10 @@ def _conventional(rule: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "lr": ("Invalid learning rate: {}", lambda x: x >= 0.0),
-    "eps": ("Invalid epsilon value: {}", lambda x: x >= 0.0),
+    "eps": (
+        "Invalid epsilon value: {}",
+        lambda x: all(e is None or e >= 0.0 for e in (x if type(x) is tuple else (x,))),
+    ),
     **{
         name: (f"Invalid {name} value: {{}}", lambda x: x >= 0.0)
         for name in ("momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "alpha", "momentum_decay")
