@@ -17,6 +17,7 @@ LAYERS = [
     "errors",
     "files",
     "webpage",
+    "arrays",
     "mathops",
     "bundle",
     "about",

@@ -89,7 +89,8 @@ class About:
         lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
         contains: the rules that it becomes at some setting.
         meanings: what its hyperparameters mean where `HYPERPARAMETERS` says something else of the name.
-        conventions: what `torch`, `keras`, `optax` and `paper` mean by it, where that is not what the rule itself says.
+        conventions: what `torch`, `keras`, `optax`, `paper` and others that it names mean by it, where that is not what
+            the rule itself says.
     """
 
     title: str = ""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from surefoot import mathops
+from surefoot.arrays import cast, dtype_name, either
 from surefoot.mathops import Array
 
 
@@ -38,6 +40,11 @@ class Bundle:
         """Say where `sqrt` and the others are, for `surefoot.mathops`."""
         return _Each(len(self.members))
 
+    @property
+    def T(self) -> Bundle:  # noqa: N802  as every array calls it
+        """Each member with its rows as columns."""
+        return Bundle(map(mathops.transpose, self.members))
+
     def __neg__(self) -> Bundle:
         return Bundle(map(operator.neg, self.members))
 
@@ -49,16 +56,20 @@ def _each(op: Callable[[Any, Any], Any]) -> Callable[[Bundle, Any], Bundle]:
     return lambda bundle, other: Bundle(map(op, bundle.members, members(other, len(bundle.members))))
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
     _op = getattr(operator, _name)
     setattr(Bundle, f"__{_name}__", _each(_op))
-    if _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
+    if _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod"):
         setattr(Bundle, f"__r{_name}__", _each(lambda a, b, op=_op: op(b, a)))  # type: ignore[misc]
 
 
 def members(value: Any, count: int) -> tuple[Any, ...]:
     """Return what each member of a bundle has: its own, or the one that all have."""
     return value.members if isinstance(value, Bundle) else (value,) * count
+
+
+def _itself(x: Array) -> Array:
+    return x
 
 
 class _Each:
@@ -70,15 +81,48 @@ class _Each:
     def __getattr__(self, name: str) -> Callable[..., Bundle]:
         function = getattr(mathops, name)
 
-        def each(*arguments: Any) -> Bundle:
+        def each(*arguments: Any, **switches: Any) -> Bundle:
             gradients = members(mathops.gradient(), self._count)
             made = []
             for gradient, *own in zip(gradients, *(members(x, self._count) for x in arguments), strict=True):
                 with mathops.precision_of(gradient):
-                    made.append(function(*own))
+                    made.append(function(*own, **switches))
             return Bundle(made)
 
         return each
+
+    def orthogonalize(
+        self, x: Bundle, coefficients: Any, eps: Array, *, floor: bool = False, products: str | None = None
+    ) -> Bundle:
+        """Return each matrix with singular values near 1; those of one shape, turned where tall, in common products."""
+        wide = [member.shape[0] <= member.shape[1] for member in x.members]
+        given = [mathops.of_length_one(member, eps, floor=floor, products=products) for member in x.members]
+        given = [member if flat else mathops.turned(member) for member, flat in zip(given, wide, strict=True)]
+        alike: dict[Any, list[int]] = {}
+        for k, member in enumerate(given):
+            alike.setdefault((tuple(member.shape), dtype_name(member)), []).append(k)
+        made: dict[int, Array] = {}
+        for numbers in alike.values():
+            stack = [given[k] for k in numbers]
+            drawn = mathops.drawn_to_one(mathops.stacked(stack) if len(stack) > 1 else stack[0], coefficients)
+            made |= dict(zip(numbers, drawn if len(stack) > 1 else [drawn], strict=True))
+        turned = [made[k] if flat else mathops.turned(made[k]) for k, flat in enumerate(wide)]
+        if products is None:
+            return Bundle(turned)
+        return Bundle(cast(one, dtype_name(old)) for one, old in zip(turned, x.members, strict=True))
+
+    def every(self, period: Array, count: Array, new: Callable[[], Bundle], old: Bundle) -> Bundle:
+        """Return the new members that are due, and the others as they were; computes all new ones if counts differ."""
+        if not isinstance(period, Bundle) and not isinstance(count, Bundle):
+            due: Bundle = either(count % period == 0, new, lambda: old)
+            return due
+        made = new()
+        several = zip(*(members(x, self._count) for x in (period, count, made, old)), strict=True)
+        return Bundle(mathops.every(p, c, partial(_itself, fresh), kept) for p, c, fresh, kept in several)
+
+    def mean(self, x: Bundle, axis: int, *, keepdims: bool) -> Bundle:  # noqa: ARG002  as arrays have it
+        """Return the mean of each member over rows or columns."""
+        return Bundle(mathops.mean(member, axis) for member in x.members)
 
     def total_all(self, x: Bundle) -> Array:
         """Return the sum over all members, added in their order."""

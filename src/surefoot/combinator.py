@@ -106,6 +106,7 @@ class Combinator:
             after=self._after if self.kind == "w" else inner.after,
             evaluate=self.evaluate or inner.evaluate,
             combinator=self,
+            vector=inner.vector and self(inner.vector, **defaults),
         )
 
     @property

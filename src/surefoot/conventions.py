@@ -256,21 +256,33 @@ CONVENTIONS: dict[str, dict[str, Convention]] = {
     "amsbound": _ADABOUND,
     **{name: dict(rule.about.conventions) for name, rule in RULES.items() if rule.about.conventions},
 }
-"""`CONVENTIONS[rule][framework]`, for built-in rules and each of torch, keras, optax and paper."""
+"""`CONVENTIONS[rule][framework]`, for built-in rules and torch, keras, optax, paper and others of the rule's."""
 
 FRAMEWORKS = ("torch", "keras", "optax", "paper")
+"""The conventions that every rule has."""
+
+
+def forms(rule: Rule | str) -> tuple[str, ...]:
+    """Return the names of a rule's conventions: those of every rule, and further ones of its own."""
+    own = rule_of(rule)
+    further = _table(own) or (forms(own.parent) if own.combinator is not None and own.parent is not None else ())
+    return tuple(dict.fromkeys((*FRAMEWORKS, *further)))
+
+
+def _table(rule: Rule) -> Mapping[str, Convention]:
+    return rule.about.conventions or (CONVENTIONS.get(rule.name, {}) if is_built_in(rule) else {})
 
 
 def convention(rule: Rule | str, framework: str) -> Convention:
     """Return what `framework` means by a rule, which is given as itself or by the name of a built-in one.
 
     Raises:
-        UsageError: no such rule, or no such framework.
+        UsageError: no such rule, or it has no such convention.
     """
-    if framework not in FRAMEWORKS:
-        raise unknown("convention", framework, FRAMEWORKS)
     own = rule_of(rule)
-    table = own.about.conventions or (CONVENTIONS.get(own.name, {}) if is_built_in(own) else {})
+    if framework not in forms(own):
+        raise unknown("convention", framework, forms(own))
+    table = _table(own)
     if own.combinator is not None and own.parent is not None and not table:
         return _around(own, convention(own.parent, framework))
     return table.get(framework) or _as_it_is(own, framework)
@@ -303,7 +315,7 @@ def resolve(rule: Rule | str, framework: str, given: Mapping[str, Any], *, idle:
 
     Args:
         rule: a rule, or the name of a built-in one.
-        framework: `torch`, `keras`, `optax` or `paper`.
+        framework: one of `forms(rule)`: `torch`, `keras`, `optax`, `paper`, or what else the rule names.
         given: the user's options, in our spelling or the framework's.
         idle: take a switch that has nothing to act on, as is `nesterov` without momentum.
 

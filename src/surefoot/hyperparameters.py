@@ -2,8 +2,8 @@
 
 One entry serves every rule; where a rule means something else by a name, its `About.meanings` says so. A *switch* is a
 hyperparameter that changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False,
-and `conventions.py` sets it; one with `words` takes one of these. The checks of options and the generated formulas
-read this table.
+and `conventions.py` sets it; one with `words` takes one of these, a `polynomial` one also coefficients, three for each
+of its steps. The checks of options and the generated formulas read this table.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Hyperparameter:
     sensible: tuple[float, float] | None = None
     switch: bool = False
     words: tuple[str, ...] = ()
+    polynomial: bool = False
 
     @property
     def range(self) -> str:
@@ -42,7 +43,7 @@ class Hyperparameter:
         if self.switch:
             return "True or False"
         if self.words:
-            return f"one of {', '.join(self.words)}"
+            return f"one of {', '.join(self.words)}{', or tuples of three numbers' if self.polynomial else ''}"
         upper = "" if math.isinf(self.high) else f" {'<=' if self.closed else '<'} {self.high:g}"
         return f"{self.low:g} {'<' if self.above else '<='} x{upper}"
 
@@ -57,7 +58,7 @@ class Hyperparameter:
         if self.switch:
             return isinstance(value, bool)
         if self.words:
-            return value in self.words
+            return value in self.words or (self.polynomial and _are_threes(value))
         if not _is_number(value) or math.isnan(value):
             return False
         number = float(value)
@@ -67,6 +68,15 @@ class Hyperparameter:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _are_threes(value: Any) -> bool:
+    """Whether a value is a tuple of tuples of three numbers, one at least."""
+    return (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(isinstance(three, tuple) and len(three) == 3 and all(map(_is_number, three)) for three in value)
+    )
 
 
 def _kind(value: Any) -> str:
@@ -149,6 +159,30 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "mars_scale": Hyperparameter("ζ", "weight of the newest gradient's change", sensible=(0.01, 0.1)),
     "slow_share": Hyperparameter("ξ", "share of the slow mean gradient kept each step", high=1.0, sensible=(0.9, 0.99)),
     "slow_gain": Hyperparameter("Λ", "how many times the slow mean is added to the gradient", sensible=(0.1, 5.0)),
+    "buffer_mean": _switch("the momentum buffer is a mean of the gradients, not a sum"),
+    "scale": Hyperparameter(
+        "",
+        "what the rate is multiplied by, from a matrix's shape",
+        words=("rms", "original", "spectral", "none"),
+    ),
+    "rms": Hyperparameter("ϱ", "root mean square of a matrix's step over the rate", above=True, sensible=(0.1, 0.4)),
+    "coefficients": Hyperparameter(
+        "",
+        "polynomial that sets singular values near 1",
+        words=("keller", "quintic", "polar_express"),
+        polynomial=True,
+    ),
+    "eps_floor": _switch("eps is the least length that is divided by, and is not added"),
+    "products": Hyperparameter("", "kind of number of the matrix products", words=("bfloat16", "float32", "float64")),
+    "eps_rows": Hyperparameter("ε₁", "keeps the divisor of a row away from zero", sensible=(1e-10, 1e-3)),
+    "beta2_decay": Hyperparameter(
+        "υ", "power of the step count that is the share of a new square in their mean", low=-1.0, high=0.0, closed=True
+    ),
+    "eps_scale": Hyperparameter("ε₂", "least root mean square of weights that a step is a share of"),
+    "relative_step": _switch("the rate is at most 1 over the root of the step count"),
+    "parameter_scale": _switch("the rate is multiplied by the weights' root mean square"),
+    "scale_decayed": _switch("the weights are measured after their decay"),
+    "period": Hyperparameter("p", "steps from one basis to the next", low=1.0, sensible=(1, 100)),
     "decay": Hyperparameter(
         "",
         "where decoupled decay stands, if not before the move",

@@ -107,7 +107,8 @@ class Slot:
     """What a rule keeps from step to step: by default one array of the weight's shape.
 
     `per` tells what there is one of it for: each `weight`, each `tensor` (see `Number`), or the whole `optimizer` (see
-    `Shared`). `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
+    `Shared`); of a rule for matrices also each `row` or `column`, or each pair of rows (`left`) or columns (`right`).
+    `when` names the hyperparameter that must be non-zero for the slot to exist. `start` is its value before
     the first step: a number, the name of the hyperparameter that holds it, or `WEIGHT`. `positive` promises that no
     value is ever negative, as of a mean of squares: 8-bit state then spends the sign on a wider range, and never
     makes zero of what is not, by whose root a rule may divide. `meaning` says in a few words what the slot holds, to
@@ -130,6 +131,36 @@ def Number(name: str, start: float | str = 0.0, meaning: str = "") -> Slot:  # n
 def Shared(name: str, start: float | str = 0.0, meaning: str = "") -> Slot:  # noqa: N802
     """Return a slot that is one number for the whole optimizer, in float64: of sums over all tensors (`total_all`)."""
     return Slot(name, start=start, meaning=meaning, per="optimizer")
+
+
+def Rows(name: str, start: float = 0.0, meaning: str = "", *, positive: bool = False) -> Slot:  # noqa: N802
+    """Return a slot that has one number for each row of a matrix: an array of shape (rows, 1)."""
+    return Slot(name, start=start, positive=positive, meaning=meaning, per="row")
+
+
+def Cols(name: str, start: float = 0.0, meaning: str = "", *, positive: bool = False) -> Slot:  # noqa: N802
+    """Return a slot that has one number for each column of a matrix: an array of shape (1, columns)."""
+    return Slot(name, start=start, positive=positive, meaning=meaning, per="column")
+
+
+def Left(name: str, meaning: str = "") -> Slot:  # noqa: N802
+    """Return a slot that is a square matrix as high as the weights': what stands on their left."""
+    return Slot(name, meaning=meaning, per="left")
+
+
+def Right(name: str, meaning: str = "") -> Slot:  # noqa: N802
+    """Return a slot that is a square matrix as wide as the weights': what stands on their right."""
+    return Slot(name, meaning=meaning, per="right")
+
+
+def slot_shape(per: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a slot beside weights of this shape; of `row` and its like, a matrix's (rows, columns)."""
+    if per in ("tensor", "optimizer"):
+        return ()
+    if per == "weight":
+        return shape
+    rows, columns = shape
+    return {"row": (rows, 1), "column": (1, columns), "left": (rows, rows), "right": (columns, columns)}[per]
 
 
 SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT, meaning="running mean of the weight"),)
@@ -156,6 +187,8 @@ class Rule:
         after: `(w, state, t, hyper)` to the weights and slots after all else of an update, if anything comes after it.
         evaluate: the weights to evaluate with, if they are others.
         combinator: what made this rule of `parent`, if it was one.
+        shape: `matrix` if the function takes one matrix, a row for each output; else `any`, weights in any arrangement.
+        vector: of a rule for matrices, what steps parameters that are none; None if those are refused.
     """
 
     name: str
@@ -173,6 +206,8 @@ class Rule:
     after: Callable[..., tuple[Array, dict[str, Array]]] | None = None
     evaluate: Evaluate | None = None
     combinator: Any = None
+    shape: str = "any"
+    vector: Rule | None = None
 
     def __call__(self, g: Array, state: Any, t: Array, *, w: Array = None, **hyper: Any) -> Step:
         """Run the rule: `g`, `w` and each attribute of `state` are arrays of one shape, `t` counts from 1."""
@@ -197,7 +232,7 @@ class Rule:
 
     def numbers(self, hyper: Mapping[str, Any]) -> frozenset[str]:
         """Return the slots in use that are one number for a tensor, or for the optimizer."""
-        return frozenset(slot.name for slot in self.active(hyper) if slot.per != "weight")
+        return frozenset(slot.name for slot in self.active(hyper) if slot.per in ("tensor", "optimizer"))
 
     @property
     def shared(self) -> frozenset[str]:
@@ -272,8 +307,9 @@ class Rule:
                 raise unknown(f"option of {self.name}", name, self.defaults)
             if value is not None or self.defaults[name] is not None:
                 self.hyperparameter(name).check(self.name, name, value)
-        state = {slot: np.full(1, 1.0 if start is WEIGHT else start) for slot, start in self.starts(hyper).items()}
-        self(np.ones(1), SimpleNamespace(**state), 1, w=np.ones(1), **hyper)
+        one = np.ones((1, 1))
+        state = {slot: one * (1.0 if start is WEIGHT else start) for slot, start in self.starts(hyper).items()}
+        self(one, SimpleNamespace(**state), 1, w=one, **hyper)
 
 
 def rule(
@@ -284,6 +320,8 @@ def rule(
     about: About | None = None,
     pin: Mapping[str, Any] | None = None,
     evaluate: Evaluate | None = None,
+    shape: str = "any",
+    vector: Rule | None = None,
 ) -> Callable[[Callable[..., Step]], Rule]:
     """Make a `Rule` of a function `(g, state, t, *, lr=..., ...) -> Step`, or `(g, w, state, t, ...)`.
 
@@ -295,6 +333,8 @@ def rule(
         about: what else is said of it; everything has a default.
         pin: what surrounds the rule and belongs to it: `{"decoupled": True}` of one whose weight decay is decoupled.
         evaluate: `(w, state, hyper)` to the weights to evaluate with, if they are others.
+        shape: `matrix` if the function takes one matrix, a row for each output.
+        vector: of such a rule, what steps parameters that are no matrix; None if those are refused.
 
     Raises:
         UsageError: the function takes other arguments, or a keyword of it is not in `HYPERPARAMETERS`.
@@ -326,6 +366,8 @@ def rule(
             pinned=dict(pin or {}),
             sees_weight=len(arrays) == 4,
             evaluate=evaluate,
+            shape=shape,
+            vector=vector,
         )
 
     return decorate

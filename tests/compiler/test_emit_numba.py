@@ -11,13 +11,12 @@ import torch
 from cached_kernels import run
 from half import check_bits
 from kernel_cases import Case
-from settings import FORMS, SURROUNDED, Setting, setting
+from settings import ANY_SHAPE, FORMS, SURROUNDED, Setting, setting
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.plan import SIZES as BYTES
 from surefoot.engines import kernels, pointers
 from surefoot.engines.rounding import key
 from surefoot.rule import Slot, Step, rule
-from surefoot.rules import RULES
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
 
@@ -47,7 +46,7 @@ def check(case: Case) -> None:
     case.check([stage(text) for text in case.texts(emit)], chunk=8)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_every_rule_rounded_at_random(name):
     check(Case(setting(name, weight_decay=0.1), "bfloat16", stochastic=True))
 
@@ -60,7 +59,7 @@ def test_every_operation_rounded_to_nearest(name, kind):
 
 def test_the_forms_have_every_operation():
     operations = {
-        name: {node.op for stage in Case(setting(name), "float32").stages for node in stage.loop} for name in RULES
+        name: {node.op for stage in Case(setting(name), "float32").stages for node in stage.loop} for name in ANY_SHAPE
     }
     assert set.union(*(operations[name] for name in FORMS)) == set.union(*operations.values())
 

@@ -11,7 +11,7 @@ from settings import SETTINGS
 from surefoot.compiler.emit import javascript, latex, numba, triton, walk
 from surefoot.compiler.emit.targets import TARGETS, emit
 from surefoot.compiler.graph import SUMS, Graph
-from surefoot.compiler.plan import HOST, HOST_ONLY, SIZES
+from surefoot.compiler.plan import HOST, HOST_ONLY, OPAQUE, SIZES, WHOLE_ONLY
 from surefoot.errors import UsageError
 from surefoot.rule import Step, rule
 
@@ -27,9 +27,9 @@ TABLES = {
 
 @pytest.mark.parametrize("target", TABLES)
 def test_every_table_has_every_operation_and_no_other(target):
-    """But for the sums over whole tensors, which are a stage in kernels, and a loop in JavaScript."""
+    """But for what is done with whole tensors: kernels have it between stages, JavaScript has loops for sums."""
     kernel = target.startswith(("numba", "triton"))
-    whole = set(SUMS) if target == "latex" else set()
+    whole = {*SUMS, *OPAQUE, *WHOLE_ONLY} if target == "latex" else set()
     assert set(TABLES[target]) == set(HOST) - (HOST_ONLY.keys() if kernel else set()) | whole
 
 
@@ -37,6 +37,10 @@ def test_every_table_has_every_operation_and_no_other(target):
 def test_every_rule_is_written_for_every_target(setting):
     """Formulas and scripts do not depend on the kind of numbers."""
     for target in TARGETS:
+        if target == "js" and setting.rule.shape == "matrix":
+            with pytest.raises(UsageError, match=r"JavaScript has no|cannot be compiled"):
+                emit(setting.rule, setting.hyper, target)
+            continue
         kernel = target in ("numba", "triton")
         for dtype in SIZES if kernel and setting.framework == "torch" else ["bfloat16"]:
             made = emit(setting.rule, setting.hyper, target, dtype)

@@ -21,6 +21,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from cached_kernels import run
+from settings import ANY_SHAPE
 from signed import signed
 from summed import OnNumpy, Stepped
 from surefoot.conventions import FRAMEWORKS, resolve, shown
@@ -94,12 +95,12 @@ def check_steps(own: Rule, hyper: dict, t: float, weights: list[Tensor], gradien
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_every_rule_and_convention(name, framework):
     check_bits(*made(name, framework), "float32")
 
 
-@pytest.mark.parametrize("name", [name for name, own in RULES.items() if not own.shared or name == "prodigy"])
+@pytest.mark.parametrize("name", [name for name in ANY_SHAPE if not RULES[name].shared or name == "prodigy"])
 def test_rules_with_decay_in_double_precision(name):
     """Of those that sum over all tensors one: each has kernels for several stages."""
     check_bits(*made(name, "torch", weight_decay=0.1, maximize=True), "float64")

@@ -20,7 +20,7 @@ from torch.nn import Parameter
 import interpreter
 import surefoot.torch
 from gpu_interpreter import CASES
-from settings import SETTINGS, Setting
+from settings import FUSED, Setting
 from surefoot.compiler.plan import plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import engine_choice as dispatch
@@ -93,7 +93,7 @@ print(kernel.cache_key, *(str(one.message) for one in said))
 def test_compiled_without_a_file_and_where_nothing_can_be_written(tmp_path):
     """No file has the source; Triton finds what it compiled by the same key in every process; one warning."""
     installed("triton")
-    setting = next(s for s in SETTINGS if str(s) == "adam-torch")
+    setting = next(s for s in FUSED if str(s) == "adam-torch")
     kinds = tuple((name, "float32") for name in ("w", "g", "state.m", "state.v"))
     form = choice.form(setting.hyper)
     text = choice.kernel("gpu", setting.rule, form, kinds, stochastic=False, strided=False).text
@@ -233,10 +233,10 @@ def test_keys_on_the_device_are_the_hosts():
 
 
 def test_of_which_rules_the_host_counts_the_steps():
-    names = {each.rule.name for each in SETTINGS if by_host(each)}
+    names = {each.rule.name for each in FUSED if by_host(each)}
     sums = {"lars", "lamb", "stableadamw", "dadapt_sgd", "dadapt_adam", "prodigy", "dog", "dowg"}
     assert names == sums | {"nadam", "schedule_free_sgd", "schedule_free_adamw", "schedule_free_radam"}
-    assert not any(by_host(each) for each in SETTINGS if (each.rule.name, each.framework) == ("nadam", "optax"))
+    assert not any(by_host(each) for each in FUSED if (each.rule.name, each.framework) == ("nadam", "optax"))
 
 
 def rows_on(settings, counts):
@@ -255,7 +255,7 @@ def by_host(setting: Setting) -> bool:
     return bool(before or last.numbers) or last.by_tensor
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if not by_host(each)], ids=str)
+@pytest.mark.parametrize("setting", [each for each in FUSED if not by_host(each)], ids=str)
 def test_scalars_on_the_device_are_the_hosts(setting):
     """Powers in float64 differ in the last digit at most; 1 - 0.999**t makes up to 1000 times as much of it."""
     faster = SimpleNamespace(rule=setting.rule, hyper={**setting.hyper, "lr": 0.5})

@@ -29,9 +29,11 @@ from surefoot.explain.forms import Library, settable, slider
 from surefoot.explain.page import DARK, LIGHT, played, render, server_of
 from surefoot.explain.path import GRID, noise, plot, walk
 from surefoot.explain.surfaces import SURFACES
+from surefoot.explain.terminal import explanation
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Slot
 from surefoot.rules import RULES
+from surefoot.rules.soap import soap
 from surefoot.update import update
 
 FORMULAS = {(one.rule.name, latex.emit(trace(one.rule, one.hyper), one.hyper)): one for one in reversed(SETTINGS)}
@@ -343,7 +345,14 @@ def test_json_has_the_numbers_and_the_drift(surefoot_command):
     made = json.loads(out)
     assert code == 0
     assert {"symbol": "β₁", "name": "beta1", "value": 0.5}.items() <= made["symbols"][1].items()
-    assert made["cost"] == {"slots": ["m", "v"], "state_bytes": 8, "moved_bytes": 28}
+    assert made["cost"] == {
+        "slots": ["m", "v"],
+        "state_bytes": 8,
+        "moved_bytes": 28,
+        "beside": {},
+        "products": 0.0,
+        "decomposes": False,
+    }
     assert len(made["walk"]["points"]) == 101
     assert made["walk"]["lr"] in GRID
     row = next(row for row in made["drift"]["rows"] if (row["source"], row["target"]) == ("keras", "torch"))
@@ -476,3 +485,31 @@ def test_a_framework_means_only_rules_that_it_has(rule):
 def test_explaining_loads_no_library_that_draws_figures():
     code = "import sys, surefoot.cli.explain; print({'altair', 'vl_convert', 'torch'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_what_products_of_matrices_cost_is_said():
+    """Beside what a step moves, which would make a rule for matrices look as cheap as momentum."""
+    muon = Explanation(RULES["muon"], "keras", resolve("muon", "keras", {}))
+    said = " ".join(explanation(muon, "valley").split())
+    assert "products: for each weight of a square matrix of n rows 30 n operations, 30,720 where n is 1024" in said
+    assert "With both weights as a matrix of one column." in said
+    assert "Oₜ singular values near 1, by NS: 5 steps of a x + b x³ + c x⁵" in said
+    cost = Explanation(soap, "torch", soap.complete({})).cost
+    assert cost.beside == {"L": "rows x rows", "R": "cols x cols", "A": "rows x rows", "B": "cols x cols"}
+    assert cost.decomposes
+
+
+@pytest.mark.parametrize(("scale", "there"), [("rms", True), ("original", False)])
+def test_a_number_of_another_form_is_no_letter_of_this_one(scale, there):
+    one = Explanation(RULES["muon"], "optax", shown("muon", "optax", {"scale": scale}))
+    assert ("rms" in {letter.name for letter in one.letters}) is there
+
+
+def test_a_form_may_be_a_word():
+    (line,) = [line for line in differences.forms("muon") if "shape" in line.about]
+    assert (line.values["torch"], line.values["keras"]) == ("original", "rms")
+
+
+def test_a_matrix_has_sides_that_tell_its_scales_apart():
+    """Keras's rate takes the longer side, torch's is that of a wide matrix: 1."""
+    assert differences.shares("muon", "keras", "torch")[0] > 0.1

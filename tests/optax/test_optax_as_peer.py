@@ -15,6 +15,7 @@ import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
 from optax_runs import tree_run, tree_runs  # noqa: E402
+from settings import ANY_SHAPE  # noqa: E402
 from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.optax.spelling import beyond  # noqa: E402
@@ -104,7 +105,7 @@ UPRIGHT = {"adopt": "it cuts off part by part", "yogi": "its mean of gradients s
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [*((name, "complex128") for name in RULES), ("adam", "complex64"), ("dog", "complex64")]
+    ("name", "dtype"), [*((name, "complex128") for name in ANY_SHAPE), ("adam", "complex64"), ("dog", "complex64")]
 )
 def test_complex_weights_keep_their_kind_and_each_has_one_real_rate(name, dtype):
     """A weight that turns in the plane by some angle, with its gradients, goes the same way, turned."""
@@ -308,7 +309,7 @@ def test_sgd_by_position_and_nesterov_without_momentum():
 
 
 ABSTRACT = [
-    *((name, {}) for name in RULES),
+    *((name, {}) for name in ANY_SHAPE),
     ("rmsprop", {"centered": True, "momentum": 0.9}),
     ("adam", {"mu_dtype": "bfloat16"}),
     ("adamw", {"decay_by_lr": False, "key": jax.random.key(0)}),

@@ -14,9 +14,9 @@ import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
 from optax_runs import tree_run  # noqa: E402
+from settings import ANY_SHAPE  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rule import WEIGHT, Slot, Step, rule  # noqa: E402
-from surefoot.rules import RULES  # noqa: E402
 
 PARAMS = {
     "w": jnp.linspace(0.5, 1.5, 6).reshape(3, 2),
@@ -38,7 +38,7 @@ def kinds(tree):
     return jax.tree.map(lambda x: (jnp.asarray(x).shape, jnp.asarray(x).dtype), tree)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_state_keeps_its_kind_and_a_second_call_does_not_recompile(name):
     optimizer, calls = getattr(ours, name)(1e-2), []
 
@@ -90,7 +90,7 @@ def test_any_number_may_be_a_schedule():
     assert not np.allclose(tree_run(moving, PARAMS, GRADIENTS)[0]["w"], with_decay["w"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_inject_hyperparams(name):
     """The same steps; and a hyperparameter changed in the state is used from then on."""
     factory = getattr(ours, name)

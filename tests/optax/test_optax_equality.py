@@ -18,7 +18,7 @@ import surefoot.optax  # noqa: E402
 from cases import CASES, LONG, TENSORS, TOLERANCE, Case, make_gradients, make_start, relative_error  # noqa: E402
 from optax_runs import run, run_apart, schedule  # noqa: E402
 from reference import run as run_numpy  # noqa: E402
-from settings import OPTIONS, needs  # noqa: E402
+from settings import ANY_SHAPE, OPTIONS, needs  # noqa: E402
 from surefoot.conventions import FRAMEWORKS, shown  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
 
@@ -148,7 +148,7 @@ def _start_and_gradients(
     return start, case._followed(start) * (-1 if form.get("maximize") else 1)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ANY_SHAPE)
 def test_equal_to_the_rule_on_numpy(rule):
     """In every convention, with the options that change the rule's form, decay, and climbing."""
     told, batches = list(_told(rule)), []

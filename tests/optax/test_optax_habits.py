@@ -14,6 +14,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
+from settings import ANY_SHAPE  # noqa: E402
 from standing import STANDING  # noqa: E402
 from surefoot.conventions import convention  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
@@ -43,7 +44,7 @@ WAYS = {
     "schedule": lambda make, **options: make(optax.constant_schedule(scalar(0.1)), **options),
     "injected": lambda make, **options: optax.inject_hyperparams(make, static_args="key")(0.1, **numbers(options)),
 }
-PLAIN = [(getattr(ours, name), {}) for name in RULES]
+PLAIN = [(getattr(ours, name), {}) for name in ANY_SHAPE]
 OPTIONS = [
     *((getattr(ours, name), {}) for name in STANDING),
     (ours.sgd, {"momentum": scalar(0.9), "accumulator_dtype": "float32"}),
@@ -198,7 +199,7 @@ def all_of_them(state):
     return state
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_what_changes_no_number_changes_no_step(name):
     """One habit after the other; each alone for the rules that stand for others."""
     for habit in (*(HARMLESS.values() if name in STANDING else ()), all_of_them):
@@ -239,7 +240,7 @@ def test_a_leaf_that_thaws_late(case):
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        *((name, "bfloat16") for name in RULES),
+        *((name, "bfloat16") for name in ANY_SHAPE),
         *((name, dtype) for name in STANDING for dtype in ("float32", "float16")),
     ],
 )

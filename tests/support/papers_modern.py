@@ -1,16 +1,18 @@
 """The modern rules' oracles by name, with their settings: `oracles.run("paper.prodigy", options, gradients, start)`.
 
-Each is a loop of one of the files below, over the gradients of one tensor (weightwise, tensorwise, averaged), or of all
-weights as one vector (treewise). All take `weight_decay`, 0 unless given, and `decay`, how: `coupled`, `decoupled`,
-`corrected` (by lr²/lr_max, which is `lr` unless `lr_max` is given) or `cautious`; LAMB also `inside`. LARS has its own
-place for it, and Schedule-Free, in u at y; Prodigy, D-Adaptation's Adam, DoG and DoWG take `coupled`, the first two
-`decoupled` as well. `evaluated` yields the weights that evaluation asks for.
+Each is a loop of one of the files below over the gradients of one tensor (weightwise, tensorwise, averaged), of one
+matrix, or of all weights as one vector (treewise). All take `weight_decay`, 0 unless given, and `decay`, how:
+`coupled`, `decoupled`, `corrected` (by lr²/lr_max, which is `lr` unless `lr_max` is given) or `cautious`; LAMB also
+`inside`. LARS has its own place for it, and so have Schedule-Free, in u at y, and the rules for matrices. Prodigy,
+D-Adaptation's Adam, DoG and DoWG take `coupled`, the first two `decoupled` as well. `evaluated` yields the weights that
+evaluation asks for.
 """
 
 from __future__ import annotations
 
 from papers import Paper
 from papers_averaged import defazio, zhang
+from papers_matrix import JORDAN, jordan, li, shazeer, vyas, wen
 from papers_tensorwise import liang, wortsman, you_lamb, you_lars
 from papers_treewise import defazio_mishchenko, defazio_mishchenko_sgd, ivgi, khaled, mishchenko
 from papers_weightwise import bernstein, dozat, dozat_constant, everett, kingma_ba_decayed, lee, yuan
@@ -22,6 +24,7 @@ _LARS = {"lr": 1.0, "η": 1e-3, "m": 0.9, "weight_decay": 0.0, "still": False}
 _LOOKAHEAD = {**_ADAM, "k": 5, "α": 0.5, "evaluated": False}
 _FREE = {"lr": 2.5e-3, "β": 0.9, "weight_decay": 0.0, "r": 0.0, "p": 2.0, "warmup": 0, "evaluated": False}
 _FREE_ADAM = {**_FREE, "β₂": 0.999, "ε": 1e-8}
+_MUON = {"μ": 0.95, "steps": JORDAN, "weight_decay": 0.0}
 _DISTANCE = {"lr": 1.0, "β₁": 0.9, "β₂": 0.999, "ε": 1e-8, "d0": 1e-6, "growth_rate": float("inf"), **_DECOUPLED}
 
 MODERN = {
@@ -57,5 +60,12 @@ MODERN = {
         {"lr": 1.0, "momentum": 0.0, "d0": 1e-6, "growth_rate": float("inf"), "decayed_start": False, **_COUPLED},
     ),
     "dog": Paper(ivgi, {"lr": 1.0, "reps_rel": 1e-6, "ε": 1e-8, **_COUPLED}),
+    "muon": Paper(jordan, {**_MUON, "lr": 0.02, "form": "jordan"}),
+    "muon_moonlight": Paper(jordan, {**_MUON, "lr": 1e-3, "weight_decay": 0.1, "form": "liu"}),
+    "normuon": Paper(li, {"lr": 1e-3, "β₁": 0.95, "β₂": 0.95, "ε": 1e-8, "weight_decay": 0.1, "code": False}),
+    "normuon_code": Paper(li, {"lr": 0.02, "β₁": 0.95, "β₂": 0.95, "ε": 1e-10, "weight_decay": 0.0, "code": True}),
+    "hyperball_adam": Paper(wen, {**_ADAM, "lr": 0.01}),
+    "adafactor": Paper(shazeer, {"lr": 1e-2, "ε₁": 1e-30, "ε₂": 1e-3, "d": 1.0, "weight_decay": 0.0}),
+    "soap": Paper(vyas, {"lr": 3e-3, "β₁": 0.95, "β₂": 0.95, "ε": 1e-8, "weight_decay": 0.01, "f": 10}),
     "dowg": Paper(khaled, {"lr": 1.0, "r²": 1e-4, "ε": 1e-4, **_COUPLED}),
 }

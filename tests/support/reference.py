@@ -9,7 +9,7 @@ import numpy as np
 
 from surefoot.bundle import Bundle
 from surefoot.conventions import shown
-from surefoot.rule import WEIGHT, Rule, Step
+from surefoot.rule import WEIGHT, Rule, Step, slot_shape
 from surefoot.rules import rule_of
 from surefoot.update import evaluated, update
 
@@ -29,7 +29,7 @@ def run(
     evaluate: bool = False,
     watch: Callable[[int, Step], None] | None = None,
 ) -> np.ndarray:
-    """Return the weights after each step: one row a step, one column a weight.
+    """Return the weights after each step: one row a step, one column a weight, or a matrix.
 
     To a rule that looks at all tensors of an optimizer they are several, else one.
 
@@ -37,7 +37,7 @@ def run(
         name: which rule.
         framework: whose convention.
         options: as a user of that framework writes them.
-        gradients: one row a step.
+        gradients: one row, or matrix, a step.
         start: the weights before the first step.
         rates: the learning rate of each step; `lr` of the options is then what the schedule is measured against.
         rule: runs instead of the rule of that name (a faulty one, in the teeth test).
@@ -63,11 +63,15 @@ def run(
 
 def start_state(rule: Rule, hyper: Mapping[str, Any], start: np.ndarray) -> dict[str, Any]:
     """Return each slot before the first step: an array, or a number where the rule keeps one for a tensor."""
-    numbers = rule.numbers(hyper)
+    numbers, per = rule.numbers(hyper), {slot.name: slot.per for slot in rule.active(hyper)}
     return {
-        slot: x if slot in numbers else tensors(rule, np.full_like(start, start if x is WEIGHT else x))
+        slot: x if slot in numbers else tensors(rule, start.copy() if x is WEIGHT else _full(per[slot], start, x))
         for slot, x in rule.starts(hyper).items()
     }
+
+
+def _full(per: str, start: np.ndarray, value: float) -> np.ndarray:
+    return np.full(slot_shape(per, start.shape), value, start.dtype)
 
 
 def tensors(rule: Rule, array: np.ndarray) -> Any:

@@ -13,6 +13,9 @@ from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.rules import RULES
 from surefoot.update import update
 
+ANY_SHAPE = [name for name, rule in RULES.items() if rule.shape == "any"]
+"""Rules that step weights in any arrangement; those for matrices have tests of their own."""
+
 HEAVY = {"momentum": 0.9}
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "sgd": [HEAVY, {**HEAVY, "dampening": 0.5}, {**HEAVY, "nesterov": True}],
@@ -71,6 +74,9 @@ def _settings() -> Iterator[Setting]:
 
 
 SETTINGS = tuple(_settings())
+
+FUSED = tuple(setting for setting in SETTINGS if setting.rule.shape == "any")
+"""Those of rules that a kernel steps weight by weight."""
 
 
 def run(setting: Setting, start: np.ndarray, gradients: np.ndarray) -> tuple[list[Any], list[Any], dict[str, Any]]:

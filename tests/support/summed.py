@@ -199,7 +199,7 @@ class OnNumpy:
         summed = _Summed(names, self.stepped.sums[k], everywhere)
         arrays = {name: np.atleast_1d(self._read(name, x)).astype(compute) for name, x in self.state[k].items()}
         state = {**arrays, **self.numbers[k], **shared}
-        with np.errstate(all="ignore"), mock.patch.object(mathops, "_namespace", return_value=summed):
+        with np.errstate(all="ignore"), mock.patch.object(mathops, "namespace_of", return_value=summed):
             weight, gradient = (np.atleast_1d(x).astype(compute) for x in (self.weights[k], numbers(g)))
             made = update(self.stepped.rule, weight, gradient, state, float(self.stepped.t[k]), hyper)
         assert summed.all_asked_for

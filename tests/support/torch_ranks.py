@@ -30,6 +30,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 import surefoot.torch
+from matrix_rules import shaped
 from numbered import estimating
 from shared_training import (
     CLIPPED,
@@ -51,8 +52,10 @@ from shared_training import (
 from summed import chained, joined, trusted
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
+from surefoot.rules.muon import muon
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
+from surefoot.update import update
 from without_teardown import end_at_once
 
 Case = Callable[[], Any]
@@ -249,6 +252,25 @@ def from_one_process_and_back() -> dict[str, Any]:
     return {**outcome(optimizer), "whole": state}
 
 
+def matrices(own: Rule, how: str, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
+    """Step matrices by a rule that must see them whole, among them uneven ones and such as one process has alone."""
+    params = [p for p in parameters(dtype) if p.dim() > 1 or own.vector]
+    for k, p in enumerate(params[:-1] if how == "beside plain" else params):
+        placement = Replicate() if k == 0 and how == "beside plain" else Shard(1 if how == "columns" else 0)
+        params[k] = Parameter(distribute_tensor(p.detach(), mesh(), [fitting(placement, p)]))
+    return outcome(feed(RuleOptimizer(params, own, ema=0.9), like_parameter))
+
+
+def matrices_fsdp(own: Rule) -> dict[str, Any]:
+    """Step a model that FSDP2 divides by such a rule, in blocks; and tell how often this process made a product."""
+    model = fsdp(torch.float64)
+    inner, last = (layer.weight for layer in model if isinstance(layer, nn.Linear))
+    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last]}], own)
+    with mock.patch("surefoot.engines.matrices.update", side_effect=update) as made:
+        train(model, optimizer, mine())
+    return {**outcome(optimizer), "made": made.call_count, "rates": [*optimizer.effective_lr().values()]}
+
+
 def plain_gradient() -> str:
     """Return the error of a sharded parameter whose gradient is not."""
     p = Parameter(distribute_tensor(torch.ones(4), mesh(), [Shard(0)]))
@@ -289,6 +311,11 @@ def cases(folder: Path) -> dict[str, Case]:
         "summed rates": summed_rates,
         "estimated": estimated,
     }
+    for own in (muon, shaped):
+        for how in ("rows", "columns", "beside plain"):
+            found[f"matrices {own.name} {how}"] = lambda o=own, h=how: matrices(o, h)
+        found[f"matrices {own.name} bfloat16"] = lambda o=own: matrices(o, "rows", torch.bfloat16)
+        found[f"matrices {own.name} fsdp"] = lambda o=own: matrices_fsdp(o)
     found |= {"laid out": fsdp_layouts, "laid out, clipped": lambda: fsdp_layouts(max_grad_norm=0.5)}
     found |= {"clipped beside plain": clipped_beside_plain, "plain gradient": plain_gradient}
     return found | {"resumed": lambda: resumed(folder), "one process and back": from_one_process_and_back}

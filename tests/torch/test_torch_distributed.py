@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import surefoot.torch
+from matrix_rules import shaped
 from numbered import estimating
 from paths import SUPPORT
 from shared_training import (
@@ -35,6 +36,7 @@ from shared_training import (
 )
 from summed import chained, joined, trusted
 from surefoot.rule import Rule
+from surefoot.rules.muon import muon
 from surefoot.torch import RuleOptimizer
 
 pytestmark = [pytest.mark.usefixtures("kernel_cache"), pytest.mark.slow]  # two processes, each with every case
@@ -44,6 +46,9 @@ LIMIT_S = 900
 
 SUM = 64 * STEPS * 2**-53
 """Relative: a norm of fewer than 64 float64 numbers in each step, each addition with an error of half an ulp."""
+
+PRODUCTS = 1e-12
+"""Relative: where one process multiplies several matrices at once and the other one, sums have another order."""
 
 BOTH = (0, 1)
 
@@ -289,3 +294,39 @@ def test_effective_step_sizes_of_a_rule_with_sums(ranks):
     for k, rate in enumerate(optimizer.effective_lr().values()):
         found = torch.cat([each["summed rates"][k] for each in ranks])
         torch.testing.assert_close(found, rate, rtol=SUM, atol=SUM)
+
+
+# Rules that see whole matrices
+
+
+def matrices_alone(own: Rule, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
+    params = [p for p in parameters(dtype) if p.dim() > 1 or own.vector]
+    return outcome(feed(RuleOptimizer(params, own, ema=0.9)))
+
+
+@pytest.mark.parametrize("how", ["rows", "columns", "beside plain"])
+@pytest.mark.parametrize("own", [muon, shaped], ids=str)
+def test_matrices_are_stepped_whole(of, own, how):
+    equal(of(f"matrices {own.name} {how}"), matrices_alone(own), PRODUCTS)
+
+
+@pytest.mark.parametrize("own", [muon, shaped], ids=str)
+def test_matrices_in_bfloat16_are_rounded_as_in_one_process(of, own):
+    """Random numbers are the same; a sum in another order may fall on the other side of one, seldom."""
+    found, expected = of(f"matrices {own.name} bfloat16"), matrices_alone(own, torch.bfloat16)
+    pairs = zip(found["weights"], expected["weights"], strict=True)
+    assert sum(int((x != y).sum()) for x, y in pairs) <= 1
+
+
+@pytest.mark.parametrize("own", [muon, shaped], ids=str)
+def test_matrices_on_fsdp_have_one_owner_each(ranks, own):
+    """Each process steps the matrix that it owns: two blocks in one lot each, or one."""
+    model, found = mlp(torch.float64), [each[f"matrices {own.name} fsdp"] for each in ranks]
+    inner, last = (layer.weight for layer in model if isinstance(layer, nn.Linear))
+    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last]}], own)
+    expected = outcome(train(model, optimizer, BOTH))
+    for each in found:
+        equal({key: each[key] for key in expected}, expected, PRODUCTS)
+    assert [each["made"] for each in found] == [2 * STEPS, STEPS]
+    for k, rate in enumerate(optimizer.effective_lr().values()):
+        equal(torch.cat([each["rates"][k] for each in found]), rate, PRODUCTS)

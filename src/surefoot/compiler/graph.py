@@ -5,13 +5,18 @@ over one tensor (`total`), its size, or a number that is kept for it. Everything
 depends on hyperparameters, the step count, sums over all tensors (`total_all`), and numbers kept for the optimizer. No
 operation is ever moved, split or merged with another: floating-point numbers are added in the order in which the
 rule's author wrote them.
+
+Of a rule for matrices each node knows its two sides. An array of the weights' sides is as good as any other; what has a
+number for each row, or is turned, or is a product of matrices, has sides of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from surefoot.errors import UsageError
 
 SUMS = ("total", "total_all")
 """The operations that make one number of a value per weight: for each tensor, or of all tensors."""
@@ -19,14 +24,47 @@ SUMS = ("total", "total_all")
 SIZE = "size"
 """The scalar that has the weights of the whole tensor."""
 
+ROWS, COLS, ONE = "rows", "cols", "1"
+"""The scalars that have the sides of a matrix; one of its sides, where there is a single row or column."""
+
+Sides = tuple[str, str]
+"""How high and how wide an array is, each `ROWS`, `COLS` or `ONE`."""
+
+WHOLE: Sides = (ROWS, COLS)
+"""The sides of an array that has a value for each weight."""
+
+SIDES: dict[str, Sides] = {
+    "weight": WHOLE,
+    "row": (ROWS, ONE),
+    "column": (ONE, COLS),
+    "left": (ROWS, ROWS),
+    "right": (COLS, COLS),
+}
+"""Those of an array that there is one value of for each of these: see `Slot.per`."""
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """How a matrix is made orthogonal: see `mathops.orthogonalize`."""
+
+    coefficients: tuple[tuple[float, float, float], ...]
+    floor: bool
+    products: str | None
+
+    @property
+    def steps(self) -> int:
+        """How many times a polynomial acts on the singular values."""
+        return len(self.coefficients)
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
     """One operation, input or constant.
 
     `op` is `array` (an input per weight: `w`, `g`, or `state.m` for a slot `m`), `scalar` (a hyperparameter, `t`,
-    `SIZE`, or `state.mu` for a slot that is a number), `const`, or an operation's name; `value` is the name of an input
-    or the number of a constant.
+    `SIZE`, `ROWS`, or `state.mu` for a slot that is a number), `const`, or an operation's name. `value` is the name of
+    an input, the number of a constant, `ROWS` or `COLS` of a `mean`, or what `orthogonalize` goes by. `sides` are those
+    of an array; of a number they say nothing.
     """
 
     op: str
@@ -34,16 +72,17 @@ class Node:
     value: Any = None
     per_weight: bool = False
     per_tensor: bool = False
+    sides: Sides = WHOLE
 
 
 @dataclass
 class Graph:
     """All nodes of one update, in an order in which each follows its arguments, and what the update results in.
 
-    `outputs` are the nodes that are written back, by their array's name: `w` and the slots; `numbers` those of slots
-    that are a number for a tensor or for the optimizer; `sums` what a stage of a kernel adds up (`plan.py`). `rate` is
-    the effective step size. `assumed` tells of each hyperparameter that the rule asked about whether it was zero:
-    another answer, another graph.
+    `outputs` are the nodes that are written, by their array's name: `w` and the slots, of a stage also what a later
+    one reads; `numbers` those of slots that are a number for a tensor or for the optimizer; `sums` what a stage of a
+    kernel adds up (`plan.py`). `rate` is the effective step size. `assumed` tells of each hyperparameter that the rule
+    asked about whether it was zero: another answer, another graph.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -59,19 +98,50 @@ class Graph:
         """Everything that the update is computed for."""
         return [*self.outputs.values(), *self.numbers.values(), *self.sums.values()]
 
-    def add(self, op: str, *args: Node, value: Any = None, per_tensor: bool = False) -> Node:
+    def add(
+        self, op: str, *args: Node, value: Any = None, per_tensor: bool = False, sides: Sides | None = None
+    ) -> Node:
         """Return the node of this operation on these arguments, made if it is new.
 
-        `per_tensor` tells of an input that it is a number for each tensor.
+        `per_tensor` tells of an input that it is a number for each tensor, `sides` of an array how large it is.
         """
         key = (op, tuple(map(id, args)), repr(value))
         if key not in self._known:
             per_weight = op == "array" or (op not in SUMS and any(arg.per_weight for arg in args))
             below = op != "total_all" and any(arg.per_tensor for arg in args)
             per_tensor = not per_weight and (per_tensor or op == "total" or below)
-            self._known[key] = Node(op, args, value, per_weight, per_tensor)
+            self._known[key] = Node(op, args, value, per_weight, per_tensor, sides or sides_of(op, args, value))
             self.nodes.append(self._known[key])
         return self._known[key]
+
+
+def sides_of(op: str, args: Sequence[Node], value: Any = None) -> Sides:
+    """Return the sides of what an operation makes of these arguments.
+
+    Raises:
+        UsageError: their sides do not go together.
+    """
+    arrays = [arg.sides for arg in args if arg.per_weight]
+    if op == "transpose":
+        return arrays[0][::-1]
+    if op == "matmul":
+        return _product(arrays)
+    if op == "mean":
+        return (arrays[0][0], ONE) if value == ROWS else (ONE, arrays[0][1])
+    longest = [{side for side in each if side != ONE} for each in zip(*arrays, strict=True)]
+    if any(len(each) > 1 for each in longest):
+        raise UsageError(f"it takes the {op} of {_listed(arrays)}, value by value; transpose one of them.")
+    return (next(iter(longest[0]), ONE), next(iter(longest[1]), ONE)) if arrays else WHOLE
+
+
+def _product(arrays: Sequence[Sides]) -> Sides:
+    if len(arrays) < 2 or arrays[0][1] != arrays[1][0]:
+        raise UsageError(f"it multiplies {_listed(arrays)} as matrices (@); give matrices that fit, or write *.")
+    return arrays[0][0], arrays[1][1]
+
+
+def _listed(arrays: Sequence[Sides]) -> str:
+    return " and ".join(f"{high} x {wide}" for high, wide in arrays)
 
 
 def needed(roots: Iterable[Node]) -> set[Node]:

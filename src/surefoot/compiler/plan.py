@@ -8,22 +8,26 @@ A rule that needs sums over a whole tensor, such as a norm, has stages: the kern
 what all sums are made of that need no sum of a later stage. The host adds up the chunks, and to the stages that follow
 each sum is one scalar more: `total0`, `total1` and so on of a tensor, `total_all0` of all tensors. The last stage is
 the update. What depends on a tensor's own sums, size or numbers the host computes for all tensors at once, as arrays.
+
+A matrix is made orthogonal by products of whole matrices, which no kernel does. A stage writes what they start from
+into an array that lives for this step alone, `matrix0`; the host puts what they make in its place (`Plan.opaque`); a
+later stage reads it. Means of rows, other products, and slots that are no array of the weights' shape are in no stage.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surefoot import mathops
-from surefoot.compiler.graph import SUMS, Graph, Node, needed
+from surefoot.compiler.graph import SUMS, WHOLE, Graph, Node, Orthogonal, needed
 from surefoot.errors import UsageError
 
 SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
@@ -45,6 +49,9 @@ RANDOM = ("bfloat16", *BLOCKWISE)
 """The kinds that may be rounded at random."""
 
 _BYTES = {**SIZES, **dict.fromkeys(BLOCKWISE, 1 + 4 / BLOCK)}
+
+OPAQUE = ("orthogonalize",)
+"""The operations that the host does on whole matrices, between two stages."""
 
 Kinds = str | Mapping[str, str]
 """One kind of number for all arrays, or the kind of each by the array's name: `w`, `g`, `state.m`."""
@@ -83,6 +90,26 @@ HOST_ONLY = {
 }
 """Operations on hyperparameters and the step count alone, and what a rule cannot do with a value per weight."""
 
+WHOLE_ONLY = {
+    "matmul": "multiplies matrices (@) cannot be compiled",
+    "transpose": "turns a matrix cannot be compiled",
+    "eigenbasis": "takes eigenvectors cannot be compiled",
+    "mean": "takes the mean of each row or column cannot be compiled",
+}
+"""Operations on whole matrices that no stage serves."""
+
+
+class Opaque(NamedTuple):
+    """What the host does with a matrix once a stage has written it: it makes it orthogonal, in place.
+
+    Attributes:
+        how: coefficients, and in which numbers.
+        eps: the name of what it adds to the matrix's length, a number of the stage (`Plan.numbers`).
+    """
+
+    how: Orthogonal
+    eps: str
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -97,6 +124,8 @@ class Plan:
         numbers: what the host keeps for the next step, by the slot's name, `state.mu`.
         sums: what the kernel adds up, by the name under which later stages know it.
         everywhere: those sums that are added up over all tensors.
+        opaque: what the host does after this stage with an array that the stage has written, by the array's name.
+        scratch: the arrays that it reads or writes and nobody keeps: they live for this step alone.
     """
 
     hoisted: tuple[Node, ...]
@@ -107,11 +136,13 @@ class Plan:
     numbers: Mapping[str, Node] = field(default_factory=dict)
     sums: Mapping[str, Node] = field(default_factory=dict)
     everywhere: frozenset[str] = frozenset()
+    opaque: Mapping[str, Opaque] = field(default_factory=dict)
+    scratch: frozenset[str] = frozenset()
 
     @cached_property
     def by_tensor(self) -> bool:
         """Whether the host computes what differs from tensor to tensor."""
-        return any(node.per_tensor for node in self.scalars)
+        return bool(self.opaque) or any(node.per_tensor for node in self.scalars)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -119,8 +150,9 @@ class Plan:
         return tuple(dict.fromkeys((*self.reads, *self.outputs)))
 
     def kinds(self, kinds: Kinds) -> dict[str, str]:
-        """Return the kind of each array, in their order."""
-        return {name: kinds if isinstance(kinds, str) else kinds[name] for name in self.arrays}
+        """Return the kind of each array, in their order; of scratch that which is computed in."""
+        given = kinds if not isinstance(kinds, str) else dict.fromkeys(self.arrays, kinds)
+        return {name: self.compute(kinds) if name in self.scratch else given[name] for name in self.arrays}
 
     def bytes_per_weight(self, kinds: Kinds = "float32") -> float:
         """Bytes that one update moves per weight, its arrays of these kinds: the floor of what a step costs."""
@@ -195,16 +227,14 @@ def plan(graph: Graph, *, kernel: bool = True) -> Plan:
         kernel: whether it becomes a kernel, which cannot do all that a script can.
 
     Raises:
-        UsageError: the rule raises a value per weight to a power, of which every machine has another last digit, or
-            takes its remainder.
+        UsageError: the rule does with a value per weight what no kernel does (`HOST_ONLY`, `WHOLE_ONLY`), or keeps an
+            array that is not of the weights' shape.
     """
     used_at_all = needed(graph.results)
     nodes = [node for node in graph.nodes if node in used_at_all]
     loop = tuple(node for node in nodes if node.per_weight and node.op != "array")
     used = {arg for node in loop for arg in node.args} | {*graph.outputs.values(), *graph.sums.values()}
-    for op, told in HOST_ONLY.items():
-        if kernel and any(node.op == op for node in loop):
-            raise UsageError(f"a rule that {told}.")
+    _check_fused(nodes, kernel=kernel)
     return Plan(
         hoisted=tuple(node for node in nodes if not node.per_weight and node in used),
         loop=loop,
@@ -216,47 +246,84 @@ def plan(graph: Graph, *, kernel: bool = True) -> Plan:
     )
 
 
-def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
-    """Return the plan of each stage of sums, and last that of the update; see `plan` for the arguments.
+def _check_fused(nodes: Sequence[Node], *, kernel: bool) -> None:
+    """Raise `UsageError` unless a loop over weights can compute these; a script can do what kernels leave to it."""
+    of_weights = [node for node in nodes if node.per_weight]
+    for op, told in {**(HOST_ONLY if kernel else {}), **WHOLE_ONLY}.items():
+        if any(node.op == op for node in of_weights):
+            raise UsageError(f"a rule that {told}.")
+    for node in of_weights:
+        if node.sides != WHOLE:
+            raise UsageError(f"a rule that keeps {' x '.join(node.sides)} values cannot be compiled.")
 
-    Sums that do not depend on each other share a stage.
+
+def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
+    """Return the plan of each stage of sums and matrices, and last that of the update; see `plan` for the arguments.
+
+    What does not depend on each other shares a stage.
 
     Raises:
         UsageError: a stage cannot be planned.
     """
     used = needed(graph.results)
-    sums = [node for node in graph.nodes if node.op in SUMS and node in used]
-    numbers = {op: count() for op in SUMS}
-    names = {node: f"{node.op}{next(numbers[node.op])}" for node in sums}
+    ends = [node for node in graph.nodes if node.op in (*SUMS, *OPAQUE) and node in used]
+    numbers = {op: count() for op in (*SUMS, *OPAQUE)}
+    names = {node: f"{_CALLED.get(node.op, node.op)}{next(numbers[node.op])}" for node in ends}
     depth = _depths(graph)
-    found = []
-    for level in range(1, max((depth[node] for node in sums), default=0) + 1):
-        now = {names[node]: node for node in sums if depth[node] == level}
-        made = plan(_stage(graph, names, sums={name: node.args[0] for name, node in now.items()}), kernel=kernel)
-        found.append(replace(made, everywhere=frozenset(n for n, node in now.items() if node.op == "total_all")))
-    last = _stage(graph, names, outputs=graph.outputs, numbers=graph.numbers) if sums else graph
-    return (*found, plan(last, kernel=kernel))
+    last = max((depth[node] for node in ends), default=0) + 1
+    now = [[node for node in ends if depth[node] == level] for level in range(1, last)]
+    found = [_ended(graph, names, some, kernel=kernel) for some in now]
+    update = _stage(graph, names, outputs=graph.outputs, numbers=graph.numbers) if ends else graph
+    return (*found, _scratched(plan(update, kernel=kernel), names))
+
+
+_CALLED = {"orthogonalize": "matrix"}
+"""What the results of an operation are called, if not by its name."""
+
+
+def _ended(graph: Graph, names: Mapping[Node, str], ends: Sequence[Node], *, kernel: bool) -> Plan:
+    """Return the plan of the stage that these sums and matrices are the end of."""
+    sums = {names[node]: node for node in ends if node.op in SUMS}
+    matrices = {names[node]: node for node in ends if node.op in OPAQUE}
+    opaque = {name: Opaque(node.value, f"{name}.eps") for name, node in matrices.items()}
+    made = plan(
+        _stage(
+            graph,
+            names,
+            outputs={name: node.args[0] for name, node in matrices.items()},
+            numbers={opaque[name].eps: node.args[1] for name, node in matrices.items()},
+            sums={name: node.args[0] for name, node in sums.items()},
+        ),
+        kernel=kernel,
+    )
+    everywhere = frozenset(name for name, node in sums.items() if node.op == "total_all")
+    return _scratched(replace(made, everywhere=everywhere, opaque=opaque), names)
+
+
+def _scratched(made: Plan, names: Mapping[Node, str]) -> Plan:
+    """Return a plan that knows which of its arrays live for a step alone."""
+    return replace(made, scratch=frozenset(names.values()).intersection(made.arrays))
 
 
 def _depths(graph: Graph) -> dict[Node, int]:
-    """Return of each node the stage after which it can be computed, of a sum its own; 0 is before all of them."""
+    """Return of each node the stage after which it can be computed, of an end of one its own; 0 is before all."""
     depth: dict[Node, int] = {}
     for node in graph.nodes:
-        depth[node] = max((depth[arg] for arg in node.args), default=0) + (node.op in SUMS)
+        depth[node] = max((depth[arg] for arg in node.args), default=0) + (node.op in (*SUMS, *OPAQUE))
     return depth
 
 
 def _stage(graph: Graph, names: Mapping[Node, str], **results: Mapping[str, Node]) -> Graph:
-    """Return the part of a graph that makes these results, in which the sums that it needs are scalars."""
+    """Return the part of a graph that makes these results, in which what other stages make is given."""
     part, made = Graph(), dict[Node, Node]()
     wanted = needed(node for each in results.values() for node in each.values())
     for node in graph.nodes:
         if node in names:
-            made[node] = part.add("scalar", value=names[node], per_tensor=node.per_tensor)
+            op = "array" if node.op in OPAQUE else "scalar"
+            made[node] = part.add(op, value=names[node], per_tensor=node.per_tensor, sides=node.sides)
         elif node in wanted and all(arg in made for arg in node.args):
-            made[node] = part.add(
-                node.op, *(made[arg] for arg in node.args), value=node.value, per_tensor=node.per_tensor
-            )
+            args = (made[arg] for arg in node.args)
+            made[node] = part.add(node.op, *args, value=node.value, per_tensor=node.per_tensor, sides=node.sides)
     for kind, each in results.items():
         setattr(part, kind, {name: made[node] for name, node in each.items()})
     return part

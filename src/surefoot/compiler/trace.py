@@ -7,11 +7,11 @@ a weight or the step count, which differ from call to call; `where` chooses betw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, partialmethod
 from typing import Any
 
-from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
+from surefoot.compiler.graph import COLS, ONE, ROWS, SIDES, SIZE, SUMS, WHOLE, Graph, Node, Orthogonal, Sides, needed
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.update import Update, update
@@ -33,6 +33,11 @@ class Symbol:
         self.graph.assumed[self.node.value] = self.truth
         return self.truth
 
+    @property
+    def T(self) -> Symbol:  # noqa: N802  as every array calls it
+        """Its rows as columns."""
+        return _apply("transpose", self)
+
     def __mathops__(self) -> type[SymbolOps]:
         """Say where `sqrt` and the others are, for `surefoot.mathops`."""
         return SymbolOps
@@ -40,18 +45,23 @@ class Symbol:
     __hash__ = None  # type: ignore[assignment]
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod", "eq", "ne", "lt", "gt", "le", "ge"):
     setattr(Symbol, f"__{_name}__", partialmethod(lambda a, b, op: _apply(op, a, b), op=_name))
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod"):
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod"):
     setattr(Symbol, f"__r{_name}__", partialmethod(lambda a, b, op: _apply(op, b, a), op=_name))
 for _name in ("neg", "abs"):
     setattr(Symbol, f"__{_name}__", partialmethod(lambda self, op: _apply(op, self), _name))
 
 
-def _apply(op: str, *args: Any) -> Symbol:
+def _apply(op: str, *args: Any, value: Any = None) -> Symbol:
     graph = next(arg.graph for arg in args if isinstance(arg, Symbol))
     nodes = [arg.node if isinstance(arg, Symbol) else graph.add("const", value=float(arg)) for arg in args]
-    return Symbol(graph, graph.add(op, *nodes))
+    return Symbol(graph, graph.add(op, *nodes, value=value))
+
+
+def _scalar(graph: Graph, name: str) -> Any:
+    """Return a number of each tensor; one is no symbol."""
+    return 1.0 if name == ONE else Symbol(graph, graph.add("scalar", value=name, per_tensor=True))
 
 
 class SymbolOps:
@@ -75,8 +85,40 @@ class SymbolOps:
 
     @staticmethod
     def size(x: Symbol) -> Any:
-        """Return the weights of a tensor; a number has one."""
-        return Symbol(x.graph, x.graph.add("scalar", value=SIZE, per_tensor=True)) if x.node.per_weight else 1.0
+        """Return the weights of a tensor, or the values of what has other sides; a number has one."""
+        if not x.node.per_weight:
+            return 1.0
+        return _scalar(x.graph, SIZE) if x.node.sides == WHOLE else SymbolOps.rows(x) * SymbolOps.cols(x)
+
+    @staticmethod
+    def rows(x: Symbol) -> Any:
+        """Return how many rows a matrix has."""
+        return _scalar(x.graph, x.node.sides[0])
+
+    @staticmethod
+    def cols(x: Symbol) -> Any:
+        """Return how many columns a matrix has."""
+        return _scalar(x.graph, x.node.sides[1])
+
+    @staticmethod
+    def mean(x: Symbol, axis: int, *, keepdims: bool) -> Symbol:  # noqa: ARG004  mathops keeps them always
+        """Return the mean of each row (1) or each column (0)."""
+        return _apply("mean", x, value=ROWS if axis else COLS)
+
+    @staticmethod
+    def orthogonalize(x: Symbol, coefficients: Any, eps: Any, *, floor: bool, products: str | None) -> Symbol:
+        """Make the singular values of a matrix all the same."""
+        return _apply("orthogonalize", x, eps, value=Orthogonal(tuple(coefficients), floor, products))
+
+    @staticmethod
+    def eigenbasis(x: Symbol, basis: Symbol) -> Symbol:
+        """Draw a basis nearer to the eigenvectors of a matrix."""
+        return _apply("eigenbasis", x, basis)
+
+    @staticmethod
+    def every(period: Any, count: Any, new: Callable[[], Any], old: Symbol) -> Symbol:
+        """Choose what is new where the count is a multiple of the period."""
+        return _apply("where", count % period == 0, new(), old)
 
     @staticmethod
     def clip(x: Any, low: Any, high: Any) -> Symbol:
@@ -102,22 +144,24 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
         graph.rate, graph.outputs["w"] = _node(graph, made.step.rate), made.weight.node
         for slot, value in made.state.items():
             name, node, of = f"state.{slot}", _node(graph, value), per.get(slot, "weight")
-            _check_number(slot, node, of)
+            _check_slot(slot, node, of)
             if node.value != name:  # else the slot stays as it is
-                (graph.outputs if of == "weight" else graph.numbers)[name] = node
+                (graph.outputs if of in SIDES else graph.numbers)[name] = node
     except Exception as error:  # the rule is anybody's code, and symbols are not what it was written for
         raise UsageError(f"rule {rule.name} cannot be compiled: {error}") from error
     return graph
 
 
 def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
-    """Return whether a rule adds up tensors, so that a weight's step depends on other weights."""
-    return any(node.op in SUMS for node in needed(trace(rule, hyper).results))
+    """Return whether a weight's step depends on other weights: the rule adds up tensors, or is one for matrices."""
+    return rule.shape == "matrix" or any(node.op in SUMS for node in needed(trace(rule, hyper).results))
 
 
-def _check_number(slot: str, node: Node, per: str) -> None:
-    """Raise `UsageError` if a slot that is a number is given what differs more often."""
-    if per != "weight" and node.per_weight:
+def _check_slot(slot: str, node: Node, per: str) -> None:
+    """Raise `UsageError` if a slot is given what has other sides than it, or differs more often than a number."""
+    if per in SIDES:
+        _check_sides(slot, node, SIDES[per])
+    elif node.per_weight:
         raise UsageError(
             f"{slot!r} is one number for each {per}, and its new value differs from weight to weight; use "
             f"{'total or mean' if per == 'tensor' else 'total_all'} of it."
@@ -129,22 +173,30 @@ def _check_number(slot: str, node: Node, per: str) -> None:
         )
 
 
+def _check_sides(slot: str, node: Node, sides: Sides) -> None:
+    if node.per_weight and node.sides != sides:
+        raise UsageError(
+            f"{slot!r} is {' x '.join(sides)}, and its new value is {' x '.join(node.sides)}; take a mean with an "
+            "axis, or another kind of slot."
+        )
+
+
 def _run(rule: Rule, graph: Graph, hyper: Mapping[str, Any], per: Mapping[str, str]) -> Update:
-    def array(name: str) -> Symbol:
-        return Symbol(graph, graph.add("array", value=name))
+    def array(name: str, sides: Sides = WHOLE) -> Symbol:
+        return Symbol(graph, graph.add("array", value=name, sides=sides))
 
     def kept(slot: str) -> Symbol:
         name, of = f"state.{slot}", per[slot]
-        if of == "weight":
-            return array(name)
+        if of in SIDES:
+            return array(name, SIDES[of])
         return Symbol(graph, graph.add("scalar", value=name, per_tensor=of == "tensor"))
 
     w, g = array("w"), array("g")
     slots = {slot: kept(slot) for slot in per}
     t = Symbol(graph, graph.add("scalar", value="t"))
-    symbols = {  # of numbers; switches, words and None stay what they are
+    symbols = {  # of numbers; switches, words, coefficients and None stay what they are
         name: value
-        if value is None or isinstance(value, bool | str)
+        if value is None or isinstance(value, bool | str | tuple)
         else Symbol(graph, graph.add("scalar", value=name), truth=bool(value))
         for name, value in hyper.items()
     }

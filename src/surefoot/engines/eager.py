@@ -99,7 +99,7 @@ def evaluation_weight(
 @lru_cache(maxsize=1024)
 def numbers_of(rule: Rule) -> frozenset[str]:
     """Return the slots of a rule that are numbers: of a tensor, or of the optimizer."""
-    return frozenset(slot.name for slot in rule.slots if slot.per != "weight")
+    return frozenset(slot.name for slot in rule.slots if slot.per in ("tensor", "optimizer"))
 
 
 def check_apart(part: Part) -> None:

@@ -58,7 +58,7 @@ def form(hyper: Mapping[str, Any]) -> Form:
 def _form(value: Any) -> Any:
     if isinstance(value, Tensor):
         return UNREAD
-    return value if value is None or isinstance(value, bool | str) else float(bool(value))
+    return value if value is None or isinstance(value, bool | str | tuple) else float(bool(value))
 
 
 def compiles(rule: Rule, of: Form) -> bool:
@@ -100,7 +100,10 @@ def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
         for name, value in of:
             if value == UNREAD and name in graph.assumed:
                 raise UsageError(f"it asks whether {name} is zero, and that is a tensor; give a number.")
-        return stages(graph)
+        made = stages(graph)
+        if any(stage.opaque for stage in made):
+            raise UsageError("no engine makes a matrix orthogonal between two kernels.")
+        return made
     except UsageError as error:
         _say_once(rule, str(error))
         return None

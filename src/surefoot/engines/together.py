@@ -27,7 +27,12 @@ from surefoot.update import take_step, update
 
 @functools.lru_cache(maxsize=1024)
 def joins(rule: Rule) -> bool:
-    """Return whether a rule looks at all tensors at once: it keeps numbers of all of them, or adds up over all."""
+    """Return whether a rule looks at all tensors at once: it keeps numbers of all of them, or adds up over all.
+
+    One for matrices does not.
+    """
+    if rule.shape == "matrix":
+        return False
     if rule.shared:
         return True
     try:

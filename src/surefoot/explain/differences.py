@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from surefoot.about import Convention
 from surefoot.compiler.trace import sums
 from surefoot.conventions import FRAMEWORKS, convention, required, shown
-from surefoot.rule import WEIGHT, Rule
+from surefoot.explain.path import begun
+from surefoot.rule import Rule
 from surefoot.rules import rule_of
 from surefoot.update import update
 
@@ -29,6 +30,8 @@ SCALES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
 """The sizes of gradients at which the drift is computed."""
 
 STEPS, WEIGHTS, SEED, START = 1000, 64, 0, 1.0
+MATRIX_ROWS = 4
+"""Rows of the matrix that a rule for matrices sees these weights as: no square, so that scales show."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,16 @@ def defaults(rule: Rule | str) -> list[ConventionLine]:
     return [ConventionLine(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
 
 
+_YES: dict[Any, str] = {True: "yes", False: "no"}
+
+
 def forms(rule: Rule | str) -> list[ConventionLine]:
     """Return a line for each switch that changes the formula in some convention."""
     table, found = _table(rule), rule_of(rule)
     names = dict.fromkeys(name for meaning in table.values() for name in meaning.switches)
     values = {name: {f: table[f].switches.get(name, found.defaults[name]) for f in FRAMEWORKS} for name in names}
     return [
-        ConventionLine(found.hyperparameter(name).meaning, {f: "yes" if on else "no" for f, on in switch.items()})
+        ConventionLine(found.hyperparameter(name).meaning, {f: _YES.get(on, on) for f, on in switch.items()})
         for name, switch in values.items()
     ]
 
@@ -117,9 +123,9 @@ def _value(rule: Rule | str, framework: str, name: str) -> str:
     return "required" if name in required(rule, framework) else ""
 
 
-def _form(rule: Rule | str, framework: str) -> dict[str, bool]:
+def _form(rule: Rule | str, framework: str) -> dict[str, bool | str]:
     """Return the form of a convention's formula."""
-    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool)}
+    return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, bool | str)}
 
 
 @lru_cache(maxsize=64)  # of the pairs of a rule, two in three end where another did
@@ -133,12 +139,11 @@ def _ends(rule: Rule, hyper: tuple[tuple[str, Any], ...], scales: tuple[float, .
 
 def _walked(rule: Rule, hyper: Mapping[str, Any], scales: tuple[float, ...]) -> list[Array]:
     gradients = np.hstack([gradients_of(scale) for scale in scales])
-    weight, numbers = np.full(gradients.shape[1], START), rule.numbers(hyper)
-    state: dict[str, Any] = {
-        slot: start if slot in numbers else np.full_like(weight, START if start is WEIGHT else start)
-        for slot, start in rule.starts(hyper).items()
-    }
+    if rule.shape == "matrix":
+        gradients = gradients.reshape(len(gradients), MATRIX_ROWS, -1)
+    weight = np.full(gradients.shape[1:], START)
+    state = begun(rule, hyper, weight)
     with np.errstate(all="ignore"):  # a rule that finds its rate may find too large a one
         for t, gradient in enumerate(gradients, start=1):
             weight, state, _ = update(rule, weight, gradient, state, t, hyper)
-    return np.split(weight, len(scales))
+    return np.split(weight.ravel(), len(scales))

@@ -15,8 +15,10 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from surefoot.compiler.emit import formula, latex, mathml, unicode
-from surefoot.compiler.graph import Graph
-from surefoot.compiler.plan import SIZES, stages
+from surefoot.compiler.emit.targets import moved
+from surefoot.compiler.graph import SIDES, WHOLE, Graph, Node, needed
+from surefoot.compiler.plan import SIZES
+from surefoot.compiler.products import decomposes, operations
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import ConventionLine, defaults, forms
@@ -43,11 +45,23 @@ class Letter:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a rule costs for each float32 weight: bytes of state that are kept, and bytes that a step moves."""
+    """What a rule costs for each float32 weight: bytes of state that are kept, and bytes that a step moves.
+
+    Attributes:
+        slots: what is kept for each weight.
+        state_bytes: the bytes of these.
+        moved_bytes: what the passes over memory move; the products of matrices not counted.
+        beside: what else is kept of a matrix, and how large each is, such as `rows x 1`.
+        products: multiplications and additions of the products of a square matrix, for each weight and row.
+        decomposes: whether eigenvectors are found at some steps.
+    """
 
     slots: tuple[str, ...]
     state_bytes: int
     moved_bytes: float
+    beside: Mapping[str, str]
+    products: float
+    decomposes: bool
 
 
 CALLED = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
@@ -109,7 +123,9 @@ class Explanation:
         used = {node.value for node in self.graph.nodes if node.op == "scalar"}
         used |= {str(slot.start) for slot in self.rule.active(self.hyper)}
         free = self.rule.own - self.rule.pinned.keys()  # what is pinned at zero is no part of the formula
-        shown = [name for name in self.hyper if name in used and (name in free or self.hyper[name])]
+        read = {node.value for node in needed(self.graph.results)} | {str(slot.start) for slot in self.rule.slots}
+        idle = {name for name in free if self.hyper[name] and name not in read}  # of another form of the formula
+        shown = [name for name in self.hyper if name in used - idle and (name in free or self.hyper[name])]
         known = [self.rule.hyperparameter(name) for name in shown]
         return [
             Letter(one.symbol, name, one.meaning, one.range, one.sensible, self.hyper[name])
@@ -124,9 +140,12 @@ class Explanation:
     @property
     def cost(self) -> Cost:
         """What it costs for each float32 weight."""
-        slots = tuple(slot.name for slot in self.rule.active(self.hyper) if slot.per == "weight")
-        moved = sum(part.bytes_per_weight("float32") for part in stages(self.graph))
-        return Cost(slots, SIZES["float32"] * len(slots), moved)
+        active = self.rule.active(self.hyper)
+        slots = tuple(slot.name for slot in active if slot.per == "weight")
+        beside = {slot.name: " x ".join(SIDES[slot.per]) for slot in active if SIDES.get(slot.per, WHOLE) != WHOLE}
+        square = operations(self.graph, LARGE, LARGE) / LARGE
+        state, passes = SIZES["float32"] * len(slots), moved(self.graph, "float32")
+        return Cost(slots, state, passes, beside, square, decomposes(self.graph))
 
     @property
     def differences(self) -> list[ConventionLine]:
@@ -147,7 +166,9 @@ class Explanation:
 
     @property
     def remark(self) -> str:
-        """What has to be said of the walk's numbers; empty if they are those of the explanation."""
+        """What has to be said of the walk; empty if its numbers are those of the explanation, one by one."""
+        if self.rule.shape == "matrix":
+            return "both weights as a matrix of one column"
         changes = (f"{name} {value:g} in place of {self.hyper[name]:g}" for name, value in self.hastened.items())
         return "".join(f"{change}, so that its bounds act within the picture" for change in changes)
 
@@ -189,15 +210,24 @@ def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.
     zeros = formula.zeros_of(hyper)
     for slot in rule.active(hyper):
         yield notation.after(f"state.{slot.name}"), slot.meaning or "state, kept from step to step"
-    for letter in formula.between(graph, zeros).outputs:
-        first = "gradient, with weight decay or what else is done to it first"
-        part = "short for a part that stands in several places"
-        yield notation.between(letter), first if letter == formula.GRADIENT else part
+    for letter, node in formula.between(graph, zeros).outputs.items():
+        yield notation.between(letter), _in_between(letter, node)
     yield notation.language.array("g"), "gradient"
     yield notation.after("w"), "weight"
     if notation.rate in dict(formula.formulas(graph, zeros, notation)):
         yield notation.rate, "effective step size"
     yield notation.language.scalar("t"), "number of the step, from 1"
+
+
+def _in_between(letter: str, node: Node) -> str:
+    """Return what a result in between stands for."""
+    if letter == formula.GRADIENT:
+        return "gradient, with weight decay or what else is done to it first"
+    if node.op != "orthogonalize":
+        return "short for a part that stands in several places"
+    first = ", ".join(f"{c:g}" for c in node.value.coefficients[0])
+    each = f"each with the coefficients {first}" if len(set(node.value.coefficients)) == 1 else "each with its own"
+    return f"singular values near 1, by NS: {node.value.steps} steps of a x + b x³ + c x⁵, {each}"
 
 
 class Branch(NamedTuple):
@@ -207,6 +237,9 @@ class Branch(NamedTuple):
     drawn: str
     below: str
 
+
+LARGE = 1024
+"""Rows of the square matrix whose products are counted."""
 
 FEW = 4
 """So many rules on which none builds, and more, share a line where the tree is folded."""

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from surefoot.compiler.trace import sums
 from surefoot.explain.surfaces import Landscape, heights
-from surefoot.rule import WEIGHT, Rule
+from surefoot.rule import WEIGHT, Rule, slot_shape
 from surefoot.update import update
 
 SEED = 1
@@ -87,21 +88,35 @@ class _OneByOne:
 
 
 class _Together:
-    """Both weights as one tensor, of a rule that sums over it."""
+    """Both weights as one tensor, of a rule that sums over it; as a matrix of one column, of one for matrices."""
 
     def __init__(self, rule: Rule, hyper: Mapping[str, Any], weights: Pair) -> None:
-        self._rule, self._hyper, numbers = rule, hyper, rule.numbers(hyper)
-        self._state = {
-            slot: x if slot in numbers else np.array(weights) if x is WEIGHT else np.full(2, x)
-            for slot, x in rule.starts(hyper).items()
-        }
+        self._rule, self._hyper, self._shape = rule, hyper, (2, 1) if rule.shape == "matrix" else (2,)
+        self._state = begun(rule, hyper, self._array(weights))
+
+    def _array(self, pair: Pair) -> NDArray[np.float64]:
+        return np.array(pair).reshape(self._shape)
 
     def step(self, weights: Pair, slope: Pair, t: int) -> tuple[Pair, Pair]:
         """Return the weights after a step, and the rate of each."""
-        made = update(self._rule, np.array(weights), np.array(slope), self._state, t, self._hyper)
+        made = update(self._rule, self._array(weights), self._array(slope), self._state, t, self._hyper)
         self._state = made.state
-        x, y = np.broadcast_to(made.step.rate, 2)
-        return (float(made.weight[0]), float(made.weight[1])), (float(x), float(y))
+        x, y = np.broadcast_to(made.step.rate, self._shape).ravel()
+        u, v = made.weight.ravel()
+        return (float(u), float(v)), (float(x), float(y))
+
+
+def begun(rule: Rule, hyper: Mapping[str, Any], weight: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the state of an array before the first step."""
+    per = {slot.name: slot.per for slot in rule.active(hyper)}
+    return {
+        slot: float(start)
+        if per[slot] in ("tensor", "optimizer")
+        else weight.copy()
+        if start is WEIGHT
+        else np.full(slot_shape(per[slot], weight.shape), float(start))
+        for slot, start in rule.starts(hyper).items()
+    }
 
 
 def best_rate(rule: Rule, hyper: Mapping[str, Any], surface: Landscape, steps: int) -> float:

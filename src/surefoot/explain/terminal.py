@@ -9,8 +9,8 @@ from surefoot.about import Claim
 from surefoot.compiler.emit import unicode
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import SCALES, STEPS, ConventionLine, Drift, defaults, drifts, forms, spellings
+from surefoot.explain.explanation import LARGE, Cost, Explanation, Letter, plain, tree
 from surefoot.explain.explanation import STEPS as WALK
-from surefoot.explain.explanation import Explanation, Letter, plain, tree
 from surefoot.explain.path import GRID, plot
 from surefoot.explain.surfaces import SURFACES
 from surefoot.rule import Rule
@@ -149,8 +149,23 @@ def _cost(one: Explanation, times: Sequence[str]) -> list[str]:
     again = f"step time: not measured here; {one.command} --time does"
     return [
         *wrap(f"for each float32 weight: {kept}; a step moves {cost.moved_bytes:g} bytes", WIDTH - 2),
+        *(line for text in _of_matrices(cost) for line in wrap(text, WIDTH - 2)),
         *(times or [again]),
     ]
+
+
+def _of_matrices(cost: Cost) -> Iterator[str]:
+    """Yield what matrices cost besides."""
+    if cost.beside:
+        yield f"for each matrix also {', '.join(f'{slot} ({sides})' for slot, sides in cost.beside.items())}"
+    if cost.products:
+        yield (
+            f"products: for each weight of a square matrix of n rows {cost.products:g} n operations, "
+            f"{cost.products * LARGE:,.0f} where n is {LARGE}; forward and backward pass take 6 for each weight and "
+            "example"
+        )
+    if cost.decomposes:
+        yield "eigenvectors besides, at some steps"
 
 
 def _walk(one: Explanation, surface: str) -> tuple[str, list[str]]:

@@ -111,14 +111,14 @@ def understand(
 
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
-    """Return hyperparameters by our names, numbers as floats."""
+    """Return hyperparameters by our names, numbers as floats; a file has lists in the place of tuples."""
     ours = {theirs: name for name, theirs in {**find_convention(rule, "keras").names, **spelled}.items()}
     own: dict[str, Any] = {}
     for name, value in given.items():
         if (known := ours.get(name, name)) in own:
             raise UsageError(f"{rule.name}: {known} is given twice, under two names; give it once.")
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)  # of any library
-        own[known] = float(value) if is_number else value
+        own[known] = float(value) if is_number else tuple(map(tuple, value)) if isinstance(value, list) else value
     return own
 
 

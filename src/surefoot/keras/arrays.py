@@ -50,7 +50,7 @@ def rests(rule: Rule, hyper: Mapping[str, Any]) -> bool:
 
     What is one number for a whole table, or happens at some steps only, is not seen on four weights in one step.
     """
-    if rule.numbers(hyper) or rule.after is not None:
+    if rule.shape == "matrix" or rule.numbers(hyper) or rule.after is not None:
         return False
     arrays = {slot: np.linspace(0.1, 0.4, 4) for slot in rule.starts(hyper)}
     weight, gradient = np.linspace(1.0, 2.0, 4), np.array([0.0, 0.0, 1.0, -2.0])

@@ -16,6 +16,7 @@ from keras import ops
 
 from surefoot.conventions import convention
 from surefoot.errors import UsageError
+from surefoot.frontends.matrices import check_matrix, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import plain
 from surefoot.keras.arguments import Arguments
 from surefoot.keras.arrays import (
@@ -32,7 +33,7 @@ from surefoot.keras.arrays import (
     written,
 )
 from surefoot.keras.evaluation import AveragingOptimizer, PutBy
-from surefoot.keras.together import Start, stepped
+from surefoot.keras.together import Start, each_weight, stepped
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.update import Update, evaluated
 
@@ -105,27 +106,48 @@ class KerasOptimizer(AveragingOptimizer):
         """Make the optimizer's variables: Keras's, the rule's slots, and copies of weights in 16 bits."""
         if self.built:
             return
+        for variable in variables:
+            path = getattr(variable, "path", variable.name)
+            check_matrix(self._rule_of(variable), f"the variable {path!r}", tuple(variable.shape), _APART)
         super().build(variables)
-        starts, shared = self.rule.starts(self._hyper()), self.rule.shared
+        starts, shared = [self._rule_of(v).starts(self._hyper_of(v)) for v in variables], self.rule.shared
+        every = dict.fromkeys(slot for own in (*starts, self.rule.starts(self._hyper())) for slot in own)
         named = {slot for group in self.state_names for slot in group}
-        for group in (*self.state_names, {slot: slot for slot in starts if slot not in named}):
-            used = [slot for slot in group if slot in starts and slot not in shared]
-            made = [[self._slot(v, slot, group[slot], starts[slot]) for slot in used] for v in variables]
+        for group in (*self.state_names, {slot: slot for slot in every if slot not in named}):
+            used = [slot for slot in group if slot in every and slot not in shared]
+            made = [
+                [self._slot(v, slot, group[slot], own[slot]) if slot in own else None for slot in used]
+                for v, own in zip(variables, starts, strict=True)
+            ]
             for slot, kept in zip(used, zip(*made, strict=True), strict=bool(made)):
                 setattr(self, f"_slot_{slot}", list(kept))
-            for slot in (slot for slot in group if slot in starts and slot in shared):
-                setattr(self, f"_slot_{slot}", [self._number(variables, group[slot], starts[slot])] * len(variables))
+            for slot in (slot for slot in group if slot in every and slot in shared):
+                start = self.rule.starts(self._hyper())[slot]
+                setattr(self, f"_slot_{slot}", [self._number(variables, group[slot], start)] * len(variables))
         self._copies = [self.add_variable_from_reference(v, "copy") if is_half(v.dtype) else None for v in variables]
 
+    def _rule_of(self, variable: Any) -> Rule:
+        """Return what steps a variable."""
+        return rule_for(self.rule, tuple(variable.shape)) or self.rule
+
+    def _hyper_of(self, variable: Any) -> dict[str, Any]:
+        """Return a value for every hyperparameter of what steps a variable."""
+        rule, hyper = self._rule_of(variable), self._hyper()
+        return hyper if rule is self.rule else rule.complete(hyper)
+
     def _slot(self, variable: Any, slot: str, name: str, start: Any) -> Any:
-        if slot in self.rule.numbers(self._hyper()):
-            owner = getattr(variable, "path", variable.name).replace("/", "_")
+        rule, hyper = self._rule_of(variable), self._hyper_of(variable)
+        owner = getattr(variable, "path", variable.name).replace("/", "_")
+        if slot in rule.numbers(hyper):
             return self._number([variable], f"{owner}_{name}", start)
 
         def first(shape: Any, dtype: Any) -> Any:
             return begun(variable, dtype) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
 
-        return self.add_variable_from_reference(variable, name, first)
+        if slot in each_weight(rule):
+            return self.add_variable_from_reference(variable, name, first)
+        shape = slot_shapes(rule, hyper, tuple(variable.shape), "in_out")[slot]
+        return self.add_variable(shape, first, variable.dtype, name=f"{owner}_{name}")
 
     def _number(self, variables: Sequence[Any], name: str, start: float) -> Any:
         """Make a slot that is one number, in the widest kind of numbers that its variables are stepped in."""
@@ -165,19 +187,24 @@ class KerasOptimizer(AveragingOptimizer):
         for variable, start, new in zip(variables, starts, made, strict=True):
             self._write(variable, start, new)
 
-    def _start_of(self, gradient: Any, variable: Any, rows: Any = None) -> Start:
-        """Return what the coming step of a variable, or of some rows of it, starts from."""
+    def _start_of(self, gradient: Any, variable: Any, rows: Any = None, weight: Any = None) -> Start:
+        """Return what the coming step of a variable, or of some rows of it, starts from; maybe of another weight."""
 
         def part(kept: Any) -> Any:
             whole = ops.convert_to_tensor(kept)
             return whole if rows is None else ops.take(whole, rows, axis=0)
 
-        index, hyper = self._get_variable_index(variable), self._hyper()
-        weight = part(self._full(variable))
+        index, rule, hyper = self._get_variable_index(variable), self._rule_of(variable), self._hyper_of(variable)
+        view = view_for(rule, tuple(variable.shape), "in_out")
+        weight = part(self._full(variable, weight))
         if not self._use_weight_decay(variable):
             hyper["weight_decay"] = 0.0
-        state = {slot: part(getattr(self, f"_slot_{slot}")[index]) for slot in self.rule.starts(hyper)}
-        return Start(weight, ops.cast(gradient, weight.dtype), state, hyper)
+        state = {slot: part(getattr(self, f"_slot_{slot}")[index]) for slot in rule.starts(hyper)}
+        gradient = ops.cast(gradient, weight.dtype)
+        if view is None:
+            return Start(rule, None, weight, gradient, state, hyper)
+        seen = {slot: view.of(x, ops) if slot in each_weight(rule) else x for slot, x in state.items()}
+        return Start(rule, view, view.of(weight, ops), view.of(gradient, ops), seen, hyper)
 
     def _stepped(self, starts: Sequence[Start], learning_rate: Any) -> list[Update]:
         return stepped(self.rule, starts, self.iterations + 1, learning_rate)
@@ -194,8 +221,10 @@ class KerasOptimizer(AveragingOptimizer):
         values = [*(plain(made.state[slot]) for slot in slots), *(made.weight for _ in [*copies, variable])]
         cast = [ops.cast(value, target.dtype) for value, target in zip(values, kept, strict=True)]
         own = apart(cast, [start.gradient, start.weight, *start.state.values()])
-        for target, value in zip(kept, own, strict=True):
-            self.assign(target, value if rows is None else written(target, rows, value))
+        names = [*slots, *("" for _ in [*copies, variable])]
+        for target, name, value in zip(kept, names, own, strict=True):
+            whole = start.whole(value, name)
+            self.assign(target, whole if rows is None else written(target, rows, whole))
 
     def effective_lr(self, grads: Sequence[Any]) -> list[Any]:
         """Return the step size of each weight in the step that these gradients would make; nothing moves.
@@ -217,8 +246,9 @@ class KerasOptimizer(AveragingOptimizer):
         scale, lr = self.loss_scale_factor or 1.0, self._get_current_learning_rate()
         ready = self._clip_gradients([None if g is None else widened(g) / scale for g in grads])
         pairs = [*zip(ready, self._trainable_variables, strict=True)]
-        made = iter(self._stepped([self._start_of(g, v) for g, v in pairs if g is not None], lr))
-        return [None if g is None else _rate(next(made), variable) for g, variable in pairs]
+        starts = [self._start_of(g, v) for g, v in pairs if g is not None]
+        made = iter(zip(self._stepped(starts, lr), starts, strict=True))
+        return [None if g is None else _rate(*next(made)) for g, _ in pairs]
 
     def _full(self, variable: Any, weight: Any = None) -> Any:
         """Return a weight, by default what a variable holds, as the array that steps add up in."""
@@ -233,10 +263,9 @@ class KerasOptimizer(AveragingOptimizer):
             average = self._model_variables_moving_average[index]
             value = weight if average is None else average
         elif not self._overwrite_variable_with_gradient(variable):
-            hyper = {**self._hyper(), "lr": self._get_current_learning_rate()}
-            kept = {slot: getattr(self, f"_slot_{slot}")[index] for slot in self.rule.starts(hyper)}
-            state = {slot: ops.convert_to_tensor(x) for slot, x in kept.items()}
-            value = plain(evaluated(self.rule, self._full(variable, weight), state, hyper))
+            start = self._start_of(ops.zeros_like(weight), variable, weight=weight)
+            hyper = {**start.hyper, "lr": self._get_current_learning_rate()}
+            value = start.whole(plain(evaluated(start.rule, start.weight, start.state, hyper)))
         return ops.copy(ops.cast(value, variable.dtype))
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
@@ -263,5 +292,8 @@ class KerasOptimizer(AveragingOptimizer):
                 self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))
 
 
-def _rate(made: Update, variable: Any) -> Any:
-    return ops.broadcast_to(ops.cast(plain(made.step.rate), kept_dtype(variable.dtype)), variable.shape)
+def _rate(made: Update, start: Start) -> Any:
+    return start.whole(ops.broadcast_to(ops.cast(plain(made.step.rate), start.weight.dtype), start.weight.shape))
+
+
+_APART = "surefoot.keras.Muon gives them AdamW"

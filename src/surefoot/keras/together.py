@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from keras import backend, ops
 
 from surefoot.bundle import Bundle, members
+from surefoot.frontends.matrices import View
 from surefoot.frontends.number import Count
 from surefoot.keras.arrays import widest
-from surefoot.rule import Rule, Step
+from surefoot.rule import SLOTS_AROUND, Rule, Step
 from surefoot.update import Update, update
 
 
 class Start(NamedTuple):
-    """What a step of one variable starts from; of a sparse gradient, that of its rows."""
+    """What a step of one variable starts from; of a sparse gradient, that of its rows.
 
+    Attributes:
+        rule: what steps it.
+        view: the matrix that the rule sees; None if it sees the variable as it is. The arrays are those that it sees.
+        weight: the training weight.
+        gradient: of the weight's shape.
+        state: the slots.
+        hyper: a value for every hyperparameter but `lr`.
+    """
+
+    rule: Rule
+    view: View | None
     weight: Any
     gradient: Any
     state: Mapping[str, Any]
     hyper: Mapping[str, Any]
+
+    def whole(self, x: Any, slot: str = "") -> Any:
+        """Return what a step has made, of the weights or of a slot, as the variable lies."""
+        return x if self.view is None or (slot and slot not in each_weight(self.rule)) else self.view.back(x, ops)
+
+
+@cache
+def each_weight(rule: Rule) -> frozenset[str]:
+    """Return the slots of a rule that have a value for each weight."""
+    return frozenset(slot.name for slot in (*rule.slots, *SLOTS_AROUND) if slot.per == "weight")
 
 
 def stepped(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:
     """Return what the coming step makes of each variable; nothing moves."""
     if rule.shared:
         return _together(rule, starts, steps, learning_rate) if starts else []
-    return [_alone(rule, start, steps, learning_rate) for start in starts]
+    return [_alone(start, steps, learning_rate) for start in starts]
 
 
-def _alone(rule: Rule, start: Start, steps: Any, learning_rate: Any) -> Update:
+def _alone(start: Start, steps: Any, learning_rate: Any) -> Update:
     t, lr = (ops.cast(x, start.weight.dtype) for x in (steps, learning_rate))
-    return update(rule, start.weight, start.gradient, start.state, Count(t), {**start.hyper, "lr": lr})
+    return update(start.rule, start.weight, start.gradient, start.state, Count(t), {**start.hyper, "lr": lr})
 
 
 def _together(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:

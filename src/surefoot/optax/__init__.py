@@ -1,10 +1,11 @@
 """Surefoot's rules as optax gradient transformations: optax's spelling, with AdaBound and AMSBound beside them.
 
-Each function stands for what optax has under that name, `adopt` and `ademamix` for those of `optax.contrib`, with the
-same arguments, their order, defaults and updates; `momentum`, `nesterov`, `adabound` and `amsbound`, which optax lacks,
-are spelled as it would. Its `adan` is another rule: it mixes up b2 and 1 - b2. What optax's have beyond the rule is
-taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of Adam and
-RMSprop. `help` of each tells its arguments.
+Each function stands for what optax has under that name, `adopt`, `ademamix` and `muon` for those of `optax.contrib`,
+with the same arguments, their order, defaults and updates; `momentum`, `nesterov`, `adabound` and `amsbound`, which
+optax lacks, are spelled as it would. Its `adan` is another rule: it mixes up b2 and 1 - b2. What optax's have beyond
+the rule is taken at its default only: `eps_root`, `initial_scale`, `bias_correction` of RMSprop, and the `nesterov` of
+Adam and RMSprop. A rule for matrices (`muon`, `normuon`) refuses other leaves by their path: `optax.partition` gives
+them another rule. `help` of each tells its arguments.
 
 A combinator makes a factory of a factory, a rule or a rule's name: `cautious(adamw)(1e-3)`.
 
@@ -43,6 +44,10 @@ adamw = factory(rules.adamw)
 adabound = factory(rules.adabound)
 amsbound = factory(rules.amsbound)
 lion = factory(rules.lion)
+muon = factory(rules.muon)
+normuon = factory(rules.normuon)
+adafactor = factory(rules.adafactor)
+soap = factory(rules.soap)
 adamax = factory(rules.adamax)
 radam = factory(rules.radam)
 adabelief = factory(rules.adabelief)

@@ -155,7 +155,8 @@ def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.Gra
     given = {ours[name]: value for name, value in arguments.items() if value is not None and name in ours}
     options = {name: given.pop(name, None) for name in around(rule) if name != "base_lr"}
     hyper = decide(rule, framework, given)
-    return transformation(rule, hyper, mask=options["mask"], key=options["key"], kept=_kept(rule, options))
+    layout = {"layout": options["layout"]} if options.get("layout") is not None else {}
+    return transformation(rule, hyper, mask=options["mask"], key=options["key"], kept=_kept(rule, options), **layout)
 
 
 def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:

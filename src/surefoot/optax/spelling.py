@@ -28,7 +28,7 @@ BUILT_IN = "optax"
 _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 """Switches that optax has, under another name."""
 
-_MASK = {"adadelta": "weight_decay_mask", "lars": "weight_decay_mask"}
+_MASK = dict.fromkeys(("adadelta", "lars", "muon", "adafactor"), "weight_decay_mask")
 """What optax calls the mask, where it is not `mask`."""
 
 _MOMENTUM = ("accumulator_dtype", "b")
@@ -37,7 +37,8 @@ KEPT = {
     **dict.fromkeys(("sgd", "momentum", "nesterov"), _MOMENTUM),
     "signum": ("accumulator_dtype", "m"),
     **dict.fromkeys(
-        ("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix", "nadam", "nadamw"), _MEAN
+        ("adam", "amsgrad", "adamw", "adabound", "amsbound", "lion", "adopt", "ademamix", "nadam", "nadamw", "muon"),
+        _MEAN,
     ),
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""
@@ -53,6 +54,12 @@ AROUND: dict[str, str] = {
 }
 """What every factory takes beside hyperparameters, and what it means."""
 
+LAYOUT = {
+    "layout": "where the outputs of a matrix are: 'in_out', on the last axis, as JAX's libraries have them, if None; "
+    "'out_in', on the first, as torch has them. All other axes are inputs",
+}
+"""What that of a rule for matrices takes besides."""
+
 
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
@@ -66,7 +73,8 @@ def around(rule: Rule) -> dict[str, str]:
     """Return the spelling of each option that is no hyperparameter."""
     inner = inmost(rule)
     kept = KEPT[inner][:1] if is_built_in(rule) and inner in KEPT else ()
-    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND)}
+    layout = LAYOUT if rule.shape == "matrix" else ()
+    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND, *layout)}
 
 
 def inmost(rule: Rule) -> str:
@@ -126,7 +134,8 @@ def document(rule: Rule, framework: str) -> str:
     for ours, theirs in names(rule).items():
         about = rule.hyperparameter(ours)
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
-    lines += [f"    {theirs}: {AROUND.get(name, _KEPT)}." for name, theirs in around(rule).items()]
+    known = {**AROUND, **LAYOUT}
+    lines += [f"    {theirs}: {known.get(name, _KEPT)}." for name, theirs in around(rule).items()]
     lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]
     lines += ["", _VALUES, "", f"Source: {rule.source}."]
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 State is kept as computed unless another kind is asked for (`kept`), for a mean of squares in bfloat16 stops growing.
 What is one number for a leaf, or for all of them, is kept in the widest kind that jax has, whatever the weights are.
-No array of a state is also another's: the user may donate it.
+No array of a state is also another's: the user may donate it. Beside a matrix what there is one of for each row or
+column has the shape that its rule sees, (rows, 1), say; what has the weights' shape lies as they do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from surefoot.errors import UsageError
+from surefoot.frontends.matrices import Layout, check_matrix, rule_for, slot_shapes
 from surefoot.frontends.number import plain
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import described, dtype_of, is_complex, kind, moves, own
@@ -28,7 +30,8 @@ class RuleState(NamedTuple):
     Attributes:
         count: steps made.
         slots: by the rule's name for it (`m`, `v`), a tree like the weights'; a leaf of it is an array of the weight's
-            shape, or of shape () where the rule keeps one number for a tensor.
+            shape, of shape () where the rule keeps one number for a tensor, or (rows, 1) and the like beside a matrix;
+            None where the rule that steps the leaf has no such slot.
         base_lr: the learning rate that a schedule is measured against; None unless the rule asks for it. An option
             `base_lr` stands above it.
         key: of random rounding; None without.
@@ -54,9 +57,16 @@ class Keeper:
     rule: Rule
     hyper: Hyper
     kept: Mapping[str, Any]
+    layout: Layout = "in_out"
 
     def begin(self, params: Any, key: Any) -> RuleState:
-        """Return the state before the first step."""
+        """Return the state before the first step.
+
+        Raises:
+            UsageError: the rule is one for matrices, and a leaf is none.
+        """
+        for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
+            check_matrix(self.rule, f"the leaf {jax.tree_util.keystr(path)}", described(leaf).shape, _APART)
         slots = {slot: jax.tree.map(lambda leaf, slot=slot: self._leaf(slot, leaf), params) for slot in self._slots}
         shared = {slot: self._number(slot) for slot in self._shared}
         base_lr = self.hyper.base() if measures(self.rule, self.hyper.fixed) else None
@@ -69,7 +79,7 @@ class Keeper:
         elif (set(state.slots), set(state.shared)) != (set(self._slots), set(self._shared)):
             what = (
                 f"has {_listed((*state.slots, *state.shared))}, where this rule and its options keep "
-                f"{_listed(self.rule.starts(self.hyper.fixed))}"
+                f"{_listed((*self._slots, *self._shared))}"
             )
         else:
             return
@@ -77,7 +87,9 @@ class Keeper:
 
     @property
     def _slots(self) -> list[str]:
-        return [slot.name for slot in self.rule.active(self.hyper.fixed) if slot.per != "optimizer"]
+        rules = [self.rule, *([] if self.rule.vector is None else [self.rule.vector])]
+        active = [slot for rule in rules for slot in rule.active(self.hyper.fixed) if slot.per != "optimizer"]
+        return list(dict.fromkeys(slot.name for slot in active))
 
     @property
     def _shared(self) -> list[str]:
@@ -88,13 +100,18 @@ class Keeper:
         return jnp.array(plain(start), number_kind())
 
     def _leaf(self, slot: str, leaf: Any) -> Any:
-        """Return a slot of one leaf before the first step."""
-        if slot in self.rule.numbers(self.hyper.fixed):
-            return self._number(slot)
+        """Return a slot of one leaf before the first step; None if the rule that steps it has none."""
         leaf = described(leaf)
+        rule = rule_for(self.rule, leaf.shape)
+        if rule is None or slot not in (shapes := slot_shapes(rule, self.hyper.fixed, leaf.shape, self.layout)):
+            return None
+        if slot in rule.numbers(self.hyper.fixed):
+            return self._number(slot)
         if not moves(dtype := dtype_of(leaf)):
             return jnp.zeros_like(leaf)
-        start, kept = self.rule.starts(self.hyper.at(0, kind(dtype)))[slot], self._kind(slot, dtype)
+        start, kept = rule.starts(self.hyper.at(0, kind(dtype)))[slot], self._kind(slot, dtype)
+        if shapes[slot] != leaf.shape:
+            return jnp.full(shapes[slot], own(plain(start)), kept)
         if start is not WEIGHT:
             return jnp.full_like(leaf, own(plain(start)), dtype=kept)
         known = not isinstance(leaf, jax.ShapeDtypeStruct)
@@ -104,6 +121,9 @@ class Keeper:
         kept = self.kept.get(slot, kind(dtype))
         is_plane = is_complex(dtype) and slot not in self.rule.positive
         return jnp.promote_types(kept, jnp.complex64) if is_plane else kept
+
+
+_APART = "optax.partition({'matrix': ..., 'other': adamw(...)}, labels), with a tree of these labels"
 
 
 def _listed(slots: Iterable[str]) -> str:

@@ -2,11 +2,13 @@
 
 A leaf is computed in float32, or in float64 if that is its kind, and only what is returned is rounded to the kind of
 the weight. A rule that sums over all tensors is run on all leaves as one (`Bundle`), any other on each by itself.
-A leaf without a gradient, or of integers, takes no part: it stays, and so does its state.
+A leaf without a gradient, or of integers, takes no part: it stays, and so does its state. A rule for matrices sees a
+leaf as one matrix, outputs x inputs, and what is none its rule for vectors steps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ import jax.numpy as jnp
 
 from surefoot.bundle import Bundle, members
 from surefoot.errors import UsageError
+from surefoot.frontends.matrices import Layout, View, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import Count, plain
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import apart, check_shapes, described, fitted, is_complex, kind, moves, own, rounded_change
@@ -43,19 +46,26 @@ class Made(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """A leaf that takes part: its place, and what the rule is run on; `target` has the weight's shape and kind."""
+    """A leaf that takes part: its place, and what its rule is run on; `target` has the weight's shape and kind."""
 
     place: int
     leaf: Leaf
     target: Any
+    rule: Rule
+    view: View | None
     weight: Any
     gradient: Any
     state: Mapping[str, Any]
 
+    def whole(self, value: Any) -> Any:
+        """Return a result for each weight, as the weights lie."""
+        return value if self.view is None else self.view.back(value, jnp)
+
 
 class _Group(NamedTuple):
-    """What the rule is run on at once: one leaf, or all of them."""
+    """What a rule is run on at once: one leaf, or all of them."""
 
+    rule: Rule
     parts: Sequence[_Member]
     weight: Any
     gradient: Any
@@ -75,13 +85,14 @@ class TreeStep:
     hyper: Hyper
     before: RuleState
     t: Count
+    layout: Layout = "in_out"
 
     def run(self, leaves: Sequence[Leaf]) -> tuple[list[Made], dict[str, Any]]:
         """Return what the step makes of each leaf, and of the numbers that all of them share."""
         made, shared = [_left(leaf) for leaf in leaves], self.before.shared
         for group in self._groups(leaves):
-            update = change(self.rule, group.weight, group.gradient, group.state, self.t, group.hyper)
-            states = {slot: group.split(update.state[slot]) for slot in self.before.slots}
+            update = change(group.rule, group.weight, group.gradient, group.state, self.t, group.hyper)
+            states = {slot: group.split(update.state[slot]) for slot in group.parts[0].state}
             rates, changes = group.split(update.step.rate), group.split(update.weight)
             for i, member in enumerate(group.parts):
                 new = {slot: values[i] for slot, values in states.items()}
@@ -93,13 +104,13 @@ class TreeStep:
         """Return the weights that a model is evaluated with, of each leaf."""
         made = [leaf.weight for leaf in leaves]
         for group in self._groups(leaves):
-            weights = group.split(evaluated(self.rule, group.weight, group.state, group.hyper))
+            weights = group.split(evaluated(group.rule, group.weight, group.state, group.hyper))
             for member, weight in zip(group.parts, weights, strict=True):
-                made[member.place] = flat(weight).astype(member.target.dtype)
+                made[member.place] = member.whole(flat(weight)).astype(member.target.dtype)
         return made
 
     def _groups(self, leaves: Sequence[Leaf]) -> Iterator[_Group]:
-        taking = [self._member(i, leaf) for i, leaf in enumerate(leaves) if _takes_part(leaf)]
+        taking = [self._member(i, leaf) for i, leaf in enumerate(leaves) if self._takes_part(leaf)]
         values: dict[Any, dict[str, Any]] = {}
         for parts in ([taking] if taking else []) if self.rule.shared else [[member] for member in taking]:
             dtype = jnp.result_type(*(kind(member.target.dtype) for member in parts))
@@ -107,14 +118,21 @@ class TreeStep:
                 values[dtype] = self.hyper.at(self.before.count, dtype, self.before.base_lr)
             yield self._group(parts, values[dtype])
 
+    def _takes_part(self, leaf: Leaf) -> bool:
+        if leaf.gradient is None or not moves(_target(leaf).dtype):
+            return False
+        return self.rule.shape != "matrix" or math.prod(_target(leaf).shape) > 0  # the scale of no matrix is none
+
     def _group(self, parts: Sequence[_Member], hyper: Mapping[str, Any]) -> _Group:
-        state = {slot: self._one([member.state[slot] for member in parts]) for slot in self.before.slots}
+        state = {slot: self._one([member.state[slot] for member in parts]) for slot in parts[0].state}
         shared = {slot: fitted(jnp.asarray(x), number_kind()) for slot, x in self.before.shared.items()}
         if not all(member.leaf.decays for member in parts):
             decay = hyper["weight_decay"]
             hyper = {**hyper, "weight_decay": self._one([decay if part.leaf.decays else 0.0 for part in parts])}
         weight, gradient = (self._one([getattr(part, name) for part in parts]) for name in ("weight", "gradient"))
-        return _Group(parts, weight, gradient, {**state, **shared}, hyper)
+        rule = parts[0].rule
+        hyper = hyper if rule is self.rule else rule.complete(hyper)
+        return _Group(rule, parts, weight, gradient, {**state, **shared}, hyper)
 
     def _one(self, values: Sequence[Any]) -> Any:
         """Return what the rule is run on at once: all leaves together if it sums over them, also if there is one."""
@@ -122,44 +140,62 @@ class TreeStep:
 
     def _member(self, place: int, leaf: Leaf) -> _Member:
         gradient, target = described(leaf.gradient), _target(leaf)
-        numbers = self._numbers & leaf.state.keys()
-        check_shapes(self.rule.name, target, gradient, *(x for slot, x in leaf.state.items() if slot not in numbers))
-        for slot in numbers:
-            self._check_number(slot, leaf.state[slot], "give the state that `init` made for these weights")
+        kept = {slot: x for slot, x in leaf.state.items() if x is not None}
+        rule = rule_for(self.rule, target.shape) or self.rule
+        view, numbers = view_for(rule, target.shape, self.layout), rule.numbers(self.hyper.fixed)
+        each = self._each_weight(rule)
+        self._check_given(rule, target, gradient, kept)
+
+        def seen(x: Any) -> Any:
+            return x if view is None else view.of(x, jnp)
+
         state = {
             slot: fitted(x, number_kind())
             if slot in numbers
-            else _computed(x, target.dtype, slot in self.rule.positive)
-            for slot, x in leaf.state.items()
+            else _computed(seen(x) if slot in each else x, target.dtype, slot in rule.positive)
+            for slot, x in kept.items()
         }
-        return _Member(place, leaf, target, _computed(target, target.dtype), _computed(gradient, target.dtype), state)
+        weight, gradient = (_computed(seen(x), target.dtype) for x in (target, gradient))
+        return _Member(place, leaf, target, rule, view, weight, gradient, state)
+
+    def _check_given(self, rule: Rule, target: Any, gradient: Any, kept: Mapping[str, Any]) -> None:
+        """Raise `UsageError` if what is given of a leaf does not go together."""
+        each = self._each_weight(rule)
+        check_shapes(rule.name, target, gradient, *(x for slot, x in kept.items() if slot in each))
+        shapes = slot_shapes(rule, self.hyper.fixed, target.shape, self.layout)
+        for slot in kept.keys() - each:
+            self._check_shape(slot, kept[slot], shapes[slot], "give the state that `init` made for these weights")
 
     def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> Made:
-        target, leaf = member.target, member.leaf
-        state = {slot: self._as_kept(slot, new[slot], value) for slot, value in leaf.state.items()}
+        target, leaf, each = member.target, member.leaf, self._each_weight(member.rule)
+        made = {
+            slot: fitted(member.whole(flat(value)), leaf.state[slot].dtype)
+            if slot in each
+            else self._as_kept(slot, value, leaf.state[slot])
+            for slot, value in new.items()
+        }
 
         def rates() -> Any:
-            return jnp.broadcast_to(jnp.asarray(plain(rate), kind(target.dtype)), target.shape)
+            shape = target.shape if member.view is None else member.view.matrix
+            return member.whole(jnp.broadcast_to(jnp.asarray(plain(rate), kind(target.dtype)), shape))
 
-        return Made(self._rounded(flat(move), target, member.place), apart(state, leaf.gradient, target), rates)
+        change = self._rounded(member.whole(flat(move)), target, member.place)
+        return Made(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
 
     def _as_kept(self, slot: str, value: Any, before: Any) -> Any:
-        """Return the new value of a slot, in the kind of numbers that it is kept in."""
-        if slot not in self._numbers:
-            return fitted(flat(value), before.dtype)
-        number = jnp.asarray(flat(value))
-        self._check_number(slot, number, "a rule makes it of numbers, or of sums over weights")
-        return own(fitted(number, before.dtype))  # a number of one leaf may be that of another as well
+        """Return the new value of a slot that is no array of the weights, in the kind of numbers that it is kept in."""
+        made = jnp.asarray(flat(value))
+        self._check_shape(slot, made, before.shape, "a rule makes it of numbers, sums, or means with an axis")
+        return own(fitted(made, before.dtype))  # a number of one leaf may be that of another as well
 
-    @property
-    def _numbers(self) -> frozenset[str]:
-        return self.rule.numbers(self.hyper.fixed)
+    def _each_weight(self, rule: Rule) -> set[str]:
+        """Return the slots in use that have a value for each weight."""
+        return {slot.name for slot in rule.active(self.hyper.fixed) if slot.per == "weight"}
 
-    def _check_number(self, slot: str, value: Any, advice: str) -> None:
-        if value.shape:
-            raise UsageError(
-                f"{self.rule.name}: {slot} has shape {value.shape}, where one number is expected; {advice}."
-            )
+    def _check_shape(self, slot: str, value: Any, shape: tuple[int, ...], advice: str) -> None:
+        if value.shape != shape:
+            wanted = f"shape {shape}" if shape else "one number"
+            raise UsageError(f"{self.rule.name}: {slot} has shape {value.shape}, where {wanted} is expected; {advice}.")
 
     def _rounded(self, move: Any, target: Any, place: int) -> Any:
         if self.before.key is None or target.dtype != jnp.bfloat16:
@@ -170,10 +206,6 @@ class TreeStep:
 
 def _target(leaf: Leaf) -> Any:
     return described(leaf.gradient if leaf.weight is None else leaf.weight)
-
-
-def _takes_part(leaf: Leaf) -> bool:
-    return leaf.gradient is not None and moves(_target(leaf).dtype)
 
 
 def _left(leaf: Leaf) -> Made:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from surefoot.errors import SurefootWarning, UsageError
+from surefoot.frontends.matrices import Layout, check_layout
 from surefoot.frontends.number import Count
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import check_key, decaying, described, dtype_of
@@ -25,7 +26,7 @@ from surefoot.update import evaluates
 
 
 def transformation(
-    rule: Rule, hyper: Hyper, *, mask: Any, key: Any, kept: Mapping[str, Any]
+    rule: Rule, hyper: Hyper, *, mask: Any, key: Any, kept: Mapping[str, Any], layout: Layout = "in_out"
 ) -> optax.GradientTransformationExtraArgs:
     """Return the transformation of a rule whose hyperparameters are decided.
 
@@ -35,10 +36,12 @@ def transformation(
         mask: which weights decay.
         key: of random rounding.
         kept: the kind of numbers of each slot that is to be kept in another than the steps are computed in.
+        layout: where the outputs of a matrix are.
     """
+    check_layout(layout)
     if key is not None:
         check_key(key)
-    made = _Transformation(rule, hyper, mask, key, Keeper(rule, hyper, kept))
+    made = _Transformation(rule, hyper, mask, key, Keeper(rule, hyper, kept, layout))
     return optax.GradientTransformationExtraArgs(made.init, made.update)
 
 
@@ -82,7 +85,7 @@ class _Transformation:
         self._check_weights(state, params)
         gradients, structure = _flat(updates)
         count = optax.safe_increment(state.count)
-        step = TreeStep(self.rule, self.hyper, state, Count(count))
+        step = TreeStep(self.rule, self.hyper, state, Count(count), self.keeper.layout)
         weights = [None] * len(gradients) if params is None else structure.flatten_up_to(params)
         decays = decaying(self.mask, params, structure) if self.hyper.fixed["weight_decay"] else [True] * len(gradients)
         states = _states(state, structure)
@@ -112,7 +115,7 @@ class _Transformation:
             return optax.MaskedNode()
         weights, structure = _flat(params)
         last = state._replace(count=jnp.maximum(state.count - 1, 0))  # schedules stand where the last step saw them
-        step = TreeStep(self.rule, self.hyper, last, Count(state.count))
+        step = TreeStep(self.rule, self.hyper, last, Count(state.count), self.keeper.layout)
         leaves = [Leaf(w, w, kept) for w, kept in zip(weights, _states(state, structure), strict=True)]
         return structure.unflatten(step.evaluated(leaves))
 

@@ -5,6 +5,7 @@
 | `adabelief.py` | AdaBelief: Adam that divides by how far gradients are from their mean |
 | `adabound.py` | AdaBound and AMSBound: a rate per weight that starts as Adam's and ends as SGD's |
 | `adadelta.py` | Adadelta: the rate has the unit of a step over the unit of a gradient |
+| `adafactor.py` | Adafactor: a mean square for each row and each column |
 | `adagrad.py` | Adagrad: each weight's rate falls with the sum of its own squared gradients |
 | `adam.py` | Adam and its relatives |
 | `adamatan2.py` | Adam-atan2: an angle in the place of Adam's quotient |
@@ -16,9 +17,13 @@
 | `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
 | `dog.py` | DoG and DoWG: a rate from the distance gone so far |
 | `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |
+| `hyperball.py` | Hyperball: weights keep their length, and turn by a fixed angle |
 | `lion.py` | Lion: every weight moves equally far, against a sign |
 | `lookahead.py` | Lookahead: slow weights that pull the fast ones back |
+| `muon.py` | Muon: a momentum matrix whose directions all get the same size |
 | `nadam.py` | NAdam: Adam that looks one step ahead |
+| `normuon.py` | NorMuon: Muon whose rows get the same size as well |
+| `polynomials.py` | Polynomials that draw singular values to 1 |
 | `prodigy.py` | Prodigy: D-Adaptation with a guess that grows faster |
 | `radam.py` | RAdam: Adam that waits until its mean square rests on enough gradients |
 | `rms_clip.py` | Clipping by the gradients over their own roots, and StableAdamW |
@@ -26,6 +31,7 @@
 | `schedule_free.py` | Schedule-Free: an average in the place of momentum and of a falling rate |
 | `sgd.py` | Gradient descent and its two kinds of momentum: the family without a rate per weight |
 | `signum.py` | Signum: the sign of a mean |
+| `soap.py` | SOAP: Adam in the coordinates in which a matrix's gradients do not mix |
 | `spelling.py` | How frameworks spell what many rules have |
 | `trust_ratio.py` | Steps as long as the weights: LAMB and LARS |
 | `yogi.py` | Yogi: Adam whose mean square cannot fall quickly |
@@ -37,6 +43,7 @@ from surefoot.rule import Rule
 from surefoot.rules.adabelief import adabelief
 from surefoot.rules.adabound import adabound, amsbound, bounded
 from surefoot.rules.adadelta import adadelta
+from surefoot.rules.adafactor import adafactor
 from surefoot.rules.adagrad import adagrad
 from surefoot.rules.adam import adam, adamc, adamw, amsgrad
 from surefoot.rules.adamatan2 import adamatan2
@@ -50,7 +57,9 @@ from surefoot.rules.dog import dog, dowg
 from surefoot.rules.gradient_filters import grokfast, mars
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
+from surefoot.rules.muon import muon
 from surefoot.rules.nadam import nadam, nadamw
+from surefoot.rules.normuon import normuon
 from surefoot.rules.prodigy import prodigy
 from surefoot.rules.radam import radam
 from surefoot.rules.rms_clip import rms_clip, stableadamw
@@ -58,6 +67,7 @@ from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.schedule_free import schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd
 from surefoot.rules.sgd import momentum, nesterov, sgd
 from surefoot.rules.signum import signum
+from surefoot.rules.soap import soap
 from surefoot.rules.trust_ratio import lamb, lars, trust_gradient, trust_ratio
 from surefoot.rules.yogi import yogi
 
@@ -70,6 +80,10 @@ RULES: dict[str, Rule] = {
         lars,
         signum,
         lion,
+        muon,
+        normuon,
+        adafactor,
+        soap,
         adagrad,
         adadelta,
         rmsprop,
@@ -140,6 +154,7 @@ __all__ = [
     "adabelief",
     "adabound",
     "adadelta",
+    "adafactor",
     "adagrad",
     "adam",
     "adamatan2",
@@ -165,9 +180,11 @@ __all__ = [
     "lookahead",
     "mars",
     "momentum",
+    "muon",
     "nadam",
     "nadamw",
     "nesterov",
+    "normuon",
     "prodigy",
     "radam",
     "rms_clip",
@@ -179,6 +196,7 @@ __all__ = [
     "schedule_free_sgd",
     "sgd",
     "signum",
+    "soap",
     "stableadamw",
     "trust_gradient",
     "trust_ratio",

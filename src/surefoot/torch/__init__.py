@@ -7,6 +7,7 @@
 | `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `adam_kin.py` | Adam's younger kin |
 | `large_batch.py` | rules for large batches |
+| `matrix_rules.py` | rules for matrices |
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
@@ -20,6 +21,8 @@
 | `program.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `watch.py` | what these tables were made from, and whether it still holds |
+| `matrices.py` | parameters of rules for matrices, and their blocks |
+| `divided.py` | matrices that are divided among processes, gathered |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
 | `shared.py` | numbers for the whole optimizer, in the param groups |
 | `averages.py` | the weights to evaluate with |
@@ -35,6 +38,7 @@ with needed("torch", "torch"):
     from surefoot.torch.by_role import groups, split
     from surefoot.torch.composite import SplitOptimizer
     from surefoot.torch.large_batch import Lamb, Lars, Signum
+    from surefoot.torch.matrix_rules import SOAP, Adafactor, Muon, NorMuon
     from surefoot.torch.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.torch.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
     from surefoot.torch.without_rate import (
@@ -51,11 +55,13 @@ with needed("torch", "torch"):
 __all__ = [
     "ADOPT",
     "SGD",
+    "SOAP",
     "AMSBound",
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamAtan2",
@@ -71,8 +77,10 @@ __all__ = [
     "Lamb",
     "Lars",
     "Lion",
+    "Muon",
     "NAdam",
     "NAdamW",
+    "NorMuon",
     "Prodigy",
     "RAdam",
     "RAdamScheduleFree",

@@ -137,8 +137,9 @@ class AveragingOptimizer(SlotKeeper):
             for p in group["params"] if evaluates(self.rule, settings.hyper) else ():
                 own = self.state.get(p, {})
                 if steps_so_far(own):
-                    state = {**self._slots(p, own, settings), **known}
-                    weights = evaluation_weight(self.rule, real(p), state, settings.hyper)
+                    mine = self._settings_of(p, settings)
+                    state = {**self._slots(p, own, mine), **known}
+                    weights = evaluation_weight(mine.rule, real(p), state, mine.hyper)
                     found.append(_Other(p, own, p.detach().clone(), real(p), weights))
         return found
 

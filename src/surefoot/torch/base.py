@@ -9,7 +9,7 @@ the drop-in replacements for torch.optim's classes stand.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, ClassVar
@@ -22,20 +22,25 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from surefoot.engines import eager
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.matrices import is_matrix
 from surefoot.engines.rounding import key
 from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
-from surefoot.torch import gradients, shared
+from surefoot.torch import gradients, matrices, shared
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
+from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.update import take_step
+
+Taking = tuple[Tensor, Tensor, int]
+"""A matrix that a step takes, its gradient, and its number."""
 
 
 class RuleOptimizer(AveragingOptimizer):
@@ -65,7 +70,7 @@ class RuleOptimizer(AveragingOptimizer):
         self.options, around, own = split(hyper)
         self.rule, own = combined(find(rule), own)
         defaults = {**values(self.rule, convention, own, at_home="torch"), **around}
-        super().__init__(params, {**defaults, "differentiable": False, "capturable": False})
+        super().__init__(params, {**defaults, "differentiable": False, "capturable": False, **self._for_matrices()})
 
     @property
     def engine(self) -> str:
@@ -191,7 +196,8 @@ class RuleOptimizer(AveragingOptimizer):
             settings = self._settings(group)
             for p in group["params"]:
                 if p.grad is not None or steps_so_far(self.state.get(p, {})):
-                    steps[p] = self._coming(p, settings)
+                    mine = self._settings_of(p, settings)
+                    steps[p] = mine, self._coming(p, mine)
         return {p: _spread(rate, p) for p, rate in self._rates(steps).items()}
 
     def describe(self, steps_per_epoch: int | None = None) -> Description:
@@ -212,17 +218,14 @@ class RuleOptimizer(AveragingOptimizer):
         state: dict[str, Any] = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
         return eager.Part(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
 
-    def _rates(self, steps: Mapping[Tensor, eager.Part]) -> dict[Tensor, Any]:
+    def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.Part]]) -> dict[Tensor, Any]:
         """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
         if joins(self.rule):
-            with_gradient = {p: part for p, part in steps.items() if p.grad is not None}
-            every = [zip(some, self._together(some).rates(), strict=True) for some in (steps, with_gradient) if some]
+            parts = {p: part for p, (_, part) in steps.items()}
+            with_gradient = {p: part for p, part in parts.items() if p.grad is not None}
+            every = [zip(some, self._together(some).rates(), strict=True) for some in (parts, with_gradient) if some]
             return {p: rate for some in every for p, rate in some}
-        return {p: self._rate(p, part) for p, part in steps.items()}
-
-    def _rate(self, p: Tensor, part: eager.Part) -> Any:
-        with whole(p):
-            return take_step(self.rule, *part[:5]).rate
+        return {p: _rate(p, part, settings) for p, (settings, part) in steps.items()}
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
@@ -231,11 +234,21 @@ class RuleOptimizer(AveragingOptimizer):
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
+        if self.rule.shape == "matrix":
+            self._check_matrices(group)
         if group.get("base_lr") is None and "lr" in group:
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
         if joins(self.rule):
             starts = self.rule.starts(self._settings(group).hyper)
             shared.begin(self.param_groups, self._shared_names(), starts)
+
+    def _check_matrices(self, group: Group) -> None:
+        """Raise if the rule cannot step the last group, which then is none of the optimizer's."""
+        try:
+            matrices.check(self.rule, group, len(self.param_groups) - 1)
+        except UsageError:
+            self.param_groups.pop()
+            raise
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
@@ -253,21 +266,58 @@ class RuleOptimizer(AveragingOptimizer):
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
+        matrix = self.rule.shape == "matrix"  # which has no kernel: who asks for one is told
+        plain &= not matrix or self.options.engine != "auto"
         form = choice.form(hyper) if plain else None
-        if form is not None and not choice.compiles(self.rule, form):
+        if form is not None and (not choice.compiles(self.rule, form) or matrix):
             form = None
-        made = Settings(hyper, starts, differentiable, capturable, form)
+        made = Settings(hyper, starts, differentiable, capturable, form, self.rule, group.get(matrices.BLOCKS, 1))
         return shared.settings(self.rule, made) if joins(self.rule) else made
+
+    def _for_matrices(self) -> dict[str, int]:
+        """Return what the param groups of a rule for matrices have besides."""
+        return {matrices.BLOCKS: 1} if self.rule.shape == "matrix" else {}
 
     def _step_group(self, group: Group, program: Program) -> None:
         settings = self._settings(group)
         program.begin(group, settings, (*self.defaults, *self.rule.defaults))
         with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
+            matrices_here: list[Taking] = []
             for p in group["params"]:
                 if p.grad is None:
                     program.skip(p)
+                elif settings.rule.shape == "matrix" and is_matrix(p):
+                    matrices_here.append(self._taking(p, p.grad, settings, program))
                 else:
-                    self._step_parameter(p, p.grad, settings, program)
+                    self._step_parameter(p, p.grad, self._settings_of(p, settings), program)
+            for some in shared.lots_apart(matrices_here):
+                program.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, program))
+
+    def _taking(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> Taking:
+        """Return a matrix that is to be stepped, with its gradient and number; it has state from now on."""
+        usable = self._usable(p, grad, settings)
+        own = self._ensure_state(p, settings)
+        if settings.differentiable or settings.capturable:
+            self._decode(p, own, settings)
+        return p, usable, program.number(p)
+
+    def _at_once(self, some: Iterable[Taking], settings: Settings, program: Program) -> list[Write]:
+        """Return what the eager engine writes to step matrices; nothing if the device knows of a bad gradient."""
+        if program.scaling.skip is not None and program.scaling.skip:
+            return []
+        found = {
+            p: Matrix(p, self._part(p, grad, settings, program, number), settings, number) for p, grad, number in some
+        }
+        writes = step_matrices([*found.values()], settings)
+        for p, matrix in found.items():
+            own = self.state[p]
+            if settings.differentiable:
+                writes.append(partial(self._take_over, own, matrix, settings))
+            writes.append(partial(own["step"].fill_, matrix.part.t))
+        return [(torch.is_grad_enabled(), write) for write in writes]
+
+    def _take_over(self, own: Group, matrix: Matrix, settings: Settings) -> None:
+        own.update({self._state_name(slot): matrix.slot(slot) for slot in settings.starts})
 
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
         """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
@@ -281,7 +331,7 @@ class RuleOptimizer(AveragingOptimizer):
             program.parts[p] = partial(self._part, p, usable, settings, program, number)
             program.apart |= left
         elif left:
-            program.eager(real(p), lambda: self._eagerly(p, usable, settings, program, number))
+            program.eager([real(p)], lambda: self._eagerly(p, usable, settings, program, number))
 
     def _part(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> eager.Part:
         """Return a parameter as the eager engine takes it."""
@@ -301,7 +351,7 @@ class RuleOptimizer(AveragingOptimizer):
             return []
         own, part = self.state[p], self._part(p, grad, settings, program, number)
         with whole(p):
-            writes = eager.prepare(self.rule, part, differentiable=settings.differentiable)
+            writes = eager.prepare(settings.rule, part, differentiable=settings.differentiable)
         if settings.differentiable:
             writes += [lambda: own.update({self._state_name(k): like(p, decoded(x)) for k, x in part.state.items()})]
         writes.append(partial(own["step"].fill_, part.t))
@@ -346,6 +396,13 @@ class RuleOptimizer(AveragingOptimizer):
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.
 _advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)
+
+
+def _rate(p: Tensor, part: eager.Part, settings: Settings) -> Any:
+    if settings.rule.shape == "matrix":
+        return Matrix(p, part, settings).rate()
+    with whole(p):
+        return take_step(settings.rule, *part[:5]).rate
 
 
 def _spread(rate: Any, p: Tensor) -> Tensor:

@@ -50,17 +50,18 @@ def lasting(rule: Rule, used: Container[str]) -> list[Slot]:
     return [slot for slot in mine if slot.when is None or slot.per == "tensor"]
 
 
-def check_owner(optimizer: Any, own: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
+def check_owner(optimizer: Any, rule: Rule, own: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
     """Raise `UsageError` if a parameter's state is that of an optimizer with other slots.
 
     Args:
         optimizer: which is to go on with it: a `RuleOptimizer`.
+        rule: what it steps the parameter with.
         own: the state, with at least a step behind it.
         hyper: the hyperparameters of its group, in the rule's words.
     """
     names, keys = getattr(optimizer, "state_names", {}), {key for key, x in own.items() if x is not None}
     label = type(optimizer).__name__ if hasattr(optimizer, "name") else f"RuleOptimizer(rule={optimizer.rule.name!r})"
-    me = Owner(label, optimizer.rule, names, hyper)
+    me = Owner(label, rule, names, hyper)
     if me.fits(keys) or not keys or (keys == {"step"} and not steps_so_far(own)):
         return
     others = [other.label for other in _others(type(optimizer)) if other.fits(keys)]

@@ -180,18 +180,18 @@ class Program:
             self._launches[key] = engine, dispatch.launch(engine, kernel, self.options.seed, counted=counted)
         return self._launches[key][1]
 
-    def eager(self, weight: Tensor, prepare: Callable[[], list[Write]]) -> None:
-        """Leave a parameter to the eager engine; `prepare` returns what it writes.
+    def eager(self, weights: Iterable[Tensor], prepare: Callable[[], list[Write]]) -> None:
+        """Leave parameters to the eager engine; `prepare` returns what it writes.
 
         Weights that share memory move one after the other: those before are written at once.
         """
         self._whole = False
         self.ran.add("eager")
-        place = _storage(weight)
-        if place in self._written:
+        places = set(map(_storage, weights))
+        if places & self._written:
             _carry_out(self._writes)
             self._writes, self._written = [], set()
-        self._written.add(place)
+        self._written |= places
         self._writes += prepare()
 
     def write(self, writes: Iterable[Callable[[], object]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from surefoot.engines import kernel_choice as choice
+from surefoot.rule import Rule
 
 Group = dict[str, Any]
 
@@ -17,7 +18,8 @@ Group = dict[str, Any]
 class Settings(NamedTuple):
     """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts.
 
-    `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group.
+    `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group. `rule` is what steps
+    its parameters, and `blocks` how many matrices each of them is, or how high each of these is.
     """
 
     hyper: dict[str, Any]
@@ -25,6 +27,8 @@ class Settings(NamedTuple):
     differentiable: bool
     capturable: bool
     form: choice.Form | None
+    rule: Rule
+    blocks: Any = 1
 
 
 FACTS = ("role", "reasons", "param_names", "blocks", "transposed")

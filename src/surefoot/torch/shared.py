@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
 
+from surefoot.engines import engine_choice as dispatch
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.state import number, real
+
+Taking = TypeVar("Taking", bound=tuple[Any, ...])
 
 
 def begin(groups: Sequence[Group], names: Mapping[str, str], starts: Mapping[str, Any]) -> None:
@@ -67,11 +70,23 @@ def settings(rule: Rule, made: Settings) -> Settings:
 
 def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
     """Raise `UsageError` if two parameters share memory: stepped at once, they would not follow each other."""
-    places = sorted(_place(real(p)) for p in params if p.numel())
-    if any(begin < end for (_, end), (begin, _) in pairwise(places)):
+    if _mixed(params):
         raise UsageError(
             f"two parameters share memory, and {rule.name} steps all at once; give the optimizer one of them."
         )
+
+
+def lots_apart(takings: Sequence[Taking]) -> list[Sequence[Taking]]:
+    """Return parameters, each with what belongs to it, as steps may take them: at once unless their memory mixes."""
+    if not takings or dispatch.observed():
+        return [takings] if takings else []
+    return [[one] for one in takings] if _mixed(taking[0] for taking in takings) else [takings]
+
+
+def _mixed(params: Iterable[Tensor]) -> bool:
+    """Tell whether one parameter begins in memory before another one's last weight."""
+    places = sorted(_place(real(p)) for p in params if p.numel())
+    return any(begin < end for (_, end), (begin, _) in pairwise(places))
 
 
 def _place(x: Tensor) -> tuple[int, int]:

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.eager import Kept, numbers_of
+from surefoot.engines.matrices import is_matrix
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
+from surefoot.torch import matrices
 from surefoot.torch.options import RunOptions
 from surefoot.torch.owner import check_owner, lasting, missing
 from surefoot.torch.settings import FACTS, Group, Settings
@@ -52,6 +54,10 @@ class SlotKeeper(torch.optim.Optimizer):
         """Return what a group says in the rule's words; `RuleOptimizer` knows."""
         raise NotImplementedError
 
+    def _settings_of(self, p: Tensor, settings: Settings) -> Settings:
+        """Return what a parameter of the group follows: one that is no matrix the rule for such."""
+        return settings if settings.rule.shape == "any" or is_matrix(p) else matrices.of_vectors(settings)
+
     def _state_name(self, slot: str) -> str:
         return slot
 
@@ -67,7 +73,7 @@ class SlotKeeper(torch.optim.Optimizer):
         """
         own: Group = self.state[p]
         own["step"] = counts(steps_so_far(own), p, capturable=settings.capturable)
-        lasts = lasting(self.rule, settings.starts)
+        lasts = lasting(settings.rule, settings.starts)
         gone = [slot for slot in lasts if own.get(self._state_name(slot.name)) is None]
         if gone and own["step"]:
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
@@ -76,29 +82,41 @@ class SlotKeeper(torch.optim.Optimizer):
     def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
         """Return each slot in use; those that the parameter's state lacks are new."""
         own = self._with_slots({**own}, p, settings)
-        positive = self.rule.positive
+        positive = settings.rule.positive
         return {slot: kept(own, self._state_name(slot), positive=slot in positive) for slot in settings.starts}
 
     def _with_slots(self, own: Group, p: Tensor, settings: Settings) -> Group:
         """Return a parameter's state, to which the slots in use that it lacked have been added."""
         for slot in settings.starts:
-            if own.get(self._state_name(slot)) is None:
-                keep(own, self._state_name(slot), self._new_slot(p, slot, settings))
-        for slot in numbers_of(self.rule) & settings.starts.keys():
             name = self._state_name(slot)
-            own[name] = tensor_number(own[name], p, capturable=settings.capturable)
+            if own.get(name) is None:
+                keep(own, name, self._new_slot(p, slot, settings))
+            matrices.check_kept(settings, slot, name, p, own[name])
+        for slot in numbers_of(settings.rule) & settings.starts.keys():
+            name = self._state_name(slot)
+            own[name] = self._number(own[name], p, settings)
         return own
 
     def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
         start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
-        if slot in numbers_of(self.rule):
-            return tensor_number(float(start), p, capturable=settings.capturable)
+        if slot in numbers_of(settings.rule):
+            return self._number(float(start), p, settings)
+        shape = matrices.kept_shape(settings, slot, p)
+        if shape is not None:
+            return torch.full(shape, float(start), dtype=dtype, device=p.device)
         if dtype == torch.uint8:
-            return Blocks.full(p, start, positive=slot in self.rule.positive)
+            return Blocks.full(p, start, positive=slot in settings.rule.positive)
         return filled(p if settings.differentiable else p.detach(), start, dtype)
 
+    def _number(self, value: Any, p: Tensor, settings: Settings) -> Tensor:
+        count = matrices.count(settings, p)
+        return tensor_number(value, p, capturable=settings.capturable, count=count)
+
     def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
-        encode = not (settings.differentiable or settings.capturable)
+        if matrices.kept_shape(settings, slot, p) is not None:  # sums over many weights, or bases
+            return torch.promote_types(p.dtype, torch.float32)
+        whole = matrices.count(settings, p) == 1
+        encode = whole and not (settings.differentiable or settings.capturable)
         return slot_dtype(p, slot, settings.starts[slot], self.options.state_dtype, encode=encode)
 
     def _decode(self, p: Tensor, own: Group, settings: Settings) -> None:
@@ -112,12 +130,12 @@ class SlotKeeper(torch.optim.Optimizer):
         """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
         for slot in settings.starts:
             name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
-            if name in given and slot in numbers_of(self.rule):
-                own[name] = tensor_number(given[name], p, capturable=settings.capturable).clone()
-            if not isinstance(given.get(name), Tensor) or slot in numbers_of(self.rule):
+            if name in given and slot in numbers_of(settings.rule):
+                own[name] = self._number(given[name], p, settings).clone()
+            if not isinstance(given.get(name), Tensor) or slot in numbers_of(settings.rule):
                 continue
             if torch.uint8 in (wanted, given[name].dtype):
-                keep(own, name, restored(given, name, p, wanted, positive=slot in self.rule.positive))
+                keep(own, name, restored(given, name, p, wanted, positive=slot in settings.rule.positive))
             elif wanted != own[name].dtype:
                 own[name] = given[name].to(device=p.device, dtype=wanted, copy=True)
 
@@ -163,9 +181,10 @@ class SlotKeeper(torch.optim.Optimizer):
             settings = self._settings(group)
             for p, index in zip(group["params"], given["params"], strict=True):
                 if p in state["state"]:
-                    check_owner(self, state["state"][p], settings.hyper)
+                    mine = self._settings_of(p, settings)
+                    check_owner(self, mine.rule, state["state"][p], mine.hyper)
                     kinds = self._given.get("state", {}).get(index, {})
-                    self._restore_kinds(state["state"][p], p, settings, kinds)
+                    self._restore_kinds(state["state"][p], p, mine, kinds)
         return state
 
     def _complete(self, group: Group, made: Group) -> None:

@@ -49,7 +49,7 @@ class TorchOptimizer(RuleOptimizer):
         _check(made)
         if "betas" in made:
             made["betas"] = tuple(made["betas"])
-        torch.optim.Optimizer.__init__(self, params, {**made, **around})
+        torch.optim.Optimizer.__init__(self, params, {**made, **around, **self._for_matrices()})
 
     def _of_combinators(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the numbers of the combinators around the rule, beside those that it has arguments for."""
@@ -96,7 +96,10 @@ def _conventional(rule: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "lr": ("Invalid learning rate: {}", lambda x: x >= 0.0),
-    "eps": ("Invalid epsilon value: {}", lambda x: x >= 0.0),
+    "eps": (
+        "Invalid epsilon value: {}",
+        lambda x: all(e is None or e >= 0.0 for e in (x if type(x) is tuple else (x,))),
+    ),
     **{
         name: (f"Invalid {name} value: {{}}", lambda x: x >= 0.0)
         for name in ("momentum", "weight_decay", "lr_decay", "initial_accumulator_value", "alpha", "momentum_decay")
@@ -119,7 +122,7 @@ def _check(made: Mapping[str, Any]) -> None:
             raise ValueError(message.format(made[name]))
     if "betas" in made:
         _check_betas(made)
-    if made.get("nesterov") and (made["momentum"] <= 0 or made["dampening"] != 0):
+    if made.get("nesterov") and "dampening" in made and (made["momentum"] <= 0 or made["dampening"] != 0):
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
     if made.get("fused") and made["differentiable"]:
         raise RuntimeError("`fused` does not support `differentiable`")

@@ -44,16 +44,25 @@ def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
     return torch.tensor(float(step), dtype=dtype, device=p.device if capturable else "cpu")
 
 
-def tensor_number(value: Any, p: Tensor, *, capturable: bool) -> Tensor:
+def tensor_number(value: Any, p: Tensor, *, capturable: bool, count: int = 1) -> Tensor:
     """Return a slot that is one number for `p` as it is kept: float64, where the step count lies; itself if it is so.
+
+    Args:
+        value: the number.
+        p: the parameter.
+        capturable: whether the step count lies where the parameter does.
+        count: how many matrices the parameter is, each of which has a number; `value` is of all, or each one's.
 
     Raises:
         UsageError: it is not one number.
     """
     x = torch.as_tensor(value, dtype=torch.float64, device=p.device if capturable else "cpu")
-    if x.numel() != 1:
-        raise UsageError(f"a number of a tensor's state has the shape {[*x.shape]}; give one number.")
-    return x.reshape(()) if x.dim() else x
+    if count > 1 and not x.dim():
+        return x.repeat(count)
+    if x.numel() != count:
+        asked = "one number" if count == 1 else f"{count}, one for each of its blocks"
+        raise UsageError(f"a number of a tensor's state has the shape {[*x.shape]}; give {asked}.")
+    return x if x.dim() == (count > 1) else x.reshape(() if count == 1 else (count,))
 
 
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:

@@ -14,7 +14,7 @@ from itertools import chain, count
 
 from surefoot.compiler.emit.tidy import tidy
 from surefoot.compiler.emit.walk import APART, LEAVES, Language, write
-from surefoot.compiler.graph import Graph, Node, needed
+from surefoot.compiler.graph import COLS, ROWS, SIZE, Graph, Node, needed
 
 LONG = 3
 """An expression of more parts than this gets its own line if it stands in several places."""
@@ -22,8 +22,8 @@ LONG = 3
 LONG_ON_HOST, ENDLESS = 8, 16
 """The same for what is equal for all weights; of more parts than the second, it gets one wherever it stands."""
 
-WEIGHTS = "n"
-"""What the number of a tensor's weights is called."""
+SIZES = {SIZE: "n", ROWS: "rows", COLS: "cols"}
+"""What the number of a tensor's weights, and the sides of a matrix, are called."""
 
 GRADIENT = "gradient"
 """What the gradient with what surrounds it is called among the results in between."""
@@ -100,23 +100,27 @@ def _results(graph: Graph, notation: Notation) -> dict[Node, str]:
 
 
 def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
-    """Return the letter of what is long and stands in several places."""
+    """Return the letter of what is long and stands in several places, and of a matrix that is made orthogonal."""
     uses = Counter(arg for node in order for arg in node.args)
     named = {node for node in graph.results if node.op not in LEAVES}
     if graph.rate is not None and graph.rate.per_weight and graph.rate.op not in LEAVES:
         named.add(graph.rate)
     taken = {name.removeprefix("state.")[0] for name in (*graph.outputs, *graph.numbers)}
     free = chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
+    matrices = chain("O", (f"O{k}" for k in count(2)))
     letters: dict[Node, str] = {}
     for node in order:
         if node in named:
+            continue
+        if node.op == "orthogonalize":
+            letters[node] = next(matrices)
             continue
         if not node.per_weight:
             if _long_on_host(node, uses[node], letters):
                 letters[node] = next(free)
         elif uses[node] < 2:
             continue
-        elif node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}):
+        elif node.op in ("neg", "add", "minimum") and _arrays(node) in ({"g"}, {"g", "w"}) and not _squares(node):
             letters[node] = GRADIENT
         elif _size(node, named | letters.keys()) > LONG:
             letters[node] = next(free)
@@ -132,6 +136,10 @@ def _long_on_host(node: Node, uses: int, named: Collection[Node]) -> bool:
 
 def _size(node: Node, named: Collection[Node]) -> int:
     return 1 + sum(1 if arg in named else _size(arg, named) for arg in node.args)
+
+
+def _squares(node: Node) -> bool:
+    return any(part.op == "pow" and part.per_weight for part in needed([node]))
 
 
 def _arrays(node: Node) -> set[str]:

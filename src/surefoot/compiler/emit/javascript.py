@@ -18,6 +18,7 @@ from surefoot.compiler.emit import walk
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
 from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
 from surefoot.compiler.plan import Plan, stages
+from surefoot.errors import UsageError
 
 
 def _number(value: float) -> str:
@@ -124,6 +125,9 @@ def body(graph: Graph, results: Mapping[str, Node], answer: Answer, *, together:
 def _of_all(graph: Graph, answer: Answer) -> list[str]:
     """Return the lines that add up, stage by stage, and those of each weight."""
     *before, last = stages(graph, kernel=False)
+    for stage in before:
+        if stage.opaque:
+            raise UsageError("JavaScript has no 'orthogonalize'.")
     made: list[str] = []
     for stage in before:
         host, each, names = _split(stage, {})

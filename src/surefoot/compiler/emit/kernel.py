@@ -3,8 +3,8 @@
 An array `state.m` is `state_m` where it was read, `new_state_m` where it is computed and `at_state_m` in memory, so no
 slot's name can be that of something else in the text. All arrays are read before anything is written: a rule may give
 one slot another's old value. Half precision goes through float32, in which every number of it has its place. The kernel
-of a stage of sums writes no array but, for each chunk, what its weights add up to, in float64, to the address that
-stands in the place of the first key.
+of a stage of sums writes, for each chunk, what its weights add up to, in float64, to the address that stands in the
+place of the first key. That of a stage before products of matrices writes the matrix, an array like the others.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ def _doc(plan: Plan, title: str, kinds: Kinds) -> str:
     each, name = plan.kinds(kinds), re.sub(r"\W", "_", title)
     main = kinds if isinstance(kinds, str) else kinds["w"]
     others = ", ".join(f"{spelled(array)}: {kind}" for array, kind in each.items() if kind != main)
+    what = "Sums for one" if plan.sums else "Matrices for one" if plan.opaque else "One"
     return (
-        f"{'Sums for one' if plan.sums else 'One'} step of {name} in {main}{f' ({others})' if others else ''}: "
+        f"{what} step of {name} in {main}{f' ({others})' if others else ''}: "
         f"{len(plan.reads)} arrays read and {len(plan.outputs)} written, {plan.bytes_per_weight(kinds)} bytes a weight."
     )
 

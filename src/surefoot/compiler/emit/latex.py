@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import SIZE, Graph
+from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _LETTERS = {
@@ -27,6 +27,7 @@ _LETTERS = {
     "μ": r"\mu",
     "ν": r"\nu",
     "ρ": r"\rho",
+    "ϱ": r"\varrho",
     "τ": r"\tau",
     "ω": r"\omega",
     "ζ": r"\zeta",
@@ -64,8 +65,9 @@ def _parentheses(text: str) -> str:
 
 def _scalar(name: str) -> str:
     """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
-    if name == SIZE:
-        return formula.WEIGHTS
+    if name in formula.SIZES:
+        letter = formula.SIZES[name]
+        return letter if len(letter) == 1 else rf"\mathrm{{{letter}}}"
     return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
 
 
@@ -91,6 +93,11 @@ LANGUAGE = Language(
         "sign": Spelling(r"\operatorname{{sign}}\left( {} \right)"),
         "atan2": Spelling(r"\operatorname{{atan2}}\left( {}, {} \right)"),
         "abs": Spelling(r"\left| {} \right|"),
+        "matmul": Spelling(r"{} \, {}", PRODUCT, (PRODUCT, SIGN)),
+        "transpose": Spelling(r"{}^{{\top}}", POWER, (ATOM,)),
+        "mean": Spelling(r"\operatorname{{mean}}_{{\text{{{value}}}}}\left( {} \right)"),
+        "eigenbasis": Spelling(r"\operatorname{{eigenbasis}}\left( {}, {} \right)"),
+        "orthogonalize": Spelling(r"\operatorname{{NS}}_{{{value.steps}}}\left( {} \right)"),
         "mod": Spelling(r"{} \bmod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", r"\ne", "<", ">", r"\le", r"\ge"),

@@ -11,7 +11,7 @@ from html import escape
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import SIZE, Graph
+from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _BELOW = dict(zip("₀₁₂₃", "0123", strict=True))
@@ -37,8 +37,8 @@ def symbol(name: str) -> str:
 
 def _scalar(name: str) -> str:
     """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
-    if name == SIZE:
-        return _marked(f"<mi>{formula.WEIGHTS}</mi>", SIZE)
+    if name in formula.SIZES:
+        return _marked(f"<mi>{formula.SIZES[name]}</mi>", name)
     return _array(name) if name.startswith("state.") else symbol(name)
 
 
@@ -97,6 +97,11 @@ LANGUAGE = Language(
         "sign": Spelling("<mi>sign</mi><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
         "atan2": Spelling("<mi>atan2</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
         "abs": Spelling("<mrow><mo>|</mo>{}<mo>|</mo></mrow>"),
+        "matmul": Spelling("{}<mspace width='0.17em'/>{}", PRODUCT, (PRODUCT, SIGN)),
+        "transpose": Spelling("<msup><mrow>{}</mrow><mo>⊤</mo></msup>", POWER, (ATOM,)),
+        "mean": Spelling("<msub><mi>mean</mi><mi>{value}</mi></msub><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
+        "eigenbasis": Spelling("<mi>eigenbasis</mi><mrow><mo>(</mo>{}<mo>,</mo>{}<mo>)</mo></mrow>"),
+        "orthogonalize": Spelling("<msub><mi>NS</mi><mn>{value.steps}</mn></msub><mrow><mo>(</mo>{}<mo>)</mo></mrow>"),
         "mod": Spelling("{}<mo>mod</mo>{}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling(_CASES, PRODUCT, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", "≠", "&lt;", "&gt;", "≤", "≥", pattern="{{}}<mo>{}</mo>{{}}"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
-from surefoot.compiler.graph import Graph, needed
+from surefoot.compiler.graph import WHOLE, Graph, needed
 from surefoot.compiler.plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError, unknown
@@ -48,16 +48,16 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
     if dtype not in SIZES:
         raise unknown("dtype", dtype, SIZES)
     graph = trace(rule, hyper)
-    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), _moved(graph, dtype))
+    return Emitted(_EMIT[target](graph, rule.name, hyper, dtype), moved(graph, dtype))
 
 
-def _moved(graph: Graph, dtype: str) -> int:
-    """Return the bytes of all stages, or of one pass over memory if no kernel can do it."""
+def moved(graph: Graph, dtype: str) -> int:
+    """Return the bytes that one update moves per weight, in all stages or, if no kernel can do it, in one pass."""
     try:
         return sum(int(stage.bytes_per_weight(dtype)) for stage in stages(graph))
     except UsageError:
-        reads = sum(node.op == "array" for node in needed(graph.results))
-        return SIZES[dtype] * (reads + len(graph.outputs))
+        reads = [node for node in needed(graph.results) if node.op == "array"]
+        return SIZES[dtype] * sum(node.sides == WHOLE for node in (*reads, *graph.outputs.values()))
 
 
 def _kernels(write: Callable[..., str], graph: Graph, title: str, dtype: str) -> str:

@@ -45,7 +45,7 @@ class _Writer:
         if node.op == "scalar" and node.value in self.zeros:
             return self.number(0.0)
         rewritten = getattr(self, node.op, None)
-        same = partial(self.graph.add, node.op, value=node.value, per_tensor=node.per_tensor)
+        same = partial(self.graph.add, node.op, value=node.value, per_tensor=node.per_tensor, sides=node.sides)
         made: Node = (rewritten or same)(*args)
         return made
 

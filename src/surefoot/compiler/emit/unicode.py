@@ -11,7 +11,7 @@ from typing import Any
 
 from surefoot.compiler.emit import formula, walk
 from surefoot.compiler.emit.walk import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SIGN, SUM, Language, Spelling
-from surefoot.compiler.graph import SIZE, Graph
+from surefoot.compiler.graph import Graph
 from surefoot.hyperparameters import HYPERPARAMETERS
 
 _ABOVE = str.maketrans("0123456789tmax", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵗᵐᵃˣ")
@@ -39,10 +39,17 @@ class _Power(str):
         return f"{base}{small}" if plain else f"{base}^({exponent})"
 
 
+class _Steps(str):
+    """The spelling of steps of Newton and Schulz: how many stands below."""
+
+    def format(self, *args: object, **given: Any) -> str:
+        return f"NS{str(given['value'].steps).translate(_BELOW)}({args[0]})"
+
+
 def _scalar(name: str) -> str:
     """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
-    if name == SIZE:
-        return formula.WEIGHTS
+    if name in formula.SIZES:
+        return formula.SIZES[name]
     return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
 
 
@@ -60,6 +67,11 @@ LANGUAGE = Language(
         "sqrt": Spelling("√{}", POWER, (ATOM,)),
         **walk.called(maximum="max", minimum="min", sign="sign", atan2="atan2"),
         "abs": Spelling("|{}|"),
+        "matmul": Spelling("{} {}", SIGN, (SIGN, SIGN)),
+        "transpose": Spelling("{}ᵀ", POWER, (ATOM,)),
+        "mean": Spelling("mean_{value}({})"),
+        "eigenbasis": Spelling("eigenbasis({}, {})"),
+        "orthogonalize": Spelling(_Steps()),
         "mod": Spelling("{} mod {}", PRODUCT, (PRODUCT, SIGN)),
         "where": Spelling("{1} if {0} else {2}", CHOICE, (COMPARISON, CHOICE, CHOICE)),
         **walk.compared("=", "≠", "<", ">", "≤", "≥"),

@@ -28,7 +28,7 @@ class Spelling:
     """How one operation is written.
 
     Attributes:
-        text: the operation with `{}` for each argument.
+        text: the operation with `{}` for each argument, and `{value}` for what else it goes by.
         binds: how tightly the result holds together.
         needs: how tightly each argument must hold together to stand without parentheses; anything goes where absent.
     """
@@ -123,7 +123,7 @@ def _operation(node: Node, names: Mapping[Node, str], language: Language) -> tup
     spelling = language.table[node.op]
     needs = spelling.needs or (CHOICE,) * len(node.args)
     arguments = [write(arg, names, language, need) for arg, need in zip(node.args, needs, strict=True)]
-    return spelling.text.format(*arguments), spelling.binds
+    return spelling.text.format(*arguments, value=node.value), spelling.binds
 
 
 def lines(

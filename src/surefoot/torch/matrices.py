@@ -1,0 +1,207 @@
+"""Parameters of a rule for matrices: which of them are some, and the blocks that they are made of.
+
+A layer that computes queries, keys and values at once has three matrices in one parameter, one below the other:
+`blocks=3` in the param group makes the rule see each by itself, `blocks=(768, 256, 256)` matrices of these heights.
+What is kept for each weight lies as the parameter does. What is kept for rows, columns or pairs of them lies block by
+block, one below the other, as wide as the widest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from surefoot.engines import matrices as engine
+from surefoot.engines.eager import Kept, Part, Write
+from surefoot.engines.matrices import is_matrix
+from surefoot.errors import UsageError
+from surefoot.rule import Rule, slot_shape
+from surefoot.torch.divided import Divided, is_divided, per
+from surefoot.torch.settings import Group, Settings
+from surefoot.torch.state import decoded
+
+BLOCKS = "blocks"
+"""The key of a param group that tells the matrices in each of its parameters."""
+
+_MIX = 0x9E3779B1
+
+
+def check(rule: Rule, group: Group, number: int) -> None:
+    """Raise `UsageError` if a new param group has parameters that the rule cannot step, or blocks that do not fit.
+
+    Args:
+        rule: which rule.
+        group: the param group.
+        number: its place among the groups.
+    """
+    if rule.shared:
+        raise UsageError(
+            f"{rule.name} steps matrices and keeps {', '.join(sorted(rule.shared))} for the whole optimizer: torch's "
+            "front-end steps the matrices of one shape at a time. Use total of each matrix."
+        )
+    names = group.get("param_names") or [None] * len(group["params"])
+    for k, (p, name) in enumerate(zip(group["params"], names, strict=True)):
+        said = f"parameter {k} of group {number}" if name is None else f"parameter {name!r}"
+        if is_matrix(p):
+            if p.is_complex():
+                raise UsageError(f"{said} is complex, and {rule.name} steps real matrices; give it to another rule.")
+            heights(p, group[BLOCKS], said)
+        elif rule.vector is None:
+            raise UsageError(
+                f"{said} has the shape {[*p.shape]}, and {rule.name} steps matrices alone. Give vectors and numbers "
+                "(biases, gains) to another optimizer, such as surefoot.torch.AdamW; surefoot.torch.split(model) "
+                "parts them."
+            )
+
+
+def heights(p: Tensor, blocks: int | Sequence[int], said: str = "a parameter") -> tuple[int, ...]:
+    """Return how many rows each of a parameter's matrices has.
+
+    Raises:
+        UsageError: they do not add up to its rows.
+    """
+    rows = p.shape[0]
+    if isinstance(blocks, int):
+        if type(blocks) is int and blocks > 0 and rows % blocks == 0:
+            return (rows // blocks,) * blocks
+    elif _are_heights(blocks) and sum(blocks) == rows:
+        return tuple(blocks)
+    raise UsageError(
+        f"blocks={blocks!r} does not fit {said} of shape {[*p.shape]}: give a number that divides its {rows} rows, or "
+        f"heights above 0 that add up to {rows}."
+    )
+
+
+def _are_heights(blocks: Any) -> bool:
+    return isinstance(blocks, list | tuple) and all(type(height) is int and height > 0 for height in blocks)
+
+
+def of_vectors(settings: Settings) -> Settings:
+    """Return what the parameters of a group that are no matrix follow."""
+    rule = settings.rule.vector
+    if rule is None:
+        raise UsageError(f"{settings.rule.name} steps matrices alone, and a parameter is none.")
+    given = {name: value for name, value in settings.hyper.items() if name in rule.defaults}
+    hyper = {**rule.complete(given), **{k: v for k, v in settings.hyper.items() if k == "gradient_factor"}}
+    return settings._replace(hyper=hyper, starts=rule.starts(hyper), rule=rule, blocks=1)
+
+
+def count(settings: Settings, p: Tensor) -> int:
+    """Return how many matrices a parameter is; 1 to a rule for which it need not be any."""
+    return len(heights(p, settings.blocks)) if settings.rule.shape == "matrix" else 1
+
+
+def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | None:
+    """Return the shape in which a slot for rows, columns or pairs of them lies in the state; None of any other slot."""
+    kind = per(settings.rule, slot)
+    if kind in ("weight", "tensor", "optimizer"):
+        return None
+    shapes = [slot_shape(kind, (height, p.shape[1:].numel())) for height in heights(p, settings.blocks)]
+    return sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
+
+
+def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -> None:
+    """Raise `UsageError` if a slot for rows, columns or pairs has not the shape that its parameter asks for."""
+    wanted = kept_shape(settings, slot, p)
+    if wanted is not None and tuple(x.shape) != wanted:
+        raise UsageError(
+            f"state {name!r} has the shape {[*x.shape]}, and {settings.rule.name} keeps {[*wanted]} for a parameter of "
+            f"shape {[*p.shape]} with blocks={settings.blocks!r}: it is of another model, or of one that takes "
+            "kernels of convolutions otherwise. To start anew, delete the parameter's whole state."
+        )
+
+
+def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
+    """Return the matrices of a parameter, in the same memory; `tall` are their heights."""
+    if len(tall) == 1:
+        return [part]
+    found = []
+    for k, (start, height) in enumerate(zip(accumulate(tall, initial=0), tall, strict=False)):
+        state = {
+            slot: _block(x, per(rule, slot), k, tall, part.weight.shape[1:].numel()) for slot, x in part.state.items()
+        }
+        key = None if part.key is None else part.key ^ (k * _MIX & 0xFFFFFFFF)
+        weight, gradient = (x.narrow(0, start, height) for x in (part.weight, part.gradient))
+        found.append(part._replace(weight=weight, gradient=gradient, state=state, key=key))
+    return found
+
+
+class Matrix:
+    """A parameter as a rule for matrices steps it: whole, and in blocks.
+
+    Args:
+        p: the parameter.
+        part: its step, on what this process has of it.
+        settings: what its group says.
+        turn: its number, which tells who steps it where processes share it; None if each process is to know its rate.
+    """
+
+    def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
+        self.part, self._rule = part, settings.rule
+        tall = heights(p, settings.blocks)
+        self._divided = Divided(p, part, settings.rule, turn) if is_divided(p) else None
+        whole = part if self._divided is None else self._divided.whole
+        self.blocks = [] if whole is None else in_blocks(whole, settings.rule, tall)
+        self.copied = self._divided is not None
+        """Whether the blocks are copies, so that the parameter is to be written after them."""
+        if settings.differentiable and len(tall) > 1:  # of several views autograd would follow one
+            self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
+
+    def slot(self, name: str) -> Tensor:
+        """Return a slot as the step has made it, where autograd looks on."""
+        return joined(self.blocks, self._rule, name)
+
+    def rate(self) -> Tensor:
+        """Return the rate of each weight here."""
+        rate = torch.cat(engine.rates(self._rule, self.blocks))
+        return rate if self._divided is None else self._divided.mine(rate)
+
+    def back(self) -> list[Write]:
+        """Return what writes the copies' new numbers where they belong."""
+        if self._divided is not None:
+            return self._divided.back()
+        return [partial(self.part.weight.copy_, torch.cat([block.weight for block in self.blocks]))]
+
+
+def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
+    """Return what writes a step of matrices of one group."""
+    writes: dict[bool, list[Write]] = {}
+    for copied in (False, True):
+        parts = [block for matrix in found for block in matrix.blocks if matrix.copied is copied]
+        writes[copied] = engine.prepare(settings.rule, parts, differentiable=settings.differentiable)
+    for write in writes[True]:
+        write()
+    return writes[False] + [write for matrix in found if matrix.copied for write in matrix.back()]
+
+
+def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kept:
+    """Return what belongs to one block of a slot."""
+    if not isinstance(x, Tensor):
+        raise UsageError("state in 8 bits is of whole parameters; one in blocks has none.")
+    if kind in ("tensor", "optimizer"):
+        return x[k] if x.dim() else x
+    if kind == "weight":
+        return x.narrow(0, sum(tall[:k]), tall[k])
+    shapes = [slot_shape(kind, (height, columns)) for height in tall[: k + 1]]
+    rows, width = shapes[k]
+    return x.narrow(0, sum(high for high, _ in shapes[:k]), rows).narrow(1, 0, width)
+
+
+def joined(parts: Iterable[Part], rule: Rule, slot: str) -> Tensor:
+    """Return a slot of a parameter, of what its blocks have: the inverse of `in_blocks`."""
+    found = [decoded(part.state[slot]) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    kind = per(rule, slot)
+    if kind in ("tensor", "optimizer"):
+        return torch.stack(found)
+    if kind == "weight":
+        return torch.cat(found)
+    width = max(x.shape[1] for x in found)
+    return torch.cat([functional.pad(x, (0, width - x.shape[1])) for x in found])

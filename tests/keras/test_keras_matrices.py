@@ -1,0 +1,270 @@
+"""Rules for matrices in Keras, on each backend: which matrix a variable is, and Muon beside Keras's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from keras_backends import on, on_each_backend
+from keras_models import check_same, data, fit, model, weights
+from surefoot.errors import UsageError
+from surefoot.mathops import cols, mean, rows, sqrt
+from surefoot.rule import Cols, Left, Number, Right, Rows, Slot, Step, rule
+from surefoot.rules import RULES
+from surefoot.update import update
+
+# five products lose a few units in the last place, at most 20 a step, of numbers near 1
+CLOSE = 20 * 20 * 2.0**-24
+STEPS = 8
+
+SHAPES = {
+    "dense/kernel": (6, 4),
+    "dense/bias": (4,),
+    "Embedding/table": (5, 3),
+    "conv/kernel": (3, 2, 2, 4),
+    "wide/kernel": (3, 8),
+    "row/kernel": (1, 7),
+    "head/kernel": (4, 2),
+}
+
+
+def variables(names=SHAPES):
+    import keras
+
+    rng = np.random.default_rng(0)
+    made = []
+    for path in names:
+        layer, _, name = path.partition("/")
+        with keras.name_scope(layer):
+            made.append(keras.Variable(rng.standard_normal(SHAPES[path]), dtype="float32", name=name))
+    return made
+
+
+def train(optimizer, steps=STEPS, names=SHAPES):
+    import keras
+
+    own = variables(names)
+    optimizer.build(own)
+    for t in range(steps):
+        rng = np.random.default_rng(t + 1)
+        optimizer.apply([keras.ops.convert_to_tensor(rng.standard_normal(v.shape), dtype="float32") for v in own], own)
+    return [keras.ops.convert_to_numpy(v) for v in own]
+
+
+OPTIONS = [
+    {},
+    {"nesterov": False, "rms_rate": None, "weight_decay": None, "adam_weight_decay": None},
+    {"adam_lr_ratio": 0.5, "weight_decay": 0.1, "adam_weight_decay": 0.05, "exclude_embeddings": False},
+    {"ns_steps": 3, "muon_a": 2.0, "muon_b": -1.5, "muon_c": 0.5, "momentum": 0.8, "adam_beta_1": 0.8},
+    {"adam_beta_2": 0.9, "epsilon": 1e-3, "exclude_layers": ["he.d", "wide"]},
+]
+
+
+@on_each_backend
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_muon_is_kerass(options):
+    import keras
+
+    import surefoot.keras
+
+    ours, theirs = (home.Muon(0.02, **options) for home in (surefoot.keras, keras.optimizers))
+    check_same(train(ours), train(theirs), CLOSE)
+    assert [(v.name, tuple(v.shape)) for v in ours.variables] == [(v.name, tuple(v.shape)) for v in theirs.variables]
+
+
+_EXACT = """
+    import keras, numpy as np, surefoot.keras
+    def train(optimizer):
+        rng, own = np.random.default_rng(0), [keras.Variable(np.eye(6, 4), dtype="float64"),
+                                              keras.Variable(np.ones((3, 9)), dtype="float64")]
+        for _ in range(50):
+            optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=v.shape)) for v in own], own)
+        return [np.array(v) for v in own]
+    for options in ({}, {"nesterov": False, "weight_decay": 0.1}):
+        pairs = zip(*(train(home.Muon(0.01, **options)) for home in (surefoot.keras, keras.optimizers)))
+        print(max(abs(a - b).max() for a, b in pairs))
+"""
+
+
+def test_muon_is_kerass_in_float64_but_for_kerass_norm():
+    """Which is float32."""
+    around = {**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"}
+    script = textwrap.dedent(_EXACT)
+    out = subprocess.run([sys.executable, "-c", script], env=around, capture_output=True, text=True, check=True).stdout
+    assert all(float(line) < 1e-8 for line in out.split())
+    assert len(out.split()) == 2
+
+
+@on("jax")
+def test_which_rule_steps_what_is_told():
+    import surefoot.keras
+
+    optimizer = surefoot.keras.Muon(exclude_layers=["head"])
+    optimizer.build(variables())
+    told = {path.rpartition("/")[0]: name for path, name in optimizer.describe() if "bias" not in path}
+    assert told == {"dense": "muon", "Embedding": "adamw", "conv": "adamw", "wide": "muon", "row": "muon"} | {
+        "head": "adamw"
+    }
+    assert dict(optimizer.describe())["dense/bias"] == "adamw"
+
+
+@on_each_backend
+def test_a_saved_model_trains_on_as_if_never_saved(tmp_path):
+    import keras
+
+    import surefoot.keras
+
+    made = model(surefoot.keras.Muon(0.01, exclude_layers=["dense_1"], rms_rate=None, ns_steps=3))
+    losses = fit(made, 2)
+    assert losses[-1] < losses[0]
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.get_config() == made.optimizer.get_config()
+    fit(made, 1)
+    fit(loaded, 1)
+    check_same(weights(loaded), weights(made), 1e-6)
+
+
+@on_each_backend
+def test_a_checkpoint_of_kerass_goes_on():
+    import keras
+
+    import surefoot.keras
+
+    x, y = data()
+    theirs, ours = (model(home.Muon(0.01)) for home in (keras.optimizers, surefoot.keras))
+    fit(theirs, 1)
+    ours.set_weights(theirs.get_weights())
+    ours.optimizer.build(ours.trainable_variables)
+    stored = {}
+    theirs.optimizer.save_own_variables(stored)
+    ours.optimizer.load_own_variables(stored)
+    for one in (theirs, ours):
+        one.train_on_batch(x, y)
+    check_same(weights(ours), weights(theirs), CLOSE)
+
+
+@rule(
+    slots=("m", "old", Rows("v"), Cols("c"), Left("a"), Right("b"), Number("n", start=1.0)),
+    source="this test",
+    shape="matrix",
+    vector=RULES["adamw"],
+)
+def every_slot(g, state, _t, *, lr=0.1, beta1=0.9, eps=1e-1):
+    """One slot of each shape, none of them symmetric; one takes another's old value."""
+    m = beta1 * state.m + g
+    v = state.v + mean(m * m, axis=1)
+    c = state.c + mean(g, axis=0)
+    a, b = state.a + g @ m.T, state.b + m.T @ g
+    n = state.n * rows(g) / cols(g)
+    rate = lr / (100 * (sqrt(v) + eps))
+    return Step(rate=rate, direction=a @ g @ b.T + c + n + state.old, m=m, old=state.m, v=v, c=c, a=a, b=b, n=n)
+
+
+def as_matrix(x):
+    return np.moveaxis(x, -1, 0).reshape(x.shape[-1], -1)
+
+
+@on_each_backend
+@pytest.mark.parametrize("path", ["dense/kernel", "wide/kernel", "row/kernel", "conv/kernel"])
+def test_slots_of_other_shapes_are_the_rules_on_numpy(path):
+    import surefoot.keras
+
+    optimizer = surefoot.keras.RuleOptimizer(every_slot, learning_rate=0.1)
+    (found,) = train(optimizer, 3, [path])
+    shape, hyper = SHAPES[path], every_slot.complete({})
+    high, wide = shape[-1], int(np.prod(shape[:-1]))
+    expected = as_matrix(np.random.default_rng(0).standard_normal(shape))
+    shapes = {"v": (high, 1), "c": (1, wide), "a": (high, high), "b": (wide, wide), "n": ()}
+    kept = {slot: np.full(shapes.get(slot, (high, wide)), float(slot == "n")) for slot in every_slot.starts({})}
+    for t in range(3):
+        gradient = as_matrix(np.random.default_rng(t + 1).standard_normal(shape))
+        expected, kept, _ = update(every_slot, expected, gradient, kept, t + 1, hyper)
+    bound = 1e-5 * abs(expected).max()
+    np.testing.assert_allclose(as_matrix(found), expected, rtol=0, atol=bound)
+    for slot, value in kept.items():
+        got = getattr(optimizer, f"_slot_{slot}")[0].numpy()
+        got = as_matrix(got) if slot in ("m", "old") else got
+        np.testing.assert_allclose(got, value, rtol=0, atol=1e-5 * abs(value).max(), err_msg=slot)
+
+
+@on_each_backend
+def test_what_is_no_matrix_its_rule_for_vectors_steps():
+    import surefoot.keras
+
+    both = surefoot.keras.RuleOptimizer(every_slot, learning_rate=0.1)
+    alone = surefoot.keras.RuleOptimizer("adamw", learning_rate=0.1, eps=0.1, eps_hat=False, weight_decay=0.0)
+    check_same(train(both, 3, ["dense/bias"]), train(alone, 3, ["dense/bias"]), 1e-6)
+
+
+@on("jax")
+def test_a_variable_that_is_no_matrix_is_refused_by_its_path():
+    import surefoot.keras
+
+    with pytest.raises(UsageError, match=r"muon steps matrices, and the variable 'dense/bias' has shape \(4,\).*Muon"):
+        surefoot.keras.RuleOptimizer("muon").build(variables())
+
+
+@on_each_backend
+def test_rates_are_those_of_the_weights():
+    import keras
+
+    import surefoot.keras
+
+    optimizer = surefoot.keras.RuleOptimizer(every_slot, learning_rate=0.1)
+    own = variables(["dense/kernel"])
+    optimizer.build(own)
+    gradient = np.broadcast_to([1.0, 2.0, 3.0, 4.0], (6, 4)).astype("float32")
+    (rate,) = optimizer.effective_lr([keras.ops.convert_to_tensor(gradient)])
+    expected = 0.1 / (100 * (gradient + 0.1))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(rate), expected, rtol=1e-5)
+
+
+@on_each_backend
+def test_weights_in_16_bits_have_a_copy():
+    import keras
+
+    import surefoot.keras
+
+    optimizer = surefoot.keras.Muon(1e-3)
+    weight = keras.Variable(np.ones((4, 6)), dtype="bfloat16")
+    for t in range(20):
+        gradient = np.random.default_rng(t).standard_normal((4, 6)) + 1
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype="bfloat16")], [weight])
+    assert keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")).mean() < 0.999
+
+
+@rule(slots=(Slot("m"),), source="this test", shape="matrix")
+def by_columns(g, state, _t, *, lr=0.1):
+    """A slot that a step leaves, and one that does not ask for the shape of a row."""
+    return Step(rate=lr, direction=g / (1 + mean(g * g, axis=0)) + state.m)
+
+
+@on("torch")
+def test_a_slot_that_stays_is_not_written():
+    import surefoot.keras
+
+    optimizer = surefoot.keras.RuleOptimizer(by_columns)
+    train(optimizer, 2, ["dense/kernel"])
+    assert not optimizer._slot_m[0].numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"coefficients": "keller", "ns_steps": 3}, "coefficients are given beside muon_a to ns_steps"),
+        ({"adam_lr_ratio": 0.0}, "adam_lr_ratio=0.0 is not allowed"),
+        ({"adam_beta_1": 2.0}, "beta1=2.0 is not allowed"),
+    ],
+)
+@on("jax")
+def test_what_does_not_go_together_is_told(options, told):
+    import surefoot.keras
+
+    with pytest.raises(UsageError, match=told):
+        surefoot.keras.Muon(**options)
