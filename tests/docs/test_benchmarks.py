@@ -127,3 +127,13 @@ def test_sharded_step_py():
 def test_trial_overhead_py(printed):
     lines = printed("trial_overhead.py", "--trials", "4", "--stored", "8", "--epochs", "1")
     assert lines[-1]
+
+
+def test_muon_py(printed):
+    lines = printed("muon.py", "--blocks", "1", "--rounds", "1")
+    assert [line[:28].strip() for line in lines[2:]] == [
+        "torch.optim.Muon",
+        "surefoot, bfloat16 products",
+        "surefoot, float32 products",
+    ]
+    assert [len(line[28:].split()) for line in lines[2:]] == [3, 3, 3]

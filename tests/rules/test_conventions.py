@@ -60,6 +60,11 @@ APART = {
         *("muon_a", "muon_b", "muon_c", "ns_steps", "exclude_layers", "exclude_embeddings", "epsilon"),
         *("adam_beta_1", "adam_beta_2", "adam_weight_decay", "adam_lr_ratio"),
     },
+    ("adafactor", "keras"): {"relative_step"},
+    ("adafactor", "optax"): {
+        *("decay_rate", "decay_offset", "multiply_by_parameter_scale", "min_dim_size_to_factor", "factored"),
+        *("momentum", "dtype_momentum"),
+    },
     ("muon", "optax"): {
         *(f"ns_coeffs[{i}]" for i in range(3)),
         *("ns_steps", "adaptive", "preconditioning", "consistent_rms", "muon_weight_dimension_numbers"),
@@ -71,14 +76,14 @@ APART = {
 MADE_BY = {("momentum", "momentum"), ("nesterov", "momentum")}
 
 # Where the framework's None stands for a number of its own making.
-MADE_UP = {("prodigy", "beta3"), ("dowg", "first_distance")}
+MADE_UP = {("prodigy", "beta3"), ("dowg", "first_distance"), ("adafactor", "eps")}
 
 OTHERS = {"adan"}
 """What has a rule's name in a framework and is another rule: see `test_rule_traps.py`."""
 
 MODULES = {"torch": "torch.optim", "keras": "keras.optimizers", "optax": "optax"}
 
-REAL = [(rule, framework) for rule in RULES for framework in FRAMEWORKS if convention(rule, framework).call]
+REAL = [(rule, f) for rule in RULES for f in FRAMEWORKS if convention(rule, f).call]
 OFFICIAL = [("adabound", "torch"), ("amsbound", "torch")]
 
 
@@ -149,7 +154,7 @@ def test_table_speaks_of_the_rule_s_own_hyperparameters(rule, framework):
     assert len(set(meaning.names.values())) == len(meaning.names)
 
 
-UNSET = {"prodigy": ("beta3",), "muon": ("products",)}
+UNSET = {"prodigy": ("beta3",), "muon": ("products",), "normuon": ("products",)}
 """What a rule's None stands for."""
 
 

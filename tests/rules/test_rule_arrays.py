@@ -12,6 +12,7 @@ from surefoot.bundle import Bundle
 from surefoot.compiler.emit import latex
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve
+from surefoot.rule import slot_shape
 from surefoot.rules import RULES
 from surefoot.update import update
 
@@ -23,6 +24,7 @@ FEW_ULP_FLOAT32 = 16 * 10 * 2.0**-24
 # A power that two libraries round differently in its last digit is wrong by 2^-53 / (1 - 0.999) in 1 - 0.999^1.
 POWER_ULP = 2.0**-53 / (1 - 0.999)
 
+MATRIX = (2, 4)
 WEIGHT, GRADIENTS = np.linspace(-1, 1, 8), np.random.default_rng(0).standard_normal((6, 8))
 
 
@@ -63,7 +65,7 @@ def _run(name, framework, make, t_of=int):
 def _tensors(rule, array, make):
     """Return an array as the rule sees it: whole, a matrix, or two tensors to a rule that looks at all of them."""
     if rule.shape == "matrix":
-        return make(array.reshape(2, 4))
+        return make(array.reshape(MATRIX) if array.size == WEIGHT.size else array)
     return Bundle([make(array[:4]), make(array[4:])]) if rule.shared else make(array)
 
 
@@ -75,11 +77,18 @@ def _begin(rule, hyper, make, value=None):
     """Return the state before the first step, or one where every slot has this value."""
     numbers, starts = rule.numbers(hyper), rule.starts(hyper)
     starts = starts if value is None else dict.fromkeys(starts, value)
+    per = {slot.name: slot.per for slot in rule.active(hyper)}
     number = partial(torch.tensor, dtype=torch.float64) if isinstance(make(WEIGHT), torch.Tensor) else float
     return {
-        slot: number(x) if slot in numbers else _tensors(rule, WEIGHT if x == "weight" else np.full(8, x), make)
+        slot: number(x)
+        if slot in numbers
+        else _tensors(rule, WEIGHT if x == "weight" else _full(rule, per[slot], x), make)
         for slot, x in starts.items()
     }
+
+
+def _full(rule, per, value):
+    return np.full(slot_shape(per, MATRIX if rule.shape == "matrix" else WEIGHT.shape), value)
 
 
 def _close(ours, theirs, tolerance):
@@ -131,7 +140,9 @@ def test_update_leaves_its_inputs_alone(name, framework):
 
     assert all(torch.equal(a, b) for a, b in zip(given, before, strict=True))
     assert all(array._version == 0 for array in given)
-    made = (x for slot, x in new.state.items() if slot in new.step.state)  # the others stay as they are
+    per = {slot.name: slot.per for slot in rule.active(hyper)}
+    stay = [slot for slot, x in state.items() if per[slot] in ("left", "right") and new.state[slot] is x]  # not due
+    made = (x for slot, x in new.state.items() if slot in new.step.state and slot not in stay)  # the others stay too
     assert not {id(array) for array in _flat(new.weight, *made)} & {id(array) for array in given}
 
 
@@ -152,6 +163,7 @@ def test_gradients_flow_through_an_update(name):
     if "a" in slots:
         inputs[2 + slots.index("a")] = np.linspace(0.1, 0.2, 8)  # a mean whose square is below the mean square
     if rule.shape == "matrix":
-        inputs = [np.reshape(x, (2, 4)) for x in inputs]
+        per = ["weight", "weight", *(slot.per for slot in rule.active(hyper))]
+        inputs = [np.resize(x, slot_shape(one, MATRIX)) for one, x in zip(per, inputs, strict=True)]
 
     assert torch.autograd.gradcheck(step, [torch.tensor(x, requires_grad=True, dtype=torch.float64) for x in inputs])

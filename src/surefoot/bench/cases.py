@@ -14,7 +14,7 @@ from surefoot.arms.user_code import referred
 from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import convention, resolve
-from surefoot.errors import unknown
+from surefoot.errors import UsageError, unknown
 from surefoot.frontends.lookup import find
 from surefoot.rule import Rule
 from surefoot.rules import RULES
@@ -55,8 +55,8 @@ def bytes_per_weight(passes: Sequence[Pass], size: int) -> int:
 
 
 def case_names() -> tuple[str, ...]:
-    """Return the name of every case: the rules in their order, the composite last."""
-    return (*RULES, CLIPPED)
+    """Return the name of every case: the rules in their order, but for those of matrices; the composite last."""
+    return (*(name for name, rule in RULES.items() if rule.shape == "any"), CLIPPED)
 
 
 def find_case(name: str) -> BenchCase:
@@ -73,11 +73,15 @@ def find_case(name: str) -> BenchCase:
 
 def rule_of_case(name: str) -> Rule:
     """Return the rule in a case that is not the composite; `UsageError` if there is none."""
-    if ":" in name:
-        return find(referred(name))
-    if name not in RULES:
+    if ":" not in name and name not in RULES:
         raise unknown("rule", name, case_names())
-    return RULES[name]
+    rule = find(referred(name)) if ":" in name else RULES[name]
+    if rule.shape == "matrix":
+        raise UsageError(
+            f"{rule.name} multiplies matrices, and takes no vectors: the bytes that it moves do not tell what a step "
+            "costs. For Muon run benchmarks/muon.py."
+        )
+    return rule
 
 
 def lr_of(rule: Rule) -> dict[str, Any]:

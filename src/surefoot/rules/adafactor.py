@@ -34,7 +34,6 @@ _ABOUT = About(
     meanings={
         "eps": "keeps the mean square away from zero: added to squared gradients, or its root",
         "eps_floor": "eps is the root of the least mean square, and is not added to squared gradients",
-        "clip_rms": "largest root mean square of a tensor's gradients over their own roots",
     },
     conventions={
         "torch": Convention(
