@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from torch.nn import Parameter
 
 from matrix_rules import by_numpy, laid_out, plain, shaped
 from near import assert_near
-from surefoot.errors import UsageError
+from surefoot.errors import SurefootWarning, UsageError
+from surefoot.rules import rule_of
+from surefoot.rules.hyperball import hyperball
 from surefoot.rules.muon import muon
 from surefoot.torch import RuleOptimizer
 from torch_small import F64, give, params, same, through_file, train
@@ -251,3 +254,52 @@ def test_equal_shapes_are_one_product(monkeypatch):
     ps = params(shapes=[(6, 4), (4, 6), (3, 3), (4, 2, 3)])
     train(RuleOptimizer(ps, muon), ps, range(1))
     assert set(seen) == {(3, 4, 4), (3, 4, 6)}
+
+
+AROUND = ("cautious(muon)", "lookahead(muon)", "cautious(adafactor)", "trust_ratio(soap)", "lookahead(soap)")
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_stands_around_a_rule_for_matrices_stands_around_that_for_vectors(name):
+    own = rule_of(name)
+    shapes = [(6, 4), (4, 6), (3, 2, 2), *([(5,)] if own.vector else [])]
+    ps = params(shapes=shapes)
+    first = RuleOptimizer(ps, own, lr=0.01)
+    train(first, ps, range(3))
+    qs = [Parameter(p.detach().clone()) for p in ps]
+    second = RuleOptimizer(qs, own, lr=0.01)
+    second.load_state_dict(through_file(first.state_dict()))
+    for optimizer, weights in ((first, ps), (second, qs)):
+        train(optimizer, weights, range(3, 12))
+    assert same(ps, qs)
+    if own.vector:
+        assert own.vector.combinator is own.combinator
+
+
+def test_each_block_keeps_its_own_length():
+    ps = params(shapes=[(6, 4)])
+    lengths = [part.norm() for part in ps[0].detach().clone().chunk(2)]
+    train(RuleOptimizer([{"params": ps, "blocks": 2}], hyperball(muon), lr=0.1), ps, range(3))
+    torch.testing.assert_close([part.norm() for part in ps[0].detach().chunk(2)], lengths)
+
+
+@pytest.mark.filterwarnings("ignore:optimizer contains")
+def test_a_matrix_that_is_given_twice_moves_twice():
+    ps, qs = params(shapes=[(6, 4)]), params(shapes=[(6, 4)])
+    optimizer = RuleOptimizer([*ps, *ps], muon)
+    give(ps, 0)
+    optimizer.step()
+    again = RuleOptimizer(qs, muon)
+    give(qs, 0)
+    again.step()
+    again.step()
+    assert_near(ps[0], qs[0], 1e-14)
+    assert optimizer.state[ps[0]]["step"] == 2
+
+
+def test_who_asks_for_a_kernel_is_told_that_there_is_none():
+    own = replace(muon, name="another")  # of each rule it is said once
+    ps = params(shapes=[(6, 4)])
+    optimizer = RuleOptimizer(ps, own, engine="cpu")
+    with pytest.warns(SurefootWarning, match="the rule another runs on the eager engine, which is slower"):
+        train(optimizer, ps, range(1))

@@ -8,6 +8,7 @@ leaf as one matrix, outputs x inputs, and what is none its rule for vectors step
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -109,13 +110,18 @@ class TreeStep:
         return made
 
     def _groups(self, leaves: Sequence[Leaf]) -> Iterator[_Group]:
-        taking = [self._member(i, leaf) for i, leaf in enumerate(leaves) if _takes_part(leaf)]
+        taking = [self._member(i, leaf) for i, leaf in enumerate(leaves) if self._takes_part(leaf)]
         values: dict[Any, dict[str, Any]] = {}
         for parts in ([taking] if taking else []) if self.rule.shared else [[member] for member in taking]:
             dtype = jnp.result_type(*(kind(member.target.dtype) for member in parts))
             if dtype not in values:  # once for all leaves of a kind
                 values[dtype] = self.hyper.at(self.before.count, dtype, self.before.base_lr)
             yield self._group(parts, values[dtype])
+
+    def _takes_part(self, leaf: Leaf) -> bool:
+        if leaf.gradient is None or not moves(_target(leaf).dtype):
+            return False
+        return self.rule.shape != "matrix" or math.prod(_target(leaf).shape) > 0  # the scale of no matrix is none
 
     def _group(self, parts: Sequence[_Member], hyper: Mapping[str, Any]) -> _Group:
         state = {slot: self._one([member.state[slot] for member in parts]) for slot in parts[0].state}
@@ -200,10 +206,6 @@ class TreeStep:
 
 def _target(leaf: Leaf) -> Any:
     return described(leaf.gradient if leaf.weight is None else leaf.weight)
-
-
-def _takes_part(leaf: Leaf) -> bool:
-    return leaf.gradient is not None and moves(_target(leaf).dtype)
 
 
 def _left(leaf: Leaf) -> Made:

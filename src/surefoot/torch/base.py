@@ -255,9 +255,10 @@ class RuleOptimizer(AveragingOptimizer):
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
-        plain &= self.rule.shape == "any"
+        matrix = self.rule.shape == "matrix"  # which has no kernel: who asks for one is told
+        plain &= not matrix or self.options.engine != "auto"
         form = choice.form(hyper) if plain else None
-        if form is not None and not choice.compiles(self.rule, form):
+        if form is not None and (not choice.compiles(self.rule, form) or matrix):
             form = None
         made = Settings(hyper, starts, differentiable, capturable, form, self.rule, group.get(matrices.BLOCKS, 1))
         return shared.settings(self.rule, made) if joins(self.rule) else made
