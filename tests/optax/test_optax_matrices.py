@@ -207,7 +207,7 @@ def test_fewer_bits_are_computed_in_float32(dtype):
 
 def test_schedules_and_injected_numbers_reach_the_matrix():
     params, gradients = jnp.ones((2, 3)), jnp.asarray(np.random.default_rng(0).normal(size=(2, 3)))
-    plain, late = muon(0.01), muon(lambda count: 0.01 * (count + 1), eps=jnp.asarray(1e-7), momentum=jnp.asarray(0.95))
+    plain, late = muon(0.01), muon(lambda count: 0.01 * (count + 1), eps=jnp.asarray(1e-8), momentum=jnp.asarray(0.95))
     expected, _ = plain.update(gradients, plain.init(params), params)
     made, _ = late.update(gradients, late.init(params), params)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
