@@ -1,4 +1,4 @@
-"""The rules for matrices that stand in no table yet, in every front-end, beside the rule on NumPy; in float64."""
+"""Rules for matrices in every front-end, on a matrix, beside the rule on NumPy; in float64."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surefoot.rules.muon import muon
 from surefoot.rules.normuon import normuon
 from surefoot.rules.soap import soap
 
-UNLISTED = {rule.name: rule for rule in (normuon, adafactor, soap, hyperball(muon), hyperball(adam))}
+MATRIX_RULES = {rule.name: rule for rule in (normuon, adafactor, soap, hyperball(muon), hyperball(adam))}
 START = np.random.default_rng(0).uniform(0.5, 1.5, (8, 6))
 GRADIENTS = np.random.default_rng(1).standard_normal((15, 8, 6))
 WITHIN = 1e-12
@@ -24,18 +24,18 @@ WITHIN = 1e-12
 
 def assert_near(found: np.ndarray, name: str, framework: str, **options: float) -> None:
     """Check weights after all steps, with a row for each output."""
-    right = reference.run(UNLISTED[name], framework, {"lr": 0.01, **options}, GRADIENTS, START)[-1]
+    right = reference.run(MATRIX_RULES[name], framework, {"lr": 0.01, **options}, GRADIENTS, START)[-1]
     assert np.abs(found - right).max() <= WITHIN * np.abs(right - START).max()
 
 
-@pytest.mark.parametrize("name", UNLISTED)
+@pytest.mark.parametrize("name", MATRIX_RULES)
 @pytest.mark.parametrize("restart", [99, 7])
 def test_in_torch(name, restart):
     """Also over a checkpoint, whose slots of other shapes come back by name."""
     from surefoot.torch import RuleOptimizer
 
     def make():
-        return RuleOptimizer([p], UNLISTED[name], lr=0.01, weight_decay=0.1)
+        return RuleOptimizer([p], MATRIX_RULES[name], lr=0.01, weight_decay=0.1)
 
     p = torch.nn.Parameter(torch.tensor(START))
     optimizer = make()
@@ -48,7 +48,7 @@ def test_in_torch(name, restart):
     assert_near(p.detach().numpy(), name, "torch", weight_decay=0.1)
 
 
-@pytest.mark.parametrize("name", UNLISTED)
+@pytest.mark.parametrize("name", MATRIX_RULES)
 def test_in_optax(name):
     import jax
     import jax.numpy as jnp
@@ -56,7 +56,7 @@ def test_in_optax(name):
 
     from surefoot.optax import factory
 
-    transformation = factory(UNLISTED[name])(0.01)
+    transformation = factory(MATRIX_RULES[name])(0.01)
     weights, update = jnp.asarray(START.T), jax.jit(transformation.update)
     state = transformation.init(weights)
     for g in GRADIENTS:
@@ -66,7 +66,7 @@ def test_in_optax(name):
 
 
 @on("torch")
-@pytest.mark.parametrize("name", UNLISTED)
+@pytest.mark.parametrize("name", MATRIX_RULES)
 def test_in_keras(name):
     """In Keras's own float64; jax's is in the test before."""
     import keras
@@ -77,7 +77,7 @@ def test_in_keras(name):
     keras.config.set_floatx("float64")
     try:
         variable = keras.Variable(START.T, dtype="float64")
-        optimizer = RuleOptimizer(UNLISTED[name], learning_rate=0.01)
+        optimizer = RuleOptimizer(MATRIX_RULES[name], learning_rate=0.01)
         optimizer.build([variable])
         for g in GRADIENTS:
             optimizer.apply([keras.ops.convert_to_tensor(g.T)], [variable])

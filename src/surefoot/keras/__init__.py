@@ -29,6 +29,7 @@ with needed("keras", "Keras 3"):
 
     cautious = combining("cautious")
     grokfast = combining("grokfast")
+    hyperball = combining("hyperball")
     lookahead = combining("lookahead")
     mars = combining("mars")
     rms_clip = combining("rms_clip")
@@ -84,6 +85,7 @@ __all__ = [
     "Yogi",
     "cautious",
     "grokfast",
+    "hyperball",
     "lookahead",
     "mars",
     "rms_clip",

@@ -72,6 +72,7 @@ lars = factory(rules.lars)
 
 cautious = around_rules(rules.cautious)
 grokfast = around_rules(rules.grokfast)
+hyperball = around_rules(rules.hyperball)
 lookahead = around_rules(rules.lookahead)
 mars = around_rules(rules.mars)
 rms_clip = around_rules(rules.rms_clip)

@@ -55,6 +55,7 @@ from surefoot.rules.cautious import cautious
 from surefoot.rules.dadaptation import dadapt_adam, dadapt_sgd
 from surefoot.rules.dog import dog, dowg
 from surefoot.rules.gradient_filters import grokfast, mars
+from surefoot.rules.hyperball import hyperball
 from surefoot.rules.lion import lion
 from surefoot.rules.lookahead import lookahead
 from surefoot.rules.muon import muon
@@ -120,7 +121,17 @@ RULES: dict[str, Rule] = {
 
 COMBINATORS: dict[str, Combinator] = {
     combinator.name: combinator
-    for combinator in (mars, grokfast, cautious, rms_clip, trust_ratio, trust_gradient, lookahead, schedule_free)
+    for combinator in (
+        mars,
+        grokfast,
+        cautious,
+        rms_clip,
+        trust_ratio,
+        trust_gradient,
+        hyperball,
+        lookahead,
+        schedule_free,
+    )
 }
 """Every combinator by its name: `cautious(adamw)` is a rule."""
 
@@ -173,6 +184,7 @@ __all__ = [
     "dog",
     "dowg",
     "grokfast",
+    "hyperball",
     "is_built_in",
     "lamb",
     "lars",
