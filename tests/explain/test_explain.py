@@ -510,6 +510,13 @@ def test_a_form_may_be_a_word():
     assert (line.values["torch"], line.values["keras"]) == ("original", "rms")
 
 
+def test_no_rule_for_matrices_races():
+    """A racer is two weights: the page was not written at all while such a rule was among them."""
+    assert {name for name, rule in RULES.items() if rule.shape == "any"} == RULES.keys() & played().keys()
+    with pytest.raises(UsageError, match="muon steps matrices"):
+        render([RULES["muon"]])
+
+
 def test_a_matrix_has_sides_that_tell_its_scales_apart():
     """Keras's rate takes the longer side, torch's is that of a wide matrix: 1."""
     assert differences.shares("muon", "keras", "torch")[0] > 0.1

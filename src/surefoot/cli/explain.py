@@ -57,7 +57,9 @@ def _page(rule: str | None, out: Path, port: int, *, serve: bool, as_json: bool)
     own = [parse_rule(rule)] if rule and ":" in rule else []
     if (rule and not own) or any(given for _, given in own):
         raise UsageError(
-            f"the playground has every rule; leave {rule!r} out (its file is named with ", Argument("out"), " FILE)."
+            f"the playground has every rule but those for matrices; leave {rule!r} out (its file is named with ",
+            Argument("out"),
+            " FILE).",
         )
     path = write_page(out, [found for found, _ in own])
     if as_json:

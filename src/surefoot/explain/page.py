@@ -91,7 +91,7 @@ def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
         own: rules of the user's, which race beside the built-in ones.
 
     Raises:
-        UsageError: the path cannot be a file.
+        UsageError: the path cannot be a file; a rule is for matrices.
         SurefootError: the file cannot be written.
     """
     return write_whole(path, render(own))
@@ -99,6 +99,9 @@ def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
 
 def render(own: Sequence[Rule] = ()) -> str:
     """The text of the page."""
+    for rule in own:
+        if rule.shape == "matrix":
+            raise UsageError(f"{rule.name} steps matrices, and a racer of the playground is two weights; leave it out.")
     library = Library()
     guests = {f"own{k}": rule for k, rule in enumerate(own)}
     rules = {
@@ -149,9 +152,13 @@ def render(own: Sequence[Rule] = ()) -> str:
 
 
 def played() -> dict[str, Rule]:
-    """Return who may race by name: every rule, and around AdamW each combinator that none of them is made by."""
+    """Return who may race by name: every rule, and around AdamW each combinator that none of them is made by.
+
+    A racer is two weights on a surface, which are no matrix.
+    """
+    alone = [rule for rule in RULES.values() if rule.shape == "any"]
     combined = [around(adamw) for around in (mars, grokfast, cautious, lookahead)]
-    return {**RULES, **{rule.name: rule for rule in combined}}
+    return {rule.name: rule for rule in (*alone, *combined)}
 
 
 def server_of(page: Path, port: int = 0) -> ThreadingHTTPServer:
