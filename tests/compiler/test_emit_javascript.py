@@ -18,8 +18,8 @@ from surefoot.compiler.trace import sums
 
 WORDED = Setting(worded, "torch", {"weight_decay": 0.1})
 
-SETTINGS = (*settings.SETTINGS, Setting(signed, "torch", {}), WORDED)
-"""Every rule's, and those of rules that use every word."""
+SETTINGS = (*settings.FUSED, Setting(signed, "torch", {}), WORDED)
+"""Every rule's but those for matrices, which JavaScript has not, and those of rules that use every word."""
 
 STEPS = 200
 WEIGHTS = 4

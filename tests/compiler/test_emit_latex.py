@@ -1,14 +1,17 @@
 """The formulas say what the rule computes, in the paper's letters, and are LaTeX."""
 
+import operator
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from settings import SETTINGS
+from surefoot import mathops
 from surefoot.compiler.emit.latex import emit, formulas, symbol
 from surefoot.compiler.emit.tidy import tidy
-from surefoot.compiler.graph import SIZE, Graph
+from surefoot.compiler.graph import COLS, ONE, ROWS, SIZE, Graph, Node
 from surefoot.compiler.plan import HOST
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve, shown
@@ -109,17 +112,47 @@ def test_the_text_is_latex_with_a_line_for_each_slot_and_the_weight_last(name):
         assert left[left.index("w_t") + 1 :] == ([r"\bar{w}_t"] if setting.hyper["ema"] else []), setting
 
 
-WHOLE = {**HOST, "total": np.sum, "total_all": np.sum}
+W = np.array([[1.5, -0.5, 0.7], [-1.2, 0.4, 0.9]])
+G = np.array([[0.5, -2.0, 0.3], [1.1, -0.6, 0.8]])
+"""Weights that are a matrix, which a rule for any arrangement may step too."""
+
+SIDES = {ROWS: 2, COLS: 3, ONE: 1}
+
+WHOLE = {
+    **HOST,
+    **dict.fromkeys(("total", "total_all"), np.sum),
+    "matmul": operator.matmul,
+    "transpose": np.transpose,
+    "eigenbasis": mathops.eigenbasis,
+}
 """Operations on the weights of the only tensor."""
+
+
+def kept(node: Node) -> np.ndarray:
+    """Some state: no two values are the same, and a square matrix is symmetric."""
+    high, wide = (SIDES[side] for side in node.sides)
+    first = np.add.outer(np.arange(high), np.arange(wide))
+    return 0.3 + 0.1 * first + np.eye(high, wide) * (node.sides[0] == node.sides[1])
+
+
+def value_of(node: Node, args: list[Any]) -> Any:
+    if node.op == "const":
+        return node.value
+    if node.op == "mean":
+        return mathops.mean(*args, axis=1 if node.value == ROWS else 0)
+    if node.op == "orthogonalize":
+        x, eps = args
+        return mathops.orthogonalize(
+            x, node.value.coefficients, eps, floor=node.value.floor, products=node.value.products
+        )
+    return WHOLE[node.op](*args)
 
 
 def evaluate(graph: Graph, values: dict) -> dict:
     known: dict = {}
     for node in graph.nodes:
-        if node.op in ("array", "scalar"):
-            known[node] = values[node.value]
-        else:
-            known[node] = node.value if node.op == "const" else WHOLE[node.op](*(known[arg] for arg in node.args))
+        given = node.op in ("array", "scalar")
+        known[node] = values[node.value] if given else value_of(node, [known[arg] for arg in node.args])
     return {name: known[node] for name, node in graph.outputs.items()}
 
 
@@ -132,9 +165,9 @@ def test_the_tidy_formula_has_the_same_value(name):
 def check_tidy(setting):
     graph = trace(setting.rule, setting.hyper)
     numbers = {name: float(value) for name, value in setting.hyper.items() if isinstance(value, float)}
-    values = {node.value: np.array([0.3, 0.9]) for node in graph.nodes if node.op == "array"}
+    values = {node.value: kept(node) for node in graph.nodes if node.op == "array"}
     values |= {node.value: 0.8 for node in graph.nodes if node.op == "scalar" and node.value.startswith("state.")}
-    values |= {SIZE: 2.0, "g": np.array([0.5, -2.0]), "w": np.array([1.5, -0.5]), **numbers}
+    values |= {SIZE: 6.0, ROWS: 2.0, COLS: 3.0, "g": G, "w": W, **numbers}
     short = tidy(graph, {name for name, value in numbers.items() if value == 0})
     for t in (1, 7):
         ours, theirs = evaluate(short, {**values, "t": t}), evaluate(graph, {**values, "t": t})

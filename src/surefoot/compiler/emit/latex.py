@@ -29,6 +29,7 @@ _LETTERS = {
     "ρ": r"\rho",
     "ϱ": r"\varrho",
     "τ": r"\tau",
+    "υ": r"\upsilon",
     "ω": r"\omega",
     "ζ": r"\zeta",
     "ξ": r"\xi",
