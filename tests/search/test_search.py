@@ -119,6 +119,7 @@ def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
         "yogi",
         *("schedule_free_sgd", "schedule_free_adamw", "schedule_free_radam"),
         *("dadapt_sgd", "dadapt_adam", "prodigy", "dog", "dowg"),
+        *("muon", "adafactor", "soap"),
     }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import interpreter
 from kernel_cases import Case, Kernel
-from settings import FORMS, SETTINGS, Setting, setting
+from settings import FORMS, FUSED, Setting, setting
 from signed import signed, worded
 from surefoot.compiler.emit.triton import emit
 
@@ -36,9 +36,7 @@ def one_of_each_text(cases: Iterable[Case]) -> list[Case]:
 
 
 CASES = [
-    *one_of_each_text(
-        Case(each, "float32") for each in SETTINGS if each.framework == "torch" or each.rule.name in FORMS
-    ),
+    *one_of_each_text(Case(each, "float32") for each in FUSED if each.framework == "torch" or each.rule.name in FORMS),
     *(Case(Setting(rule, "torch", {}), kind) for rule in (signed, worded) for kind in ("float32", "float64")),
     *(Case(setting, kind) for kind in ("float64", "bfloat16", "float16") for setting in PLAIN),
     *(Case(setting, "bfloat16", stochastic=True) for setting in PLAIN),
