@@ -310,7 +310,7 @@ def check_text(made: Plan, name: str, kind: str, stochastic: bool = False, strid
     compile(text, name, "exec")
     assert max(map(len, text.splitlines())) <= 120
     for array in made.arrays:
-        reads = 1 + bool(made.sums)  # sums go on after the last whole row of lanes
+        reads = (array in made.reads) * (1 + bool(made.sums))  # sums go on after the last whole row of lanes
         assert text.count(f" at_{array.replace('.', '_')} = array_") == 1
         assert text.count(f" {array.replace('.', '_')} = ") == reads
     assert ("strides[" in text) is strided

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cached_kernels import run
 from surefoot import mathops
 from surefoot.compiler.emit import javascript, latex, mathml, numba, triton, unicode
 from surefoot.compiler.graph import Node
@@ -98,7 +99,7 @@ def test_the_kernels_with_the_host_between_are_the_rule(shape):
         scalars, made = stage.host_rows(values, 1)
         pointers = np.array([[arrays[name].ctypes.data for name in stage.arrays]])
         tables = np.array([[0, 0, 40, 0, 0]]), pointers, np.ones_like(pointers), scalars, np.zeros(1, np.int64)
-        kernels.compiled(numba.emit(stage, "muon", "float32"))(*tables, 0, 1)
+        run(kernels.compiled(numba.emit(stage, "muon", "float32")), *tables, 0, 1)
         for name, what in stage.opaque.items():
             eps = float(made[what.eps])
             arrays[name][:] = mathops.orthogonalize(arrays[name], what.how.coefficients, eps)
