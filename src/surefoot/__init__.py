@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from surefoot.suite import Suite, compare_suite
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
+    from surefoot.training.training_run import TrainingRun
     from surefoot.workers.runner import Runner
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "Study",
     "Suite",
     "Task",
+    "TrainingRun",
     "compare",
     "compare_suite",
     "forecast",
@@ -60,6 +62,7 @@ _DOORS = {
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
     "Task": "surefoot.tasks",
+    "TrainingRun": "surefoot.training.training_run",
     "compare": "surefoot.study",
     "compare_suite": "surefoot.suite",
     "forecast": "surefoot.study",

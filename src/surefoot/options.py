@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any
 
 from surefoot.errors import Argument, UsageError
+from surefoot.store.protocol import Better
 from surefoot.workers.runner import Runner, option
 
 STORE = "surefoot-results/results.sqlite"
@@ -29,6 +30,9 @@ class Options:
 
     optimizers: Sequence[Any] | None = option(None, "what is compared.")
     only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
+    better: Better | None = option(
+        None, "whether a larger (max) or a smaller (min) value of your own metric is better."
+    )
     budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
     epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
     trials: int | None = option(

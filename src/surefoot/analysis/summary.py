@@ -161,7 +161,7 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         failed=len(failed),
         unfinished=len(arm.with_status("running")),
         reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
-        test_loss=t_interval([outcome.test_loss for outcome in outcomes]),
+        test_loss=t_interval([outcome.test_loss for outcome in outcomes if isfinite(outcome.test_loss)]),
         test_metric=scale.possible(t_interval([outcome.test_metric for outcome in outcomes])),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),

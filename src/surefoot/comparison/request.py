@@ -27,7 +27,8 @@ from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
 from surefoot.store.protocol import Protocol
-from surefoot.tasks import Task, checked_task, make_task
+from surefoot.tasks import Splits, Trainable, checked_task, make_task
+from surefoot.training.function_task import FunctionTask, function_task, is_training_function
 from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
 
@@ -37,7 +38,7 @@ class Request:
     """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
 
     name: str
-    task: Task
+    task: Trainable
     arms: tuple[Arm, ...]
     protocol: Protocol
     workers: int
@@ -113,11 +114,11 @@ class Request:
         return hash_of({"study": self.name, **asked})
 
 
-def ask(study: str | Task, options: Options) -> Request:
+def ask(study: str | Trainable, options: Options) -> Request:
     """Read every option of a study and load its data.
 
     Args:
-        study: the name of a built-in study, `FILE.py:NAME` of a task in a file, or a task.
+        study: the name of a built-in study, `FILE.py:NAME` of a task or a training function in a file, or a task.
         options: what the user changes about it.
 
     Raises:
@@ -138,7 +139,7 @@ def ask(study: str | Task, options: Options) -> Request:
     return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
-def plan(study: str | Task, options: Options) -> Run:
+def plan(study: str | Trainable, options: Options) -> Run:
     """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
     request = ask(study, options)
     return request.plan(request.wanted)
@@ -171,17 +172,30 @@ def _warn_of_untuned(arms: Sequence[Arm]) -> None:
         )
 
 
-def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
+def _task(study: str | Trainable, options: Options) -> tuple[StudyPlan, Trainable]:
     if isinstance(study, str) and ".py:" not in study and not study.endswith(".py"):
+        _refuse(options, ("better",), "is for a metric of yours; a built-in study has its own")
         described = find_study(study)
         dataset = options.dataset or described.dataset
         size, share = options.train_size, described.validation
         return described, make_task(described.task, dataset, size=size, validation=share, data_dir=options.data_dir)
-    if options.train_size or options.dataset:
-        given = (Argument("train_size"), " and ", Argument("dataset"))
-        raise UsageError(*given, " are for the built-in studies; this task brings its own data.")
-    task = checked_task(in_file(study) if isinstance(study, str) else study)
-    return study_of(task), task
+    _refuse(options, ("train_size", "dataset"), "is for the built-in studies; this task brings its own data")
+    found = in_file(study) if isinstance(study, str) else study
+    if is_training_function(found):
+        found = function_task(found, better=options.better)
+    if isinstance(found, FunctionTask):
+        _refuse(options, ("batch_size",), "is for tasks; a training function makes its own batches")
+        return replace(study_of(found), batch_size=0), found
+    if isinstance(study, str):
+        _refuse(options, ("better",), "is for a training function; a task says it itself")
+    return study_of(checked_task(found)), checked_task(found)
+
+
+def _refuse(options: Options, names: Sequence[str], why: str) -> None:
+    """Raise `UsageError` for an option that is given where it says nothing."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise UsageError(Argument(name), f" {why}; leave it out.")
 
 
 def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
@@ -194,16 +208,12 @@ def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
     return without_twins(arms)
 
 
-def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -> Protocol:
-    data = task.data
+def _protocol(described: StudyPlan, task: Trainable, options: Options, epochs: int) -> Protocol:
     return Protocol(
         task=task.name,
         dataset=task.dataset,
         epochs=epochs,
         batch_size=options.batch_size or described.batch_size,
-        train_size=len(data.train),
-        validation_size=len(data.validation),
-        test_size=len(data.test),
         device=device_for(options.runner, options.device),
         schedule=check_schedule(options.schedule or described.schedule),
         drop_last=described.drop_last,
@@ -211,7 +221,21 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         metric=task.metric,
         fingerprint=task.fingerprint,
         chance=task.chance,
+        own_loop=isinstance(task, FunctionTask),
+        **_sizes(task),
     )
+
+
+def _sizes(task: Trainable) -> dict[str, int]:
+    """Return how many examples each part of a task's data has; a training function does not tell."""
+    data: Splits | None = getattr(task, "data", None)
+    if data is None:
+        return {}
+    return {
+        "train_size": len(data.train),
+        "validation_size": len(data.validation),
+        "test_size": len(data.test),
+    }
 
 
 def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:

@@ -19,7 +19,7 @@ from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
 from surefoot.search.proposals import FIRST_TUNING_SEED
-from surefoot.tasks import Task
+from surefoot.tasks import Task, checked_task
 from surefoot.tasks.seeds import seed_everything
 from surefoot.training.loop import DivergedError, Training
 
@@ -59,6 +59,12 @@ def sweeps(
         TrialError: an optimizer of another library refuses its options.
     """
     _check("seeds", seeds, FEWEST_SEEDS)
+    if request.protocol.own_loop:
+        raise UsageError(
+            "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
+            "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
+        )
+    task = checked_task(request.task)
     for arm in request.arms:
         if "lr" not in arm.hyper:
             raise UsageError(f"optimizer {arm.label} has no option lr; there is nothing to find.")
@@ -66,7 +72,7 @@ def sweeps(
     for arm in request.arms:
         for seed in range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + seeds):
             trial = Trial(request.name, arm, seed, request.protocol, "tune")
-            found[arm.label][seed] = Sweep(trial, request.task, rates).losses()
+            found[arm.label][seed] = Sweep(trial, task, rates).losses()
             heard(arm, seed, found[arm.label][seed])
     return found
 

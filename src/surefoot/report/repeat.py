@@ -19,6 +19,7 @@ OWN_CODE = (
     "call of Surefoot is:"
 )
 OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
+OWN_LOOP = "train=...,  # the training function of {name!r}"
 ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
@@ -57,7 +58,8 @@ def _options(design: Design) -> dict[str, Any]:
     used = {"train_size": protocol.train_size + protocol.validation_size}
     kept = {**vars(protocol), **vars(design.sizing), **used}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
-    left_out = ("dataset", "train_size") if own_data else ()
+    left_out = {"dataset", "train_size"} if own_data else set()
+    left_out |= {"batch_size"} if protocol.own_loop else set()
     names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
     return {name: kept[name] for name in names}
 
@@ -76,12 +78,22 @@ def _call(design: Design) -> Iterator[str]:
     classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield "surefoot.compare("
-    yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
+    yield from (f"    {line}" for line in _what(design))
     yield "    optimizers=["
     yield from (f"        {_optimizer(one)}," for one in design.optimizers)
     yield "    ],"
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
     yield ")"
+
+
+def _what(design: Design) -> Iterator[str]:
+    """The arguments that say what is trained."""
+    protocol = design.protocol
+    if protocol.own_loop:
+        yield OWN_LOOP.format(name=design.study)
+        yield f"name={design.study!r}, metric={protocol.metric.name!r}, better={protocol.metric.better!r},"
+    else:
+        yield OWN_TASK.format(name=design.study) if protocol.fingerprint else f"{design.study!r},"
 
 
 def _name(one: Optimizer) -> str:

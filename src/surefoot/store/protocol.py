@@ -70,7 +70,8 @@ class Protocol:
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. `schedule` is followed by every optimizer's learning rate alike. `chance` is
-    the metric of guessing, for readers: it decides nothing. The defaults are what older stores leave out: options
+    the metric of guessing, for readers: it decides nothing. With an `own_loop` a function of the user's trains, whose
+    epochs have no sizes that are known. The defaults are what older stores leave out: options
     that came later, and sizes that are unknown.
     """
 
@@ -88,6 +89,7 @@ class Protocol:
     metric: Metric = field(default_factory=Metric)
     fingerprint: str = ""
     chance: float | None = None
+    own_loop: bool = False
 
     @cached_property
     def content(self) -> dict[str, Any]:

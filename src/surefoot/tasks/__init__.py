@@ -2,7 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `task.py` | `Task`, what a comparison has to know, and its `Splits` of data |
+| `task.py` | `Trainable`, what a comparison has to know, and `Task` with its `Splits` of data |
 | `builtin.py` | a task of ours, described without loading torch |
 | `custom.py` | a task from a user's own model, data, loss and metric |
 | `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
@@ -23,9 +23,9 @@ from surefoot.tasks.builtin import image_task, own_data
 from surefoot.tasks.models.characters import character_task
 from surefoot.tasks.models.quadratic import quadratic_task
 from surefoot.tasks.models.surfaces import SURFACES, surface_task
-from surefoot.tasks.task import Split, Splits, Task
+from surefoot.tasks.task import Split, Splits, Task, Trainable
 
-__all__ = ["TASKS", "Split", "Splits", "Task", "checked_task", "make_task"]
+__all__ = ["TASKS", "Split", "Splits", "Task", "Trainable", "checked_task", "make_task"]
 
 
 class Make(Protocol):

@@ -45,16 +45,13 @@ class Splits:
     test: Split
 
 
-class Task(Protocol):
-    """A model to train, its data, its loss and its metric. `surefoot.task` makes one from a model and data.
-
-    Write one of your own where that does not fit: any object with these attributes and methods will do.
+class Trainable(Protocol):
+    """What a comparison has to know about what is trained, however it is trained.
 
     Attributes:
         name: its name.
         dataset: the name of its data; empty if it has none.
         metric: what it is judged by.
-        data: its examples.
         fingerprint: a few characters that change when the task changes, so that old results are not taken for new
             ones; may be empty where the name says all.
         chance: the metric of guessing, None if unknown: a configuration that does not beat it has learned nothing.
@@ -67,11 +64,23 @@ class Task(Protocol):
     @property
     def metric(self) -> Metric: ...  # noqa: D102
     @property
-    def data(self) -> Splits: ...  # noqa: D102
-    @property
     def fingerprint(self) -> str: ...  # noqa: D102
     @property
     def chance(self) -> float | None: ...  # noqa: D102
+
+
+class Task(Trainable, Protocol):
+    """A model to train, its data, its loss and its metric. `surefoot.task` makes one from a model and data.
+
+    Write one of your own where that does not fit: any object with these attributes and methods, and those of
+    `Trainable`, will do.
+
+    Attributes:
+        data: its examples.
+    """
+
+    @property
+    def data(self) -> Splits: ...  # noqa: D102  see above
 
     def make_model(self, seed: int) -> nn.Module:
         """Make the model with the initial weights of a seed: the same seed, the same weights."""

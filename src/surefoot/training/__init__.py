@@ -6,5 +6,11 @@
 | `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |
 | `events.py` | what a running trial reports to the driver |
 | `recorded.py` | what is recorded of a step: its time, a GPU's too, and how the step sizes of all weights are spread |
+| `kinds.py` | what runs a trial, by what is trained and why |
+| `function_task.py` | a training function of the user's, as what is compared |
+| `function_training.py` | one trial of it: tried out, timed or trained |
+| `training_run.py` | `TrainingRun`, what such a function is given |
+| `made.py` | the optimizers that it asks for |
+| `kept.py` | what it takes to go on after an interruption |
 | `process.py` | threads and memory of a worker process, its machine and versions |
 """

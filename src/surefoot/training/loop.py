@@ -200,7 +200,7 @@ class Training:
             train_loss=train_loss,
             train_metric=train_metric,
             step_seconds=statistics.median(self.step_seconds),
-            optimizer_bytes=_state_bytes(self.optimizer),
+            optimizer_bytes=state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),
             engine=getattr(self.optimizer, "engine", "torch"),
         )
@@ -218,7 +218,7 @@ class Training:
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
 
 
-def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
     """Return the bytes of the optimizer's state: what it needs besides the weights and their gradients."""
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
 

@@ -1,0 +1,388 @@
+"""What a training function of the user's is given: the optimizer, the epochs, and where to report.
+
+A function is called once for each trial. What it does between two calls of ours is its own: here is only what every
+training has, whatever its framework. Random numbers come from the seed and the epoch's number, as in the loop of tasks,
+so that a training that goes on from a checkpoint equals one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import fmean, median
+from typing import Any
+
+from torch import nn
+
+from surefoot.arms.arm import Arm
+from surefoot.design.trial import Trial, factor
+from surefoot.errors import TrialError
+from surefoot.store.records import Epoch, Outcome, Rates
+from surefoot.tasks.seeds import seed_everything
+from surefoot.training.events import EpochDone, Event, StepsDone
+from surefoot.training.kept import Kept, Progress
+from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
+from surefoot.training.made import Made
+from surefoot.training.recorded import Stopwatch, recording_steps
+
+NOT_TOLD = math.nan
+"""A figure that a training function does not report."""
+
+RECORDED = recording_steps(10**9)
+"""The steps at which step sizes are recorded; how many there will be is not known."""
+
+
+class Enough(BaseException):
+    """Ends a training that is only tried out; no error, so that what handles errors lets it pass."""
+
+
+class TrainingRun:
+    """One training, as a function of yours sees it: `def train(run)`.
+
+    The function is called once a trial, in a worker process. torch's, NumPy's and Python's random numbers are seeded by
+    `run.seed`, and again at each epoch's start. The clock runs from an epoch's start to its end. It stands while
+    `report` and `test` call what they are given, and inside `run.evaluating()` and `run.untimed()`. All else counts,
+    loading data too.
+
+    Attributes:
+        seed: of this trial. Seed other libraries with it, such as JAX: `jax.random.key(run.seed)`.
+        device: `cpu`, `cuda` or `mps`: where the model should be.
+        hyper: the hyperparameters of the optimizer that is compared, such as `run.hyper["lr"]`.
+
+    Example:
+        >>> def train(run):
+        ...     model = make_net().to(run.device)
+        ...     optimizer = run.optimizer(model)
+        ...     run.save(model=model)
+        ...     for epoch in run.epochs():
+        ...         for inputs, targets in batches():
+        ...             optimizer.zero_grad()
+        ...             loss = cross_entropy(model(inputs), targets)
+        ...             loss.backward()
+        ...             optimizer.step()
+        ...             run.step(loss)
+        ...         run.report(lambda: accuracy(model, validation))
+        ...     run.test(lambda: accuracy(model, test))
+    """
+
+    def __init__(
+        self, trial: Trial, emit: Callable[[Event], None], checkpoint: bytes | None = None, steps: int | None = None
+    ) -> None:
+        self.seed, self.device = trial.seed, trial.protocol.device
+        self.hyper: Mapping[str, Any] = dict(trial.arm.hyper)
+        self._trial, self._emit, self._most = trial, emit, steps
+        self._protocol = trial.protocol
+        self._last = 1 if trial.purpose == "pilot" else self._protocol.epochs
+        self._kept = Kept(checkpoint, self.device)
+        self._now: Progress = self._kept.progress
+        self._made: dict[str, Made] = {}
+        self._steps_per_epoch: int | None = None
+        self._epoch: _Epoch | None = None
+        self._tested: tuple[float, float] | None = None
+        self._over: DivergedError | None = None
+        self._begun = 0.0
+        self.wall = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that has ended; 0 before."""
+        return self._now.epoch
+
+    def optimizer(self, model: nn.Module | Iterable[Any], name: str = "", **options: Any) -> Any:
+        """Return the optimizer that is compared, made for a model.
+
+        Args:
+            model: a module, its parameters, or param groups. Call it once for each optimizer, before the epochs.
+            name: of the optimizer, where a training has several: "generator" and "discriminator".
+            options: what this optimizer has in its own way, such as `lr=4 * run.hyper["lr"]`.
+
+        Raises:
+            TrialError: it was made before.
+        """
+        arm = self._new(name, options)
+        made = self._made[name] = Made(arm, model, name)
+        if len(self._made) == 1:
+            made.record(lambda: self._now.steps, self._record)
+        return made.optimizer
+
+    def epochs(self, steps: int | None = None) -> Epochs:
+        """Return the epochs that are left, from 1: `for epoch in run.epochs()`; `len` tells how many.
+
+        A training that was stopped goes on after the last epoch that was saved, with what `save` was given as it was.
+
+        Args:
+            steps: calls of `run.step` in an epoch. A schedule needs it, and progress shows it.
+        """
+        self._steps_per_epoch = steps
+        if steps is None and self._protocol.schedule != "constant":
+            raise TrialError(
+                f"the schedule {self._protocol.schedule} needs to know how many steps an epoch has: "
+                "run.epochs(steps=len(batches))."
+            )
+        self._kept.restore({name: one.optimizer for name, one in self._made.items()})
+        self._follow_schedule()
+        return Epochs(self)
+
+    def step(self, loss: Any) -> None:
+        """Tell that the optimizer has taken a step; call it after each.
+
+        Args:
+            loss: the training loss of this step, a number or a tensor of one. One that is not finite ends the trial.
+        """
+        epoch = self._within("step")
+        if not self._made:
+            raise TrialError(
+                "the training has no optimizer from run, so every optimizer would train alike: make it with "
+                "run.optimizer(model), run.optax() or run.keras()."
+            )
+        value = _number(loss, "run.step")
+        self._now.steps += 1
+        self._now.step_seconds.append(epoch.lap())
+        epoch.losses.append(value)
+        if not math.isfinite(value):
+            self._end(f"training loss became {value} at step {self._now.steps} (epoch {self._now.epoch + 1})")
+        if self._now.steps == self._most:
+            raise Enough
+        self._follow_schedule()
+        if time.perf_counter() - epoch.shown > PROGRESS_SECONDS:
+            epoch.shown = time.perf_counter()
+            steps = (self._steps_per_epoch or 0) * self._protocol.epochs
+            mean = fmean(epoch.losses)
+            self._emit(StepsDone(self._trial.key, self._now.epoch + 1, self._now.steps, steps, mean))
+
+    def report(self, value: Any, loss: Any = None) -> None:
+        """Report the validation of an epoch: it chooses configurations, draws curves and times targets.
+
+        Args:
+            value: what the optimizers are judged by, or better a function that computes it: the clock then stands, and
+                an optimizer that keeps other weights for evaluation, such as Schedule-Free, has put them in place. It
+                may return a pair, the value and the loss.
+            loss: the validation loss, to be shown beside it; not needed.
+        """
+        epoch = self._within("report")
+        if not callable(value) and not epoch.evaluated:
+            self._refuse_other_weights()
+        epoch.reported = self._measured(value, loss, "report")
+        if self._most is not None:
+            raise Enough
+
+    def test(self, function: Callable[[], Any]) -> None:
+        """Measure on the test data, after the last epoch; trials that tune never call the function.
+
+        Args:
+            function: returns the value, or a pair, the value and the loss.
+        """
+        if not callable(function):
+            raise TrialError(
+                "run.test is given a value; give a function, as in run.test(lambda: accuracy(model, test)): it is "
+                "called only where a trial measures, so that tuning never sees the test data."
+            )
+        if self._trial.purpose == "measure":
+            self._tested = self._measured(function, None, "test")
+
+    def save(self, **parts: Any) -> None:
+        """Say what it takes to go on after an interruption; without it a stopped training starts again.
+
+        It is kept at the end of each epoch, and the optimizers with it.
+
+        Args:
+            parts: by name, what has `state_dict()`, such as models and schedulers, and generators of random numbers:
+                given before the epochs, they are restored by `run.epochs()`. Any other value, such as a number or an
+                array, is kept as it was given last, and is in `run.saved` when the training goes on.
+        """
+        self._kept.add(parts, started=self._epoch is not None)
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """The values that `save` was given before the training was stopped, by name; empty at a start."""
+        return self._kept.values
+
+    @contextmanager
+    def untimed(self) -> Iterator[None]:
+        """Let the clock stand while the block runs."""
+        if self._epoch is None:
+            yield
+        else:
+            with self._epoch.standing():
+                yield
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let the clock stand, and optimizers that keep other weights for evaluation put them in place."""
+        with self.untimed():
+            for one in self._made.values():
+                one.turn(training=False)
+            yield
+            for one in self._made.values():
+                one.turn(training=True)
+        if self._epoch is not None:
+            self._epoch.evaluated = True
+
+    def _outcome(self) -> Outcome:
+        """End the training, which the function has left, and return what it came to."""
+        self._end_epoch()
+        if self._now.epoch == 0:
+            raise TrialError("the training has no epoch: write `for epoch in run.epochs():` around its steps.")
+        if self._trial.purpose == "measure" and self._tested is None:
+            raise TrialError("the training is never tested: call run.test(function) after the last epoch.")
+        metric, loss = self._tested or (NOT_TOLD, NOT_TOLD)
+        made = self._made.values()
+        return Outcome(
+            test_loss=loss,
+            test_metric=metric,
+            train_loss=NOT_TOLD,
+            train_metric=NOT_TOLD,
+            step_seconds=median(self._now.step_seconds),
+            optimizer_bytes=sum(one.bytes for one in made),
+            parameters=sum(one.count for one in made),
+            engine=", ".join(dict.fromkeys(one.engine for one in made)),
+        )
+
+    def _try_keeping(self) -> None:
+        """See that what is to be kept can be, and comes back."""
+        self._kept.try_out({name: one.optimizer for name, one in self._made.items()}, self.device)
+
+    def _new(self, name: str, options: Mapping[str, Any]) -> Arm:
+        """Return the arm for a new optimizer."""
+        if name in self._made:
+            named = f"{name!r}" if name else "without a name"
+            raise TrialError(
+                f"the optimizer {named} is made twice. Make it once, before the epochs; where a training has several, "
+                'give each a name: run.optimizer(model, "generator").'
+            )
+        return self._trial.arm.with_options(options) if options else self._trial.arm
+
+    def _within(self, what: str) -> _Epoch:
+        """Return the epoch that runs, if one does."""
+        if self._over is not None:  # the function has caught what ended its training
+            raise self._over
+        if self._epoch is None:
+            raise TrialError(f"run.{what} is called outside the epochs: write `for epoch in run.epochs():` around it.")
+        return self._epoch
+
+    def _begin_epoch(self) -> int:
+        seed_everything(self.seed, self._now.epoch + 1)
+        self._epoch, self._begun = _Epoch(self.device), time.perf_counter()
+        return self._now.epoch + 1
+
+    def _end_epoch(self) -> None:
+        """Report the epoch that runs, if one does, and keep what it takes to go on from here."""
+        if self._over is not None:
+            raise self._over
+        epoch, self._epoch = self._epoch, None
+        if epoch is None:
+            return
+        self._now.epoch += 1
+        self._now.seconds += epoch.clock.seconds
+        number = self._now.epoch
+        if epoch.reported is None:
+            raise TrialError(f"epoch {number} ends without a report: call run.report(value) in each epoch.")
+        if not self._now.steps:
+            raise TrialError(f"epoch {number} ends without a step: call run.step(loss) after each optimizer step.")
+        metric, loss = epoch.reported
+        trained = fmean(epoch.losses) if epoch.losses else NOT_TOLD
+        judged = trained if self._protocol.metric.is_loss else NOT_TOLD
+        done = Epoch(number, self._now.seconds, trained, judged, loss, metric)
+        checkpoint = self._kept.checkpoint({name: one.optimizer for name, one in self._made.items()})
+        self._emit(EpochDone(self._trial.key, done, tuple(epoch.rates), checkpoint))
+        self.wall += time.perf_counter() - self._begun
+
+    def _measured(self, value: Any, loss: Any, what: str) -> tuple[float, float]:
+        """Return a value and its loss, from numbers or from what computes them."""
+        if callable(value):
+            with self.evaluating():
+                value = value()
+        if isinstance(value, tuple) and len(value) == 2:
+            value, loss = value
+        metric = _number(value, f"run.{what}")
+        its_loss = NOT_TOLD if loss is None else _number(loss, f"run.{what}")
+        if self._protocol.metric.is_loss:
+            its_loss = metric
+        when = f"after epoch {self._now.epoch + (self._epoch is not None)}"
+        for number, name in ((metric, self._protocol.metric.title), (its_loss, "loss")):
+            if not math.isfinite(number) and number is not NOT_TOLD:
+                self._end(f"run.{what} was given a {name} of {number} {when}; see what it divides by, or is the log of")
+        return metric, its_loss
+
+    def _end(self, reason: str) -> None:
+        self._over = DivergedError(reason)
+        raise self._over
+
+    def _refuse_other_weights(self) -> None:
+        if any(one.has_other_weights for one in self._made.values()):
+            raise TrialError(
+                f"{self._trial.arm.label} is evaluated with other weights than it trains with, and run.report is given "
+                "a value that was computed with those that it trains with: give it a function, as in "
+                "run.report(lambda: accuracy(model, validation))."
+            )
+
+    def _follow_schedule(self) -> None:
+        """Set the learning rates of the step to come."""
+        if self._protocol.schedule == "constant" or self._steps_per_epoch is None:
+            return
+        steps = self._steps_per_epoch * self._protocol.epochs
+        share = factor(self._protocol.schedule, min(self._now.steps + 1, steps), steps)
+        for one in self._made.values():
+            one.set_rates(share)
+
+    def _record(self, rates: Rates) -> None:
+        if self._epoch is not None and rates.step in RECORDED and rates.step > self._now.recorded:
+            self._now.recorded = rates.step
+            self._epoch.rates.append(rates)
+
+
+class Epochs:
+    """The epochs that a training has left, in their order."""
+
+    def __init__(self, run: TrainingRun) -> None:
+        self._run = run
+
+    def __len__(self) -> int:
+        return self._run._last - self._run._now.epoch - (self._run._epoch is not None)
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        self._run._end_epoch()
+        if self._run._now.epoch >= self._run._last:
+            raise StopIteration
+        return self._run._begin_epoch()
+
+
+class _Epoch:
+    """The epoch that runs: its clock, its losses and what was reported in it."""
+
+    def __init__(self, device: str) -> None:
+        self.clock, self._stands, self._lap = Stopwatch(device), False, 0.0
+        self.losses: list[float] = []
+        self.rates: list[Rates] = []
+        self.reported: tuple[float, float] | None = None
+        self.evaluated = False
+        self.shown = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since this was asked last."""
+        before, self._lap = self._lap, self.clock.seconds
+        return self._lap - before
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand, if it does not stand already."""
+        if self._stands:
+            yield
+            return
+        self._stands = True
+        with self.clock.stopped():
+            yield
+        self._stands = False
+
+
+def _number(value: Any, what: str) -> float:
+    """Return a number, a tensor's or an array's of one too."""
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TrialError(f"{what} is given a {type(value).__name__} ({error}); give one number.") from error
