@@ -49,7 +49,7 @@ class Arm(Optimizer):
     def decides(self) -> dict[str, Any]:
         """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
         asked = asdict(self.asked)
-        plain = _hyper(self._made_by, self.convention, {}, self.ranges)
+        plain = _hyper(self.made_by, self.convention, {}, self.ranges)
         fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
         kept = {name: asked[name] for name in ("label", "rule", "convention", "hyper", "ranges")}
         return kept | ({"fixed": fixed} if fixed else {})
@@ -58,12 +58,12 @@ class Arm(Optimizer):
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
         ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
-        hyper = _hyper(self._made_by, self.convention, given, ranges)
+        hyper = _hyper(self.made_by, self.convention, given, ranges)
         return replace(self, hyper=hyper, given=given, ranges=ranges)
 
     def space(self, trials: int) -> Search:
         """Return what is searched for it in so many trials."""
-        made_by = self._made_by
+        made_by = self.made_by
         if isinstance(made_by, Rule):
             return space(made_by, trials, self.convention, fixed=self.given, given=self.ranges)
         return foreign.space(made_by, trials, self.given, self.ranges)
@@ -74,7 +74,7 @@ class Arm(Optimizer):
         Raises:
             TrialError: a class that is not ours refuses its options.
         """
-        rule = self._made_by
+        rule = self.made_by
         if not isinstance(rule, Rule):
             return foreign.build(rule, parameters, self.label, self.given, self.ranges)
         from surefoot.torch import RuleOptimizer
@@ -82,7 +82,8 @@ class Arm(Optimizer):
         return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
-    def _made_by(self) -> Rule | foreign.Make:
+    def made_by(self) -> Rule | foreign.Make:
+        """The rule, or the class."""
         return rule_of(self.rule) if self.make is None else self.make
 
 

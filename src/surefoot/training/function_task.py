@@ -40,10 +40,8 @@ class FunctionTask:
 
 
 def is_training_function(thing: Any) -> bool:
-    """Whether it is a function whose only argument is called `run`."""
-    if not callable(thing) or isinstance(thing, type):
-        return False
-    return list(inspect.signature(thing).parameters) == [ARGUMENT]
+    """Whether it is a function whose only argument is called `run`; others may have defaults."""
+    return _needed(thing) == [ARGUMENT]
 
 
 def function_task(train: Any, *, better: Better | None, metric: Any = None, name: str = "") -> FunctionTask:
@@ -58,7 +56,7 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
     Raises:
         UsageError: no such function, no direction, or a metric that is no name.
     """
-    if not callable(train) or isinstance(train, type) or len(inspect.signature(train).parameters) != 1:
+    if len(_needed(train)) != 1:
         raise UsageError(
             f"train is {train!r}; give a function of one argument, as in def train(run): ..., which trains once."
         )
@@ -75,6 +73,17 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
         )
     own = getattr(train, "__name__", type(train).__name__).strip("<>")
     return FunctionTask(name or own, train, _metric(metric, better), digest(train))
+
+
+def _needed(thing: Any) -> list[str]:
+    """Return the arguments that a function cannot be called without; none of what is no function."""
+    if not callable(thing) or isinstance(thing, type):
+        return []
+    try:
+        found = inspect.signature(thing).parameters.values()
+    except ValueError:  # a built-in function that does not tell
+        return []
+    return [one.name for one in found if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
 
 
 def _metric(name: str | None, better: Better) -> Metric:

@@ -8,22 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from surefoot.arms.arm import Arm
 from surefoot.errors import TrialError
-from surefoot.store.records import Rates
 from surefoot.tasks.seeds import seeded
 from surefoot.torch import RuleOptimizer
 from surefoot.training.loop import state_bytes
-from surefoot.training.recorded import record_rates
 from surefoot.update import evaluates
 
 
-class Made:
+class Made(Protocol):
+    """An optimizer that was made for a training.
+
+    Attributes:
+        name: of the optimizer, where a training has several.
+        optimizer: it, as its framework has it.
+        count: how many numbers it trains.
+        bytes: the memory of its state.
+        engine: what runs its steps.
+    """
+
+    name: str
+    optimizer: Any
+
+    @property
+    def count(self) -> int: ...  # noqa: D102  see above
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def engine(self) -> str: ...  # noqa: D102
+
+    def is_forgotten(self, *, evaluated: bool) -> bool:
+        """Whether it has other weights to evaluate with than it trains with, and these were not put in place."""
+        ...
+
+    def turn(self, *, training: bool) -> None:
+        """Turn one that keeps two sets of weights to training, or to evaluation."""
+        ...
+
+    def set_rates(self, factor: float) -> None:
+        """Set the learning rates to so much of those that it was made with."""
+        ...
+
+
+class TorchMade:
     """The arm as a torch optimizer.
 
     Args:
@@ -59,11 +91,10 @@ class Made:
         """What runs its steps."""
         return str(getattr(self.optimizer, "engine", "torch"))
 
-    @property
-    def has_other_weights(self) -> bool:
-        """Whether it is evaluated with other weights than it trains with."""
-        if not isinstance(self.optimizer, RuleOptimizer):
-            return hasattr(self.optimizer, "eval")
+    def is_forgotten(self, *, evaluated: bool) -> bool:
+        """Whether it was left with the weights that it trains with, and has others to evaluate with."""
+        if evaluated or not isinstance(self.optimizer, RuleOptimizer):
+            return not evaluated and hasattr(self.optimizer, "eval")
         groups = self.optimizer.param_groups
         return any(evaluates(self.optimizer.rule, {"ema": group.get("ema")}) for group in groups)
 
@@ -83,23 +114,17 @@ class Made:
                 )
             group["lr"] = lr * factor
 
-    def record(self, steps: Callable[[], int], heard: Callable[[Rates], None]) -> None:
-        """Record its step sizes before some of its steps, where it is a rule.
-
-        Args:
-            steps: how many steps were taken.
-            heard: called with what was recorded.
-        """
+    def before_steps(self, look: Callable[[RuleOptimizer], None]) -> None:
+        """Have something called before each step whose gradients are there in their own unit, where it is a rule's."""
         if not isinstance(self.optimizer, RuleOptimizer):
             return
 
-        def look(optimizer: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-            scaled = getattr(optimizer, "grad_scale", None) is not None
-            if arguments or options or scaled or all(p.grad is None for p in self.parameters):
-                return  # its gradients are not there yet, or not in their own unit
-            heard(record_rates(optimizer, steps() + 1))
+        def called(optimizer: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+            by_closure, scaled = len(arguments) > 1 or options, getattr(optimizer, "grad_scale", None) is not None
+            if not (by_closure or scaled or all(p.grad is None for p in self.parameters)):
+                look(optimizer)
 
-        self.optimizer.register_step_pre_hook(look)
+        self.optimizer.register_step_pre_hook(called)
 
 
 def _compile(arm: Arm, parameters: Iterable[Tensor]) -> None:

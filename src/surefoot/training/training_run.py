@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import fmean, median
 from typing import Any
@@ -21,11 +21,13 @@ from surefoot.design.trial import Trial, factor
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
+from surefoot.torch import RuleOptimizer
 from surefoot.training.events import EpochDone, Event, StepsDone
 from surefoot.training.kept import Kept, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
-from surefoot.training.made import Made
-from surefoot.training.recorded import Stopwatch, recording_steps
+from surefoot.training.made import Made, TorchMade
+from surefoot.training.made_elsewhere import KerasMade, OptaxMade
+from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
 NOT_TOLD = math.nan
 """A figure that a training function does not report."""
@@ -79,6 +81,7 @@ class TrainingRun:
         self._now: Progress = self._kept.progress
         self._made: dict[str, Made] = {}
         self._steps_per_epoch: int | None = None
+        self._shares: Sequence[float] = ()
         self._epoch: _Epoch | None = None
         self._tested: tuple[float, float] | None = None
         self._over: DivergedError | None = None
@@ -102,9 +105,39 @@ class TrainingRun:
             TrialError: it was made before.
         """
         arm = self._new(name, options)
-        made = self._made[name] = Made(arm, model, name)
+        made = TorchMade(arm, model, name)
+        self._made[name] = made
         if len(self._made) == 1:
-            made.record(lambda: self._now.steps, self._record)
+            made.before_steps(self._record)
+        return made.optimizer
+
+    def optax(self, name: str = "", steps: int | None = None, **options: Any) -> Any:
+        """Return the optimizer that is compared as an optax transformation, for JAX.
+
+        Evaluate with `surefoot.optax.evaluation_params(state, params, optimizer=...)`, which some rules need.
+
+        Args:
+            name: as for `optimizer`.
+            steps: calls of `run.step` in an epoch, which a schedule needs.
+            options: as for `optimizer`.
+
+        Raises:
+            TrialError: it is no rule but a class, which JAX does not have.
+        """
+        arm = self._new(name, options)
+        factors = [] if self._protocol.schedule == "constant" else self._factors(steps)
+        made = OptaxMade(arm, name, factors)
+        self._made[name] = made
+        return made.optimizer
+
+    def keras(self, name: str = "", **options: Any) -> Any:
+        """Return the optimizer that is compared as a Keras optimizer; see `optimizer` for the arguments.
+
+        Raises:
+            TrialError: it is no rule but a class, which Keras does not have.
+        """
+        made = KerasMade(self._new(name, options), name)
+        self._made[name] = made
         return made.optimizer
 
     def epochs(self, steps: int | None = None) -> Epochs:
@@ -116,11 +149,8 @@ class TrainingRun:
             steps: calls of `run.step` in an epoch. A schedule needs it, and progress shows it.
         """
         self._steps_per_epoch = steps
-        if steps is None and self._protocol.schedule != "constant":
-            raise TrialError(
-                f"the schedule {self._protocol.schedule} needs to know how many steps an epoch has: "
-                "run.epochs(steps=len(batches))."
-            )
+        if self._protocol.schedule != "constant":
+            self._shares = self._factors(steps)
         self._kept.restore({name: one.optimizer for name, one in self._made.items()})
         self._follow_schedule()
         return Epochs(self)
@@ -162,9 +192,8 @@ class TrainingRun:
             loss: the validation loss, to be shown beside it; not needed.
         """
         epoch = self._within("report")
-        if not callable(value) and not epoch.evaluated:
-            self._refuse_other_weights()
         epoch.reported = self._measured(value, loss, "report")
+        self._check_evaluated(epoch)
         if self._most is not None:
             raise Enough
 
@@ -297,40 +326,51 @@ class TrainingRun:
         if isinstance(value, tuple) and len(value) == 2:
             value, loss = value
         metric = _number(value, f"run.{what}")
-        its_loss = NOT_TOLD if loss is None else _number(loss, f"run.{what}")
-        if self._protocol.metric.is_loss:
-            its_loss = metric
+        figures = {self._protocol.metric.title: metric}
+        if loss is not None and not self._protocol.metric.is_loss:
+            figures["loss"] = _number(loss, f"run.{what}")
         when = f"after epoch {self._now.epoch + (self._epoch is not None)}"
-        for number, name in ((metric, self._protocol.metric.title), (its_loss, "loss")):
-            if not math.isfinite(number) and number is not NOT_TOLD:
+        for name, number in figures.items():
+            if not math.isfinite(number):
                 self._end(f"run.{what} was given a {name} of {number} {when}; see what it divides by, or is the log of")
-        return metric, its_loss
+        return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_TOLD)
 
     def _end(self, reason: str) -> None:
         self._over = DivergedError(reason)
         raise self._over
 
-    def _refuse_other_weights(self) -> None:
-        if any(one.has_other_weights for one in self._made.values()):
+    def _check_evaluated(self, epoch: _Epoch) -> None:
+        """Raise `TrialError` if what is reported was computed with weights that are not meant for it."""
+        if any(one.is_forgotten(evaluated=epoch.evaluated) for one in self._made.values()):
             raise TrialError(
                 f"{self._trial.arm.label} is evaluated with other weights than it trains with, and run.report is given "
-                "a value that was computed with those that it trains with: give it a function, as in "
-                "run.report(lambda: accuracy(model, validation))."
+                "a value of those that it trains with. Give it a function, run.report(lambda: accuracy(model, part)), "
+                "which is called with the others in place; in JAX use surefoot.optax.evaluation_params in it."
             )
+
+    def _factors(self, steps_per_epoch: int | None) -> list[float]:
+        """Return what the learning rate is multiplied by at each step."""
+        if steps_per_epoch is None:
+            raise TrialError(
+                f"the schedule {self._protocol.schedule} needs to know how many steps an epoch has: give "
+                "run.epochs(steps=len(batches)), and in JAX run.optax(steps=len(batches)) too."
+            )
+        steps = steps_per_epoch * self._protocol.epochs
+        return [factor(self._protocol.schedule, step, steps) for step in range(1, steps + 1)]
 
     def _follow_schedule(self) -> None:
         """Set the learning rates of the step to come."""
-        if self._protocol.schedule == "constant" or self._steps_per_epoch is None:
-            return
-        steps = self._steps_per_epoch * self._protocol.epochs
-        share = factor(self._protocol.schedule, min(self._now.steps + 1, steps), steps)
-        for one in self._made.values():
-            one.set_rates(share)
+        if self._shares:
+            for one in self._made.values():
+                one.set_rates(self._shares[min(self._now.steps, len(self._shares) - 1)])
 
-    def _record(self, rates: Rates) -> None:
-        if self._epoch is not None and rates.step in RECORDED and rates.step > self._now.recorded:
-            self._now.recorded = rates.step
-            self._epoch.rates.append(rates)
+    def _record(self, optimizer: RuleOptimizer) -> None:
+        """Record the step sizes of the step to come, if it is one of those that are."""
+        step = self._now.steps + 1
+        if self._epoch is not None and step in RECORDED and step > self._now.recorded:
+            self._now.recorded = step
+            with self._epoch.standing():
+                self._epoch.rates.append(record_rates(optimizer, step))
 
 
 class Epochs:
