@@ -163,8 +163,10 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
     middle = median(found) if found else 0.0
     if middle > 0:
         return Spread(middle, middle, len(found), bool(tuned))
+    if not metric.share:
+        return None
     low, high = (sd * max(1.0, sqrt(ASSUMED_SIZE / test_size)) for sd in ASSUMED_SPREAD)
-    return Spread(low, high, 0) if metric.share else None
+    return Spread(low, high, 0)
 
 
 def _spreads(arms: Sequence[Setting]) -> list[float]:

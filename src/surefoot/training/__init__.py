@@ -10,7 +10,9 @@
 | `function_task.py` | a training function of the user's, as what is compared |
 | `function_training.py` | one trial of it: tried out, timed or trained |
 | `training_run.py` | `TrainingRun`, what such a function is given |
-| `made.py` | the optimizers that it asks for, in torch |
+| `open_epoch.py` | the epoch of it that runs |
+| `every_made.py` | all optimizers that it asks for |
+| `made.py` | one of them, in torch |
 | `made_elsewhere.py` | the same in JAX and Keras |
 | `kept.py` | what it takes to go on after an interruption |
 | `process.py` | threads and memory of a worker process, its machine and versions |

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import fmean, median
 from typing import Any
 
 from torch import nn
 
-from surefoot.arms.arm import Arm
-from surefoot.design.trial import Trial, factor
+from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
-from surefoot.store.records import Epoch, Outcome, Rates
+from surefoot.store.records import Epoch, Outcome
 from surefoot.tasks.seeds import seed_everything
 from surefoot.torch import RuleOptimizer
 from surefoot.training.events import EpochDone, Event, StepsDone
+from surefoot.training.every_made import EveryMade
 from surefoot.training.kept import Kept, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
-from surefoot.training.made import Made, TorchMade
-from surefoot.training.made_elsewhere import KerasMade, OptaxMade
-from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
+from surefoot.training.open_epoch import OpenEpoch, number
+from surefoot.training.recorded import record_rates, recording_steps
 
 NOT_TOLD = math.nan
 """A figure that a training function does not report."""
@@ -79,10 +78,9 @@ class TrainingRun:
         self._last = 1 if trial.purpose == "pilot" else self._protocol.epochs
         self._kept = Kept(checkpoint, self.device)
         self._now: Progress = self._kept.progress
-        self._made: dict[str, Made] = {}
+        self._made = EveryMade(trial)
         self._steps_per_epoch: int | None = None
-        self._shares: Sequence[float] = ()
-        self._epoch: _Epoch | None = None
+        self._epoch: OpenEpoch | None = None
         self._tested: tuple[float, float] | None = None
         self._over: DivergedError | None = None
         self._begun = 0.0
@@ -104,9 +102,7 @@ class TrainingRun:
         Raises:
             TrialError: it was made before.
         """
-        arm = self._new(name, options)
-        made = TorchMade(arm, model, name)
-        self._made[name] = made
+        made = self._made.torch(name, options, model)
         if len(self._made) == 1:
             made.before_steps(self._record)
         return made.optimizer
@@ -124,11 +120,7 @@ class TrainingRun:
         Raises:
             TrialError: it is no rule but a class, which JAX does not have.
         """
-        arm = self._new(name, options)
-        factors = [] if self._protocol.schedule == "constant" else self._factors(steps)
-        made = OptaxMade(arm, name, factors)
-        self._made[name] = made
-        return made.optimizer
+        return self._made.optax(name, options, steps)
 
     def keras(self, name: str = "", **options: Any) -> Any:
         """Return the optimizer that is compared as a Keras optimizer; see `optimizer` for the arguments.
@@ -136,9 +128,7 @@ class TrainingRun:
         Raises:
             TrialError: it is no rule but a class, which Keras does not have.
         """
-        made = KerasMade(self._new(name, options), name)
-        self._made[name] = made
-        return made.optimizer
+        return self._made.keras(name, options)
 
     def epochs(self, steps: int | None = None) -> Epochs:
         """Return the epochs that are left, from 1: `for epoch in run.epochs()`; `len` tells how many.
@@ -149,10 +139,9 @@ class TrainingRun:
             steps: calls of `run.step` in an epoch. A schedule needs it, and progress shows it.
         """
         self._steps_per_epoch = steps
-        if self._protocol.schedule != "constant":
-            self._shares = self._factors(steps)
-        self._kept.restore({name: one.optimizer for name, one in self._made.items()})
-        self._follow_schedule()
+        self._made.begin(steps)
+        self._kept.restore(self._made.by_name)
+        self._made.follow(self._now.steps)
         return Epochs(self)
 
     def step(self, loss: Any) -> None:
@@ -167,7 +156,7 @@ class TrainingRun:
                 "the training has no optimizer from run, so every optimizer would train alike: make it with "
                 "run.optimizer(model), run.optax() or run.keras()."
             )
-        value = _number(loss, "run.step")
+        value = number(loss, "run.step")
         self._now.steps += 1
         self._now.step_seconds.append(epoch.lap())
         epoch.losses.append(value)
@@ -175,7 +164,7 @@ class TrainingRun:
             self._end(f"training loss became {value} at step {self._now.steps} (epoch {self._now.epoch + 1})")
         if self._now.steps == self._most:
             raise Enough
-        self._follow_schedule()
+        self._made.follow(self._now.steps)
         if time.perf_counter() - epoch.shown > PROGRESS_SECONDS:
             epoch.shown = time.perf_counter()
             steps = (self._steps_per_epoch or 0) * self._protocol.epochs
@@ -241,11 +230,9 @@ class TrainingRun:
     def evaluating(self) -> Iterator[None]:
         """Let the clock stand, and optimizers that keep other weights for evaluation put them in place."""
         with self.untimed():
-            for one in self._made.values():
-                one.turn(training=False)
+            self._made.turn(training=False)
             yield
-            for one in self._made.values():
-                one.turn(training=True)
+            self._made.turn(training=True)
         if self._epoch is not None:
             self._epoch.evaluated = True
 
@@ -257,33 +244,20 @@ class TrainingRun:
         if self._trial.purpose == "measure" and self._tested is None:
             raise TrialError("the training is never tested: call run.test(function) after the last epoch.")
         metric, loss = self._tested or (NOT_TOLD, NOT_TOLD)
-        made = self._made.values()
         return Outcome(
             test_loss=loss,
             test_metric=metric,
             train_loss=NOT_TOLD,
             train_metric=NOT_TOLD,
             step_seconds=median(self._now.step_seconds),
-            optimizer_bytes=sum(one.bytes for one in made),
-            parameters=sum(one.count for one in made),
-            engine=", ".join(dict.fromkeys(one.engine for one in made)),
+            **self._made.sizes,
         )
 
     def _try_keeping(self) -> None:
         """See that what is to be kept can be, and comes back."""
-        self._kept.try_out({name: one.optimizer for name, one in self._made.items()}, self.device)
+        self._kept.try_out(self._made.by_name, self.device)
 
-    def _new(self, name: str, options: Mapping[str, Any]) -> Arm:
-        """Return the arm for a new optimizer."""
-        if name in self._made:
-            named = f"{name!r}" if name else "without a name"
-            raise TrialError(
-                f"the optimizer {named} is made twice. Make it once, before the epochs; where a training has several, "
-                'give each a name: run.optimizer(model, "generator").'
-            )
-        return self._trial.arm.with_options(options) if options else self._trial.arm
-
-    def _within(self, what: str) -> _Epoch:
+    def _within(self, what: str) -> OpenEpoch:
         """Return the epoch that runs, if one does."""
         if self._over is not None:  # the function has caught what ended its training
             raise self._over
@@ -293,7 +267,7 @@ class TrainingRun:
 
     def _begin_epoch(self) -> int:
         seed_everything(self.seed, self._now.epoch + 1)
-        self._epoch, self._begun = _Epoch(self.device), time.perf_counter()
+        self._epoch, self._begun = OpenEpoch(self.device), time.perf_counter()
         return self._now.epoch + 1
 
     def _end_epoch(self) -> None:
@@ -305,16 +279,16 @@ class TrainingRun:
             return
         self._now.epoch += 1
         self._now.seconds += epoch.clock.seconds
-        number = self._now.epoch
+        count = self._now.epoch
         if epoch.reported is None:
-            raise TrialError(f"epoch {number} ends without a report: call run.report(value) in each epoch.")
+            raise TrialError(f"epoch {count} ends without a report: call run.report(value) in each epoch.")
         if not self._now.steps:
-            raise TrialError(f"epoch {number} ends without a step: call run.step(loss) after each optimizer step.")
+            raise TrialError(f"epoch {count} ends without a step: call run.step(loss) after each optimizer step.")
         metric, loss = epoch.reported
         trained = fmean(epoch.losses) if epoch.losses else NOT_TOLD
         judged = trained if self._protocol.metric.is_loss else NOT_TOLD
-        done = Epoch(number, self._now.seconds, trained, judged, loss, metric)
-        checkpoint = self._kept.checkpoint({name: one.optimizer for name, one in self._made.items()})
+        done = Epoch(count, self._now.seconds, trained, judged, loss, metric)
+        checkpoint = self._kept.checkpoint(self._made.by_name)
         self._emit(EpochDone(self._trial.key, done, tuple(epoch.rates), checkpoint))
         self.wall += time.perf_counter() - self._begun
 
@@ -325,44 +299,28 @@ class TrainingRun:
                 value = value()
         if isinstance(value, tuple) and len(value) == 2:
             value, loss = value
-        metric = _number(value, f"run.{what}")
+        metric = number(value, f"run.{what}")
         figures = {self._protocol.metric.title: metric}
         if loss is not None and not self._protocol.metric.is_loss:
-            figures["loss"] = _number(loss, f"run.{what}")
+            figures["loss"] = number(loss, f"run.{what}")
         when = f"after epoch {self._now.epoch + (self._epoch is not None)}"
-        for name, number in figures.items():
-            if not math.isfinite(number):
-                self._end(f"run.{what} was given a {name} of {number} {when}; see what it divides by, or is the log of")
+        for name, figure in figures.items():
+            if not math.isfinite(figure):
+                self._end(f"run.{what} was given a {name} of {figure} {when}; see what it divides by, or is the log of")
         return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_TOLD)
 
     def _end(self, reason: str) -> None:
         self._over = DivergedError(reason)
         raise self._over
 
-    def _check_evaluated(self, epoch: _Epoch) -> None:
+    def _check_evaluated(self, epoch: OpenEpoch) -> None:
         """Raise `TrialError` if what is reported was computed with weights that are not meant for it."""
-        if any(one.is_forgotten(evaluated=epoch.evaluated) for one in self._made.values()):
+        if self._made.is_forgotten(evaluated=epoch.evaluated):
             raise TrialError(
                 f"{self._trial.arm.label} is evaluated with other weights than it trains with, and run.report is given "
                 "a value of those that it trains with. Give it a function, run.report(lambda: accuracy(model, part)), "
                 "which is called with the others in place; in JAX use surefoot.optax.evaluation_params in it."
             )
-
-    def _factors(self, steps_per_epoch: int | None) -> list[float]:
-        """Return what the learning rate is multiplied by at each step."""
-        if steps_per_epoch is None:
-            raise TrialError(
-                f"the schedule {self._protocol.schedule} needs to know how many steps an epoch has: give "
-                "run.epochs(steps=len(batches)), and in JAX run.optax(steps=len(batches)) too."
-            )
-        steps = steps_per_epoch * self._protocol.epochs
-        return [factor(self._protocol.schedule, step, steps) for step in range(1, steps + 1)]
-
-    def _follow_schedule(self) -> None:
-        """Set the learning rates of the step to come."""
-        if self._shares:
-            for one in self._made.values():
-                one.set_rates(self._shares[min(self._now.steps, len(self._shares) - 1)])
 
     def _record(self, optimizer: RuleOptimizer) -> None:
         """Record the step sizes of the step to come, if it is one of those that are."""
@@ -390,39 +348,3 @@ class Epochs:
         if self._run._now.epoch >= self._run._last:
             raise StopIteration
         return self._run._begin_epoch()
-
-
-class _Epoch:
-    """The epoch that runs: its clock, its losses and what was reported in it."""
-
-    def __init__(self, device: str) -> None:
-        self.clock, self._stands, self._lap = Stopwatch(device), False, 0.0
-        self.losses: list[float] = []
-        self.rates: list[Rates] = []
-        self.reported: tuple[float, float] | None = None
-        self.evaluated = False
-        self.shown = time.perf_counter()
-
-    def lap(self) -> float:
-        """Return the seconds since this was asked last."""
-        before, self._lap = self._lap, self.clock.seconds
-        return self._lap - before
-
-    @contextmanager
-    def standing(self) -> Iterator[None]:
-        """Let the clock stand, if it does not stand already."""
-        if self._stands:
-            yield
-            return
-        self._stands = True
-        with self.clock.stopped():
-            yield
-        self._stands = False
-
-
-def _number(value: Any, what: str) -> float:
-    """Return a number, a tensor's or an array's of one too."""
-    try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TrialError(f"{what} is given a {type(value).__name__} ({error}); give one number.") from error
