@@ -112,7 +112,7 @@ def _array(thing: Any, seen: Seen) -> Iterator[str]:
     with suppress(Exception):
         if hasattr(thing, "detach"):
             thing = thing.detach().cpu()
-            thing = thing.float() if str(thing.dtype) == "torch.bfloat16" else thing  # which NumPy lacks
+            thing = (thing.float() if str(thing.dtype) == "torch.bfloat16" else thing).numpy()  # which lacks bfloat16
         array = np.ascontiguousarray(thing)
         if array.dtype == object:
             yield from _parts(array.tolist(), seen)

@@ -28,7 +28,7 @@ class OptaxMade:
 
         self.name, self._asked, self.count, self.bytes = name, False, 0, 0
         rule, hyper = _rule(arm, "JAX")
-        self._has_others = evaluates(rule, hyper)
+        self._has_others = evaluates(rule, {**hyper, "ema": None})
         if factors:
             hyper["lr"] = looked_up([_lr(arm) * factor for factor in factors])
         made = factory(rule)(**hyper)
@@ -74,17 +74,20 @@ class KerasMade:
     @property
     def count(self) -> int:
         """How many numbers it trains."""
-        return sum(variable.numpy().size for variable in self.optimizer._trainable_variables)
+        from surefoot.keras.arrays import size
+
+        return int(size(self.optimizer._trainable_variables)[0])
 
     @property
     def bytes(self) -> int:
         """The memory of its state, without what is one number."""
-        found = [variable.numpy() for variable in self.optimizer.variables]
-        return sum(array.nbytes for array in found if array.ndim)
+        from surefoot.keras.arrays import size
+
+        return int(size(self.optimizer.variables)[1])
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
         """Whether it was left with the weights that it trains with, and has others to evaluate with."""
-        return evaluates(self._rule, self._hyper) and not evaluated
+        return evaluates(self._rule, {**self._hyper, "ema": None}) and not evaluated
 
     def turn(self, *, training: bool) -> None:
         """Turn it to training, or to evaluation."""
