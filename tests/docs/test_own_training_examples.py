@@ -88,6 +88,7 @@ ONE_TRIAL = """
 import sys
 sys.path[:0] = {path!r}
 from test_own_training_examples import events_of
+assert type(events_of({name!r}, purpose="try")[-1]).__name__ == "TryOutPassed"
 events = events_of({name!r})
 print(events[1].epoch.validation_metric > events[4].epoch.validation_metric, type(events[-1]).__name__)
 """

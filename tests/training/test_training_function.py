@@ -424,3 +424,57 @@ def test_the_code_the_functions_it_calls_and_the_data_it_names_are_its_fingerpri
 
     assert make(1.0, 2.0) == make(1.0, 2.0)
     assert len({make(1.0, 2.0), make(3.0, 2.0), make(1.0, 4.0)}) == 3
+
+
+def test_what_is_made_after_the_epochs_were_asked_for_is_restored_all_the_same():
+    """As a framework does that makes the optimizer when it begins to train."""
+
+    def late(run):
+        w = torch.nn.Parameter(torch.tensor([4.0, 1.0]))
+        count = len(run.epochs())
+        optimizer = run.optimizer([w])
+        run.save(w=Held(w))
+        epochs = run.epochs()
+        for _ in range(count):
+            next(epochs)
+            optimizer.zero_grad()
+            (w**2).sum().backward()
+            optimizer.step()
+            run.step(1.0)
+            run.report(w.sum())
+        run.test(lambda: w.sum())
+
+    whole = events_of(late)
+    for after in (1, 3):
+        rest = events_of(late, checkpoint=whole[after].checkpoint)
+        assert figures(rest) == figures(whole[after + 1 :])
+
+
+class Held:
+    """A tensor with a state, as models have."""
+
+    def __init__(self, w):
+        self.w = w
+
+    def state_dict(self):
+        return {"w": self.w.detach().clone()}
+
+    def load_state_dict(self, state):
+        self.w.data.copy_(state["w"])
+
+
+def test_a_training_that_goes_on_without_what_was_kept_is_ended():
+    def train(run, saves):
+        w = torch.nn.Parameter(torch.ones(2))
+        optimizer = run.optimizer([w])
+        if saves:
+            run.save(w=Held(w))
+        for _ in run.epochs():
+            optimizer.step()
+            run.step(1.0)
+            run.report(1.0)
+        run.test(lambda: 1.0)
+
+    whole = events_of(lambda run: train(run, True))
+    with pytest.raises(TrialError, match="the training goes on, and has no w as before"):
+        events_of(lambda run: train(run, False), checkpoint=whole[1].checkpoint)

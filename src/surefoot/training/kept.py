@@ -58,15 +58,17 @@ class Kept:
                 )
         self._parts |= parts
 
-    def restore(self, optimizers: Mapping[str, Any]) -> None:
-        """Put what has a state back to where it was, if there is a checkpoint."""
+    def restore(self, optimizers: Mapping[str, Any], *, wholly: bool) -> None:
+        """Put what has a state back to where it was, if there is a checkpoint; `wholly`, or what there is by now."""
         parts = {**self._parts, **_named(optimizers)}
-        for name, state in self._states.items():
-            if name not in parts:
-                raise TrialError(f"the checkpoint has {name}, and the training does not: call run.save before epochs.")
-            part = parts[name]
+        for name in [name for name in self._states if name in parts]:
+            part, state = parts[name], self._states.pop(name)
             part.set_state(state.cpu()) if isinstance(part, torch.Generator) else part.load_state_dict(state)
-        self._states = {}
+        if wholly and self._states:
+            raise TrialError(
+                f"the training goes on, and has no {' and no '.join(self._states)} as before: call run.save, and make "
+                "the optimizers, before the first epoch."
+            )
 
     def checkpoint(self, optimizers: Mapping[str, Any]) -> bytes | None:
         """Return what it takes to go on from here; None if the training has not said what to keep."""
@@ -88,7 +90,7 @@ class Kept:
         if checkpoint is not None:
             try:
                 self._states = Kept(checkpoint, device)._states
-                self.restore(optimizers)
+                self.restore(optimizers, wholly=True)
             except Exception as error:
                 raise TrialError(f"what run.save keeps cannot be restored: {type(error).__name__}: {error}") from error
 

@@ -140,8 +140,7 @@ class TrainingRun:
         """
         self._steps_per_epoch = steps
         self._made.begin(steps)
-        self._kept.restore(self._made.by_name)
-        self._made.follow(self._now.steps)
+        self._go_on(wholly=False)
         return Epochs(self)
 
     def step(self, loss: Any) -> None:
@@ -198,6 +197,7 @@ class TrainingRun:
                 "called only where a trial measures, so that tuning never sees the test data."
             )
         if self._trial.purpose == "measure":
+            self._go_on(wholly=True)
             self._tested = self._measured(function, None, "test")
 
     def save(self, **parts: Any) -> None:
@@ -265,7 +265,13 @@ class TrainingRun:
             raise TrialError(f"run.{what} is called outside the epochs: write `for epoch in run.epochs():` around it.")
         return self._epoch
 
+    def _go_on(self, *, wholly: bool) -> None:
+        """Put everything back to where it was when the training was stopped, or what there is by now."""
+        self._kept.restore(self._made.by_name, wholly=wholly)
+        self._made.follow(self._now.steps)
+
     def _begin_epoch(self) -> int:
+        self._go_on(wholly=True)
         seed_everything(self.seed, self._now.epoch + 1)
         self._epoch, self._begun = OpenEpoch(self.device), time.perf_counter()
         return self._now.epoch + 1
