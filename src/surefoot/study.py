@@ -23,7 +23,7 @@ from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress
 from surefoot.store import Design, Record, Store
-from surefoot.store.protocol import Better
+from surefoot.store.protocol import Better, Precision, Recipe
 from surefoot.tasks import Task
 from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.runner import Runner
@@ -52,6 +52,10 @@ def compare(
     train_size: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     name: str = "",
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     workers: int | None = None,
     device: str = "auto",
     runner: Runner = Runner(),
@@ -86,6 +90,10 @@ def compare(
         train_size: training images of a built-in study, validation included.
         data_dir: folder that is searched first for data files.
         name: of the task.
+        clip: the largest norm of all gradients together, the same for all.
+        accumulate: batches whose gradients make one step.
+        precision: of forward passes: fp32, bf16 or fp16.
+        ema: how much of a moving average of the weights each step keeps; all are evaluated with that average.
         workers: trials at a time; as many as cores by default.
         device: what trains: auto, cpu, cuda or mps.
         runner: where trials run, and what each may use. `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`;
@@ -188,11 +196,16 @@ def asked(
     metric: Any = None,
     better: Better | None = None,
     name: str = "",
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     **given: Any,
 ) -> tuple[Request, Options]:
     """Read the arguments of `compare`."""
     options = Options(**given)
     parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
+    parts |= Recipe(clip, accumulate, precision, ema).changes
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 

@@ -26,7 +26,7 @@ from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
-from surefoot.store.protocol import Protocol
+from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Task, checked_task, make_task
 from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
@@ -211,6 +211,7 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         metric=task.metric,
         fingerprint=task.fingerprint,
         chance=task.chance,
+        recipe=getattr(task, "recipe", Recipe()),
     )
 
 

@@ -80,6 +80,8 @@ def _entry(key: str, protocol: Protocol) -> str:
         return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
         return Written(metric).value(protocol.content[key])
+    if key == "recipe":
+        return f"{protocol.recipe.text}, the same for all optimizers"
     return _number(protocol.content[key])
 
 

@@ -18,7 +18,7 @@ OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
     "call of Surefoot is:"
 )
-OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
+OWN_TASK = "...,  # the task, or model= and data=, of {name!r}{recipe}"
 ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
@@ -76,12 +76,20 @@ def _call(design: Design) -> Iterator[str]:
     classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield "surefoot.compare("
-    yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
+    yield f"    {_task(design)}"
     yield "    optimizers=["
     yield from (f"        {_optimizer(one)}," for one in design.optimizers)
     yield "    ],"
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
     yield ")"
+
+
+def _task(design: Design) -> str:
+    """The first argument of the call; of a task of the user's, what stands for it, and how it takes its steps."""
+    if not design.protocol.fingerprint:
+        return f"{design.study!r},"
+    recipe = design.protocol.recipe.text
+    return OWN_TASK.format(name=design.study, recipe=f", with {recipe}" if recipe else "")
 
 
 def _name(one: Optimizer) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import SurefootWarning, UsageError, unknown
-from surefoot.store.records import LOSS, Better, Metric
+from surefoot.store.protocol import LOSS, Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.fingerprint import examine, is_random
@@ -46,6 +46,7 @@ class CustomTask:
     metric: Metric
     batch_size: int
     drop_last: bool = False
+    recipe: Recipe = field(default_factory=Recipe)
     evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
@@ -82,6 +83,10 @@ def task(
     better: Better | None = None,
     name: str = "",
     batch_size: int | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
 ) -> CustomTask:
     """Make a task of your own model and data, and try it out on a batch of each part.
 
@@ -101,10 +106,17 @@ def task(
         name: the task's name; the factory's by default.
         batch_size: examples in a step; a DataLoader's own, or 64. One with `drop_last` leaves an incomplete last batch
             out. The smallest batch size of the other parts' DataLoaders evaluates, or 500.
+        clip: the largest norm of all gradients together, in every step of every optimizer.
+        accumulate: batches whose gradients make one step. They count by their examples, so that it is the gradient of
+            one large batch.
+        precision: of forward passes: `bf16` and `fp16` use torch.autocast, `fp16` a GradScaler too.
+        ema: how much of a moving average of the weights each step keeps, such as 0.999. Every optimizer is evaluated
+            with that average.
 
     Raises:
         UsageError: a factory that raises or returns no module or the same weights twice, data that cannot be used, a
-            loss that is no finite number with a graph, a metric without direction.
+            loss that is no finite number with a graph, a metric without direction, a step that cannot
+            be.
     """
     if not callable(model) or isinstance(model, nn.Module):
         raise UsageError(
@@ -126,6 +138,7 @@ def task(
         metric=judged,
         batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
         drop_last=drops_last(data[0]),
+        recipe=Recipe(clip, accumulate, precision, ema),
         evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
         chance=_chance(splits.test) if score is accuracy else None,
     )

@@ -13,8 +13,8 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,16 @@ from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
+from surefoot.training.evaluated import Average, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+Parts = list[tuple[int, Any]]
+"""The batches that make one step: how many examples each has, and what it is."""
 
 
 class DivergedError(Exception):
@@ -60,6 +66,14 @@ class Training:
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
         self.optimizer = self.trial.arm.build(self.model.parameters())
         self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+        recipe = self.protocol.recipe
+        self.scaler = torch.amp.GradScaler(self.protocol.device, enabled=recipe.precision == "fp16")
+        self.average = Average(self.model, recipe.ema) if recipe.ema else None
+        if self.average and has_other_weights(self.optimizer):
+            raise TrialError(
+                f"it is evaluated with weights of its own, which the task's average, ema={recipe.ema}, would replace. "
+                "Leave ema out of the task, and give it to the others, as in surefoot.torch.AdamW(ema=0.999)."
+            )
         self.epoch, self.seconds = 0, 0.0
         self.step_seconds: list[float] = []
         self._mode(training=True)
@@ -80,7 +94,7 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(self._batches()[0], 0, [])
+            self._step(next(self._loaded(self._batches())), 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
@@ -101,34 +115,42 @@ class Training:
         losses, metrics, seen = 0.0, 0.0, 0
         first = (self.epoch - 1) * self.protocol.steps_per_epoch
         reported = time.perf_counter()
-        for step, index in enumerate(self._batches(), first + 1):
-            loss, metric = self._step(index, step, rates)
-            losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
+        for step, parts in enumerate(self._loaded(self._batches()), first + 1):
+            loss, metric = self._step(parts, step, rates)
+            examples = sum(size for size, _ in parts)
+            losses, metrics, seen = losses + loss * examples, metrics + metric * examples, seen + examples
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
                 self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
         return losses / seen, metrics / seen, rates
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the batches of this epoch, in its order, as indices of training examples."""
+        """Return the steps of this epoch, in its order, as indices of their training examples."""
         epoch = self.epoch if self.protocol.order == "shuffled" else 1
         order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
-        batches = torch.split(torch.from_numpy(order).to(self.protocol.device), self.protocol.batch_size)
-        return batches[: self.protocol.steps_per_epoch]
+        used = torch.from_numpy(order[: self.protocol.batches_per_epoch * self.protocol.batch_size])
+        step = self.protocol.batch_size * self.protocol.recipe.accumulate
+        return torch.split(used.to(self.protocol.device), step)
 
-    def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
-        """Take one training step; returns the batch's mean loss and mean metric."""
-        batch = self.train.batch(index)
+    def _loaded(self, steps: Iterable[Tensor]) -> Iterator[Parts]:
+        """Give the batches of each step."""
+        for index in steps:
+            yield [(len(part), self.train.batch(part)) for part in torch.split(index, self.protocol.batch_size)]
+
+    def _step(self, parts: Parts, step: int, rates: list[Rates]) -> tuple[float, float]:
+        """Take one training step; returns the mean loss and the mean metric of its examples."""
         clock = Stopwatch(self.protocol.device)
         self.set_rates(step)
         self.optimizer.zero_grad()
-        loss, metric = begin(self.task, self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, metric = self._gradients(parts, clock)
         with clock.stopped():
-            metric = metric() if callable(metric) else metric
             if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
                 rates.append(record_rates(self.optimizer, step))
+        if self.average:
+            self.average.begin()
         self.update()
+        if self.average:
+            self.average.follow()
         value, measured = loss.item(), metric.item()
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
@@ -136,9 +158,32 @@ class Training:
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
         return value, measured
 
+    def _gradients(self, parts: Parts, clock: Stopwatch) -> tuple[Tensor, Tensor]:
+        """Add up the gradients of a step's batches, clipped; returns the mean loss and the mean metric."""
+        examples = sum(size for size, _ in parts)
+        losses, metrics = [], []
+        for size, batch in parts:
+            loss, metric = self._begun(batch)
+            share = loss if len(parts) == 1 else loss * (size / examples)
+            self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
+            with clock.stopped():
+                metrics.append((metric() if callable(metric) else metric) * (size / examples))
+            losses.append(share.detach())
+        self.scaler.unscale_(self.optimizer)
+        if self.protocol.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.protocol.recipe.clip)
+        return torch.stack(losses).sum(), torch.stack(metrics).sum()
+
+    def _begun(self, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
+        """Return the loss of a batch in the precision of the recipe, and its metric or what computes it."""
+        dtype = AUTOCAST.get(self.protocol.recipe.precision)
+        with torch.autocast(self.protocol.device, dtype, enabled=dtype is not None):
+            return begin(self.task, self.model, batch)
+
     def update(self) -> None:
         """Let the optimizer take its step."""
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def set_rates(self, step: int) -> None:
         """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
@@ -163,7 +208,10 @@ class Training:
     def _evaluating(self) -> Iterator[None]:
         """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
         self._mode(training=False)
-        with torch.no_grad():
+        with ExitStack() as stack:
+            if self.average and self.average.weights:
+                stack.enter_context(self.average.in_place())
+            stack.enter_context(torch.no_grad())
             yield
         if isinstance(self.optimizer, RuleOptimizer):
             self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
@@ -175,7 +223,8 @@ class Training:
         with self._evaluating():
             for start in range(0, size, self.evaluation_batch):
                 end = min(start + self.evaluation_batch, size)
-                loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
+                loss, metric = self._begun(split.batch(slice(start, end)))
+                metric = metric() if callable(metric) else metric
                 losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
         return losses / size, metrics / size
 
@@ -208,13 +257,22 @@ class Training:
     def _checkpoint(self) -> bytes:
         buffer = io.BytesIO()
         counts = {name: getattr(self, name) for name in ("epoch", "seconds", "step_seconds")}
-        torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}, buffer)
+        saved = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}
+        if self.average:
+            saved["average"] = self.average.weights
+        if self.scaler.is_enabled():
+            saved["scaler"] = self.scaler.state_dict()
+        torch.save(saved, buffer)
         return buffer.getvalue()
 
     def _restore(self, checkpoint: bytes) -> None:
         saved: dict[str, Any] = torch.load(io.BytesIO(checkpoint), map_location=self.protocol.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.average:
+            self.average.weights = saved["average"]
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(saved["scaler"])
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
 
 

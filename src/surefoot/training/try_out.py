@@ -96,10 +96,10 @@ class TryOut(Training):
 
     def _steps(self, batches: list[Tensor]) -> None:
         seed_everything(self.trial.seed, len(batches))
-        for step, index in enumerate(batches, 1):
-            alone = ALONE if len(index) == 1 else ""
-            with _named(f"training fails at a batch of {len(index)}", alone):
-                self._step(index, step, [])
+        for step, parts in enumerate(self._loaded(batches), 1):
+            smallest = min(size for size, _ in parts)
+            with _named(f"training fails at a batch of {smallest}", ALONE if smallest == 1 else ""):
+                self._step(parts, step, [])
 
     def update(self) -> None:
         """Let the optimizer take its step, and say so where it fails."""
@@ -148,11 +148,12 @@ class Pilot(Training):
     def _a_step(self) -> float:
         start, found = time.perf_counter(), []
         with suppress(DivergedError):
-            for index in self._batches():
-                begun = time.perf_counter()
-                self._step(index, 0, [])
+            begun = start
+            for parts in self._loaded(self._batches()):
+                self._step(parts, 0, [])
                 found.append(time.perf_counter() - begun)
-                if time.perf_counter() - start > PILOT_SECONDS:
+                begun = time.perf_counter()
+                if begun - start > PILOT_SECONDS:
                     break
         return statistics.median(found or [time.perf_counter() - start])
 
