@@ -6,7 +6,7 @@ The flags of the command line are made from this file, and a test holds the argu
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from numbers import Integral
@@ -36,8 +36,8 @@ class Options:
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
-    schedule: str | None = option(
-        None, "learning-rate schedule of all: constant, cosine or warmup-cosine.", decides=True
+    schedule: str | Callable[[int, int], float] | None = option(
+        None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True
     )
     dataset: str | None = option(
         None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True

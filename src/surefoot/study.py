@@ -47,7 +47,7 @@ def compare(
     trials: int | None = None,
     seeds: int | None = None,
     batch_size: int | None = None,
-    schedule: str | None = None,
+    schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
     train_size: int | None = None,
     data_dir: str | PathLike[str] | None = None,
@@ -85,7 +85,9 @@ def compare(
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.
-        schedule: learning-rate schedule of all: constant, cosine or warmup-cosine.
+        schedule: learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
+            step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
+            own, as in `"adamw(schedule=cosine, warmup=0.1)"`.
         dataset: another data set for a built-in study: mnist, kmnist or fashion-mnist.
         train_size: training images of a built-in study, validation included.
         data_dir: folder that is searched first for data files.

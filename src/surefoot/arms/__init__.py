@@ -3,6 +3,7 @@
 | file | concept |
 | --- | --- |
 | `arm.py` | `Arm`: one optimizer, read from text or from Python |
+| `schedule.py` | how a learning rate goes: of a study, or of one optimizer |
 | `opt.py` | `Opt`: an optimizer as a user writes it in Python |
 | `other_optimizers.py` | classes that make a torch optimizer, of any library |
 | `code_hash.py` | what tells the code of an optimizer from another |

@@ -16,6 +16,7 @@ from typing import Any
 
 from surefoot.arms import other_optimizers as foreign
 from surefoot.arms.code_hash import code_of, digest, written
+from surefoot.arms.schedule import OPTIONS, Scheduled, name_of, own_schedule
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
@@ -42,6 +43,8 @@ class Arm(Optimizer):
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
         plain = {name: foreign.plain_value(value) for name, value in self.given.items()}
+        if self.schedule:
+            plain["schedule"] = self.schedule.name
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
@@ -54,6 +57,36 @@ class Arm(Optimizer):
         kept = {name: asked[name] for name in ("label", "rule", "convention", "hyper", "ranges")}
         return kept | ({"fixed": fixed} if fixed else {})
 
+    @property
+    def schedule(self) -> Scheduled | None:
+        """How its learning rate goes, where it has a schedule of its own."""
+        return own_schedule(_of_schedule(self._made_by, self.given))
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The options of the optimizer itself that were given: without those of its schedule."""
+        return _own(self._made_by, self.given)
+
+    def following(self, schedule: Scheduled) -> Arm:
+        """Return the same optimizer under a study's schedule, which a protocol cannot have if it is a function.
+
+        One that is meant to be without a schedule, as its rule says, is left without, unless it has one of its own.
+        """
+        if self.schedule or schedule.is_constant:
+            return self
+        if not self._is_scheduled:
+            return self.with_options({"schedule": "constant"})
+        return self.with_options({"schedule": schedule.shape}) if callable(schedule.shape) else self
+
+    @property
+    def is_meant_constant(self) -> bool:
+        """Whether it is meant to be without a schedule or a learning rate, and its rate is constant."""
+        return not self._is_scheduled and (self.schedule is None or self.schedule.is_constant)
+
+    @property
+    def _is_scheduled(self) -> bool:
+        return not isinstance(self._made_by, Rule) or self._made_by.about.scheduled
+
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
@@ -65,8 +98,8 @@ class Arm(Optimizer):
         """Return what is searched for it in so many trials."""
         made_by = self._made_by
         if isinstance(made_by, Rule):
-            return space(made_by, trials, self.convention, fixed=self.given, given=self.ranges)
-        return foreign.space(made_by, trials, self.given, self.ranges)
+            return space(made_by, trials, self.convention, fixed=self.own, given=self.ranges)
+        return foreign.space(made_by, trials, self.own, self.ranges)
 
     def build(self, parameters: Any) -> Any:
         """Make the optimizer, a `torch.optim.Optimizer`.
@@ -76,7 +109,7 @@ class Arm(Optimizer):
         """
         rule = self._made_by
         if not isinstance(rule, Rule):
-            return foreign.build(rule, parameters, self.label, self.given, self.ranges)
+            return foreign.build(rule, parameters, self.label, self.own, self.ranges)
         from surefoot.torch import RuleOptimizer
 
         return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
@@ -121,7 +154,7 @@ def make_arm(
         made, convention = foreign.check(optimizer), ""
         title, rule = made.__qualname__, foreign.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
-    options = ", ".join(f"{option}={written(value)}" for option, value in given.items())
+    options = ", ".join(f"{option}={_shown(option, value)}" for option, value in given.items())
     hyper, label = _hyper(made, convention, given, ranges), f"{title}({options})" if options else title
     if not isinstance(made, Rule):
         foreign.check_lr(made, hyper)
@@ -203,13 +236,31 @@ def _hyper(
     optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    about, own = _of_schedule(optimizer, given), _own(optimizer, given)
+    schedule = own_schedule(about)
+    names = {**about, "schedule": schedule.name} if schedule else {}
     if not isinstance(optimizer, Rule):
-        return foreign.hyper(optimizer, given, ranges)
-    resolved = resolve(optimizer, convention, given)
+        return foreign.hyper(optimizer, own, ranges) | names
+    resolved = resolve(optimizer, convention, own) | names
     hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
     return {option: value for option, value in resolved.items() if option not in hidden}
+
+
+def _of_schedule(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that say how the learning rate goes; a class may have options of these names itself."""
+    taken = () if isinstance(optimizer, Rule) else foreign.options_of(optimizer)
+    return {name: given[name] for name in OPTIONS if name in given and name not in taken}
+
+
+def _own(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    schedule = _of_schedule(optimizer, given)
+    return {name: value for name, value in given.items() if name not in schedule}
+
+
+def _shown(option: str, value: Any) -> str:
+    return name_of(value) if option == "schedule" and callable(value) else written(value)
 
 
 def _options(call: ast.Call, text: str) -> dict[str, Any]:
@@ -218,13 +269,23 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
         if keyword.arg is None or keyword.arg in options:
             raise UsageError(f"optimizer {text!r}: an option is given twice or as **; {_EXAMPLE}.")
         try:
-            options[keyword.arg] = ast.literal_eval(keyword.value)
+            options[keyword.arg] = _value(keyword)
         except (ValueError, TypeError):
             raise UsageError(
                 f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
                 "give a number, True or False."
             ) from None
     return options
+
+
+def _value(keyword: ast.keyword) -> Any:
+    """Return a plain value; a schedule is a name, with or without quotes."""
+    match keyword.value:
+        case ast.Name(id=name) if keyword.arg == "schedule":
+            return name
+        case ast.BinOp(ast.Name(id=one), ast.Sub(), ast.Name(id=other)) if keyword.arg == "schedule":
+            return f"{one}-{other}"
+    return ast.literal_eval(keyword.value)
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:

@@ -7,7 +7,7 @@ ours. A pair `betas` is searched, stored and shown as `beta1` and `beta2`, the n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from surefoot.arms.code_hash import written
@@ -117,6 +117,11 @@ def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:
     if name == "weight_decay":
         return DECAY, DECAY_SOURCE
     return (EPS, "as Adam's [assumed]") if name == "eps" else (SHARE, "as beta1 and momentum [assumed]")
+
+
+def options_of(make: Make) -> Collection[str]:
+    """Return the names of the options that a class has itself."""
+    return _signature(make)[0].keys()
 
 
 def _signature(make: Make) -> tuple[dict[str, Any], bool]:

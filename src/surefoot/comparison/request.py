@@ -13,13 +13,14 @@ from typing import Any
 import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
+from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
 from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial, check_schedule, hash_of
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import Argument, SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rule import Rule
@@ -101,6 +102,12 @@ class Request:
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
+    def without_schedule(self) -> list[str]:
+        """Labels of those that are meant to be without the schedule that others follow, and are."""
+        followed = self.protocol.schedule != "constant" or any(arm.schedule for arm in self.arms)
+        return [arm.label for arm in self.arms if followed and arm.is_meant_constant]
+
+    @property
     def hash(self) -> str:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
@@ -160,7 +167,7 @@ def _budget(options: Options) -> Budget:
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
     """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
     for arm in arms:
-        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.given or arm.ranges:
+        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.own or arm.ranges:
             continue
         name, options = arm.make.__qualname__, [key for key, value in arm.hyper.items() if type(value) is float]
         warnings.warn(
@@ -191,11 +198,17 @@ def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
     arms = list(parse_arms(described.optimizers, described.convention)) if own else []
     if given or not arms:
         arms += arms_of(given or (), described.convention)
-    return without_twins(arms)
+    schedule = _schedule(described, options)
+    return without_twins([arm.following(schedule) for arm in arms])
+
+
+def _schedule(described: StudyPlan, options: Options) -> Scheduled:
+    """Return the schedule of all optimizers that have none of their own."""
+    return scheduled(options.schedule or described.schedule)
 
 
 def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -> Protocol:
-    data = task.data
+    data, schedule = task.data, _schedule(described, options).shape
     return Protocol(
         task=task.name,
         dataset=task.dataset,
@@ -205,7 +218,7 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         validation_size=len(data.validation),
         test_size=len(data.test),
         device=device_for(options.runner, options.device),
-        schedule=check_schedule(options.schedule or described.schedule),
+        schedule="constant" if callable(schedule) else schedule,
         drop_last=described.drop_last,
         order=described.order,
         metric=task.metric,

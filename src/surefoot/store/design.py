@@ -111,6 +111,12 @@ class Optimizer:
         return self.name.rpartition(".")[2]
 
     @property
+    def own_schedule(self) -> str:
+        """The name of a function of the user's that is its schedule; empty if it has none."""
+        name, is_code, _ = str(self.given.get("schedule", "")).partition("@")
+        return name if is_code else ""
+
+    @property
     def is_imported(self) -> bool:
         """Whether it is a class of some library, under its full name."""
         return "." in self.name

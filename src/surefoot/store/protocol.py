@@ -22,7 +22,7 @@ Better = Literal["max", "min"]
 Order = Literal["shuffled", "frozen"]
 """Whether every epoch has an order of its own, or all have that of the first."""
 
-Schedule = Literal["constant", "cosine", "warmup-cosine"]
+Schedule = Literal["constant", "cosine", "linear", "warmup-cosine", "wsd"]
 
 
 @dataclass(frozen=True)

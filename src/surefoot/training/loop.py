@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.design.trial import Trial, factor
+from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
-from surefoot.tasks.seeds import seed_everything
+from surefoot.tasks.seeds import seed_everything, seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
 from surefoot.torch import RuleOptimizer
-from surefoot.training.evaluated import Average, has_other_weights
+from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
@@ -74,7 +74,8 @@ class Training:
                 f"it is evaluated with weights of its own, which the task's average, ema={recipe.ema}, would replace. "
                 "Leave ema out of the task, and give it to the others, as in surefoot.torch.AdamW(ema=0.999)."
             )
-        self.epoch, self.seconds = 0, 0.0
+        self.statistics = Statistics(self.model)
+        self.epoch, self.seconds, self.steps_taken = 0, 0.0, 0
         self.step_seconds: list[float] = []
         self._mode(training=True)
 
@@ -152,6 +153,7 @@ class Training:
         if self.average:
             self.average.follow()
         value, measured = loss.item(), metric.item()
+        self.steps_taken += 1
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
@@ -187,15 +189,17 @@ class Training:
 
     def set_rates(self, step: int) -> None:
         """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
-        if self.protocol.schedule == "constant":
+        schedule = self.trial.schedule
+        if schedule.is_constant:
             return
+        factor = schedule.factor(max(1, step), self.protocol.steps)
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
             if lr is None:
                 raise TrialError(
-                    f"the schedule {self.protocol.schedule} sets the learning rate, and {self.trial.arm.label} has no "
+                    f"the schedule {schedule.name} sets the learning rate, and {self.trial.arm.label} has no "
                     "lr in its param groups; leave the schedule constant, or leave this optimizer out."
                 )
-            group["lr"] = lr * factor(self.protocol.schedule, max(1, step), self.protocol.steps)
+            group["lr"] = lr * factor
 
     def _mode(self, *, training: bool) -> None:
         """Turn the model to training or evaluation, and an optimizer that keeps two sets of weights with it."""
@@ -212,9 +216,19 @@ class Training:
             if self.average and self.average.weights:
                 stack.enter_context(self.average.in_place())
             stack.enter_context(torch.no_grad())
+            if self.statistics.exist and (self.average or has_other_weights(self.optimizer)):
+                stack.enter_context(self.statistics.of_weights(self.steps_taken, self._passes))
             yield
         if isinstance(self.optimizer, RuleOptimizer):
             self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
+
+    def _passes(self) -> Iterator[Any]:
+        """Make forward passes of batches of the training examples, the same ones each time."""
+        with seeded(self.trial.seed):
+            order = torch.from_numpy(np.random.default_rng(self.trial.seed).permutation(len(self.train)))
+            for index in torch.split(order.to(self.protocol.device), self.protocol.batch_size)[:RENEWING]:
+                if len(index) > 1 or len(self.train) == 1:  # a batch of one has no spread
+                    yield self._begun(self.train.batch(index))
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""

@@ -142,7 +142,8 @@ class Pilot(Training):
         """
         self.emit(Started(self.trial.key, 0))
         first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
-        step, example, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
+        step, saving = self._a_step(), _seconds(self._checkpoint) + _seconds(self._turn_to_evaluation)
+        example = self._an_example()
         self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
@@ -156,6 +157,10 @@ class Pilot(Training):
                 if begun - start > PILOT_SECONDS:
                     break
         return statistics.median(found or [time.perf_counter() - start])
+
+    def _turn_to_evaluation(self) -> None:
+        with self._evaluating():
+            pass  # what is taken again for it, such as BatchNorm's statistics, is taken once an epoch
 
     def _an_example(self) -> float:
         start, examples = time.perf_counter(), 0
