@@ -38,6 +38,7 @@ __all__ = [
     "task",
     "try_out",
     "uniform",
+    "whole",
 ]
 
 _ROOMS = (
@@ -69,6 +70,7 @@ _DOORS = {
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
     "uniform": "surefoot.store.ranges",
+    "whole": "surefoot.tasks.metrics",
 }
 """Where each public name of the package is."""
 

@@ -89,7 +89,7 @@ class Sweep(Training):
         steps = chain.from_iterable(self._epochs())
         try:
             for step in range(1, len(self.sweep) + 1):
-                loss, _ = self._step(next(steps), step, [])
+                loss = self._step(next(steps), step, [])
                 if lost(found, loss, len(self.sweep)):
                     break
                 found.append(loss)

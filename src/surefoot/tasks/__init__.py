@@ -5,6 +5,7 @@
 | `task.py` | `Task`, what a comparison has to know, and its `Splits` of data |
 | `builtin.py` | a task of ours, described without loading torch |
 | `custom.py` | a task from a user's own model, data, loss and metric |
+| `metrics.py` | metrics of a whole split, which are no means over batches |
 | `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
 | `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
 | `seeds.py` | random numbers that come from a seed and leave no trace |

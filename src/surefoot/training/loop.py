@@ -25,7 +25,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything, seeded
-from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
+from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Split, Task, begin, gauge
 from surefoot.torch import RuleOptimizer
 from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
@@ -74,7 +74,7 @@ class Training:
                 f"it is evaluated with weights of its own, which the task's average, ema={recipe.ema}, would replace. "
                 "Leave ema out of the task, and give it to the others, as in surefoot.torch.AdamW(ema=0.999)."
             )
-        self.statistics = Statistics(self.model)
+        self.statistics, self.gauge = Statistics(self.model), gauge(self.task)
         self.epoch, self.seconds, self.steps_taken = 0, 0.0, 0
         self.step_seconds: list[float] = []
         self._mode(training=True)
@@ -113,17 +113,17 @@ class Training:
     def _train_epoch(self) -> tuple[float, float, list[Rates]]:
         self._mode(training=True)
         rates: list[Rates] = []
-        losses, metrics, seen = 0.0, 0.0, 0
+        losses, seen = 0.0, 0
+        self.gauge = gauge(self.task)
         first = (self.epoch - 1) * self.protocol.steps_per_epoch
         reported = time.perf_counter()
         for step, parts in enumerate(self._loaded(self._batches()), first + 1):
-            loss, metric = self._step(parts, step, rates)
             examples = sum(size for size, _ in parts)
-            losses, metrics, seen = losses + loss * examples, metrics + metric * examples, seen + examples
+            losses, seen = losses + self._step(parts, step, rates) * examples, seen + examples
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
                 self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
-        return losses / seen, metrics / seen, rates
+        return losses / seen, _or_nan(self.gauge), rates
 
     def _batches(self) -> tuple[Tensor, ...]:
         """Return the steps of this epoch, in its order, as indices of their training examples."""
@@ -138,12 +138,12 @@ class Training:
         for index in steps:
             yield [(len(part), self.train.batch(part)) for part in torch.split(index, self.protocol.batch_size)]
 
-    def _step(self, parts: Parts, step: int, rates: list[Rates]) -> tuple[float, float]:
-        """Take one training step; returns the mean loss and the mean metric of its examples."""
+    def _step(self, parts: Parts, step: int, rates: list[Rates]) -> float:
+        """Take one training step; returns the mean loss of its examples."""
         clock = Stopwatch(self.protocol.device)
         self.set_rates(step)
         self.optimizer.zero_grad()
-        loss, metric = self._gradients(parts, clock)
+        loss = self._gradients(parts, clock)
         with clock.stopped():
             if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
                 rates.append(record_rates(self.optimizer, step))
@@ -152,32 +152,32 @@ class Training:
         self.update()
         if self.average:
             self.average.follow()
-        value, measured = loss.item(), metric.item()
+        value = loss.item()
         self.steps_taken += 1
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
-        return value, measured
+        return value
 
-    def _gradients(self, parts: Parts, clock: Stopwatch) -> tuple[Tensor, Tensor]:
-        """Add up the gradients of a step's batches, clipped; returns the mean loss and the mean metric."""
+    def _gradients(self, parts: Parts, clock: Stopwatch) -> Tensor:
+        """Add up the gradients of a step's batches, clipped, and gauge their metric; returns the mean loss."""
         examples = sum(size for size, _ in parts)
-        losses, metrics = [], []
+        losses = []
         for size, batch in parts:
             loss, metric = self._begun(batch)
             share = loss if len(parts) == 1 else loss * (size / examples)
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             with clock.stopped():
-                metrics.append((metric() if callable(metric) else metric) * (size / examples))
+                self.gauge.add(metric() if callable(metric) else metric, size)
             losses.append(share.detach())
         self.scaler.unscale_(self.optimizer)
         if self.protocol.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.protocol.recipe.clip)
-        return torch.stack(losses).sum(), torch.stack(metrics).sum()
+        return torch.stack(losses).sum()
 
-    def _begun(self, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
-        """Return the loss of a batch in the precision of the recipe, and its metric or what computes it."""
+    def _begun(self, batch: Any) -> tuple[Tensor, Any]:
+        """Return the loss of a batch in the precision of the recipe, and what its metric is, or computes it."""
         dtype = AUTOCAST.get(self.protocol.recipe.precision)
         with torch.autocast(self.protocol.device, dtype, enabled=dtype is not None):
             return begin(self.task, self.model, batch)
@@ -233,14 +233,14 @@ class Training:
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
         size = min(limit or len(split), len(split))
-        losses, metrics = 0.0, 0.0
+        losses, found = 0.0, gauge(self.task)
         with self._evaluating():
             for start in range(0, size, self.evaluation_batch):
                 end = min(start + self.evaluation_batch, size)
                 loss, metric = self._begun(split.batch(slice(start, end)))
-                metric = metric() if callable(metric) else metric
-                losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
-        return losses / size, metrics / size
+                found.add(metric() if callable(metric) else metric, end - start)
+                losses += loss.item() * (end - start)
+        return losses / size, _or_nan(found) if limit or not math.isfinite(losses) else found.value()
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
         """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
@@ -288,6 +288,14 @@ class Training:
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(saved["scaler"])
         self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
+
+
+def _or_nan(found: Gauge) -> float:
+    """Return the metric of what is judged by nobody; not a number where some examples do not have one."""
+    try:
+        return found.value()
+    except Exception:  # whatever it is, such as F1 of one class: the whole split was tried before
+        return math.nan
 
 
 def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
