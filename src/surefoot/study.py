@@ -52,6 +52,7 @@ def compare(
     train_size: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
     clip: float | None = None,
     accumulate: int = 1,
     precision: Precision = "fp32",
@@ -92,6 +93,7 @@ def compare(
         train_size: training images of a built-in study, validation included.
         data_dir: folder that is searched first for data files.
         name: of the task.
+        transform: what a training batch becomes, such as mixup.
         clip: the largest norm of all gradients together, the same for all.
         accumulate: batches whose gradients make one step.
         precision: of forward passes: fp32, bf16 or fp16.
@@ -198,6 +200,7 @@ def asked(
     metric: Any = None,
     better: Better | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
     clip: float | None = None,
     accumulate: int = 1,
     precision: Precision = "fp32",
@@ -207,7 +210,7 @@ def asked(
     """Read the arguments of `compare`."""
     options = Options(**given)
     parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
-    parts |= Recipe(clip, accumulate, precision, ema).changes
+    parts |= {"transform": transform, **Recipe(clip, accumulate, precision, ema).changes}
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 

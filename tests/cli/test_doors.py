@@ -71,7 +71,7 @@ def test_an_option_is_a_flag_of_the_command_with_the_same_words(name):
 def test_compare_has_no_argument_that_the_command_lacks():
     """A model and what belongs to it are named on a command line by the file that has them."""
     known = {one.name for one in fields(Options)}
-    of_a_task = {"task", "model", "data", "loss", "metric", "better", "name", *asdict(Recipe())}
+    of_a_task = {"task", "model", "data", "loss", "metric", "better", "name", "transform", *asdict(Recipe())}
     assert inspect.signature(surefoot.compare).parameters.keys() == known | of_a_task
     assert inspect.signature(surefoot.forecast).parameters == inspect.signature(surefoot.compare).parameters
 

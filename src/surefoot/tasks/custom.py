@@ -48,6 +48,7 @@ class CustomTask:
     batch_size: int
     drop_last: bool = False
     recipe: Recipe = field(default_factory=Recipe)
+    transform: Callable[[Any], Any] | None = None
     evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
@@ -98,6 +99,7 @@ def task(
     better: Better | None = None,
     name: str = "",
     batch_size: int | None = None,
+    transform: Callable[[Any], Any] | None = None,
     clip: float | None = None,
     accumulate: int = 1,
     precision: Precision = "fp32",
@@ -109,9 +111,9 @@ def task(
         model: makes the model: a function without arguments, called once for each seed. It should set no seed itself; a
             model whose initial weights are the same for every seed is warned of.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors (inputs, targets), a map-style
-            Dataset or a DataLoader. Of a Dataset a hundred examples tell whether it has changed since its results were
-            stored; of tensors all do. Without a validation part a tenth of the training examples is kept for it, at
-            random, the same ones each time.
+            Dataset, a DataLoader, of which all but its order is used, or a `surefoot.stream`. Of a Dataset a hundred
+            examples tell whether it has changed since its results were stored; of tensors all do. Without a validation
+            part a tenth of the training examples is kept for it, at random, the same ones each time.
         loss: the mean loss of a batch from outputs and targets; cross-entropy by default, or the model's own where its
             outputs have a `loss`. Where a batch has more than two parts the model gets all but the last; where it is a
             dict the model gets it by keywords, and the loss gets it as targets.
@@ -124,6 +126,8 @@ def task(
         name: the task's name; the factory's by default.
         batch_size: examples in a step; a DataLoader's own, or 64. One with `drop_last` leaves an incomplete last batch
             out. The smallest batch size of the other parts' DataLoaders evaluates, or 500.
+        transform: what a training batch becomes, such as mixup, from a batch on the training device. Evaluations do not
+            see it. The metric of a training epoch is then left out, as targets may be others.
         clip: the largest norm of all gradients together, in every step of every optimizer.
         accumulate: batches whose gradients make one step. They count by their examples, so that it is the gradient of
             one large batch.
@@ -156,6 +160,7 @@ def task(
         metric=judged,
         batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
         drop_last=drops_last(data[0]),
+        transform=transform,
         recipe=Recipe(clip, accumulate, precision, ema),
         evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
         chance=_chance(splits.test) if score is accuracy else None,

@@ -21,6 +21,7 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store.records import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
+from surefoot.tasks.streams import Stream
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Mean, Split, Task, begin, gauge
 
 BATCH = 64
@@ -57,20 +58,41 @@ def examine(task: Task) -> str:
             f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
         )
     _check_gradient(task, model, loss)
-    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric:.4g}".encode())
+    changed = _transformed(task, model)
+    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric:.4g}{changed}".encode())
     for tensor in model.state_dict().values():
         if isinstance(tensor, Tensor):
             seen.update(_bytes(tensor))
     for split in (task.data.train, task.data.validation, task.data.test):
         _add(seen, split)
+        if is_random(split):
+            seen.update(b"random numbers of its own for each batch")
     seen.update(_evaluated(task).encode())
     _check_evaluation(task, model, metric)
     return seen.hexdigest()[:16]
 
 
+def _transformed(task: Task, model: nn.Module) -> str:
+    """Return the loss of a training batch after the user's transform; empty if there is none."""
+    transform = getattr(task, "transform", None)
+    if transform is None:
+        return ""
+    try:
+        with seeded(0):
+            loss, _ = begin(task, model, transform(task.data.train.batch(slice(0, min(BATCH, len(task.data.train))))))
+    except Exception as error:
+        raise UsageError(
+            f"task {task.name}: its transform, or the loss of what it returns, raises {type(error).__name__}: {error}; "
+            "it gets a batch as the data gives it, and has to return one that the model and the loss take."
+        ) from error
+    _check_number(task, loss, "loss after the transform")
+    _check_gradient(task, model, loss)
+    return f" {loss.item():.4g} transformed"
+
+
 def is_random(split: Split) -> bool:
     """Whether an example differs from one time to the next, as one that is augmented does."""
-    if isinstance(split, Arrays):
+    if isinstance(split, Arrays | Stream):
         return False
     looks = [hashlib.sha256(), hashlib.sha256()]
     with seeded(0):
@@ -233,6 +255,9 @@ def _add(seen: Any, split: Split) -> None:
     if isinstance(split, Arrays):
         for array in split.arrays:
             seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        return
+    if isinstance(split, Stream):
+        _add_batch(seen, split.batch(slice(0, min(PEEK, len(split)))))
         return
     places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
     with seeded(0):

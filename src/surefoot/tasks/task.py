@@ -6,6 +6,7 @@ worker processes as a pickle, its arrays through memory that all share.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -116,6 +117,15 @@ def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
     """
     begun: tuple[Tensor, Any] = getattr(task, "begin", task.measure)(model, batch)
     return begun
+
+
+def batches(split: Split, places: Sequence[Tensor | slice], seed: Sequence[int]) -> Iterator[Any]:
+    """Give the batches of these places one after the other; chance in an example depends on the seed alone.
+
+    A split may have a method `batches` for that, as one has whose examples are loaded ahead or made at random.
+    """
+    loads = getattr(split, "batches", None)
+    return loads(places, seed) if loads else map(split.batch, places)
 
 
 def gauge(task: Task) -> Gauge:

@@ -13,8 +13,9 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
 from surefoot.tasks.seeds import seed_everything, seeded
-from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Split, Task, begin, gauge
+from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer
 from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
@@ -59,6 +60,7 @@ class Training:
         self.train, self.validation, self.test = (part.to(self.protocol.device) for part in parts)
         self.recording = recording_steps(self.protocol.steps)
         self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
+        self.transform: Callable[[Any], Any] | None = getattr(task, "transform", None)
         self._start()
 
     def _start(self) -> None:
@@ -95,7 +97,7 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(next(self._loaded(self._batches())), 0, [])
+            self._step(next(self._loaded(self._batches()[:1])), 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
@@ -133,10 +135,20 @@ class Training:
         step = self.protocol.batch_size * self.protocol.recipe.accumulate
         return torch.split(used.to(self.protocol.device), step)
 
-    def _loaded(self, steps: Iterable[Tensor]) -> Iterator[Parts]:
-        """Give the batches of each step."""
-        for index in steps:
-            yield [(len(part), self.train.batch(part)) for part in torch.split(index, self.protocol.batch_size)]
+    def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
+        """Give the batches of each step, as they are trained with; chance in them is that of the seed and the epoch."""
+        parts = [torch.split(index, self.protocol.batch_size) for index in steps]
+        seed = self.trial.seed, self.epoch
+        found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))
+        for step in parts:
+            yield [(len(index), self._changed(batch, number)) for index, (number, batch) in zip(step, found)]  # noqa: B905
+
+    def _changed(self, batch: Any, number: int) -> Any:
+        """Return a training batch after the user's transform, whose random numbers are its own."""
+        if self.transform is None:
+            return batch
+        with seeded(self.trial.seed, self.epoch, number, 1):
+            return self.transform(batch)
 
     def _step(self, parts: Parts, step: int, rates: list[Rates]) -> float:
         """Take one training step; returns the mean loss of its examples."""
@@ -169,7 +181,8 @@ class Training:
             share = loss if len(parts) == 1 else loss * (size / examples)
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             with clock.stopped():
-                self.gauge.add(metric() if callable(metric) else metric, size)
+                if self.transform is None:  # else these are other targets than those that the metric is of
+                    self.gauge.add(metric() if callable(metric) else metric, size)
             losses.append(share.detach())
         self.scaler.unscale_(self.optimizer)
         if self.protocol.recipe.clip:
@@ -226,20 +239,22 @@ class Training:
         """Make forward passes of batches of the training examples, the same ones each time."""
         with seeded(self.trial.seed):
             order = torch.from_numpy(np.random.default_rng(self.trial.seed).permutation(len(self.train)))
-            for index in torch.split(order.to(self.protocol.device), self.protocol.batch_size)[:RENEWING]:
-                if len(index) > 1 or len(self.train) == 1:  # a batch of one has no spread
-                    yield self._begun(self.train.batch(index))
+            steps = torch.split(order.to(self.protocol.device), self.protocol.batch_size)[:RENEWING]
+            steps = steps[:-1] if len(steps[-1]) == 1 < len(steps) else steps  # a batch of one has no spread
+            for ((_, batch),) in self._loaded(steps):
+                yield self._begun(batch)
 
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
         size = min(limit or len(split), len(split))
         losses, found = 0.0, gauge(self.task)
         with self._evaluating():
-            for start in range(0, size, self.evaluation_batch):
-                end = min(start + self.evaluation_batch, size)
-                loss, metric = self._begun(split.batch(slice(start, end)))
-                found.add(metric() if callable(metric) else metric, end - start)
-                losses += loss.item() * (end - start)
+            each = self.evaluation_batch
+            places = [slice(start, min(start + each, size)) for start in range(0, size, each)]
+            for place, batch in zip(places, batches(split, places, (0,)), strict=True):
+                loss, metric = self._begun(batch)
+                found.add(metric() if callable(metric) else metric, place.stop - place.start)
+                losses += loss.item() * (place.stop - place.start)
         return losses / size, _or_nan(found) if limit or not math.isfinite(losses) else found.value()
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
