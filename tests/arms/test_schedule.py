@@ -103,9 +103,9 @@ def rates(arm, protocol=None):
     found = []
 
     class Noting(Training):
-        def update(self):
+        def update(self, closure):
             found.append(self.optimizer.param_groups[0]["lr"])
-            super().update()
+            return super().update(closure)
 
     Noting(Trial("line", arm, 0, protocol or planned.protocol), line(), lambda _: None).run(None)
     return found[1:]  # the first is that of the warm-up

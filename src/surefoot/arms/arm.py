@@ -12,11 +12,12 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from surefoot.arms import other_optimizers as foreign
 from surefoot.arms.code_hash import code_of, digest, written
-from surefoot.arms.schedule import OPTIONS, Scheduled, name_of, own_schedule
+from surefoot.arms.parameters import argument_of, check_groups, parameters_of
+from surefoot.arms.schedule import Scheduled, name_of, own_schedule
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
@@ -26,6 +27,9 @@ from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.ranges import Range
+
+OF_TRAINING = ("schedule", "warmup", "groups", "closure")
+"""Options of an optimizer in a comparison that it is not made with, but trained."""
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 
@@ -42,9 +46,8 @@ class Arm(Optimizer):
     @property
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
-        plain = {name: foreign.plain_value(value) for name, value in self.given.items()}
-        if self.schedule:
-            plain["schedule"] = self.schedule.name
+        about = {name: code_name(value) for name, value in _of_training(self._made_by, self.given).items()}
+        plain = {name: foreign.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
@@ -60,11 +63,21 @@ class Arm(Optimizer):
     @property
     def schedule(self) -> Scheduled | None:
         """How its learning rate goes, where it has a schedule of its own."""
-        return own_schedule(_of_schedule(self._made_by, self.given))
+        return own_schedule(_of_training(self._made_by, self.given))
+
+    @property
+    def closure(self) -> Literal["", "first", "more"]:
+        """Whether its step is given a closure: for the first gradient of a batch too, or for more; empty for none."""
+        made_by = self._made_by
+        if isinstance(made_by, Rule):
+            return ""
+        if foreign.needs_closure(made_by):
+            return "first"
+        return "more" if _of_training(made_by, self.given).get("closure") else ""
 
     @property
     def own(self) -> dict[str, Any]:
-        """The options of the optimizer itself that were given: without those of its schedule."""
+        """The options of the optimizer itself that were given: without those of its training."""
         return _own(self._made_by, self.given)
 
     def following(self, schedule: Scheduled) -> Arm:
@@ -101,18 +114,23 @@ class Arm(Optimizer):
             return space(made_by, trials, self.convention, fixed=self.own, given=self.ranges)
         return foreign.space(made_by, trials, self.own, self.ranges)
 
-    def build(self, parameters: Any) -> Any:
-        """Make the optimizer, a `torch.optim.Optimizer`.
+    def build(self, model: Any) -> Any:
+        """Make the optimizer, a `torch.optim.Optimizer`, or several that are used as one.
+
+        Args:
+            model: whose parameters it has; or parameters, unless it needs their names or the model.
 
         Raises:
-            TrialError: a class that is not ours refuses its options.
+            TrialError: a class that is not ours refuses its options, or groups leave something out.
         """
-        rule = self._made_by
+        rule, groups = self._made_by, _of_training(self._made_by, self.given).get("groups")
         if not isinstance(rule, Rule):
+            parameters = argument_of(foreign.first_argument(rule), model, groups)
             return foreign.build(rule, parameters, self.label, self.own, self.ranges)
         from surefoot.torch import RuleOptimizer
 
-        return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
+        made = parameters_of(model, groups)
+        return RuleOptimizer(made, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
     def _made_by(self) -> Rule | foreign.Make:
@@ -236,9 +254,11 @@ def _hyper(
     optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
-    about, own = _of_schedule(optimizer, given), _own(optimizer, given)
+    about, own = _of_training(optimizer, given), _own(optimizer, given)
     schedule = own_schedule(about)
-    names = {**about, "schedule": schedule.name} if schedule else {}
+    check_groups(about.get("groups"))
+    names = {name: code_name(value) for name, value in about.items()}
+    names |= {"schedule": schedule.name} if schedule else {}
     if not isinstance(optimizer, Rule):
         return foreign.hyper(optimizer, own, ranges) | names
     resolved = resolve(optimizer, convention, own) | names
@@ -248,19 +268,24 @@ def _hyper(
     return {option: value for option, value in resolved.items() if option not in hidden}
 
 
-def _of_schedule(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that say how the learning rate goes; a class may have options of these names itself."""
+def _of_training(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that say how it is trained with; a class may have options of these names itself."""
     taken = () if isinstance(optimizer, Rule) else foreign.options_of(optimizer)
-    return {name: given[name] for name in OPTIONS if name in given and name not in taken}
+    return {name: given[name] for name in OF_TRAINING if name in given and name not in taken}
 
 
 def _own(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
-    schedule = _of_schedule(optimizer, given)
-    return {name: value for name, value in given.items() if name not in schedule}
+    about = _of_training(optimizer, given)
+    return {name: value for name, value in given.items() if name not in about}
+
+
+def code_name(value: Any) -> Any:
+    """Return what tells a function from another: its name, and a few characters of its code; a plain value as it is."""
+    return f"{name_of(value)}@{digest(value)}" if callable(value) else value
 
 
 def _shown(option: str, value: Any) -> str:
-    return name_of(value) if option == "schedule" and callable(value) else written(value)
+    return name_of(value) if option in OF_TRAINING and callable(value) else written(value)
 
 
 def _options(call: ast.Call, text: str) -> dict[str, Any]:

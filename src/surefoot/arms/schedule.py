@@ -17,9 +17,6 @@ from surefoot.store.protocol import Schedule
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
-OPTIONS = ("schedule", "warmup")
-"""The options of an optimizer that say how its learning rate goes."""
-
 WARMUP = 0.05
 """The share of the steps in which `warmup-cosine` and `wsd` rise, as in AlgoPerf, unless another one is given."""
 

@@ -34,7 +34,7 @@ class Repeat:
 def repeat(design: Design) -> Repeat:
     """What asks for the same study again."""
     task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.own_schedule)]
+    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.functions)]
     if not own and all(_is_text(one, design) for one in design.optimizers):
         return Repeat(shlex.join(_command(design)))
     words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
@@ -101,8 +101,6 @@ def _optimizer(one: Optimizer) -> str:
     words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
-    plain = {name: value for name, value in one.given.items() if name != "schedule" or not one.own_schedule}
-    words += [f"{name}={value!r}" for name, value in plain.items()]
-    words += [f"schedule={one.own_schedule}"] if one.own_schedule else []
+    words += [f"{name}={one.functions.get(name) or repr(value)}" for name, value in one.given.items()]
     words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
     return f"surefoot.Opt({', '.join(words)})"

@@ -111,10 +111,10 @@ class Optimizer:
         return self.name.rpartition(".")[2]
 
     @property
-    def own_schedule(self) -> str:
-        """The name of a function of the user's that is its schedule; empty if it has none."""
-        name, is_code, _ = str(self.given.get("schedule", "")).partition("@")
-        return name if is_code else ""
+    def functions(self) -> dict[str, str]:
+        """The names of functions of the user's among its options: a schedule, groups."""
+        found = {option: str(self.given.get(option, "")).partition("@") for option in ("schedule", "groups")}
+        return {option: name for option, (name, is_code, _) in found.items() if is_code}
 
     @property
     def is_imported(self) -> bool:

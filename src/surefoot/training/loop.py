@@ -36,6 +36,9 @@ PROGRESS_SECONDS = 0.2
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
+COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken")
+"""What a training counts, and a checkpoint keeps."""
+
 Parts = list[tuple[int, Any]]
 """The batches that make one step: how many examples each has, and what it is."""
 
@@ -66,7 +69,7 @@ class Training:
     def _start(self) -> None:
         """Make the model with its initial weights, its optimizer, and a clock at zero."""
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
-        self.optimizer = self.trial.arm.build(self.model.parameters())
+        self.optimizer = self.trial.arm.build(self.model)
         self.rates = [group.get("lr") for group in self.optimizer.param_groups]
         recipe = self.protocol.recipe
         self.scaler = torch.amp.GradScaler(self.protocol.device, enabled=recipe.precision == "fp16")
@@ -77,7 +80,9 @@ class Training:
                 "Leave ema out of the task, and give it to the others, as in surefoot.torch.AdamW(ema=0.999)."
             )
         self.statistics, self.gauge = Statistics(self.model), gauge(self.task)
-        self.epoch, self.seconds, self.steps_taken = 0, 0.0, 0
+        self.epoch, self.seconds, self.steps_taken, self.gradients_taken = 0, 0.0, 0, 0
+        if self.trial.arm.closure and self.scaler.is_enabled():
+            raise TrialError("its step takes a closure, which a GradScaler cannot follow; use bf16 and not fp16.")
         self.step_seconds: list[float] = []
         self._mode(training=True)
 
@@ -154,17 +159,17 @@ class Training:
         """Take one training step; returns the mean loss of its examples."""
         clock = Stopwatch(self.protocol.device)
         self.set_rates(step)
-        self.optimizer.zero_grad()
-        loss = self._gradients(parts, clock)
+        closure = self._closure(parts, clock)
+        loss = closure() if self.trial.arm.closure != "first" else None
         with clock.stopped():
             if step in self.recording and isinstance(self.optimizer, RuleOptimizer):
                 rates.append(record_rates(self.optimizer, step))
         if self.average:
             self.average.begin()
-        self.update()
+        found = self.update(closure)
         if self.average:
             self.average.follow()
-        value = loss.item()
+        value = float(found if loss is None else loss)
         self.steps_taken += 1
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
@@ -172,7 +177,22 @@ class Training:
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
         return value
 
-    def _gradients(self, parts: Parts, clock: Stopwatch) -> Tensor:
+    def _closure(self, parts: Parts, clock: Stopwatch) -> Callable[[], Tensor]:
+        """Return what computes the loss and the gradients of a step; the metric is of the first time."""
+        first = True
+
+        @torch.enable_grad()
+        def closure() -> Tensor:
+            nonlocal first
+            self.optimizer.zero_grad()
+            loss = self._gradients(parts, clock, measuring=first)
+            first = False
+            self.gradients_taken += 1
+            return loss
+
+        return closure
+
+    def _gradients(self, parts: Parts, clock: Stopwatch, *, measuring: bool) -> Tensor:
         """Add up the gradients of a step's batches, clipped, and gauge their metric; returns the mean loss."""
         examples = sum(size for size, _ in parts)
         losses = []
@@ -181,7 +201,9 @@ class Training:
             share = loss if len(parts) == 1 else loss * (size / examples)
             self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             with clock.stopped():
-                if self.transform is None:  # else these are other targets than those that the metric is of
+                if (
+                    measuring and self.transform is None
+                ):  # else these are other targets than those that the metric is of
                     self.gauge.add(metric() if callable(metric) else metric, size)
             losses.append(share.detach())
         self.scaler.unscale_(self.optimizer)
@@ -195,10 +217,13 @@ class Training:
         with torch.autocast(self.protocol.device, dtype, enabled=dtype is not None):
             return begin(self.task, self.model, batch)
 
-    def update(self) -> None:
-        """Let the optimizer take its step."""
+    def update(self, closure: Callable[[], Tensor]) -> Any:
+        """Let the optimizer take its step; one that takes a closure returns the loss that it computed first."""
+        if self.trial.arm.closure:
+            return self.optimizer.step(closure)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        return None
 
     def set_rates(self, step: int) -> None:
         """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
@@ -281,11 +306,12 @@ class Training:
             optimizer_bytes=_state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),
             engine=getattr(self.optimizer, "engine", "torch"),
+            gradients=self.gradients_taken / self.steps_taken,
         )
 
     def _checkpoint(self) -> bytes:
         buffer = io.BytesIO()
-        counts = {name: getattr(self, name) for name in ("epoch", "seconds", "step_seconds")}
+        counts = {name: getattr(self, name) for name in COUNTS}
         saved = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}
         if self.average:
             saved["average"] = self.average.weights
@@ -302,7 +328,8 @@ class Training:
             self.average.weights = saved["average"]
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(saved["scaler"])
-        self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
+        for name in COUNTS:
+            setattr(self, name, saved[name])
 
 
 def _or_nan(found: Gauge) -> float:

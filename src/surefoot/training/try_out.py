@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,10 @@ FURTHER = 6
 """Steps after loading: what an optimizer does every fifth or sixth step, as Lookahead does, is among them."""
 
 KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
-CALLED = "It is called as step(), after backward(), without a closure: every optimizer gets one gradient of each batch."
+CALLED = (
+    "It is called as step(), after backward(), without a closure. If it needs one, give surefoot.Opt(its class, "
+    "closure=True)."
+)
 ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
 
 Weights = dict[str, Tensor]
@@ -101,10 +105,10 @@ class TryOut(Training):
             with _named(f"training fails at a batch of {smallest}", ALONE if smallest == 1 else ""):
                 self._step(parts, step, [])
 
-    def update(self) -> None:
+    def update(self, closure: Callable[[], Tensor]) -> Any:
         """Let the optimizer take its step, and say so where it fails."""
-        with _named("its step fails on this model", CALLED):
-            super().update()
+        with _named("its step fails on this model", "" if self.trial.arm.closure else CALLED):
+            return super().update(closure)
 
 
 def _same(one: Weights, other: Weights) -> bool:
