@@ -31,6 +31,10 @@ class Options:
     only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
     budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
     epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
+    steps: int | None = option(None, "training steps in a trial, in the place of epochs.", least=1, decides=True)
+    evaluate_every: int | None = option(
+        None, "steps from one evaluation to the next, with steps; by default there are about 20.", least=1, decides=True
+    )
     trials: int | None = option(
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )

@@ -44,6 +44,8 @@ def compare(
     better: Better | None = None,
     budget: str | timedelta | None = None,
     epochs: int | None = None,
+    steps: int | None = None,
+    evaluate_every: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
     batch_size: int | None = None,
@@ -83,6 +85,9 @@ def compare(
         budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
             kept within a few per cent.
         epochs: passes over the training data in a trial.
+        steps: training steps in a trial, in the place of epochs.
+        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
+            an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.

@@ -72,7 +72,7 @@ def test_accumulated_batches_are_one_large_batch(batches, size):
 
 def test_an_incomplete_batch_that_is_left_out_is_no_part_of_a_step():
     planned = with_recipe(accumulate=2, protocol={"train_size": 30, "batch_size": 8, "drop_last": True})
-    assert (planned.protocol.batches_per_epoch, planned.protocol.steps_per_epoch, planned.protocol.steps) == (3, 2, 6)
+    assert (planned.protocol.batches_per_pass, planned.protocol.steps_per_epoch, planned.protocol.steps) == (3, 2, 6)
 
 
 def test_every_optimizer_is_evaluated_with_the_average():

@@ -32,6 +32,9 @@ from surefoot.tasks import Task, checked_task, make_task
 from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
 
+EVALUATIONS = 20
+"""How often a trial of so many steps is evaluated, at most, unless the user says after how many."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -156,12 +159,33 @@ def _budget(options: Options) -> Budget:
     given = options.budget
     text = f"{given.total_seconds()} s" if isinstance(given, timedelta) else given
     said = parse_budget(text) if text else Budget()
+    if options.steps is not None:
+        if options.epochs is not None or said.epochs is not None:
+            raise UsageError("steps and epochs are given; give one or the other.")
+        said = replace(said, epochs=options.steps // _evaluate_every(options))
     for name in ("epochs", "trials", "seeds"):
         if getattr(options, name) is not None:
             if getattr(said, name) is not None:
                 raise UsageError(f"{name} are given twice, by the budget {text!r} and by themselves.")
             said = replace(said, **{name: getattr(options, name)})
     return said
+
+
+def _evaluate_every(options: Options) -> int:
+    """Return the steps from one evaluation to the next, which make the steps of a trial; 0 for a pass over the data."""
+    steps, every = options.steps, options.evaluate_every
+    if steps is None:
+        if every is not None:
+            raise UsageError(Argument("evaluate_every"), " goes with ", Argument("steps"), ", and these are not given.")
+        return 0
+    if every is None:
+        return next(steps // parts for parts in range(EVALUATIONS, 0, -1) if steps % parts == 0)
+    if steps % every:
+        near = max(1, round(steps / every)) * every
+        raise UsageError(
+            f"steps is {steps} and evaluate_every {every}: a trial has to end with an evaluation; give steps={near}."
+        )
+    return every
 
 
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
@@ -225,6 +249,7 @@ def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -
         fingerprint=task.fingerprint,
         chance=task.chance,
         recipe=getattr(task, "recipe", Recipe()),
+        evaluate_every=_evaluate_every(options),
     )
 
 

@@ -121,7 +121,8 @@ class Protocol:
     """How every trial of a study is trained.
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
-    an incomplete last batch is left out; `recipe` is what steps do besides the optimizer. `schedule` is followed by
+    an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of
+    the data they pass over. `recipe` is what steps do besides the optimizer. `schedule` is followed by
     every optimizer's learning rate alike. `chance` is the metric of guessing, for readers: it decides nothing. The
     defaults are what older stores leave out: options that came later, and sizes that are unknown.
     """
@@ -141,6 +142,7 @@ class Protocol:
     fingerprint: str = ""
     chance: float | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    evaluate_every: int = 0
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -163,17 +165,22 @@ class Protocol:
         return cls(**{**known, "metric": Metric.from_json(content.get("metric", {})), "recipe": recipe})
 
     @property
-    def batches_per_epoch(self) -> int:
-        """Batches in an epoch; 0 where the sizes are unknown."""
+    def batches_per_pass(self) -> int:
+        """Batches in a pass over the training examples; 0 where the sizes are unknown."""
         if self.batch_size < 1 or self.train_size < 1:
             return 0
         whole, rest = divmod(self.train_size, self.batch_size)
         return max(1, whole + (bool(rest) and not self.drop_last))
 
     @property
+    def steps_per_pass(self) -> int:
+        """Training steps in a pass over the examples; the last one may have fewer batches than the others."""
+        return -(-self.batches_per_pass // self.recipe.accumulate)
+
+    @property
     def steps_per_epoch(self) -> int:
-        """Training steps in an epoch; the last one may have fewer batches than the others."""
-        return -(-self.batches_per_epoch // self.recipe.accumulate)
+        """Training steps from one evaluation to the next; 0 where that is unknown."""
+        return self.evaluate_every or self.steps_per_pass
 
     @property
     def steps(self) -> int:

@@ -134,9 +134,19 @@ class Training:
 
     def _batches(self) -> tuple[Tensor, ...]:
         """Return the steps of this epoch, in its order, as indices of their training examples."""
-        epoch = self.epoch if self.protocol.order == "shuffled" else 1
-        order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
-        used = torch.from_numpy(order[: self.protocol.batches_per_epoch * self.protocol.batch_size])
+        if not self.protocol.evaluate_every:
+            return self._of_pass(self.epoch)
+        first, each = max(0, self.epoch - 1) * self.protocol.evaluate_every, self.protocol.steps_per_pass
+        last = first + self.protocol.evaluate_every
+        begun = range(first // each, -(-last // each))
+        steps = [*chain.from_iterable(self._of_pass(number + 1) for number in begun)]
+        return tuple(steps[first - begun.start * each : last - begun.start * each])
+
+    def _of_pass(self, number: int) -> tuple[Tensor, ...]:
+        """Return the steps of one pass over the training examples."""
+        number = number if self.protocol.order == "shuffled" else 1
+        order = np.random.default_rng([self.trial.seed, number]).permutation(len(self.train))
+        used = torch.from_numpy(order[: self.protocol.batches_per_pass * self.protocol.batch_size])
         step = self.protocol.batch_size * self.protocol.recipe.accumulate
         return torch.split(used.to(self.protocol.device), step)
 
