@@ -37,9 +37,11 @@ __all__ = [
     "log",
     "lr_find",
     "one_minus",
+    "stream",
     "task",
     "try_out",
     "uniform",
+    "whole",
 ]
 
 _ROOMS = (
@@ -69,9 +71,11 @@ _DOORS = {
     "log": "surefoot.store.ranges",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
+    "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
     "uniform": "surefoot.store.ranges",
+    "whole": "surefoot.tasks.metrics",
 }
 """Where each public name of the package is."""
 

@@ -6,7 +6,7 @@ The flags of the command line are made from this file, and a test holds the argu
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from numbers import Integral
@@ -35,13 +35,17 @@ class Options:
     )
     budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
     epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
+    steps: int | None = option(None, "training steps in a trial, in the place of epochs.", least=1, decides=True)
+    evaluate_every: int | None = option(
+        None, "steps from one evaluation to the next, with steps; by default there are about 20.", least=1, decides=True
+    )
     trials: int | None = option(
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
-    schedule: str | None = option(
-        None, "learning-rate schedule of all: constant, cosine or warmup-cosine.", decides=True
+    schedule: str | Callable[[int, int], float] | None = option(
+        None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True
     )
     dataset: str | None = option(
         None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True

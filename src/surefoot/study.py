@@ -23,7 +23,7 @@ from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress
 from surefoot.store import Design, Record, Store
-from surefoot.store.protocol import Better
+from surefoot.store.protocol import Better, Precision, Recipe
 from surefoot.tasks import Trainable
 from surefoot.training.function_task import function_task, is_training_function
 from surefoot.words import Table, notes, table, verdict_text, warnings
@@ -49,14 +49,21 @@ def compare(
     better: Better | None = None,
     budget: str | timedelta | None = None,
     epochs: int | None = None,
+    steps: int | None = None,
+    evaluate_every: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
     batch_size: int | None = None,
-    schedule: str | None = None,
+    schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
     train_size: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     workers: int | None = None,
     device: str = "auto",
     runner: Runner = Runner(),
@@ -85,14 +92,24 @@ def compare(
         budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
             kept within a few per cent.
         epochs: passes over the training data in a trial.
+        steps: training steps in a trial, in the place of epochs.
+        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
+            an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.
-        schedule: learning-rate schedule of all: constant, cosine or warmup-cosine.
+        schedule: learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
+            step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
+            own, as in `"adamw(schedule=cosine, warmup=0.1)"`.
         dataset: another data set for a built-in study: mnist, kmnist or fashion-mnist.
         train_size: training images of a built-in study, validation included.
         data_dir: folder that is searched first for data files.
         name: of the task.
+        transform: what a training batch becomes, such as mixup.
+        clip: the largest norm of all gradients together, the same for all.
+        accumulate: batches whose gradients make one step.
+        precision: of forward passes: fp32, bf16 or fp16.
+        ema: how much of a moving average of the weights each step keeps; all are evaluated with that average.
         workers: trials at a time; as many as cores by default.
         device: what trains: auto, cpu, cuda or mps.
         runner: where trials run, and what each may use. `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`;
@@ -196,12 +213,18 @@ def asked(
     metric: Any = None,
     better: Better | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     **given: Any,
 ) -> tuple[Request, Options]:
     """Read the arguments of `compare`."""
     options = Options(better=better, **given)
     parts = {"train": train, "model": model, "data": data, "loss": loss, "metric": metric, "name": name or None}
     parts["better"] = None if is_training_function(task) or ".py:" in str(task) else better
+    parts |= {"transform": transform, **Recipe(clip, accumulate, precision, ema).changes}
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 
@@ -213,7 +236,8 @@ def _task(task: str | Trainable | None, *, batch_size: int | None, **parts: Any)
         return task
     train = parts.pop("train")
     if train is not None:
-        if given := [part for part in ("model", "data", "loss") if parts[part] is not None]:
+        own = ("better", "metric", "name")
+        if given := [part for part, value in parts.items() if part not in own and value is not None]:
             raise UsageError(f"train and {', '.join(given)} are given; a training function makes these itself.")
         return function_task(train, better=parts["better"], metric=parts["metric"], name=parts["name"] or "")
     if parts["model"] is None or parts["data"] is None:

@@ -26,7 +26,7 @@ ASSUMED_SPREAD = (0.0023, 0.0032)
 ASSUMED_SIZE = 10_000
 """Test examples of those runs."""
 
-SAME_STEP = ("task", "batch_size", "device")
+SAME_STEP = ("task", "batch_size", "device", "recipe")
 
 LEAST_SEEDS = 3
 """Pairs below which a standard deviation says next to nothing."""

@@ -16,7 +16,7 @@ from surefoot.store.records import Record, Status
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
-OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint")
+OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint", "recipe", "evaluate_every")
 """What also must be the same; a protocol leaves it out where it is as it always was."""
 
 

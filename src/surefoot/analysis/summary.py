@@ -43,7 +43,8 @@ class ResultRow:
     `n` counts finished trials, the ones in the means; `reasons` tells why others diverged or failed. The gaps are
     validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
     over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
-    over epochs, `divergence` the share of the trials that ended which diverged.
+    over epochs, `divergence` the share of the trials that ended which diverged. `gradients` is the median of how often
+    a step took loss and gradients.
     """
 
     label: str
@@ -67,6 +68,7 @@ class ResultRow:
     train_seconds: float | None
     optimizer_bytes: int | None
     parameters: int | None
+    gradients: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),
         optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
         parameters=outcomes[0].parameters if outcomes else None,
+        gradients=_median(outcome.gradients for outcome in outcomes),
     )
 
 

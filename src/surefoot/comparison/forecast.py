@@ -100,7 +100,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
 
 def _same_steps(mine: Protocol, its: Protocol) -> bool:
     """Whether two protocols train the same model on as many examples, on the same device."""
-    names = ("task", "fingerprint", "batch_size", "device", "train_size")
+    names = ("task", "fingerprint", "batch_size", "device", "train_size", "recipe")
     return all(getattr(mine, name) == getattr(its, name) for name in names)
 
 

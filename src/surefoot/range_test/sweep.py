@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 
 import numpy as np
-from torch import Tensor
 
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
@@ -21,7 +20,7 @@ from surefoot.errors import Argument, UsageError
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.tasks import Task, checked_task
 from surefoot.tasks.seeds import seed_everything
-from surefoot.training.loop import DivergedError, Training
+from surefoot.training.loop import DivergedError, Parts, Training
 
 LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3
@@ -93,10 +92,10 @@ class Sweep(Training):
     def losses(self) -> Losses:
         """Train until the rates end or the loss is lost."""
         found: list[float] = []
-        batches = chain.from_iterable(self._epochs())
+        steps = chain.from_iterable(self._epochs())
         try:
             for step in range(1, len(self.sweep) + 1):
-                loss, _ = self._step(next(batches), step, [])
+                loss = self._step(next(steps), step, [])
                 if lost(found, loss, len(self.sweep)):
                     break
                 found.append(loss)
@@ -111,12 +110,12 @@ class Sweep(Training):
             if "base_lr" in group:
                 group["base_lr"] = group["lr"]
 
-    def _epochs(self) -> Iterator[tuple[Tensor, ...]]:
-        """Give the batches of one epoch after the other, in the order of a trial."""
+    def _epochs(self) -> Iterator[Iterator[Parts]]:
+        """Give the steps of one epoch after the other, in the order of a trial."""
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
-            yield self._batches()
+            yield self._loaded(self._batches())
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

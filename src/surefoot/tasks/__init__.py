@@ -5,8 +5,9 @@
 | `task.py` | `Trainable`, what a comparison has to know, and `Task` with its `Splits` of data |
 | `builtin.py` | a task of ours, described without loading torch |
 | `custom.py` | a task from a user's own model, data, loss and metric |
+| `metrics.py` | metrics of a whole split, which are no means over batches |
 | `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
-| `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
+| `arrays.py`, `examples.py`, `streams.py` | data in arrays, in torch's Datasets, and such as is read from its start |
 | `seeds.py` | random numbers that come from a seed and leave no trace |
 | `models/` | what the built-in tasks train |
 """

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from surefoot.arms.arm import Arm
-from surefoot.design.trial import Trial, factor
+from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.training.made import Made, TorchMade
 from surefoot.training.made_elsewhere import KerasMade, OptaxMade
@@ -22,7 +22,7 @@ class EveryMade:
     """
 
     def __init__(self, trial: Trial) -> None:
-        self._arm, self._protocol = trial.arm, trial.protocol
+        self._arm, self._protocol, self._schedule = trial.arm, trial.protocol, trial.schedule
         self._made: dict[str, Made] = {}
         self._shares: list[float] = []
 
@@ -92,13 +92,13 @@ class EveryMade:
 
     def _factors(self, steps_per_epoch: int | None) -> list[float]:
         """Return what the learning rate is multiplied by at each step; nothing where it is constant."""
-        schedule = self._protocol.schedule
-        if schedule == "constant":
+        schedule = self._schedule
+        if schedule.is_constant:
             return []
         if steps_per_epoch is None:
             raise TrialError(
-                f"the schedule {schedule} needs to know how many steps an epoch has: give "
+                f"the schedule {schedule.name} needs to know how many steps an epoch has: give "
                 "run.epochs(steps=len(batches)), and in JAX run.optax(steps=len(batches)) too."
             )
         steps = steps_per_epoch * self._protocol.epochs
-        return [factor(schedule, step, steps) for step in range(1, steps + 1)]
+        return [schedule.factor(step, steps) for step in range(1, steps + 1)]

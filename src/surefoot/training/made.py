@@ -66,7 +66,7 @@ class TorchMade:
 
     def __init__(self, arm: Arm, model: nn.Module | Iterable[Any], name: str) -> None:
         self.name, self._label = name, arm.label
-        self.optimizer = arm.build(model.parameters() if isinstance(model, nn.Module) else list(model))
+        self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
         self._rates = [group.get("lr") for group in self.optimizer.param_groups]
         _compile(arm, self.parameters)
         self.turn(training=True)

@@ -118,6 +118,13 @@ COLUMNS: list[Column[ResultRow]] = [
     _to_target("Epochs", "epochs", PLAIN),
     _to_target("Time", "seconds", DURATION),
     Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
+    Column(
+        "Gradients per step",
+        lambda row, _: Cell(row.gradients, PLAIN),
+        "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
+        "several; its times have them all.",
+        shown=lambda summary: any(row.gradients not in (None, 1) for row in summary.rows),
+    ),
     Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
     Column(
         "State memory",
