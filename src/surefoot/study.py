@@ -40,7 +40,7 @@ def compare(
     optimizers: Sequence[Any] | None = None,
     only: bool = True,
     loss: Callable[[Any, Any], Any] | None = None,
-    metric: Callable[[Any, Any], Any] | str | None = None,
+    metric: Callable[[Any, Any], Any] | Sequence[Any] | str | None = None,
     better: Better | None = None,
     budget: str | timedelta | None = None,
     epochs: int | None = None,
@@ -80,7 +80,8 @@ def compare(
             that are made as torch's are, and `surefoot.Opt`. The study's own by default.
         only: whether the optimizers stand instead of the study's own, and not beside them.
         loss: of outputs and targets; cross-entropy by default.
-        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
+        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours. Of a
+            list the first judges.
         better: "max" or "min", for a metric of yours.
         budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
             kept within a few per cent.

@@ -46,7 +46,7 @@ class Arm(Optimizer):
     @property
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
-        about = {name: code_name(value) for name, value in _of_training(self._made_by, self.given).items()}
+        about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
         plain = {name: foreign.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
@@ -55,7 +55,7 @@ class Arm(Optimizer):
     def decides(self) -> dict[str, Any]:
         """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
         asked = asdict(self.asked)
-        plain = _hyper(self._made_by, self.convention, {}, self.ranges)
+        plain = _hyper(self.made_by, self.convention, {}, self.ranges)
         fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
         kept = {name: asked[name] for name in ("label", "rule", "convention", "hyper", "ranges")}
         return kept | ({"fixed": fixed} if fixed else {})
@@ -63,12 +63,12 @@ class Arm(Optimizer):
     @property
     def schedule(self) -> Scheduled | None:
         """How its learning rate goes, where it has a schedule of its own."""
-        return own_schedule(_of_training(self._made_by, self.given))
+        return own_schedule(_of_training(self.made_by, self.given))
 
     @property
     def closure(self) -> Literal["", "first", "more"]:
         """Whether its step is given a closure: for the first gradient of a batch too, or for more; empty for none."""
-        made_by = self._made_by
+        made_by = self.made_by
         if isinstance(made_by, Rule):
             return ""
         if foreign.needs_closure(made_by):
@@ -78,7 +78,7 @@ class Arm(Optimizer):
     @property
     def own(self) -> dict[str, Any]:
         """The options of the optimizer itself that were given: without those of its training."""
-        return _own(self._made_by, self.given)
+        return _own(self.made_by, self.given)
 
     def following(self, schedule: Scheduled) -> Arm:
         """Return the same optimizer under a study's schedule, which a protocol cannot have if it is a function.
@@ -98,18 +98,18 @@ class Arm(Optimizer):
 
     @property
     def _is_scheduled(self) -> bool:
-        return not isinstance(self._made_by, Rule) or self._made_by.about.scheduled
+        return not isinstance(self.made_by, Rule) or self.made_by.about.scheduled
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
         ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
-        hyper = _hyper(self._made_by, self.convention, given, ranges)
+        hyper = _hyper(self.made_by, self.convention, given, ranges)
         return replace(self, hyper=hyper, given=given, ranges=ranges)
 
     def space(self, trials: int) -> Search:
         """Return what is searched for it in so many trials."""
-        made_by = self._made_by
+        made_by = self.made_by
         if isinstance(made_by, Rule):
             return space(made_by, trials, self.convention, fixed=self.own, given=self.ranges)
         return foreign.space(made_by, trials, self.own, self.ranges)
@@ -123,7 +123,7 @@ class Arm(Optimizer):
         Raises:
             TrialError: a class that is not ours refuses its options, or groups leave something out.
         """
-        rule, groups = self._made_by, _of_training(self._made_by, self.given).get("groups")
+        rule, groups = self.made_by, _of_training(self.made_by, self.given).get("groups")
         if not isinstance(rule, Rule):
             parameters = argument_of(foreign.first_argument(rule), model, groups)
             return foreign.build(rule, parameters, self.label, self.own, self.ranges)
@@ -133,7 +133,8 @@ class Arm(Optimizer):
         return RuleOptimizer(made, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
-    def _made_by(self) -> Rule | foreign.Make:
+    def made_by(self) -> Rule | foreign.Make:
+        """The rule, or the class."""
         return rule_of(self.rule) if self.make is None else self.make
 
 
