@@ -45,7 +45,7 @@ def compare(
     optimizers: Sequence[Any] | None = None,
     only: bool = True,
     loss: Callable[[Any, Any], Any] | None = None,
-    metric: Callable[[Any, Any], Any] | str | None = None,
+    metric: Callable[[Any, Any], Any] | Sequence[Any] | str | None = None,
     better: Better | None = None,
     budget: str | timedelta | None = None,
     epochs: int | None = None,
@@ -86,8 +86,8 @@ def compare(
             that are made as torch's are, and `surefoot.Opt`. The study's own by default.
         only: whether the optimizers stand instead of the study's own, and not beside them.
         loss: of outputs and targets; cross-entropy by default.
-        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours. With
-            `train`, what the reported value is called.
+        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours. Of a
+            list the first judges. With `train`, what the reported value is called.
         better: whether a larger (max) or a smaller (min) value of your own metric is better.
         budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
             kept within a few per cent.

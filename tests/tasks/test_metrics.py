@@ -183,3 +183,50 @@ def test_a_metric_that_cannot_be_computed_is_refused_in_the_try_out(metric, word
 def test_whole_takes_a_function():
     with pytest.raises(UsageError, match="takes a function of all outputs and targets"):
         surefoot.whole("f1")
+
+
+def error(outputs, targets):
+    return (outputs.argmax(1) != targets).float().mean()
+
+
+def test_of_several_metrics_the_first_judges_and_the_others_are_told():
+    metrics = [surefoot.whole(auroc), "accuracy", error, Perplexity()]
+    training, heard = trained(metrics, "max", pair(60, 2))
+    assert training.task.metric.name == "auroc"
+    training.model.eval()
+    inputs, targets = pair(60, 2)
+    with torch.no_grad():
+        outputs = training.model(inputs)
+    outcome = heard[-1].outcome
+    right = (outputs.argmax(1) == targets).double().mean().item()
+    found = {"accuracy": right, "error": 1 - right, "Perplexity": perplexity(outputs, targets).item()}
+    assert outcome.others == pytest.approx(found, rel=1e-5)
+    assert outcome.test_metric == pytest.approx(auroc(targets, outputs))
+    plain = task(model=net, data=(pair(90, 0), pair(60, 2)), metric=surefoot.whole(auroc), better="max")
+    more = task(model=net, data=(pair(90, 0), pair(60, 2)), metric=[surefoot.whole(auroc), error], better="max")
+    assert plain.fingerprint != more.fingerprint, "so that results without it are not taken for complete ones"
+
+
+@pytest.mark.usefixtures("workers_here")
+def test_further_metrics_are_stored_and_stand_in_the_table(tmp_path):
+    settings = {"epochs": 1, "trials": 0, "seeds": 2, "workers": 1, "device": "cpu", "store": tmp_path / "r.sqlite"}
+    data = pair(90, 0), pair(70, 1), pair(60, 2)
+    study = surefoot.compare(model=net, data=data, metric=["loss", error], optimizers=["sgd"], **settings)
+    assert "Test error" in str(study.table())
+    again = surefoot.compare(model=net, data=data, metric=["loss", error], optimizers=["sgd"], **settings)
+    assert [one.outcome.others for one in again.records] == [one.outcome.others for one in study.records]
+    assert "Test error" in study.report(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ([], "metric is an empty list"),
+        (["accuracy", "loss"], "a further metric is 'loss'"),
+        (["accuracy", error, error], "two metrics are called 'error'"),
+    ],
+)
+def test_several_metrics_that_cannot_be_are_refused(metric, words):
+    with pytest.raises(UsageError) as refused:
+        task(model=net, data=(pair(90, 0), pair(60, 2)), metric=metric)
+    assert words in str(refused.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, nan
 from statistics import median
 from typing import Any
 
@@ -44,7 +44,7 @@ class ResultRow:
     validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
     over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
     over epochs, `divergence` the share of the trials that ended which diverged. `gradients` is the median of how often
-    a step took loss and gradients.
+    a step took loss and gradients. `others` are further metrics of the test data, which judge nothing.
     """
 
     label: str
@@ -69,6 +69,7 @@ class ResultRow:
     optimizer_bytes: int | None
     parameters: int | None
     gradients: float | None = None
+    others: Mapping[str, Interval | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,10 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
         parameters=outcomes[0].parameters if outcomes else None,
         gradients=_median(outcome.gradients for outcome in outcomes),
+        others={
+            name: t_interval([value for one in outcomes if isfinite(value := one.others.get(name, nan))])
+            for name in dict.fromkeys(name for outcome in outcomes for name in outcome.others)
+        },
     )
 
 

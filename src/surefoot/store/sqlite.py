@@ -112,7 +112,7 @@ class Store:
         """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
         with self._writing() as connection:
             trial = self._end(key, "finished", "")
-            row = (trial, *astuple(outcome))
+            row = (trial, *astuple(outcome)[:-1], json.dumps(dict(outcome.others)))
             connection.execute(f"INSERT INTO outcomes VALUES ({', '.join('?' * len(row))})", row)
 
     def diverge(self, key: str, reason: str) -> None:

@@ -8,7 +8,7 @@ the first loss. So a changed model is never taken for the old one, and one whose
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from surefoot.store.protocol import LOSS, Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.fingerprint import examine, is_random
-from surefoot.tasks.metrics import Whole, gauge_of, is_of_whole
+from surefoot.tasks.metrics import First, Whole, gauge_of, is_of_whole
 from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
@@ -49,6 +49,7 @@ class CustomTask:
     drop_last: bool = False
     recipe: Recipe = field(default_factory=Recipe)
     transform: Callable[[Any], Any] | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
     evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
@@ -63,7 +64,7 @@ class CustomTask:
         """The loss and the metric of a batch."""
         loss, metric = self.begin(model, batch)
         found = metric() if callable(metric) else metric
-        if not is_of_whole(self.score):
+        if not is_of_whole(self.score) and not self.others:
             return loss, found
         alone = self.gauge()
         alone.add(found, 1)
@@ -71,7 +72,8 @@ class CustomTask:
 
     def gauge(self) -> Gauge:
         """What takes the batches of a split for the metric."""
-        return gauge_of(self.score)
+        judges = gauge_of(self.score)
+        return First(judges, self.others) if self.others else judges
 
     def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
         """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss.
@@ -85,9 +87,9 @@ class CustomTask:
             loss = outputs.loss
         else:  # class numbers may be of any integer type
             loss = functional.cross_entropy(outputs, targets if targets.is_floating_point() else targets.long())
-        if self.score is None:
-            return loss, loss
-        return loss, partial(_pair if is_of_whole(self.score) else _scored, self.score, outputs, targets)
+        taken = _pair if is_of_whole(self.score) else _scored
+        judged = loss if self.score is None else partial(taken, self.score, outputs, targets)
+        return loss, partial(_with_pair, judged, outputs, targets) if self.others else judged
 
 
 def task(
@@ -95,7 +97,7 @@ def task(
     model: Callable[[], nn.Module],
     data: Any,
     loss: Measure | None = None,
-    metric: Measure | Whole | str | None = None,
+    metric: Measure | Whole | Sequence[Any] | str | None = None,
     better: Better | None = None,
     name: str = "",
     batch_size: int | None = None,
@@ -120,7 +122,7 @@ def task(
         metric: the mean of what the optimizers are judged by, from outputs and targets of a batch; or `accuracy`, the
             default with cross-entropy, or `loss`, the default with any other. For a metric of a whole split, such as F1
             or AUROC, `surefoot.whole(function)`, or an object with `update`, `compute` and `reset`, such as one of
-            torchmetrics.
+            torchmetrics. Of a list the first judges, and the others are shown of the test data.
         better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better. A metric of
             torchmetrics says so itself.
         name: the task's name; the factory's by default.
@@ -149,7 +151,8 @@ def task(
         raise UsageError(
             f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
         )
-    score, judged = _metric(metric, better, loss)
+    first, others = _several(metric)
+    score, judged = _metric(first, better, loss)
     splits = _splits(data)
     made = CustomTask(
         name=name or _name(model),
@@ -161,6 +164,7 @@ def task(
         batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
         drop_last=drops_last(data[0]),
         transform=transform,
+        others=others,
         recipe=Recipe(clip, accumulate, precision, ema),
         evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
         chance=_chance(splits.test) if score is accuracy else None,
@@ -183,6 +187,26 @@ def _metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[A
             "better='min' if smaller."
         )
     return metric, Metric(_name(metric).replace("_", " "), better, share=False)
+
+
+def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the metric that judges, and the further ones by their names."""
+    if not isinstance(metric, list | tuple):
+        return metric, {}
+    if not metric:
+        raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
+    first, *others = metric
+    named = {}
+    for one in others:
+        name = one if isinstance(one, str) else _name(one).replace("_", " ")
+        if isinstance(one, str) and one != "accuracy":
+            raise UsageError(
+                f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
+            )
+        if name in named:
+            raise UsageError(f"two metrics are called {name!r}; give each function a name of its own.")
+        named[name] = accuracy if isinstance(one, str) else one
+    return first, named
 
 
 def _its_better(metric: Any) -> Better | None:
@@ -208,6 +232,10 @@ def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Met
 @torch.no_grad()
 def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
     return torch.as_tensor(score(outputs, targets))
+
+
+def _with_pair(judged: Any, outputs: Any, targets: Any) -> tuple[Any, Any, Any]:
+    return judged() if callable(judged) else judged, outputs, targets
 
 
 def _pair(_: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:

@@ -68,6 +68,7 @@ def examine(task: Task) -> str:
         if is_random(split):
             seen.update(b"random numbers of its own for each batch")
     seen.update(_evaluated(task).encode())
+    seen.update(", ".join(getattr(task, "others", ())).encode())
     _check_evaluation(task, model, metric)
     return seen.hexdigest()[:16]
 

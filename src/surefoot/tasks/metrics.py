@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,6 +68,44 @@ class Collected:
     def value(self) -> float:
         """What it computes from all batches."""
         return _number(self._metric.compute(), self._name)
+
+
+class First:
+    """Several metrics of the same outputs and targets, of which the first judges.
+
+    Args:
+        first: what takes the batches for the metric that judges.
+        others: further metrics by their names.
+    """
+
+    def __init__(self, first: Gauge, others: Mapping[str, Any]) -> None:
+        self._first = first
+        self._others = {name: (metric, gauge_of(metric)) for name, metric in others.items()}
+
+    def add(self, measured: tuple[Any, Any, Any], examples: int) -> None:
+        """Take what the first gauge takes of a batch, and its outputs and targets."""
+        judged, outputs, targets = measured
+        self._first.add(judged, examples)
+        with torch.no_grad():
+            for metric, found in self._others.values():
+                pair = outputs, targets
+                found.add(pair if is_of_whole(metric) else torch.as_tensor(metric(*pair)), examples)
+
+    def value(self) -> float:
+        """The metric that judges."""
+        return self._first.value()
+
+    def others(self) -> dict[str, float]:
+        """The further metrics by their names; not a number where there is none of these examples."""
+        return {name: or_nan(found) for name, (_, found) in self._others.items()}
+
+
+def or_nan(found: Gauge) -> float:
+    """Return the metric of what is judged by nobody; not a number where some examples do not have one."""
+    try:
+        return found.value()
+    except Exception:  # whatever it is, such as F1 of one class: what judges was tried before
+        return math.nan
 
 
 def whole(function: Callable[[Any, Any], Any]) -> Whole:

@@ -25,8 +25,9 @@ from torch import Tensor
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
+from surefoot.tasks.metrics import or_nan
 from surefoot.tasks.seeds import seed_everything, seeded
-from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Split, Task, batches, begin, gauge
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer
 from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
@@ -130,7 +131,7 @@ class Training:
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
                 self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
-        return losses / seen, _or_nan(self.gauge), rates
+        return losses / seen, or_nan(self.gauge), rates
 
     def _batches(self) -> tuple[Tensor, ...]:
         """Return the steps of this epoch, in its order, as indices of their training examples."""
@@ -282,15 +283,15 @@ class Training:
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
         size = min(limit or len(split), len(split))
-        losses, found = 0.0, gauge(self.task)
+        losses, self.gauge = 0.0, gauge(self.task)
         with self._evaluating():
             each = self.evaluation_batch
             places = [slice(start, min(start + each, size)) for start in range(0, size, each)]
             for place, batch in zip(places, batches(split, places, (0,)), strict=True):
                 loss, metric = self._begun(batch)
-                found.add(metric() if callable(metric) else metric, place.stop - place.start)
+                self.gauge.add(metric() if callable(metric) else metric, place.stop - place.start)
                 losses += loss.item() * (place.stop - place.start)
-        return losses / size, _or_nan(found) if limit or not math.isfinite(losses) else found.value()
+        return losses / size, or_nan(self.gauge) if limit or not math.isfinite(losses) else self.gauge.value()
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
         """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
@@ -302,8 +303,10 @@ class Training:
 
     def _outcome(self) -> Outcome:
         test_loss, test_metric = math.nan, math.nan
+        others: dict[str, float] = {}
         if self.trial.purpose != "tune":
             test_loss, test_metric = self._evaluate(self.test)
+            others = getattr(self.gauge, "others", dict)()
             self._check_metric(test_loss, test_metric, "test")
         train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
         self._mode(training=True)  # what is put by for an evaluation is no state of the training
@@ -317,6 +320,7 @@ class Training:
             parameters=sum(p.numel() for p in self.model.parameters()),
             engine=getattr(self.optimizer, "engine", "torch"),
             gradients=self.gradients_taken / self.steps_taken,
+            others=others,
         )
 
     def _checkpoint(self) -> bytes:
@@ -340,14 +344,6 @@ class Training:
             self.scaler.load_state_dict(saved["scaler"])
         for name in COUNTS:
             setattr(self, name, saved[name])
-
-
-def _or_nan(found: Gauge) -> float:
-    """Return the metric of what is judged by nobody; not a number where some examples do not have one."""
-    try:
-        return found.value()
-    except Exception:  # whatever it is, such as F1 of one class: the whole split was tried before
-        return math.nan
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:

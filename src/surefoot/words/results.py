@@ -19,7 +19,13 @@ from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, MISSING
 
 def table(summary: Summary, where: Where = "print") -> Table:
     """The result table of a summary."""
-    return tabulate(COLUMNS, summary.rows, summary, where)
+    names = dict.fromkeys(name for row in summary.rows for name in row.others)
+    return tabulate((*COLUMNS, *map(_further, names)), summary.rows, summary, where)
+
+
+def _further(name: str) -> Column[ResultRow]:
+    """A column of a metric that judges nothing."""
+    return Column(f"Test {name}", lambda row, _: of(row.others.get(name), LOSS))
 
 
 def state(row: ResultRow) -> str:
