@@ -380,6 +380,46 @@ def test_a_closure_is_the_functions_own():
     assert events_of(train, better="min", optimizer="sgd(lr=0.3)")[-1].outcome.test_metric < 0.1
 
 
+def test_an_optimizer_that_needs_a_closure_is_as_good_as_any():
+    def train(run):
+        w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
+        optimizer = run.optimizer([w])
+        run.save(w=Held(w))
+
+        def closure():
+            optimizer.zero_grad()
+            loss = (w**2).sum()
+            loss.backward()
+            return loss
+
+        for _ in run.epochs():
+            run.step(optimizer.step(closure))
+            run.report((w**2).sum())
+        run.test(lambda: (w**2).sum())
+
+    whole = events_of(train, better="min", optimizer=torch.optim.LBFGS)
+    rest = events_of(train, better="min", optimizer=torch.optim.LBFGS, checkpoint=whole[1].checkpoint)
+    assert whole[-1].outcome.test_metric < 1e-6
+    assert figures(rest) == figures(whole[2:])
+
+
+def test_an_optimizers_own_schedule_is_followed_too():
+    seen = []
+
+    def train(run):
+        w = torch.nn.Parameter(torch.ones(2))
+        optimizer = run.optimizer([w])
+        for _ in run.epochs(steps=2):
+            for _ in range(2):
+                seen.append(optimizer.param_groups[0]["lr"])
+                run.step(1.0)
+            run.report(1.0)
+        run.test(lambda: 1.0)
+
+    events_of(train, optimizer="sgd(lr=1.0, schedule=linear)", epochs=2)
+    assert seen == pytest.approx([1.0, 0.75, 0.5, 0.25])
+
+
 def test_a_schedule_is_followed_and_asks_for_the_steps_of_an_epoch():
     seen = []
 
