@@ -3,11 +3,14 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from own_loops import accuracy, classify, data, events_of, net, task_of
 from surefoot.errors import TrialError, UsageError
+from surefoot.tasks.seeds import seeded
 from surefoot.training.events import Diverged, EpochDone, Finished, PilotTimed, Started, TryOutPassed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -518,3 +521,31 @@ def test_a_training_that_goes_on_without_what_was_kept_is_ended():
     whole = events_of(lambda run: train(run, True))
     with pytest.raises(TrialError, match="the training goes on, and has no w as before"):
         events_of(lambda run: train(run, False), checkpoint=whole[1].checkpoint)
+
+
+LIBRARYS = {
+    "an array": "np.arange(3.0)",
+    "a tensor": "torch.arange(3.0)",
+    "half of one": "torch.arange(3.0).bfloat16()",
+    "a data set": "TensorDataset(torch.arange(3.0))",
+    "a loader": "DataLoader(TensorDataset(torch.arange(3.0)), shuffle=True)",
+    "a model": "seeded_linear()",
+}
+"""What a file may have at its top, from a library."""
+
+
+@pytest.mark.parametrize("held", LIBRARYS.values(), ids=LIBRARYS)
+def test_what_a_file_holds_of_a_library_is_in_the_fingerprint(held):
+    def made(text):
+        space = {"np": np, "torch": torch, "TensorDataset": TensorDataset, "DataLoader": DataLoader}
+        space["seeded_linear"] = seeded_linear
+        exec(f"data = {text}\ndef train(run):\n    run.report(data)", space)
+        return task_of(space["train"]).fingerprint
+
+    other = held.replace("3.0", "4.0").replace("seeded_linear()", "seeded_linear(1)")
+    assert made(held) == made(held) != made(other)
+
+
+def seeded_linear(seed=0):
+    with seeded(seed):
+        return torch.nn.Linear(2, 2)

@@ -107,6 +107,12 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
             yield from _parts(part, seen)
 
 
+def _holds_data(thing: Any) -> bool:
+    """Whether it is an array, a tensor, or a library's object that holds some: a data set, a loader or a model."""
+    made = type(thing)
+    return hasattr(made, "__array__") or made.__module__.startswith(("torch.utils.data", "torch.nn"))
+
+
 def _array(thing: Any, seen: Seen) -> Iterator[str]:
     """Give what an array or a tensor holds, in a few characters; nothing of one without numbers, as a meta tensor."""
     with suppress(Exception):
@@ -149,7 +155,7 @@ def _contained(thing: Any) -> Iterator[Any]:
             yield from (thing.__func__, thing.__self__)
         case partial():
             yield from (thing.func, thing.args, thing.keywords)
-        case _ if type(thing).__module__.startswith(("torch.utils.data", "torch.nn")):
+        case _ if _holds_data(thing):
             yield from (type(thing).__qualname__, vars(thing))
         case _ if not _installed(type(thing).__module__):
             yield from (type(thing), getattr(thing, "__dict__", {}))
@@ -213,7 +219,7 @@ def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Itera
     for name in sorted(names & space.keys()):
         thing = space[name]
         module = getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or ""
-        library = _installed(module) and not isinstance(thing, Rule)
+        library = _installed(module) and not isinstance(thing, Rule) and not _holds_data(thing)
         yield f"{name} {getattr(thing, '__qualname__', '')}"
         if not isinstance(thing, ModuleType):
             yield from () if library else _parts(thing, seen)
