@@ -167,6 +167,8 @@ def test_a_budget_in_minutes_is_reckoned_from_an_epoch(tmp_path):
         ({"better": None}, "better is None; say which value of what the training reports is better"),
         ({"model": net}, "train and model are given; a training function makes these itself"),
         ({"batch_size": 8}, "batch_size is for tasks; a training function makes its own batches"),
+        ({"clip": 1.0}, "train and clip are given; a training function makes these itself"),
+        ({"epochs": None, "steps": 100}, "steps is for tasks; a training function makes its own batches and epochs"),
         ({"dataset": "mnist"}, "dataset is for the built-in studies"),
         ({"metric": accuracy}, "give what they are called, such as metric='AUROC'"),
         ({"task": "article"}, "a task and train, better are given"),
