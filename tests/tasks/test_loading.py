@@ -23,6 +23,9 @@ from surefoot.training.loop import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+JAX_IS_LOADED = "ignore:os.fork.. was called:RuntimeWarning"
+"""What JAX says when a loader forks its workers, where another test of the same process has loaded it."""
+
 
 class Augmented(Dataset):
     """Examples with noise from each of the three sources of random numbers."""
@@ -77,6 +80,7 @@ def same(one, other):
     return len(one) == len(other) > 0 and all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in pairs)
 
 
+@pytest.mark.filterwarnings(JAX_IS_LOADED)
 def test_every_optimizer_sees_the_same_batches_whatever_it_draws_and_whoever_loads():
     data = Augmented(), pair(), pair()
     loader = DataLoader(Augmented(), batch_size=5, num_workers=2)
@@ -98,6 +102,7 @@ def doubled(rows):
     return 2 * torch.stack([row[0] for row in rows]), torch.tensor([row[1] for row in rows])
 
 
+@pytest.mark.filterwarnings(JAX_IS_LOADED)
 def test_a_loaders_workers_its_start_of_a_worker_and_its_collate_are_used():
     loader = DataLoader(Augmented(), batch_size=6, num_workers=2, worker_init_fn=opened, collate_fn=doubled)
     split = split_of(loader, "training")
