@@ -156,7 +156,7 @@ def test_a_checkpoint_of_kerass_goes_on():
     vector=RULES["adamw"],
 )
 def every_slot(g, state, _t, *, lr=0.1, beta1=0.9, eps=1e-1):
-    """One slot of each shape, none of them symmetric; one takes another's old value; TensorFlow's arrays have no .T."""
+    """One slot of each shape, none of them symmetric; one takes another's old value. TensorFlow has no .T."""
     m = beta1 * state.m + g
     v = state.v + mean(m * m, axis=1)
     c = state.c + mean(g, axis=0)
