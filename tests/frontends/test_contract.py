@@ -1,4 +1,7 @@
-"""What every front-end must do, asked of all in the same words; the rule on NumPy in float64 has the answers."""
+"""What every front-end must do, asked of all in the same words; the rule on NumPy in float64 has the answers.
+
+What it must do with rules for matrices is asked in `test_matrix_rules.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import jax
 import numpy as np
 import pytest
 
+from settings import ANY_SHAPE
 from standing import STANDING
 from surefoot.errors import UsageError
 from surefoot.frontends.contract import Setup, exact
 from surefoot.mathops import sqrt
 from surefoot.rule import Slot, Step, rule
-from surefoot.rules import RULES, cautious, lookahead
+from surefoot.rules import cautious, lookahead
 from surefoot.selfcheck.parity.grid import gradients, ulps
 from surefoot.selfcheck.parity.grid import start as begin
 from surefoot.selfcheck.parity.processes import FRONT_ENDS, driver
@@ -52,7 +56,7 @@ def furthest(front_end, setups: list[Setup]) -> float:
     return max(max(ulps(*one)) for one in zip(paths, right, starts, strict=True))
 
 
-def every(front_end, rules=RULES, **options) -> list[Setup]:
+def every(front_end, rules=ANY_SHAPE, **options) -> list[Setup]:
     """Return the rules in the front-end's own convention."""
     return [Setup(name, front_end.framework, **options) for name in rules]
 
@@ -77,7 +81,7 @@ def test_the_state_survives_a_file(front_end):
     """
     other = {"torch": "keras", "keras": "optax", "optax": "torch"}[front_end.framework]
     told = {"lr": SCHEDULE, "weight_decay": 0.1, "restart": RESTART}
-    assert furthest(front_end, [Setup(name, other, **told) for name in RULES]) < BOUND
+    assert furthest(front_end, [Setup(name, other, **told) for name in ANY_SHAPE]) < BOUND
 
 
 def test_a_rule_of_the_users_own(front_end):

@@ -13,7 +13,7 @@ import pytest
 from keras_backends import on, on_each_backend
 from keras_models import check_same, data, fit, model, weights
 from surefoot.errors import UsageError
-from surefoot.mathops import cols, mean, rows, sqrt
+from surefoot.mathops import cols, mean, rows, sqrt, transpose
 from surefoot.rule import Cols, Left, Number, Right, Rows, Slot, Step, rule
 from surefoot.rules import RULES
 from surefoot.update import update
@@ -156,14 +156,16 @@ def test_a_checkpoint_of_kerass_goes_on():
     vector=RULES["adamw"],
 )
 def every_slot(g, state, _t, *, lr=0.1, beta1=0.9, eps=1e-1):
-    """One slot of each shape, none of them symmetric; one takes another's old value."""
+    """One slot of each shape, none of them symmetric; one takes another's old value. TensorFlow has no .T."""
     m = beta1 * state.m + g
     v = state.v + mean(m * m, axis=1)
     c = state.c + mean(g, axis=0)
-    a, b = state.a + g @ m.T, state.b + m.T @ g
+    a, b = state.a + g @ transpose(m), state.b + transpose(m) @ g
     n = state.n * rows(g) / cols(g)
     rate = lr / (100 * (sqrt(v) + eps))
-    return Step(rate=rate, direction=a @ g @ b.T + c + n + state.old, m=m, old=state.m, v=v, c=c, a=a, b=b, n=n)
+    return Step(
+        rate=rate, direction=a @ g @ transpose(b) + c + n + state.old, m=m, old=state.m, v=v, c=c, a=a, b=b, n=n
+    )
 
 
 def as_matrix(x):

@@ -168,7 +168,8 @@ def _long() -> Iterator[str]:
     For these it is a matter of the sums, which are the same, and NumPy takes long.
     """
     done = {RULES[case.rule].family for case in THEIRS if case.steps == LONG}
-    for name, rule in RULES.items():
+    for name in ANY_SHAPE:
+        rule = RULES[name]
         if rule.family not in done and not (rule.shared and "several" in done):
             done |= {rule.family, *(["several"] if rule.shared else [])}
             yield name

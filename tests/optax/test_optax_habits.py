@@ -262,7 +262,8 @@ def test_gradients_and_states_of_other_kinds_are_read_at_the_weights(name, dtype
 
 def refused():
     """Yield a rule, what it is given, and the words that say so."""
-    for name, maker in RULES.items():
+    for name in ANY_SHAPE:
+        maker = RULES[name]
         other = "adagrad" if name != "adagrad" else "adadelta"
         options = {"momentum": maker.defaults.get("momentum", 0.0), **convention(name, "optax").switches}
         kept = ", ".join(maker.starts(options)) or "nothing"

@@ -13,6 +13,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as built_in  # noqa: E402
+from optax_runs import adafactor_in_all_digits  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.mathops import cols, mean, rows, sqrt  # noqa: E402
 from surefoot.optax import adamw, effective_lr, factory  # noqa: E402
@@ -63,6 +64,14 @@ def test_muon_is_optaxs_by_default():
 def test_muon_is_optaxs_with_one_length_for_all_shapes():
     theirs = optax.contrib.muon(0.02, consistent_rms=0.2)
     check_near(run(muon(0.02, **{**AS_OPTAX, "scale": "rms"}), SHAPES), run(theirs, SHAPES), 1e-12)
+
+
+def test_adafactor_is_optaxs_where_it_factors():
+    """Sides of 128 and more; optax keeps all mean squares of a matrix with a smaller one."""
+    shapes = {"wide": (128, 140), "tall": (140, 128)}
+    with adafactor_in_all_digits():
+        theirs = optax.adafactor(0.02, weight_decay_rate=0.01)
+    check_near(run(built_in.adafactor(0.02, weight_decay_rate=0.01), shapes, 5), run(theirs, shapes, 5), 1e-12)
 
 
 def test_a_convolution_is_outputs_by_all_the_rest():

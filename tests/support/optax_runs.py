@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from optax._src import factorized
+
+
+def adafactor_in_all_digits() -> Any:
+    """Return a context in which optax's Adafactor takes the power of its count in float64; its own is float32's."""
+    exact = partial(factorized.scale_by_factored_rms, decay_rate_fn=lambda i, x: 1 - jnp.asarray(i + 1.0) ** -x)
+    return mock.patch.object(factorized, "scale_by_factored_rms", exact)
 
 
 def run(jobs: Sequence[tuple[optax.GradientTransformation, Any]], gradients: Any) -> list[np.ndarray]:

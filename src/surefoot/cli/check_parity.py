@@ -14,6 +14,7 @@ from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
 from surefoot.files import check_writable
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
+from surefoot.selfcheck.parity.grid import NOT_ON_GRID
 from surefoot.selfcheck.parity.limits import LIMITS
 from surefoot.selfcheck.parity.result import BOUND
 
@@ -126,6 +127,10 @@ def notes(result: ParityResult) -> Iterator[str]:
         f"Its: the framework's own ({NONE}: it has no such rule in its form). {WRONG}: above {BOUND:g}, the bound for "
         "ours: no rule rounds more often than that in a step, and a rounding costs less than an ulp."
     )
+    yield (
+        f"Not on this grid: {', '.join(NOT_ON_GRID)}. Their products of matrices add up the roundings of whole rows, "
+        "so that no bound for each weight holds."
+    )
     for name, words in result.missing.items():
         yield f"Not measured: {name}; {words}."
     if over := result.over:
@@ -156,10 +161,11 @@ def to_markdown(result: ParityResult, command: str) -> str:
 
 
 _INTRODUCTION = (
-    "Every rule runs on every front-end, in every convention, with weight decay and without, on gradients of size 1, "
-    "1e-4 and 1e-8, for 20 steps in float32; and the rule itself runs on NumPy in float64 over the same gradients. The "
-    "figures are the largest difference of a weight after any step, in units of the last place (ulps) of the largest "
-    "value that the weight has had, divided by the number of steps. Beside ours is the framework's own optimizer.",
+    "Every rule that steps weight by weight runs on every front-end, in every convention, with weight decay and "
+    "without, on gradients of size 1, 1e-4 and 1e-8, for 20 steps in float32; and the rule itself runs on NumPy in "
+    "float64 over the same gradients. The figures are the largest difference of a weight after any step, in units of "
+    "the last place (ulps) of the largest value that the weight has had, divided by the number of steps. Beside ours "
+    "is the framework's own optimizer.",
     "Largest figures of each rule:",
 )
 

@@ -38,16 +38,14 @@ def declaring(*more: Parameter) -> Callable[[Init], Init]:
     """Return a decorator that makes a constructor of its signature: it hands a `Call` to `self._start`.
 
     Args:
-        more: arguments of every constructor, which follow those that it declares to be given by position too.
+        more: arguments of every constructor, which follow those of their kind that it declares.
     """
 
     def declared(init: Init) -> Init:
         own = inspect.signature(init)
         *first, extras = own.parameters.values()
         following = [parameter for parameter in more if parameter.name not in own.parameters]
-        named = [parameter for parameter in first if parameter.kind is Parameter.KEYWORD_ONLY]
-        placed = [parameter for parameter in first if parameter not in named]
-        signature = own.replace(parameters=[*placed, *following, *named, extras])
+        signature = own.replace(parameters=[*sorted([*first, *following], key=lambda one: one.kind), extras])
         defaults = {p.name: p.default for p in signature.parameters.values() if p.default is not Parameter.empty}
 
         @functools.wraps(init)
