@@ -11,6 +11,7 @@ from torch.nn import Parameter
 import oracles
 import surefoot.torch
 from surefoot.errors import UsageError
+from surefoot.rules import RULES
 from surefoot.torch import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 from torch_runs import check_same, drive, parameters, params_of
 
@@ -132,8 +133,10 @@ def test_group_with_a_convention_of_its_own():
 
 def test_every_class_has_every_convention():
     for name in set(surefoot.torch.__all__) - {"RuleOptimizer", "SplitOptimizer", "groups", "split"}:
+        made = getattr(surefoot.torch, name)
+        own = RULES[made.name]
         for convention in ("torch", "keras", "optax", "paper"):
-            params = [p for p in parameters() if p.dim() > 1 or name not in ("Muon", "NorMuon")]
-            optimizer = getattr(surefoot.torch, name)(params, lr=0.1, convention=convention)
+            params = [p for p in parameters() if p.dim() > 1 or own.shape == "any" or own.vector]
+            optimizer = made(params, lr=0.1, convention=convention)
             drive(optimizer, steps=2)
             assert all(p.isfinite().all() for p in params_of(optimizer)), (name, convention)

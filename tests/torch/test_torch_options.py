@@ -44,20 +44,25 @@ def stepped(optimizer, ps, first: int, last: int) -> list[torch.Tensor]:
 @pytest.mark.parametrize("inner", AROUND)
 @pytest.mark.parametrize("outer", COMBINATORS)
 def test_a_combinator_by_name_is_the_rule_of_that_name(outer, inner):
-    """To the last bit, with the numbers of the class, whatever the combinator would have by default."""
+    """To the last bit, with the numbers of the class, whatever the combinator would have by default.
+
+    Both sides would run the same kernels, so one class of four has them compiled.
+    """
+    make = partial(AROUND[inner], engine="auto" if inner == "adamw" else "eager")
     if COMBINATORS[outer].reads - RULES[inner].own - AROUND_RULES.keys():
         with pytest.raises(UsageError, match=f"{outer} reads"):
-            AROUND[inner](params(), **{outer: True})
+            make(params(), **{outer: True})
         return
     ours, theirs = params(), params()
-    made = AROUND[inner](ours, **{outer: True})
+    made = make(ours, **{outer: True})
     assert made.rule is COMBINATORS[outer](RULES[inner])
     hyper = {name: x for name, x in made._hyper(made.param_groups[0]).items() if name not in made.rule.pinned}
-    rule = RuleOptimizer(theirs, f"{outer}({inner})", **{n: x for n, x in hyper.items() if n != "base_lr"})
+    given = {name: x for name, x in hyper.items() if name != "base_lr"}
+    rule = RuleOptimizer(theirs, f"{outer}({inner})", engine=made.options.engine, **given)
     for got, wanted in zip(stepped(made, ours, 0, 12), stepped(rule, theirs, 0, 12), strict=True):
         assert torch.equal(got, wanted)
     plain = params()
-    assert not torch.equal(stepped(AROUND[inner](plain), plain, 0, 12)[0], ours[0])
+    assert not torch.equal(stepped(make(plain), plain, 0, 12)[0], ours[0])
 
 
 def test_a_combinators_numbers_are_options_and_lie_in_the_groups():

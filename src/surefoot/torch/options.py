@@ -46,6 +46,7 @@ class Extras(TypedDict, total=False):
     rms_clip: bool
     trust_ratio: bool
     trust_gradient: bool
+    hyperball: bool
     lookahead: bool
     schedule_free: bool
     mars_scale: float
