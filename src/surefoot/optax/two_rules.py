@@ -19,7 +19,7 @@ Part = Callable[..., optax.GradientTransformationExtraArgs]
 """Makes a transformation, given which weights decay: `mask=`."""
 
 
-def two_rules(matrices: Part, rest: Part, about: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
+def two_rules(matrices: Part, rest: Part, *, about: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
     """Return one transformation that steps the hidden matrices by one rule, and the rest by another.
 
     Biases, norms, gains and embeddings do not decay.

@@ -40,7 +40,8 @@ class OptaxMade:
             if factors:
                 hyper["lr"] = looked_up([_lr(arm, hyper) * factor for factor in factors])
             makers.append(partial(factory(rule), **hyper))
-        made = makers[0]() if len(makers) == 1 else both(*makers, _about(arm, "JAX"))
+        first, *rest = makers
+        made = both(first, *rest, about=_about(arm, "JAX")) if rest else first()
 
         def init(params: Any) -> Any:
             state = made.init(params)
