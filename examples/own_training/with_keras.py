@@ -15,7 +15,7 @@ def train(run):
     """Train once."""
     keras.utils.set_random_seed(run.seed)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(32, activation="tanh"), keras.layers.Dense(1)])
-    model.compile(run.keras(), loss="mse")
+    model.compile(run.keras(model=model), loss="mse")
     steps = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: run.step(logs["loss"]))
     for _ in run.epochs(steps=8):
         model.fit(x[training], y[training], batch_size=32, verbose=0, callbacks=[steps])

@@ -49,11 +49,20 @@ def in_proportion(rule: Rule, lr: float | None, rest: Rule, framework: str) -> d
     return {meant.names.get("lr", "lr"): lr * (other / first)} if lr and first and other else {}
 
 
+def values(rule: Rule, rest: Rule, hyper: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of both rules among the hyperparameters of an arm: those of the rest begin with `rest.`."""
+    first = {name: value for name, value in hyper.items() if name in rule.defaults}
+    return first, {name: hyper[f"rest.{name}"] for name in rest.defaults if f"rest.{name}" in hyper}
+
+
+def around(hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an arm says of the roles: its head, overrides and blocks."""
+    return {name: hyper[name] for name in OPTIONS[1:] if name in hyper}
+
+
 def build(model: Any, rule: Rule, rest: Rule, hyper: Mapping[str, Any]) -> Any:
-    """Make the optimizer of both rules, from the hyperparameters of an arm: those of the rest begin with `rest.`."""
+    """Make the optimizer of both rules, from the hyperparameters of an arm."""
     from surefoot.torch import split
 
-    first = {name: value for name, value in hyper.items() if name in rule.defaults}
-    others = {name: hyper[f"rest.{name}"] for name in rest.defaults if f"rest.{name}" in hyper}
-    around = {name: hyper[name] for name in OPTIONS[1:] if name in hyper}
-    return split(model, matrices={"rule": rule, **first}, rest={"rule": rest, **others}, **around)
+    first, others = values(rule, rest, hyper)
+    return split(model, matrices={"rule": rule, **first}, rest={"rule": rest, **others}, **around(hyper))

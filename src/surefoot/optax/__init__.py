@@ -19,6 +19,7 @@ A combinator makes a factory of a factory, a rule or a rule's name: `cautious(ad
 | `step.py` | one step of all leaves, each by itself or all as one |
 | `watched.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
 | `by_path.py` | the role of each leaf, and labels for `optax.multi_transform` |
+| `two_rules.py` | the matrices' transformation and that of the rest, as one |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
 | `plane.py` | complex weights |
 """

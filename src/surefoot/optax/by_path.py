@@ -47,7 +47,7 @@ def roles(
     Raises:
         UsageError: no head is found or said; a pattern that fits nothing; a role that cannot be.
     """
-    leaves = {_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    leaves = {path_text(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
     heads = _heads([*leaves], head)
     made = {path: _read(path.split("."), described(leaf), heads) for path, leaf in leaves.items()}
     said = _said(leaves, overrides or {})
@@ -72,12 +72,14 @@ def labels(params: Any, *, head: str | Sequence[str] | None = None, overrides: O
         >>> optimizer = optax.multi_transform(rules, surefoot.optax.labels(params, head="Dense_2"))
     """
     found = roles(params, head=head, overrides=overrides)
-    return jax.tree_util.tree_map_with_path(lambda path, _: part_of(found[_path(path)].role), params)
+    return jax.tree_util.tree_map_with_path(lambda path, _: part_of(found[path_text(path)].role), params)
 
 
-def _path(path: Sequence[Any]) -> str:
+def path_text(path: Sequence[Any]) -> str:
+    """Return a path in a tree as text: `params.Dense_0.kernel`, without the box that Flax has around a weight."""
+    boxed = len(path) > 1 and getattr(path[-1], "name", "") == "value"
     keys = ((getattr(key, name) for name in ("key", "name", "idx") if hasattr(key, name)) for key in path)
-    return ".".join(str(next(key)) for key in keys)
+    return ".".join([str(next(key)) for key in keys][: -1 if boxed else None])
 
 
 def _heads(paths: Sequence[str], head: str | Sequence[str] | None) -> Mapping[str, str]:

@@ -38,9 +38,9 @@ class EveryMade:
         self._made[name] = made
         return made.optimizer
 
-    def keras(self, name: str, options: Mapping[str, Any]) -> Any:
-        """Make one for Keras."""
-        made = KerasMade(self._new(name, options), name)
+    def keras(self, name: str, options: Mapping[str, Any], model: Any = None) -> Any:
+        """Make one for Keras; of two rules for this model."""
+        made = KerasMade(self._new(name, options), name, model)
         self._made[name] = made
         return made.optimizer
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
@@ -68,7 +69,7 @@ class TorchMade:
         self.name, self._label = name, arm.label
         self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
         self._rates = [group.get("lr") for group in self.optimizer.param_groups]
-        _compile(arm, self.parameters)
+        self._compile(arm)
         self.turn(training=True)
 
     @property
@@ -123,13 +124,18 @@ class TorchMade:
 
         self.optimizer.register_step_pre_hook(called)
 
+    def _compile(self, arm: Arm) -> None:
+        """Take a step on copies: what a process compiles at its first step is no optimizer's own time."""
+        with seeded(0), suppress(Exception):
+            copied = self._copy(arm)
+            for group in copied.param_groups:
+                for p in group["params"]:
+                    p.grad = torch.zeros_like(p)
+            getattr(copied, "train", lambda: None)()
+            copied.step()
 
-def _compile(arm: Arm, parameters: Iterable[Tensor]) -> None:
-    """Take a step on copies: what a process compiles at its first step is no optimizer's own time."""
-    copies = [nn.Parameter(torch.zeros_like(p)) for p in parameters]
-    for copy in copies:
-        copy.grad = torch.zeros_like(copy)
-    with seeded(0), suppress(Exception):
-        optimizer = arm.build(copies)
-        getattr(optimizer, "train", lambda: None)()
-        optimizer.step()
+    def _copy(self, arm: Arm) -> Any:
+        """Return it for parameters of its own; a class that is not ours may not bear to be copied, and is made anew."""
+        if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+            return deepcopy(self.optimizer)
+        return arm.build([nn.Parameter(torch.zeros_like(p)) for p in self.parameters])

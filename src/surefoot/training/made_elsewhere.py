@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from surefoot.arms import two_rules
 from surefoot.arms.arm import Arm
 from surefoot.errors import TrialError
 from surefoot.rule import Rule
 from surefoot.update import evaluates
+
+Part = tuple[Rule, dict[str, Any]]
+"""A rule and its values."""
 
 
 class OptaxMade:
@@ -25,13 +30,18 @@ class OptaxMade:
     def __init__(self, arm: Arm, name: str, factors: Sequence[float] = ()) -> None:
         from surefoot.optax import factory
         from surefoot.optax.leaves import looked_up, size
+        from surefoot.optax.two_rules import two_rules as both
 
         self.name, self._asked, self.count, self.bytes = name, False, 0, 0
-        rule, hyper = _rule(arm, "JAX")
-        self._has_others = evaluates(rule, {**hyper, "ema": None})
-        if factors:
-            hyper["lr"] = looked_up([_lr(arm) * factor for factor in factors])
-        made = factory(rule)(**hyper)
+        parts = _parts(arm, "JAX")
+        self._has_others = any(_has_others(part) for part in parts)
+        makers = []
+        for rule, hyper in parts:
+            if factors:
+                hyper["lr"] = looked_up([_lr(arm, hyper) * factor for factor in factors])
+            makers.append(partial(factory(rule), **hyper))
+        first, *rest = makers
+        made = both(first, *rest, about=_about(arm, "JAX")) if rest else first()
 
         def init(params: Any) -> Any:
             state = made.init(params)
@@ -56,15 +66,23 @@ class OptaxMade:
 
 
 class KerasMade:
-    """The arm as a Keras optimizer; see `OptaxMade` for the arguments."""
+    """The arm as a Keras optimizer; see `OptaxMade` for the other arguments.
 
-    def __init__(self, arm: Arm, name: str) -> None:
-        from surefoot.keras import RuleOptimizer
+    Args:
+        model: what it is made for, where the arm has two rules.
+    """
+
+    def __init__(self, arm: Arm, name: str, model: Any = None) -> None:
+        from surefoot.keras import RuleOptimizer, split
 
         self.name, self._arm = name, arm
-        self._rule, self._hyper = _rule(arm, "Keras")
-        given = {("learning_rate" if option == "lr" else option): value for option, value in self._hyper.items()}
-        self.optimizer: Any = RuleOptimizer(self._rule, **given)
+        parts = _parts(arm, "Keras")
+        self._hyper, self._has_others = parts[0][1], any(_has_others(part) for part in parts)
+        children = [RuleOptimizer(rule, **_in_keras(hyper)) for rule, hyper in parts]
+        self.optimizer: Any = children[0]
+        if len(parts) == 2:
+            _check_two(arm, model, evaluated_apart=self._has_others)
+            self.optimizer = split(model, matrices=children[0], rest=children[1], **_about(arm, "Keras"))
 
     @property
     def engine(self) -> str:
@@ -87,32 +105,67 @@ class KerasMade:
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
         """Whether it was left with the weights that it trains with, and has others to evaluate with."""
-        return evaluates(self._rule, {**self._hyper, "ema": None}) and not evaluated
+        return self._has_others and not evaluated
 
     def turn(self, *, training: bool) -> None:
         """Turn it to training, or to evaluation."""
-        if self.optimizer.built:
+        if self.optimizer.built and self._has_others:
             self.optimizer.train() if training else self.optimizer.eval()
 
     def set_rates(self, factor: float) -> None:
-        """Set the learning rate to so much of the one that it was made with."""
-        self.optimizer.learning_rate = _lr(self._arm) * factor
+        """Set the learning rate to so much of the one that it was made with; two keep their proportion."""
+        self.optimizer.learning_rate = _lr(self._arm, self._hyper) * factor
 
 
-def _rule(arm: Arm, framework: str) -> tuple[Rule, dict[str, Any]]:
-    """Return the rule of an arm and its values; `TrialError` for a class, which only its own framework has."""
-    if not isinstance(arm.made_by, Rule):
+def _parts(arm: Arm, framework: str) -> list[Part]:
+    """Return the rule of an arm and its values, or its two; `TrialError` for a class, which only torch has."""
+    rule = arm.made_by
+    if not isinstance(rule, Rule):
         raise TrialError(
             f"{arm.label} is a class of torch's kind, and this training is in {framework}: give a rule, such as "
             "adam, or leave it out."
         )
-    return arm.made_by, {name: value for name, value in arm.hyper.items() if name in arm.made_by.defaults}
+    if arm.rest is None:
+        return [(rule, {name: value for name, value in arm.hyper.items() if name in rule.defaults})]
+    first, others = two_rules.values(rule, arm.rest, arm.hyper)
+    return [(rule, first), (arm.rest, others)]
 
 
-def _lr(arm: Arm) -> float:
-    if "lr" not in arm.hyper:
+def _about(arm: Arm, framework: str) -> dict[str, Any]:
+    """Return what an arm of two rules says of the roles."""
+    about = two_rules.around(arm.hyper)
+    if "blocks" in about:
+        raise TrialError(f"{arm.label} has blocks, which torch alone has, and this training is in {framework}.")
+    return about
+
+
+def _check_two(arm: Arm, model: Any, *, evaluated_apart: bool) -> None:
+    if not getattr(model, "built", False):
+        raise TrialError(
+            f"{arm.label} has two rules, and which weights each of them steps is read from the model: give one that is "
+            "built, run.keras(model=model)."
+        )
+    if evaluated_apart:
+        raise TrialError(
+            f"{arm.label} has two rules, of which one is evaluated with other weights than it trains with; in Keras "
+            "give two that are not, or leave it out."
+        )
+
+
+def _has_others(part: Part) -> bool:
+    """Whether a rule has other weights to evaluate with than it trains with."""
+    rule, hyper = part
+    return evaluates(rule, {**hyper, "ema": None})
+
+
+def _in_keras(hyper: Mapping[str, Any]) -> dict[str, Any]:
+    return {("learning_rate" if option == "lr" else option): value for option, value in hyper.items()}
+
+
+def _lr(arm: Arm, hyper: Mapping[str, Any]) -> float:
+    if "lr" not in hyper:
         raise TrialError(
             f"a schedule sets the learning rate, and {arm.label} has none; leave the schedule constant, or leave this "
             "optimizer out."
         )
-    return float(arm.hyper["lr"])
+    return float(hyper["lr"])

@@ -122,13 +122,18 @@ class TrainingRun:
         """
         return self._made.optax(name, options, steps)
 
-    def keras(self, name: str = "", **options: Any) -> Any:
-        """Return the optimizer that is compared as a Keras optimizer; see `optimizer` for the arguments.
+    def keras(self, name: str = "", model: Any = None, **options: Any) -> Any:
+        """Return the optimizer that is compared as a Keras optimizer.
+
+        Args:
+            name: as for `optimizer`.
+            model: what it is for, built; an optimizer of two rules, such as Muon with AdamW, needs it.
+            options: as for `optimizer`.
 
         Raises:
             TrialError: it is no rule but a class, which Keras does not have.
         """
-        return self._made.keras(name, options)
+        return self._made.keras(name, options, model)
 
     def epochs(self, steps: int | None = None) -> Epochs:
         """Return the epochs that are left, from 1: `for epoch in run.epochs()`; `len` tells how many.
