@@ -106,6 +106,11 @@ class Summary:
         return scale_of(self.protocol)
 
     @property
+    def trained_here(self) -> bool:
+        """Whether more is known of the trials than scores, which `surefoot.judge` takes from anywhere."""
+        return bool(self.protocol.epochs)
+
+    @property
     def tuned_from(self) -> dict[str, str]:
         """The label of each tuned optimizer, and of the same one untuned."""
         return tuned_from(self.arms) | {row.label: row.defaults for row in self.tuning if row.defaults}

@@ -271,12 +271,13 @@ def _hyper(
     if not isinstance(optimizer, Rule):
         return foreign.hyper(optimizer, own, ranges) | names
     own, around = two_rules.apart(own)
+    rest = two_rules.rest_of(optimizer, given)
+    own = own if rest is None else two_rules.at_the_rests_rate(optimizer, convention, own)
     resolved = resolve(optimizer, convention, own) | names
     hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
     found = {option: value for option, value in resolved.items() if option not in hidden}
-    rest = two_rules.rest_of(optimizer, given)
     return found | ({} if rest is None else {**around, **_of_the_rest(rest, convention, optimizer, found)})
 
 

@@ -123,7 +123,7 @@ COLUMNS: list[Column[ResultRow]] = [
     ),
     _to_target("Epochs", "epochs", PLAIN),
     _to_target("Time", "seconds", DURATION),
-    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
+    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS), shown=lambda summary: summary.trained_here),
     Column(
         "Gradients per step",
         lambda row, _: Cell(row.gradients, PLAIN),
@@ -131,11 +131,12 @@ COLUMNS: list[Column[ResultRow]] = [
         "several; its times have them all.",
         shown=lambda summary: any(row.gradients not in (None, 1) for row in summary.rows),
     ),
-    Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
+    Column("Training", lambda row, _: Cell(row.train_seconds, DURATION), shown=lambda summary: summary.trained_here),
     Column(
         "State memory",
         lambda row, _: Cell(row.optimizer_bytes, MEMORY),
         "State memory is what the optimizer keeps beside weights and gradients.",
+        shown=lambda summary: summary.trained_here,
     ),
     Column(
         "Area",
