@@ -25,6 +25,9 @@ CLASSES = {
 }
 """The class of a rule that has none of its title, and the arguments that make it this rule."""
 
+WITHOUT_KERAS_CLASS = {"adafactor", "normuon", "soap"}
+"""Rules that Keras users take by name."""
+
 IN_KERAS = {
     "nadam": "Nadam",
     "schedule_free_sgd": "ScheduleFreeSGD",
@@ -146,26 +149,51 @@ def _playground(found: Explanation) -> str:
 
 
 def _code(name: str) -> str:
-    title, more = CLASSES.get(name, (RULES[name].title, ""))
     lr = "1.0" if RULES[name].defaults["lr"] == 1 else "0.01"
-    torch = f"""import torch
+    parts = (("PyTorch", _in_torch), ("Keras 3", _in_keras), ("JAX, with optax", _in_optax))
+    return "\n\n".join(f"{where}:\n\n{fenced(code(name, lr), 'python')}" for where, code in parts)
+
+
+def _in_torch(name: str, lr: str) -> str:
+    title, more = CLASSES.get(name, (RULES[name].title, ""))
+    if _only_matrices(name):
+        return f"""import torch
+import surefoot.torch
+
+model = torch.nn.Sequential(*(torch.nn.Linear(3, 3) for _ in range(3)))
+optimizer = surefoot.torch.split(model, {name}=dict(lr={lr}), rest=dict(lr=0.001))
+model(torch.ones(8, 3)).sum().backward()
+optimizer.step()"""
+    return f"""import torch
 import surefoot.torch
 
 model = torch.nn.Linear(3, 1)
 optimizer = surefoot.torch.{title}(model.parameters(), lr={lr}{more})
 model(torch.ones(8, 3)).sum().backward()
 optimizer.step()"""
-    keras = f"""import surefoot.keras
 
-optimizer = surefoot.keras.{IN_KERAS.get(name, title)}(learning_rate={lr}{more})"""
-    optax = f"""import jax.numpy as jnp
+
+def _in_keras(name: str, lr: str) -> str:
+    title, more = CLASSES.get(name, (RULES[name].title, ""))
+    made = f'RuleOptimizer("{name}", ' if name in WITHOUT_KERAS_CLASS else f"{IN_KERAS.get(name, title)}("
+    return f"""import surefoot.keras
+
+optimizer = surefoot.keras.{made}learning_rate={lr}{more})"""
+
+
+def _in_optax(name: str, lr: str) -> str:
+    shape = "(3, 2)" if RULES[name].shape == "matrix" else "3"
+    return f"""import jax.numpy as jnp
 import surefoot.optax
 
 transformation = surefoot.optax.{name}({lr})
-weights = jnp.ones(3)
-updates, state = transformation.update(jnp.ones(3), transformation.init(weights), weights)"""
-    parts = (("PyTorch", torch), ("Keras 3", keras), ("JAX, with optax", optax))
-    return "\n\n".join(f"{where}:\n\n{fenced(code, 'python')}" for where, code in parts)
+weights = jnp.ones({shape})
+updates, state = transformation.update(jnp.ones({shape}), transformation.init(weights), weights)"""
+
+
+def _only_matrices(name: str) -> bool:
+    """Return whether a rule has none for what is no matrix."""
+    return RULES[name].shape == "matrix" and RULES[name].vector is None
 
 
 def _source(name: str) -> str:

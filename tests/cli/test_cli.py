@@ -5,7 +5,7 @@ import shlex
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -186,7 +186,12 @@ def test_report_of_an_old_store_gives_each_setting_the_one_name_that_it_had_last
         with Store(tmp_path / "results.sqlite") as store:
             for record in renamed:
                 store.begin(record)
-                store.finish(record.key, record.outcome)
+    with closing(sqlite3.connect(tmp_path / "results.sqlite")) as old, old:
+        old.execute("UPDATE trials SET status = 'finished'")
+        columns = "trial, test_loss, test_metric, train_loss, train_metric, step_seconds, optimizer_bytes, parameters"
+        for number, record in enumerate(renamed, start=1):
+            row = (number, *astuple(record.outcome)[:7])
+            old.execute(f"INSERT INTO outcomes ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     code, out, _ = run("report", "--store", "results.sqlite", "--json")
     assert code == 0
     assert [(row["label"], row["n"]) for row in json.loads(out)["rows"]] == [

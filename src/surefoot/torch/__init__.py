@@ -11,6 +11,7 @@
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
+| `rates.py` | the step size of each weight |
 | `layers.py` | where a parameter stands in a model, and which layer is the output head |
 | `roles.py` | the role of each parameter, and the reason |
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |

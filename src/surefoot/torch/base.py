@@ -34,10 +34,10 @@ from surefoot.torch.description import Description, describe
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
 from surefoot.torch.program import Program, Write
+from surefoot.torch.rates import rate_of, spread
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
-from surefoot.update import take_step
 
 Taking = tuple[Tensor, Tensor, int]
 """A matrix that a step takes, its gradient, and its number."""
@@ -198,7 +198,7 @@ class RuleOptimizer(AveragingOptimizer):
                 if p.grad is not None or steps_so_far(self.state.get(p, {})):
                     mine = self._settings_of(p, settings)
                     steps[p] = mine, self._coming(p, mine)
-        return {p: _spread(rate, p) for p, rate in self._rates(steps).items()}
+        return {p: spread(rate, p) for p, rate in self._rates(steps).items()}
 
     def describe(self, steps_per_epoch: int | None = None) -> Description:
         """Return each param group as a row of a table: weights, learning rate, decay; and the reasons of its roles.
@@ -225,7 +225,7 @@ class RuleOptimizer(AveragingOptimizer):
             with_gradient = {p: part for p, part in parts.items() if p.grad is not None}
             every = [zip(some, self._together(some).rates(), strict=True) for some in (parts, with_gradient) if some]
             return {p: rate for some in every for p, rate in some}
-        return {p: _rate(p, part, settings) for p, (settings, part) in steps.items()}
+        return {p: rate_of(p, part, settings) for p, (settings, part) in steps.items()}
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
@@ -396,15 +396,3 @@ class RuleOptimizer(AveragingOptimizer):
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.
 _advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)
-
-
-def _rate(p: Tensor, part: eager.Part, settings: Settings) -> Any:
-    if settings.rule.shape == "matrix":
-        return Matrix(p, part, settings).rate()
-    with whole(p):
-        return take_step(settings.rule, *part[:5]).rate
-
-
-def _spread(rate: Any, p: Tensor) -> Tensor:
-    """Return a rate for each weight; the caller's own: a rule may return a tensor that lives on, such as `lr`."""
-    return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))
