@@ -141,7 +141,11 @@ def test_the_command(surefoot_command, file, tmp_path):
     assert "mine, tuned has the highest mean test accuracy (95." in out
     assert "ahead of adam by" in out
     assert "Not distinguishable from mine, tuned: sgd" in out
-    assert (tmp_path / "r.html").stat().st_size > 10_000
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert 'id="pairs"' in page
+    assert not any(f'id="{part}"' in page or f"#{part}" in page for part in ("settings", "protocol", "environment"))
+    assert "Test accuracy using adam: " in out
+    assert not any(unknown in out for unknown in ("loss", "Time per step", "nan", "State memory", "target"))
     code, out, _ = surefoot_command("judge", path, "--json")
     assert code == 0
     assert json.loads(out)["verdict"]["best"] == "mine, tuned"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from surefoot.suite import Suite, compare_suite
     from surefoot.tasks import Task
     from surefoot.tasks.custom import task
+    from surefoot.training.training_run import TrainingRun
     from surefoot.workers.runner import Runner
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Study",
     "Suite",
     "Task",
+    "TrainingRun",
     "compare",
     "compare_suite",
     "forecast",
@@ -37,9 +39,11 @@ __all__ = [
     "log",
     "lr_find",
     "one_minus",
+    "stream",
     "task",
     "try_out",
     "uniform",
+    "whole",
 ]
 
 _ROOMS = (
@@ -62,6 +66,7 @@ _DOORS = {
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
     "Task": "surefoot.tasks",
+    "TrainingRun": "surefoot.training.training_run",
     "compare": "surefoot.study",
     "compare_suite": "surefoot.suite",
     "forecast": "surefoot.study",
@@ -69,9 +74,11 @@ _DOORS = {
     "judge": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
+    "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
     "uniform": "surefoot.store.ranges",
+    "whole": "surefoot.tasks.metrics",
 }
 """Where each public name of the package is."""
 

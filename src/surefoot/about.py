@@ -89,6 +89,7 @@ class About:
         lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
         contains: the rules that it becomes at some setting.
         meanings: what its hyperparameters mean where `HYPERPARAMETERS` says something else of the name.
+        scheduled: whether the schedule of a study is for it too; not if it is meant to be without a schedule or a rate.
         conventions: what `torch`, `keras`, `optax`, `paper` and others that it names mean by it, where that is not what
             the rule itself says.
     """
@@ -101,3 +102,4 @@ class About:
     contains: Contents | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, Convention] = field(default_factory=dict)
+    scheduled: bool = True

@@ -132,7 +132,8 @@ class Combinator:
         """Return what is said of the rule that this makes."""
         lr = self.about.lr or (inner.about.lr and inner.about.lr.borrowed(inner.title))
         meanings = {**inner.about.meanings, **self.about.meanings}
-        return replace(self.about, title=f"{self.title}({inner.title})", lr=lr, meanings=meanings)
+        scheduled = self.about.scheduled and inner.about.scheduled
+        return replace(self.about, title=f"{self.title}({inner.title})", lr=lr, meanings=meanings, scheduled=scheduled)
 
     def _around(self, inner: Rule) -> Callable[..., Step]:
         """Return the function of the rule that this makes."""

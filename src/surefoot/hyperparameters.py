@@ -178,7 +178,9 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "beta2_decay": Hyperparameter(
         "υ", "power of the step count that is the share of a new square in their mean", low=-1.0, high=0.0, closed=True
     ),
-    "eps_scale": Hyperparameter("ε₂", "least root mean square of weights that a step is a share of"),
+    "eps_scale": Hyperparameter(
+        "ε₂", "least root mean square of weights that a step is a share of", sensible=(1e-4, 1e-2)
+    ),
     "relative_step": _switch("the rate is at most 1 over the root of the step count"),
     "parameter_scale": _switch("the rate is multiplied by the weights' root mean square"),
     "scale_decayed": _switch("the weights are measured after their decay"),

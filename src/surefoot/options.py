@@ -6,7 +6,7 @@ The flags of the command line are made from this file, and a test holds the argu
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from numbers import Integral
@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any
 
 from surefoot.errors import Argument, UsageError
+from surefoot.store.protocol import Better
 from surefoot.workers.runner import Runner, option
 
 STORE = "surefoot-results/results.sqlite"
@@ -29,15 +30,22 @@ class Options:
 
     optimizers: Sequence[Any] | None = option(None, "what is compared.")
     only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
+    better: Better | None = option(
+        None, "whether a larger (max) or a smaller (min) value of your own metric is better."
+    )
     budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
     epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
+    steps: int | None = option(None, "training steps in a trial, in the place of epochs.", least=1, decides=True)
+    evaluate_every: int | None = option(
+        None, "steps from one evaluation to the next, with steps; by default there are about 20.", least=1, decides=True
+    )
     trials: int | None = option(
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
-    schedule: str | None = option(
-        None, "learning-rate schedule of all: constant, cosine or warmup-cosine.", decides=True
+    schedule: str | Callable[[int, int], float] | None = option(
+        None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True
     )
     dataset: str | None = option(
         None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True

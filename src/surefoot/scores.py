@@ -61,7 +61,7 @@ def judge(
     if len(found) < 2:
         raise UsageError(f"there are scores of {', '.join(found) or 'no optimizer'}; expected two optimizers or more.")
     looks = _looks(path)
-    protocol = Protocol(task=path.stem if path else name, metric=Metric(metric, better, share, is_loss=True))
+    protocol = Protocol(task=path.stem if path else name, metric=Metric(metric, better, share), own_loop=True)
     made = summarize([*_records(found, protocol, looks)])
     if path:
         _note(path, looks, found)
@@ -158,7 +158,7 @@ def _records(scores: Scores, protocol: Protocol, looks: Sequence[Scores]) -> Ite
             judged = frozenset(k for k, look in enumerate(looks) if seed in look.get(label, ()))
             ended: dict[str, Any] = {"status": "diverged", "reason": "no score"}
             if math.isfinite(score):
-                ended = {"status": "finished", "outcome": Outcome(score, score, *(math.nan,) * 3, 0, 0)}
+                ended = {"status": "finished", "outcome": Outcome(math.nan, score, *(math.nan,) * 3, 0, 0)}
             yield Record(f"{label} {seed}", protocol.task, label, label, "", {}, seed, protocol, judged=judged, **ended)
 
 

@@ -10,7 +10,7 @@ from html import escape
 from inspect import signature
 from os import PathLike
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from surefoot.analysis import Summary, summarize
 from surefoot.arms.arm import Arm
@@ -23,42 +23,54 @@ from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress
 from surefoot.store import Design, Record, Store
-from surefoot.store.protocol import Better
-from surefoot.tasks import Task
+from surefoot.store.protocol import Better, Precision, Recipe
+from surefoot.tasks import Trainable
+from surefoot.training.function_task import function_task, is_training_function
 from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.runner import Runner
+
+if TYPE_CHECKING:
+    from surefoot.training.training_run import TrainingRun
 
 P = ParamSpec("P")
 Found = TypeVar("Found")
 
 
 def compare(
-    task: str | Task | None = None,
+    task: str | Trainable | None = None,
     *,
+    train: Callable[[TrainingRun], object] | None = None,
     model: Callable[[], Any] | None = None,
     data: Any = None,
     optimizers: Sequence[Any] | None = None,
     only: bool = True,
     loss: Callable[[Any, Any], Any] | None = None,
-    metric: Callable[[Any, Any], Any] | str | None = None,
+    metric: Callable[[Any, Any], Any] | Sequence[Any] | str | None = None,
     better: Better | None = None,
     budget: str | timedelta | None = None,
     epochs: int | None = None,
+    steps: int | None = None,
+    evaluate_every: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
     batch_size: int | None = None,
-    schedule: str | None = None,
+    schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
     train_size: int | None = None,
     data_dir: str | PathLike[str] | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     workers: int | None = None,
     device: str = "auto",
     runner: Runner = Runner(),
     logdir: str | PathLike[str] | None = None,
     store: str | PathLike[str] = STORE,
 ) -> Study:
-    """Compare optimizers fairly on your model: each with its defaults and tuned, on seeds that tuning has not seen.
+    """Compare optimizers fairly on your training: each with its defaults and tuned, on seeds that tuning has not seen.
 
     Every optimizer gets equally many tuning trials in spaces equally wide, the same initial weights and the same
     batches for a seed; the test data is looked at once, for what tuning chose. Everything is stored as it happens, so
@@ -66,26 +78,38 @@ def compare(
 
     Args:
         task: a task that `surefoot.task` or you made, the name of a built-in study, or `FILE.py:NAME`; or leave it out
-            and give `model` and `data`.
+            and give `model` and `data`, or `train`.
+        train: trains once, in a loop of your own: a function of a `surefoot.TrainingRun`.
         model: makes the model: a function without arguments.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors, a Dataset or a DataLoader.
         optimizers: what is compared. Rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), classes of any library
             that are made as torch's are, and `surefoot.Opt`. The study's own by default.
         only: whether the optimizers stand instead of the study's own, and not beside them.
         loss: of outputs and targets; cross-entropy by default.
-        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours.
-        better: "max" or "min", for a metric of yours.
+        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours. Of a
+            list the first judges. With `train`, what the reported value is called.
+        better: whether a larger (max) or a smaller (min) value of your own metric is better.
         budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
             kept within a few per cent.
         epochs: passes over the training data in a trial.
+        steps: training steps in a trial, in the place of epochs.
+        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
+            an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.
-        schedule: learning-rate schedule of all: constant, cosine or warmup-cosine.
+        schedule: learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
+            step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
+            own, as in `"adamw(schedule=cosine, warmup=0.1)"`.
         dataset: another data set for a built-in study: mnist, kmnist or fashion-mnist.
         train_size: training images of a built-in study, validation included.
         data_dir: folder that is searched first for data files.
         name: of the task.
+        transform: what a training batch becomes, such as mixup.
+        clip: the largest norm of all gradients together, the same for all.
+        accumulate: batches whose gradients make one step.
+        precision: of forward passes: fp32, bf16 or fp16.
+        ema: how much of a moving average of the weights each step keeps; all are evaluated with that average.
         workers: trials at a time; as many as cores by default.
         device: what trains: auto, cpu, cuda or mps.
         runner: where trials run, and what each may use. `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`;
@@ -121,7 +145,7 @@ def _as(like: Callable[P, object]) -> Callable[[Callable[..., Found]], Callable[
 
 
 @_as(compare)
-def forecast(task: str | Task | None = None, **options: Any) -> Forecast:
+def forecast(task: str | Trainable | None = None, **options: Any) -> Forecast:
     """Tell what `compare` with the same arguments would run, how long, and what its seeds can tell.
 
     Nothing is trained or written. Earlier trials in the store are used where there are any.
@@ -133,7 +157,7 @@ def forecast(task: str | Task | None = None, **options: Any) -> Forecast:
 
 
 @_as(compare)
-def try_out(task: str | Task | None = None, **options: Any) -> dict[str, str]:
+def try_out(task: str | Trainable | None = None, **options: Any) -> dict[str, str]:
     """Try every optimizer on your model and train nothing: it takes a few steps, is evaluated, saved and loaded.
 
     It takes the arguments of `compare`, which does the same before its first trial, and does not begin the trials of
@@ -180,30 +204,44 @@ def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, 
 
 
 def asked(
-    task: str | Task | None = None,
+    task: str | Trainable | None = None,
     *,
+    train: Any = None,
     model: Any = None,
     data: Any = None,
     loss: Any = None,
     metric: Any = None,
     better: Better | None = None,
     name: str = "",
+    transform: Callable[[Any], Any] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
     **given: Any,
 ) -> tuple[Request, Options]:
     """Read the arguments of `compare`."""
-    options = Options(**given)
-    parts = {"model": model, "data": data, "loss": loss, "metric": metric, "better": better, "name": name or None}
+    options = Options(better=better, **given)
+    parts = {"train": train, "model": model, "data": data, "loss": loss, "metric": metric, "name": name or None}
+    parts["better"] = None if is_training_function(task) or ".py:" in str(task) else better
+    parts |= {"transform": transform, **Recipe(clip, accumulate, precision, ema).changes}
     return ask(_task(task, batch_size=options.batch_size, **parts), options), options
 
 
-def _task(task: str | Task | None, *, batch_size: int | None, **parts: Any) -> str | Task:
+def _task(task: str | Trainable | None, *, batch_size: int | None, **parts: Any) -> str | Trainable:
     if task is not None:
         given = [part for part, value in parts.items() if value is not None]
         if given:
             raise UsageError(f"a task and {', '.join(given)} are given; a task brings its own: give one or the other.")
         return task
+    train = parts.pop("train")
+    if train is not None:
+        own = ("better", "metric", "name")
+        if given := [part for part, value in parts.items() if part not in own and value is not None]:
+            raise UsageError(f"train and {', '.join(given)} are given; a training function makes these itself.")
+        return function_task(train, better=parts["better"], metric=parts["metric"], name=parts["name"] or "")
     if parts["model"] is None or parts["data"] is None:
-        raise UsageError("nothing to train is given; give model= and data=, or a task.")
+        raise UsageError("nothing to train is given; give model= and data=, train=, or a task.")
     from surefoot.tasks.custom import task as make_task  # imports torch
 
     return make_task(**{**parts, "name": parts["name"] or ""}, batch_size=batch_size)

@@ -134,6 +134,13 @@ def test_a_full_name_on_the_command_line_is_imported():
     assert (arm.label, arm.make, arm.given) == ("mine", torch.optim.NAdam, {"lr": 0.01})
 
 
+class NeedsMore(torch.optim.SGD):
+    """A class whose step takes what no step is given."""
+
+    def step(self, loss):
+        loss.backward()
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -141,7 +148,8 @@ def test_a_full_name_on_the_command_line_is_imported():
         (lambda: Opt(torch.optim.NAdam, learning_rate=0.1), "unknown option of torch.optim.nadam.NAdam"),
         (lambda: Opt(3), "3 is no optimizer"),
         (lambda: Opt(nn.Linear), "has no method step"),
-        (lambda: Opt(torch.optim.LBFGS), "its step() needs closure, and every optimizer gets the same"),
+        (lambda: Opt(NeedsMore), "its step() needs loss, and a step is given nothing but a closure"),
+        (lambda: Opt("adam", groups=3), "groups is 3; give a function"),
         (lambda: arms_of([]), "no optimizer to compare"),
         (lambda: parse_arms(["torch.optim.NAdamm"], "torch"), "unknown name in torch.optim 'NAdamm'. Did you mean"),
         (lambda: parse_arms(["no.such.Thing"], "torch"), "is the library installed"),

@@ -70,6 +70,27 @@ class TestRate:
             assert arm("lion(rest=adamw)").space(trials) == arm("lion").space(trials)
 
 
+def test_a_rule_for_matrices_steps_as_far_as_the_rest_at_the_same_rate():
+    """Unless its scale is given, or another convention, whose rate goes with its scale."""
+    made = arm("muon")
+    assert (made.label, made.rest.name) == ("Muon", "adamw")
+    assert (made.hyper["scale"], made.hyper["lr"], made.hyper["rest.lr"]) == ("rms", 1e-3, 1e-3)
+    assert arm("muon(scale='original')").hyper["scale"] == "original"
+    paper = arm("muon(rest=adamw(weight_decay=0.1))", "paper").hyper
+    assert (paper["scale"], paper["lr"]) == ("original", 0.02)
+    torch.manual_seed(0)
+    model = mlp()
+    optimizer = made.build(model)
+    before = [p.detach().clone() for p in model.parameters()]
+    model(torch.randn(16, next(model.parameters()).shape[1])).square().mean().backward()
+    optimizer.step()
+    sizes = {
+        name: float((p.detach() - old).square().mean().sqrt()) / 1e-3
+        for (name, p), old in zip(model.named_parameters(), before, strict=True)
+    }
+    assert all(0.1 < size < 1.2 for size in sizes.values()), sizes
+
+
 def test_it_is_another_optimizer_than_its_rule():
     without_twins([arm("lion"), arm("lion(rest=adamw)"), arm("lion(rest=adamw, head='2')"), arm("lion(rest=sgd)")])
     with pytest.raises(UsageError, match="one optimizer is given twice"):

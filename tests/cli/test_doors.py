@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 import typer
@@ -20,6 +20,7 @@ from surefoot.cli.options import OWN
 from surefoot.comparison.request import Request, ask
 from surefoot.errors import Argument, UsageError
 from surefoot.options import Options
+from surefoot.store.protocol import Recipe
 from surefoot.study import run
 from surefoot.workers.runner import Runner
 
@@ -70,7 +71,7 @@ def test_an_option_is_a_flag_of_the_command_with_the_same_words(name):
 def test_compare_has_no_argument_that_the_command_lacks():
     """A model and what belongs to it are named on a command line by the file that has them."""
     known = {one.name for one in fields(Options)}
-    of_a_task = {"task", "model", "data", "loss", "metric", "better", "name"}
+    of_a_task = {"task", "train", "model", "data", "loss", "metric", "better", "name", "transform", *asdict(Recipe())}
     assert inspect.signature(surefoot.compare).parameters.keys() == known | of_a_task
     assert inspect.signature(surefoot.forecast).parameters == inspect.signature(surefoot.compare).parameters
 

@@ -235,5 +235,6 @@ def test_javascript_has_no_matrices():
 def test_bases_are_drawn_when_they_are_due():
     made = unicode.emit(graph_of(soap), soap.complete({}))
     assert "Aₜ = eigenbasis(Lₜ, Aₜ₋₁) if (t − 1) mod p = 0 else Aₜ₋₁" in made.splitlines()
+    assert "qₜ = Aₜ₋₁ (Aₜ₋₁ᵀ mₜ Bₜ₋₁ / (√vₜ + ε)) Bₜ₋₁ᵀ" in made.splitlines()  # a long product has its own line
     with pytest.raises(UsageError, match="cannot be compiled"):
         stages(graph_of(soap))

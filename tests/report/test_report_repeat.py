@@ -15,7 +15,7 @@ from surefoot.arms.arm import parse_arms
 from surefoot.arms.opt import arms_of
 from surefoot.report.repeat import repeat
 from surefoot.store.design import Budget
-from surefoot.store.protocol import LOSS
+from surefoot.store.protocol import LOSS, Recipe
 
 
 class MyOpt(torch.optim.SGD):
@@ -156,3 +156,9 @@ def test_a_guest_that_nothing_names_is_said_to_be_the_scripts_own():
     told = repeat(design)
     assert not told.is_command
     assert "run again the script that made it" in told.words
+
+
+def test_what_every_step_does_is_told_with_the_task():
+    _, _, design = planned(["adam", MyOpt], own=True)
+    design = replace(design, protocol=replace(design.protocol, recipe=Recipe(clip=1.0, ema=0.999)))
+    assert "# the task, or model= and data=, of 'my_net', with clip=1.0, ema=0.999\n" in repeat(design).text

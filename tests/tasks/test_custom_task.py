@@ -152,11 +152,16 @@ def test_evaluation_takes_as_many_at_a_time_as_the_loaders_of_its_parts(monkeypa
     assert Sizes.seen == sizes
 
 
+def mean_output(outputs, _):
+    return outputs.mean()
+
+
 def test_a_metric_of_ones_own_depends_on_how_many_are_evaluated_at_a_time():
     parts = [pair(20, 1), DataLoader(ROWS, batch_size=3), DataLoader(ROWS, batch_size=4)]
-    own = {made(data=(pair(), pair(), part), metric=Precision(), better="max").fingerprint for part in parts}
+    own = {made(data=(pair(), pair(), part), metric=mean_output, better="max").fingerprint for part in parts}
     mean = {made(data=(pair(), pair(), part)).fingerprint for part in parts}
-    assert (len(own), len(mean)) == (3, 2), "the test data differs once"
+    whole = {made(data=(pair(), pair(), part), metric=Precision(), better="max").fingerprint for part in parts}
+    assert (len(own), len(mean), len(whole)) == (3, 2, 2), "the test data differs once"
 
 
 class TwoByTwo(BatchSampler):
@@ -290,7 +295,7 @@ def test_a_metric_object_judges_whatever_it_answers_to_a_comparison():
 
 
 def test_nothing_of_a_users_is_compared_or_asked_for_its_truth(tmp_path):
-    parts = {"model": Answering(net), "loss": Answering(functional.cross_entropy), "metric": Answering(Precision())}
+    parts = {"model": Answering(net), "loss": Answering(functional.cross_entropy), "metric": Answering(mean_output)}
     assert made(**parts, better="max").metric.better == "max"
     with pytest.raises(UsageError, match="a task and model, data, loss, metric are given"):
         surefoot.compare(made(), data=(pair(), pair()), store=tmp_path / "r.sqlite", **parts)

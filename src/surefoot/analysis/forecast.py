@@ -26,7 +26,7 @@ ASSUMED_SPREAD = (0.0023, 0.0032)
 ASSUMED_SIZE = 10_000
 """Test examples of those runs."""
 
-SAME_STEP = ("task", "batch_size", "device")
+SAME_STEP = ("task", "batch_size", "device", "recipe")
 
 LEAST_SEEDS = 3
 """Pairs below which a standard deviation says next to nothing."""
@@ -122,11 +122,17 @@ class Prospect:
 
 
 def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Seconds of a training step by rule, in finished trials of the same task, batch size and device."""
+    """Seconds of a training step by rule, in finished trials of the same task, batch size and device.
+
+    Of a training function, which does not tell its steps, seconds of an epoch.
+    """
     times: dict[str, list[float]] = {}
     for record in records:
         if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
-            times.setdefault(record.rule, []).append(record.outcome.step_seconds)
+            seconds = (
+                record.epochs[-1].seconds / len(record.epochs) if protocol.own_loop else record.outcome.step_seconds
+            )
+            times.setdefault(record.rule, []).append(seconds)
     return times
 
 
@@ -157,8 +163,10 @@ def spread(records: Sequence[Record], metric: Metric = ACCURACY, test_size: int 
     middle = median(found) if found else 0.0
     if middle > 0:
         return Spread(middle, middle, len(found), bool(tuned))
+    if not metric.share:
+        return None
     low, high = (sd * max(1.0, sqrt(ASSUMED_SIZE / test_size)) for sd in ASSUMED_SPREAD)
-    return Spread(low, high, 0) if metric.share else None
+    return Spread(low, high, 0)
 
 
 def _spreads(arms: Sequence[Setting]) -> list[float]:

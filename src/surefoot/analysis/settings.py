@@ -12,11 +12,11 @@ from functools import cached_property
 from math import isfinite, nan
 
 from surefoot.errors import UsageError
-from surefoot.store.records import Outcome, Record, Status
+from surefoot.store.records import Record, Status
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
 
-OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint")
+OPTIONS = ("metric", "schedule", "order", "drop_last", "fingerprint", "recipe", "evaluate_every")
 """What also must be the same; a protocol leaves it out where it is as it always was."""
 
 
@@ -35,7 +35,7 @@ class Setting:
     @cached_property
     def finished(self) -> tuple[Record, ...]:
         """The trials that count in means: run to the end, with finite test figures."""
-        return tuple(t for t in self.trials if t.status == "finished" and t.outcome and _is_finite(t.outcome))
+        return tuple(trial for trial in self.with_status("finished") if _is_finite(trial))
 
     @cached_property
     def diverged(self) -> tuple[Record, ...]:
@@ -43,7 +43,7 @@ class Setting:
         return tuple(
             t
             for t in self.trials
-            if t.status == "diverged" or (t.status == "finished" and t.outcome and not _is_finite(t.outcome))
+            if t.status == "diverged" or (t.status == "finished" and t.outcome and not _is_finite(t))
         )
 
     @cached_property
@@ -117,5 +117,9 @@ def _same_protocol(records: Sequence[Record]) -> None:
             )
 
 
-def _is_finite(outcome: Outcome) -> bool:
-    return isfinite(outcome.test_loss) and isfinite(outcome.test_metric)
+def _is_finite(trial: Record) -> bool:
+    """Whether the test figures are; a training function may not tell a loss besides what it is judged by."""
+    if trial.outcome is None:
+        return False
+    told = isfinite(trial.outcome.test_loss) or trial.protocol.own_loop
+    return told and isfinite(trial.outcome.test_metric)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, nan
 from statistics import median
 from typing import Any
 
@@ -43,7 +43,8 @@ class ResultRow:
     `n` counts finished trials, the ones in the means; `reasons` tells why others diverged or failed. The gaps are
     validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
     over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
-    over epochs, `divergence` the share of the trials that ended which diverged.
+    over epochs, `divergence` the share of the trials that ended which diverged. `gradients` is the median of how often
+    a step took loss and gradients. `others` are further metrics of the test data, which judge nothing.
     """
 
     label: str
@@ -67,6 +68,8 @@ class ResultRow:
     train_seconds: float | None
     optimizer_bytes: int | None
     parameters: int | None
+    gradients: float | None = None
+    others: Mapping[str, Interval | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ class Summary:
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
         return scale_of(self.protocol)
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether more is known of the trials than scores, which `surefoot.judge` takes from anywhere."""
+        return bool(self.protocol.epochs)
 
     @property
     def tuned_from(self) -> dict[str, str]:
@@ -161,7 +169,7 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         failed=len(failed),
         unfinished=len(arm.with_status("running")),
         reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
-        test_loss=t_interval([outcome.test_loss for outcome in outcomes]),
+        test_loss=t_interval([outcome.test_loss for outcome in outcomes if isfinite(outcome.test_loss)]),
         test_metric=scale.possible(t_interval([outcome.test_metric for outcome in outcomes])),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
@@ -172,6 +180,11 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),
         optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
         parameters=outcomes[0].parameters if outcomes else None,
+        gradients=_median(outcome.gradients for outcome in outcomes),
+        others={
+            name: t_interval([value for one in outcomes if isfinite(value := one.others.get(name, nan))])
+            for name in dict.fromkeys(name for outcome in outcomes for name in outcome.others)
+        },
     )
 
 

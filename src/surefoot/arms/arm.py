@@ -12,11 +12,13 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from surefoot.arms import other_optimizers as foreign
 from surefoot.arms import two_rules
 from surefoot.arms.code_hash import code_of, digest, written
+from surefoot.arms.parameters import argument_of, check_groups, parameters_of
+from surefoot.arms.schedule import Scheduled, name_of, own_schedule
 from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
@@ -26,6 +28,9 @@ from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
 from surefoot.store.ranges import Range
+
+OF_TRAINING = ("schedule", "warmup", "groups", "closure")
+"""Options of an optimizer in a comparison that it is not made with, but trained."""
 
 _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)"'
 
@@ -44,7 +49,8 @@ class Arm(Optimizer):
     @property
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
-        plain = {name: foreign.plain_value(value) for name, value in self.given.items()}
+        about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
+        plain = {name: foreign.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
@@ -52,44 +58,89 @@ class Arm(Optimizer):
     def decides(self) -> dict[str, Any]:
         """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
         asked = asdict(self.asked)
-        plain = _hyper(self._made_by, self.convention, {}, self.ranges)
+        plain = _hyper(self.made_by, self.convention, {}, self.ranges)
         fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
         kept = {name: asked[name] for name in ("label", "rule", "convention", "hyper", "ranges")}
         return kept | ({"fixed": fixed} if fixed else {})
+
+    @property
+    def schedule(self) -> Scheduled | None:
+        """How its learning rate goes, where it has a schedule of its own."""
+        return own_schedule(_of_training(self.made_by, self.given))
+
+    @property
+    def closure(self) -> Literal["", "first", "more"]:
+        """Whether its step is given a closure: for the first gradient of a batch too, or for more; empty for none."""
+        made_by = self.made_by
+        if isinstance(made_by, Rule):
+            return ""
+        if foreign.needs_closure(made_by):
+            return "first"
+        return "more" if _of_training(made_by, self.given).get("closure") else ""
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The options of the optimizer itself that were given: without those of its training."""
+        return _own(self.made_by, self.given)
+
+    def following(self, schedule: Scheduled) -> Arm:
+        """Return the same optimizer under a study's schedule, which a protocol cannot have if it is a function.
+
+        One that is meant to be without a schedule, as its rule says, is left without, unless it has one of its own.
+        """
+        if self.schedule or schedule.is_constant:
+            return self
+        if not self._is_scheduled:
+            return self.with_options({"schedule": "constant"})
+        return self.with_options({"schedule": schedule.shape}) if callable(schedule.shape) else self
+
+    @property
+    def is_meant_constant(self) -> bool:
+        """Whether it is meant to be without a schedule or a learning rate, and its rate is constant."""
+        return not self._is_scheduled and (self.schedule is None or self.schedule.is_constant)
+
+    @property
+    def _is_scheduled(self) -> bool:
+        return not isinstance(self.made_by, Rule) or self.made_by.about.scheduled
 
     def with_options(self, options: Mapping[str, Any]) -> Arm:
         """Return the same optimizer with some options more."""
         given = {**self.given, **options}
         ranges = {name: dimension for name, dimension in self.ranges.items() if name not in options}
-        hyper = _hyper(self._made_by, self.convention, given, ranges)
+        hyper = _hyper(self.made_by, self.convention, given, ranges)
         return replace(self, hyper=hyper, given=given, ranges=ranges)
 
     def space(self, trials: int) -> Search:
         """Return what is searched for it in so many trials."""
-        made_by = self._made_by
+        made_by = self.made_by
         if isinstance(made_by, Rule):
-            own, _ = two_rules.apart(self.given)
+            own, _ = two_rules.apart(self.own)
             return space(made_by, trials, self.convention, fixed=own, given=self.ranges)
-        return foreign.space(made_by, trials, self.given, self.ranges)
+        return foreign.space(made_by, trials, self.own, self.ranges)
 
     def build(self, model: Any) -> Any:
-        """Make the optimizer, a `torch.optim.Optimizer`; a model's parameters will do where one rule steps them all.
+        """Make the optimizer, a `torch.optim.Optimizer`, or several that are used as one.
+
+        Args:
+            model: whose parameters it has; or parameters, unless it needs their names or the model.
 
         Raises:
-            TrialError: a class that is not ours refuses its options.
+            TrialError: a class that is not ours refuses its options, or groups leave something out.
         """
-        rule = self._made_by
+        rule, groups = self.made_by, _of_training(self.made_by, self.given).get("groups")
         if isinstance(rule, Rule) and self.rest is not None:
             return two_rules.build(model, rule, self.rest, self.hyper)
-        parameters = model.parameters() if hasattr(model, "named_modules") else model
         if not isinstance(rule, Rule):
-            return foreign.build(rule, parameters, self.label, self.given, self.ranges)
+            parameters = argument_of(foreign.first_argument(rule), model, groups)
+            return foreign.build(rule, parameters, self.label, self.own, self.ranges)
         from surefoot.torch import RuleOptimizer
 
-        return RuleOptimizer(parameters, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
+        made = parameters_of(model, groups)
+        return RuleOptimizer(made, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
-    def _made_by(self) -> Rule | foreign.Make:
+    def made_by(self) -> Rule | foreign.Make:
+        """The rule, or the class."""
         return rule_of(self.rule) if self.make is None else self.make
 
 
@@ -128,7 +179,7 @@ def make_arm(
         made, convention = foreign.check(optimizer), ""
         title, rule = made.__qualname__, foreign.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
-    options = ", ".join(f"{option}={written(value)}" for option, value in given.items())
+    options = ", ".join(f"{option}={_shown(option, value)}" for option, value in given.items())
     hyper, label = _hyper(made, convention, given, ranges), f"{title}({options})" if options else title
     if not isinstance(made, Rule):
         foreign.check_lr(made, hyper)
@@ -212,15 +263,21 @@ def _hyper(
     optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    about, own = _of_training(optimizer, given), _own(optimizer, given)
+    schedule = own_schedule(about)
+    check_groups(about.get("groups"))
+    names = {name: code_name(value) for name, value in about.items()}
+    names |= {"schedule": schedule.name} if schedule else {}
     if not isinstance(optimizer, Rule):
-        return foreign.hyper(optimizer, given, ranges)
-    own, around = two_rules.apart(given)
-    resolved = resolve(optimizer, convention, own)
+        return foreign.hyper(optimizer, own, ranges) | names
+    own, around = two_rules.apart(own)
+    rest = two_rules.rest_of(optimizer, given)
+    own = own if rest is None else two_rules.at_the_rests_rate(optimizer, convention, own)
+    resolved = resolve(optimizer, convention, own) | names
     hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
     found = {option: value for option, value in resolved.items() if option not in hidden}
-    rest = two_rules.rest_of(optimizer, given)
     return found | ({} if rest is None else {**around, **_of_the_rest(rest, convention, optimizer, found)})
 
 
@@ -234,6 +291,26 @@ def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str,
     return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 
 
+def _of_training(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that say how it is trained with; a class may have options of these names itself."""
+    taken = () if isinstance(optimizer, Rule) else foreign.options_of(optimizer)
+    return {name: given[name] for name in OF_TRAINING if name in given and name not in taken}
+
+
+def _own(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    about = _of_training(optimizer, given)
+    return {name: value for name, value in given.items() if name not in about}
+
+
+def code_name(value: Any) -> Any:
+    """Return what tells a function from another: its name, and a few characters of its code; a plain value as it is."""
+    return f"{name_of(value)}@{digest(value)}" if callable(value) else value
+
+
+def _shown(option: str, value: Any) -> str:
+    return name_of(value) if option in OF_TRAINING and callable(value) else written(value)
+
+
 def _options(call: ast.Call, text: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for keyword in call.keywords:
@@ -243,13 +320,23 @@ def _options(call: ast.Call, text: str) -> dict[str, Any]:
             options["rest"] = ast.unparse(keyword.value)
             continue
         try:
-            options[keyword.arg] = ast.literal_eval(keyword.value)
+            options[keyword.arg] = _value(keyword)
         except (ValueError, TypeError):
             raise UsageError(
                 f"optimizer {text!r}: {keyword.arg}={ast.unparse(keyword.value)} is not a plain value; "
                 "give a number, True or False."
             ) from None
     return options
+
+
+def _value(keyword: ast.keyword) -> Any:
+    """Return a plain value; a schedule is a name, with or without quotes."""
+    match keyword.value:
+        case ast.Name(id=name) if keyword.arg == "schedule":
+            return name
+        case ast.BinOp(ast.Name(id=one), ast.Sub(), ast.Name(id=other)) if keyword.arg == "schedule":
+            return f"{one}-{other}"
+    return ast.literal_eval(keyword.value)
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:

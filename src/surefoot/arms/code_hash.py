@@ -2,7 +2,7 @@
 
 What runs counts, not how it is written: the bytecode of its methods with its constants and defaults, and each function,
 class and plain value of the user's that they name; of an installed library, the version. Not seen is what code finds
-only when it runs, such as a file that it reads, and the content of a tensor. Another Python compiles to another
+only when it runs, such as a file that it reads. Another Python compiles to another
 bytecode, so after an upgrade a class of the user's is trained anew; that is the safe side.
 """
 
@@ -18,6 +18,8 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from surefoot.rule import Rule
 
@@ -96,11 +98,32 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
         yield from _function(thing, seen)
     elif isinstance(thing, Rule):
         yield from _rule(thing, seen)
+    elif hasattr(type(thing), "__array__"):
+        yield from _array(thing, seen)
     elif isinstance(thing, set | frozenset):
         yield from sorted("".join(_parts(part, {*seen})) for part in thing)
     else:
         for part in _contained(thing):
             yield from _parts(part, seen)
+
+
+def _holds_data(thing: Any) -> bool:
+    """Whether it is an array, a tensor, or a library's object that holds some: a data set, a loader or a model."""
+    made = type(thing)
+    return hasattr(made, "__array__") or made.__module__.startswith(("torch.utils.data", "torch.nn"))
+
+
+def _array(thing: Any, seen: Seen) -> Iterator[str]:
+    """Give what an array or a tensor holds, in a few characters; nothing of one without numbers, as a meta tensor."""
+    with suppress(Exception):
+        if hasattr(thing, "detach"):
+            thing = thing.detach().cpu()
+            thing = (thing.float() if str(thing.dtype) == "torch.bfloat16" else thing).numpy()  # which lacks bfloat16
+        array = np.ascontiguousarray(thing)
+        if array.dtype == object:
+            yield from _parts(array.tolist(), seen)
+        else:
+            yield f"{array.dtype} {array.shape} {hashlib.sha256(array.data).hexdigest()}"
 
 
 def _within(thing: Any) -> Any:
@@ -132,6 +155,8 @@ def _contained(thing: Any) -> Iterator[Any]:
             yield from (thing.__func__, thing.__self__)
         case partial():
             yield from (thing.func, thing.args, thing.keywords)
+        case _ if _holds_data(thing):
+            yield from (type(thing).__qualname__, vars(thing))
         case _ if not _installed(type(thing).__module__):
             yield from (type(thing), getattr(thing, "__dict__", {}))
 
@@ -194,7 +219,7 @@ def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Itera
     for name in sorted(names & space.keys()):
         thing = space[name]
         module = getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or ""
-        library = _installed(module) and not isinstance(thing, Rule)
+        library = _installed(module) and not isinstance(thing, Rule) and not _holds_data(thing)
         yield f"{name} {getattr(thing, '__qualname__', '')}"
         if not isinstance(thing, ModuleType):
             yield from () if library else _parts(thing, seen)

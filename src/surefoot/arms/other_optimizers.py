@@ -7,10 +7,11 @@ ours. A pair `betas` is searched, stored and shown as `beta1` and `beta2`, the n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from surefoot.arms.code_hash import written
+from surefoot.arms.several import together
 from surefoot.errors import TrialError, UsageError, unknown
 from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
 from surefoot.store.design import Search
@@ -20,6 +21,7 @@ Make = Callable[..., Any]
 """An optimizer class, or a function that returns an optimizer."""
 
 PAIR = ("beta1", "beta2")
+CLOSURE = "closure"
 MISSING = inspect.Parameter.empty
 
 
@@ -37,10 +39,10 @@ def check(make: Any) -> Make:
         )
     if isinstance(make, type) and not hasattr(make, "step"):
         raise UsageError(f"{name_of(make)} has no method step; give an optimizer class such as torch.optim.NAdam.")
-    if isinstance(make, type) and (needed := _needed(make)):
+    if isinstance(make, type) and (needed := [name for name in _needed(make) if name != CLOSURE]):
         raise UsageError(
-            f"{name_of(make)} cannot be compared: its step() needs {' and '.join(needed)}, and every optimizer gets "
-            "the same: one gradient of each batch, and step(). Leave it out; a class of yours may take closure=None."
+            f"{name_of(make)} cannot be compared: its step() needs {' and '.join(needed)}, and a step is given nothing "
+            "but a closure, which computes loss and gradients again. Leave it out, or make them optional."
         )
     made: Make = make
     return made
@@ -50,6 +52,16 @@ def _needed(make: Any) -> list[str]:
     """Return the arguments without which a class takes no step, such as the closure of torch's LBFGS."""
     step = list(inspect.signature(make.step).parameters.values())[1:]
     return [p.name for p in step if p.default is MISSING and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def needs_closure(make: Make) -> bool:
+    """Whether a class takes no step without a closure, as torch's LBFGS."""
+    return isinstance(make, type) and CLOSURE in _needed(make)
+
+
+def first_argument(make: Make) -> str:
+    """Return what a class calls that which it optimizes."""
+    return next(iter(inspect.signature(make).parameters), "")
 
 
 def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
@@ -86,7 +98,7 @@ def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ran
     middles = {name: range_.at(0.5) for name, range_ in ranges.items() if known.get(name, MISSING) is MISSING}
     options = {**middles, **given}
     try:
-        return make(parameters, **_torchs(make, options))
+        return together(make(parameters, **_torchs(make, options)))
     except (TypeError, ValueError) as error:
         raise TrialError(
             f"optimizer {label}: {name_of(make)} refuses its options {options}: {error}. It takes {', '.join(takes)}."
@@ -117,6 +129,11 @@ def _informed(name: str, values: Mapping[str, Any]) -> tuple[Range, str]:
     if name == "weight_decay":
         return DECAY, DECAY_SOURCE
     return (EPS, "as Adam's [assumed]") if name == "eps" else (SHARE, "as beta1 and momentum [assumed]")
+
+
+def options_of(make: Make) -> Collection[str]:
+    """Return the names of the options that a class has itself."""
+    return _signature(make)[0].keys()
 
 
 def _signature(make: Make) -> tuple[dict[str, Any], bool]:

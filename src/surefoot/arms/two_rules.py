@@ -31,6 +31,14 @@ def rest_of(rule: Rule, given: Mapping[str, Any]) -> str | None:
     return str(given.get("rest", USUAL)) if only_matrices or apart(given)[1] else None
 
 
+def at_the_rests_rate(rule: Rule, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options under which steps of matrices are as long as AdamW's at the same rate, unless others are given.
+
+    torch leaves the choice to an argument, `adjust_lr_fn`; who asks for another convention gets its rate and its scale.
+    """
+    return {"scale": "rms", **given} if "scale" in rule.defaults and framework == "torch" else {**given}
+
+
 def in_proportion(rule: Rule, lr: float | None, rest: Rule, framework: str) -> dict[str, float]:
     """Return the learning rate, in the convention's spelling, that a rest has beside this one of the matrices'.
 

@@ -107,10 +107,8 @@ def print_table(console: Console, cells: Table) -> None:
 
 def _lines(row: ResultRow, metric: Metric) -> list[str]:
     """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
-    if row.test_loss is None or row.test_metric is None:
+    if row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
-    figures = [("loss", row.test_loss.mean), (metric.title, row.test_metric.mean)]
-    return [
-        f"Test {name} using {row.label}: {value:.6f}{mean}" for name, value in figures[: 1 if metric.is_loss else 2]
-    ]
+    figures = {"loss": row.test_loss} if metric.is_loss else {"loss": row.test_loss, metric.title: row.test_metric}
+    return [f"Test {name} using {row.label}: {value.mean:.6f}{mean}" for name, value in figures.items() if value]

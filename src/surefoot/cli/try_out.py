@@ -11,7 +11,7 @@ from surefoot.cli.printing import print_json
 from surefoot.study import try_out as tried
 
 
-@takes("optimizers", "batch_size", "schedule", "workers", "device")
+@takes("optimizers", "better", "batch_size", "schedule", "workers", "device")
 def try_out(
     study: Study = "article",
     as_json: Json = False,

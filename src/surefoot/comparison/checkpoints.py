@@ -65,6 +65,9 @@ class Checkpoints:
     def save(self, done: EpochDone) -> None:
         """Save an epoch and its checkpoint, and drop the one before; `StoreError` if it cannot be written."""
         key, epoch = done.key, done.epoch.epoch
+        if done.checkpoint is None:
+            self._store.save_epoch(key, done.epoch, done.rates, None)
+            return
         if self._url is not None:
             with self._as_store_error("write"):
                 self._files.pipe_file(self._path(key, epoch), done.checkpoint)

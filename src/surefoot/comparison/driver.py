@@ -23,7 +23,7 @@ from surefoot.store import Design, Record, Store
 from surefoot.store.design import Planned
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED
-from surefoot.tasks import Task
+from surefoot.tasks import Trainable
 from surefoot.training.events import Diverged, End, EpochDone, Event, Failed, Finished, Started
 from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Executor, Runner
@@ -43,7 +43,7 @@ class Run:
 
     design: Design
     trials: tuple[Trial, ...]
-    task: Task
+    task: Trainable
     workers: int
     tuning: TunedArms | None = None
     runner: Runner = field(default_factory=Runner)

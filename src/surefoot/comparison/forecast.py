@@ -70,7 +70,8 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
     protocol = study.protocol
     trials = outlook(study, {record.key: record for record in records})
     times = step_times(records, protocol)
-    seconds = [training_seconds(left, protocol.steps, times) for left in trials.left]
+    units = protocol.epochs if protocol.own_loop else protocol.steps
+    seconds = [training_seconds(left, units, times) for left in trials.left]
     walls = [
         None if total is None else total / max(1, min(study.workers, sum(left.values())))
         for total, left in zip(seconds, trials.left, strict=True)
@@ -99,7 +100,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
 
 def _same_steps(mine: Protocol, its: Protocol) -> bool:
     """Whether two protocols train the same model on as many examples, on the same device."""
-    names = ("task", "fingerprint", "batch_size", "device", "train_size")
+    names = ("task", "fingerprint", "batch_size", "device", "train_size", "recipe")
     return all(getattr(mine, name) == getattr(its, name) for name in names)
 
 

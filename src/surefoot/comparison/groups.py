@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from surefoot.comparison.request import Request
 from surefoot.errors import UsageError
 from surefoot.torch import groups
@@ -10,7 +12,7 @@ from surefoot.torch.description import Description, outline
 
 def outlined(request: Request) -> Description:
     """Return the roles of the parameters of a task's model, whoever steps them."""
-    return outline(groups(request.task.make_model(0)))
+    return outline(groups(_model(request)))
 
 
 def described(request: Request) -> dict[str, Description]:
@@ -21,8 +23,18 @@ def described(request: Request) -> dict[str, Description]:
     """
     found = {}
     for arm in request.arms:
-        describe = getattr(arm.build(request.task.make_model(0)), "describe", None)
+        describe = getattr(arm.build(_model(request)), "describe", None)
         if describe is None:
             raise UsageError(f"{arm.label} is no optimizer of Surefoot's and does not tell its groups; leave it out.")
         found[arm.label] = describe(request.protocol.steps_per_epoch)
     return found
+
+
+def _model(request: Request) -> Any:
+    """Return the model of a task; `UsageError` for a training function, which makes its own."""
+    if not hasattr(request.task, "make_model"):
+        raise UsageError(
+            "a training function makes its own model; call surefoot.torch.groups(model), and print what describe() of "
+            "its optimizer returns."
+        )
+    return request.task.make_model(0)

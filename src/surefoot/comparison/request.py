@@ -13,23 +13,28 @@ from typing import Any
 import surefoot
 from surefoot.arms.arm import Arm, parse_arms, without_twins
 from surefoot.arms.opt import arms_of
+from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
 from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
 from surefoot.design.studies import StudyPlan, find_study, study_of
-from surefoot.design.trial import Trial, check_schedule, hash_of
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import Argument, SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
-from surefoot.store.protocol import Protocol
-from surefoot.tasks import Task, checked_task, make_task
+from surefoot.store.protocol import Protocol, Recipe
+from surefoot.tasks import Splits, Trainable, checked_task, make_task
+from surefoot.training.function_task import FunctionTask, function_task, is_training_function
 from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
+
+EVALUATIONS = 20
+"""How often a trial of so many steps is evaluated, at most, unless the user says after how many."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Request:
     """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
 
     name: str
-    task: Task
+    task: Trainable
     arms: tuple[Arm, ...]
     protocol: Protocol
     workers: int
@@ -101,6 +106,12 @@ class Request:
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
+    def without_schedule(self) -> list[str]:
+        """Labels of those that are meant to be without the schedule that others follow, and are."""
+        followed = self.protocol.schedule != "constant" or any(arm.schedule for arm in self.arms)
+        return [arm.label for arm in self.arms if followed and arm.is_meant_constant]
+
+    @property
     def hash(self) -> str:
         """What tells this request from any other: the number of workers decides nothing, and is not in it."""
         asked: dict[str, Any] = {
@@ -113,11 +124,11 @@ class Request:
         return hash_of({"study": self.name, **asked})
 
 
-def ask(study: str | Task, options: Options) -> Request:
+def ask(study: str | Trainable, options: Options) -> Request:
     """Read every option of a study and load its data.
 
     Args:
-        study: the name of a built-in study, `FILE.py:NAME` of a task in a file, or a task.
+        study: the name of a built-in study, `FILE.py:NAME` of a task or a training function in a file, or a task.
         options: what the user changes about it.
 
     Raises:
@@ -138,7 +149,7 @@ def ask(study: str | Task, options: Options) -> Request:
     return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
 
 
-def plan(study: str | Task, options: Options) -> Run:
+def plan(study: str | Trainable, options: Options) -> Run:
     """Decide every trial of a study and load its data; nothing is trained yet, and no budget in minutes counts."""
     request = ask(study, options)
     return request.plan(request.wanted)
@@ -149,6 +160,10 @@ def _budget(options: Options) -> Budget:
     given = options.budget
     text = f"{given.total_seconds()} s" if isinstance(given, timedelta) else given
     said = parse_budget(text) if text else Budget()
+    if options.steps is not None:
+        if options.epochs is not None or said.epochs is not None:
+            raise UsageError("steps and epochs are given; give one or the other.")
+        said = replace(said, epochs=options.steps // _evaluate_every(options))
     for name in ("epochs", "trials", "seeds"):
         if getattr(options, name) is not None:
             if getattr(said, name) is not None:
@@ -157,10 +172,27 @@ def _budget(options: Options) -> Budget:
     return said
 
 
+def _evaluate_every(options: Options) -> int:
+    """Return the steps from one evaluation to the next, which make the steps of a trial; 0 for a pass over the data."""
+    steps, every = options.steps, options.evaluate_every
+    if steps is None:
+        if every is not None:
+            raise UsageError(Argument("evaluate_every"), " goes with ", Argument("steps"), ", and these are not given.")
+        return 0
+    if every is None:
+        return next(steps // parts for parts in range(EVALUATIONS, 0, -1) if steps % parts == 0)
+    if steps % every:
+        near = max(1, round(steps / every)) * every
+        raise UsageError(
+            f"steps is {steps} and evaluate_every {every}: a trial has to end with an evaluation; give steps={near}."
+        )
+    return every
+
+
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
     """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
     for arm in arms:
-        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.given or arm.ranges:
+        if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.own or arm.ranges:
             continue
         name, options = arm.make.__qualname__, [key for key, value in arm.hyper.items() if type(value) is float]
         warnings.warn(
@@ -171,17 +203,31 @@ def _warn_of_untuned(arms: Sequence[Arm]) -> None:
         )
 
 
-def _task(study: str | Task, options: Options) -> tuple[StudyPlan, Task]:
+def _task(study: str | Trainable, options: Options) -> tuple[StudyPlan, Trainable]:
     if isinstance(study, str) and ".py:" not in study and not study.endswith(".py"):
+        _refuse(options, ("better",), "is for a metric of yours; a built-in study has its own")
         described = find_study(study)
         dataset = options.dataset or described.dataset
         size, share = options.train_size, described.validation
         return described, make_task(described.task, dataset, size=size, validation=share, data_dir=options.data_dir)
-    if options.train_size or options.dataset:
-        given = (Argument("train_size"), " and ", Argument("dataset"))
-        raise UsageError(*given, " are for the built-in studies; this task brings its own data.")
-    task = checked_task(in_file(study) if isinstance(study, str) else study)
-    return study_of(task), task
+    _refuse(options, ("train_size", "dataset"), "is for the built-in studies; this task brings its own data")
+    found = in_file(study) if isinstance(study, str) else study
+    if is_training_function(found):
+        found = function_task(found, better=options.better)
+    if isinstance(found, FunctionTask):
+        own = ("batch_size", "steps", "evaluate_every")
+        _refuse(options, own, "is for tasks; a training function makes its own batches and epochs")
+        return replace(study_of(found), batch_size=0), found
+    if isinstance(study, str):
+        _refuse(options, ("better",), "is for a training function; a task says it itself")
+    return study_of(checked_task(found)), checked_task(found)
+
+
+def _refuse(options: Options, names: Sequence[str], why: str) -> None:
+    """Raise `UsageError` for an option that is given where it says nothing."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise UsageError(Argument(name), f" {why}; leave it out.")
 
 
 def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
@@ -191,27 +237,46 @@ def _arms(described: StudyPlan, options: Options) -> tuple[Arm, ...]:
     arms = list(parse_arms(described.optimizers, described.convention)) if own else []
     if given or not arms:
         arms += arms_of(given or (), described.convention)
-    return without_twins(arms)
+    schedule = _schedule(described, options)
+    return without_twins([arm.following(schedule) for arm in arms])
 
 
-def _protocol(described: StudyPlan, task: Task, options: Options, epochs: int) -> Protocol:
-    data = task.data
+def _schedule(described: StudyPlan, options: Options) -> Scheduled:
+    """Return the schedule of all optimizers that have none of their own."""
+    return scheduled(options.schedule or described.schedule)
+
+
+def _protocol(described: StudyPlan, task: Trainable, options: Options, epochs: int) -> Protocol:
+    schedule = _schedule(described, options).shape
     return Protocol(
         task=task.name,
         dataset=task.dataset,
         epochs=epochs,
         batch_size=options.batch_size or described.batch_size,
-        train_size=len(data.train),
-        validation_size=len(data.validation),
-        test_size=len(data.test),
         device=device_for(options.runner, options.device),
-        schedule=check_schedule(options.schedule or described.schedule),
+        schedule="constant" if callable(schedule) else schedule,
         drop_last=described.drop_last,
         order=described.order,
         metric=task.metric,
         fingerprint=task.fingerprint,
         chance=task.chance,
+        own_loop=isinstance(task, FunctionTask),
+        recipe=getattr(task, "recipe", Recipe()),
+        evaluate_every=_evaluate_every(options),
+        **_sizes(task),
     )
+
+
+def _sizes(task: Trainable) -> dict[str, int]:
+    """Return how many examples each part of a task's data has; a training function does not tell."""
+    data: Splits | None = getattr(task, "data", None)
+    if data is None:
+        return {}
+    return {
+        "train_size": len(data.train),
+        "validation_size": len(data.validation),
+        "test_size": len(data.test),
+    }
 
 
 def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:

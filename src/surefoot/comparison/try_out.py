@@ -18,7 +18,7 @@ from surefoot.design.trial import Trial
 from surefoot.errors import TrialError, UsageError
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
-from surefoot.tasks import Task
+from surefoot.tasks import Trainable
 from surefoot.training.events import Event, Failed, PilotTimed, Started
 from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Executor, Resume, Runner
@@ -63,7 +63,7 @@ def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = 
     return reasons
 
 
-def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner) -> dict[str, str]:
+def try_arms(task: Trainable, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner) -> dict[str, str]:
     """Try every optimizer and train nothing; return why each fails, by its label, or an empty text."""
     trials = [Trial(task.name, arm, 0, protocol, "try") for arm in arms]
     with open_executor(runner, task, protocol.device, min(workers, len(trials))) as executor:
@@ -71,7 +71,7 @@ def try_arms(task: Task, arms: Sequence[Arm], protocol: Protocol, workers: int, 
 
 
 def time_arms(
-    task: Task,
+    task: Trainable,
     arms: Sequence[Arm],
     protocol: Protocol,
     workers: int,

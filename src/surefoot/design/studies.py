@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from surefoot.errors import unknown
 from surefoot.store.protocol import Order, Schedule
-from surefoot.tasks import Task
+from surefoot.tasks import Trainable
 from surefoot.tasks.models.surfaces import SURFACES
 
 
@@ -119,7 +119,7 @@ def find_study(name: str) -> StudyPlan:
     return STUDIES[name]
 
 
-def study_of(task: Task) -> StudyPlan:
+def study_of(task: Trainable) -> StudyPlan:
     """Return the study of a user's own task, as it is before they change an option."""
     return StudyPlan(
         task.name,

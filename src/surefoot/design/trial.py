@@ -13,19 +13,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import cos, pi
-from typing import Any, get_args
+from typing import Any
 
 from surefoot.arms.arm import Arm
-from surefoot.errors import unknown
+from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.store.design import Part, Planned
-from surefoot.store.protocol import Protocol, Schedule
+from surefoot.store.protocol import Protocol
 from surefoot.store.records import Purpose, Record
-
-SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
-
-WARMUP = 0.05
-"""The share of the steps in which `warmup-cosine` rises, as in AlgoPerf."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,11 @@ class Trial:
         parts += [self.purpose] if self.purpose != "measure" else []
         parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
         return hash_of(parts)
+
+    @cached_property
+    def schedule(self) -> Scheduled:
+        """How its learning rate goes: as the optimizer's own options say, or else as the study's."""
+        return self.arm.schedule or scheduled(self.protocol.schedule)
 
     def record(self, environment: Mapping[str, Any]) -> Record:
         """Return the trial as the store begins it."""
@@ -80,27 +79,3 @@ class Trial:
 def hash_of(parts: Any) -> str:
     """Return sixteen hexadecimal digits that tell what JSON can hold from anything else."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def check_schedule(name: str) -> Schedule:
-    """Return the name; `UsageError` with the close matches if there is no such schedule."""
-    for known in SCHEDULES:
-        if known == name:
-            return known
-    raise unknown("schedule", name, SCHEDULES)
-
-
-def factor(schedule: Schedule, step: int, steps: int) -> float:
-    """Return what the learning rate is multiplied by.
-
-    Args:
-        schedule: `constant`; `cosine`, which falls from 1 to nearly 0; `warmup-cosine`, which rises first.
-        step: from 1 to `steps`.
-        steps: of the whole trial.
-    """
-    if schedule == "constant":
-        return 1.0
-    rising = max(1, round(WARMUP * steps)) if schedule == "warmup-cosine" else 0
-    if step <= rising:
-        return step / rising
-    return (1 + cos(pi * (step - 1 - rising) / max(1, steps - rising))) / 2

@@ -119,7 +119,7 @@ def _table(rule: Rule | str) -> dict[str, Convention]:
 def _value(rule: Rule | str, framework: str, name: str) -> str:
     value = convention(rule, framework).defaults.get(name)
     if value is not None:
-        return f"{value:g}"
+        return f"{value:.4g}"
     return "required" if name in required(rule, framework) else ""
 
 

@@ -132,3 +132,9 @@ def followed(weight: Any, copy: Any) -> Any:
     given = ops.cast(weight, "float32")
     near = ops.abs(copy - given) <= relative * ops.abs(given) + absolute
     return ops.where(near, copy, given)
+
+
+def size(variables: Iterable[Any]) -> tuple[int, int]:
+    """Return how many numbers the arrays among variables have, and how many bytes; single numbers are not counted."""
+    arrays = [ops.convert_to_numpy(one.value) for one in variables if len(one.shape)]
+    return sum(array.size for array in arrays), sum(array.nbytes for array in arrays)

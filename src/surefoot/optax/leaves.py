@@ -11,7 +11,7 @@ its sign, where the difference itself is rounded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -129,3 +129,15 @@ def stochastic(x: Any, key: Any) -> Any:
     bits = (lax.bitcast_convert_type(x, jnp.uint32) + random) & jnp.uint32(0xFFFF0000)
     rounded = lax.bitcast_convert_type(bits, jnp.float32)
     return jnp.where(jnp.isfinite(x), x + lax.stop_gradient(rounded - x), x)
+
+
+def size(tree: Any) -> tuple[int, int]:
+    """Return how many numbers the arrays of a tree have, and how many bytes; single numbers are not counted."""
+    arrays = [leaf for leaf in jax.tree.leaves(tree) if getattr(leaf, "ndim", 0)]
+    return sum(array.size for array in arrays), sum(array.size * array.dtype.itemsize for array in arrays)
+
+
+def looked_up(values: Sequence[float]) -> Callable[[Any], Any]:
+    """Return a schedule that has these values, one a step; after the last one it stays."""
+    table = jnp.asarray(values)
+    return lambda count: table[jnp.minimum(count, len(values) - 1)]

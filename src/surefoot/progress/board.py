@@ -23,6 +23,7 @@ from rich.text import Text
 from surefoot.analysis.scale import Scale
 from surefoot.design.trial import Trial
 from surefoot.progress.words import name_of, result
+from surefoot.store.protocol import Protocol
 from surefoot.training import events
 from surefoot.words import Written
 from surefoot.words.numbers import LOSS, duration
@@ -42,7 +43,7 @@ class Board:
     """
 
     def __init__(self, todo: Sequence[Trial]) -> None:
-        self._steps = {trial.key: trial.protocol.steps for trial in todo}
+        self._steps = {trial.key: _units(trial.protocol, trial.protocol.epochs) for trial in todo}
         self._taken: dict[str, int] = {}
         self._resumed: dict[str, int] = {}
         self._ended: set[str] = set()
@@ -52,14 +53,14 @@ class Board:
 
     def observe(self, trial: Trial, event: events.Event) -> None:
         """Take an event in."""
-        self._steps.setdefault(event.key, trial.protocol.steps)
+        self._steps.setdefault(event.key, _units(trial.protocol, trial.protocol.epochs))
         match event:
             case events.Started(key, epoch):
-                self._resumed[key] = self._taken[key] = epoch * trial.protocol.steps_per_epoch
-            case events.StepsDone(key, _, step, _, _):
+                self._resumed[key] = self._taken[key] = _units(trial.protocol, epoch)
+            case events.StepsDone(key, _, step, _, _) if trial.protocol.steps:
                 self._taken[key] = step
             case events.EpochDone(key, epoch):
-                self._taken[key] = epoch.epoch * trial.protocol.steps_per_epoch
+                self._taken[key] = _units(trial.protocol, epoch.epoch)
                 label, value = trial.part.tuned_from or trial.arm.label, epoch.validation_metric
                 if not isnan(value):  # as a metric may be for an epoch
                     self._best[label] = self._scale.best([value, self._best.get(label, value)])
@@ -159,10 +160,11 @@ class Bars:
             case events.Started(key, epoch):
                 self._start(key, trial, epoch)
             case events.StepsDone(key, epoch, step, _, loss):
-                self._move(key, step, f"{epoch}/{trial.protocol.epochs}", loss)
+                done = step if trial.protocol.steps else epoch - 1
+                self._move(key, done, f"{epoch}/{trial.protocol.epochs}", loss)
             case events.EpochDone(key, epoch):
                 self._last[key] = epoch.validation_metric
-                step = epoch.epoch * trial.protocol.steps_per_epoch
+                step = _units(trial.protocol, epoch.epoch)
                 self._move(key, step, f"{epoch.epoch}/{trial.protocol.epochs}", epoch.train_loss)
             case events.Finished(key, outcome):
                 words = result(trial, outcome, self._last.get(key, math.nan))
@@ -171,7 +173,7 @@ class Bars:
                 self._end(key, f"{name_of(trial, self._many, 60)}: {reason}")
 
     def _start(self, key: str, trial: Trial, epoch: int) -> None:
-        done, total = epoch * trial.protocol.steps_per_epoch, trial.protocol.epochs * trial.protocol.steps_per_epoch
+        done, total = (_units(trial.protocol, number) for number in (epoch, trial.protocol.epochs))
         if key in self._ids:  # its worker died
             self._bars.update(self._ids[key], completed=done)
             return
@@ -187,3 +189,8 @@ class Bars:
         if key in self._ids:
             self._bars.remove_task(self._ids.pop(key))
         self._bars.console.print(words, markup=False, highlight=False)
+
+
+def _units(protocol: Protocol, epochs: int) -> int:
+    """Return how far so many epochs are: in steps, or in epochs where their steps are not known."""
+    return epochs * (protocol.steps_per_epoch or 1)

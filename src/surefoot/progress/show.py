@@ -62,6 +62,9 @@ def announce(request: Request) -> None:
     words = f"Study {request.name}: {names}, on {request.protocol.device}."
     if request.budget.seconds is not None:
         words += f" Each is timed for a second or two, to see what {duration(request.budget.seconds)} buy."
+    if flat := request.without_schedule:
+        verb, whose = ("keeps", "its") if len(flat) == 1 else ("keep", "their")
+        words += f" {join(flat)} {verb} a constant learning rate, as meant; schedule= among {whose} options sets one."
     Console(stderr=True).print(words, markup=False, highlight=False)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def event_files(folder: Path) -> Iterator[Observer]:
             if trial.key not in writers:
                 writers[trial.key] = open_files.enter_context(SummaryWriter(str(folder / run_name(trial))))
             for name, value in _scalars(trial, event).items():
-                writers[trial.key].add_scalar(name, value, _step(trial, event))
+                if not (isnan(value) and trial.protocol.own_loop):  # not told
+                    writers[trial.key].add_scalar(name, value, _step(trial, event))
             if isinstance(event, Finished):
                 writers.pop(trial.key).close()
 
@@ -65,6 +67,6 @@ def _scalars(trial: Trial, event: EpochDone | Finished) -> dict[str, float]:
 
 
 def _step(trial: Trial, event: EpochDone | Finished) -> int:
-    """Optimizer steps so far, by which runs with batches of different sizes compare."""
+    """Optimizer steps so far, by which runs with batches of different sizes compare; epochs where these are unknown."""
     epochs = event.epoch.epoch if isinstance(event, EpochDone) else trial.protocol.epochs
-    return epochs * trial.protocol.steps_per_epoch
+    return epochs * (trial.protocol.steps_per_epoch or 1)

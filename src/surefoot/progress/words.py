@@ -43,7 +43,9 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 
 
 def figures(trial: Trial, loss: float, metric: float) -> str:
-    """Return both figures, or one, where the loss is the metric."""
+    """Return both figures, or one, where the loss is the metric or is not told."""
+    if trial.protocol.own_loop and math.isnan(loss):
+        return measured(trial, metric)
     words = f"loss {LOSS(loss)}"
     return words if trial.protocol.metric.is_loss else f"{words}, {measured(trial, metric)}"
 
@@ -78,7 +80,8 @@ class Lines:
                 return f"goes on after epoch {epoch}"
             case events.StepsDone(_, epoch, step, steps, loss) if not self._moves:
                 self._moves = True
-                return f"epoch {epoch}/{trial.protocol.epochs}, step {step} of {steps}, loss {LOSS(loss)}"
+                of = f" of {steps}" if steps else ""
+                return f"epoch {epoch}/{trial.protocol.epochs}, step {step}{of}, loss {LOSS(loss)}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
                     f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {LOSS(epoch.train_loss)}, "

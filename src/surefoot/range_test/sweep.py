@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 
 import numpy as np
-from torch import Tensor
 
 from surefoot.arms.arm import Arm
 from surefoot.comparison.request import Request
@@ -20,9 +19,9 @@ from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
 from surefoot.frontends.roles import part_of
 from surefoot.search.proposals import FIRST_TUNING_SEED
-from surefoot.tasks import Task
+from surefoot.tasks import Task, checked_task
 from surefoot.tasks.seeds import seed_everything
-from surefoot.training.loop import DivergedError, Training
+from surefoot.training.loop import DivergedError, Parts, Training
 
 LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3
@@ -60,6 +59,12 @@ def sweeps(
         TrialError: an optimizer of another library refuses its options.
     """
     _check("seeds", seeds, FEWEST_SEEDS)
+    if request.protocol.own_loop:
+        raise UsageError(
+            "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
+            "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
+        )
+    task = checked_task(request.task)
     for arm in request.arms:
         if "lr" not in arm.hyper:
             raise UsageError(f"optimizer {arm.label} has no option lr; there is nothing to find.")
@@ -67,7 +72,7 @@ def sweeps(
     for arm in request.arms:
         for seed in range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + seeds):
             trial = Trial(request.name, arm, seed, request.protocol, "tune")
-            found[arm.label][seed] = Sweep(trial, request.task, rates).losses()
+            found[arm.label][seed] = Sweep(trial, task, rates).losses()
             heard(arm, seed, found[arm.label][seed])
     return found
 
@@ -88,10 +93,10 @@ class Sweep(Training):
     def losses(self) -> Losses:
         """Train until the rates end or the loss is lost."""
         found: list[float] = []
-        batches = chain.from_iterable(self._epochs())
+        steps = chain.from_iterable(self._epochs())
         try:
             for step in range(1, len(self.sweep) + 1):
-                loss, _ = self._step(next(batches), step, [])
+                loss = self._step(next(steps), step, [])
                 if lost(found, loss, len(self.sweep)):
                     break
                 found.append(loss)
@@ -108,12 +113,12 @@ class Sweep(Training):
             if "base_lr" in group:
                 group["base_lr"] = group["lr"]
 
-    def _epochs(self) -> Iterator[tuple[Tensor, ...]]:
-        """Give the batches of one epoch after the other, in the order of a trial."""
+    def _epochs(self) -> Iterator[Iterator[Parts]]:
+        """Give the steps of one epoch after the other, in the order of a trial."""
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
-            yield self._batches()
+            yield self._loaded(self._batches())
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

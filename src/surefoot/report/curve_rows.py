@@ -115,7 +115,8 @@ def _band(name: str, values: Sequence[float], quantity: Quantity, interval: bool
 
 def _single(trial: Record, arm: Setting, curves: Kinds) -> Iterator[dict[str, Any]]:
     """The points of a trial that is in no mean; the last epoch of a diverged one carries the cross."""
-    epochs = thinned([epoch for epoch in trial.epochs if isfinite(epoch.validation_loss)], LINE)
+    judged = [epoch for epoch in trial.epochs if isfinite(epoch.validation_loss) or isfinite(epoch.validation_metric)]
+    epochs = thinned(judged, LINE)
     for epoch in epochs:
         row: dict[str, Any] = {"optimizer": trial.label, "seed": trial.seed} | times(epoch, trial.protocol)
         row["end"] = epoch is epochs[-1] and trial in arm.diverged

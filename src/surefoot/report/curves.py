@@ -68,7 +68,9 @@ def curves(
         name=f"curves-{clock.field}",
         title=f"{' and '.join(['Loss', *(kinds[kind].title for kind in kinds if kind != 'loss')])} while training",
         caption=" ".join([CAPTION, *stretched, *drawn, *left_out(*singles, "single trials")]),
-        panels=tuple(_panel(part, kind, look) for kind, part in product(kinds, PARTS)) if some else (),
+        panels=tuple(_panel(part, kind, look) for kind, part in product(kinds, PARTS) if _is_told(part, kind, look))
+        if some
+        else (),
         datasets=look.data,
         columns=2,
         legend=True,
@@ -89,6 +91,12 @@ def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
         yield DIVERGED_OR_RUNNING
     if look.data.get("published"):
         yield PUBLISHED
+
+
+def _is_told(part: str, kind: str, look: Look) -> bool:
+    """Whether there is anything to show: a training function need not tell a loss, and tells no training metric."""
+    measure = f"{part}_{kind}_y"
+    return any(row.get(measure) is not None for rows in look.data.values() for row in rows)
 
 
 def _panel(part: str, kind: str, look: Look) -> Panel:

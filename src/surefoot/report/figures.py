@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import altair as alt
@@ -72,7 +73,7 @@ def tuning_looks(summary: Summary) -> tuple[Style, ...]:
 
 def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     """One panel: training loss on x, the test's error, or its metric where that is no share, on y."""
-    trials = [trial for arm in arms for trial in arm.finished]
+    trials = [one for arm in arms for one in arm.finished if one.outcome and isfinite(one.outcome.train_loss)]
     shown = thinned(trials, MARKS)
     metric = trials[0].metric if trials else Metric()
     points = [_point(trial, trial.outcome, metric) for trial in shown if trial.outcome]

@@ -130,8 +130,8 @@ def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]])
         "pairs": "Every pair" if said["matrix"] else None,
         **{name: titles.get(name) for name in AFTER_PAIRS},
         "tuning": "How each was tuned" if said["ledger"] else None,
-        "settings": "Settings",
-        "environment": "Environment",
+        "settings": "Settings" if said["summary"].trained_here else None,
+        "environment": "Environment" if said["summary"].trained_here else None,
         "raw": "Raw data",
         "published": "Published numbers" if said["published"] else None,
     }

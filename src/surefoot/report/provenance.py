@@ -12,7 +12,17 @@ from surefoot.store.records import Record
 from surefoot.words import Written
 from surefoot.words.numbers import duration
 
-TOLD = {"task", "dataset", "train_size", "validation_size", "test_size", "epochs", "batch_size", "device"}
+TOLD = {
+    "task",
+    "dataset",
+    "train_size",
+    "validation_size",
+    "test_size",
+    "epochs",
+    "batch_size",
+    "device",
+    "evaluate_every",
+}
 
 
 def protocol_in_words(protocol: Protocol) -> str:
@@ -24,6 +34,9 @@ def protocol_in_words(protocol: Protocol) -> str:
         for key, name in (("train_size", "training"), ("validation_size", "validation"), ("test_size", "test"))
         if key in known
     ]
+    known |= (
+        {"steps": _number(protocol.steps), "every": _number(protocol.evaluate_every)} if protocol.evaluate_every else {}
+    )
     sentences = [f"Task: {what}." if what else "", f"Examples: {', '.join(parts)}." if parts else "", _effort(known)]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -63,9 +76,15 @@ def design_facts(design: Design) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts.items() if text]
 
 
+def _length(known: Mapping[str, str]) -> str:
+    if "steps" in known:
+        return f"{known['steps']} steps, with an evaluation every {known['every']},"
+    return f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}" if "epochs" in known else ""
+
+
 def _effort(known: Mapping[str, str]) -> str:
     parts = [
-        f"{known['epochs']} epoch{'' if known['epochs'] == '1' else 's'}" if "epochs" in known else "",
+        _length(known),
         f"in batches of {known['batch_size']}" if "batch_size" in known else "",
         f"on {known['device']}" if "device" in known else "",
     ]
@@ -80,6 +99,8 @@ def _entry(key: str, protocol: Protocol) -> str:
         return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"
     if key == "chance":
         return Written(metric).value(protocol.content[key])
+    if key == "recipe":
+        return f"{protocol.recipe.text}, the same for all optimizers"
     return _number(protocol.content[key])
 
 

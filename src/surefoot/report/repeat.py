@@ -18,7 +18,8 @@ OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
     "call of Surefoot is:"
 )
-OWN_TASK = "...,  # the task, or model= and data=, of {name!r}"
+OWN_TASK = "...,  # the task, or model= and data=, of {name!r}{recipe}"
+OWN_LOOP = "train=...,  # the training function of {name!r}"
 ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 
@@ -34,7 +35,7 @@ class Repeat:
 def repeat(design: Design) -> Repeat:
     """What asks for the same study again."""
     task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in design.optimizers if one.is_local)]
+    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.functions)]
     if not own and all(_is_text(one, design) for one in design.optimizers):
         return Repeat(shlex.join(_command(design)))
     words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
@@ -55,9 +56,11 @@ def _options(design: Design) -> dict[str, Any]:
     """
     protocol = design.protocol
     used = {"train_size": protocol.train_size + protocol.validation_size}
-    kept = {**vars(protocol), **vars(design.sizing), **used}
+    kept = {**vars(protocol), **vars(design.sizing), **used, "steps": protocol.steps}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
-    left_out = ("dataset", "train_size") if own_data else ()
+    left_out = {"dataset", "train_size"} if own_data else set()
+    left_out |= {"batch_size"} if protocol.own_loop else set()
+    left_out |= {"epochs"} if protocol.evaluate_every else {"steps", "evaluate_every"}
     names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
     return {name: kept[name] for name in names}
 
@@ -76,12 +79,30 @@ def _call(design: Design) -> Iterator[str]:
     classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield "surefoot.compare("
-    yield f"    {OWN_TASK.format(name=design.study) if design.protocol.fingerprint else f'{design.study!r},'}"
+    yield from (f"    {line}" for line in _what(design))
     yield "    optimizers=["
     yield from (f"        {_optimizer(one)}," for one in design.optimizers)
     yield "    ],"
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
     yield ")"
+
+
+def _what(design: Design) -> Iterator[str]:
+    """The arguments that say what is trained."""
+    protocol = design.protocol
+    if protocol.own_loop:
+        yield OWN_LOOP.format(name=design.study)
+        yield f"name={design.study!r}, metric={protocol.metric.name!r}, better={protocol.metric.better!r},"
+    else:
+        yield _task(design)
+
+
+def _task(design: Design) -> str:
+    """The first argument of the call; of a task of the user's, what stands for it, and how it takes its steps."""
+    if not design.protocol.fingerprint:
+        return f"{design.study!r},"
+    recipe = design.protocol.recipe.text
+    return OWN_TASK.format(name=design.study, recipe=f", with {recipe}" if recipe else "")
 
 
 def _name(one: Optimizer) -> str:
@@ -93,6 +114,6 @@ def _optimizer(one: Optimizer) -> str:
     words = [repr(_name(one)) if one.reference or not one.is_imported else one.short_name]
     words += [f"name={one.label!r}"] if one.is_named else []
     words += [f"convention={one.convention!r}"] if one.convention not in ("", "torch") else []
-    words += [f"{name}={value!r}" for name, value in one.given.items()]
+    words += [f"{name}={one.functions.get(name) or repr(value)}" for name, value in one.given.items()]
     words += [f"{name}=surefoot.{at.kind}({at.low!r}, {at.high!r})" for name, at in one.ranges.items()]
     return f"surefoot.Opt({', '.join(words)})"

@@ -38,6 +38,7 @@ _DISTANCE = Shared("d", start="first_distance", meaning="guess of the distance t
     source=_SOURCE,
     parent=adam,
     about=About(
+        scheduled=False,
         title="D-Adaptation Adam",
         adds="multiplies the rate by a guess of the distance to go, so that there is none to tune",
         use=(
@@ -125,6 +126,7 @@ def dadapt_adam(
     source=_SOURCE,
     parent=sgd,
     about=About(
+        scheduled=False,
         title="D-Adaptation SGD",
         adds="takes the rate from a guess of the distance to go, over the length of the first gradient",
         use=(Claim("SGD without a learning rate to tune: it matched hand-tuned rates on many problems.", _SOURCE),),

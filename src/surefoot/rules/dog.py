@@ -31,6 +31,7 @@ _LR = "factor of the rate: 1"
     source=_DOG,
     parent=sgd,
     about=About(
+        scheduled=False,
         title="DoG",
         adds="finds its own rate: how far all weights together have come, over what they were pushed",
         use=(Claim("SGD without a learning rate to tune: it comes near to a tuned one.", _DOG),),
@@ -95,6 +96,7 @@ def dog(
     source=_DOWG,
     parent=dog,
     about=About(
+        scheduled=False,
         title="DoWG",
         adds="weighs each gradient by the distance gone until then, so that old ones count less",
         use=(Claim("Where DoG is slow to speed up: it adapts to smooth and to sharp problems alike.", _DOWG),),

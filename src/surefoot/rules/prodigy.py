@@ -70,6 +70,7 @@ _OPTAX = {
     source=_SOURCE,
     parent=adam,
     about=About(
+        scheduled=False,
         title="Prodigy",
         adds="multiplies the rate by a growing guess of the distance to go, so that there is none to tune",
         use=(

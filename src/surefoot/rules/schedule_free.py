@@ -40,6 +40,7 @@ def _average(w: Array, state: Any, hyper: Mapping[str, Any]) -> Array:
         Number("W", meaning="sum of what the average has weighed by"),
     ),
     about=About(
+        scheduled=False,
         title="Schedule-Free",
         adds="averages the weights as they go, and takes gradients between the average and the newest",
         use=(
@@ -143,6 +144,7 @@ schedule_free_sgd = replace(
         name="schedule_free_sgd",
         lr=1.0,
         about=About(
+            scheduled=False,
             title="Schedule-Free SGD",
             adds="averages the weights as they go, in the place of momentum and of a falling rate",
             use=schedule_free.about.use,
@@ -176,6 +178,7 @@ schedule_free_adamw = replace(
         adamw_without_mean,
         name="schedule_free_adamw",
         about=About(
+            scheduled=False,
             title="Schedule-Free AdamW",
             adds="takes gradients near a running average of all weights so far, without momentum or schedule",
             use=(
@@ -215,6 +218,7 @@ schedule_free_radam = replace(
         radam_without_mean,
         name="schedule_free_radam",
         about=About(
+            scheduled=False,
             title="Schedule-Free RAdam",
             adds="takes gradients near a running average of all weights so far, without momentum or schedule",
             use=(Claim("No schedule and no warm-up to choose.", _CODE), *schedule_free.about.use),

@@ -39,7 +39,7 @@ _DEFAULTS = {"lr": 3e-3, "beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "weight_deca
     vector=adamw,
     about=About(
         title="SOAP",
-        adds="keeps Adam's mean square in the eigenvectors of what the gradients have been",
+        adds="takes coordinates in which a matrix's directions do not mix",
         use=(
             Claim("Language models of 360M and 660M, large batches: 40 % fewer steps than AdamW.", _SOURCE),
             Claim("A basis that is old: it loses less than Shampoo as the period grows.", _SOURCE),

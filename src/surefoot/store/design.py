@@ -111,6 +111,12 @@ class Optimizer:
         return self.name.rpartition(".")[2]
 
     @property
+    def functions(self) -> dict[str, str]:
+        """The names of functions of the user's among its options: a schedule, groups."""
+        found = {option: str(self.given.get(option, "")).partition("@") for option in ("schedule", "groups")}
+        return {option: name for option, (name, is_code, _) in found.items() if is_code}
+
+    @property
     def is_imported(self) -> bool:
         """Whether it is a class of some library, under its full name."""
         return "." in self.name

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal
+from math import inf
+from typing import Any, Literal, get_args
+
+from surefoot.errors import UsageError
 
 VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
@@ -19,7 +22,7 @@ Better = Literal["max", "min"]
 Order = Literal["shuffled", "frozen"]
 """Whether every epoch has an order of its own, or all have that of the first."""
 
-Schedule = Literal["constant", "cosine", "warmup-cosine"]
+Schedule = Literal["constant", "cosine", "linear", "warmup-cosine", "wsd"]
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,65 @@ def _reads_as_loss(found: Mapping[str, Any]) -> bool:
     return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
 
 
+Precision = Literal["fp32", "bf16", "fp16"]
+"""What forward passes compute in; the weights stay in the model's own numbers."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every training step does besides the optimizer, the same for all.
+
+    Attributes:
+        clip: the largest norm of all gradients together; None does not clip.
+        accumulate: batches whose gradients make one step, weighed by their examples.
+        precision: of forward passes: `fp32` leaves them alone, `bf16` and `fp16` use autocast, `fp16` a GradScaler too.
+        ema: how much of a moving average of the weights each step keeps; evaluation uses it. None keeps no average.
+
+    Raises:
+        UsageError: a value that cannot be.
+    """
+
+    clip: float | None = None
+    accumulate: int = 1
+    precision: Precision = "fp32"
+    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        _within("clip", self.clip, inf, "the largest norm of all gradients together, such as clip=1.0")
+        _within("ema", self.ema, 1.0, "how much of the average each step keeps, such as ema=0.999")
+        if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
+            raise UsageError(f"accumulate is {self.accumulate!r}; give how many batches make a step, from 1.")
+        if self.precision not in get_args(Precision):
+            raise UsageError(f"precision is {self.precision!r}; give one of {', '.join(get_args(Precision))}.")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What differs from a plain step, by its name."""
+        plain = asdict(Recipe())
+        return {name: value for name, value in asdict(self).items() if value != plain[name]}
+
+    @property
+    def text(self) -> str:
+        """What differs from a plain step, as a user gives it: `clip=1.0, accumulate=4`."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.changes.items())
+
+
+def _within(name: str, value: float | None, below: float, meaning: str) -> None:
+    """Raise `UsageError` unless a number lies between 0 and another, both excluded."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below):
+        raise UsageError(f"{name} is {value!r}; give {meaning}, or None.")
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How every trial of a study is trained.
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
-    an incomplete last batch is left out. `schedule` is followed by every optimizer's learning rate alike. `chance` is
-    the metric of guessing, for readers: it decides nothing. The defaults are what older stores leave out: options
-    that came later, and sizes that are unknown.
+    an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of
+    the data they pass over. `recipe` is what steps do besides the optimizer. `schedule` is followed by
+    every optimizer's learning rate alike. `chance` is the metric of guessing, for readers: it decides nothing. With an
+    `own_loop` a function of the user's trains, whose epochs have no sizes that are known. The defaults are what older
+    stores leave out: options that came later, and sizes that are unknown.
     """
 
     task: str = ""
@@ -88,13 +142,17 @@ class Protocol:
     metric: Metric = field(default_factory=Metric)
     fingerprint: str = ""
     chance: float | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    evaluate_every: int = 0
+    own_loop: bool = False
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """The protocol as the store keeps it and as it enters a trial's key."""
         oldest = asdict(Protocol())
         kept = {name: value for name, value in asdict(self).items() if value != oldest[name]}
-        return {"version": VERSION, **kept, **({"metric": self.metric.to_json()} if "metric" in kept else {})}
+        forms = {"metric": self.metric.to_json(), "recipe": self.recipe.changes}
+        return {"version": VERSION, **kept, **{name: form for name, form in forms.items() if name in kept}}
 
     @cached_property
     def decides(self) -> dict[str, Any]:
@@ -105,17 +163,28 @@ class Protocol:
     def from_json(cls, content: Mapping[str, Any]) -> Protocol:
         """The protocol of a content; what is left out stands at its oldest value."""
         known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
-        return cls(**{**known, "metric": Metric.from_json(content.get("metric", {}))})
+        recipe = Recipe(**content.get("recipe", {}))
+        return cls(**{**known, "metric": Metric.from_json(content.get("metric", {})), "recipe": recipe})
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Batches in an epoch; 0 where the sizes are unknown."""
+    def batches_per_pass(self) -> int:
+        """Batches in a pass over the training examples; 0 where the sizes are unknown."""
         if self.batch_size < 1 or self.train_size < 1:
             return 0
         whole, rest = divmod(self.train_size, self.batch_size)
         return max(1, whole + (bool(rest) and not self.drop_last))
 
     @property
+    def steps_per_pass(self) -> int:
+        """Training steps in a pass over the examples; the last one may have fewer batches than the others."""
+        return -(-self.batches_per_pass // self.recipe.accumulate)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps from one evaluation to the next; 0 where that is unknown."""
+        return self.evaluate_every or self.steps_per_pass
+
+    @property
     def steps(self) -> int:
-        """Batches in a whole trial."""
+        """Training steps in a whole trial."""
         return self.epochs * self.steps_per_epoch

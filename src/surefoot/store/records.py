@@ -67,7 +67,8 @@ class Outcome:
     has, so that train and validation compare like with like. `step_seconds` is the median time of one training step
     (forward pass, backward pass and the optimizer's step), `optimizer_bytes` the memory of the optimizer's state,
     `parameters` the number of trainable weights. `engine` is what ran the optimizer's steps, as it tells itself: `cpu`,
-    `gpu`, `eager`; empty where that was not recorded.
+    `gpu`, `eager`; empty where that was not recorded. `gradients` is how often a step took loss and gradients: several
+    times where the optimizer calls a closure. `others` are further metrics of the test data, by name.
     """
 
     test_loss: float
@@ -78,6 +79,8 @@ class Outcome:
     optimizer_bytes: int
     parameters: int
     engine: str = ""
+    gradients: float = 1.0
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

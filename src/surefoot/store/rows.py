@@ -11,6 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -87,7 +88,7 @@ def runs_by_key(rows: Iterable[Row]) -> Mapping[str, frozenset[int]]:
 
 def outcomes_by_trial(rows: Iterable[Row]) -> Mapping[int, Outcome]:
     """The outcome of each trial that has one."""
-    return {trial: Outcome(*map(_real, values)) for trial, *values in rows}
+    return {trial: replace(Outcome(*map(_real, values)), others=json.loads(others)) for trial, *values, others in rows}
 
 
 def record(columns: Row, epochs: tuple[Epoch, ...], rates: tuple[Rates, ...], outcome: Outcome | None) -> Record:

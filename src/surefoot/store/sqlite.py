@@ -98,20 +98,21 @@ class Store:
             connection.execute("DELETE FROM rates WHERE trial = ? AND epoch > ?", (trial, last))
             connection.execute("DELETE FROM outcomes WHERE trial = ?", (trial,))
 
-    def save_epoch(self, key: str, epoch: Epoch, rates: Sequence[Rates], checkpoint: bytes) -> None:
-        """Save a finished epoch and the rates measured in it, and replace the trial's checkpoint: all or nothing."""
+    def save_epoch(self, key: str, epoch: Epoch, rates: Sequence[Rates], checkpoint: bytes | None) -> None:
+        """Save a finished epoch, the rates measured in it, and the trial's new checkpoint, if any: all or nothing."""
         with self._writing() as connection:
             trial = self._trial(key)
             connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", (trial, *astuple(epoch)))
             found = [rows.rates_row(trial, epoch.epoch, each) for each in rates]
             connection.executemany("INSERT INTO rates VALUES (?, ?, ?, ?, ?)", found)
-            connection.execute("REPLACE INTO checkpoints VALUES (?, ?, ?)", (trial, epoch.epoch, checkpoint))
+            if checkpoint is not None:
+                connection.execute("REPLACE INTO checkpoints VALUES (?, ?, ?)", (trial, epoch.epoch, checkpoint))
 
     def finish(self, key: str, outcome: Outcome) -> None:
         """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
         with self._writing() as connection:
             trial = self._end(key, "finished", "")
-            row = (trial, *astuple(outcome))
+            row = (trial, *astuple(outcome)[:-1], json.dumps(dict(outcome.others)))
             connection.execute(f"INSERT INTO outcomes VALUES ({', '.join('?' * len(row))})", row)
 
     def diverge(self, key: str, reason: str) -> None:

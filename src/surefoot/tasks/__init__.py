@@ -2,11 +2,12 @@
 
 | file | concept |
 | --- | --- |
-| `task.py` | `Task`, what a comparison has to know, and its `Splits` of data |
+| `task.py` | `Trainable`, what a comparison has to know, and `Task` with its `Splits` of data |
 | `builtin.py` | a task of ours, described without loading torch |
 | `custom.py` | a task from a user's own model, data, loss and metric |
+| `metrics.py` | metrics of a whole split, which are no means over batches |
 | `fingerprint.py` | a task tried on a batch of each part, and the characters that change with it |
-| `arrays.py`, `examples.py` | data in arrays, data in torch's Datasets |
+| `arrays.py`, `examples.py`, `streams.py` | data in arrays, in torch's Datasets, and such as is read from its start |
 | `seeds.py` | random numbers that come from a seed and leave no trace |
 | `models/` | what the built-in tasks train |
 """
@@ -23,9 +24,9 @@ from surefoot.tasks.builtin import image_task, own_data
 from surefoot.tasks.models.characters import character_task
 from surefoot.tasks.models.quadratic import quadratic_task
 from surefoot.tasks.models.surfaces import SURFACES, surface_task
-from surefoot.tasks.task import Split, Splits, Task
+from surefoot.tasks.task import Split, Splits, Task, Trainable
 
-__all__ = ["TASKS", "Split", "Splits", "Task", "checked_task", "make_task"]
+__all__ = ["TASKS", "Split", "Splits", "Task", "Trainable", "checked_task", "make_task"]
 
 
 class Make(Protocol):

@@ -8,8 +8,8 @@ the first loss. So a changed model is never taken for the old one, and one whose
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from surefoot.errors import SurefootWarning, UsageError, unknown
-from surefoot.store.records import LOSS, Better, Metric
+from surefoot.store.protocol import LOSS, Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.fingerprint import examine, is_random
+from surefoot.tasks.metrics import First, Whole, gauge_of, is_of_whole
 from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
-from surefoot.tasks.task import EVALUATION_BATCH, Splits
+from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
 
 Measure = Callable[[Any, Any], Tensor]
 """A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
@@ -42,10 +43,13 @@ class CustomTask:
     model: Callable[[], nn.Module]
     data: Splits
     loss: Measure | None
-    score: Measure | None
+    score: Any
     metric: Metric
     batch_size: int
     drop_last: bool = False
+    recipe: Recipe = field(default_factory=Recipe)
+    transform: Callable[[Any], Any] | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
     evaluation_batch: int = EVALUATION_BATCH
     chance: float | None = None
     fingerprint: str = ""
@@ -59,10 +63,23 @@ class CustomTask:
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
         """The loss and the metric of a batch."""
         loss, metric = self.begin(model, batch)
-        return loss, metric() if callable(metric) else metric
+        found = metric() if callable(metric) else metric
+        if not is_of_whole(self.score) and not self.others:
+            return loss, found
+        alone = self.gauge()
+        alone.add(found, 1)
+        return loss, torch.tensor(alone.value())
 
-    def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
-        """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss."""
+    def gauge(self) -> Gauge:
+        """What takes the batches of a split for the metric."""
+        judges = gauge_of(self.score)
+        return First(judges, self.others) if self.others else judges
+
+    def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
+        """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss.
+
+        Of a metric of a whole split that gives the outputs and the targets, which a gauge takes.
+        """
         outputs, targets = _forward(model, batch)
         if self.loss is not None:
             loss = self.loss(outputs, targets)
@@ -70,7 +87,9 @@ class CustomTask:
             loss = outputs.loss
         else:  # class numbers may be of any integer type
             loss = functional.cross_entropy(outputs, targets if targets.is_floating_point() else targets.long())
-        return loss, loss if self.score is None else partial(_scored, self.score, outputs, targets)
+        taken = _pair if is_of_whole(self.score) else _scored
+        judged = loss if self.score is None else partial(taken, self.score, outputs, targets)
+        return loss, partial(_with_pair, judged, outputs, targets) if self.others else judged
 
 
 def task(
@@ -78,10 +97,15 @@ def task(
     model: Callable[[], nn.Module],
     data: Any,
     loss: Measure | None = None,
-    metric: Measure | str | None = None,
+    metric: Measure | Whole | Sequence[Any] | str | None = None,
     better: Better | None = None,
     name: str = "",
     batch_size: int | None = None,
+    transform: Callable[[Any], Any] | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    precision: Precision = "fp32",
+    ema: float | None = None,
 ) -> CustomTask:
     """Make a task of your own model and data, and try it out on a batch of each part.
 
@@ -89,22 +113,34 @@ def task(
         model: makes the model: a function without arguments, called once for each seed. It should set no seed itself; a
             model whose initial weights are the same for every seed is warned of.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors (inputs, targets), a map-style
-            Dataset or a DataLoader. Of a Dataset a hundred examples tell whether it has changed since its results were
-            stored; of tensors all do. Without a validation part a tenth of the training examples is kept for it, at
-            random, the same ones each time.
+            Dataset, a DataLoader, of which all but its order is used, or a `surefoot.stream`. Of a Dataset a hundred
+            examples tell whether it has changed since its results were stored; of tensors all do. Without a validation
+            part a tenth of the training examples is kept for it, at random, the same ones each time.
         loss: the mean loss of a batch from outputs and targets; cross-entropy by default, or the model's own where its
             outputs have a `loss`. Where a batch has more than two parts the model gets all but the last; where it is a
             dict the model gets it by keywords, and the loss gets it as targets.
-        metric: the mean of what the optimizers are judged by, from outputs and targets; or `accuracy`, the default
-            with cross-entropy, or `loss`, the default with any other.
-        better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better.
+        metric: the mean of what the optimizers are judged by, from outputs and targets of a batch; or `accuracy`, the
+            default with cross-entropy, or `loss`, the default with any other. For a metric of a whole split, such as F1
+            or AUROC, `surefoot.whole(function)`, or an object with `update`, `compute` and `reset`, such as one of
+            torchmetrics. Of a list the first judges, and the others are shown of the test data.
+        better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better. A metric of
+            torchmetrics says so itself.
         name: the task's name; the factory's by default.
         batch_size: examples in a step; a DataLoader's own, or 64. One with `drop_last` leaves an incomplete last batch
             out. The smallest batch size of the other parts' DataLoaders evaluates, or 500.
+        transform: what a training batch becomes, such as mixup, from a batch on the training device. Evaluations do not
+            see it. The metric of a training epoch is then left out, as targets may be others.
+        clip: the largest norm of all gradients together, in every step of every optimizer.
+        accumulate: batches whose gradients make one step. They count by their examples, so that it is the gradient of
+            one large batch.
+        precision: of forward passes: `bf16` and `fp16` use torch.autocast, `fp16` a GradScaler too.
+        ema: how much of a moving average of the weights each step keeps, such as 0.999. Every optimizer is evaluated
+            with that average.
 
     Raises:
         UsageError: a factory that raises or returns no module or the same weights twice, data that cannot be used, a
-            loss that is no finite number with a graph, a metric without direction.
+            loss that is no finite number with a graph, a metric without direction, a step that cannot
+            be.
     """
     if not callable(model) or isinstance(model, nn.Module):
         raise UsageError(
@@ -115,7 +151,8 @@ def task(
         raise UsageError(
             f"loss is {loss!r}; give a function of outputs and targets, such as torch.nn.functional.cross_entropy."
         )
-    score, judged = _metric(metric, better, loss)
+    first, others = _several(metric)
+    score, judged = _metric(first, better, loss)
     splits = _splits(data)
     made = CustomTask(
         name=name or _name(model),
@@ -126,26 +163,57 @@ def task(
         metric=judged,
         batch_size=batch_size or batch_size_of(data[0]) or BATCH_SIZE,
         drop_last=drops_last(data[0]),
+        transform=transform,
+        others=others,
+        recipe=Recipe(clip, accumulate, precision, ema),
         evaluation_batch=min(filter(None, map(batch_size_of, data[1:])), default=EVALUATION_BATCH),
         chance=_chance(splits.test) if score is accuracy else None,
     )
     return replace(made, fingerprint=examine(made))
 
 
-def _metric(metric: Measure | str | None, better: Better | None, loss: Measure | None) -> tuple[Measure | None, Metric]:
+def _metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric]:
     """Return what computes the metric, None where it is the loss, and what it is."""
     if metric is None:
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
     if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
         return _named_metric(metric, better)
-    if not callable(metric):
+    if not callable(metric) and not is_of_whole(metric):
         raise UsageError(f"metric is a {type(metric).__name__}; give a function of outputs and targets, or a name.")
+    better = better or _its_better(metric)
     if better not in ("max", "min"):
         raise UsageError(
             f"metric {_name(metric)} has no direction (better={better!r}); give better='max' if larger is better, "
             "better='min' if smaller."
         )
     return metric, Metric(_name(metric).replace("_", " "), better, share=False)
+
+
+def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the metric that judges, and the further ones by their names."""
+    if not isinstance(metric, list | tuple):
+        return metric, {}
+    if not metric:
+        raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
+    first, *others = metric
+    named = {}
+    for one in others:
+        name = one if isinstance(one, str) else _name(one).replace("_", " ")
+        if isinstance(one, str) and one != "accuracy":
+            raise UsageError(
+                f"a further metric is {one!r}; give a function, an object or 'accuracy'; the loss is shown."
+            )
+        if name in named:
+            raise UsageError(f"two metrics are called {name!r}; give each function a name of its own.")
+        named[name] = accuracy if isinstance(one, str) else one
+    return first, named
+
+
+def _its_better(metric: Any) -> Better | None:
+    """Which way is better, by what a metric of torchmetrics says of itself."""
+    told: dict[Any, Better] = {True: "max", False: "min"}
+    says = getattr(metric, "higher_is_better", None)
+    return told[says] if isinstance(says, bool) else None
 
 
 def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Metric]:
@@ -161,13 +229,17 @@ def _named_metric(name: str, better: Better | None) -> tuple[Measure | None, Met
     return known[name]
 
 
+@torch.no_grad()
 def _scored(score: Measure, outputs: Any, targets: Any) -> Tensor:
-    """The metric of one batch; one that collects batches, as torchmetrics' do, is emptied again."""
-    with torch.no_grad():
-        value = torch.as_tensor(score(outputs, targets))
-    if callable(reset := getattr(score, "reset", None)):
-        reset()
-    return value
+    return torch.as_tensor(score(outputs, targets))
+
+
+def _with_pair(judged: Any, outputs: Any, targets: Any) -> tuple[Any, Any, Any]:
+    return judged() if callable(judged) else judged, outputs, targets
+
+
+def _pair(_: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:
+    return outputs, targets
 
 
 def _splits(data: Any) -> Splits:

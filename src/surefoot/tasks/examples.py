@@ -1,14 +1,17 @@
 """Examples of a user's own data: tensors, arrays, torch's Datasets and DataLoaders, all in an order that we choose.
 
-Every optimizer has to see the same batches for a seed, so of a DataLoader its data set, its batch size and its way of
-putting examples together are used; its own order and its workers are not. One that does not draw every example once an
-epoch is refused: it would be another training.
+Every optimizer has to see the same batches for a seed. So of a DataLoader its data set, its batch size, its workers and
+its way of putting examples together are used, and its own order is not. What is random in a batch follows the seed and
+the batch's number, however many workers load it. A loader that does not draw every example once an epoch is refused: it
+would be another training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,12 @@ from torch.utils.data import (
     Subset,
     TensorDataset,
     default_collate,
+    get_worker_info,
 )
 
 from surefoot.errors import UsageError
 from surefoot.tasks.arrays import Arrays
+from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import Split
 
 Collate = Callable[[list[Any]], Any]
@@ -42,18 +47,54 @@ class Examples:
     dataset: Any
     collate: Collate = default_collate
     device: str = "cpu"
+    workers: int = 0
+    start_worker: Callable[[int], None] | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def to(self, device: str) -> Examples:
         """The same examples, whose batches are moved to a device."""
-        return Examples(self.dataset, self.collate, device)
+        return replace(self, device=device)
 
     def batch(self, index: Tensor | slice) -> Any:
         """The examples at these places."""
-        places = range(len(self))[index] if isinstance(index, slice) else index.tolist()
-        return _moved(self.collate([self.dataset[place] for place in places]), self.device)
+        return moved(_Batches(self, [index], ())[0], self.device)
+
+    def batches(self, places: Sequence[Tensor | slice], seed: Sequence[int]) -> Iterator[Any]:
+        """The examples at these places, batch by batch, loaded ahead where there are workers for it."""
+        found = _Batches(self, places, seed)
+        if not self.workers:
+            return (moved(found[number], self.device) for number in range(len(places)))
+        start = partial(_start, self.start_worker, self.dataset)
+        loader = DataLoader(found, batch_size=None, num_workers=self.workers, worker_init_fn=start)
+        return (moved(batch, self.device) for batch in loader)
+
+
+@dataclass(frozen=True)
+class _Batches(Dataset[Any]):
+    """Batches by their number; with a seed, the random numbers of each follow it and the number."""
+
+    examples: Examples
+    places: Sequence[Tensor | slice]
+    seed: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, number: int) -> Any:
+        index = self.places[number]
+        places = range(len(self.examples))[index] if isinstance(index, slice) else index.tolist()
+        with seeded(*self.seed, number) if self.seed else nullcontext():
+            return self.examples.collate([self.examples.dataset[place] for place in places])
+
+
+def _start(start: Callable[[int], None] | None, dataset: Any, number: int) -> None:
+    """Start a worker as the user's loader does; what it asks torch for is the user's data set."""
+    torch.set_num_threads(1)
+    object.__setattr__(get_worker_info(), "dataset", dataset)
+    if start is not None:
+        start(number)
 
 
 def split_of(given: Any, name: str) -> Split:
@@ -67,10 +108,16 @@ def split_of(given: Any, name: str) -> Split:
         UsageError: something else, nothing, inputs and targets of different lengths, or a DataLoader that leaves
             examples out or repeats them.
     """
+    if hasattr(given, "batches"):  # a split already, as `stream` makes one
+        made: Split = given
+        return made
     if isinstance(given, DataLoader):
         _check_sampler(given, name)
         usual = given.collate_fn is default_collate
-        return split_of(given.dataset, name) if usual else _examples(given.dataset, name, given.collate_fn)
+        made = split_of(given.dataset, name) if usual else _examples(given.dataset, name, given.collate_fn)
+        if not isinstance(made, Examples):
+            return made
+        return replace(made, workers=given.num_workers, start_worker=given.worker_init_fn)
     if isinstance(given, TensorDataset):
         return split_of(given.tensors, name)
     if isinstance(given, Sequence) and given and all(isinstance(part, Tensor | np.ndarray) for part in given):
@@ -131,7 +178,7 @@ def _some(split: Split, places: Any) -> Split:
     if isinstance(split, Arrays):
         return split[places]
     if isinstance(split, Examples):
-        return Examples(Subset(split.dataset, places.tolist()), split.collate)
+        return replace(split, dataset=Subset(split.dataset, places.tolist()))
     raise UsageError(f"a {type(split).__name__} cannot be cut for validation; give data=(train, validation, test).")
 
 
@@ -147,8 +194,8 @@ def _arrays(parts: Sequence[Tensor | np.ndarray[Any, Any]], name: str) -> Split:
 def _examples(dataset: Any, name: str, collate: Collate) -> Split:
     if isinstance(dataset, IterableDataset):
         raise UsageError(
-            f"{name} data: {type(dataset).__name__} can only be read from its start, so optimizers could not be shown "
-            "the same batches; give a Dataset with __getitem__ and __len__."
+            f"{name} data: {type(dataset).__name__} can only be read from its start, and does not tell how long an "
+            "epoch is; give surefoot.stream(dataset, examples=10_000), or a Dataset with __getitem__ and __len__."
         )
     if not (isinstance(dataset, Dataset) or hasattr(dataset, "__getitem__")) or not hasattr(dataset, "__len__"):
         raise UsageError(f"{name} data is a {type(dataset).__name__}; {EXPECTED}.")
@@ -157,11 +204,12 @@ def _examples(dataset: Any, name: str, collate: Collate) -> Split:
     return Examples(dataset, collate)
 
 
-def _moved(batch: Any, device: str) -> Any:
+def moved(batch: Any, device: str) -> Any:
+    """Return a batch with its tensors on a device."""
     if isinstance(batch, Tensor):
         return batch.to(device)
     if isinstance(batch, Mapping):
-        return {name: _moved(part, device) for name, part in batch.items()}
+        return {name: moved(part, device) for name, part in batch.items()}
     if isinstance(batch, tuple | list):
-        return [_moved(part, device) for part in batch]
+        return [moved(part, device) for part in batch]
     return batch

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import suppress
+from math import isclose, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.store.records import Metric
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.seeds import seeded
-from surefoot.tasks.task import EVALUATION_BATCH, Split, Task
+from surefoot.tasks.streams import Stream
+from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Mean, Split, Task, begin, gauge
 
 BATCH = 64
 """Examples in the batch; not the user's batch size, of which the fingerprint is not to depend."""
@@ -55,20 +58,42 @@ def examine(task: Task) -> str:
             f"task {task.name}: its loss has no graph, so nothing can be learned; compute it from the outputs."
         )
     _check_gradient(task, model, loss)
-    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric.item():.4g}".encode())
+    changed = _transformed(task, model)
+    seen = hashlib.sha256(f"{task.metric} {loss.item():.4g} {metric:.4g}{changed}".encode())
     for tensor in model.state_dict().values():
         if isinstance(tensor, Tensor):
             seen.update(_bytes(tensor))
     for split in (task.data.train, task.data.validation, task.data.test):
         _add(seen, split)
+        if is_random(split):
+            seen.update(b"random numbers of its own for each batch")
     seen.update(_evaluated(task).encode())
+    seen.update(", ".join(getattr(task, "others", ())).encode())
     _check_evaluation(task, model, metric)
     return seen.hexdigest()[:16]
 
 
+def _transformed(task: Task, model: nn.Module) -> str:
+    """Return the loss of a training batch after the user's transform; empty if there is none."""
+    transform = getattr(task, "transform", None)
+    if transform is None:
+        return ""
+    try:
+        with seeded(0):
+            loss, _ = begin(task, model, transform(task.data.train.batch(slice(0, min(BATCH, len(task.data.train))))))
+    except Exception as error:
+        raise UsageError(
+            f"task {task.name}: its transform, or the loss of what it returns, raises {type(error).__name__}: {error}; "
+            "it gets a batch as the data gives it, and has to return one that the model and the loss take."
+        ) from error
+    _check_number(task, loss, "loss after the transform")
+    _check_gradient(task, model, loss)
+    return f" {loss.item():.4g} transformed"
+
+
 def is_random(split: Split) -> bool:
     """Whether an example differs from one time to the next, as one that is augmented does."""
-    if isinstance(split, Arrays):
+    if isinstance(split, Arrays | Stream):
         return False
     looks = [hashlib.sha256(), hashlib.sha256()]
     with seeded(0):
@@ -107,11 +132,17 @@ def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
         )
 
 
-def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, Tensor]:
-    """Return the loss and the metric of a part's first batch, found to be numbers."""
+def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, float]:
+    """Return the loss of a part's first batch, found to be a number, and the metric of it."""
     try:
         with seeded(0):
-            loss, metric = task.measure(model, split.batch(slice(0, min(BATCH, len(split)))))
+            loss, measured = _of_batch(task, model, split, 0)
+            _check_number(task, loss, "loss")
+            found = gauge(task)
+            if isinstance(found, Mean):
+                _check_number(task, measured, "metric")
+            found.add(measured, 1)
+            metric = _value(task, model, split, found)
     except UsageError:
         raise
     except Exception as error:
@@ -119,11 +150,6 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
             f"task {task.name} raises {type(error).__name__} on its first batch of {part} data: {error}; the "
             "model gets the inputs, the loss and the metric get its outputs and the targets."
         ) from error
-    for value, what in ((loss, "loss"), (metric, "metric")):
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            is_tensor = isinstance(value, Tensor)
-            got = f"a tensor of shape {tuple(value.shape)}" if is_tensor else f"a {type(value).__name__}"
-            raise UsageError(f"task {task.name}: its {what} is {got}; expected one number, the mean over the batch.")
     if not torch.isfinite(loss):
         raise UsageError(
             f"task {task.name}: its loss on the {part} data is {loss.item()} before any training; check the data and "
@@ -132,10 +158,33 @@ def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Te
     return loss, metric
 
 
+def _of_batch(task: Task, model: nn.Module, split: Split, start: int, end: int | None = None) -> tuple[Tensor, Any]:
+    """Return the loss of a batch and what its gauge takes."""
+    loss, metric = begin(task, model, split.batch(slice(start, min(end or start + BATCH, len(split)))))
+    return loss, metric() if callable(metric) else metric
+
+
+def _value(task: Task, model: nn.Module, split: Split, found: Gauge) -> float:
+    """Return the metric of the first batch; where that has none, such as F1 of one class, of as many as it takes."""
+    for start in range(BATCH, len(split), BATCH):
+        with suppress(Exception):
+            return found.value()
+        with torch.no_grad():
+            found.add(_of_batch(task, model, split, start)[1], 1)
+    return found.value()
+
+
+def _check_number(task: Task, value: Any, what: str) -> None:
+    """Raise `UsageError` for what a user's function returns that is not one number."""
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise UsageError(f"task {task.name}: its {what} is {got}; expected one number, the mean over the batch.")
+
+
 def _evaluated(task: Task) -> str:
     """Say how many examples are evaluated at a time, where a metric of the user's may depend on it."""
     size = getattr(task, "evaluation_batch", EVALUATION_BATCH)
-    own = not task.metric.is_loss and task.metric != Metric()
+    own = not task.metric.is_loss and task.metric != Metric() and isinstance(gauge(task), Mean)
     return f"evaluated {size} at a time" if own and size != EVALUATION_BATCH else ""
 
 
@@ -154,13 +203,14 @@ def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
         )
 
 
-def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> None:
+def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> None:
     """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
     model.eval()
     with torch.no_grad():
         validation_metric = _measured(task, model, task.data.validation, "validation")[1]
         test_metric = _measured(task, model, task.data.test, "test")[1]
-    if all(metric.isnan() for metric in (training_metric, validation_metric, test_metric)):
+        _warn_of_no_mean(task, model)
+    if all(isnan(metric) for metric in (training_metric, validation_metric, test_metric)):
         warnings.warn(
             f"task {task.name}: its metric, {task.metric.title}, is nan on a batch of each part before any training; "
             "where it still is at the end of a trial, that counts as diverged. See what it divides by.",
@@ -169,11 +219,46 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: Tensor) -> 
         )
 
 
+def _warn_of_no_mean(task: Task, model: nn.Module) -> None:
+    """Warn of a metric whose values on two halves of a batch do not average to that of the batch."""
+    if task.metric.is_loss or task.metric == Metric() or not isinstance(gauge(task), Mean):
+        return
+    for split in (task.data.validation, task.data.test):
+        size = min(BATCH, len(split))
+        half = size // 2
+        if not half:
+            continue
+        of_all, one, other = (_metric_of(task, model, split, *part) for part in ((0, size), (0, half), (half, size)))
+        mean = (one * half + other * (size - half)) / size
+        if not isnan(of_all) and not isclose(of_all, mean, rel_tol=1e-3, abs_tol=1e-6):
+            warnings.warn(
+                f"task {task.name}: its metric, {task.metric.title}, is no mean over examples: it is {of_all:.4g} on "
+                f"{size} of them, and {one:.4g} and {other:.4g} on their halves. So its mean over batches is another "
+                "number than its value on all, and depends on the batch size. For the latter give "
+                "metric=surefoot.whole(function), or an object with update, compute and reset.",
+                SurefootWarning,
+                stacklevel=5,
+            )
+            return
+
+
+def _metric_of(task: Task, model: nn.Module, split: Split, start: int, end: int) -> float:
+    """Return the metric of some examples, or nan where they have none."""
+    try:
+        with seeded(0):
+            return float(_of_batch(task, model, split, start, end)[1])
+    except Exception:
+        return nan
+
+
 def _add(seen: Any, split: Split) -> None:
     seen.update(str(len(split)).encode())
     if isinstance(split, Arrays):
         for array in split.arrays:
             seen.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        return
+    if isinstance(split, Stream):
+        _add_batch(seen, split.batch(slice(0, min(PEEK, len(split)))))
         return
     places = torch.from_numpy(np.linspace(0, len(split) - 1, min(PEEK, len(split))).astype(np.int64))
     with seeded(0):

@@ -11,11 +11,11 @@ import torch
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(*seeds: int) -> Iterator[None]:
     """Seed torch's, NumPy's and Python's global random numbers inside the block."""
     pythons, numpys = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
-        seed_everything(seed)
+        seed_everything(*seeds)
         try:
             yield
         finally:

@@ -6,7 +6,7 @@ worker processes as a pickle, its arrays through memory that all share.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,16 +45,13 @@ class Splits:
     test: Split
 
 
-class Task(Protocol):
-    """A model to train, its data, its loss and its metric. `surefoot.task` makes one from a model and data.
-
-    Write one of your own where that does not fit: any object with these attributes and methods will do.
+class Trainable(Protocol):
+    """What a comparison has to know about what is trained, however it is trained.
 
     Attributes:
         name: its name.
         dataset: the name of its data; empty if it has none.
         metric: what it is judged by.
-        data: its examples.
         fingerprint: a few characters that change when the task changes, so that old results are not taken for new
             ones; may be empty where the name says all.
         chance: the metric of guessing, None if unknown: a configuration that does not beat it has learned nothing.
@@ -67,11 +64,23 @@ class Task(Protocol):
     @property
     def metric(self) -> Metric: ...  # noqa: D102
     @property
-    def data(self) -> Splits: ...  # noqa: D102
-    @property
     def fingerprint(self) -> str: ...  # noqa: D102
     @property
     def chance(self) -> float | None: ...  # noqa: D102
+
+
+class Task(Trainable, Protocol):
+    """A model to train, its data, its loss and its metric. `surefoot.task` makes one from a model and data.
+
+    Write one of your own where that does not fit: any object with these attributes and methods, and those of
+    `Trainable`, will do.
+
+    Attributes:
+        data: its examples.
+    """
+
+    @property
+    def data(self) -> Splits: ...  # noqa: D102  see above
 
     def make_model(self, seed: int) -> nn.Module:
         """Make the model with the initial weights of a seed: the same seed, the same weights."""
@@ -82,11 +91,53 @@ class Task(Protocol):
         ...
 
 
-def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor | Callable[[], Tensor]]:
-    """Return the loss of a batch, and its metric or what computes it.
+class Gauge(Protocol):
+    """Takes what was measured of each batch, and tells the value of all."""
+
+    def add(self, measured: Any, examples: int) -> None:
+        """Take a batch of so many examples."""
+        ...
+
+    def value(self) -> float:
+        """The metric of all batches so far."""
+        ...
+
+
+class Mean:
+    """The mean of the metric over all examples, from its mean over each batch."""
+
+    def __init__(self) -> None:
+        self._sum, self._examples = 0.0, 0
+
+    def add(self, measured: Tensor, examples: int) -> None:
+        """Take the mean of a batch."""
+        self._sum, self._examples = self._sum + measured.item() * examples, self._examples + examples
+
+    def value(self) -> float:
+        """The mean of all."""
+        return self._sum / self._examples
+
+
+def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
+    """Return the loss of a batch, and what its gauge takes of it, or what computes that.
 
     A task with a method `begin` computes its metric when it is asked for it, so that the time of a training step does
     not hold that of the metric; any other has measured both.
     """
-    begun: tuple[Tensor, Tensor | Callable[[], Tensor]] = getattr(task, "begin", task.measure)(model, batch)
+    begun: tuple[Tensor, Any] = getattr(task, "begin", task.measure)(model, batch)
     return begun
+
+
+def batches(split: Split, places: Sequence[Tensor | slice], seed: Sequence[int]) -> Iterator[Any]:
+    """Give the batches of these places one after the other; chance in an example depends on the seed alone.
+
+    A split may have a method `batches` for that, as one has whose examples are loaded ahead or made at random.
+    """
+    loads = getattr(split, "batches", None)
+    return loads(places, seed) if loads else map(split.batch, places)
+
+
+def gauge(task: Task) -> Gauge:
+    """Return what takes the batches of a split for the metric: the mean, unless a task has a method `gauge`."""
+    made: Gauge = getattr(task, "gauge", Mean)()
+    return made

@@ -58,7 +58,7 @@ class AveragingOptimizer(SlotKeeper):
         Raises:
             UsageError: the rule is evaluated with the weights that it trains with, and no average is kept.
         """
-        if not self._has_others():
+        if not self.has_evaluation_weights:
             raise UsageError(
                 f"{self.rule.name} is evaluated with the weights that it trains with; make the optimizer with "
                 "ema=0.999, say, for a moving average."
@@ -120,8 +120,9 @@ class AveragingOptimizer(SlotKeeper):
         """
         return watch(self, model)
 
-    def _has_others(self) -> bool:
-        """Return whether any group is evaluated with other weights."""
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether any group is evaluated with other weights than those that it trains with."""
         return any(evaluates(self.rule, {"ema": group.get("ema")}) for group in self.param_groups)
 
     def _evaluating(self) -> bool:
@@ -182,7 +183,7 @@ class _Look:
         optimizer, model, handle = self._at[0](), self._at[1](), self._at[2]
         if optimizer is None or model is not module or optimizer._averaging or optimizer._evaluating():
             return
-        if optimizer._has_others() and optimizer._others():
+        if optimizer.has_evaluation_weights and optimizer._others():
             handle.remove()
             warnings.warn(
                 "the model is in eval mode and has its training weights: evaluate `with optimizer.averaged():`, or "

@@ -185,7 +185,7 @@ class SplitOptimizer(torch.optim.Optimizer):
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Put the evaluation weights in place for as long as the context lasts; see `RuleOptimizer.averaged`."""
-        others = [child for child in self.children.values() if child._has_others()]
+        others = [child for child in self.children.values() if child.has_evaluation_weights]
         if not others:
             names = " and ".join(child.rule.name for child in self.children.values())
             raise UsageError(
@@ -218,8 +218,10 @@ class SplitOptimizer(torch.optim.Optimizer):
     def _evaluating(self) -> bool:
         return any(child._evaluating() for child in self.children.values())
 
-    def _has_others(self) -> bool:
-        return any(child._has_others() for child in self.children.values())
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether any weights are evaluated with others than those that are trained."""
+        return any(child.has_evaluation_weights for child in self.children.values())
 
     def _others(self) -> list[Any]:
         return [other for child in self.children.values() for other in child._others()]

@@ -35,12 +35,12 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch was trained and validated; `checkpoint` is what it takes to go on from here."""
+    """An epoch was trained and validated; `checkpoint` is what it takes to go on from here, if it is known."""
 
     key: str
     epoch: Epoch
     rates: tuple[Rates, ...]
-    checkpoint: bytes
+    checkpoint: bytes | None
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,35 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from surefoot.design.trial import Trial, factor
+from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
 from surefoot.store.records import Epoch, Outcome, Rates
-from surefoot.tasks.seeds import seed_everything
-from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, begin
+from surefoot.tasks.metrics import or_nan
+from surefoot.tasks.seeds import seed_everything, seeded
+from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
 from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken")
+"""What a training counts, and a checkpoint keeps."""
+
+Parts = list[tuple[int, Any]]
+"""The batches that make one step: how many examples each has, and what it is."""
 
 
 class DivergedError(Exception):
@@ -53,6 +64,7 @@ class Training:
         self.train, self.validation, self.test = (part.to(self.protocol.device) for part in parts)
         self.recording = recording_steps(self.protocol.steps)
         self.evaluation_batch: int = getattr(task, "evaluation_batch", EVALUATION_BATCH)
+        self.transform: Callable[[Any], Any] | None = getattr(task, "transform", None)
         self._start()
 
     def _start(self) -> None:
@@ -60,7 +72,18 @@ class Training:
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
         self.optimizer = self.trial.arm.build(self.model)
         self.rates = [group.get("lr") for group in self.optimizer.param_groups]
-        self.epoch, self.seconds = 0, 0.0
+        recipe = self.protocol.recipe
+        self.scaler = torch.amp.GradScaler(self.protocol.device, enabled=recipe.precision == "fp16")
+        self.average = Average(self.model, recipe.ema) if recipe.ema else None
+        if self.average and has_other_weights(self.optimizer):
+            raise TrialError(
+                f"it is evaluated with weights of its own, which the task's average, ema={recipe.ema}, would replace. "
+                "Leave ema out of the task, and give it to the others, as in surefoot.torch.AdamW(ema=0.999)."
+            )
+        self.statistics, self.gauge = Statistics(self.model), gauge(self.task)
+        self.epoch, self.seconds, self.steps_taken, self.gradients_taken = 0, 0.0, 0, 0
+        if self.trial.arm.closure and self.scaler.is_enabled():
+            raise TrialError("its step takes a closure, which a GradScaler cannot follow; use bf16 and not fp16.")
         self.step_seconds: list[float] = []
         self._mode(training=True)
 
@@ -80,7 +103,7 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(self._batches()[0], 0, [])
+            self._step(next(self._loaded(self._batches()[:1])), 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
@@ -98,59 +121,134 @@ class Training:
     def _train_epoch(self) -> tuple[float, float, list[Rates]]:
         self._mode(training=True)
         rates: list[Rates] = []
-        losses, metrics, seen = 0.0, 0.0, 0
+        losses, seen = 0.0, 0
+        self.gauge = gauge(self.task)
         first = (self.epoch - 1) * self.protocol.steps_per_epoch
         reported = time.perf_counter()
-        for step, index in enumerate(self._batches(), first + 1):
-            loss, metric = self._step(index, step, rates)
-            losses, metrics, seen = losses + loss * len(index), metrics + metric * len(index), seen + len(index)
+        for step, parts in enumerate(self._loaded(self._batches()), first + 1):
+            examples = sum(size for size, _ in parts)
+            losses, seen = losses + self._step(parts, step, rates) * examples, seen + examples
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
                 self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
-        return losses / seen, metrics / seen, rates
+        return losses / seen, or_nan(self.gauge), rates
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the batches of this epoch, in its order, as indices of training examples."""
-        epoch = self.epoch if self.protocol.order == "shuffled" else 1
-        order = np.random.default_rng([self.trial.seed, epoch]).permutation(len(self.train))
-        batches = torch.split(torch.from_numpy(order).to(self.protocol.device), self.protocol.batch_size)
-        return batches[: self.protocol.steps_per_epoch]
+        """Return the steps of this epoch, in its order, as indices of their training examples."""
+        if not self.protocol.evaluate_every:
+            return self._of_pass(self.epoch)
+        first, each = max(0, self.epoch - 1) * self.protocol.evaluate_every, self.protocol.steps_per_pass
+        last = first + self.protocol.evaluate_every
+        begun = range(first // each, -(-last // each))
+        steps = [*chain.from_iterable(self._of_pass(number + 1) for number in begun)]
+        return tuple(steps[first - begun.start * each : last - begun.start * each])
 
-    def _step(self, index: Tensor, step: int, rates: list[Rates]) -> tuple[float, float]:
-        """Take one training step; returns the batch's mean loss and mean metric."""
-        batch = self.train.batch(index)
+    def _of_pass(self, number: int) -> tuple[Tensor, ...]:
+        """Return the steps of one pass over the training examples."""
+        number = number if self.protocol.order == "shuffled" else 1
+        order = np.random.default_rng([self.trial.seed, number]).permutation(len(self.train))
+        used = torch.from_numpy(order[: self.protocol.batches_per_pass * self.protocol.batch_size])
+        step = self.protocol.batch_size * self.protocol.recipe.accumulate
+        return torch.split(used.to(self.protocol.device), step)
+
+    def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
+        """Give the batches of each step, as they are trained with; chance in them is that of the seed and the epoch."""
+        parts = [torch.split(index, self.protocol.batch_size) for index in steps]
+        seed = self.trial.seed, self.epoch
+        found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))
+        for step in parts:
+            yield [(len(index), self._changed(batch, number)) for index, (number, batch) in zip(step, found)]  # noqa: B905
+
+    def _changed(self, batch: Any, number: int) -> Any:
+        """Return a training batch after the user's transform, whose random numbers are its own."""
+        if self.transform is None:
+            return batch
+        with seeded(self.trial.seed, self.epoch, number, 1):
+            return self.transform(batch)
+
+    def _step(self, parts: Parts, step: int, rates: list[Rates]) -> float:
+        """Take one training step; returns the mean loss of its examples."""
         clock = Stopwatch(self.protocol.device)
         self.set_rates(step)
-        self.optimizer.zero_grad()
-        loss, metric = begin(self.task, self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        closure = self._closure(parts, clock)
+        loss = closure() if self.trial.arm.closure != "first" else None
         with clock.stopped():
-            metric = metric() if callable(metric) else metric
             if step in self.recording and isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
                 rates.append(record_rates(self.optimizer, step))
-        self.update()
-        value, measured = loss.item(), metric.item()
+        if self.average:
+            self.average.begin()
+        found = self.update(closure)
+        if self.average:
+            self.average.follow()
+        value = float(found if loss is None else loss)
+        self.steps_taken += 1
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
             raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
-        return value, measured
+        return value
 
-    def update(self) -> None:
-        """Let the optimizer take its step."""
-        self.optimizer.step()
+    def _closure(self, parts: Parts, clock: Stopwatch) -> Callable[[], Tensor]:
+        """Return what computes the loss and the gradients of a step; the metric is of the first time."""
+        first = True
+
+        @torch.enable_grad()
+        def closure() -> Tensor:
+            nonlocal first
+            self.optimizer.zero_grad()
+            loss = self._gradients(parts, clock, measuring=first)
+            first = False
+            self.gradients_taken += 1
+            return loss
+
+        return closure
+
+    def _gradients(self, parts: Parts, clock: Stopwatch, *, measuring: bool) -> Tensor:
+        """Add up the gradients of a step's batches, clipped, and gauge their metric; returns the mean loss."""
+        examples = sum(size for size, _ in parts)
+        losses = []
+        for size, batch in parts:
+            loss, metric = self._begun(batch)
+            share = loss if len(parts) == 1 else loss * (size / examples)
+            self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
+            with clock.stopped():
+                if (
+                    measuring and self.transform is None
+                ):  # else these are other targets than those that the metric is of
+                    self.gauge.add(metric() if callable(metric) else metric, size)
+            losses.append(share.detach())
+        self.scaler.unscale_(self.optimizer)
+        if self.protocol.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.protocol.recipe.clip)
+        return torch.stack(losses).sum()
+
+    def _begun(self, batch: Any) -> tuple[Tensor, Any]:
+        """Return the loss of a batch in the precision of the recipe, and what its metric is, or computes it."""
+        dtype = AUTOCAST.get(self.protocol.recipe.precision)
+        with torch.autocast(self.protocol.device, dtype, enabled=dtype is not None):
+            return begin(self.task, self.model, batch)
+
+    def update(self, closure: Callable[[], Tensor]) -> Any:
+        """Let the optimizer take its step; one that takes a closure returns the loss that it computed first."""
+        if self.trial.arm.closure:
+            return self.optimizer.step(closure)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return None
 
     def set_rates(self, step: int) -> None:
         """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
-        if self.protocol.schedule == "constant":
+        schedule = self.trial.schedule
+        if schedule.is_constant:
             return
+        factor = schedule.factor(max(1, step), self.protocol.steps)
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
             if lr is None:
                 raise TrialError(
-                    f"the schedule {self.protocol.schedule} sets the learning rate, and {self.trial.arm.label} has no "
+                    f"the schedule {schedule.name} sets the learning rate, and {self.trial.arm.label} has no "
                     "lr in its param groups; leave the schedule constant, or leave this optimizer out."
                 )
-            group["lr"] = lr * factor(self.protocol.schedule, max(1, step), self.protocol.steps)
+            group["lr"] = lr * factor
 
     def _mode(self, *, training: bool) -> None:
         """Turn the model to training or evaluation, and an optimizer that keeps two sets of weights with it."""
@@ -163,21 +261,37 @@ class Training:
     def _evaluating(self) -> Iterator[None]:
         """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
         self._mode(training=False)
-        with torch.no_grad():
+        with ExitStack() as stack:
+            if self.average and self.average.weights:
+                stack.enter_context(self.average.in_place())
+            stack.enter_context(torch.no_grad())
+            if self.statistics.exist and (self.average or has_other_weights(self.optimizer)):
+                stack.enter_context(self.statistics.of_weights(self.steps_taken, self._passes))
             yield
         if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
             self.optimizer.train()  # to the last bit; checkpoints and the state's bytes are those of training
 
+    def _passes(self) -> Iterator[Any]:
+        """Make forward passes of batches of the training examples, the same ones each time."""
+        with seeded(self.trial.seed):
+            order = torch.from_numpy(np.random.default_rng(self.trial.seed).permutation(len(self.train)))
+            steps = torch.split(order.to(self.protocol.device), self.protocol.batch_size)[:RENEWING]
+            steps = steps[:-1] if len(steps[-1]) == 1 < len(steps) else steps  # a batch of one has no spread
+            for ((_, batch),) in self._loaded(steps):
+                yield self._begun(batch)
+
     def _evaluate(self, split: Split, limit: int | None = None) -> tuple[float, float]:
         """Return mean loss and metric in evaluation mode over the split, or over its first `limit` examples."""
         size = min(limit or len(split), len(split))
-        losses, metrics = 0.0, 0.0
+        losses, self.gauge = 0.0, gauge(self.task)
         with self._evaluating():
-            for start in range(0, size, self.evaluation_batch):
-                end = min(start + self.evaluation_batch, size)
-                loss, metric = self.task.measure(self.model, split.batch(slice(start, end)))
-                losses, metrics = losses + loss.item() * (end - start), metrics + metric.item() * (end - start)
-        return losses / size, metrics / size
+            each = self.evaluation_batch
+            places = [slice(start, min(start + each, size)) for start in range(0, size, each)]
+            for place, batch in zip(places, batches(split, places, (0,)), strict=True):
+                loss, metric = self._begun(batch)
+                self.gauge.add(metric() if callable(metric) else metric, place.stop - place.start)
+                losses += loss.item() * (place.stop - place.start)
+        return losses / size, or_nan(self.gauge) if limit or not math.isfinite(losses) else self.gauge.value()
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
         """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
@@ -189,8 +303,10 @@ class Training:
 
     def _outcome(self) -> Outcome:
         test_loss, test_metric = math.nan, math.nan
+        others: dict[str, float] = {}
         if self.trial.purpose != "tune":
             test_loss, test_metric = self._evaluate(self.test)
+            others = getattr(self.gauge, "others", dict)()
             self._check_metric(test_loss, test_metric, "test")
         train_loss, train_metric = self._evaluate(self.train, limit=len(self.validation))
         self._mode(training=True)  # what is put by for an evaluation is no state of the training
@@ -200,25 +316,37 @@ class Training:
             train_loss=train_loss,
             train_metric=train_metric,
             step_seconds=statistics.median(self.step_seconds),
-            optimizer_bytes=_state_bytes(self.optimizer),
+            optimizer_bytes=state_bytes(self.optimizer),
             parameters=sum(p.numel() for p in self.model.parameters()),
             engine=getattr(self.optimizer, "engine", "torch"),
+            gradients=self.gradients_taken / self.steps_taken,
+            others=others,
         )
 
     def _checkpoint(self) -> bytes:
         buffer = io.BytesIO()
-        counts = {name: getattr(self, name) for name in ("epoch", "seconds", "step_seconds")}
-        torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}, buffer)
+        counts = {name: getattr(self, name) for name in COUNTS}
+        saved = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}
+        if self.average:
+            saved["average"] = self.average.weights
+        if self.scaler.is_enabled():
+            saved["scaler"] = self.scaler.state_dict()
+        torch.save(saved, buffer)
         return buffer.getvalue()
 
     def _restore(self, checkpoint: bytes) -> None:
         saved: dict[str, Any] = torch.load(io.BytesIO(checkpoint), map_location=self.protocol.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
-        self.epoch, self.seconds, self.step_seconds = saved["epoch"], saved["seconds"], saved["step_seconds"]
+        if self.average:
+            self.average.weights = saved["average"]
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(saved["scaler"])
+        for name in COUNTS:
+            setattr(self, name, saved[name])
 
 
-def _state_bytes(optimizer: torch.optim.Optimizer) -> int:
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
     """Return the bytes of the optimizer's state: what it needs besides the weights and their gradients."""
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
 

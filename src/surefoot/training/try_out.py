@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,10 @@ FURTHER = 6
 """Steps after loading: what an optimizer does every fifth or sixth step, as Lookahead does, is among them."""
 
 KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
-CALLED = "It is called as step(), after backward(), without a closure: every optimizer gets one gradient of each batch."
+CALLED = (
+    "It is called as step(), after backward(), without a closure. If it needs one, give surefoot.Opt(its class, "
+    "closure=True)."
+)
 ALONE = "It is an epoch's last batch; give the training data as a DataLoader with drop_last=True to leave it out."
 
 Weights = dict[str, Tensor]
@@ -96,15 +100,15 @@ class TryOut(Training):
 
     def _steps(self, batches: list[Tensor]) -> None:
         seed_everything(self.trial.seed, len(batches))
-        for step, index in enumerate(batches, 1):
-            alone = ALONE if len(index) == 1 else ""
-            with _named(f"training fails at a batch of {len(index)}", alone):
-                self._step(index, step, [])
+        for step, parts in enumerate(self._loaded(batches), 1):
+            smallest = min(size for size, _ in parts)
+            with _named(f"training fails at a batch of {smallest}", ALONE if smallest == 1 else ""):
+                self._step(parts, step, [])
 
-    def update(self) -> None:
+    def update(self, closure: Callable[[], Tensor]) -> Any:
         """Let the optimizer take its step, and say so where it fails."""
-        with _named("its step fails on this model", CALLED):
-            super().update()
+        with _named("its step fails on this model", "" if self.trial.arm.closure else CALLED):
+            return super().update(closure)
 
 
 def _same(one: Weights, other: Weights) -> bool:
@@ -142,19 +146,25 @@ class Pilot(Training):
         """
         self.emit(Started(self.trial.key, 0))
         first, setup = _seconds(self._warm_up), _seconds(self._warm_up)
-        step, example, saving = self._a_step(), self._an_example(), _seconds(self._checkpoint)
+        step, saving = self._a_step(), _seconds(self._checkpoint) + _seconds(self._turn_to_evaluation)
+        example = self._an_example()
         self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
         start, found = time.perf_counter(), []
         with suppress(DivergedError):
-            for index in self._batches():
-                begun = time.perf_counter()
-                self._step(index, 0, [])
+            begun = start
+            for parts in self._loaded(self._batches()):
+                self._step(parts, 0, [])
                 found.append(time.perf_counter() - begun)
-                if time.perf_counter() - start > PILOT_SECONDS:
+                begun = time.perf_counter()
+                if begun - start > PILOT_SECONDS:
                     break
         return statistics.median(found or [time.perf_counter() - start])
+
+    def _turn_to_evaluation(self) -> None:
+        with self._evaluating():
+            pass  # what is taken again for it, such as BatchNorm's statistics, is taken once an epoch
 
     def _an_example(self) -> float:
         start, examples = time.perf_counter(), 0

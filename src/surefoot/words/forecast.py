@@ -99,9 +99,10 @@ def _time(found: Prospect) -> str:
         return "Training time: none, every trial has ended."
     if found.seconds is None:
         return "Training time: not known until a trial of this task has run."
+    unit = "epoch" if found.protocol.own_loop else "step"
     return (
         f"Training time: about {_range(*map(duration, found.seconds))} with {min(found.workers, most)} at a time, by "
-        f"the step times of {len(found.step_times)} earlier trials in the store (median "
+        f"the {unit} times of {len(found.step_times)} earlier trials in the store (median "
         f"{MILLISECONDS(median(found.step_times))}); start-up and evaluation come on top."
     )
 

@@ -83,7 +83,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(row.n >= 2 for row in summary.rows):
         yield f"Brackets are 95 % t intervals over seeds, each for itself.{_tested(summary)}"
-    if summary.target is None:
+    if summary.target is None and summary.trained_here:
         yield (
             f"No target of validation {summary.metric.title} tells these trials apart, so time to target is not shown."
         )

@@ -19,7 +19,13 @@ from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, MISSING
 
 def table(summary: Summary, where: Where = "print") -> Table:
     """The result table of a summary."""
-    return tabulate(COLUMNS, summary.rows, summary, where)
+    names = dict.fromkeys(name for row in summary.rows for name in row.others)
+    return tabulate((*COLUMNS, *map(_further, names)), summary.rows, summary, where)
+
+
+def _further(name: str) -> Column[ResultRow]:
+    """A column of a metric that judges nothing."""
+    return Column(f"Test {name}", lambda row, _: of(row.others.get(name), LOSS))
 
 
 def state(row: ResultRow) -> str:
@@ -36,15 +42,20 @@ def setting(row: ResultRow, summary: Summary) -> str:
     return ", ".join(f"{name} {short(value) if isinstance(value, float) else value}" for name, value in values.items())
 
 
+def _has_loss(summary: Summary) -> bool:
+    """A training function may tell no loss besides what it is judged by."""
+    return not summary.protocol.own_loop or any(row.test_loss for row in summary.rows)
+
+
 def _has_metric(summary: Summary) -> bool:
     """A task that is judged by its loss has nothing to add to it."""
     return not summary.metric.is_loss
 
 
-def _any(gaps: Sequence[Interval | None]) -> bool:
-    """Whether the gaps say something: there are none, or some are not zero."""
+def _any(summary: Summary, gaps: Sequence[Interval | None]) -> bool:
+    """Whether the gaps say something: there are none, or some are not zero; a training function's are not known."""
     known = [gap for gap in gaps if gap]
-    return not known or any(gap.mean or gap.low or gap.high for gap in known)
+    return not (known or summary.protocol.own_loop) or any(gap.mean or gap.low or gap.high for gap in known)
 
 
 def _to_target(name: str, clock: Literal["epochs", "seconds"], unit: Unit) -> Column[ResultRow]:
@@ -89,6 +100,7 @@ COLUMNS: list[Column[ResultRow]] = [
         "Test loss",
         lambda row, _: of(row.test_loss, LOSS),
         _once,
+        shown=_has_loss,
         style=lambda summary: "" if _has_metric(summary) else "judged",
     ),
     Column(
@@ -101,22 +113,30 @@ COLUMNS: list[Column[ResultRow]] = [
         "Loss gap",
         lambda row, _: of(row.loss_gap, SIGNED),
         GAPS,
-        shown=lambda summary: _any([row.loss_gap for row in summary.rows]),
+        shown=lambda summary: _any(summary, [row.loss_gap for row in summary.rows]),
     ),
     Column(
         lambda summary: f"{summary.metric.title.capitalize()} gap",
         lambda row, summary: of(row.metric_gap, Written(summary.metric).signed),
         GAPS,
-        shown=lambda summary: _has_metric(summary) and _any([row.metric_gap for row in summary.rows]),
+        shown=lambda summary: _has_metric(summary) and _any(summary, [row.metric_gap for row in summary.rows]),
     ),
     _to_target("Epochs", "epochs", PLAIN),
     _to_target("Time", "seconds", DURATION),
-    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS)),
-    Column("Training", lambda row, _: Cell(row.train_seconds, DURATION)),
+    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS), shown=lambda summary: summary.trained_here),
+    Column(
+        "Gradients per step",
+        lambda row, _: Cell(row.gradients, PLAIN),
+        "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
+        "several; its times have them all.",
+        shown=lambda summary: any(row.gradients not in (None, 1) for row in summary.rows),
+    ),
+    Column("Training", lambda row, _: Cell(row.train_seconds, DURATION), shown=lambda summary: summary.trained_here),
     Column(
         "State memory",
         lambda row, _: Cell(row.optimizer_bytes, MEMORY),
         "State memory is what the optimizer keeps beside weights and gradients.",
+        shown=lambda summary: summary.trained_here,
     ),
     Column(
         "Area",

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from surefoot.errors import Argument, UsageError, unknown
-from surefoot.tasks import Task
+from surefoot.tasks import Trainable
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
 from surefoot.workers.runner import Executor, Runner
@@ -74,7 +74,7 @@ def capacity(runner: Runner, device: str) -> int:
 
 
 @contextmanager
-def open_executor(runner: Runner, task: Task, device: str, size: int) -> Iterator[Executor]:
+def open_executor(runner: Runner, task: Trainable, device: str, size: int) -> Iterator[Executor]:
     """Give an executor for a task; all its workers end with the block.
 
     Args:
@@ -95,7 +95,7 @@ def open_executor(runner: Runner, task: Task, device: str, size: int) -> Iterato
 
 
 @contextmanager
-def _host(runner: Runner, task: Task, device: str) -> Iterator[Host]:
+def _host(runner: Runner, task: Trainable, device: str) -> Iterator[Host]:
     if runner.name == "ray":
         from surefoot.workers.ray_host import ray_host
 

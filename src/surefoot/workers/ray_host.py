@@ -22,7 +22,7 @@ import ray
 from ray.exceptions import RayError
 
 from surefoot.errors import Argument, UsageError
-from surefoot.tasks import Task
+from surefoot.tasks import Trainable
 from surefoot.workers.runner import Runner
 from surefoot.workers.sharing import pickled, unpickled
 from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
@@ -129,7 +129,7 @@ def room(runner: Runner) -> int:
 
 
 @contextmanager
-def ray_host(runner: Runner, task: Task, device: str) -> Iterator[RayHost]:
+def ray_host(runner: Runner, task: Trainable, device: str) -> Iterator[RayHost]:
     """Give the cluster with the task on it."""
     _connect(runner)
     parts = ray.put([np.frombuffer(part, np.uint8) for part in pickled(task)])

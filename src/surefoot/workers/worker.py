@@ -151,16 +151,14 @@ def main(handle: int) -> NoReturn:
 
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
-    from surefoot.training.loop import Training
+    from surefoot.training.kinds import training
     from surefoot.training.process import environment, tune_worker
-    from surefoot.training.try_out import Pilot, TryOut
 
     tune_worker()
     task = job.attach()
-    kinds: dict[str, type[Training]] = {"pilot": Pilot, "try": TryOut}
 
     def train(trial: Any, checkpoint: bytes | None, report: Callable[[Event], None]) -> None:
-        kinds.get(trial.purpose, Training)(trial, task, report).run(checkpoint)
+        training(trial, task, report).run(checkpoint)
 
     return environment(job.device), train
 

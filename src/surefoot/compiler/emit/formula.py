@@ -107,6 +107,7 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
         named.add(graph.rate)
     taken = {name.removeprefix("state.")[0] for name in (*graph.outputs, *graph.numbers)}
     free = chain((letter for letter in "dqhpyz" if letter not in taken), (f"x{k}" for k in count(1)))
+    factors = {arg for node in order if node.op == "matmul" for arg in node.args}
     matrices = chain("O", (f"O{k}" for k in count(2)))
     letters: dict[Node, str] = {}
     for node in order:
@@ -114,6 +115,9 @@ def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
             continue
         if node.op == "orthogonalize":
             letters[node] = next(matrices)
+            continue
+        if node.op == "matmul" and node not in factors and _size(node, named | letters.keys()) > LONG_ON_HOST:
+            letters[node] = next(free)
             continue
         if not node.per_weight:
             if _long_on_host(node, uses[node], letters):

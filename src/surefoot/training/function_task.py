@@ -1,0 +1,93 @@
+"""A training function of the user's: what is compared where a model, data, a loss and a metric do not say it.
+
+Its fingerprint is that of its code, with the functions and the data that it names, so that an edited function is
+trained anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from surefoot.arms.code_hash import digest
+from surefoot.errors import Argument, UsageError
+from surefoot.store.protocol import LOSS, Better, Metric
+
+if TYPE_CHECKING:
+    from surefoot.training.training_run import TrainingRun
+
+Train = Callable[["TrainingRun"], object]
+"""Trains once, from its first line to its last; what it returns is not used."""
+
+ARGUMENT = "run"
+"""What a function's only argument is called where it is a training function."""
+
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class FunctionTask:
+    """What a training function trains; see `Trainable` for its attributes."""
+
+    name: str
+    train: Train
+    metric: Metric
+    fingerprint: str
+    dataset: str = ""
+    chance: float | None = None
+
+
+def is_training_function(thing: Any) -> bool:
+    """Whether it is a function whose only argument is called `run`; others may have defaults."""
+    return _needed(thing) == [ARGUMENT]
+
+
+def function_task(train: Any, *, better: Better | None, metric: Any = None, name: str = "") -> FunctionTask:
+    """Return the task of a training function.
+
+    Args:
+        train: a function of one argument, a `TrainingRun`.
+        better: whether a larger ("max") or a smaller ("min") value of what it reports is better.
+        metric: what it reports is called; `score` by default, and `loss` where smaller is better.
+        name: of the task; the function's by default.
+
+    Raises:
+        UsageError: no such function, no direction, or a metric that is no name.
+    """
+    if len(_needed(train)) != 1:
+        raise UsageError(
+            f"train is {train!r}; give a function of one argument, as in def train(run): ..., which trains once."
+        )
+    if better not in ("max", "min"):
+        raise UsageError(
+            Argument("better"),
+            f" is {better!r}; say which value of what the training reports is better: max, such as an accuracy, or "
+            "min, such as a loss.",
+        )
+    if metric is not None and not isinstance(metric, str):
+        raise UsageError(
+            f"metric is a {type(metric).__name__}; a training function computes and reports its values itself, so "
+            "give what they are called, such as metric='AUROC'."
+        )
+    own = getattr(train, "__name__", type(train).__name__).strip("<>")
+    return FunctionTask(name or own, train, _metric(metric, better), digest(train))
+
+
+def _needed(thing: Any) -> list[str]:
+    """Return the arguments that a function cannot be called without; none of what is no function."""
+    if not callable(thing) or isinstance(thing, type):
+        return []
+    try:
+        found = inspect.signature(thing).parameters.values()
+    except ValueError:  # a built-in function that does not tell
+        return []
+    return [one.name for one in found if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+
+
+def _metric(name: str | None, better: Better) -> Metric:
+    """Return the metric; what has no name and is to be small is the loss, which is then not asked for besides."""
+    if better == "min" and name in (None, LOSS.name):
+        return LOSS
+    return Metric(name or SCORE, better, share=False)

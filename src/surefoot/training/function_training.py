@@ -1,0 +1,79 @@
+"""One trial of a training function, from its call to its outcome; it is tried out, timed and trained like a task's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from surefoot.design.trial import Trial
+from surefoot.store.design import Timing
+from surefoot.tasks.seeds import seed_everything
+from surefoot.training.events import Diverged, Event, Finished, PilotTimed, Started, TryOutPassed
+from surefoot.training.function_task import FunctionTask
+from surefoot.training.loop import DivergedError
+from surefoot.training.training_run import Enough, TrainingRun
+
+STEPS = 2
+"""After how many steps a training has shown that it works with an optimizer; or after the first report."""
+
+
+class FunctionTraining:
+    """One trial while it trains.
+
+    Args:
+        trial: which arm, seed and protocol.
+        task: the function.
+        emit: called with each event.
+    """
+
+    def __init__(self, trial: Trial, task: FunctionTask, emit: Callable[[Event], None]) -> None:
+        self.trial, self.task, self.emit = trial, task, emit
+
+    def run(self, checkpoint: bytes | None) -> None:
+        """Train to the end, from a checkpoint if there is one, and emit what happens."""
+        run = TrainingRun(self.trial, self.emit, checkpoint)
+        self.emit(Started(self.trial.key, run.epoch))
+        try:
+            self._call(run)
+            self.emit(Finished(self.trial.key, run._outcome()))
+        except DivergedError as reason:
+            self.emit(Diverged(self.trial.key, str(reason)))
+
+    def _call(self, run: TrainingRun) -> None:
+        seed_everything(self.trial.seed)
+        self.task.train(run)
+
+
+class FunctionTryOut(FunctionTraining):
+    """The try-out of one optimizer: the first steps, and whether what is to be kept can be."""
+
+    def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
+        """Try it, and emit that it works; steps that lose the loss are no fault of this kind."""
+        self.emit(Started(self.trial.key, 0))
+        run = TrainingRun(self.trial, lambda _: None, steps=STEPS)
+        try:
+            self._call(run)
+            run._outcome()
+        except Enough:
+            run._try_keeping()
+        except DivergedError:
+            pass
+        self.emit(TryOutPassed(self.trial.key))
+
+
+class FunctionPilot(FunctionTraining):
+    """A trial that is only timed: its first epoch; an epoch's time is that of what it keeps, validation and steps."""
+
+    def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
+        """Time it and emit the times."""
+        self.emit(Started(self.trial.key, 0))
+        begun = time.perf_counter()
+        run = TrainingRun(self.trial, lambda _: None)
+        try:
+            self._call(run)
+            run._outcome()
+        except DivergedError:
+            pass
+        seconds = time.perf_counter() - begun
+        timing = Timing(setup=max(0.0, seconds - run.wall), step=0.0, example=0.0, keeping=run.wall or seconds)
+        self.emit(PilotTimed(self.trial.key, timing))

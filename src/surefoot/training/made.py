@@ -1,0 +1,135 @@
+"""The optimizers that a training function asks for: one arm, made for whatever framework the function trains in.
+
+Each tells its size, turns between training and evaluation, and follows the schedule, so that the rest need not know
+the framework. An arm that a framework does not have is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from surefoot.arms.arm import Arm
+from surefoot.errors import TrialError
+from surefoot.tasks.seeds import seeded
+from surefoot.torch import RuleOptimizer, SplitOptimizer
+from surefoot.training.evaluated import has_other_weights
+from surefoot.training.loop import state_bytes
+
+
+class Made(Protocol):
+    """An optimizer that was made for a training.
+
+    Attributes:
+        name: of the optimizer, where a training has several.
+        optimizer: it, as its framework has it.
+        count: how many numbers it trains.
+        bytes: the memory of its state.
+        engine: what runs its steps.
+    """
+
+    name: str
+    optimizer: Any
+
+    @property
+    def count(self) -> int: ...  # noqa: D102  see above
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def engine(self) -> str: ...  # noqa: D102
+
+    def is_forgotten(self, *, evaluated: bool) -> bool:
+        """Whether it has other weights to evaluate with than it trains with, and these were not put in place."""
+        ...
+
+    def turn(self, *, training: bool) -> None:
+        """Turn one that keeps two sets of weights to training, or to evaluation."""
+        ...
+
+    def set_rates(self, factor: float) -> None:
+        """Set the learning rates to so much of those that it was made with."""
+        ...
+
+
+class TorchMade:
+    """The arm as a torch optimizer.
+
+    Args:
+        arm: what is compared.
+        model: a module, its parameters, or param groups.
+        name: of the optimizer, where a training has several.
+    """
+
+    def __init__(self, arm: Arm, model: nn.Module | Iterable[Any], name: str) -> None:
+        self.name, self._label = name, arm.label
+        self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
+        self._rates = [group.get("lr") for group in self.optimizer.param_groups]
+        _compile(arm, self.parameters)
+        self.turn(training=True)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Everything that it trains."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @property
+    def count(self) -> int:
+        """How many numbers it trains."""
+        return sum(p.numel() for p in self.parameters)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of its state."""
+        return state_bytes(self.optimizer)
+
+    @property
+    def engine(self) -> str:
+        """What runs its steps."""
+        return str(getattr(self.optimizer, "engine", "torch"))
+
+    def is_forgotten(self, *, evaluated: bool) -> bool:
+        """Whether it was left with the weights that it trains with, and has others to evaluate with."""
+        return not evaluated and has_other_weights(self.optimizer)
+
+    def turn(self, *, training: bool) -> None:
+        """Turn one that keeps two sets of weights to training, or to evaluation."""
+        turn = getattr(self.optimizer, "train" if training else "eval", None)
+        if turn is not None:
+            turn()
+
+    def set_rates(self, factor: float) -> None:
+        """Set the learning rates to so much of those that it was made with."""
+        for group, lr in zip(self.optimizer.param_groups, self._rates, strict=False):
+            if lr is None:
+                raise TrialError(
+                    f"a schedule sets the learning rate, and {self._label} has no lr in its param groups; leave the "
+                    "schedule constant, or leave this optimizer out."
+                )
+            group["lr"] = lr * factor
+
+    def before_steps(self, look: Callable[[RuleOptimizer | SplitOptimizer], None]) -> None:
+        """Have something called before each step whose gradients are there in their own unit, where it is a rule's."""
+        if not isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
+            return
+
+        def called(optimizer: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+            by_closure, scaled = len(arguments) > 1 or options, getattr(optimizer, "grad_scale", None) is not None
+            if not (by_closure or scaled or all(p.grad is None for p in self.parameters)):
+                look(optimizer)
+
+        self.optimizer.register_step_pre_hook(called)
+
+
+def _compile(arm: Arm, parameters: Iterable[Tensor]) -> None:
+    """Take a step on copies: what a process compiles at its first step is no optimizer's own time."""
+    copies = [nn.Parameter(torch.zeros_like(p)) for p in parameters]
+    for copy in copies:
+        copy.grad = torch.zeros_like(copy)
+    with seeded(0), suppress(Exception):
+        optimizer = arm.build(copies)
+        getattr(optimizer, "train", lambda: None)()
+        optimizer.step()

@@ -1,0 +1,94 @@
+"""Training functions as users write them, each in a blink, and their trials run here or in worker processes."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from surefoot.arms.opt import arms_of
+from surefoot.design.trial import Trial
+from surefoot.store.protocol import Protocol
+from surefoot.training.function_task import function_task
+from surefoot.training.kinds import training
+
+STEPS = 5
+"""Of an epoch."""
+
+
+@cache
+def data():
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(300, 4, generator=generator)
+    return inputs, (inputs.sum(1) > 0).long()
+
+
+def accuracy(model, part):
+    inputs, targets = data()
+    model.eval()
+    with torch.no_grad():
+        found = (model(inputs[part]).argmax(1) == targets[part]).float().mean()
+    model.train()
+    return found
+
+
+def net():
+    dropout = torch.nn.Dropout(0.2)  # which takes random numbers
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), dropout, torch.nn.Linear(8, 2))
+
+
+def classify(run, after_epoch: Callable = str, saves=True):
+    """A classifier with dropout, BatchNorm and a scheduler of its own, that goes on after an interruption."""
+    model = net()
+    optimizer = run.optimizer(model)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+    if saves:
+        run.save(model=model, schedule=schedule)
+    inputs, targets = data()
+    for epoch in run.epochs():
+        for index in torch.randperm(200).split(40):
+            optimizer.zero_grad()
+            loss = cross_entropy(model(inputs[index]), targets[index])
+            loss.backward()
+            optimizer.step()
+            run.step(loss)
+        schedule.step()
+        run.report(lambda: accuracy(model, slice(200, 250)))
+        after_epoch(epoch)
+    run.test(lambda: accuracy(model, slice(250, 300)))
+
+
+def slowly(run):
+    classify(run, lambda _: time.sleep(0.3))
+
+
+def slowly_from_the_start(run):
+    classify(run, lambda _: time.sleep(0.3), saves=False)
+
+
+def task_of(train, better="max", **more):
+    return function_task(train, better=better, **more)
+
+
+def trial_of(task, optimizer="adam(lr=0.05)", seed=0, epochs=3, purpose="measure", schedule="constant"):
+    (arm,) = arms_of([optimizer])
+    protocol = Protocol(
+        task.name,
+        epochs=epochs,
+        device="cpu",
+        metric=task.metric,
+        own_loop=True,
+        fingerprint=task.fingerprint,
+        schedule=schedule,
+    )
+    return Trial(task.name, arm, seed, protocol, purpose)
+
+
+def events_of(train, checkpoint=None, better="max", **trial):
+    """Train one trial here; returns its events."""
+    heard = []
+    task = task_of(train, better)
+    torch.manual_seed(time.time_ns() % 1000)  # whatever a process did before
+    training(trial_of(task, **trial), task, heard.append).run(checkpoint)
+    return heard
