@@ -149,6 +149,44 @@ def test_it_is_compared_and_asked_for_again(tmp_path):
     assert study.best().build(mlp()).children["rest"].rule.name == "adamw"
 
 
+class TestMuon:
+    def test_by_its_name_alone_it_has_adamw_beside_it(self):
+        made = arm("muon")
+        assert (made.rest.name, made.hyper["rest"]) == ("adamw", "adamw")
+        children = made.build(mlp()).children
+        assert [(part, child.rule.name) for part, child in children.items()] == [
+            ("matrices", "muon"),
+            ("rest", "adamw"),
+        ]
+        assert {group["role"] for group in children["matrices"].param_groups} == {"hidden"}
+        assert arm("normuon").rest.name == "adamw"
+        assert arm("soap").rest is arm("adafactor").rest is None  # they have a form for what is no matrix
+
+    def test_it_stands_in_a_plan_of_a_built_in_study(self):
+        from surefoot.comparison.request import plan
+        from surefoot.options import Options
+
+        asked = Options(("muon", "cautious(muon)", "adamw"), device="cpu")
+        designs = {one.label: one for one in plan("mlp-mnist", asked).design.optimizers}
+        muons = [one for one in designs.values() if "muon" in one.rule]
+        assert len(muons) == 2
+        assert all(one.hyper["rest.lr"] == one.hyper["lr"] for one in muons)  # as their defaults in torch have it
+
+    @pytest.mark.usefixtures("workers_here")
+    def test_it_is_tuned_compared_and_kept(self, tmp_path):
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(80, 4, generator=generator)
+        data = (x[:60], (x[:60, 0] > 0).long()), (x[60:], (x[60:, 0] > 0).long())
+        task = surefoot.task(model=mlp, data=data, name="three")
+        asked = {"epochs": 2, "device": "cpu", "seeds": 2, "trials": 4, "workers": 1}
+        study = surefoot.compare(task, optimizers=["muon", "adamw"], **asked, store=tmp_path / "r.sqlite")
+        assert {record.status for record in study.records} == {"finished"}
+        mine = [record for record in study.records if "rest.lr" in record.hyper]
+        assert {record.purpose for record in mine} >= {"measure", "tune"}
+        assert len({record.hyper["lr"] for record in mine}) > 1
+        assert all(record.hyper["rest.lr"] == pytest.approx(record.hyper["lr"]) for record in mine)
+
+
 def test_a_command_line_says_it_again():
     from surefoot.comparison.request import plan
     from surefoot.options import Options

@@ -256,16 +256,17 @@ def matrices(own: Rule, how: str, dtype: torch.dtype = torch.float64) -> dict[st
     """Step matrices by a rule that must see them whole, among them uneven ones and such as one process has alone."""
     params = [p for p in parameters(dtype) if p.dim() > 1 or own.vector]
     for k, p in enumerate(params[:-1] if how == "beside plain" else params):
-        placement = Replicate() if k == 0 and how == "beside plain" else Shard(1 if how == "columns" else 0)
+        placement = Replicate() if k == 0 and how == "beside plain" else Shard(1 if "columns" in how else 0)
         params[k] = Parameter(distribute_tensor(p.detach(), mesh(), [fitting(placement, p)]))
-    return outcome(feed(RuleOptimizer(params, own, ema=0.9), like_parameter))
+    group = {"params": params, "transposed": "transposed" in how}
+    return outcome(feed(RuleOptimizer([group], own, ema=0.9), like_parameter))
 
 
 def matrices_fsdp(own: Rule) -> dict[str, Any]:
     """Step a model that FSDP2 divides by such a rule, in blocks; and tell how often this process made a product."""
     model = fsdp(torch.float64)
     inner, last = (layer.weight for layer in model if isinstance(layer, nn.Linear))
-    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last]}], own)
+    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last], "transposed": True}], own)
     with mock.patch("surefoot.engines.matrices.update", side_effect=update) as made:
         train(model, optimizer, mine())
     return {**outcome(optimizer), "made": made.call_count, "rates": [*optimizer.effective_lr().values()]}
@@ -312,7 +313,7 @@ def cases(folder: Path) -> dict[str, Case]:
         "estimated": estimated,
     }
     for own in (muon, shaped):
-        for how in ("rows", "columns", "beside plain"):
+        for how in ("rows", "columns", "beside plain", "rows, transposed", "columns, transposed"):
             found[f"matrices {own.name} {how}"] = lambda o=own, h=how: matrices(o, h)
         found[f"matrices {own.name} bfloat16"] = lambda o=own: matrices(o, "rows", torch.bfloat16)
         found[f"matrices {own.name} fsdp"] = lambda o=own: matrices_fsdp(o)

@@ -299,15 +299,15 @@ def test_effective_step_sizes_of_a_rule_with_sums(ranks):
 # Rules that see whole matrices
 
 
-def matrices_alone(own: Rule, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
+def matrices_alone(own: Rule, dtype: torch.dtype = torch.float64, *, transposed: bool = False) -> dict[str, Any]:
     params = [p for p in parameters(dtype) if p.dim() > 1 or own.vector]
-    return outcome(feed(RuleOptimizer(params, own, ema=0.9)))
+    return outcome(feed(RuleOptimizer([{"params": params, "transposed": transposed}], own, ema=0.9)))
 
 
-@pytest.mark.parametrize("how", ["rows", "columns", "beside plain"])
+@pytest.mark.parametrize("how", ["rows", "columns", "beside plain", "rows, transposed", "columns, transposed"])
 @pytest.mark.parametrize("own", [muon, shaped], ids=str)
 def test_matrices_are_stepped_whole(of, own, how):
-    equal(of(f"matrices {own.name} {how}"), matrices_alone(own), PRODUCTS)
+    equal(of(f"matrices {own.name} {how}"), matrices_alone(own, transposed="transposed" in how), PRODUCTS)
 
 
 @pytest.mark.parametrize("own", [muon, shaped], ids=str)
@@ -323,7 +323,7 @@ def test_matrices_on_fsdp_have_one_owner_each(ranks, own):
     """Each process steps the matrix that it owns: two blocks in one lot each, or one."""
     model, found = mlp(torch.float64), [each[f"matrices {own.name} fsdp"] for each in ranks]
     inner, last = (layer.weight for layer in model if isinstance(layer, nn.Linear))
-    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last]}], own)
+    optimizer = RuleOptimizer([{"params": [inner], "blocks": (3, 4)}, {"params": [last], "transposed": True}], own)
     expected = outcome(train(model, optimizer, BOTH))
     for each in found:
         equal({key: each[key] for key in expected}, expected, PRODUCTS)

@@ -43,7 +43,7 @@ def list_all(
         _print("Data sets", data.items(), whole=True)
         return
     _print("Studies", studies.items())
-    _print("Optimizers", _folded((_inside(rule).family, name, rule.doc) for name, rule in rules.items()))
+    _print("Optimizers", _folded(_by_parents(rules)))
     typer.echo(fill(f"Combinators, as in cautious(adamw): {', '.join(around)}", WIDTH, subsequent_indent="  "))
     _print("Data sets", _folded((what, name, what) for name, what in data.items()))
     typer.echo("surefoot list --all shows every optimizer with its options.")
@@ -68,7 +68,7 @@ def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
 
 
 def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
-    """The first of each family with its sentence, and below it the names of its relatives; of (family, name, what)."""
+    """The first of each family with its sentence, and below it the names of the others; of (family, name, what)."""
     families: dict[str, list[tuple[str, str]]] = {}
     for family, name, what in entries:
         families.setdefault(family, []).append((name, what))
@@ -78,9 +78,12 @@ def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]
             yield "", f"and {', '.join(name for name, _ in others)}"
 
 
-def _inside(rule: Rule) -> Rule:
-    """The rule that combinators stand around, or the rule itself."""
-    return _inside(rule.parent) if rule.combinator is not None and rule.parent is not None else rule
+def _by_parents(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
+    """Rules that others here build on, each a family of its own; then the rest, in the family of what they build on."""
+    parents = {name: rule.parent.name if rule.parent is not None else "" for name, rule in rules.items()}
+    heads = {name for name, parent in parents.items() if rules[name].name in parents.values() or parent not in rules}
+    for name in sorted(rules, key=lambda name: name not in heads):
+        yield name if name in heads else parents[name], name, rules[name].doc
 
 
 def _options(rule: Rule) -> dict[str, Any]:

@@ -271,12 +271,13 @@ class RuleOptimizer(AveragingOptimizer):
         form = choice.form(hyper) if plain else None
         if form is not None and (not choice.compiles(self.rule, form) or matrix):
             form = None
-        made = Settings(hyper, starts, differentiable, capturable, form, self.rule, group.get(matrices.BLOCKS, 1))
+        layout = group.get(matrices.BLOCKS, 1), matrix and group.get(matrices.TRANSPOSED, False)
+        made = Settings(hyper, starts, differentiable, capturable, form, self.rule, *layout)
         return shared.settings(self.rule, made) if joins(self.rule) else made
 
-    def _for_matrices(self) -> dict[str, int]:
+    def _for_matrices(self) -> dict[str, Any]:
         """Return what the param groups of a rule for matrices have besides."""
-        return {matrices.BLOCKS: 1} if self.rule.shape == "matrix" else {}
+        return {matrices.BLOCKS: 1, matrices.TRANSPOSED: False} if self.rule.shape == "matrix" else {}
 
     def _step_group(self, group: Group, program: Program) -> None:
         settings = self._settings(group)

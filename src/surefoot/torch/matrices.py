@@ -4,6 +4,9 @@ A layer that computes queries, keys and values at once has three matrices in one
 `blocks=3` in the param group makes the rule see each by itself, `blocks=(768, 256, 256)` matrices of these heights.
 What is kept for each weight lies as the parameter does. What is kept for rows, columns or pairs of them lies block by
 block, one below the other, as wide as the widest.
+
+`transposed=True` in the param group says that the outputs of its weights are their columns (Hugging Face's Conv1D). The
+rule then sees each turned, in the same memory: rows, columns and blocks are those of the turned matrix.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ from surefoot.torch.state import decoded
 BLOCKS = "blocks"
 """The key of a param group that tells the matrices in each of its parameters."""
 
+TRANSPOSED = "transposed"
+"""The key of a param group that tells whether the outputs of its parameters are their columns."""
+
 _MIX = 0x9E3779B1
 
 
@@ -45,13 +51,18 @@ def check(rule: Rule, group: Group, number: int) -> None:
             f"{rule.name} steps matrices and keeps {', '.join(sorted(rule.shared))} for the whole optimizer: torch's "
             "front-end steps the matrices of one shape at a time. Use total of each matrix."
         )
+    if not isinstance(group[TRANSPOSED], bool):
+        raise UsageError(
+            f"transposed={group[TRANSPOSED]!r} of group {number} is neither True nor False; say True if the outputs of "
+            "its weights are their columns."
+        )
     names = group.get("param_names") or [None] * len(group["params"])
     for k, (p, name) in enumerate(zip(group["params"], names, strict=True)):
         said = f"parameter {k} of group {number}" if name is None else f"parameter {name!r}"
         if is_matrix(p):
             if p.is_complex():
                 raise UsageError(f"{said} is complex, and {rule.name} steps real matrices; give it to another rule.")
-            heights(p, group[BLOCKS], said)
+            heights(p, group[BLOCKS], said, transposed=group[TRANSPOSED])
         elif rule.vector is None:
             raise UsageError(
                 f"{said} has the shape {[*p.shape]}, and {rule.name} steps matrices alone. Give vectors and numbers "
@@ -60,21 +71,23 @@ def check(rule: Rule, group: Group, number: int) -> None:
             )
 
 
-def heights(p: Tensor, blocks: int | Sequence[int], said: str = "a parameter") -> tuple[int, ...]:
-    """Return how many rows each of a parameter's matrices has.
+def heights(
+    p: Tensor, blocks: int | Sequence[int], said: str = "a parameter", *, transposed: bool = False
+) -> tuple[int, ...]:
+    """Return how many rows each of a parameter's matrices has; if it is transposed, how many of its columns.
 
     Raises:
         UsageError: they do not add up to its rows.
     """
-    rows = p.shape[0]
+    rows, lines = p.shape[transposed], "columns" if transposed else "rows"
     if isinstance(blocks, int):
         if type(blocks) is int and blocks > 0 and rows % blocks == 0:
             return (rows // blocks,) * blocks
     elif _are_heights(blocks) and sum(blocks) == rows:
         return tuple(blocks)
     raise UsageError(
-        f"blocks={blocks!r} does not fit {said} of shape {[*p.shape]}: give a number that divides its {rows} rows, or "
-        f"heights above 0 that add up to {rows}."
+        f"blocks={blocks!r} does not fit {said} of shape {[*p.shape]}: give a number that divides its {rows} {lines}, "
+        f"or heights above 0 that add up to {rows}."
     )
 
 
@@ -89,12 +102,16 @@ def of_vectors(settings: Settings) -> Settings:
         raise UsageError(f"{settings.rule.name} steps matrices alone, and a parameter is none.")
     given = {name: value for name, value in settings.hyper.items() if name in rule.defaults}
     hyper = {**rule.complete(given), **{k: v for k, v in settings.hyper.items() if k == "gradient_factor"}}
-    return settings._replace(hyper=hyper, starts=rule.starts(hyper), rule=rule, blocks=1)
+    return settings._replace(hyper=hyper, starts=rule.starts(hyper), rule=rule, blocks=1, transposed=False)
 
 
 def count(settings: Settings, p: Tensor) -> int:
     """Return how many matrices a parameter is; 1 to a rule for which it need not be any."""
-    return len(heights(p, settings.blocks)) if settings.rule.shape == "matrix" else 1
+    return len(_heights(p, settings)) if settings.rule.shape == "matrix" else 1
+
+
+def _heights(p: Tensor, settings: Settings) -> tuple[int, ...]:
+    return heights(p, settings.blocks, transposed=settings.transposed)
 
 
 def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | None:
@@ -102,7 +119,8 @@ def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | No
     kind = per(settings.rule, slot)
     if kind in ("weight", "tensor", "optimizer"):
         return None
-    shapes = [slot_shape(kind, (height, p.shape[1:].numel())) for height in heights(p, settings.blocks)]
+    inputs = p.shape[not settings.transposed] * p.shape[2:].numel()
+    shapes = [slot_shape(kind, (height, inputs)) for height in _heights(p, settings)]
     return sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
 
 
@@ -110,11 +128,19 @@ def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -
     """Raise `UsageError` if a slot for rows, columns or pairs has not the shape that its parameter asks for."""
     wanted = kept_shape(settings, slot, p)
     if wanted is not None and tuple(x.shape) != wanted:
+        layout = f"blocks={settings.blocks!r}" + ", transposed" * settings.transposed
         raise UsageError(
             f"state {name!r} has the shape {[*x.shape]}, and {settings.rule.name} keeps {[*wanted]} for a parameter of "
-            f"shape {[*p.shape]} with blocks={settings.blocks!r}: it is of another model, or of one that takes "
-            "kernels of convolutions otherwise. To start anew, delete the parameter's whole state."
+            f"shape {[*p.shape]} with {layout}: it is of another model, or of one that takes kernels of "
+            "convolutions otherwise. To start anew, delete the parameter's whole state."
         )
+
+
+def turned(part: Part, rule: Rule) -> Part:
+    """Return the step of a transposed parameter's matrix, in the same memory."""
+    state = {slot: _plain(x).transpose(0, 1) if per(rule, slot) == "weight" else x for slot, x in part.state.items()}
+    weight, gradient = (x.transpose(0, 1) for x in (part.weight, part.gradient))
+    return part._replace(weight=weight, gradient=gradient, state=state)
 
 
 def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
@@ -144,29 +170,37 @@ class Matrix:
 
     def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
         self.part, self._rule = part, settings.rule
-        tall = heights(p, settings.blocks)
+        tall, self._transposed = _heights(p, settings), settings.transposed
         self._divided = Divided(p, part, settings.rule, turn) if is_divided(p) else None
         whole = part if self._divided is None else self._divided.whole
+        if whole is not None and self._transposed:
+            whole = turned(whole, settings.rule)
         self.blocks = [] if whole is None else in_blocks(whole, settings.rule, tall)
         self.copied = self._divided is not None
         """Whether the blocks are copies, so that the parameter is to be written after them."""
-        if settings.differentiable and len(tall) > 1:  # of several views autograd would follow one
+        if settings.differentiable and (self._transposed or len(tall) > 1):  # of views autograd would follow one
             self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
 
     def slot(self, name: str) -> Tensor:
         """Return a slot as the step has made it, where autograd looks on."""
-        return joined(self.blocks, self._rule, name)
+        slot = joined(self.blocks, self._rule, name)
+        return self._as_kept(slot) if per(self._rule, name) == "weight" else slot
 
     def rate(self) -> Tensor:
         """Return the rate of each weight here."""
-        rate = torch.cat(engine.rates(self._rule, self.blocks))
+        rate = self._as_kept(torch.cat(engine.rates(self._rule, self.blocks)))
         return rate if self._divided is None else self._divided.mine(rate)
 
     def back(self) -> list[Write]:
         """Return what writes the copies' new numbers where they belong."""
         if self._divided is not None:
             return self._divided.back()
-        return [partial(self.part.weight.copy_, torch.cat([block.weight for block in self.blocks]))]
+        new = self._as_kept(torch.cat([block.weight for block in self.blocks]))
+        return [partial(self.part.weight.copy_, new)]
+
+    def _as_kept(self, x: Tensor) -> Tensor:
+        """Return what has a number for each weight as the parameter lies."""
+        return x.transpose(0, 1) if self._transposed else x
 
 
 def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
@@ -182,8 +216,7 @@ def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
 
 def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kept:
     """Return what belongs to one block of a slot."""
-    if not isinstance(x, Tensor):
-        raise UsageError("state in 8 bits is of whole parameters; one in blocks has none.")
+    x = _plain(x)
     if kind in ("tensor", "optimizer"):
         return x[k] if x.dim() else x
     if kind == "weight":
@@ -191,6 +224,13 @@ def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kep
     shapes = [slot_shape(kind, (height, columns)) for height in tall[: k + 1]]
     rows, width = shapes[k]
     return x.narrow(0, sum(high for high, _ in shapes[:k]), rows).narrow(1, 0, width)
+
+
+def _plain(x: Kept) -> Tensor:
+    """Return a slot of a parameter that is several matrices, or a transposed one: none has state in 8 bits."""
+    if not isinstance(x, Tensor):
+        raise UsageError("state in 8 bits is of whole parameters; one in blocks, or a transposed one, has none.")
+    return x
 
 
 def joined(parts: Iterable[Part], rule: Rule, slot: str) -> Tensor:

@@ -1,7 +1,8 @@
 """Rules for matrices, with torch's arguments where torch has the rule.
 
 They take kernels of convolutions too, as matrices with a row for each output, and in each param group `blocks=`: how
-many matrices its parameters are made of, one below the other, or how high each is.
+many matrices its parameters are made of, one below the other, or how high each is. `transposed=True` there says that
+the outputs of its weights are their columns.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class Settings(NamedTuple):
     """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts.
 
     `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group. `rule` is what steps
-    its parameters, and `blocks` how many matrices each of them is, or how high each of these is.
+    its parameters, and `blocks` how many matrices each of them is, or how high each of these is. `transposed` tells
+    that their outputs are their columns.
     """
 
     hyper: dict[str, Any]
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
     form: choice.Form | None
     rule: Rule
     blocks: Any = 1
+    transposed: bool = False
 
 
 FACTS = ("role", "reasons", "param_names", "blocks", "transposed")

@@ -115,7 +115,7 @@ class SlotKeeper(torch.optim.Optimizer):
     def _slot_dtype(self, p: Tensor, slot: str, settings: Settings) -> torch.dtype:
         if matrices.kept_shape(settings, slot, p) is not None:  # sums over many weights, or bases
             return torch.promote_types(p.dtype, torch.float32)
-        whole = matrices.count(settings, p) == 1
+        whole = matrices.count(settings, p) == 1 and not settings.transposed
         encode = whole and not (settings.differentiable or settings.capturable)
         return slot_dtype(p, slot, settings.starts[slot], self.options.state_dtype, encode=encode)
 
