@@ -123,7 +123,9 @@ COLUMNS: list[Column[ResultRow]] = [
     ),
     _to_target("Epochs", "epochs", PLAIN),
     _to_target("Time", "seconds", DURATION),
-    Column("Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS), shown=lambda summary: summary.trained_here),
+    Column(
+        "Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS), shown=lambda summary: summary.trained_here
+    ),
     Column(
         "Gradients per step",
         lambda row, _: Cell(row.gradients, PLAIN),
