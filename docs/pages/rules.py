@@ -137,9 +137,16 @@ def _picture(found: Explanation) -> str:
         html(f'<div class="picture">{draw(surface, path, words)}</div>')
         + f"\n\n{words}: the best rate of a grid{changed}. It starts at the ring and ends at the dot. "
         "An illustration, not evidence: two weights say nothing about which optimizer is best for a network; see "
-        "[how to choose](../../choose.md).\n\n"
-        + html(f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>')
+        "[how to choose](../../choose.md)." + _tried_on(found)
     )
+
+
+def _tried_on(found: Explanation) -> str:
+    """Return the link to the playground, where every rule is but those for matrices."""
+    if found.rule.shape != "any":
+        return ""
+    link = f'<p><a href="{_playground(found)}">Try it with other numbers and surfaces in the playground.</a></p>'
+    return f"\n\n{html(link)}"
 
 
 def _playground(found: Explanation) -> str:
