@@ -28,7 +28,7 @@ from surefoot.rule import WEIGHT, Slot, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.program import Program
-from surefoot.training.loop import _state_bytes
+from surefoot.training.loop import state_bytes
 from surefoot.update import take_step
 from torch_runs import check_same, drive, params_of
 
@@ -137,7 +137,7 @@ def test_memory_falls_to_a_quarter():
     for dtype in (None, torch.bfloat16, torch.uint8):
         optimizer = make("Adam", weights(n), state_dtype=dtype)
         drive(optimizer, steps=1)
-        found[dtype] = _state_bytes(optimizer) / n
+        found[dtype] = state_bytes(optimizer) / n
     assert found == {None: 8, torch.bfloat16: 4, torch.uint8: 2 * (1 + 4 / 256)}
 
 

@@ -1,6 +1,6 @@
 """What every front-end must do, asked of all in the same words; the rule on NumPy in float64 has the answers.
 
-What it must do with rules for matrices is asked in `test_matrix_rules.py`.
+What it must do with rules for matrices is asked in `test_matrix_front_ends.py`.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def _compiled(text: str, signature: str) -> tuple[Any, str]:
 
 def address(kernel: Any) -> int:
     """Return the address of a compiled function, for native code: it takes its arguments as C does."""
-    (made,) = kernel.overloads.values()
+    (made,) = uninterrupted(lambda: [*kernel.overloads.values()])  # a Ctrl-C in it would come out as a KeyError
     place: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
     return place
 
