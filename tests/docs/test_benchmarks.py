@@ -137,3 +137,12 @@ def test_muon_py(printed):
         "surefoot, float32 products",
     ]
     assert [len(line[28:].split()) for line in lines[2:]] == [3, 3, 3]
+
+
+def test_looks_py(printed):
+    lines = printed("looks.py", STUDIES=400, LOOKS=(6, 8))
+    assert [line.split(":")[0] for line in lines[-2:]] == [
+        "Better by its own spread, 10 seeds",
+        "The same with a part held back",
+    ]
+    assert len(lines) == 4

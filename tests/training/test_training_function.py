@@ -406,7 +406,18 @@ def test_an_optimizer_that_needs_a_closure_is_as_good_as_any():
     assert figures(rest) == figures(whole[2:])
 
 
-def test_an_optimizers_own_schedule_is_followed_too():
+@pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        ({"optimizer": "sgd(lr=1.0, schedule=linear)"}, [1.0, 0.75, 0.5, 0.25]),
+        (
+            {"optimizer": "sgd(lr=1.0)", "schedule": "cosine"},
+            [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)],
+        ),
+    ],
+    ids=["of the optimizer", "of the study"],
+)
+def test_a_schedule_is_followed_and_asks_for_the_steps_of_an_epoch(options, rates):
     seen = []
 
     def train(run):
@@ -419,25 +430,8 @@ def test_an_optimizers_own_schedule_is_followed_too():
             run.report(1.0)
         run.test(lambda: 1.0)
 
-    events_of(train, optimizer="sgd(lr=1.0, schedule=linear)", epochs=2)
-    assert seen == pytest.approx([1.0, 0.75, 0.5, 0.25])
-
-
-def test_a_schedule_is_followed_and_asks_for_the_steps_of_an_epoch():
-    seen = []
-
-    def train(run):
-        w = torch.nn.Parameter(torch.ones(2))
-        optimizer = run.optimizer([w])
-        for _ in run.epochs(steps=2):
-            for _ in range(2):
-                seen.append(optimizer.param_groups[0]["lr"])
-                run.step(1.0)
-            run.report(1.0)
-        run.test(lambda: 1.0)
-
-    events_of(train, optimizer="sgd(lr=1.0)", epochs=2, schedule="cosine")
-    assert seen == pytest.approx([(1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)])
+    events_of(train, epochs=2, **options)
+    assert seen == pytest.approx(rates)
     with pytest.raises(TrialError, match=r"cosine needs to know how many steps an epoch has.*steps=len\(batches\)"):
         events_of(bare, schedule="cosine")
 
