@@ -86,6 +86,12 @@ def _once(summary: Summary) -> str:
     return f"Test figures are taken once, after the last epoch.{more if several else ''}"
 
 
+TAKEN_ALIKE = {
+    False: "All optimizers take equally many gradients in all, so it takes fewer steps.",
+    True: "All take equally many epochs, as the training function has them.",
+}
+"""What is the same for all, by whether the training is a function of the user's."""
+
 GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
 
 COLUMNS: list[Column[ResultRow]] = [
@@ -129,8 +135,10 @@ COLUMNS: list[Column[ResultRow]] = [
     Column(
         "Gradients per step",
         lambda row, _: Cell(row.gradients, PLAIN),
-        "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
-        "several; its times have them all.",
+        lambda summary: (
+            "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
+            f"several; its times have them all. {TAKEN_ALIKE[summary.protocol.own_loop]}"
+        ),
         shown=lambda summary: any(row.gradients not in (None, 1) for row in summary.rows),
     ),
     Column("Training", lambda row, _: Cell(row.train_seconds, DURATION), shown=lambda summary: summary.trained_here),
