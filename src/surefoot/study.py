@@ -93,8 +93,8 @@ def compare(
             kept within a few per cent.
         epochs: passes over the training data in a trial.
         steps: training steps in a trial, in the place of epochs.
-        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
-            an epoch is then what lies between two evaluations.
+        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. All results
+            are then counted in steps.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
         batch_size: examples in a training step.

@@ -116,7 +116,7 @@ class Training:
         rates = self._train_epoch()
         validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
-            raise DivergedError(f"validation loss became {validation_loss} after epoch {self.epoch}")
+            raise DivergedError(f"validation loss became {validation_loss} after {self.protocol.unit.at(self.epoch)}")
         done = Epoch(self.epoch, self.seconds, *self.trained, validation_loss, validation_metric)
         self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
         if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
@@ -197,7 +197,8 @@ class Training:
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
-            raise DivergedError(f"training loss became {value} at step {self.steps_taken} (epoch {self.epoch})")
+            epoch = "" if self.protocol.evaluate_every else f" (epoch {self.epoch})"
+            raise DivergedError(f"training loss became {value} at step {self.steps_taken}{epoch}")
         return value
 
     def _closure(self, parts: Parts, clock: Stopwatch) -> Callable[[], Tensor]:
