@@ -112,7 +112,7 @@ def _hold(lock: sqlite3.Connection, path: Path) -> None:
         if _code(error) != sqlite3.SQLITE_BUSY:
             raise
         raise StoreError(
-            f"another process is writing the results store {path}. Wait until it has ended, or give another file with ",
+            f"another process is writing the results store {path}. Wait until it has ended, or give another file as ",
             Argument("store"),
             ". Reports and dry runs read this one meanwhile.",
         ) from error
