@@ -54,6 +54,7 @@ LAYERS = [
     "suite",
     "explain",
     "range_test",
+    "rate_free",
     "selfcheck",
     "bench",
     "cli",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
     from surefoot.range_test.find import lr_find
+    from surefoot.rate_free import RateFree, rate_free
     from surefoot.scores import judge
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Forecast",
     "Opt",
+    "RateFree",
     "Runner",
     "Study",
     "Suite",
@@ -39,6 +41,7 @@ __all__ = [
     "log",
     "lr_find",
     "one_minus",
+    "rate_free",
     "stream",
     "task",
     "try_out",
@@ -62,6 +65,7 @@ _ROOMS = (
 _DOORS = {
     "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
+    "RateFree": "surefoot.rate_free",
     "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
@@ -74,6 +78,7 @@ _DOORS = {
     "judge": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
+    "rate_free": "surefoot.rate_free",
     "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",

@@ -39,7 +39,11 @@ EVALUATIONS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
+    """What a user asks for, every option read.
+
+    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
+    all.
+    """
 
     name: str
     task: Trainable
@@ -50,6 +54,7 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    tuned: tuple[str, ...] | None = None
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -83,9 +88,10 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
-        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
+        tuning = TunedArms(arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
         if tuning:
-            _warn_of_untuned(self.arms)
+            _warn_of_untuned(arms)
         design = Design(
             hash=self.hash,
             study=self.name,
@@ -121,6 +127,7 @@ class Request:
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
+            asked |= {} if self.tuned is None else {"tuned": self.tuned}
         return hash_of({"study": self.name, **asked})
 
 
