@@ -43,6 +43,12 @@ class Options:
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    margin: float | str | None = option(
+        None,
+        "by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of another "
+        "metric a number (0.01), or a part of it (2%).",
+        decides=True,
+    )
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
     schedule: str | Callable[[int, int], float] | None = option(
         None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True

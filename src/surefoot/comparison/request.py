@@ -27,6 +27,7 @@ from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.margin import Margin, read_margin
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Splits, Trainable, checked_task, make_task
 from surefoot.training.function_task import FunctionTask, function_task, is_training_function
@@ -54,6 +55,7 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    margin: Margin | None = None
     tuned: tuple[str, ...] | None = None
 
     def prepare(self, store: Store) -> Run:
@@ -104,6 +106,7 @@ class Request:
             searches=tuning.searches if tuning else {},
             timings=timings or {},
             convention=self.convention,
+            margin=self.margin,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=spent,
@@ -128,6 +131,8 @@ class Request:
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
             asked |= {} if self.tuned is None else {"tuned": self.tuned}
+        if self.margin:
+            asked["margin"] = asdict(self.margin)
         return hash_of({"study": self.name, **asked})
 
 
@@ -153,7 +158,8 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    return Request(*parts, read_margin(options.margin, protocol.metric))
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

@@ -14,7 +14,19 @@ from surefoot.analysis.target import Arrivals
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.survival import Survival
 from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
-from surefoot.words.numbers import DURATION, LOSS, MEMORY, MILLISECONDS, MISSING, PLAIN, SIGNED, Unit, Written, short
+from surefoot.words.numbers import (
+    DURATION,
+    LOSS,
+    MEMORY,
+    MILLISECONDS,
+    MISSING,
+    PLAIN,
+    SIGNED,
+    WHOLE_PERCENT,
+    Unit,
+    Written,
+    short,
+)
 
 
 def table(summary: Summary, where: Where = "print") -> Table:
@@ -80,6 +92,14 @@ def _gain(row: ResultRow, summary: Summary) -> Cell:
     return of(tuning.gain if tuning else None, Written(summary.metric).signed)
 
 
+def _divergence(row: ResultRow, _: Summary) -> Cell:
+    """The share of trials that diverged."""
+    share = row.divergence
+    if share is None:
+        return Cell(None)
+    return Cell(share.value, WHOLE_PERCENT, share.low, share.high, f"{row.diverged} of {share.of}")
+
+
 def _once(summary: Summary) -> str:
     several = any(row.n > 1 for row in summary.rows)
     more = " Several seeds: mean [95 % interval]; (k/n) tells how many trials reached the target."
@@ -95,6 +115,12 @@ COLUMNS: list[Column[ResultRow]] = [
         lambda row, _: text(state(row)),
         shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
         style="trials",
+    ),
+    Column(
+        "Diverged",
+        _divergence,
+        "Diverged: the share of trials that did, with Wilson's 95 % interval.",
+        shown=lambda summary: any(row.diverged and len(row.seeds) > 1 for row in summary.rows),
     ),
     Column(
         "Test loss",
