@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis.rate_free import Prices, prices
+from surefoot.analysis.rate_free import Prices, prices, usual_margin
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
@@ -37,23 +37,21 @@ class RateFree:
 
     Attributes:
         study: the comparison, with every trial.
-        margin: by how much an optimizer may be worse, in the metric's own numbers; None takes ours.
     """
 
     study: Study
-    margin: float | None = None
 
     @cached_property
     def prices(self) -> Prices:
         """All numbers: for each optimizer what it loses, costs and saves."""
-        return prices(self.study.records, BEFORE, self.margin)
+        return prices(self.study.summary, BEFORE)
 
     def table(self) -> Table:
         """A row for each optimizer; print it."""
         return price_table(self.prices)
 
 
-def rate_free(task: str | Trainable | None = None, *, margin: float | None = None, **options: Any) -> RateFree:
+def rate_free(task: str | Trainable | None = None, **options: Any) -> RateFree:
     """Measure what optimizers lose that need no tuning, against a tuned AdamW.
 
     Adadelta, AdaBound, Adam, Prodigy, D-Adaptation, DoG and Schedule-Free AdamW run as they come. AdamW runs with a
@@ -62,9 +60,8 @@ def rate_free(task: str | Trainable | None = None, *, margin: float | None = Non
     Args:
         task: as in `surefoot.compare`, and so are `model`, `data` and the other options. Further `optimizers` are
             measured as they are given; with `only`, which is the default, they stand instead of ours.
-        margin: by how much an optimizer may be worse, in the metric's own numbers: 0.003 for 0.3 points of accuracy. By
-            default 0.3 points, or 2 % of what tuned AdamW has where the metric is no share.
-        options: as in `surefoot.compare`.
+        options: as in `surefoot.compare`. The `margin` is by how much an optimizer may be worse: 0.3 points by default,
+            or 2 % where the metric is no share.
 
     Raises:
         UsageError: something that cannot be compared; the message says what to change.
@@ -73,7 +70,7 @@ def rate_free(task: str | Trainable | None = None, *, margin: float | None = Non
         >>> print(surefoot.rate_free("logreg-digits", seeds=5).table())
     """
     request, read = asked(task, **{**options, **_changes(Options(**_known(options)))})
-    return RateFree(run(laid_over(request, read), read), margin)
+    return RateFree(run(laid_over(request, read), read))
 
 
 def ask_rate_free(task: str | Trainable, options: Options) -> Request:
@@ -90,7 +87,8 @@ def laid_over(request: Request, options: Options, *, find: bool = True) -> Reque
         find: whether the range test may run; a plan alone takes any rate.
     """
     *others, tuned = request.arms
-    named = replace(request, name=f"{RATE_FREE.name}-{request.name}", tuned=(tuned.label,))
+    name, margin = f"{RATE_FREE.name}-{request.name}", request.margin or usual_margin(request.protocol.metric)
+    named = replace(request, name=name, margin=margin, tuned=(tuned.label,))
     rate = _kept(named, options) or (_found(replace(named, arms=(tuned,))) if find else tuned.hyper["lr"])
     if rate is None:
         return named

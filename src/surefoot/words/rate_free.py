@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from surefoot.analysis.rate_free import Claim, Price, Prices
+from surefoot.analysis.rate_free import Price, Prices
 from surefoot.words.cells import Cell, Table, of, plain_table, text
 from surefoot.words.numbers import PLAIN, Unit, Written, seeds
 
 TRAININGS = Unit("{:.1f}".format)
 
 HEADER = ("Optimizer", "Test {}", "Trainings", "Saved", "Lost", "Verdict")
-
-WORDS: dict[Claim, str] = {"not worse": "not worse", "worse": "worse", "open": "open"}
 
 
 def price_table(found: Prices) -> Table:
@@ -35,12 +33,12 @@ def price_table(found: Prices) -> Table:
 
 def price_sentence(found: Prices) -> str:
     """What the columns say."""
-    margin = Written(found.metric).size(found.margin)
+    margin = Written(found.metric).margin(found.margin)
     return (
-        f"Lost: how much better {found.tuned} is, paired by seed, with its 95 % interval. "
-        f"Not worse: the whole interval lies below the margin of {margin}; worse: all of it lies above; open: neither. "
-        f"Trainings: what the optimizer costs, tuning and range test included; saved: how many fewer than "
-        f"{found.tuned} with {found.trainings:g}. Each row is a claim of its own: it is false at most once in 40 times."
+        f"Lost: how much better {found.tuned} is, paired by seed, with its 95 % interval. Not worse: it loses less "
+        f"than the margin of {margin}. Worse: it loses more. Open: these seeds do not tell. All these claims together "
+        "have an error of 5 %. Trainings: what the optimizer costs, tuning and range test included. Saved: how many "
+        f"fewer than the {found.trainings:g} of {found.tuned}."
     )
 
 
@@ -50,5 +48,4 @@ def _lost(row: Price, written: Written) -> Cell:
 
 
 def _verdict(row: Price) -> str:
-    diverged = f", diverged on {seeds(row.diverged)}" if row.diverged else ""
-    return WORDS[row.claim] + diverged
+    return f"{row.claim}, diverged on {seeds(row.diverged)}" if row.diverged else row.claim
