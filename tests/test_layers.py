@@ -54,7 +54,7 @@ LAYERS = [
     "suite",
     "explain",
     "range_test",
-    "rate_free",
+    "price",
     "selfcheck",
     "bench",
     "cli",
