@@ -107,7 +107,7 @@ def task(
     precision: Precision = "fp32",
     ema: float | None = None,
 ) -> CustomTask:
-    """Make a task of your own model and data, and try it out on a batch of each part.
+    """Make a task of your own model and data. It is tried out on a batch of each part.
 
     Args:
         model: makes the model: a function without arguments, called once for each seed. It should set no seed itself; a
