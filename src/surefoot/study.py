@@ -93,8 +93,8 @@ def compare(
             are kept within a few per cent.
         epochs: passes over the training data in a trial.
         steps: training steps in a trial, instead of epochs.
-        evaluate_every: steps between evaluations, with steps; default: about 20 evaluations. What is called an epoch is
-            then what lies between two evaluations.
+        evaluate_every: steps between evaluations, with steps; default: about 20 evaluations. All results are then
+            counted in steps.
         trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
         seeds: seeds that measure each optimizer.
         batch_size: examples in a training step.

@@ -162,6 +162,7 @@ class TrainingRun:
             )
         value = number(loss, "run.step")
         self._now.steps += 1
+        self._now.further += self._made.further()
         self._now.step_seconds.append(epoch.lap())
         epoch.losses.append(value)
         if not math.isfinite(value):
@@ -255,6 +256,7 @@ class TrainingRun:
             train_loss=NOT_TOLD,
             train_metric=NOT_TOLD,
             step_seconds=median(self._now.step_seconds),
+            gradients=1 + self._now.further / self._now.steps,
             **self._made.sizes,
         )
 
