@@ -54,6 +54,7 @@ LAYERS = [
     "suite",
     "explain",
     "range_test",
+    "price",
     "selfcheck",
     "bench",
     "cli",

@@ -41,6 +41,12 @@ class Options:
         None, "configurations to try in tuning each optimizer; 0: no tuning.", least=0, decides=True
     )
     seeds: int | None = option(None, "seeds that measure each optimizer.", least=1, decides=True)
+    margin: float | str | None = option(
+        None,
+        "difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a number "
+        "(0.01), or a part of it (2%).",
+        decides=True,
+    )
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
     schedule: str | Callable[[int, int], float] | None = option(
         None, "learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine.", decides=True

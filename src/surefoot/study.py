@@ -53,6 +53,7 @@ def compare(
     evaluate_every: int | None = None,
     trials: int | None = None,
     seeds: int | None = None,
+    margin: float | str | None = None,
     batch_size: int | None = None,
     schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
@@ -97,6 +98,8 @@ def compare(
             counted in steps.
         trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
         seeds: seeds that measure each optimizer.
+        margin: difference that still counts as equal. Points of a share such as accuracy (`0.3`); of another metric a
+            number (`0.01`), or a part of it (`"2%"`).
         batch_size: examples in a training step.
         schedule: learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
             step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its

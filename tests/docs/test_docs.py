@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from doc_pages import (
     named,
     other_texts,
     pages_with,
+    rate_free,
     studies,
     texts,
 )
@@ -117,6 +119,17 @@ def test_stored_results_say_which_command_made_them(name):
     if "rows" in result:
         assert f" {result['study']} " in command
         assert {len(row["seeds"]) for row in result["rows"]} == {10}
+
+
+@pytest.mark.parametrize("name", rate_free.STUDIES)
+def test_the_page_on_rate_free_has_every_stored_price_and_the_command_that_found_it(name):
+    command, result = studies.stored(DOCS / "data", f"rate-free-{name}")
+    script = runpy.run_path(str(DOCS.parent / "benchmarks" / "site_data.py"))
+    assert command in [f"surefoot compare rate-free {asked} --json" for asked in script["RATE_FREE"]]
+    text = texts()["generated/rate-free.md"].partition(f"## {name}\n")[2]
+    assert command in text
+    for row in result["price"]["rows"]:
+        assert re.search(rf"^\| {re.escape(row['label'])} \|.* {row['claim']} \|$", text, re.MULTILINE), row["label"]
 
 
 def test_the_tutorials_script_is_stored_for_every_backend_and_optimizer():
