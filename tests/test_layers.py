@@ -16,6 +16,7 @@ SOURCE = ROOT / "src" / "surefoot"
 LAYERS = [
     "errors",
     "files",
+    "machine",
     "webpage",
     "arrays",
     "mathops",
@@ -56,6 +57,7 @@ LAYERS = [
     "range_test",
     "selfcheck",
     "bench",
+    "doctor",
     "cli",
 ]
 """From the ground up: a file imports from its own layer and from those before it, also by a module's name as text."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
     from surefoot.workers.runner import Runner
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Forecast",
