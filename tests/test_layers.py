@@ -192,6 +192,8 @@ def test_the_front_door_loads_no_framework(command):
         ("from surefoot.bridge import from_torch", "torch", "torch"),
         ("from surefoot.bridge import to_optax", "jax", "optax"),
         ("from surefoot.bridge import to_keras", "keras", "keras"),
+        ("from surefoot import compare", "scipy", "compare"),
+        ("import surefoot; surefoot.report", "vl_convert", "compare"),
     ],
 )
 def test_a_missing_framework_is_named_with_what_installs_it(command, missing, extra):
