@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -169,7 +170,7 @@ def _cache(folder: Path) -> Facts:
 
 def _steps() -> Facts:
     """Take one step of Adam on each device that torch has; another result than the formula's is a failure."""
-    return {device: _tried(lambda device=device: _step(device)) for device in ("cpu", *(["cuda"] if _gpu() else []))}
+    return {device: _tried(partial(_step, device)) for device in ("cpu", *(["cuda"] if _gpu() else []))}
 
 
 def _gpu() -> bool:

@@ -1,8 +1,8 @@
 """What each extra must be able to do, and how to try it: in an environment of links here, or in a real one.
 
-`python tests/support/installs.py dist` builds sdist and wheel into a folder and installs the wheel with each extra into
-an environment of its own, from the package index: minutes and gigabytes. A test does the same in seconds: Python without its
-site-packages, and a folder of links to those packages that the extra brings.
+`python tests/support/installs.py dist` builds sdist and wheel into a folder and installs the wheel with each extra
+into an environment of its own, from the package index: minutes and gigabytes. A test does the same in seconds: Python
+without its site-packages, and a folder of links to those packages that the extra brings.
 """
 
 import os
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -69,7 +69,7 @@ assert "Content-Security-Policy" in study.report("page.html").read_text()
 RAY = """
 import surefoot
 runner = surefoot.Runner("ray")
-study = surefoot.compare("booth", optimizers=["sgd"], trials=0, seeds=1, epochs=1, workers=1, runner=runner, device="cpu")
+study = surefoot.compare("booth", optimizers=["sgd"], trials=0, seeds=1, epochs=1, runner=runner, workers=1)
 assert len(study.records) == 1
 """
 
