@@ -26,6 +26,7 @@ COMMANDS = {
     "kernel": ("kernel:kernel", "Print a rule as a kernel (CPU or GPU), a formula or JavaScript."),
     "bench": ("bench:bench", "Time one step of each rule on each engine, beside other libraries."),
     "check": ("check:check", "Test what Surefoot promises: published runs, error rates, parity."),
+    "doctor": ("doctor:doctor", "Say what runs on this machine, for a report of a problem."),
 }
 """Of each command: its module and function, and one line of help."""
 
