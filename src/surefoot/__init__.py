@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
     from surefoot.workers.runner import Runner
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Forecast",
@@ -89,11 +89,15 @@ _DOORS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"surefoot.{name}")
-    if name in _DOORS:
-        return getattr(import_module(_DOORS[name]), name)
-    raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
+    if name not in _ROOMS and name not in _DOORS:
+        raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
+    try:
+        return getattr(import_module(_DOORS[name]), name) if name in _DOORS else import_module(f"surefoot.{name}")
+    except ModuleNotFoundError as missing:
+        if "surefoot" in str(missing):  # a front-end has said already what it needs
+            raise
+        said = f"surefoot.{name} needs {missing.name}, which is not installed: pip install 'surefoot[compare]'"
+        raise ModuleNotFoundError(said, name=missing.name) from missing
 
 
 def __dir__() -> list[str]:

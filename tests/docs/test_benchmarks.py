@@ -132,6 +132,11 @@ def test_sharded_step_py():
     assert all(line.endswith("times torch fused") for line in lines)
 
 
+def test_report_time_py(printed):
+    lines = printed("report_time.py", "--trials", "8")
+    assert lines[-1].startswith("the report ")
+
+
 def test_trial_overhead_py(printed):
     lines = printed("trial_overhead.py", "--trials", "4", "--stored", "8", "--epochs", "1")
     assert lines[-1]

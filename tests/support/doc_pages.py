@@ -26,7 +26,7 @@ RULE_PAGES = [f"generated/rules/{name}.md" for name in RULES]
 @cache
 def other_texts() -> dict[str, str]:
     """Return the Markdown, by its path, of every page that is not a rule's."""
-    written = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
+    written = {path.name: path.read_text(encoding="utf-8") for path in [*DOCS.glob("*.md"), ROOT / "README.md"]}
     data = DOCS / "data"
     made = {"cli.md": command_line.page(), "studies.md": studies.page(data), "rate-free.md": rate_free.page(data)}
     return {**written, **{f"generated/{name}": text for name, text in made.items()}}
