@@ -365,44 +365,31 @@ def test_several_optimizers_have_names_and_options_of_their_own():
     assert events[-1].outcome.parameters == 5
 
 
+def with_a_closure(run):
+    w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
+    optimizer = run.optimizer([w])
+    run.save(w=Held(w))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w**2).sum()
+        loss.backward()
+        return loss
+
+    for _ in run.epochs():
+        run.step(optimizer.step(closure))
+        run.report((w**2).sum())
+    run.test(lambda: (w**2).sum())
+
+
 def test_a_closure_is_the_functions_own():
-    def train(run):
-        w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-        optimizer = run.optimizer([w])
-
-        def closure():
-            optimizer.zero_grad()
-            loss = (w**2).sum()
-            loss.backward()
-            return loss
-
-        for _ in run.epochs():
-            run.step(optimizer.step(closure))
-            run.report((w**2).sum())
-        run.test(lambda: (w**2).sum())
-
-    assert events_of(train, better="min", optimizer="sgd(lr=0.3)")[-1].outcome.test_metric < 0.1
+    events = events_of(with_a_closure, better="min", optimizer="sgd(lr=0.3)")
+    assert events[-1].outcome.test_metric < 0.1
 
 
 def test_an_optimizer_that_needs_a_closure_is_as_good_as_any():
-    def train(run):
-        w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-        optimizer = run.optimizer([w])
-        run.save(w=Held(w))
-
-        def closure():
-            optimizer.zero_grad()
-            loss = (w**2).sum()
-            loss.backward()
-            return loss
-
-        for _ in run.epochs():
-            run.step(optimizer.step(closure))
-            run.report((w**2).sum())
-        run.test(lambda: (w**2).sum())
-
-    whole = events_of(train, better="min", optimizer=torch.optim.LBFGS)
-    rest = events_of(train, better="min", optimizer=torch.optim.LBFGS, checkpoint=whole[1].checkpoint)
+    whole = events_of(with_a_closure, better="min", optimizer=torch.optim.LBFGS)
+    rest = events_of(with_a_closure, better="min", optimizer=torch.optim.LBFGS, checkpoint=whole[1].checkpoint)
     assert whole[-1].outcome.test_metric < 1e-6
     assert figures(rest) == figures(whole[2:])
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import surefoot
-from line_task import foreign, line, numbers, pause, serial, trials
+from line_task import Hold, foreign, line, numbers, pause, serial, trials
 from own_loops import classify, events_of, slowly, task_of, trial_of
 from surefoot.errors import UsageError
 from surefoot.training.events import (
@@ -131,13 +131,14 @@ def test_a_trial_that_diverges_or_fails_leaves_the_others_alone(driver):
     assert "ZeroDivisionError: no step today (test_executors.py, line" in ends[bad.key].reason
 
 
-def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner):
+def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner, tmp_path):
     planned = trials("adam(lr=0.1)", epochs=4)
-    events = []
-    for event in driver.run(planned, line(pause), size=1):
+    events, hold = [], Hold(tmp_path / "released", passes=13)
+    for event in driver.run(planned, line(hold), size=1):
         events.append(event)
         if isinstance(event, EpochDone) and event.epoch.epoch == 2:
             kill(runner)
+            hold.released.touch()
     started = [event.epoch for event in events if isinstance(event, Started)]
     assert started[0] == 0
     assert started[1] >= 2
@@ -145,14 +146,15 @@ def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(d
     assert numbers(events) == numbers(serial(planned))
 
 
-def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, runner):
+def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, runner, tmp_path):
     planned = trials("sgd(lr=0.1)", "adam")
-    ends = {}
-    for event in driver.run(planned, line(pause), size=1):
+    ends, hold = {}, Hold(tmp_path / "released", passes=3)
+    for event in driver.run(planned, line(hold), size=1):
         if isinstance(event, Started) and event.key == planned[0].key:
             kill(runner)
         if isinstance(event, End):
             ends[event.key] = event
+            hold.released.touch()
     first, second = (ends[trial.key] for trial in planned)
     assert isinstance(first, Failed)
     assert "died 3 times" in first.reason

@@ -34,7 +34,7 @@ PILOT_MOST = 60.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would run, how long, and what its seeds can tell; print it.
+    """What a study would run and cost, and what its seeds can tell.
 
     Attributes:
         numbers: all of it.

@@ -70,6 +70,7 @@ def design_facts(design: Design) -> list[tuple[str, str]]:
         "hash": design.hash,
         "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),
         "planned": f"{design.protocol.unit.amount(sizing.epochs)}, {each}" + (" at most" if seconds else ""),
+        "margin": Written(design.protocol.metric).margin(design.margin) if design.margin else "",
         "budget": duration(seconds) if seconds else "",
         "time taken": duration(design.seconds) if design.seconds else "",
     }

@@ -146,7 +146,7 @@ class Protocol:
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of
     the data they pass over. `recipe` is what steps do besides the optimizer. `schedule` is followed by
-    every optimizer's learning rate alike. `chance` is the metric of guessing, for readers: it decides nothing. With an
+    every optimizer's learning rate alike. `chance` is the metric of guessing: no training depends on it. With an
     `own_loop` a function of the user's trains, whose epochs have no sizes that are known. The defaults are what older
     stores leave out: options that came later, and sizes that are unknown.
     """

@@ -112,7 +112,7 @@ def or_nan(found: Gauge) -> float:
 
 
 def whole(function: Callable[[Any, Any], Any]) -> Whole:
-    """Make a metric of a function of all outputs and targets of a split, such as F1 or AUROC.
+    """Make a metric of a whole split, such as F1 or AUROC.
 
     All outputs of a split are kept in memory for it. Where they do not fit give an object with `update`, `compute` and
     `reset`, such as one of torchmetrics.

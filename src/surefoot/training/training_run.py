@@ -192,7 +192,7 @@ class TrainingRun:
             raise Enough
 
     def test(self, function: Callable[[], Any]) -> None:
-        """Measure on the test data, after the last epoch; trials that tune never call the function.
+        """Measure on the test data, after the last epoch. Trials that tune never call the function.
 
         Args:
             function: returns the value, or a pair, the value and the loss.
@@ -207,7 +207,7 @@ class TrainingRun:
             self._tested = self._measured(function, None, "test")
 
     def save(self, **parts: Any) -> None:
-        """Say what it takes to go on after an interruption; without it a stopped training starts again.
+        """Name what is saved, so that an interrupted training can go on. Without it, it starts again.
 
         It is kept at the end of each epoch, and the optimizers with it.
 
@@ -220,7 +220,7 @@ class TrainingRun:
 
     @property
     def saved(self) -> Mapping[str, Any]:
-        """The values that `save` was given before the training was stopped, by name; empty at a start."""
+        """The values last saved before an interruption, by name. Empty at a start."""
         return self._kept.values
 
     @contextmanager
@@ -234,7 +234,7 @@ class TrainingRun:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Let the clock stand, and optimizers that keep other weights for evaluation put them in place."""
+        """Stop the clock, and put the weights for evaluation in place."""
         with self.untimed():
             self._made.turn(training=False)
             yield

@@ -11,6 +11,7 @@ from functools import partial
 from math import isfinite
 
 from surefoot.statistics.intervals import ALPHA
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric
 
 MISSING = "–"
@@ -123,6 +124,11 @@ class Written:
         self.share = metric.share
         self.value, self.size, self.signed, self.difference = SHARE if metric.share else ANY
         self.superlative = "highest" if metric.better == "max" else "lowest"
+
+    def margin(self, found: Margin) -> str:
+        """A margin, as short as it is: "0.3 points", "0.01", or "2 %" of a score."""
+        text = found.given(share=self.share)
+        return f"{text} points" if self.share else text.replace("%", " %")
 
     def target(self, score: float) -> str:
         """A target, as short as it is: "98.5 %", or "0.05"."""

@@ -24,6 +24,7 @@ from surefoot.words.numbers import (
     MISSING,
     PLAIN,
     SIGNED,
+    WHOLE_PERCENT,
     Unit,
     Written,
     short,
@@ -95,6 +96,14 @@ def _gain(row: ResultRow, summary: Summary) -> Cell:
     return of(tuning.gain if tuning else None, Written(summary.metric).signed)
 
 
+def _divergence(row: ResultRow, _: Summary) -> Cell:
+    """The share of trials that diverged."""
+    share = row.divergence
+    if share is None:
+        return Cell(None)
+    return Cell(share.value, WHOLE_PERCENT, share.low, share.high, f"{row.diverged} of {share.of}")
+
+
 def _once(summary: Summary) -> str:
     several = any(row.n > 1 for row in summary.rows)
     more = " Several seeds: mean [95 % interval]; (k/n) tells how many trials reached the target."
@@ -116,6 +125,12 @@ COLUMNS: list[Column[ResultRow]] = [
         lambda row, _: text(state(row)),
         shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
         style="trials",
+    ),
+    Column(
+        "Diverged",
+        _divergence,
+        "Diverged: the share of trials that did, with Wilson's 95 % interval.",
+        shown=lambda summary: any(row.diverged and len(row.seeds) > 1 for row in summary.rows),
     ),
     Column(
         "Test loss",
