@@ -49,7 +49,7 @@ class Excluding(NamedOptimizer):
         return {**super().get_config(), **{name: getattr(self, name) for name in self.apart}}
 
     def describe(self) -> list[tuple[str, str]]:
-        """Return the path of each variable that the optimizer is built with, and the rule that steps it."""
+        """Return the path of each variable, and the rule that steps it."""
         return [(v.path, self._rule_of(v).name) for v in self._trainable_variables]
 
     def _excludes(self, variable: Any) -> bool:
