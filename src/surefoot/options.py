@@ -43,6 +43,17 @@ class Options:
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    looks: str | Sequence[int] | None = option(
+        None, "planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16.", decides=True
+    )
+    spending: str = option(
+        "obrien-fleming",
+        "how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear.",
+        decides=True,
+    )
+    question: str = option(
+        "best", "what is asked: best, all-pairs, or against and a name: 'against adam'.", decides=True
+    )
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
     schedule: str | Callable[[int, int], float] | None = option(
         None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True

@@ -9,7 +9,8 @@ t-test takes its place, which holds its level only if differences follow a bell 
 whether they do, and nothing is tested.
 
 Seeds that are added after a verdict are another look at the same question: the p-value then counts all verdicts that
-the optimizers had together before (`statistics.looks`).
+the optimizers had together before (`statistics.looks`). Planned looks are verdicts too. What each spends follows from
+the plan, whatever the seeds say and whichever optimizers have left, so that every pair stays exact.
 
 Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
 takes part with one score, so bad that it outweighs whatever the other seeds can differ by. That score is made from all
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import inf, isnan
+from math import isnan
 from statistics import fmean
 from typing import Literal
 
@@ -29,6 +30,7 @@ from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
+from surefoot.store.looks import BEST, PRESENT, Look, Question
 
 Family = Literal["all", "tuned", "untuned", "gain"]
 Test = Literal["permutation", "t"]
@@ -36,8 +38,8 @@ Test = Literal["permutation", "t"]
 Scores = Mapping[int, float]
 """The scores of an optimizer by seed; not a number where it diverged."""
 
-Looked = Mapping[str, Mapping[int, frozenset[int]]]
-"""Of each optimizer by seed which earlier verdicts it was part of, by any numbers that rise with time."""
+Looked = Mapping[str, Mapping[int, frozenset[Look]]]
+"""Of each optimizer by seed which earlier verdicts it was part of."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,16 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=replace(wins, value=1 - wins.value))
 
 
-_NONE: frozenset[int] = frozenset()
+_NONE: frozenset[Look] = frozenset()
+
+
+def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
+    """The pairs of `families` that a question asks about: of `against`, those of one optimizer, tuned or not."""
+    found = families(labels, own)
+    if question.kind != "against":
+        return found
+    mine = {question.against, *(tuned for tuned, untuned in own.items() if untuned == question.against)}
+    return {family: [pair for pair in pairs if mine & set(pair)] for family, pairs in found.items()}
 
 
 def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
@@ -109,6 +120,8 @@ def compare_all(
     higher: bool = True,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    now: Look = PRESENT,
+    question: Question = BEST,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
 
@@ -118,9 +131,11 @@ def compare_all(
         higher: whether higher scores are better; it decides who wins, the differences keep their sign.
         tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
         looked: which verdicts there were before; none if None.
+        now: the verdict that seeds without an earlier one are for.
+        question: what is asked; it decides which pairs are a family.
     """
-    study = _Study(scores, counted(scores, higher=higher), resolution, higher, looked or {})
-    every = families(list(scores), tuned_from or {})
+    study = _Study(scores, counted(scores, higher=higher), resolution, higher, looked or {}, now)
+    every = asked(list(scores), tuned_from or {}, question)
     return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
 
@@ -152,6 +167,7 @@ class _Study:
     resolution: float
     higher: bool
     looked: Looked
+    now: Look
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
@@ -177,12 +193,10 @@ class _Study:
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
-        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=inf) for seed in seeds}
+        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=self.now) for seed in seeds}
         order = sorted(seeds, key=lambda seed: (first[seed], seed))
-        sizes = (sum(first[seed] <= verdict for seed in seeds) for verdict in sorted({*first.values()}))
-        at = tuple(size for size in sizes if size >= FEWEST_PAIRS)
-        assumed = sum(size < enough for size in at)
-        return order, Looks(at, at[0], assumed) if at else None
+        sizes = {verdict: sum(one <= verdict for one in first.values()) for verdict in sorted({*first.values()})}
+        return order, _spending({verdict: size for verdict, size in sizes.items() if size >= FEWEST_PAIRS}, enough)
 
     def _difference(self, a: str, b: str, seeds: Sequence[int]) -> PairedDifference | None:
         """On the seeds that both finished."""
@@ -190,3 +204,15 @@ class _Study:
         if len(both) < 2:
             return None
         return paired_difference([self.scores[a][s] for s in both], [self.scores[b][s] for s in both], self.resolution)
+
+
+def _spending(sizes: Mapping[Look, int], enough: int) -> Looks | None:
+    """How looks at so many seeds spend alpha: as the run of the first planned; those of later runs are beyond it."""
+    if not sizes:
+        return None
+    at, first = tuple(sizes.values()), next(iter(sizes))
+    assumed = sum(size < enough for size in at)
+    if not first.planned:
+        return Looks(at, at[0], assumed)
+    due = tuple(look.seeds if look.run == first.run else first.planned + 1 for look in sizes)
+    return Looks(at, first.planned, assumed, first.spending, due)

@@ -13,8 +13,8 @@ the best are claimed, as the best was picked by looking at the same numbers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
@@ -23,8 +23,9 @@ from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
+from surefoot.store.looks import BEST, PRESENT, Look, Question
 
-Basis = Literal["nothing", "one run", "seeds"]
+Basis = Literal["nothing", "one run", "seeds", "against"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class Verdict:
     share too few seeds with the best to be ranked. `trusted` is the number of seeds from which on nothing is assumed
     of how differences scatter, None where nothing is. `looks` has how many seeds were tested at each verdict so far,
     of the pair that was looked at most often.
+
+    Where all were to be compared with one, that one is `against`: `pairs`, `ties`, `behind` and `ahead` are about it,
+    and `best` has the best mean difference from it.
     """
 
     basis: Basis = "nothing"
@@ -79,6 +83,8 @@ class Verdict:
     apart: tuple[str, ...] = ()
     trusted: int | None = None
     looks: tuple[int, ...] = ()
+    against: str = ""
+    ahead: tuple[str, ...] = ()
 
 
 def compare(
@@ -86,25 +92,42 @@ def compare(
     scale: Scale,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    now: Look = PRESENT,
+    question: Question = BEST,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from, looked=looked)
+    higher = scale.sign > 0
+    return compare_all(
+        results, scale.resolution, higher=higher, tuned_from=tuned_from, looked=looked, now=now, question=question
+    )
 
 
-def judge(results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
+def judge(
+    results: Mapping[str, Scores],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    out: Collection[str] = (),
+    against: str = "",
+) -> Verdict:
     """The verdict on these test metrics.
 
     Args:
         results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
         scale: of the metric.
         comparisons: what `compare` made of them.
+        out: labels of those that left after a look, as another was ahead of them: none of these is the best.
+        against: the label that all were to be compared with; empty where the question is another.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
     repeated = [label for label, scores in results.items() if len(scores) >= 2]
     alone = [label for label in means if len(finished[label]) == len(results[label])]
     if len(repeated) >= 2 and any(label in means for label in repeated):
-        return _judge_seeds(results, {label: means[label] for label in repeated if label in means}, scale, comparisons)
+        means = {label: means[label] for label in repeated if label in means}
+        if against in means:
+            return _judge_against(results, means, scale, comparisons, against)
+        rivals = {label: mean for label, mean in means.items() if label not in out}
+        return _without(_judge_seeds(results, rivals or means, scale, comparisons), out)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -145,6 +168,39 @@ def _judge_seeds(
     looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
     trusted = _trusted(comparisons)
     return Verdict("seeds", best, ties, behind, rest, None, pairs, means, leads, tuple(apart), trusted, looks)
+
+
+def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
+    """The verdict in which what left is no tie: another was ahead of it, if not the best."""
+    left = tuple(label for label in verdict.ties if label in out)
+    ties = tuple(label for label in verdict.ties if label not in out)
+    return replace(verdict, ties=ties, open=(*verdict.open, *left))
+
+
+def _judge_against(
+    found: Mapping[str, Scores],
+    means: Mapping[str, float],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    against: str,
+) -> Verdict:
+    """The verdict where all were to be compared with one."""
+    rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
+    pairs = tuple(_pair(against, row, found) for row in rows)
+    gains = {pair.other: scale.gain(pair.difference) for pair in pairs if pair.difference is not None}
+    return Verdict(
+        "against",
+        max({against: 0.0, **gains}.items(), key=lambda one: one[1])[0],
+        ties=tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable),
+        behind=tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead),
+        ahead=tuple(pair.other for pair in pairs if pair.distinguishable and not pair.ahead),
+        open=tuple(pair.other for pair in pairs if pair.p is None),
+        pairs=pairs,
+        scores=means,
+        trusted=_trusted(comparisons),
+        looks=max((row.looks for row in rows), key=len, default=()),
+        against=against,
+    )
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:

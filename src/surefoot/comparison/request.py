@@ -16,6 +16,7 @@ from surefoot.arms.opt import arms_of
 from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
+from surefoot.comparison.looks import AT_THE_END, AskedLooks
 from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
@@ -50,6 +51,7 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    looks: AskedLooks = AT_THE_END
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -83,7 +85,9 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
-        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
+        first = measure[: looks.at[0]] if looks.at else measure
+        tuning = TunedArms(self.arms, sizing.trials, first, tune, make, better) if sizing.trials else None
         if tuning:
             _warn_of_untuned(self.arms)
         design = Design(
@@ -100,6 +104,7 @@ class Request:
             convention=self.convention,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
+            looks=looks,
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
@@ -121,7 +126,7 @@ class Request:
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
-        return hash_of({"study": self.name, **asked})
+        return hash_of({"study": self.name, **asked, **self.looks.decides})
 
 
 def ask(study: str | Trainable, options: Options) -> Request:
@@ -146,7 +151,9 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
+    looks = AskedLooks.read(options.looks, options.spending, options.question, names)
+    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention, looks)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from surefoot.store.looks import LookPlan
 from surefoot.store.protocol import Protocol
 from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
 
@@ -186,7 +187,9 @@ class Design:
         convention: what an optimizer without one follows.
         surefoot: the version that decided.
         frozen: when it was stored (UTC, ISO 8601).
+        looks: when the run is looked at, and what is asked of it.
         seconds: what running it has taken so far.
+        looked: when it was looked at (UTC, ISO 8601), by the number of seeds.
     """
 
     hash: str
@@ -202,12 +205,14 @@ class Design:
     convention: str = ""
     surefoot: str = ""
     frozen: str = ""
+    looks: LookPlan = field(default_factory=LookPlan)
     seconds: float = 0.0
+    looked: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All that a run's columns do not have, as the store keeps it."""
         found = asdict(self) | {"protocol": self.protocol.content}
-        return {name: value for name, value in found.items() if name not in COLUMNS}
+        return {name: value for name, value in found.items() if name not in (*COLUMNS, "looked")}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
@@ -223,6 +228,7 @@ class Design:
             "tune": tuple(found["tune"]),
             "searches": {label: Search.from_json(one) for label, one in found["searches"].items()},
             "timings": {label: Timing(**one) for label, one in found["timings"].items()},
+            "looks": LookPlan.from_json(found["looks"]) if "looks" in found else LookPlan(),
         }
         return cls(**{**found, **typed, **columns})
 
