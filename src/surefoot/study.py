@@ -100,9 +100,9 @@ def compare(
             an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
-        looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run stops
-            at a look that decides the question, and what is clearly behind gets no more seeds. The last look is at the
-            end, by default the only one; auto plans up to four.
+        looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run
+            stops at a look that decides the question, and what is clearly behind gets no more seeds. The last look is
+            at the end, by default the only one; auto plans up to four.
         spending: how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear. With the
             first, early looks take a large difference, and the last loses little power. The others stop earlier, and
             lose more.

@@ -176,8 +176,9 @@ class Calibration:
     @property
     def holds(self) -> bool:
         """Whether every promise of ours is kept; the practices of others are not ours."""
-        ours = (*self.false_verdicts, *self.power, *self.false_looks, *self.true_looks, self.practices[-1])
-        return all(row.holds for row in ours)
+        kept = [row.holds for row in self.false_verdicts] + [row.holds for row in self.power]
+        kept += [row.holds for row in self.false_looks] + [row.holds for row in self.true_looks]
+        return all(kept) and self.practices[-1].holds
 
 
 def calibrate(
