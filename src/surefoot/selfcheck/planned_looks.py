@@ -32,7 +32,7 @@ SPREAD = sqrt(2) * OWN
 WORSE = -1.5 * SPREAD
 """By how much the first arm is better where it is to leave: it is much worse."""
 
-PROMISED_FROM = 20_000
+PROMISED_FROM = 10_000
 """Simulated studies from which a promise is computed: its own error is then far below that of what is found."""
 
 

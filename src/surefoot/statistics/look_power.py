@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from surefoot.statistics.checks import Numbers, count
 from surefoot.statistics.intervals import ALPHA
-from surefoot.statistics.looks import Looks, drawn
+from surefoot.statistics.looks import LEVELS, Looks, drawn
 from surefoot.statistics.permutation import signs
 from surefoot.statistics.power import BLOCK
 
@@ -28,6 +28,9 @@ PATTERNS = 2000
 MOST_PATTERNS = 6000
 EXACT = 12
 """With more seeds than these the sign patterns are sampled: `PATTERNS` for each pair that is tested, up to the most."""
+
+HIGHER = 4
+"""Levels above the one that is asked for that are tried, where every sign pattern is."""
 
 ROUNDING = 1e-5
 """What sums of so many single-precision numbers may differ by, if they are equal on paper."""
@@ -90,11 +93,18 @@ def course(
 
 
 def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
-    """The place of the look at which each row of differences is found at this level; the number of looks where none."""
+    """The place of the look at which each row of differences is found at this level; the number of looks where none.
+
+    A p-value asks for all higher levels too (`looks.p_value`). With few seeds the bounds of a level that is a little
+    higher can be stricter, so the next ones are tried as well.
+    """
     n = looks.at[-1]
     tried = signs(n) if n <= EXACT else drawn(n, min(MOST_PATTERNS, round(PATTERNS * ALPHA / level)))
+    levels = [level, *[higher for higher in LEVELS if higher > level][-HIGHER:]] if n <= EXACT else [level]
     parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) / BLOCK)))
-    return np.concatenate([_found(part, looks, looks.spent(level), tried.astype(np.float32)) for part in parts])
+    patterns = tried.astype(np.float32)
+    found = [np.concatenate([_found(part, looks, looks.spent(one), patterns) for part in parts]) for one in levels]
+    return np.max(found, axis=0)
 
 
 def _found(gaps: Floats, looks: Looks, spent: tuple[float, ...], patterns: Floats) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from scipy import special
 from surefoot.errors import UsageError
 from surefoot.statistics.checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK
-from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, paired_permutation, signs
+from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, draws_for, paired_permutation, signs
 
 SPENDING: dict[str, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
@@ -153,7 +153,8 @@ def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbe
     many seeds samples its patterns from the first look on, so that what is found once stays found.
     """
     n = len(gaps)
-    patterns = signs(n) if max(n, looks.planned if looks.due else n) <= EXACT else drawn(n)
+    most = max(n, looks.planned if looks.due else n)
+    patterns = signs(n) if most <= EXACT else drawn(n, draws_for(most))
     every = [np.abs(patterns[:, :m] @ gaps[:m]) for m in looks.at[looks.assumed :]]
     rivals = np.any([distances >= distances[0] - 2 * rounding for distances in every], axis=0)
     return [distances[rivals] for distances in every], len(patterns)

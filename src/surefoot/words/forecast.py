@@ -149,8 +149,9 @@ def _power(found: Prospect) -> Iterator[str]:
     write = partial(_sizes, metric)
     alone = f"{write(*one.alone)} in a single pair decided on beforehand."
     several = f"{write(*one.corrected)} in any of {one.comparisons} pairs (at Holm's strictest step), of {alone}"
+    looks = " with one look, at their end" if found.courses else ""
     yield (
-        f"What {seeds(one.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
+        f"What {seeds(one.seeds)} can tell{looks}, four times out of five: a difference in test {metric.title} of "
         f"{several if one.comparisons > 1 else alone}"
     )
     spread = write(numbers.low, numbers.high)
