@@ -104,7 +104,8 @@ def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
     parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) / BLOCK)))
     patterns = tried.astype(np.float32)
     found = [np.concatenate([_found(part, looks, looks.spent(one), patterns) for part in parts]) for one in levels]
-    return np.max(found, axis=0)
+    last: NDArray[np.int64] = np.max(found, axis=0)
+    return last
 
 
 def _found(gaps: Floats, looks: Looks, spent: tuple[float, ...], patterns: Floats) -> NDArray[np.int64]:
