@@ -46,7 +46,7 @@ def keep_what_jax_compiles(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """What all files import stays; the collector need not look at it again."""
-    gc.collect()
+    give_back()
     gc.freeze()
 
 
@@ -71,9 +71,9 @@ def kernel_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         yield folder / "surefoot" / "kernels"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workers_here(kernel_cache: Path) -> Iterator[None]:  # noqa: ARG001
-    """Every comparison of this file trains in the test's own process, and starts none."""
+    """Every comparison of this test trains in the test's own process, and starts none."""
     from workers_here import here
 
     with here():

@@ -201,13 +201,7 @@ def train(run):
 """
 
 
-@pytest.fixture
-def trained_here():
-    with here():  # for one test: those below start workers, and kill them
-        yield
-
-
-@pytest.mark.usefixtures("trained_here")
+@pytest.mark.usefixtures("workers_here")
 def test_the_command_takes_a_function_in_a_file(surefoot_command):
     Path("my_loop.py").write_text(FILE)
     common = ["my_loop.py:train", "--only", "-o", "sgd", "-o", "adam"]

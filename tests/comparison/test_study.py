@@ -15,6 +15,7 @@ import guests
 import surefoot
 from surefoot.errors import TrialError, UsageError
 from surefoot.store import Store
+from workers_here import here
 
 pytestmark = pytest.mark.usefixtures("workers_here")
 
@@ -59,7 +60,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def study(store):
-    return compared(store)
+    with here():
+        return compared(store)
 
 
 def test_every_optimizer_is_compared_with_its_defaults_and_tuned_and_one_that_fails_stops_no_other(study):

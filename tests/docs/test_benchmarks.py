@@ -92,6 +92,14 @@ def test_site_data_py_the_article(printed, tmp_path):
     assert (tmp_path / "article.sqlite").exists()
 
 
+def test_site_data_py_rate_free(printed, tmp_path):
+    small = "quadratic-deep --epochs 1 --only -o adam --trials 1 --seeds 5"
+    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE=(small,))
+    kept = json.loads((tmp_path / "rate-free-quadratic-deep.json").read_text())
+    assert kept["command"] == f"surefoot compare rate-free {small} --json"
+    assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
+
+
 def test_startup_py(printed):
     lines = printed("startup.py", ROUNDS=1)
     assert len(lines) == 6
@@ -122,6 +130,11 @@ def test_sharded_step_py():
     lines = ran.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["Surefoot", "torch fused", "torch foreach"]
     assert all(line.endswith("times torch fused") for line in lines)
+
+
+def test_report_time_py(printed):
+    lines = printed("report_time.py", "--trials", "8")
+    assert lines[-1].startswith("the report ")
 
 
 def test_trial_overhead_py(printed):

@@ -131,16 +131,16 @@ class Prospect:
 
 
 def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Seconds of a training step by rule, in finished trials of the same task, batch size and device.
+    """Seconds of a step's gradient by rule, in finished trials of the same task, batch size and device.
 
     Of a training function, which does not tell its steps, seconds of an epoch.
     """
     times: dict[str, list[float]] = {}
     for record in records:
         if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
-            seconds = (
-                record.epochs[-1].seconds / len(record.epochs) if protocol.own_loop else record.outcome.step_seconds
-            )
+            one = record.outcome
+            epoch = record.epochs[-1].seconds / len(record.epochs) if protocol.own_loop else 0.0
+            seconds = epoch or one.step_seconds / one.gradients
             times.setdefault(record.rule, []).append(seconds)
     return times
 

@@ -74,7 +74,7 @@ class Handover:
     def rearranged(
         self, order: Sequence[int], layouts: Mapping[int, Callable[[np.ndarray], np.ndarray]] | None = None
     ) -> Handover:
-        """Return the progress for a framework that has the parameters in another order, or lays them out otherwise.
+        """Return the progress for parameters in another order or layout.
 
         torch's `Linear` keeps (out, in) and lists the weight first; Flax and Keras keep (in, out), and jax sorts
         names, the bias first.

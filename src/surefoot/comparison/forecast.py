@@ -39,7 +39,7 @@ from surefoot.words.forecast import forecast_json, forecast_text
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would run, how long, and what its seeds can tell; print it.
+    """What a study would run and cost, and what its seeds can tell.
 
     Attributes:
         numbers: all of it.

@@ -28,6 +28,7 @@ from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.margin import Margin, read_margin
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Splits, Trainable, checked_task, make_task
 from surefoot.training.function_task import FunctionTask, function_task, is_training_function
@@ -40,7 +41,11 @@ EVALUATIONS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
+    """What a user asks for, every option read.
+
+    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
+    all.
+    """
 
     name: str
     task: Trainable
@@ -51,6 +56,8 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    margin: Margin | None = None
+    tuned: tuple[str, ...] | None = None
     looks: AskedLooks = AT_THE_END
 
     def prepare(self, store: Store) -> Run:
@@ -85,11 +92,12 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
+        arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
         looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
         first = measure[: looks.at[0]] if looks.at else measure
-        tuning = TunedArms(self.arms, sizing.trials, first, tune, make, better) if sizing.trials else None
+        tuning = TunedArms(arms, sizing.trials, first, tune, make, better) if sizing.trials else None
         if tuning:
-            _warn_of_untuned(self.arms)
+            _warn_of_untuned(arms)
         design = Design(
             hash=self.hash,
             study=self.name,
@@ -102,6 +110,7 @@ class Request:
             searches=tuning.searches if tuning else {},
             timings=timings or {},
             convention=self.convention,
+            margin=self.margin,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             looks=looks,
@@ -126,6 +135,9 @@ class Request:
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
+            asked |= {} if self.tuned is None else {"tuned": self.tuned}
+        if self.margin:
+            asked["margin"] = asdict(self.margin)
         return hash_of({"study": self.name, **asked, **self.looks.decides})
 
 
@@ -153,7 +165,8 @@ def ask(study: str | Trainable, options: Options) -> Request:
     arms = _arms(described, options)
     names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
     looks = AskedLooks.read(options.looks, options.spending, options.question, names)
-    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention, looks)
+    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    return Request(*parts, read_margin(options.margin, protocol.metric), looks=looks)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

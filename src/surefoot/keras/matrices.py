@@ -96,7 +96,7 @@ class Muon(NamedOptimizer):
         return {**super().get_config(), **{name: getattr(self, name) for name in (*_ADAM, *_WHICH)}}
 
     def describe(self) -> list[tuple[str, str]]:
-        """Return the path of each variable that the optimizer is built with, and the rule that steps it."""
+        """Return the path of each variable, and the rule that steps it."""
         return [(v.path, self._rule_of(v).name) for v in self._trainable_variables]
 
     def _rule_of(self, variable: Any) -> Rule:

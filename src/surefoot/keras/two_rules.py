@@ -32,7 +32,7 @@ def split(
     overrides: Overrides | None = None,
     global_clipnorm: float | None = None,
 ) -> SplitOptimizer:
-    """Return one optimizer that steps the hidden matrices of a model by one rule, and the rest by another.
+    """Return one optimizer with one rule for hidden matrices and another for the rest.
 
     Biases, norms, gains and embeddings do not decay. `surefoot.keras.roles` of the same model says what is what, and
     why. Setting `learning_rate`, as callbacks do, sets that of the matrices; the other's keeps its proportion.

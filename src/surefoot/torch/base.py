@@ -88,7 +88,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     @staticmethod
     def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a step with torch's hooks around it, and in a profile where one is taken: its entry costs 10 us."""
+        """Return a step with torch's hooks around it, shown in torch's profile: its entry costs 10 us."""
         watched = torch.optim.Optimizer.profile_hook_step(func)
 
         @functools.wraps(func)
@@ -106,7 +106,7 @@ class RuleOptimizer(AveragingOptimizer):
         return step
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step; parameters without a gradient stay as they are, and gradients are only read.
+        """Take one step. Parameters without a gradient stay as they are; gradients are only read.
 
         Under torch's GradScaler the step unscales by itself, and is left out where a gradient is not finite.
 
@@ -228,7 +228,7 @@ class RuleOptimizer(AveragingOptimizer):
         return {p: rate_of(p, part, settings) for p, (settings, part) in steps.items()}
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
+        """Add a group of parameters. Its learning rate now is what a schedule's later rates are compared with.
 
         A group that continues a schedule brings that schedule's `initial_lr`, as torch's schedulers ask for.
         """

@@ -27,7 +27,7 @@ from surefoot.torch.settings import FACTS, Group
 
 
 class SplitOptimizer(torch.optim.Optimizer):
-    """One rule for the matrices and one for the rest, as one optimizer; `surefoot.torch.split` makes it.
+    """One rule for matrices and one for the rest, as one optimizer. `surefoot.torch.split` makes it.
 
     Attributes:
         children: an optimizer for `matrices` and one for the `rest`, where there are such parameters.
@@ -184,7 +184,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Put the evaluation weights in place for as long as the context lasts; see `RuleOptimizer.averaged`."""
+        """Put the evaluation weights in place while the context lasts. See `RuleOptimizer.averaged`."""
         others = [child for child in self.children.values() if child.has_evaluation_weights]
         if not others:
             names = " and ".join(child.rule.name for child in self.children.values())
@@ -208,7 +208,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             child.train()
 
     def watch(self, model: torch.nn.Module) -> RemovableHandle:
-        """Warn, once, when the model is called in eval mode with its training weights; see `RuleOptimizer.watch`."""
+        """Warn once when a model in eval mode has its training weights. See `RuleOptimizer.watch`."""
         return watch(self, model)
 
     @property

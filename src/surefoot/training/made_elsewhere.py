@@ -32,7 +32,7 @@ class OptaxMade:
         from surefoot.optax.leaves import looked_up, size
         from surefoot.optax.two_rules import two_rules as both
 
-        self.name, self._asked, self.count, self.bytes = name, False, 0, 0
+        self.name, self._asked, self.count, self.bytes, self.further = name, False, 0, 0, 0
         parts = _parts(arm, "JAX")
         self._has_others = any(_has_others(part) for part in parts)
         makers = []
@@ -75,7 +75,7 @@ class KerasMade:
     def __init__(self, arm: Arm, name: str, model: Any = None) -> None:
         from surefoot.keras import RuleOptimizer, split
 
-        self.name, self._arm = name, arm
+        self.name, self._arm, self.further = name, arm, 0
         parts = _parts(arm, "Keras")
         self._hyper, self._has_others = parts[0][1], any(_has_others(part) for part in parts)
         children = [RuleOptimizer(rule, **_in_keras(hyper)) for rule, hyper in parts]

@@ -80,8 +80,8 @@ def _clock(found: Prospect, budget: str) -> str:
         one = found.sizing
         return (
             f"By the timings of an earlier run in the store, the budget of {budget} buys about "
-            f"{count(one.epochs, 'epoch')}, {count(one.trials, 'tuning trial')} and at most {seeds(one.seeds)}; below "
-            "is that study. The command times every optimizer again, and the clock decides."
+            f"{found.protocol.unit.amount(one.epochs)}, {count(one.trials, 'tuning trial')} and at most "
+            f"{seeds(one.seeds)}; below is that study. The command times every optimizer again, and the clock decides."
         )
     return (
         f"What the budget of {budget} buys is not known before every optimizer is timed, which the command does first: "
