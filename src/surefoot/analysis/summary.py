@@ -22,6 +22,7 @@ from surefoot.analysis.target import (
     SeedProfiles,
     arrivals,
     choose_targets,
+    reach_in,
     seed_profiles,
     traces_by_clock,
 )
@@ -120,8 +121,15 @@ class Summary:
         return next((row for row in self.tuning if row.label == label), None)
 
 
-def summarize(records: Sequence[Record], design: Design | None = None) -> Summary:
+def summarize(
+    records: Sequence[Record], design: Design | None = None, *, times: Mapping[str, Sequence[float]] | None = None
+) -> Summary:
     """The summary of the trials of one study, and of the design that was stored before the first of them.
+
+    Args:
+        records: the trials.
+        design: what was decided before.
+        times: epochs to a target of the user's, of each trial by label, where no curves tell them; infinite for a miss.
 
     Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
     """
@@ -135,11 +143,15 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     target, targets = choose_targets(timed, scale)
     reached = tuple(arrivals(timed, each, scale) for each in targets)
     main = next((each for each in reached if each.target == target), None)
+    reaches = {arm.label: main.reach(arm.label) for arm in arms} if main else {}
+    reaches |= {label: reach_in(own) for label, own in (times or {}).items() if own}
     return Summary(
         study=first.study,
         protocol=first.protocol,
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms),
+        rows=tuple(
+            _row(arm, reaches.get(arm.label), timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms
+        ),
         comparisons=comparisons,
         groups=tie_groups(results, comparisons, higher=scale.sign > 0),
         target=target,
@@ -154,7 +166,7 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     )
 
 
-def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale) -> ResultRow:
+def _row(arm: Setting, reach: Reach | None, curves: Iterable[Trace], scale: Scale) -> ResultRow:
     first = arm.trials[0]
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
     failed = arm.with_status("failed")
@@ -173,7 +185,7 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         test_metric=scale.possible(t_interval([outcome.test_metric for outcome in outcomes])),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
-        reach=arrived.reach(arm.label) if arrived else None,
+        reach=reach,
         area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
         divergence=wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None,
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),

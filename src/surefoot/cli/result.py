@@ -14,7 +14,7 @@ from surefoot.analysis import ResultRow, Summary
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
 from surefoot.store.protocol import Metric
-from surefoot.suite import PAGE, Suite
+from surefoot.suite import PAGE, InSuite, Suite
 from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.suite import suite_json, suite_notes
@@ -43,19 +43,20 @@ def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -
             console_for_people().print(f"\nReport: {report}", soft_wrap=True)
 
 
-def conclude_suite(suite: Suite, folder: Path, *, as_object: bool) -> None:
-    """Print what several studies say together, for people or as JSON, and write their reports."""
+def conclude_suite(suite: Suite[InSuite], folder: Path | None, *, as_object: bool) -> None:
+    """Print what several studies say together, for people or as JSON, and write their reports, if asked."""
     if as_object:
-        print_json({**suite_json(suite.summary), "reports": str(folder)})
+        print_json({**suite_json(suite.summary), **({"reports": str(folder)} if folder else {})})
     else:
         _print_suite(suite)
-    suite.report(folder)
-    if not as_object:
+    if folder:
+        suite.report(folder)
+    if folder and not as_object:
         places = f"\nReports: {folder}/<study>.html\nAll together: {folder / PAGE}"
         console_for_people().print(places, soft_wrap=True)
 
 
-def _print_suite(suite: Suite) -> None:
+def _print_suite(suite: Suite[InSuite]) -> None:
     console = console_for_people()
     for name, verdict in suite.verdicts.items():
         console.print(f"\n{name}", style="bold")

@@ -68,11 +68,14 @@ def _to_target(name: str, clock: Literal["epochs", "seconds"], unit: Unit) -> Co
         several = clock == "epochs" and any(len(other.seeds) > 1 for other in summary.rows)
         return Cell(median, unit, note=f"{reached}/{of}" if several else "")
 
-    return Column(
-        lambda summary: f"{name} to {Written(summary.metric).target(summary.target or 0.0)}",
-        cell,
-        shown=lambda summary: summary.target is not None,
-    )
+    def shown(summary: Summary) -> bool:
+        told = any(row.reach and row.reach.epochs is not None for row in summary.rows) and clock == "epochs"
+        return summary.target is not None or told
+
+    def heading(summary: Summary) -> str:
+        return f"{name} to {'target' if summary.target is None else Written(summary.metric).target(summary.target)}"
+
+    return Column(heading, cell, shown=shown)
 
 
 def _gain(row: ResultRow, summary: Summary) -> Cell:
