@@ -9,6 +9,7 @@
 | `target.py` | targets that tell trials apart, and who reached them when |
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
 | `verdict.py` | what the seeds allow to claim |
+| `ranks.py` | the same optimizers by steps, by seconds and by tuning cost |
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |

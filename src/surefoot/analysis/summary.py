@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite, nan
 from statistics import median
 from typing import Any
 
 from surefoot.analysis.doubts import Doubt, doubts
 from surefoot.analysis.pairwise import Comparison, tie_groups
+from surefoot.analysis.ranks import Ranking, rankings
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
 from surefoot.analysis.target import (
@@ -105,6 +107,11 @@ class Summary:
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
         return scale_of(self.protocol)
+
+    @cached_property
+    def ranks(self) -> tuple[Ranking, ...]:
+        """The optimizers by steps, by seconds and by tuning cost; made when it is first asked for."""
+        return rankings(self.arms, self.comparisons, self.records, self.scale) if self.trained_here else ()
 
     @property
     def trained_here(self) -> bool:

@@ -17,6 +17,7 @@ from surefoot.store.protocol import Metric
 from surefoot.suite import PAGE, InSuite, Suite
 from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
+from surefoot.words.ranks import TITLE, rank_table
 from surefoot.words.suite import suite_json, suite_notes
 
 
@@ -94,6 +95,11 @@ def print_result(summary: Summary) -> None:
         console.print(PRINTED_CAPTION.format(metric=summary.metric.title), style="dim")
         for text in tuning_warnings(summary):
             console.print(text)
+    if ranks := rank_table(summary):
+        console.print(f"\n{TITLE}", style="bold", end="")
+        print_table(console, ranks)
+        for text in ranks.captions:
+            console.print(text, style="dim")
     console.print()
     for text in (verdict_text(summary), *warnings(summary), *notes(summary)):
         console.print(text)

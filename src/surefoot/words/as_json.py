@@ -17,7 +17,7 @@ from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
 from surefoot.words.verdict import verdict_sentences, verdict_text
 
-NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
+NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles", "ranks")
 
 CLAIMS = ("best", "ties", "behind", "open", "yardstick", "pairs")
 
