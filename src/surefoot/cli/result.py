@@ -6,7 +6,6 @@ The tutorial's two lines for each optimizer come first, then the table, the verd
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +23,7 @@ from surefoot.words.suite import suite_json, suite_notes
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
     """Print the result of a study, for people or as JSON, and write its report."""
     if as_object:
-        print_json(_json(summary) | {"store": str(store), "report": str(report)})
+        print_json(as_json(summary) | {"store": str(store), "report": str(report)})
     else:
         print_result(summary)
     write_report(summary, report)
@@ -35,7 +34,7 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) ->
 def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -> None:
     """Print the verdict on scores that were made elsewhere, for people or as JSON; write its report if asked."""
     if as_object:
-        print_json(_json(summary) | ({"report": str(report)} if report else {}))
+        print_json(as_json(summary) | ({"report": str(report)} if report else {}))
     else:
         print_result(summary)
     if report:
@@ -66,20 +65,6 @@ def _print_suite(suite: Suite[InSuite]) -> None:
     print_table(console, suite.table())
     for note in suite_notes(suite.summary):
         console.print(note)
-
-
-def _json(summary: Summary) -> dict[str, Any]:
-    """Return the summary, and each search as planned: its configurations in number, its ranges as people read them."""
-    planned = {
-        row.defaults: {
-            "trials": len(search.configurations),
-            "ranges": {name: one.text for name, one in search.ranges.items()},
-            "sources": dict(search.sources),
-        }
-        for row in summary.tuning
-        if row.defaults and (search := row.planned)
-    }
-    return {**as_json(summary), "planned": planned}
 
 
 def print_result(summary: Summary) -> None:

@@ -36,8 +36,22 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "tuning": summary.tuning,
         "table": table(summary, "page").to_json(),
+        "planned": _planned(summary),
     }
     return {name: plain(value) for name, value in written.items()}
+
+
+def _planned(summary: Summary) -> dict[str, Any]:
+    """Each search as planned: its configurations in number, its ranges as people read them."""
+    return {
+        row.defaults: {
+            "trials": len(search.configurations),
+            "ranges": {name: one.text for name, one in search.ranges.items()},
+            "sources": search.sources,
+        }
+        for row in summary.tuning
+        if row.defaults and (search := row.planned)
+    }
 
 
 def plain(value: Any) -> Any:
