@@ -146,3 +146,9 @@ def test_looks_py(printed):
         "The same with a part held back",
     ]
     assert len(lines) == 4
+
+
+def test_look_time_py(printed):
+    lines = printed("look_time.py", OPTIMIZERS=2, TUNED=3, SEEDS=6, EPOCHS=2, REPEATS=1)
+    assert lines[0] == "18 records, 2 optimizers, 6 seeds: best is optimizer 1"
+    assert [part.split()[0] for part in lines[1].split(", ")] == ["reading", "judging", "a"]
