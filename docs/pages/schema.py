@@ -11,7 +11,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from surefoot.analysis import SuiteSummary, Summary
-from surefoot.analysis.verdict import Verdict
+from surefoot.analysis.rate_free import Prices
+from surefoot.analysis.verdict import Pair, Verdict
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words.as_json import CLAIMS, NUMBERS
 
@@ -93,6 +94,9 @@ class Definitions:
             names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
             members = self.members(kind, names)
             needed = names
+            if kind is Pair:
+                members |= {"answer": self.of(get_type_hints(Pair.answer.fget)["return"])}
+                needed = [*members]
             if kind is Metric:  # `is_loss` is left out where name and direction tell it
                 needed = [name for name in names if name != "is_loss"]
             if kind is Protocol:  # what stands at its oldest value is left out
@@ -104,7 +108,7 @@ class Definitions:
 def schema() -> Schema:
     """Return the schema of what `compare`, `report` and `judge` print with `--json`."""
     known = Definitions()
-    verdict = known.members(Verdict, CLAIMS) | {"sentences": TEXTS, "text": TEXT}
+    verdict = known.members(Verdict, (*CLAIMS, "pairs")) | {"sentences": TEXTS, "text": TEXT}
     result = known.members(Summary, [name for name in NUMBERS if name != "ranks"])
     result |= {
         "ranks": known.of(get_type_hints(Summary.ranks.func)["return"]),
@@ -119,7 +123,7 @@ def schema() -> Schema:
     suite["without"] = {"type": "object", "additionalProperties": TEXT}
     known.made["Result"] = {
         "description": "One study, or the scores of one task.",
-        **_object(result | {"store": TEXT, "report": TEXT}, list(result)),
+        **_object(result | {"price": known.of(Prices), "store": TEXT, "report": TEXT}, list(result)),
     }
     known.made["Suite"] = {
         "description": "Several studies, or the scores of several tasks.",

@@ -78,7 +78,7 @@ def test_what_a_program_relies_on_cannot_go_or_change():
             VALIDATOR.validate(other)
 
 
-@pytest.mark.parametrize("name", ["Result", "verdict", "Comparison", "ResultRow", "Ranking", "Place", "Suite"])
+@pytest.mark.parametrize("name", ["Result", "verdict", "Comparison", "ResultRow", "Pair", "Ranking", "Place", "Suite"])
 def test_the_page_explains_every_field(name):
     known = schema.schema()["$defs"]
     fields = known["Result"]["properties"]["verdict"] if name == "verdict" else known[name]

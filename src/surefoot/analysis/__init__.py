@@ -8,12 +8,14 @@
 | `scale.py` | which way a metric is better, and what it resolves |
 | `target.py` | targets that tell trials apart, and who reached them when |
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
+| `closeness.py` | whether two are equal within a margin, or one not worse by it |
 | `verdict.py` | what the seeds allow to claim |
 | `ranks.py` | the same optimizers by steps, by seconds and by tuning cost |
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |
 | `forecast.py` | what earlier trials tell about a study that has not run |
+| `rate_free.py` | what not tuning costs |
 | `published.py` | published figures, as data |
 """
 

@@ -35,7 +35,8 @@ By = Literal["steps", "seconds", "tuning"]
 class Place:
     """Where an optimizer stands: its rank from 1, whether another has the same, and the value that it is ranked by.
 
-    The value is the mean of the seeds that finished, None where none did; of tuning it counts trainings.
+    The value is a mean, in which a seed that diverged counts as in the verdict, None where all did; of tuning it counts
+    trainings.
     """
 
     label: str
@@ -90,9 +91,10 @@ def _by_score(
     for row in rows:
         if row.distinguishable:
             better[row.b if row.better == row.a else row.a].add(row.better)
-    filled = counted(results, higher=scale.sign > 0)
+    filled = counted(results, scale)
     order = sorted(results, key=lambda label: -scale.gain(fmean(filled[label].values())))
-    values = {label: _mean([score for score in results[label].values() if not isnan(score)]) for label in order}
+    ended = {label for label in order if not all(map(isnan, results[label].values()))}
+    values = {label: fmean(filled[label].values()) if label in ended else None for label in order}
     return Ranking(by, at, _places(values, better))
 
 
@@ -124,7 +126,3 @@ def _when(trial: Record, seconds: float) -> float:
 
 def _steps(arms: Sequence[Setting]) -> float | None:
     return arms[0].trials[0].protocol.steps or None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None

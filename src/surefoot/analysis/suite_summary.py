@@ -49,11 +49,11 @@ class NoMean:
 class SuiteSummary:
     """Several studies in numbers, for each optimizer that all of them have, by its label.
 
-    `times` are median epochs to the `targets` of the `studies`, infinite where fewer than half of the seeds get there;
-    a study without a target is not in them, and a target that only its user knows is NaN. `algoperf` is the AlgoPerf
-    score (None without any target), `profiles` the performance profiles (None with fewer than 3 targets), `aggregates`
-    the interquartile means of the scores of those that finished 3 seeds in each of 2 studies or more, and `without`
-    tells of the others why they have none.
+    `times` are median epochs (or steps: `counted`) to the `targets` of the `studies`, infinite where fewer than half of
+    the seeds get there; a study without a target is not in them, and a target that only its user knows is NaN.
+    `algoperf` is the AlgoPerf score (None without any target), `profiles` the performance profiles (None with fewer
+    than 3 targets), `aggregates` the interquartile means of the scores of those that finished 3 seeds in each of 2
+    studies or more, and `without` tells of the others why they have none.
     """
 
     studies: tuple[str, ...]
@@ -65,6 +65,7 @@ class SuiteSummary:
     profiles: Mapping[str, Profile] | None
     aggregates: Mapping[str, Aggregate]
     without: Mapping[str, NoMean]
+    counted: tuple[str, ...] = ("epochs",)
 
 
 def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
@@ -95,6 +96,7 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
         profiles=performance_profiles(times) if len(targets) >= FEWEST_PROBLEMS else None,
         aggregates=aggregates,
         without=without,
+        counted=tuple(sorted({f"{task.unit.word}s" for task in tasks.values()})),
     )
 
 
@@ -106,6 +108,7 @@ class _Task:
 
     def __init__(self, settings: Sequence[Setting], study: Summary) -> None:
         self.settings, self.scale = settings, study.scale
+        self.unit = settings[0].trials[0].protocol.unit
         timed = traces_by_clock(settings)
         self.target, _ = choose_targets(timed, self.scale)
         self._reach = {row.label: row.reach for row in study.rows}
@@ -136,9 +139,9 @@ class _Task:
         return next(one for one in self.settings if one.label == label)
 
     def epochs(self, label: str) -> float:
-        """Median epochs to the target, infinite where too few trials get there."""
+        """Median epochs or steps to the target, infinite where too few trials get there."""
         reach = self._reach.get(label)
-        return inf if not reach or reach.epochs is None else reach.epochs
+        return inf if not reach or reach.epochs is None else reach.epochs * self.unit.each
 
     def shares(self, label: str) -> list[float]:
         """The scores of one optimizer, as shares of the way."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from surefoot.analysis import Summary
-from surefoot.cli.options import Json
+from surefoot.cli.options import Json, MarginFlag
 from surefoot.cli.result import conclude_scores, conclude_suite
 from surefoot.errors import UsageError
 from surefoot.scores import judge_any
@@ -18,8 +18,10 @@ from surefoot.store.protocol import Better
 def judge(
     scores: Annotated[Path, typer.Argument(help="A CSV file of scores, or a folder from TensorBoard.")],
     better: Annotated[Better, typer.Option(help="Whether a higher score is better, or a lower one.")] = "max",
-    metric: Annotated[str, typer.Option(help="What the scores are called.")] = "score",
+    metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
     share: Annotated[bool, typer.Option("--share", help="Scores are shares from 0 to 1, written in per cent.")] = False,
+    margin: MarginFlag = None,
+    chance: Annotated[float | None, typer.Option(help="What guessing scores: a seed counts so that diverged.")] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="A column by its part, may be given again: --column score=val_acc.")
     ] = None,
@@ -37,8 +39,8 @@ def judge(
 
     Example: surefoot judge scores.csv --metric accuracy --share
     """
-    columns = dict(map(_pair, column or ()))
-    found = judge_any(scores, better=better, metric=metric, share=share, columns=columns, runs=runs)
+    given = {"better": better, "metric": metric, "share": share, "margin": margin, "chance": chance, "runs": runs}
+    found = judge_any(scores, columns=dict(map(_pair, column or ())), **given)
     if isinstance(found, Summary):
         conclude_scores(found, report, as_object=as_json)
     else:

@@ -19,6 +19,7 @@ from surefoot.scores.entries import Entries, Entry, by_task, read_score
 from surefoot.scores.looks import Look, looks, note
 from surefoot.scores.tables import read_csv, read_table
 from surefoot.scores.tensorboard import read_folder
+from surefoot.store.margin import read_margin
 from surefoot.store.protocol import Better, Metric, Protocol
 from surefoot.store.records import Outcome, Record, Status
 from surefoot.suite import Suite
@@ -31,11 +32,13 @@ def judge(
     better: Better = "max",
     metric: str = "score",
     share: bool = False,
+    margin: float | str | None = None,
+    chance: float | None = None,
     name: str = "scores",
     columns: Mapping[str, str] | None = None,
     runs: str | None = None,
 ) -> Summary:
-    """Say which optimizer is best, which are tied and how sure that is, from scores made anywhere.
+    """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
 
     Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
     differences are taken seed by seed, and nothing is claimed below five.
@@ -49,6 +52,10 @@ def judge(
         better: whether `max` or `min` is better.
         metric: what the scores are called.
         share: whether they are shares such as an accuracy, from 0 to 1, which are written in per cent.
+        margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
+            number (`0.01`), or a part of it (`"2%"`).
+        chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
+            better than the worst. A column `chance` says it of each task.
         name: what the scores are of; that of the file, where they lie in one.
         columns: names of columns that are called otherwise, as in `{"score": "val_acc"}`.
         runs: pattern of the names of runs, such as `{optimizer}_{seed}`, where no columns tell optimizer and seed.
@@ -62,8 +69,7 @@ def judge(
     Example:
         >>> print(verdict_text(judge({"adam": [0.91, 0.92, 0.90], "sgd": [0.88, 0.89, 0.87]})))
     """
-    options = _Options(Metric(metric, better, share), name, columns or {}, runs)
-    tasks = _judged(scores, options)
+    tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, name, columns or {}, runs))
     if len(tasks) > 1:
         raise UsageError(f"the scores are of the tasks {', '.join(tasks)}; use judge_suite, which judges several.")
     return next(iter(tasks.values()))
@@ -75,6 +81,8 @@ def judge_suite(
     better: Better = "max",
     metric: str = "score",
     share: bool = False,
+    margin: float | str | None = None,
+    chance: float | None = None,
     columns: Mapping[str, str] | None = None,
     runs: str | None = None,
 ) -> Suite[Judged]:
@@ -85,6 +93,8 @@ def judge_suite(
         better: as in `judge`, for every task alike.
         metric: what the scores are called.
         share: whether they are shares from 0 to 1.
+        margin: by how much two may differ and still count as equal.
+        chance: the score of guessing, where no column says it.
         columns: names of columns that are called otherwise.
         runs: pattern of the names of runs, which may have `{task}`.
 
@@ -94,7 +104,7 @@ def judge_suite(
     Example:
         >>> print(surefoot.judge_suite("scores.csv").table())
     """
-    tasks = _judged(scores, _Options(Metric(metric, better, share), "scores", columns or {}, runs))
+    tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, "scores", columns or {}, runs))
     return Suite({task: Judged(summary) for task, summary in tasks.items()})
 
 
@@ -126,6 +136,8 @@ class Judged:
 @dataclass(frozen=True)
 class _Options:
     metric: Metric
+    margin: float | str | None
+    chance: float | None
     name: str
     columns: Mapping[str, str]
     runs: str | None
@@ -139,7 +151,7 @@ def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
     tasks = by_task(_read(path or scores, options))
     earlier = looks(path) if path else {}
     found = {
-        name: _summary(entries, name, options.metric, earlier.get(task, []))
+        name: _summary(entries, name, options, earlier.get(task, []))
         for task, entries in tasks.items()
         for name in [task or (path.stem if path else options.name)]
     }
@@ -166,16 +178,17 @@ def _read(scores: Any, options: _Options) -> Iterator[tuple[str, Entry]]:
         raise UsageError(f"scores are {type(scores).__name__}; expected a mapping, a data frame or the path of a CSV.")
 
 
-def _summary(entries: Entries, task: str, metric: Metric, earlier: Sequence[Look]) -> Summary:
+def _summary(entries: Entries, task: str, options: _Options, earlier: Sequence[Look]) -> Summary:
     if len(entries) < 2:
         raise UsageError(
             f"there are scores of {', '.join(entries) or 'no optimizer'}; expected two optimizers or more."
         )
     every = [one for own in entries.values() for one in own.values()]
-    chances = {one.chance for one in every}
+    chances = {options.chance if one.chance is None else one.chance for one in every}
     if len(chances) > 1:
         raise UsageError(f"{task} has the scores of guessing {', '.join(map(str, chances))}; expected one.")
-    protocol = Protocol(task=task, metric=metric, own_loop=True, chance=chances.pop())
+    protocol = Protocol(task=task, metric=options.metric, own_loop=True, chance=chances.pop())
+    margin = read_margin(options.margin, options.metric)
     timed = any(one.epochs is not None for one in every)
     times = {
         label: [
@@ -185,7 +198,7 @@ def _summary(entries: Entries, task: str, metric: Metric, earlier: Sequence[Look
         ]
         for label, own in entries.items()
     }
-    return summarize([_record(one, protocol, earlier) for one in every], times=times if timed else None)
+    return summarize([_record(one, protocol, earlier) for one in every], None, margin, times=times if timed else None)
 
 
 def _record(one: Entry, protocol: Protocol, earlier: Sequence[Look]) -> Record:
