@@ -96,7 +96,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
         "matrix_caption": matrix_caption(summary),
-        "ranks": rank_table(summary),
+        "ranks": rank_table(summary, "page"),
         "ranks_title": TITLE,
         "tuning_warnings": tuning_warnings(summary),
         "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from surefoot.analysis import Summary
 from surefoot.analysis.ranks import Place, Ranking
-from surefoot.words.cells import Table, Text, plain_table, text
+from surefoot.words.cells import Table, Text, Where, plain_table, text
 from surefoot.words.numbers import MISSING, Written, count, duration
 
 TITLE = "By steps, by seconds, by tuning cost"
@@ -14,8 +14,8 @@ TITLE = "By steps, by seconds, by tuning cost"
 HEADINGS = {"steps": "By steps", "seconds": "By seconds", "tuning": "By tuning cost"}
 
 
-def rank_table(summary: Summary) -> Table | None:
-    """A row for each optimizer, best by steps first, and its rank in each ranking; None where nothing is ranked."""
+def rank_table(summary: Summary, where: Where = "print") -> Table | None:
+    """A row for each optimizer with its ranks, and on a page what they rest on; None where nothing is ranked."""
     if not summary.ranks:
         return None
     placed = [{place.label: place for place in ranking.places} for ranking in summary.ranks]
@@ -23,7 +23,7 @@ def rank_table(summary: Summary) -> Table | None:
         (
             text(first.label),
             *(
-                _cell(ranking, places[first.label], summary)
+                _cell(ranking, places[first.label], summary, where)
                 for ranking, places in zip(summary.ranks, placed, strict=True)
             ),
         )
@@ -53,11 +53,14 @@ def _said(ranking: Ranking, summary: Summary) -> str:
     return "Tuning cost: trainings that tuning took; they are counted, not tested."
 
 
-def _cell(ranking: Ranking, place: Place, summary: Summary) -> Text:
-    """The rank, and the value below it."""
+def _cell(ranking: Ranking, place: Place, summary: Summary, where: Where) -> Text:
+    """The rank, and on a page the value below it."""
+    rank = f"{place.rank}{' =' if place.shared else ''}"
+    if where == "print":
+        return text(rank)
     if place.value is None:
         value = MISSING
     else:
         tuning = ranking.by == "tuning"
         value = count(int(place.value), "training") if tuning else Written(summary.metric).value(place.value)
-    return text(f"{place.rank}{' =' if place.shared else ''}", value)
+    return text(rank, value)
