@@ -159,3 +159,9 @@ def test_looks_py(printed):
         "The same with a part held back",
     ]
     assert len(lines) == 4
+
+
+def test_soap_py(printed):
+    lines = printed("soap.py", "--widths", "8", "--periods", "1")
+    assert [line.split()[1] for line in lines[2:]] == ["AdamW", "Muon", "SOAP"]
+    assert [len(line.split()) for line in lines[2:]] == [6, 6, 6]
