@@ -5,7 +5,7 @@ from pathlib import Path
 from pages.markdown import fenced, table
 from pages.results import figure, interval, stored
 
-STUDIES = ("logreg-digits", "quadratic-deep")
+STUDIES = ("logreg-digits", "mlp-mnist", "quadratic-deep")
 """Those over which it was run."""
 
 CENTRE = "AdamW(schedule=cosine) at lr-find's centre"
