@@ -16,6 +16,7 @@
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |
+| `rate_free.py` | what optimizers lose that were not tuned, and what they save |
 | `forecast.py` | what earlier trials tell about a study that has not run |
 | `rate_free.py` | what not tuning costs |
 | `published.py` | published figures, as data |
