@@ -34,13 +34,13 @@ from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
-from surefoot.words.pairs import MATRIX, TIE, compared, matrix, ties_in_words
+from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, ties_in_words
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
 
 TEMPLATES = ("surefoot.report", "templates")
-BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
+BEFORE_PAIRS = ("curves-epoch", "curves-step", "time-to-target", "tuning-learning-rate", "tuning-best-of")
 AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
 
@@ -94,7 +94,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "arrivals": arrival_table(summary),
         "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
-        "matrix_caption": MATRIX.format(metric=metric.title),
+        "matrix_caption": matrix_caption(summary),
         "tuning_warnings": tuning_warnings(summary),
         "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",
         "ledger": ledger(summary),
