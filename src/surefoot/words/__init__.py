@@ -9,6 +9,7 @@
 | `results.py` | the result table, and when targets were reached |
 | `pairs.py` | every optimizer with each |
 | `tuning.py` | how each optimizer was tuned, as tables |
+| `answers.py` | what each part of the report asks, and its answer in one line |
 | `suite.py` | several studies at once |
 | `forecast.py` | what a study would run, before it does |
 | `as_json.py` | all of a study for programs |
