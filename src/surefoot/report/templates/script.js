@@ -39,6 +39,7 @@ async function draw(box) {
   const { figure } = box.dataset;
   views.get(box)?.finalize();
   views.set(box, await vegaEmbed(box, panel(specs[figure], Number(box.dataset.panel), standing(figure)), options));
+  box.querySelector("svg").ariaHidden = "true"; // the box is the image, and has its name
 }
 
 // One after the other, from the top, so that the page answers while it draws.
