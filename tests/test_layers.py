@@ -55,6 +55,7 @@ LAYERS = [
     "suite",
     "explain",
     "range_test",
+    "price",
     "selfcheck",
     "bench",
     "doctor",

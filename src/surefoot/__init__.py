@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
+    from surefoot.price import RateFree, rate_free
     from surefoot.range_test.find import lr_find
     from surefoot.scores import judge
     from surefoot.store.ranges import log, one_minus, uniform
@@ -27,6 +28,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Forecast",
     "Opt",
+    "RateFree",
     "Runner",
     "Study",
     "Suite",
@@ -39,6 +41,7 @@ __all__ = [
     "log",
     "lr_find",
     "one_minus",
+    "rate_free",
     "stream",
     "task",
     "try_out",
@@ -62,6 +65,7 @@ _ROOMS = (
 _DOORS = {
     "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
+    "RateFree": "surefoot.price",
     "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
@@ -74,6 +78,7 @@ _DOORS = {
     "judge": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
+    "rate_free": "surefoot.price",
     "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",

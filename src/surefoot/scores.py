@@ -17,6 +17,7 @@ from typing import Any
 from surefoot.analysis import Summary, summarize
 from surefoot.errors import UsageError
 from surefoot.files import write_whole
+from surefoot.store.margin import read_margin
 from surefoot.store.protocol import Better, Metric, Protocol
 from surefoot.store.records import Outcome, Record
 
@@ -29,9 +30,16 @@ DIVERGED = ("", "nan", "diverged")
 
 
 def judge(
-    scores: Any, *, better: Better = "max", metric: str = "score", share: bool = False, name: str = "scores"
+    scores: Any,
+    *,
+    better: Better = "max",
+    metric: str = "score",
+    share: bool = False,
+    margin: float | str | None = None,
+    chance: float | None = None,
+    name: str = "scores",
 ) -> Summary:
-    """Say which optimizer is best, which are tied and how sure that is, from scores made anywhere.
+    """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
 
     Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
     differences are taken seed by seed, and nothing is claimed below five.
@@ -43,6 +51,10 @@ def judge(
         better: whether `max` or `min` is better.
         metric: what the scores are called.
         share: whether they are shares such as an accuracy, from 0 to 1, which are written in per cent.
+        margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
+            number (`0.01`), or a part of it (`"2%"`).
+        chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
+            better than the worst.
         name: what the scores are of; that of the file, where they lie in one.
 
     Returns:
@@ -61,8 +73,9 @@ def judge(
     if len(found) < 2:
         raise UsageError(f"there are scores of {', '.join(found) or 'no optimizer'}; expected two optimizers or more.")
     looks = _looks(path)
-    protocol = Protocol(task=path.stem if path else name, metric=Metric(metric, better, share), own_loop=True)
-    made = summarize([*_records(found, protocol, looks)])
+    judged_by = Metric(metric, better, share)
+    protocol = Protocol(task=path.stem if path else name, metric=judged_by, own_loop=True, chance=chance)
+    made = summarize([*_records(found, protocol, looks)], margin=read_margin(margin, judged_by))
     if path:
         _note(path, looks, found)
     return made

@@ -15,6 +15,7 @@ from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
 from surefoot.analysis.verdict import noise
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import holm, paired_difference, t_interval
+from surefoot.statistics.proportions import wilson
 from surefoot.words import as_json, notes, table, verdict_text
 from surefoot.words.numbers import p_value
 from surefoot.words.pairs import pair_table
@@ -115,12 +116,17 @@ def test_verdict_on_several_seeds_names_ties_and_the_beaten():
     assert "ahead of Adagrad by 2.08 pp [" in verdict_text(result)
 
 
-def test_the_difference_is_of_the_seeds_that_both_finished_and_the_rest_are_counted():
+def guessing(*arms):
+    """The trials of a task of which guessing gets 10 %."""
+    return [replace(one, protocol=replace(one.protocol, chance=0.1)) for arm in arms for one in arm]
+
+
+def test_the_difference_counts_a_seed_that_diverged_as_a_guess():
     best, other = scored([0.98, 0.99, 0.98, 0.99], "a"), scored([0.97, 0.97, 0.97, 0.97], "b")
     other[3] = diverged(other[3])
-    (pair,) = verdict(best, other).pairs
+    (pair,) = summarize(guessing(best, other)).verdict.pairs
     assert (pair.n, pair.diverged) == (4, 1)
-    assert pair.difference == pytest.approx(-0.04 / 3)
+    assert pair.difference == pytest.approx((-0.01 - 0.02 - 0.01 - 0.89) / 4)
 
 
 def lost(label, accuracies, count):
@@ -131,29 +137,43 @@ def lost(label, accuracies, count):
 
 def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
     """99 % on the 6 seeds that it finished against 95 % on all ten."""
-    result = study_of(lost("A", [0.99] * 10, 4), lost("B", [0.95] * 10, 0))
+    result = summarize(guessing(lost("A", [0.99] * 10, 4), lost("B", [0.95] * 10, 0)))
     assert (result.verdict.best, result.verdict.ties, result.verdict.behind) == ("B", ("A",), ())
     assert verdict_text(result) == (
-        "B has the highest mean test accuracy (95.00 %, 10 seeds) of the optimizers of which the fewest seeds "
-        "diverged. Not distinguishable from B: A (+4.00 pp [3.99, 4.01], 10 seeds, 4 of them diverged, adjusted p = "
-        "0.133). A seed that diverged counts as worse than every score. Diverged: A (4 of 10 seeds)."
+        "B has the highest mean test accuracy (95.00 %, 10 seeds). Not distinguishable from B: A (−31.60 pp [−64.48, "
+        "1.28], 10 seeds, 4 of them diverged, adjusted p = 0.133). A tie may still hide a difference of up to 64.48 "
+        "pp. A seed that diverged counts as 10.00 %, what guessing gets. Diverged: A (4 of 10 seeds)."
     )
+    (row, _) = result.rows
+    assert (row.test_metric.mean, row.test_metric.n, row.n) == (pytest.approx(0.634), 10, 6)
+    assert result.verdict.scores["A"] == row.test_metric.mean
+    assert row.divergence == wilson(4, 10)
 
 
 def test_one_seed_that_finished_of_ten_is_no_run_to_be_best_in():
     result = study_of(lost("A", [0.99] * 10, 9), lost("B", [0.95] * 10, 0))
     assert (result.verdict.best, result.verdict.behind) == ("B", ("A",))
-    assert "ahead of A (9 of 10 seeds diverged)" in verdict_text(result)
+    assert "(9 of 10 seeds diverged). A seed that diverged counts as 0.00 %, as no score is worse." in verdict_text(
+        result
+    )
     assert "in this one run" not in verdict_text(result)
     single = verdict(lost("A", [0.99] * 10, 9), scored([0.95], "B"), scored([0.94], "C"))
     assert single.best == "B"
 
 
 def test_an_optimizer_that_diverged_can_be_best_and_says_how_often():
-    result = study_of(lost("A", [0.99] * 10, 1), lost("B", [0.95] * 10, 3))
+    result = summarize(guessing(lost("A", [0.99] * 10, 1), lost("B", [0.95] * 10, 3)))
     assert verdict_text(result).startswith(
-        "A has the highest mean test accuracy (99.00 %, 9 of 10 seeds), ahead of B (3 of 10 seeds diverged). "
+        "A has the highest mean test accuracy (90.10 %, 10 seeds, 1 of them diverged), ahead of B by 20.60 pp [−5.20, "
+        "46.40] (3 of 10 seeds diverged). "
     )
+    assert "Diverged" in table(result).header
+
+
+def test_one_divergence_in_ten_does_not_outweigh_everything():
+    """99 % with one seed that diverged is ahead of 30 %, which it was not while divergence outweighed all."""
+    result = summarize(guessing(lost("A", [0.99] * 10, 1), lost("B", [0.3] * 10, 0)))
+    assert (result.verdict.best, result.verdict.behind) == ("A", ("B",))
 
 
 def test_few_seeds_settle_nothing_and_are_no_tie():

@@ -1,7 +1,7 @@
 """Every optimizer against every other: which test speaks, Holm over each family, divergence, and groups that tie."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from math import nan
 
 import numpy as np
@@ -9,9 +9,17 @@ import pytest
 from scipy import stats
 
 from surefoot.analysis.pairwise import compare_all, families, tie_groups
+from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
 from surefoot.statistics.looks import Looks, p_value
 from surefoot.statistics.permutation import paired_permutation
+from surefoot.store.protocol import Metric
+
+SCORE, LOSS = (Scale(Metric("score", better, share=False)) for better in ("max", "min"))
+
+
+def compared(given, scale=SCORE, **options):
+    return compare_all(given, scale, **options)
 
 
 def scores(seed, arms=3, seeds=10, gap=0.0):
@@ -24,7 +32,7 @@ def scores(seed, arms=3, seeds=10, gap=0.0):
 )
 def test_the_number_of_seeds_picks_the_test(arms, seeds, test):
     given = scores(1, arms, seeds)
-    rows = compare_all(given)
+    rows = compared(given)
     assert [(row.a, row.b) for row in rows] == list(combinations(given, 2))
     assert {row.test for row in rows} == {test}
     for row in rows:
@@ -38,19 +46,19 @@ def test_the_number_of_seeds_picks_the_test(arms, seeds, test):
 
 def test_only_seeds_of_both_are_paired():
     given = {"a": {0: 1.0, 1: 1.0, 2: 1.0}, "b": {2: 0.5, 1: 0.4, 9: 0.0}, "c": {7: 0.1, 8: 0.2}}
-    (row,) = compare_all(given)
+    (row,) = compared(given)
     assert (row.a, row.b, row.difference.n) == ("a", "b", 2)
     assert row.difference.mean == pytest.approx(0.55)
 
 
 def test_nothing_to_compare_is_no_row():
-    assert compare_all({"a": {0: 1.0}}) == ()
-    assert compare_all({"a": {0: 1.0}, "b": {0: 0.5}}) == ()
+    assert compared({"a": {0: 1.0}}) == ()
+    assert compared({"a": {0: 1.0}, "b": {0: 0.5}}) == ()
 
 
 def test_resolution_is_passed_on():
     given = {"a": dict.fromkeys(range(5), 0.98), "b": {**dict.fromkeys(range(4), 0.98), 4: 0.98 - 1e-5}}
-    sharp, blunt = compare_all(given), compare_all(given, resolution=1e-4)
+    sharp, blunt = compared(given), compared(given, Scale(test_size=10_000))
     assert blunt[0].p > sharp[0].p
     found = paired_difference(list(given["a"].values()), list(given["b"].values()), 1e-4).p
     assert blunt[0].p == pytest.approx(min(1, found / (1 - HELD_BACK)))
@@ -65,25 +73,25 @@ def test_ties_overlap():
         name: dict(enumerate(0.9 - shift + row))
         for name, shift, row in zip("CAB", (0.02, 0.0, 0.01), noise, strict=True)
     }
-    rows = {frozenset((row.a, row.b)): row for row in compare_all(given)}
+    rows = {frozenset((row.a, row.b)): row for row in compared(given)}
     assert rows[frozenset("AC")].distinguishable
     only = [row if pair == frozenset("AC") else replace(row, p=1.0) for pair, row in rows.items()]
-    assert tie_groups(given, only) == (("A", "B"), ("B", "C"))
+    assert tie_groups(given, only, SCORE) == (("A", "B"), ("B", "C"))
 
 
 def test_groups_when_all_tie_or_none():
     alike, apart = scores(5, 4), scores(5, 4, gap=0.1)
-    assert tie_groups(alike, compare_all(alike)) == (
+    assert tie_groups(alike, compared(alike), SCORE) == (
         tuple(sorted(alike, key=lambda k: -np.mean(list(alike[k].values())))),
     )
-    assert tie_groups(apart, compare_all(apart)) == tuple((name,) for name in apart)
+    assert tie_groups(apart, compared(apart), SCORE) == tuple((name,) for name in apart)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_groups_are_the_largest_without_a_difference(seed):
     """By trying every subset of the optimizers."""
     given = scores(seed, 6, gap=0.006)
-    rows = compare_all(given)
+    rows = compared(given)
     apart = [{row.a, row.b} for row in rows if row.distinguishable]
     fitting = [
         set(some)
@@ -92,7 +100,7 @@ def test_groups_are_the_largest_without_a_difference(seed):
         if not any(pair <= set(some) for pair in apart)
     ]
     largest = [some for some in fitting if not any(some < other for other in fitting)]
-    groups = tie_groups(given, rows)
+    groups = tie_groups(given, rows, SCORE)
     assert sorted(map(sorted, groups)) == sorted(map(sorted, largest))
     assert apart
 
@@ -100,19 +108,19 @@ def test_groups_are_the_largest_without_a_difference(seed):
 def test_from_fewer_than_five_seeds_nothing_is_claimed():
     """98 % against 30 % on 4 seeds: shown, not tested, and no tie either."""
     given = {name: {s: high + 0.001 * s for s in range(4)} for name, high in (("a", 0.98), ("b", 0.3))}
-    (row,) = compare_all(given)
+    (row,) = compared(given)
     assert (row.test, row.p, row.distinguishable) == (None, None, False)
     assert row.difference.mean == pytest.approx(0.68)
-    assert tie_groups(given, [row]) == (("a",), ("b",))
-    (row,) = compare_all({name: {**found, 4: found[0]} for name, found in given.items()})
+    assert tie_groups(given, [row], SCORE) == (("a",), ("b",))
+    (row,) = compared({name: {**found, 4: found[0]} for name, found in given.items()})
     assert row.distinguishable
 
 
 def test_pairs_that_are_not_tested_do_not_count_for_holm():
     given = scores(8, 3, 6)
     few = {**given, "few": dict.fromkeys(range(3), 0.5)}
-    alone = {frozenset((row.a, row.b)): row.p for row in compare_all(given)}
-    beside = {frozenset((row.a, row.b)): row.p for row in compare_all(few)}
+    alone = {frozenset((row.a, row.b)): row.p for row in compared(given)}
+    beside = {frozenset((row.a, row.b)): row.p for row in compared(few)}
     assert {pair: beside[pair] for pair in alone} == alone
     assert beside[frozenset(("opt 0", "few"))] is None
 
@@ -122,29 +130,59 @@ def diverging(lost, score=0.99, seeds=10):
     return {seed: nan if seed < lost else score + 1e-4 * seed for seed in range(seeds)}
 
 
-@pytest.mark.parametrize("higher", [True, False])
-@pytest.mark.parametrize("lost", [1, 4, 9])
-def test_an_optimizer_that_diverged_is_not_ahead_by_the_seeds_that_it_finished(lost, higher):
-    """99 % on the seeds that it finished, against 95 % on all ten."""
-    sign = 1 if higher else -1
+@pytest.mark.parametrize("scale", [SCORE, LOSS], ids=["max", "min"])
+@pytest.mark.parametrize(
+    ("lost", "chance", "better", "apart"),
+    [
+        (1, 0.1, "b", False),
+        (4, 0.1, "b", False),
+        (9, 0.1, "b", True),
+        (1, None, "a", True),
+        (4, None, "a", False),
+        (9, None, "b", True),
+    ],
+)
+def test_a_seed_that_diverged_is_worth_a_guess_or_as_far_below_the_worst_as_the_best_is_above(
+    lost, chance, better, apart, scale
+):
+    """99 % on the seeds that it finished, against 95 % on all ten; the p-value by trying every sign."""
+    sign = scale.sign
     given = {"a": diverging(lost, 0.99), "b": diverging(0, 0.95)}
-    (row,) = compare_all({n: {s: sign * x for s, x in found.items()} for n, found in given.items()}, higher=higher)
-    assert row.better == "b"
-    assert row.distinguishable == (lost == 9)
-    assert (row.n, row.wins.hits) == (10, 10 - lost)
-    assert row.difference is None if lost == 9 else row.difference.n == 10 - lost
+    guess = chance if chance is not None else 0.95 - (0.9909 - 0.95)
+    gaps = np.array(
+        [(guess if seed < lost else 0.99) - 0.95 - (1e-4 * seed if seed < lost else 0) for seed in range(10)]
+    )
+    (row,) = compared(
+        {n: {s: sign * x for s, x in found.items()} for n, found in given.items()},
+        replace(scale, chance=chance and sign * chance),
+    )
+    sums = np.abs(np.array(list(product((-1, 1), repeat=10))) @ gaps)
+    assert row.difference.mean == pytest.approx(sign * gaps.mean())
+    assert (row.n, row.difference.n, row.wins.hits) == (10, 10, 10 - lost)
+    assert row.p == pytest.approx(min(1, np.mean(sums >= abs(gaps.sum()) - 1e-12) / (1 - HELD_BACK)))
+    assert (row.better, row.distinguishable) == (better, apart)
+
+
+def test_a_seed_that_diverged_counts_as_a_guess_or_no_better_than_any():
+    assert Scale(chance=0.1).lost([0.99, 0.05]) == 0.1
+    assert Scale().lost([0.99, 0.95]) == 0
+    assert Scale(Metric("error", "min", share=True)).lost([0.1, 0.8]) == 1
+    assert SCORE.lost([0.99, 0.95]) == pytest.approx(0.91)
+    assert LOSS.lost([0.5, 2.0]) == 3.5
+    assert LOSS.lost([]) == 1
 
 
 def test_two_that_diverged_with_the_same_seed_tie_there():
-    (row,) = compare_all({"a": diverging(6), "b": diverging(6)})
+    (row,) = compared({"a": diverging(6), "b": diverging(6)})
     assert (row.wins.hits, row.p) == (5, 1)
-    (row,) = compare_all({"a": diverging(10), "b": diverging(10)})
-    assert (row.difference, row.p, row.wins.value) == (None, 1, 0.5)
+    (row,) = compared({"a": diverging(10), "b": diverging(10)})
+    assert (row.difference.mean, row.p, row.wins.value) == (0, 1, 0.5)
 
 
 def test_to_diverge_with_every_seed_is_a_difference():
-    (row,) = compare_all({"a": diverging(10), "b": diverging(0, 0.2)})
-    assert (row.better, row.difference, row.p) == ("b", None, paired_permutation([0] * 10, [1] * 10) / (1 - HELD_BACK))
+    (row,) = compared({"a": diverging(10), "b": diverging(0, 0.2)}, Scale(chance=0.1))
+    assert (row.better, row.p) == ("b", paired_permutation([0] * 10, [1] * 10) / (1 - HELD_BACK))
+    assert row.difference.mean == pytest.approx(0.1 - 0.20045)
 
 
 def looked(*sizes):
@@ -159,14 +197,14 @@ def looked(*sizes):
 def test_seeds_that_come_after_a_verdict_are_another_look(sizes, looks):
     """Fewer than five seeds were never tested; the same seeds again are the same look."""
     given = scores(3, 2, 9, gap=0.004)
-    (row,) = compare_all(given, looked={"opt 0": looked(*sizes), "opt 1": looked(*sizes)})
+    (row,) = compared(given, looked={"opt 0": looked(*sizes), "opt 1": looked(*sizes)})
     assert row.looks == looks
     a, b = (list(given[name].values()) for name in ("opt 0", "opt 1"))
     assert row.p == p_value(a, b, Looks(looks, looks[0], sum(n < 6 for n in looks)))
 
 
 def test_a_verdict_that_only_one_of_the_two_was_part_of_was_not_about_them():
-    (row,) = compare_all(scores(3, 2, 9), looked={"opt 0": looked(5)})
+    (row,) = compared(scores(3, 2, 9), looked={"opt 0": looked(5)})
     assert row.looks == (9,)
 
 
@@ -174,7 +212,7 @@ def test_a_verdict_may_be_on_other_seeds_than_the_lowest():
     """The pairs stand in the order in which verdicts saw them."""
     given = scores(5, 2, 9, gap=0.01)
     late = {seed: frozenset({1} if seed >= 2 else ()) for seed in range(9)}
-    (row,) = compare_all(given, looked={"opt 0": late, "opt 1": late})
+    (row,) = compared(given, looked={"opt 0": late, "opt 1": late})
     order = [*range(2, 9), 0, 1]
     a, b = ([given[name][seed] for seed in order] for name in ("opt 0", "opt 1"))
     assert (row.looks, row.p) == ((7, 9), p_value(a, b, Looks((7, 9), 7)))
@@ -207,7 +245,7 @@ def test_holm_runs_over_each_family_alone():
         for end in ("", " tuned")
         for name, mean in (("a", 0.88), ("b", 0.35), ("c", 0.86), ("d", 0.87))
     }
-    rows = compare_all(given, tuned_from={f"{name} tuned": name for name in "abcd"})
+    rows = compared(given, tuned_from={f"{name} tuned": name for name in "abcd"})
     assert {family: sum(row.family == family for row in rows) for family in ("tuned", "untuned", "gain")} == {
         "tuned": 6,
         "untuned": 6,

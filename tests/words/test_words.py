@@ -21,12 +21,13 @@ from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
 from surefoot.store.design import Search
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.cells import of
 from surefoot.words.notes import PRINTED_CAPTION
-from surefoot.words.pairs import MATRIX, TIE
+from surefoot.words.pairs import MATRIX, TIE, compared, matrix, matrix_caption
 from surefoot.words.results import COLUMNS, arrival_table
 from surefoot.words.suite import suite_notes
 from surefoot.words.tuning import cumulative_table, ledger
@@ -154,6 +155,26 @@ def studies():
     }
 
 
+def margins():
+    """A study and a margin for each answer to whether two are equal."""
+    wide = [0.95, 0.99, 0.96, 0.98, 0.97, 0.99, 0.9501]
+    near = [score - 0.0005 * (-1) ** place for place, score in enumerate(seven(0.98))]
+    level = [*scored("best", seven(0.98)), *scored("near", near)]
+    lower = [*scored("best", seven(0.98)), *scored("lower", [score - 0.01 for score in near])]
+    unsure = [*scored("best", seven(0.9755)), *scored("wide", wide)]
+    losses = [*scored("a", seven(2.0)), *scored("b", [score + 0.01 for score in seven(2.0)[::-1]])]
+    return {
+        "equal within a margin": (level, Margin(0.003)),
+        "ahead, and equal within a margin": (lower, Margin(0.02)),
+        "not worse by more than a margin": (unsure, Margin(0.011)),
+        "still open within a margin": (unsure, Margin(0.0005)),
+        "no number of seeds would tell": ([*scored("best", seven(0.97)), *scored("wide", wide)], Margin(0.00001)),
+        "a margin for many": (study(8, 7), Margin(0.0001)),
+        "equal within a part of a loss": (judged(losses, LOSS), Margin(0.02, relative=True)),
+        "a margin and too few seeds": (article(3), Margin(0.003)),
+    }
+
+
 def given(summary):
     """The summary with a design that holds the learning rate in a range of the user's."""
     return with_plan(summary, Search({"lr": log(0.001, 0.1)}, {"lr": GIVEN_BY_USER}, ({}, {}, {})))
@@ -182,6 +203,12 @@ def sentences() -> Iterator[str]:
         yield from (f"- tuning: {one}" for one in tuning_warnings(summary))
         yield from (f"- note: {one}" for one in notes(summary) if one not in told)
         told |= {*notes(summary)}
+    for name, (records, margin) in margins().items():
+        summary = summarize(records, margin=margin)
+        yield from ("", f"## {name}", "", verdict_text(summary))
+        for label, duels in matrix(summary, compared(summary)):
+            yield f"- {label} is {', '.join(f'{duel.standing} ({other})' for other, duel in duels if duel)}"
+    yield matrix_caption(summary)
     summary = given(summarize(studies()["tuned at the edge"]))
     yield from ("", "## tuned at the edge of a given range", "", *tuning_warnings(summary))
     for name, records in suites().items():

@@ -8,6 +8,7 @@
 | `scale.py` | which way a metric is better, and what it resolves |
 | `target.py` | targets that tell trials apart, and who reached them when |
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
+| `closeness.py` | whether two are equal within a margin, or one not worse by it |
 | `verdict.py` | what the seeds allow to claim |
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |

@@ -12,8 +12,9 @@ Seeds that are added after a verdict are another look at the same question: the 
 the optimizers had together before (`statistics.looks`).
 
 Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
-takes part with one score, so bad that it outweighs whatever the other seeds can differ by. That score is made from all
-scores of the study alike: swapping a pair would leave it as it is, so the permutation test stays exact.
+takes part with a score (`Scale.lost`): what guessing gets, where that is known, as that is what a diverged model is
+worth. Else it is no better than any. It is made from all scores of the study alike: swapping a pair would leave it as
+it is, so the permutation test stays exact.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ from math import inf, isnan
 from statistics import fmean
 from typing import Literal
 
+from surefoot.analysis.closeness import Closeness, Near, closeness
+from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_difference
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
+from surefoot.store.margin import Margin
 
 Family = Literal["all", "tuned", "untuned", "gain"]
 Test = Literal["permutation", "t"]
@@ -44,23 +48,24 @@ Looked = Mapping[str, Mapping[int, frozenset[int]]]
 class Comparison:
     """Optimizer `a` against `b` on the `n` seeds that both have, finished or diverged.
 
-    `difference` is a minus b with its 95 % t interval (unadjusted) on the seeds that both finished, None with fewer
-    than two; its p is that of `test`, unadjusted. `p` is the one after Holm's correction over the `family`; both `test`
-    and `p` are None with too few seeds. `looks` has how many seeds were tested at each verdict so far, this one last.
-    `better` is the one with the better mean, and `wins` the share of seeds with
-    which `a` is better, ties half; in these a seed that diverged counts as worse than every score.
+    `difference` is a minus b with its 95 % t interval (unadjusted), in which a seed that diverged counts as in
+    `counted`; its p is that of `test`, unadjusted. `p` is the one after Holm's correction over the `family`; both
+    `test` and `p` are None with too few seeds. `looks` has how many seeds were tested at each verdict so far, this one
+    last. `better` is the one with the better mean, and `wins` the share of seeds with which `a` is better, ties half.
+    `closeness` tells of a margin, None where none is asked for or there are too few seeds.
     """
 
     a: str
     b: str
     family: Family
     n: int
-    difference: PairedDifference | None
+    difference: PairedDifference
     better: str
     test: Test | None
     p: float | None
     wins: Proportion
     looks: tuple[int, ...] = ()
+    closeness: Closeness | None = None
 
     @property
     def distinguishable(self) -> bool:
@@ -71,8 +76,10 @@ class Comparison:
     def turned(self) -> Comparison:
         """The same pair, seen from the other side."""
         gap, wins = self.difference, self.wins
-        other = gap and replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
-        return replace(self, a=self.b, b=self.a, difference=other, wins=replace(wins, value=1 - wins.value))
+        other = replace(gap, mean=-gap.mean, low=-gap.high, high=-gap.low)
+        near = self.closeness and self.closeness.turned
+        lost = replace(wins, value=1 - wins.value)
+        return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
 _NONE: frozenset[int] = frozenset()
@@ -92,11 +99,9 @@ def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list
     return {"tuned": final, "untuned": [pair for pair in given if pair not in final], "gain": list(own.items())}
 
 
-def counted(scores: Mapping[str, Scores], *, higher: bool = True) -> dict[str, dict[int, float]]:
-    """The scores of each optimizer by seed, with a number for each seed that diverged; `higher` is better, or not."""
-    known = [score for found in scores.values() for score in found.values() if not isnan(score)] or [0.0]
-    outweighing = (1 + max(map(len, scores.values()), default=0)) * ((max(known) - min(known)) or 1.0)
-    lost = min(known) - outweighing if higher else max(known) + outweighing
+def counted(scores: Mapping[str, Scores], scale: Scale) -> dict[str, dict[int, float]]:
+    """The scores of each optimizer by seed, with what a seed counts that diverged."""
+    lost = scale.lost(score for found in scores.values() for score in found.values() if not isnan(score))
     return {
         name: {seed: lost if isnan(score) else score for seed, score in found.items()} for name, found in scores.items()
     }
@@ -104,36 +109,36 @@ def counted(scores: Mapping[str, Scores], *, higher: bool = True) -> dict[str, d
 
 def compare_all(
     scores: Mapping[str, Scores],
-    resolution: float = 0.0,
+    scale: Scale,
     *,
-    higher: bool = True,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
 
     Args:
         scores: for each optimizer its score by seed, not a number where it diverged.
-        resolution: the smallest step that a score can take (see `intervals.paired_difference`).
-        higher: whether higher scores are better; it decides who wins, the differences keep their sign.
+        scale: of the scores; it decides who wins, the differences keep their sign.
         tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
         looked: which verdicts there were before; none if None.
+        margin: by how much two may differ and still count as equal; not asked if None.
     """
-    study = _Study(scores, counted(scores, higher=higher), resolution, higher, looked or {})
+    study = _Study(counted(scores, scale), scale, looked or {}, margin)
     every = families(list(scores), tuned_from or {})
     return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
 
 def tie_groups(
-    scores: Mapping[str, Scores], comparisons: Sequence[Comparison], *, higher: bool = True
+    scores: Mapping[str, Scores], comparisons: Sequence[Comparison], scale: Scale
 ) -> tuple[tuple[str, ...], ...]:
     """The largest groups of optimizers of which every two were tested and none told apart, the best mean first.
 
     An optimizer can be in several: A and B tie, B and C tie, and A still beats C. One that ties with none is a group of
     its own.
     """
-    filled = counted(scores, higher=higher)
-    order = sorted(scores, key=lambda name: fmean(filled[name].values()), reverse=higher)
+    filled = counted(scores, scale)
+    order = sorted(scores, key=lambda name: scale.gain(fmean(filled[name].values())), reverse=True)
     tied = {frozenset((row.a, row.b)) for row in comparisons if row.p is not None and not row.distinguishable}
     groups: list[list[str]] = [[]]
     for name in order:
@@ -145,34 +150,42 @@ def tie_groups(
 
 @dataclass(frozen=True)
 class _Study:
-    """The scores of a study, as they are and with what a diverged seed counts, and what they have gone through."""
+    """The scores of a study, with what a diverged seed counts, what they have gone through, and what is asked."""
 
     scores: Mapping[str, Scores]
-    counted: Mapping[str, Scores]
-    resolution: float
-    higher: bool
+    scale: Scale
     looked: Looked
+    margin: Margin | None
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
         enough = fewest_pairs(max(1, sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)))
         rows = [self._compare(family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
-        adjusted = iter(holm([row.p for row in rows if row.p is not None]))
-        return [row if row.p is None else replace(row, p=next(adjusted)) for row in rows]
+        adjusted = iter(holm([row.p for row, _ in rows if row.p is not None]))
+        close = iter(closeness([near for _, near in rows if near]))
+        return [
+            row if row.p is None else replace(row, p=next(adjusted), closeness=next(close) if near else None)
+            for row, near in rows
+        ]
 
-    def _compare(self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int) -> Comparison:
-        """The comparison with its unadjusted p."""
+    def _compare(
+        self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int
+    ) -> tuple[Comparison, Near | None]:
+        """The comparison with its unadjusted p, and what is asked of its closeness."""
         seeds, looks = self._looks(a, b, seeds, enough)
-        left, right = ([self.counted[name][seed] for seed in seeds] for name in (a, b))
+        left, right = ([self.scores[name][seed] for seed in seeds] for name in (a, b))
         test: Test | None = None if looks is None else "permutation" if len(seeds) >= enough else "t"
-        difference, p = self._difference(a, b, seeds), None
+        difference, p, near = paired_difference(left, right, self.scale.resolution), None, None
         if looks:
-            assumed = paired_difference(left, right, self.resolution).p
-            p = p_value(left, right, looks) if test == "permutation" else assumed_p(assumed, looks)
-            difference = difference and replace(difference, p=p)
-        better = a if (fmean(left) >= fmean(right)) == self.higher else b
-        wins = paired_superiority(*((left, right) if self.higher else (right, left)))
-        return Comparison(a, b, family, len(seeds), difference, better, test, p, wins, looks.at if looks else ())
+            p = p_value(left, right, looks) if test == "permutation" else assumed_p(difference.p, looks)
+            difference = replace(difference, p=p)
+        if looks and self.margin:
+            near = Near.of(left, right, self.scale.sign, self.margin, looks, self.scale.resolution)
+        higher = self.scale.sign > 0
+        better = a if (fmean(left) >= fmean(right)) == higher else b
+        wins = paired_superiority(*((left, right) if higher else (right, left)))
+        row = Comparison(a, b, family, len(seeds), difference, better, test, p, wins, looks.at if looks else ())
+        return row, near
 
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
@@ -183,10 +196,3 @@ class _Study:
         at = tuple(size for size in sizes if size >= FEWEST_PAIRS)
         assumed = sum(size < enough for size in at)
         return order, Looks(at, at[0], assumed) if at else None
-
-    def _difference(self, a: str, b: str, seeds: Sequence[int]) -> PairedDifference | None:
-        """On the seeds that both finished."""
-        both = [seed for seed in seeds if not isnan(self.scores[a][seed]) and not isnan(self.scores[b][seed])]
-        if len(both) < 2:
-            return None
-        return paired_difference([self.scores[a][s] for s in both], [self.scores[b][s] for s in both], self.resolution)

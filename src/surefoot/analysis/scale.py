@@ -20,10 +20,11 @@ UNKNOWN_TEST_SIZE = 10_000
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale of `metric`, measured on `test_size` examples."""
+    """The scale of `metric`, measured on `test_size` examples; guessing gets `chance`, where that is known."""
 
     metric: Metric = ACCURACY
     test_size: int = UNKNOWN_TEST_SIZE
+    chance: float | None = None
 
     @property
     def name(self) -> str:
@@ -54,6 +55,19 @@ class Scale:
         """The worst of the scores, of which there is one at least."""
         return min(scores, key=self.gain)
 
+    def lost(self, scores: Iterable[float]) -> float:
+        """What a seed scores that diverged: `chance`, or no better than all `scores` that there are.
+
+        Where chance is unknown that is the worst that a share can be. Any other metric has no worst: it is then as far
+        below the worst score as that is below the best, so that a seed in ten does not outweigh the others.
+        """
+        if self.chance is not None:
+            return self.chance
+        if self.metric.share:
+            return self.worst((0.0, 1.0))
+        known = list(scores) or [0.0]
+        return self.worst(known) - self.sign * ((max(known) - min(known)) or 1.0)
+
     def gain(self, score: float) -> float:
         """The score, or a difference of scores, turned so that more is better."""
         return self.sign * score
@@ -61,4 +75,4 @@ class Scale:
 
 def scale_of(protocol: Protocol) -> Scale:
     """The scale on which a study is judged, from the protocol of its trials."""
-    return Scale(protocol.metric, protocol.test_size or UNKNOWN_TEST_SIZE)
+    return Scale(protocol.metric, protocol.test_size or UNKNOWN_TEST_SIZE, protocol.chance)

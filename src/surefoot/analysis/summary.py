@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from surefoot.analysis.doubts import Doubt, doubts
-from surefoot.analysis.pairwise import Comparison, tie_groups
+from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
 from surefoot.analysis.target import (
@@ -32,6 +32,7 @@ from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.records import Outcome, Record
 
@@ -40,7 +41,8 @@ from surefoot.store.records import Outcome, Record
 class ResultRow:
     """One optimizer over its seeds. What no finished trial measured is None.
 
-    `n` counts finished trials, the ones in the means; `reasons` tells why others diverged or failed. The gaps are
+    `n` counts finished trials; `reasons` tells why others diverged or failed. `test_metric` is the mean of all that
+    ended, in which one that diverged counts as in `pairwise.counted`; other means are of finished trials. The gaps are
     validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
     over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
     over epochs, `divergence` the share of the trials that ended which diverged. `gradients` is the median of how often
@@ -120,8 +122,10 @@ class Summary:
         return next((row for row in self.tuning if row.label == label), None)
 
 
-def summarize(records: Sequence[Record], design: Design | None = None) -> Summary:
+def summarize(records: Sequence[Record], design: Design | None = None, margin: Margin | None = None) -> Summary:
     """The summary of the trials of one study, and of the design that was stored before the first of them.
+
+    `margin` is by how much two may differ and still count as equal, that of the design if None.
 
     Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
     """
@@ -129,7 +133,10 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    comparisons = compare(results, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms})
+    margin = margin or (design.margin if design else None)
+    looked = {arm.label: arm.looked() for arm in arms}
+    comparisons = compare(results, scale, tuned_from(arms), looked, margin)
+    scores = counted(results, scale)
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
@@ -139,13 +146,13 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
         study=first.study,
         protocol=first.protocol,
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale) for arm in arms),
+        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale, scores) for arm in arms),
         comparisons=comparisons,
-        groups=tie_groups(results, comparisons, higher=scale.sign > 0),
+        groups=tie_groups(results, comparisons, scale),
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(timed, target, scale),
-        verdict=judge(results, scale, comparisons),
+        verdict=judge(results, scale, comparisons, margin),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),
@@ -154,8 +161,10 @@ def summarize(records: Sequence[Record], design: Design | None = None) -> Summar
     )
 
 
-def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale) -> ResultRow:
-    first = arm.trials[0]
+def _row(
+    arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
+) -> ResultRow:
+    first, found = arm.trials[0], [*scores[arm.label].values()] if arm.finished else []
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
     failed = arm.with_status("failed")
     return ResultRow(
@@ -169,8 +178,10 @@ def _row(arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale:
         failed=len(failed),
         unfinished=len(arm.with_status("running")),
         reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
-        test_loss=t_interval([outcome.test_loss for outcome in outcomes if isfinite(outcome.test_loss)]),
-        test_metric=scale.possible(t_interval([outcome.test_metric for outcome in outcomes])),
+        test_loss=t_interval(
+            found if scale.metric.is_loss else [one.test_loss for one in outcomes if isfinite(one.test_loss)]
+        ),
+        test_metric=scale.possible(t_interval(found)),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
         reach=arrived.reach(arm.label) if arrived else None,

@@ -5,51 +5,67 @@ lower limit, because the seed adds its own, so it can keep rows together but nev
 the yardstick are called behind "in this one run", and rows between are left open. An optimizer that diverged with
 another seed has no say in it.
 
-With several seeds the best has the best mean of all, where a seed that diverged counts as worse than every score. What
+With several seeds the best has the best mean of all, in which a seed that diverged has a score too (`Scale.lost`). What
 it is ahead of rests on tests (`pairwise`): Holm's correction runs over all pairs of a family, although only those with
-the best are claimed, as the best was picked by looking at the same numbers.
+the best are claimed, as the best was picked by looking at the same numbers. The same holds for what is equal to it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
 from statistics import fmean
 from typing import Literal
 
+from surefoot.analysis.closeness import Closeness
 from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, counted
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
+from surefoot.store.margin import Margin
 
 Basis = Literal["nothing", "one run", "seeds"]
+
+Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
+"""What a pair is found to be, from the best one's side. `not worse` by the margin, which may be better by more."""
 
 
 @dataclass(frozen=True)
 class Pair:
     """The best setting against another of its family, on the `n` seeds that both have, finished or diverged.
 
-    `difference` is the mean paired difference in the test metric (`other` minus `best`) on the seeds that both
-    finished, with its 95 % t interval (unadjusted); None with fewer than two. `p` is Holm-adjusted, None with too few
-    seeds. `ahead` tells whether the best is the better one of the two, `diverged` how many seeds of the other did.
+    `difference` is the mean paired difference in the test metric (`other` minus `best`), with its 95 % t interval
+    (unadjusted). `p` is Holm-adjusted, None with too few seeds. `ahead` tells whether the best is the better one of the
+    two, `diverged` how many seeds of the other did. `closeness` is that of the best as a and the other as b, None where
+    no margin is asked for.
     """
 
     best: str
     other: str
-    difference: float | None
-    low: float | None
-    high: float | None
+    difference: float
+    low: float
+    high: float
     p: float | None
     n: int
     ahead: bool
     diverged: int
+    closeness: Closeness | None = None
 
     @property
     def distinguishable(self) -> bool:
         """Whether the adjusted p-value is at most 0.05."""
         return self.p is not None and self.p <= ALPHA
+
+    @property
+    def answer(self) -> Answer:
+        """What the two are found to be; a difference is one also where it is smaller than the margin."""
+        if self.distinguishable:
+            return "ahead" if self.ahead else "behind"
+        if self.closeness and self.closeness.a_holds:
+            return "equal" if self.closeness.equal else "not worse"
+        return "open"
 
 
 @dataclass(frozen=True)
@@ -60,11 +76,11 @@ class Verdict:
     separated from the best, `behind` are worse, `open` are neither, as they were not tested against it. `yardstick` (a
     fraction) is set for one seed of a share, `pairs` for several seeds.
 
-    `scores` has what each is judged by: its first score in one run, the mean of those that finished with several.
-    `leads` is False where the best has not the best of these, because others diverged oftener. The optimizers `apart`
-    share too few seeds with the best to be ranked. `trusted` is the number of seeds from which on nothing is assumed
-    of how differences scatter, None where nothing is. `looks` has how many seeds were tested at each verdict so far,
-    of the pair that was looked at most often.
+    `scores` has what each is judged by: its first score in one run, the mean with several, in which a seed that
+    diverged counts as `lost` (None where none did). The optimizers `apart` share too few seeds with the best to be
+    ranked. `trusted` is the number of seeds from which on nothing is assumed of how differences scatter, None where
+    nothing is. `looks` has how many seeds were tested at each verdict so far, of the pair that was looked at most
+    often. `margin` is what was asked for.
     """
 
     basis: Basis = "nothing"
@@ -75,10 +91,16 @@ class Verdict:
     yardstick: float | None = None
     pairs: tuple[Pair, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
-    leads: bool = True
+    lost: float | None = None
     apart: tuple[str, ...] = ()
     trusted: int | None = None
     looks: tuple[int, ...] = ()
+    margin: Margin | None = None
+
+    @property
+    def equal(self) -> tuple[str, ...]:
+        """Those of the ties that are equal to the best within the margin."""
+        return tuple(pair.other for pair in self.pairs if pair.answer == "equal")
 
 
 def compare(
@@ -86,25 +108,30 @@ def compare(
     scale: Scale,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale.resolution, higher=scale.sign > 0, tuned_from=tuned_from, looked=looked)
+    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin)
 
 
-def judge(results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison]) -> Verdict:
+def judge(
+    results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison], margin: Margin | None = None
+) -> Verdict:
     """The verdict on these test metrics.
 
     Args:
         results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
         scale: of the metric.
         comparisons: what `compare` made of them.
+        margin: what they were asked for.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
     repeated = [label for label, scores in results.items() if len(scores) >= 2]
     alone = [label for label in means if len(finished[label]) == len(results[label])]
     if len(repeated) >= 2 and any(label in means for label in repeated):
-        return _judge_seeds(results, {label: means[label] for label in repeated if label in means}, scale, comparisons)
+        known = [label for label in repeated if label in means]
+        return replace(_judge_seeds(results, known, scale, comparisons), margin=margin)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -131,28 +158,30 @@ def _judge_once(scores: Mapping[str, float], scale: Scale) -> Verdict:
 
 
 def _judge_seeds(
-    found: Mapping[str, Scores], means: Mapping[str, float], scale: Scale, comparisons: Sequence[Comparison]
+    found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison]
 ) -> Verdict:
-    scores = counted(found, higher=scale.sign > 0)
-    best = max(means, key=lambda label: scale.gain(fmean(scores[label].values())))
+    scores = counted(found, scale)
+    means = {label: fmean(scores[label].values()) for label in labels}
+    best = max(means, key=lambda label: scale.gain(means[label]))
     pairs = tuple(_pair(best, row, found) for row in comparisons if best in (row.a, row.b))
     ties = tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable)
     behind = tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead)
     rest = tuple(label for label in found if label not in (best, *ties, *behind))
     apart = [label for label in rest if len(found[label].keys() & found[best].keys()) < 2]
     apart += [pair.other for pair in pairs if pair.distinguishable and not pair.ahead]
-    leads = scale.best(means.values()) == means[best]
+    repeated = [name for name, own in found.items() if len(own) >= 2]
+    lost = next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
     looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
     trusted = _trusted(comparisons)
-    return Verdict("seeds", best, ties, behind, rest, None, pairs, means, leads, tuple(apart), trusted, looks)
+    return Verdict("seeds", best, ties, behind, rest, None, pairs, means, lost, tuple(apart), trusted, looks)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:
     """The comparison as "other minus best"."""
     row = row if row.b == best else row.turned
     gap, lost = row.difference, sum(isnan(score) for seed, score in scores[row.a].items() if seed in scores[best])
-    mean, low, high = (gap.mean, gap.low, gap.high) if gap else (None, None, None)
-    return Pair(best, row.a, mean, low, high, row.p, row.n, row.better == best, lost)
+    close = row.closeness and row.closeness.turned
+    return Pair(best, row.a, gap.mean, gap.low, gap.high, row.p, row.n, row.better == best, lost, close)
 
 
 def _trusted(comparisons: Sequence[Comparison]) -> int | None:

@@ -20,6 +20,15 @@ RESULTS = Path(STORE).parent
 Study = Annotated[str, typer.Argument(help="Which study (`surefoot list`), or your own task: FILE.py:NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
+MarginFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--margin",
+        help="By how much two may differ and still count as equal: points of a share such as accuracy (0.3); of "
+        "another metric a number (0.01), or a part of it (2%).",
+    ),
+]
+
 OWN: dict[str, tuple[Any, Any]] = {
     "optimizers": (
         Annotated[
@@ -30,7 +39,7 @@ OWN: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "only": (Annotated[bool, typer.Option("--only", help="Only those given with -o, without the study's own.")], False),
+    "only": (Annotated[bool, typer.Option("--only", help="Compare the optimizers given with -o alone.")], False),
 }
 """Flags that take something else than their option, and their defaults."""
 

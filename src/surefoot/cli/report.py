@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from surefoot.analysis import summarize
-from surefoot.cli.options import RESULTS, Json, takes
+from surefoot.cli.options import RESULTS, Json, MarginFlag, takes
 from surefoot.cli.result import conclude
 from surefoot.report import write_csv, write_figures, write_latex, write_markdown
+from surefoot.store.margin import read_margin
 from surefoot.study import newest_run
 
 
@@ -22,6 +23,7 @@ def report(
     csv: Annotated[Path | None, typer.Option(help="Also write every epoch of every trial to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write verdict and tables to this Markdown file.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Also write the tables to this LaTeX file (booktabs).")] = None,
+    margin: MarginFlag = None,
     as_json: Json = False,
     **given: Any,
 ) -> None:
@@ -31,7 +33,7 @@ def report(
     """
     store = Path(given["store"])
     design, records = newest_run(study, store)
-    summary = summarize(records, design)
+    summary = summarize(records, design, read_margin(margin, design.protocol.metric))
     if figures:
         write_figures(summary, figures)
     if csv:

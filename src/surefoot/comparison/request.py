@@ -27,6 +27,7 @@ from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
 from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.margin import Margin, read_margin
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Splits, Trainable, checked_task, make_task
 from surefoot.training.function_task import FunctionTask, function_task, is_training_function
@@ -39,7 +40,11 @@ EVALUATIONS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
+    """What a user asks for, every option read.
+
+    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
+    all.
+    """
 
     name: str
     task: Trainable
@@ -50,6 +55,8 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    margin: Margin | None = None
+    tuned: tuple[str, ...] | None = None
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -66,11 +73,14 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        parts = (self.task, self.arms, self.protocol, self.workers, self.runner)
-        timings = time_arms(*parts, self.budget.seconds, self.bought)  # of the first, it may already buy too little
+        timings = self.pilot(self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = self.bought(timings, spent)
         return self.plan(sizing, timings, spent).freeze(store)
+
+    def pilot(self, seconds: float) -> dict[str, Timing]:
+        """Time every optimizer, in so many seconds at most; the first may show that the budget buys too little."""
+        return time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, seconds, self.bought)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
         """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
@@ -83,9 +93,10 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
-        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
+        tuning = TunedArms(arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
         if tuning:
-            _warn_of_untuned(self.arms)
+            _warn_of_untuned(arms)
         design = Design(
             hash=self.hash,
             study=self.name,
@@ -98,6 +109,7 @@ class Request:
             searches=tuning.searches if tuning else {},
             timings=timings or {},
             convention=self.convention,
+            margin=self.margin,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=spent,
@@ -121,6 +133,9 @@ class Request:
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
+            asked |= {} if self.tuned is None else {"tuned": self.tuned}
+        if self.margin:
+            asked["margin"] = asdict(self.margin)
         return hash_of({"study": self.name, **asked})
 
 
@@ -146,7 +161,8 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    return Request(described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    return Request(*parts, read_margin(options.margin, protocol.metric))
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

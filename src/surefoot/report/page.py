@@ -35,7 +35,7 @@ from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.answers import QUESTIONS, answers, at_a_glance
 from surefoot.words.numbers import numbers_in_words
-from surefoot.words.pairs import MATRIX, TIE, compared, matrix, standing, standings, ties_in_words
+from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
@@ -100,7 +100,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "standings": {row.label: standing(row.label, summary) for row in summary.rows},
         "matrix": matrix(summary, compared(summary)),
         "counts": standings(summary, compared(summary)),
-        "matrix_caption": MATRIX.format(metric=metric.title),
+        "matrix_caption": matrix_caption(summary),
         "tuning_warnings": tuning_warnings(summary),
         "ledger": ledger(summary),
         "cumulative": cumulative_table(summary),

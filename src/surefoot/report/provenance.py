@@ -64,12 +64,13 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 def design_facts(design: Design) -> list[tuple[str, str]]:
     """What was decided before the first trial, as name and text."""
-    seconds, sizing = design.budget.seconds, {name: _number(value) for name, value in vars(design.sizing).items()}
+    seconds, sizing = design.budget.seconds, design.sizing
+    each = f"{_number(sizing.trials)} tuning trials of each, {_number(sizing.seeds)} seeds"
     facts = {
         "hash": design.hash,
         "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),
-        "planned": f"{sizing['epochs']} epochs, {sizing['trials']} tuning trials of each, {sizing['seeds']} seeds"
-        + (" at most" if seconds else ""),
+        "planned": f"{design.protocol.unit.amount(sizing.epochs)}, {each}" + (" at most" if seconds else ""),
+        "margin": Written(design.protocol.metric).margin(design.margin) if design.margin else "",
         "budget": duration(seconds) if seconds else "",
         "time taken": duration(design.seconds) if design.seconds else "",
     }

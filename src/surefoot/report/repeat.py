@@ -56,13 +56,14 @@ def _options(design: Design) -> dict[str, Any]:
     """
     protocol = design.protocol
     used = {"train_size": protocol.train_size + protocol.validation_size}
-    kept = {**vars(protocol), **vars(design.sizing), **used, "steps": protocol.steps}
+    margin = design.margin and design.margin.given(share=protocol.metric.share)
+    kept = {**vars(protocol), **vars(design.sizing), **used, "steps": protocol.steps, "margin": margin}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
     left_out = {"dataset", "train_size"} if own_data else set()
     left_out |= {"batch_size"} if protocol.own_loop else set()
     left_out |= {"epochs"} if protocol.evaluate_every else {"steps", "evaluate_every"}
     names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
-    return {name: kept[name] for name in names}
+    return {name: kept[name] for name in names if kept[name] is not None}
 
 
 def _command(design: Design) -> Iterator[str]:

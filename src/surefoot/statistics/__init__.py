@@ -7,6 +7,7 @@
 | `proportions.py` | k of n with its interval, and how often one beats the other |
 | `permutation.py` | the paired permutation test |
 | `looks.py` | the same test several times while seeds come in, at one alpha |
+| `equivalence.py` | equal within a margin, and not worse by it |
 | `power.py` | what a number of seeds can see |
 | `survival.py` | one training curve, the area under it, and when a group of them reached a target |
 | `sensitivity.py` | how far the learning rate may be off |

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import Protocol
 from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
 
@@ -187,6 +188,7 @@ class Design:
         surefoot: the version that decided.
         frozen: when it was stored (UTC, ISO 8601).
         seconds: what running it has taken so far.
+        margin: by how much two optimizers may differ and still count as equal, if the user said.
     """
 
     hash: str
@@ -203,11 +205,13 @@ class Design:
     surefoot: str = ""
     frozen: str = ""
     seconds: float = 0.0
+    margin: Margin | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All that a run's columns do not have, as the store keeps it."""
+        """All that a run's columns do not have, as the store keeps it; without a margin as it always was."""
         found = asdict(self) | {"protocol": self.protocol.content}
-        return {name: value for name, value in found.items() if name not in COLUMNS}
+        unasked = () if self.margin else ("margin",)
+        return {name: value for name, value in found.items() if name not in (*COLUMNS, *unasked)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
@@ -223,6 +227,7 @@ class Design:
             "tune": tuple(found["tune"]),
             "searches": {label: Search.from_json(one) for label, one in found["searches"].items()},
             "timings": {label: Timing(**one) for label, one in found["timings"].items()},
+            "margin": Margin.from_json(found.get("margin")),
         }
         return cls(**{**found, **typed, **columns})
 

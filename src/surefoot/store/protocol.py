@@ -67,6 +67,29 @@ def _reads_as_loss(found: Mapping[str, Any]) -> bool:
     return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
 
 
+@dataclass(frozen=True)
+class TrainingUnit:
+    """What people count a training in: epochs, or steps where it is evaluated after so many of these.
+
+    Attributes:
+        word: one of them.
+        each: how many lie between two evaluations; records count evaluations.
+    """
+
+    word: Literal["epoch", "step"] = "epoch"
+    each: int = 1
+
+    def amount(self, evaluations: float) -> str:
+        """So many evaluations as people read them: "3 epochs", "1,500 steps"."""
+        number = evaluations * self.each
+        return f"{number:,.12g} {self.word}{'' if number == 1 else 's'}"
+
+    def at(self, evaluation: int, of: int | None = None) -> str:
+        """The place of an evaluation: "epoch 3/20", "step 1500/10000"; without `of` the place alone."""
+        place = f"{self.word} {evaluation * self.each}"
+        return place if of is None else f"{place}/{of * self.each}"
+
+
 Precision = Literal["fp32", "bf16", "fp16"]
 """What forward passes compute in; the weights stay in the model's own numbers."""
 
@@ -123,7 +146,7 @@ class Protocol:
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of
     the data they pass over. `recipe` is what steps do besides the optimizer. `schedule` is followed by
-    every optimizer's learning rate alike. `chance` is the metric of guessing, for readers: it decides nothing. With an
+    every optimizer's learning rate alike. `chance` is the metric of guessing: no training depends on it. With an
     `own_loop` a function of the user's trains, whose epochs have no sizes that are known. The defaults are what older
     stores leave out: options that came later, and sizes that are unknown.
     """
@@ -183,6 +206,11 @@ class Protocol:
     def steps_per_epoch(self) -> int:
         """Training steps from one evaluation to the next; 0 where that is unknown."""
         return self.evaluate_every or self.steps_per_pass
+
+    @property
+    def unit(self) -> TrainingUnit:
+        """What people count its training in."""
+        return TrainingUnit("step", self.evaluate_every) if self.evaluate_every else TrainingUnit()
 
     @property
     def steps(self) -> int:

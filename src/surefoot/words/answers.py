@@ -32,6 +32,7 @@ NAMED = 6
 QUESTIONS = {
     "results": "Who is best?",
     "curves-epoch": "Who learns fastest?",
+    "curves-step": "Who learns fastest?",
     "time-to-target": "When is a target reached?",
     "tuning-learning-rate": "Which learning rates work?",
     "tuning-best-of": "What does tuning buy?",
@@ -64,7 +65,7 @@ def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
 
 LEVEL = {
     "equal": "Equal to it",
-    "not worse": "Perhaps better",
+    "not worse": "Not worse than it",
     "tie": "Not told apart from it",
     "open": "Still open",
     "not settled": "Not settled",
@@ -109,6 +110,7 @@ def answers(summary: Summary) -> dict[str, str]:
     ways: Mapping[str, Callable[[Summary], str]] = {
         "results": _leader,
         "curves-epoch": _fastest,
+        "curves-step": _fastest,
         "time-to-target": _first_there,
         "tuning-learning-rate": _rates,
         "tuning-best-of": _gains,
@@ -151,7 +153,7 @@ def _first_there(summary: Summary) -> str:
         times = {label: way.median for label, way in one.seconds.items() if way.median is not None}
         if epochs and times:
             (first, epoch), (quick, time) = _least(epochs), _least(times)
-            after = f"{PLAIN(epoch)} {'epoch' if epoch == 1 else 'epochs'}"
+            after = f"{PLAIN(epoch)} {summary.protocol.unit.word}{'' if epoch == 1 else 's'}"
             target = Written(summary.metric).target(one.target)
             return (
                 f"First at {target}: {first}, after {after}. Least time: {quick}, {DURATION(time)}. Both are medians."
@@ -197,11 +199,12 @@ def _generalizes(summary: Summary) -> str:
 
 
 def _reliable(summary: Summary) -> str:
+    word = summary.protocol.unit.word
     firsts = {label: -one.shares[0] for label, one in (summary.profiles.epochs if summary.profiles else {}).items()}
     if not any(firsts.values()):
         return ""
     best, share = _least(firsts)
-    return f"Fewest epochs, or as few as the quickest: {best}, on {WHOLE_PERCENT(-share)} of the seeds."
+    return f"Fewest {word}s, or as few as the quickest: {best}, on {WHOLE_PERCENT(-share)} of the seeds."
 
 
 def _sizes(summary: Summary) -> str:

@@ -19,7 +19,7 @@ from surefoot.words.verdict import verdict_sentences, verdict_text
 
 NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
 
-CLAIMS = ("best", "ties", "behind", "open", "yardstick", "pairs")
+CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost")
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "verdict": {
             "sentences": verdict_sentences(summary),
             **{name: getattr(verdict, name) for name in CLAIMS},
+            "pairs": [{**plain(pair), "answer": pair.answer} for pair in verdict.pairs],
             "text": verdict_text(summary),
         },
         "notes": notes(summary),

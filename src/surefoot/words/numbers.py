@@ -11,6 +11,7 @@ from functools import partial
 from math import isfinite
 
 from surefoot.statistics.intervals import ALPHA
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric
 
 MISSING = "–"
@@ -52,6 +53,10 @@ class Unit:
     def bare(self) -> Unit:
         """The same without the symbol, where the heading has it."""
         return replace(self, symbol="")
+
+    def times(self, factor: float) -> Unit:
+        """The same for numbers that are counted in pieces of so many."""
+        return replace(self, digits=lambda number: self.digits(number * factor))
 
     def bounds(self, low: float, high: float) -> str:
         """An interval, without the symbol: "[97.93, 98.11]"."""
@@ -101,6 +106,7 @@ ANY = (
 
 WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%")
 PLAIN = Unit("{:g}".format)
+COUNTED = Unit("{:,.12g}".format)
 DURATION = Unit(duration)
 MEMORY = Unit(memory)
 MILLISECONDS = Unit(lambda seconds: significant(1000 * seconds), "ms")
@@ -118,6 +124,11 @@ class Written:
         self.share = metric.share
         self.value, self.size, self.signed, self.difference = SHARE if metric.share else ANY
         self.superlative = "highest" if metric.better == "max" else "lowest"
+
+    def margin(self, found: Margin) -> str:
+        """A margin, as short as it is: "0.3 points", "0.01", or "2 %" of a score."""
+        text = found.given(share=self.share)
+        return f"{text} points" if self.share else text.replace("%", " %")
 
     def target(self, score: float) -> str:
         """A target, as short as it is: "98.5 %", or "0.05"."""

@@ -15,19 +15,30 @@ from surefoot.analysis.pairwise import Comparison
 from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
 from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 
-Standing = Literal["better", "worse", "tie", "not settled"]
+Standing = Literal["better", "worse", "equal", "not worse", "open", "tie", "not settled"]
 
 TIE = "Not distinguishable:"
 """What stands before a group of optimizers of which no two were told apart."""
 
 MATRIX = (
     "Test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p, adjusted (Holm) for "
-    "all pairs of its family; and in how many seeds the row beats the column (ties half; a seed that diverged is "
-    "beaten by all). What to see: a cell is marked better or worse only where p is at most 0.05; all others are ties, "
-    "or not settled with fewer than 5 seeds. Families are the tuned, the untuned, and each tuned with its own untuned; "
-    "a dot stands where two are not compared."
+    "all pairs of its family; and in how many seeds the row beats the column (ties half). What to see: a cell is "
+    "marked better or worse only where p is at most 0.05; all others are ties, or not settled with fewer than 5 seeds. "
+    "Families are the tuned, the untuned, and each tuned with its own untuned; a dot stands where two are not "
+    "compared."
 )
-"""What stands above the matrix."""
+WITHIN = (
+    " Of the others, those are marked equal whose difference is shown to be within {margin}, and not worse where the "
+    "row is shown not to be worse than the column by more than that; the rest is open. A false claim of this kind has "
+    "a chance of at most 5 % in a family (paired t-tests, Holm)."
+)
+
+
+def matrix_caption(summary: Summary) -> str:
+    """What stands above the matrix."""
+    margin = summary.verdict.margin
+    within = WITHIN.format(margin=Written(summary.metric).margin(margin)) if margin else ""
+    return MATRIX.format(metric=summary.metric.title) + within
 
 
 @dataclass(frozen=True)
@@ -88,23 +99,28 @@ def standings(summary: Summary, labels: Sequence[str]) -> Table:
 
 def pair_table(summary: Summary) -> Table | None:
     """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    head: tuple[str, ...] = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     for row in summary.comparisons:
         cell = _difference(row, Written(summary.metric))
         apart, won = (cell.lines[0], next(iter(cell.below), MISSING)), WHOLE_PERCENT(row.wins.value)
         rows.append((row.a, row.b, *apart, p_value(row.p), won, str(row.n), row.test or MISSING))
-    head = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
+    if summary.verdict.margin:
+        head = (*head, "A is")
+        rows = [(*cells, _standing(row)) for cells, row in zip(rows, summary.comparisons, strict=True)]
     return plain_table(head, rows) if rows else None
 
 
 def _difference(row: Comparison, written: Written) -> Cell:
     gap = row.difference
-    return Cell(gap.mean, written.difference, gap.low, gap.high) if gap else Cell(None)
+    return Cell(gap.mean, written.difference, gap.low, gap.high)
 
 
 def _standing(row: Comparison) -> Standing:
     if row.p is None:
         return "not settled"
-    if not row.distinguishable:
+    if row.distinguishable:
+        return "better" if row.better == row.a else "worse"
+    if row.closeness is None:
         return "tie"
-    return "better" if row.better == row.a else "worse"
+    return "equal" if row.closeness.equal else "not worse" if row.closeness.a_holds else "open"

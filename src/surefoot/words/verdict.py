@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.verdict import Pair
+from surefoot.statistics.equivalence import MOST_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
-from surefoot.words.numbers import Written, join, p_value, seeds
+from surefoot.store.margin import Margin
+from surefoot.words.numbers import Written, count, join, p_value, seeds
 
 MANY = 4
 """Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
@@ -86,15 +88,14 @@ class _Said:
     def seeds(self) -> Iterator[str]:
         """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
         verdict, best = self.verdict, self.arms[self.verdict.best or ""]
-        fewest = "" if verdict.leads else " of the optimizers of which the fewest seeds diverged"
         behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
         yield (
             f"{self.best} has the {self.written.superlative} mean test {self.scale.name} ({self._score}, "
-            f"{_finished(best)}){fewest}{f', ahead of {join(behind)}' if behind else ''}."
+            f"{_seeds(best)}){f', ahead of {join(behind)}' if behind else ''}."
         )
         level = [pair for pair in verdict.pairs if not pair.distinguishable]
-        if ties := [self._level(pair) for pair in level if pair.p is not None]:
-            yield f"Not distinguishable from {self.best}: {join(ties)}."
+        if ties := [pair for pair in level if pair.p is not None]:
+            yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
         if few := [self._level(pair) for pair in level if pair.p is None]:
             yield f"Not settled, as a difference takes {FEWEST_PAIRS} seeds or more: {join(few)}."
         if verdict.apart:
@@ -107,8 +108,30 @@ class _Said:
             )
         if verdict.trusted is not None:
             yield f"With fewer than {seeds(verdict.trusted)} this assumes that differences scatter normally (t-test)."
-        if any(one.diverged for one in self.arms.values() if len(one.judged) >= 2):
-            yield "A seed that diverged counts as worse than every score."
+        if verdict.lost is not None:
+            guessing = "what guessing gets" if self.scale.chance is not None else "as no score is worse"
+            yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
+
+    def _ties(self, ties: Sequence[Pair]) -> Iterator[str]:
+        """What is not told apart from the best, and how far apart it may be."""
+        yield f"Not distinguishable from {self.best}: {join([self._level(pair) for pair in ties])}."
+        widest = self.written.size(max(abs(end) for pair in ties for end in (pair.low, pair.high)))
+        yield f"A tie may still hide a difference of up to {widest}."
+
+    def _within(self, ties: Sequence[Pair], margin: Margin) -> Iterator[str]:
+        """What is equal to the best within a margin, what the best is not worse than, and what is still open."""
+        within = self.written.margin(margin)
+        told = {answer: [pair for pair in ties if pair.answer == answer] for answer in ("equal", "not worse", "open")}
+        named = {answer: join([self._level(pair, p=False) for pair in pairs]) for answer, pairs in told.items()}
+        if told["equal"]:
+            yield f"Equal to {self.best} within {within}: {named['equal']}."
+        if told["not worse"]:
+            yield (
+                f"{self.best} is not worse by more than {within} than {named['not worse']}; whether they are equal is "
+                f"still open: {_more(told['not worse'])}."
+            )
+        if told["open"]:
+            yield f"Still open whether within {within} of {self.best}: {named['open']}; {_more(told['open'])}."
 
     def casualties(self) -> Iterator[str]:
         """One sentence for each way in which trials did not finish."""
@@ -138,28 +161,41 @@ class _Said:
         name = self.names[pair.other]
         if len(self.verdict.pairs) > MANY:
             return name
-        if pair.diverged or pair.difference is None or pair.low is None or pair.high is None:
-            return f"{name} ({pair.diverged} of {seeds(pair.n)} diverged)"
         low, high = sorted(-self.scale.gain(bound) for bound in (pair.low, pair.high))
-        return f"{name} by {self.written.size(abs(pair.difference))} {self.written.size.bounds(low, high)}"
+        said = [f"{pair.diverged} of {seeds(pair.n)} diverged"] if pair.diverged else []
+        if self.verdict.margin and pair.closeness and pair.closeness.equal:
+            said.append(f"equal within {self.written.margin(self.verdict.margin)}")
+        more = f" ({', '.join(said)})" if said else ""
+        return f"{name} by {self.written.size(abs(pair.difference))} {self.written.size.bounds(low, high)}{more}"
 
-    def _level(self, pair: Pair) -> str:
-        """One that is not told apart, with its numbers."""
+    def _level(self, pair: Pair, *, p: bool = True) -> str:
+        """One that is not told apart, with its numbers, the p-value of a difference among them."""
         name, written = self.names[pair.other], self.written
         if len(self.verdict.pairs) > MANY:
             return name
-        if pair.difference is None or pair.low is None or pair.high is None:
-            said = [f"{pair.diverged} of {seeds(pair.n)} diverged"]
-        else:
-            said = [f"{written.signed(pair.difference)} {written.size.bounds(pair.low, pair.high)}", seeds(pair.n)]
-            said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
-        said += [] if pair.p is None else [f"adjusted p = {p_value(pair.p)}"]
+        said = [f"{written.signed(pair.difference)} {written.size.bounds(pair.low, pair.high)}", seeds(pair.n)]
+        said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
+        said += [] if pair.p is None or not p else [f"adjusted p = {p_value(pair.p)}"]
         return f"{name} ({', '.join(said)})"
 
 
 def _finished(one: Setting) -> str:
     finished, judged = len(one.finished), len(one.judged)
     return f"{finished} of {seeds(judged)}" if one.diverged else seeds(finished)
+
+
+def _seeds(one: Setting) -> str:
+    lost = len(one.diverged)
+    return f"{seeds(len(one.judged))}{f', {lost} of them diverged' if lost else ''}"
+
+
+def _more(pairs: Sequence[Pair]) -> str:
+    """How many more seeds would tell, where the pair that takes most of them decides."""
+    needed = [pair.closeness.more for pair in pairs if pair.closeness]
+    most = max((number for number in needed if number is not None), default=0)
+    if None in needed:
+        return f"even {MOST_SEEDS:,} seeds might not tell"
+    return f"about {count(most, 'more seed')} would tell"
 
 
 def _are(labels: Sequence[str]) -> str:

@@ -1,0 +1,114 @@
+"""Equal within a margin, and not worse by it: one-sided paired t-tests, two of which make equality (TOST).
+
+That no difference was found does not show that there is none. This does: the mean difference is inside the margin, and
+so is its interval. Half of alpha is for the looks that were planned, so that one pair at one look is equal where its
+95 % interval lies within the margin; each look after these has half of what is left. A look spends its own share
+(Bonferroni over looks), whatever the others found, and what was shown once stays shown.
+
+Sources: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987); Shaffer, JASA 81 (1986).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import inf, sqrt
+from statistics import fmean, stdev
+
+from scipy import special
+
+from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.looks import SPENDING, Looks
+
+RESERVE = 0.5
+"""The share of alpha for seeds that are added after the looks that were planned: an open question asks for them."""
+
+POWER = 0.8
+MOST_SEEDS = 1000
+"""Seeds in all above which a forecast says nothing: nobody would run so many."""
+
+
+def short_of(leads: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
+    """The p-value of a mean of 0 or less, at the last of these looks, one-sided and counting them all.
+
+    Args:
+        leads: by how much one optimizer is better than the other, plus the margin, in the order in which seeds came.
+        looks: how many of them there were at each look.
+        resolution: the smallest step of a score; the spread of the leads is never taken to be smaller.
+    """
+    found = zip(looks.at, _shares(looks), strict=True)
+    return min(1.0, *(_one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
+
+
+def adjusted(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The two p-values of each pair after Holm's step-down, which corrects for pairs and not for twice as many tests.
+
+    No two optimizers can each be worse than the other, so at most one of a pair's two hypotheses is true (Shaffer).
+    """
+    order = sorted((p, pair, side) for pair, both in enumerate(pairs) for side, p in enumerate(both))
+    left, worst, found = Counter(dict.fromkeys(range(len(pairs)), 2)), 0.0, {}
+    for p, pair, side in order:
+        worst = max(worst, min(1.0, p * sum(count > 0 for count in left.values())))
+        found[pair, side] = worst
+        left[pair] -= 1
+    return [(found[pair, 0], found[pair, 1]) for pair in range(len(pairs))]
+
+
+def seeds_to_tell(gap: float, spread: float, margin: float, level: float) -> int | None:
+    """How many seeds in all would most likely tell: equal within the margin, or one ahead of the other.
+
+    Were `gap` the true mean difference and `spread` the true standard deviation of differences, four studies of five
+    would tell. None where that takes more than `MOST_SEEDS`.
+
+    Args:
+        gap: mean difference that was seen.
+        spread: standard deviation of the differences, above 0.
+        margin: in the unit of both.
+        level: of each one-sided test; a difference is tested at twice this, on both sides.
+    """
+
+    def tells(seeds: int) -> bool:
+        bound = float(special.stdtrit(seeds - 1, 1 - level))
+        root = sqrt(seeds) / spread
+        missed = [_below(bound, seeds, distance * root) for distance in (margin - abs(gap), margin + abs(gap))]
+        return sum(missed) <= 1 - POWER or _below(bound, seeds, abs(gap) * root) <= 1 - POWER
+
+    low, high = 1, 2
+    while not tells(high):
+        low, high = high, 2 * high
+        if low > MOST_SEEDS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tells(middle) else (middle, high)
+    return high if high <= MOST_SEEDS else None
+
+
+def next_level(looks: Looks) -> float:
+    """The share of alpha that the next look has: all that the plan has left, or half of what is held back."""
+    spent, planned = sum(_shares(looks)), (1 - RESERVE) * ALPHA
+    return planned - spent if looks.at[-1] < looks.planned else (ALPHA - spent) / 2
+
+
+def _shares(looks: Looks) -> list[float]:
+    """What each look may spend."""
+    planned, spent, shares = (1 - RESERVE) * ALPHA, 0.0, []
+    for seeds in looks.at:
+        within = seeds <= looks.planned
+        share = SPENDING[looks.spending](planned, seeds / looks.planned) - spent if within else (ALPHA - spent) / 2
+        shares.append(share)
+        spent += share
+    return shares
+
+
+def _one_sided(leads: Sequence[float], resolution: float) -> float:
+    """The p-value of a mean of 0 or less, by Student's t."""
+    spread = max(stdev(leads), resolution)
+    mean = fmean(leads)
+    t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
+    return float(special.stdtr(len(leads) - 1, -t))
+
+
+def _below(bound: float, seeds: int, shift: float) -> float:
+    """The chance that t stays below a bound where its true mean is so many standard errors above 0."""
+    return float(special.nctdtr(seeds - 1, shift, bound))
