@@ -47,6 +47,17 @@ class Options:
         "(0.01), or a part of it (2%).",
         decides=True,
     )
+    looks: str | Sequence[int] | None = option(
+        None, "planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16.", decides=True
+    )
+    spending: str = option(
+        "obrien-fleming",
+        "way to share out the 5 % of false verdicts over looks: obrien-fleming, pocock or linear.",
+        decides=True,
+    )
+    question: str = option(
+        "best", "question to answer: best, all-pairs, or against and a name: 'against adam'.", decides=True
+    )
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
     schedule: str | Callable[[int, int], float] | None = option(
         None, "learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine.", decides=True

@@ -21,7 +21,7 @@ from surefoot.comparison.try_out import try_arms
 from surefoot.design.studies import STUDIES
 from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
-from surefoot.progress import announce, progress
+from surefoot.progress import announce, progress, say_look
 from surefoot.store import Design, Record, Store
 from surefoot.store.protocol import Better, Precision, Recipe
 from surefoot.tasks import Trainable
@@ -54,6 +54,9 @@ def compare(
     trials: int | None = None,
     seeds: int | None = None,
     margin: float | str | None = None,
+    looks: str | Sequence[int] | None = None,
+    spending: str = "obrien-fleming",
+    question: str = "best",
     batch_size: int | None = None,
     schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
@@ -98,8 +101,16 @@ def compare(
             counted in steps.
         trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
         seeds: seeds that measure each optimizer.
-        margin: difference that still counts as equal. Points of a share such as accuracy (`0.3`); of another metric a
-            number (`0.01`), or a part of it (`"2%"`).
+        margin: difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a
+            number (0.01), or a part of it (2%).
+        looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run
+            stops at a look that decides the question, and what is clearly behind gets no more seeds. The last look is
+            at the end, by default the only one; auto plans up to four.
+        spending: way to share out the 5 % of false verdicts over looks: obrien-fleming, pocock or linear. With the
+            first, early looks take a large difference, and the last loses little power. The others stop earlier, and
+            lose more.
+        question: question to answer: best, all-pairs, or against and a name: 'against adam'. The last tests fewer
+            pairs, and so takes fewer seeds.
         batch_size: examples in a training step.
         schedule: learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
             step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
@@ -184,7 +195,7 @@ def run(request: Request, options: Options) -> Study:
         planned = request.prepare(results)
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo, Path(options.logdir) if options.logdir else None) as observe:
-            records = planned.run(results, observe)
+            records = planned.run(results, observe, say_look)
         design = results.design(planned.design.hash) or planned.design
     return Study(replace(planned, design=design), tuple(records), Path(options.store))
 

@@ -8,30 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite, nan
 from statistics import median
 from typing import Any
 
 from surefoot.analysis.doubts import Doubt, doubts
+from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
+from surefoot.analysis.ranks import Ranking, rankings
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
+from surefoot.analysis.settled import reference
 from surefoot.analysis.target import (
     Arrivals,
     Reach,
     SeedProfiles,
     arrivals,
     choose_targets,
+    reach_in,
     seed_profiles,
     traces_by_clock,
 )
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.verdict import Verdict, compare, judge
+from surefoot.analysis.verdict import Verdict, judge
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
+from surefoot.store.looks import LookPlan
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.records import Outcome, Record
@@ -83,7 +89,7 @@ class Summary:
     none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
     `profiles` how often each optimizer was among the quickest. `doubts` are reasons not to believe the ranking.
     `tuning` has a row for each optimizer that was tuned. `records` are all trials, `arms` those that measure, `design`
-    what was decided before the first of them.
+    what was decided before the first of them. `interim` tells what planned looks have decided, None without any.
     """
 
     study: str
@@ -101,11 +107,17 @@ class Summary:
     records: tuple[Record, ...] = field(repr=False)
     arms: tuple[Setting, ...] = field(repr=False)
     design: Design | None = None
+    interim: Interim | None = None
 
     @property
     def scale(self) -> Scale:
         """The scale of the metric: how it is written, and which way is better."""
         return scale_of(self.protocol)
+
+    @cached_property
+    def ranks(self) -> tuple[Ranking, ...]:
+        """The optimizers by steps, by seconds and by tuning cost; made when it is first asked for."""
+        return rankings(self.arms, self.comparisons, self.records, self.scale) if self.trained_here else ()
 
     @property
     def trained_here(self) -> bool:
@@ -122,10 +134,20 @@ class Summary:
         return next((row for row in self.tuning if row.label == label), None)
 
 
-def summarize(records: Sequence[Record], design: Design | None = None, margin: Margin | None = None) -> Summary:
+def summarize(
+    records: Sequence[Record],
+    design: Design | None = None,
+    margin: Margin | None = None,
+    *,
+    times: Mapping[str, Sequence[float]] | None = None,
+) -> Summary:
     """The summary of the trials of one study, and of the design that was stored before the first of them.
 
-    `margin` is by how much two may differ and still count as equal, that of the design if None.
+    Args:
+        records: the trials.
+        design: what was decided before.
+        margin: by how much two may differ and still count as equal, that of the design if None.
+        times: epochs to a target of the user's, of each trial by label, where no curves tell them; infinite for a miss.
 
     Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
     """
@@ -134,35 +156,59 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
     margin = margin or (design.margin if design else None)
-    looked = {arm.label: arm.looked() for arm in arms}
-    comparisons = compare(results, scale, tuned_from(arms), looked, margin)
+    looker = looker_of(arms, scale, design, margin)
+    interim = interim_of(looker, arms, design) if design and design.looks.at else None
+    comparisons = looker.compare(results, interim.taken if interim else ())
+    beaten, against = interim.beaten if interim else (), reference(looker.plan.question, looker.own)
     scores = counted(results, scale)
     tuning = tunings(records)
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
     reached = tuple(arrivals(timed, each, scale) for each in targets)
     main = next((each for each in reached if each.target == target), None)
+    reaches = {arm.label: main.reach(arm.label) for arm in arms} if main else {}
+    reaches |= {label: reach_in(own) for label, own in (times or {}).items() if own}
     return Summary(
         study=first.study,
         protocol=first.protocol,
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale, scores) for arm in arms),
+        rows=tuple(
+            _row(arm, reaches.get(arm.label), timed["epochs"].get(arm.label, {}).values(), scale, scores)
+            for arm in arms
+        ),
         comparisons=comparisons,
         groups=tie_groups(results, comparisons, scale),
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(timed, target, scale),
-        verdict=judge(results, scale, comparisons, margin),
+        verdict=judge(results, scale, comparisons, margin, beaten, against),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),
         arms=arms,
         design=design,
+        interim=interim,
     )
 
 
+def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None, margin: Margin | None) -> Looker:
+    """What looks at these arms, as their design says."""
+    plan, measure = (design.looks, design.measure) if design else (LookPlan(), ())
+    return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
+
+
+def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Interim:
+    """What the planned looks have decided; none is taken before every optimizer, and what is tuned, is measured."""
+    searched = {label for label, search in design.searches.items() if search.ranges}
+    given = {one.label for one in design.optimizers}
+    if searched - {*looker.own.values()} or given - {arm.label for arm in arms}:
+        return Interim(due=design.looks.at[0])
+    results = {arm.label: arm.results() for arm in arms}
+    return looker.look(results, {arm.label: {trial.seed for trial in arm.ended} for arm in arms})
+
+
 def _row(
-    arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
+    arm: Setting, reach: Reach | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
 ) -> ResultRow:
     first, found = arm.trials[0], [*scores[arm.label].values()] if arm.finished else []
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
@@ -184,7 +230,7 @@ def _row(
         test_metric=scale.possible(t_interval(found)),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
-        reach=arrived.reach(arm.label) if arrived else None,
+        reach=reach,
         area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
         divergence=wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None,
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),

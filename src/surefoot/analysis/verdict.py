@@ -13,7 +13,7 @@ the best are claimed, as the best was picked by looking at the same numbers. The
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
 from statistics import fmean
@@ -24,9 +24,10 @@ from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
+from surefoot.store.looks import BEST, PRESENT, Look, Question
 from surefoot.store.margin import Margin
 
-Basis = Literal["nothing", "one run", "seeds"]
+Basis = Literal["nothing", "one run", "seeds", "against"]
 
 Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
 """What a pair is found to be, from the best one's side. `not worse` by the margin, which may be better by more."""
@@ -81,6 +82,9 @@ class Verdict:
     ranked. `trusted` is the number of seeds from which on nothing is assumed of how differences scatter, None where
     nothing is. `looks` has how many seeds were tested at each verdict so far, of the pair that was looked at most
     often. `margin` is what was asked for.
+
+    Where all were to be compared with one, that one is `against`: `pairs`, `ties`, `behind` and `ahead` are about it,
+    and `best` has the best mean difference from it.
     """
 
     basis: Basis = "nothing"
@@ -95,6 +99,8 @@ class Verdict:
     apart: tuple[str, ...] = ()
     trusted: int | None = None
     looks: tuple[int, ...] = ()
+    against: str = ""
+    ahead: tuple[str, ...] = ()
     margin: Margin | None = None
 
     @property
@@ -109,13 +115,20 @@ def compare(
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
     margin: Margin | None = None,
+    now: Look = PRESENT,
+    question: Question = BEST,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin)
+    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin, now=now, question=question)
 
 
 def judge(
-    results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison], margin: Margin | None = None
+    results: Mapping[str, Scores],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    margin: Margin | None = None,
+    out: Collection[str] = (),
+    against: str = "",
 ) -> Verdict:
     """The verdict on these test metrics.
 
@@ -124,6 +137,8 @@ def judge(
         scale: of the metric.
         comparisons: what `compare` made of them.
         margin: what they were asked for.
+        out: labels of those that left after a look, as another was ahead of them: none of these is the best.
+        against: the label that all were to be compared with; empty where the question is another.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
@@ -131,7 +146,10 @@ def judge(
     alone = [label for label in means if len(finished[label]) == len(results[label])]
     if len(repeated) >= 2 and any(label in means for label in repeated):
         known = [label for label in repeated if label in means]
-        return replace(_judge_seeds(results, known, scale, comparisons), margin=margin)
+        if against in known:
+            return replace(_judge_against(results, known, scale, comparisons, against), margin=margin)
+        rivals = [label for label in known if label not in out]
+        return replace(_without(_judge_seeds(results, rivals or known, scale, comparisons), out), margin=margin)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -158,11 +176,15 @@ def _judge_once(scores: Mapping[str, float], scale: Scale) -> Verdict:
 
 
 def _judge_seeds(
-    found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison]
+    found: Mapping[str, Scores],
+    labels: Sequence[str],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    centre: str = "",
 ) -> Verdict:
     scores = counted(found, scale)
     means = {label: fmean(scores[label].values()) for label in labels}
-    best = max(means, key=lambda label: scale.gain(means[label]))
+    best = centre or max(means, key=lambda label: scale.gain(means[label]))
     pairs = tuple(_pair(best, row, found) for row in comparisons if best in (row.a, row.b))
     ties = tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable)
     behind = tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead)
@@ -174,6 +196,26 @@ def _judge_seeds(
     looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
     trusted = _trusted(comparisons)
     return Verdict("seeds", best, ties, behind, rest, None, pairs, means, lost, tuple(apart), trusted, looks)
+
+
+def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
+    """The verdict in which what left is no tie: another was ahead of it, if not the best."""
+    left = tuple(label for label in verdict.ties if label in out)
+    ties = tuple(label for label in verdict.ties if label not in out)
+    return replace(verdict, ties=ties, open=(*verdict.open, *left))
+
+
+def _judge_against(
+    found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison], against: str
+) -> Verdict:
+    """The verdict where all were to be compared with one: `_judge_seeds` in which that one stands for the best."""
+    rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
+    verdict = _judge_seeds(found, labels, scale, rows, against)
+    gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in verdict.pairs}}
+    ahead = tuple(pair.other for pair in verdict.pairs if pair.distinguishable and not pair.ahead)
+    best = max(gains, key=gains.__getitem__)
+    rest = tuple(pair.other for pair in verdict.pairs if pair.p is None)
+    return replace(verdict, basis="against", best=best, against=against, ahead=ahead, apart=(), open=rest)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:

@@ -16,6 +16,7 @@ from surefoot.arms.opt import arms_of
 from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
+from surefoot.comparison.looks import AT_THE_END, AskedLooks
 from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
@@ -57,6 +58,7 @@ class Request:
     convention: str = "torch"
     margin: Margin | None = None
     tuned: tuple[str, ...] | None = None
+    looks: AskedLooks = AT_THE_END
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -94,7 +96,9 @@ class Request:
         measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
         better = self.task.metric.better
         arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
-        tuning = TunedArms(arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
+        first = measure[: looks.at[0]] if looks.at else measure
+        tuning = TunedArms(arms, sizing.trials, first, tune, make, better) if sizing.trials else None
         if tuning:
             _warn_of_untuned(arms)
         design = Design(
@@ -112,6 +116,7 @@ class Request:
             margin=self.margin,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
+            looks=looks,
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
@@ -136,7 +141,7 @@ class Request:
             asked |= {} if self.tuned is None else {"tuned": self.tuned}
         if self.margin:
             asked["margin"] = asdict(self.margin)
-        return hash_of({"study": self.name, **asked})
+        return hash_of({"study": self.name, **asked, **self.looks.decides})
 
 
 def ask(study: str | Trainable, options: Options) -> Request:
@@ -161,8 +166,10 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
+    names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
+    looks = AskedLooks.read(options.looks, options.spending, options.question, names)
     parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
-    return Request(*parts, read_margin(options.margin, protocol.metric))
+    return Request(*parts, read_margin(options.margin, protocol.metric), looks=looks)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

@@ -36,6 +36,7 @@ from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.answers import QUESTIONS, answers, at_a_glance
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
+from surefoot.words.ranks import rank_table
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
@@ -101,6 +102,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "matrix": matrix(summary, compared(summary)),
         "counts": standings(summary, compared(summary)),
         "matrix_caption": matrix_caption(summary),
+        "ranks": rank_table(summary, "page"),
         "tuning_warnings": tuning_warnings(summary),
         "ledger": ledger(summary),
         "cumulative": cumulative_table(summary),
@@ -132,6 +134,7 @@ def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]])
         "results": True,
         **dict.fromkeys(figures, True),
         "pairs": said["matrix"],
+        "ranks": said["ranks"],
         "tuning": said["ledger"],
         **dict.fromkeys(("settings", "protocol", "environment"), said["summary"].trained_here),
         "raw": True,

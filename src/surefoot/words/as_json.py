@@ -17,9 +17,9 @@ from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
 from surefoot.words.verdict import verdict_sentences, verdict_text
 
-NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
+NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles", "ranks")
 
-CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost")
+CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost", "against", "ahead")
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -33,12 +33,32 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "pairs": [{**plain(pair), "answer": pair.answer} for pair in verdict.pairs],
             "text": verdict_text(summary),
         },
+        "looks": _looks(summary),
         "notes": notes(summary),
         "warnings": warnings(summary),
         "tuning": summary.tuning,
         "table": table(summary, "page").to_json(),
+        "planned": _planned(summary),
     }
     return {name: plain(value) for name, value in written.items()}
+
+
+def _looks(summary: Summary) -> dict[str, Any] | None:
+    """The planned looks and what they decided; None where the end is the only look."""
+    return {"planned": summary.design.looks, **vars(summary.interim)} if summary.design and summary.interim else None
+
+
+def _planned(summary: Summary) -> dict[str, Any]:
+    """Each search as planned: its configurations in number, its ranges as people read them."""
+    return {
+        row.defaults: {
+            "trials": len(search.configurations),
+            "ranges": {name: one.text for name, one in search.ranges.items()},
+            "sources": search.sources,
+        }
+        for row in summary.tuning
+        if row.defaults and (search := row.planned)
+    }
 
 
 def plain(value: Any) -> Any:

@@ -48,6 +48,13 @@ def state(row: ResultRow) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
+def _left(row: ResultRow, summary: Summary) -> list[str]:
+    """That a row got no more seeds after a look, where it did not."""
+    left, taken = (summary.interim.left, summary.interim.taken) if summary.interim else ((), ())
+    out = any(one.label == row.label and one.seeds < taken[-1] for one in left)
+    return ["no more after a look"] if out else []
+
+
 def setting(row: ResultRow, summary: Summary) -> str:
     """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
     tuning = summary.tuning_of(row.label)
@@ -84,11 +91,15 @@ def _to_target(name: Callable[[Summary], str], clock: Literal["epochs", "seconds
         several = any(len(other.seeds) > 1 for other in summary.rows)
         return Cell(median * summary.protocol.unit.each, unit, note=f"{reached}/{of}" if several else "")
 
-    return Column(
-        lambda summary: f"{name(summary)} to {Written(summary.metric).target(summary.target or 0.0)}",
-        cell,
-        shown=lambda summary: summary.target is not None,
-    )
+    def shown(summary: Summary) -> bool:
+        told = any(row.reach and row.reach.epochs is not None for row in summary.rows) and clock == "epochs"
+        return summary.target is not None or told
+
+    def heading(summary: Summary) -> str:
+        target = "target" if summary.target is None else Written(summary.metric).target(summary.target)
+        return f"{name(summary)} to {target}"
+
+    return Column(heading, cell, shown=shown)
 
 
 def _gain(row: ResultRow, summary: Summary) -> Cell:
@@ -122,7 +133,7 @@ COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
     Column(
         "Trials",
-        lambda row, _: text(state(row)),
+        lambda row, summary: text(state(row), *_left(row, summary)),
         shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
         style="trials",
     ),
