@@ -157,7 +157,7 @@ class Combinator:
             return function
         return lambda g, state, t, **hyper: function(g, None, state, t, **hyper)
 
-    @property
+    @functools.cached_property
     def _sees(self) -> bool:
         """Whether the function takes the weight, beside what it changes."""
         return "w" in positional(self.function)[1:]

@@ -19,7 +19,6 @@ from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
 from surefoot.options import Options
-from surefoot.range_test.find import range_test
 from surefoot.range_test.words import result
 from surefoot.store import Store
 from surefoot.study import Study, asked, run
@@ -124,6 +123,8 @@ def _found(request: Request) -> float | None:
     if request.protocol.own_loop:
         reason = "a range test takes the steps itself, and a training function takes its own."
     else:
+        from surefoot.range_test.find import range_test  # trains, and so loads torch
+
         finding, *_ = range_test(request, seeds=RATE_FREE.sweep_seeds, steps=RATE_FREE.sweep_steps).findings
         if finding.window:
             return float(f"{finding.window.centre:.3g}")

@@ -19,7 +19,6 @@ from surefoot.options import Options
 from surefoot.price import RateFree, ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
-from surefoot.training.process import tune_worker
 
 INTERRUPTED = 130
 
@@ -74,5 +73,7 @@ def _request(study: str, over: str | None, asked: Options, *, find: bool) -> Req
     if over is None:
         raise UsageError(f"{RATE_FREE.name} is laid over a task: give one too, such as mlp-mnist or my.py:task.")
     if find:
+        from surefoot.training.process import tune_worker  # loads torch, which only a range test needs here
+
         tune_worker()
     return laid_over(ask_rate_free(over, asked), asked, find=find)

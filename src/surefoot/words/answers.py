@@ -67,7 +67,7 @@ def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
 LEVEL = {
     "equal": "Equal to it",
     "not worse": "Not worse than it",
-    "tie": "Not told apart from it",
+    "tie": "Tied with it",
     "open": "Still open",
     "not settled": "Not settled",
 }
