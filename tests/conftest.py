@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 import keras_backends
 import kernel_maker
 import left_running
+import vega_bundle
 from give_back import give_back, has_grown
 from surefoot.cli.__main__ import main
 
@@ -44,8 +45,10 @@ def keep_what_jax_compiles(config: pytest.Config) -> None:
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What all files import stays; the collector need not look at it again."""
+    if cache := getattr(session.config, "cache", None):
+        vega_bundle.made_elsewhere(cache.mkdir("vega"))
     give_back()
     gc.freeze()
 

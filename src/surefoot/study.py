@@ -162,7 +162,8 @@ def _as(like: Callable[P, object]) -> Callable[[Callable[..., Found]], Callable[
 def forecast(task: str | Trainable | None = None, **options: Any) -> Forecast:
     """Say what `compare` would run and cost, and what its seeds can tell.
 
-    Nothing is trained or written. Earlier trials in the store are used where there are any.
+    Nothing is written. With a budget in minutes each optimizer is timed for a second or two. Earlier trials in the
+    store are used where there are any.
 
     Example:
         >>> print(surefoot.forecast("article-tuned", optimizers=["sgd", "adam"], seeds=5))

@@ -190,7 +190,7 @@ SCRIPT = """
 @pytest.mark.slow
 def test_a_plain_script_needs_no_guard_and_no_importable_functions(tmp_path):
     (tmp_path / "train.py").write_text(textwrap.dedent(SCRIPT))
-    ended = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("read") == 1
     assert "test accuracy" in ended.stdout

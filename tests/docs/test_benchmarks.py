@@ -160,3 +160,9 @@ def test_looks_py(printed):
     ]
     assert [line[:16].strip() for line in lines[4:]] == ["spending", "one look", "obrien-fleming", "pocock", "linear"]
     assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4
+
+
+def test_soap_py(printed):
+    lines = printed("soap.py", "--widths", "8", "--periods", "1")
+    assert [line.split()[1] for line in lines[2:]] == ["AdamW", "Muon", "SOAP"]
+    assert [len(line.split()) for line in lines[2:]] == [6, 6, 6]

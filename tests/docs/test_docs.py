@@ -152,7 +152,7 @@ def run(command, folder):
     """Run a command in a folder as a user would, and return what it printed."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "JAX_ENABLE_X64": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done

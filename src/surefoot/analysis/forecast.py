@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import median, stdev
+from typing import Literal
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Setting, group
@@ -87,7 +88,8 @@ class Prospect:
         workers: trials at a time.
         sizing: epochs, tuning trials and seeds.
         budget: seconds that the user allows, if they are counted in time.
-        bought: whether `sizing` is what such a budget buys, by the timings of an earlier run.
+        bought: whose timings tell what such a budget buys: those of an earlier run in the store, or a pilot's.
+        piloted: seconds of training by these timings, where the store has no step times.
         phases: what is certain.
         extension: what happens if a best learning rate lies at an edge of ours.
         step_times: seconds of a step, of each earlier trial in the store.
@@ -105,7 +107,7 @@ class Prospect:
     workers: int
     sizing: Sizing
     budget: float | None
-    bought: bool
+    bought: Literal["", "store", "pilot"]
     phases: tuple[Phase, ...]
     extension: Phase | None
     step_times: tuple[float, ...]
@@ -116,6 +118,7 @@ class Prospect:
     looks: LookPlan
     optimizers: int
     courses: tuple[Course, ...]
+    piloted: tuple[float, float] | None = None
 
     @property
     def trials(self) -> tuple[int, int]:

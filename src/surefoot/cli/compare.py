@@ -34,7 +34,9 @@ def compare(
     all_small: Annotated[
         bool, typer.Option("--all-small", help="Run every small study and say what they show together.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would run, and how long; train nothing.")
+    ] = False,
     as_json: Json = False,
     **given: Any,
 ) -> None:

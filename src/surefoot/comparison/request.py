@@ -75,11 +75,14 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        parts = (self.task, self.arms, self.protocol, self.workers, self.runner)
-        timings = time_arms(*parts, self.budget.seconds, self.bought)  # of the first, it may already buy too little
+        timings = self.pilot(self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = self.bought(timings, spent)
         return self.plan(sizing, timings, spent).freeze(store)
+
+    def pilot(self, seconds: float) -> dict[str, Timing]:
+        """Time every optimizer, in so many seconds at most; the first may show that the budget buys too little."""
+        return time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, seconds, self.bought)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
         """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._compile import _disable_dynamo
 from torch.utils.hooks import RemovableHandle
 
 from surefoot.errors import UsageError
@@ -23,6 +22,7 @@ from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.options import RunOptions
+from surefoot.torch.program import take_step
 from surefoot.torch.settings import FACTS, Group
 
 
@@ -61,15 +61,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of every rule; see `RuleOptimizer.step`."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        if torch.compiler.is_compiling():
-            _advance_uncompiled(self)
-        else:
-            self._advance()
-        return loss
+        return take_step(self, closure)
 
     def _advance(self) -> None:
         device = self._counting_device()
@@ -229,8 +221,6 @@ class SplitOptimizer(torch.optim.Optimizer):
 
 _LOADED = ("state", "param_groups")
 """What loading a checkpoint replaces in an optimizer."""
-
-_advance_uncompiled = _disable_dynamo(SplitOptimizer._advance)
 
 
 def _check_alike(own: Group, saved: Group) -> None:
