@@ -101,8 +101,8 @@ def compare(
             counted in steps.
         trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
         seeds: seeds that measure each optimizer.
-        margin: difference that still counts as equal. Points of a share such as accuracy (`0.3`); of another metric a
-            number (`0.01`), or a part of it (`"2%"`).
+        margin: difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a
+            number (0.01), or a part of it (2%).
         looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run
             stops at a look that decides the question, and what is clearly behind gets no more seeds. The last look is
             at the end, by default the only one; auto plans up to four.

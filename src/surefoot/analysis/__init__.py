@@ -15,6 +15,7 @@
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |
+| `rate_free.py` | the price of not tuning: what it loses, and what it saves |
 | `forecast.py` | what earlier trials tell about a study that has not run |
 | `published.py` | published figures, as data |
 """

@@ -91,11 +91,12 @@ class LookPlan:
         Args:
             place: of the seed of the trial among those of the run, from 0.
             run: number of the run.
-            seeds: how many the run had at its end, if that was its only look.
+            seeds: how many the run has had, if that is known; later looks were not taken.
         """
         if not self.at:
             return frozenset({Look(run, seeds)})
-        return frozenset(Look(run, seeds, self.most, self.spending) for seeds in self.at if place < seeds)
+        taken = (*(one for one in self.at if one < seeds), seeds) if seeds else self.at
+        return frozenset(Look(run, one, self.most, self.spending) for one in taken if place < one)
 
 
 @dataclass(frozen=True, order=True)

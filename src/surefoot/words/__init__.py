@@ -10,6 +10,7 @@
 | `results.py` | the result table, and when targets were reached |
 | `pairs.py` | every optimizer with each |
 | `tuning.py` | how each optimizer was tuned, as tables |
+| `rate_free.py` | the price of not tuning, as a table and in a sentence |
 | `suite.py` | several studies at once |
 | `forecast.py` | what a study would run, before it does |
 | `as_json.py` | all of a study for programs |
