@@ -9,7 +9,7 @@ from surefoot.analysis import interim, pairwise
 from surefoot.selfcheck import planned_looks
 from surefoot.selfcheck.planned_looks import AGAINST, ALL_PAIRS, WORSE, false_looks, plan, played, true_looks
 from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, SKEWED, TWO_BASINS
-from surefoot.store.looks import Look, LookPlan
+from surefoot.store.looks import LookPlan, TakenLook
 
 
 def rng(*seed):
@@ -93,8 +93,8 @@ def test_a_study_that_is_decided_stops_and_keeps_its_p_values():
 
 
 def test_looks_are_in_the_order_of_time():
-    assert sorted([Look(2, 8, 20), Look(1, 12, 20), Look(1, 8, 20)]) == [
-        Look(1, 8, 20),
-        Look(1, 12, 20),
-        Look(2, 8, 20),
+    assert sorted([TakenLook(2, 8, 20), TakenLook(1, 12, 20), TakenLook(1, 8, 20)]) == [
+        TakenLook(1, 8, 20),
+        TakenLook(1, 12, 20),
+        TakenLook(2, 8, 20),
     ]

@@ -35,6 +35,7 @@ from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, ties_in_words
+from surefoot.words.ranks import TITLE, rank_table
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
@@ -95,6 +96,8 @@ def content(summary: Summary) -> dict[str, Any]:
         "tie": TIE,
         "matrix": matrix(summary, compared(summary)),
         "matrix_caption": matrix_caption(summary),
+        "ranks": rank_table(summary, "page"),
+        "ranks_title": TITLE,
         "tuning_warnings": tuning_warnings(summary),
         "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",
         "ledger": ledger(summary),
@@ -128,6 +131,7 @@ def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]])
         "results": "Results",
         **{name: titles.get(name) for name in BEFORE_PAIRS},
         "pairs": "Every pair" if said["matrix"] else None,
+        "ranks": "Three rankings" if said["ranks"] else None,
         **{name: titles.get(name) for name in AFTER_PAIRS},
         "tuning": "How each was tuned" if said["ledger"] else None,
         "settings": "Settings" if said["summary"].trained_here else None,
