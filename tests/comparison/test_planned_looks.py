@@ -150,6 +150,17 @@ def test_a_run_that_is_stopped_between_looks_goes_on_as_if_it_had_not_been(tmp_p
     assert summarize(records, run.design).verdict == undisturbed.summary.verdict
 
 
+def test_another_question_goes_on_from_the_looks_that_were_taken(tmp_path):
+    """Seeds that the first run never had stand in no one's way."""
+    path = tmp_path / "r.sqlite"
+    compared(path, APART, seeds=20, looks="8,12,16", spending="pocock")
+    study = compared(path, APART, seeds=20, looks="10,14", spending="pocock", question="against b")
+    (row,) = study.summary.comparisons
+    assert row.looks == (8, 10)
+    assert row.p == p_value(scores(study, "a"), scores(study, "b"), Looks((8, 10), 20, 0, "pocock", (8, 21)))
+    assert counts(study) == {"a": 10, "b": 10}
+
+
 def test_against_one_asks_about_its_pairs_alone_and_stops_when_they_are_decided(tmp_path):
     study = compared(tmp_path / "r.sqlite", THREE, seeds=20, looks="9,14", spending="pocock", question="against C")
     assert {(row.a, row.b) for row in study.summary.comparisons} == {("a", "c"), ("b", "c")}
@@ -234,13 +245,13 @@ def test_a_look_that_cannot_find_anything_is_named_and_left_out(tmp_path, surefo
 
 
 def test_without_looks_nothing_new_decides_a_run():
-    assert AskedLooks.read(None, "obrien-fleming", "best", {}).decides == {}
+    assert AskedLooks.read(None, "obrien-fleming", "best", {}).decides(20, 4) == {}
     assert AskedLooks().plan(20, 4) == LookPlan()
-    assert AskedLooks.read("auto", "pocock", "best", {}).decides == {
-        "looks": "auto",
-        "spending": "pocock",
-        "question": "best",
-    }
+    asked = {"looks": "auto", "spending": "pocock", "question": "best"}
+    assert AskedLooks.read("auto", "pocock", "best", {}).decides(None, 4) == asked
+    ways = ("auto", "7,11,16", [7, 11, 16, 20])
+    same = [AskedLooks.read(looks, "pocock", "best", {}).decides(20, 2) for looks in ways]
+    assert same == [asked | {"looks": [7, 11, 16, 20]}] * 3
 
 
 def test_looks_beyond_what_a_clock_buys_fall_away():

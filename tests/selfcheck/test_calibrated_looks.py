@@ -9,7 +9,7 @@ from surefoot.analysis import interim, pairwise
 from surefoot.selfcheck import planned_looks
 from surefoot.selfcheck.planned_looks import AGAINST, ALL_PAIRS, WORSE, false_looks, plan, played, true_looks
 from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, SKEWED, TWO_BASINS
-from surefoot.store.looks import Look, LookPlan
+from surefoot.store.looks import LookPlan, TakenLook
 
 
 def rng(*seed):
@@ -34,7 +34,7 @@ def test_what_is_calibrated_has_every_spending_question_and_world():
         (TWO_BASINS, 3, plan(3, "pocock"), WORSE),
         (NORMAL, 3, plan(3, "linear", ALL_PAIRS), WORSE),
     ],
-    ids=str,
+    ids=["pocock", "diverging", "against", "one worse", "all pairs, one worse"],
 )
 def test_equal_arms_are_told_apart_in_at_most_5_percent(world, arms, looks, lead):
     row = false_looks(world, arms, looks, lead, 400, rng(20, arms))
@@ -93,8 +93,8 @@ def test_a_study_that_is_decided_stops_and_keeps_its_p_values():
 
 
 def test_looks_are_in_the_order_of_time():
-    assert sorted([Look(2, 8, 20), Look(1, 12, 20), Look(1, 8, 20)]) == [
-        Look(1, 8, 20),
-        Look(1, 12, 20),
-        Look(2, 8, 20),
+    assert sorted([TakenLook(2, 8, 20), TakenLook(1, 12, 20), TakenLook(1, 8, 20)]) == [
+        TakenLook(1, 8, 20),
+        TakenLook(1, 12, 20),
+        TakenLook(2, 8, 20),
     ]

@@ -15,7 +15,7 @@ from surefoot.analysis.pairwise import Comparison, Looked, Scores
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settled import needed, reference, settled
 from surefoot.analysis.verdict import compare, judge
-from surefoot.store.looks import NOW, Look, LookPlan
+from surefoot.store.looks import NOW, LookPlan, TakenLook
 from surefoot.store.margin import Margin
 
 
@@ -93,7 +93,7 @@ class Looker:
             return compare(results, self.scale, self.own, self.earlier, self.margin, question=self.plan.question)
         looked = {label: {seed: self._looks(label, seed, taken) for seed in own} for label, own in results.items()}
         seeds = max((self._places[seed] + 1 for own in results.values() for seed in own), default=0)
-        now = Look(NOW, seeds, self.plan.most, self.plan.spending)
+        now = TakenLook(NOW, seeds, self.plan.most, self.plan.spending)
         return compare(results, self.scale, self.own, looked, self.margin, now, self.plan.question)
 
     def until(self, results: Mapping[str, Scores], seeds: int, left: Sequence[Left]) -> dict[str, dict[int, float]]:
@@ -108,7 +108,7 @@ class Looker:
     def _places(self) -> dict[int, int]:
         return {seed: place for place, seed in enumerate(self.measure)}
 
-    def _looks(self, label: str, seed: int, taken: Sequence[int]) -> frozenset[Look]:
+    def _looks(self, label: str, seed: int, taken: Sequence[int]) -> frozenset[TakenLook]:
         """The verdicts that a trial was part of, those of this run among them."""
         mine = (look for look in self.plan.of(self._places[seed], NOW) if look.seeds in taken)
         return self.earlier.get(label, {}).get(seed, frozenset()) | frozenset(mine)

@@ -33,7 +33,7 @@ from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
-from surefoot.store.looks import BEST, PRESENT, Look, Question
+from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
 Family = Literal["all", "tuned", "untuned", "gain"]
@@ -42,7 +42,7 @@ Test = Literal["permutation", "t"]
 Scores = Mapping[int, float]
 """The scores of an optimizer by seed; not a number where it diverged."""
 
-Looked = Mapping[str, Mapping[int, frozenset[Look]]]
+Looked = Mapping[str, Mapping[int, frozenset[TakenLook]]]
 """Of each optimizer by seed which earlier verdicts it was part of."""
 
 
@@ -84,7 +84,7 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
-_NONE: frozenset[Look] = frozenset()
+_NONE: frozenset[TakenLook] = frozenset()
 
 
 def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
@@ -125,7 +125,7 @@ def compare_all(
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
     margin: Margin | None = None,
-    now: Look = PRESENT,
+    now: TakenLook = PRESENT,
     question: Question = BEST,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
@@ -171,7 +171,7 @@ class _Study:
     scale: Scale
     looked: Looked
     margin: Margin | None
-    now: Look
+    now: TakenLook
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
@@ -212,7 +212,7 @@ class _Study:
         return order, _spending({verdict: size for verdict, size in sizes.items() if size >= FEWEST_PAIRS}, enough)
 
 
-def _spending(sizes: Mapping[Look, int], enough: int) -> Looks | None:
+def _spending(sizes: Mapping[TakenLook, int], enough: int) -> Looks | None:
     """How looks at so many seeds spend alpha: as the run of the first planned; those of later runs are beyond it."""
     if not sizes:
         return None

@@ -12,7 +12,7 @@ from functools import cached_property
 from math import isfinite, nan
 
 from surefoot.errors import UsageError
-from surefoot.store.looks import Look
+from surefoot.store.looks import TakenLook
 from surefoot.store.records import Record, Status
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
@@ -70,7 +70,7 @@ class Setting:
         found = {**self.metrics(), **{trial.seed: nan for trial in self.diverged}}
         return dict(sorted(found.items()))
 
-    def looked(self) -> dict[int, frozenset[Look]]:
+    def looked(self) -> dict[int, frozenset[TakenLook]]:
         """The earlier verdicts that a seed was part of, by seed."""
         return {trial.seed: trial.judged for trial in self.judged}
 

@@ -24,7 +24,7 @@ from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
-from surefoot.store.looks import BEST, PRESENT, Look, Question
+from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
 Basis = Literal["nothing", "one run", "seeds", "against"]
@@ -115,7 +115,7 @@ def compare(
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
     margin: Margin | None = None,
-    now: Look = PRESENT,
+    now: TakenLook = PRESENT,
     question: Question = BEST,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""

@@ -51,16 +51,18 @@ class AskedLooks:
         at = () if auto or looks is None else _numbers(looks)
         return cls(at, auto, known[spending], Question.read(question, names))
 
-    @property
-    def decides(self) -> dict[str, Any]:
-        """What tells these looks from the one look at the end that every run has; nothing for that."""
+    def decides(self, seeds: int | None, optimizers: int) -> dict[str, Any]:
+        """What tells these looks from the one look at the end that every run has; nothing for that.
+
+        Args:
+            seeds: the most seeds; None where a clock chooses them.
+            optimizers: how many are compared.
+        """
         if self == AT_THE_END:
             return {}
-        return {
-            "looks": AUTO if self.auto else list(self.at),
-            "spending": self.spending,
-            "question": self.question.text,
-        }
+        said: str | list[int] = AUTO if self.auto else list(self.at)
+        looks = said if seeds is None else list(self.plan(seeds, optimizers).at)
+        return {"looks": looks, "spending": self.spending, "question": self.question.text}
 
     def plan(self, seeds: int, optimizers: int, *, at_most: bool = False) -> LookPlan:
         """Return the looks at a run of so many seeds and optimizers; the last one is at its end.

@@ -141,7 +141,8 @@ class Request:
             asked |= {} if self.tuned is None else {"tuned": self.tuned}
         if self.margin:
             asked["margin"] = asdict(self.margin)
-        return hash_of({"study": self.name, **asked, **self.looks.decides})
+        seeds = self.wanted.seeds if self.budget.seconds is None else None
+        return hash_of({"study": self.name, **asked, **self.looks.decides(seeds, len(self.arms))})
 
 
 def ask(study: str | Trainable, options: Options) -> Request:

@@ -38,7 +38,7 @@ from surefoot.statistics.checks import count
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.power import promised
 from surefoot.statistics.proportions import Proportion, clopper_pearson
-from surefoot.store.looks import Look
+from surefoot.store.looks import TakenLook
 
 RATES = 16
 LEVEL = 0.99
@@ -247,7 +247,7 @@ def looked_at(
     world: SeedModel, arms: int, looks: Sequence[int], studies: int, rng: np.random.Generator
 ) -> FalseVerdicts:
     """Count the A/A studies in which any arm is told apart at any of the looks."""
-    seen = {seed: frozenset(Look(k) for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
+    seen = {seed: frozenset(TakenLook(k) for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
 
     def wrong(study: Scores) -> bool:
         for k, seeds in enumerate(looks):

@@ -85,21 +85,22 @@ class LookPlan:
         """The plan of a stored design."""
         return cls(tuple(found["at"]), found["spending"], Question(**found["question"]), tuple(found["left_out"]))
 
-    def of(self, place: int, run: int, seeds: int = 0) -> frozenset[Look]:
+    def of(self, place: int, run: int, seeds: int = 0) -> frozenset[TakenLook]:
         """The looks of a run that a trial is part of.
 
         Args:
             place: of the seed of the trial among those of the run, from 0.
             run: number of the run.
-            seeds: how many the run had at its end, if that was its only look.
+            seeds: how many the run has had, if that is known; later looks were not taken.
         """
         if not self.at:
-            return frozenset({Look(run, seeds)})
-        return frozenset(Look(run, seeds, self.most, self.spending) for seeds in self.at if place < seeds)
+            return frozenset({TakenLook(run, seeds)})
+        taken = (*(one for one in self.at if one < seeds), seeds) if seeds else self.at
+        return frozenset(TakenLook(run, one, self.most, self.spending) for one in taken if place < one)
 
 
 @dataclass(frozen=True, order=True)
-class Look:
+class TakenLook:
     """A verdict that trials were part of; verdicts are in the order of time.
 
     Attributes:
@@ -118,5 +119,5 @@ class Look:
 BEST = Question()
 """What is asked by default."""
 
-PRESENT = Look(NOW)
+PRESENT = TakenLook(NOW)
 """The verdict that is made now, at the end of a run whose end is its only look."""

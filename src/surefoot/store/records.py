@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from surefoot.store.design import Part
-from surefoot.store.looks import Look
+from surefoot.store.looks import TakenLook
 from surefoot.store.protocol import LOSS as LOSS
 from surefoot.store.protocol import Better as Better
 from surefoot.store.protocol import Metric as Metric
@@ -113,7 +113,7 @@ class Record:
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
-    judged: frozenset[Look] = frozenset()
+    judged: frozenset[TakenLook] = frozenset()
 
     @property
     def metric(self) -> Metric:

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 from surefoot.store.design import Part, Planned, Search
-from surefoot.store.looks import Look, LookPlan
+from surefoot.store.looks import LookPlan, TakenLook
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Rates, Record
 
@@ -87,13 +87,13 @@ SELECT id, content, (
 """What each run before a run contains, and how many seeds it has measured."""
 
 
-def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[Look]]:
+def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[TakenLook]]:
     """The looks at earlier runs that each trial was part of, of rows of `EARLIER` and of `RUNS`."""
     designs = {run: json.loads(content) for run, content, _ in runs}
     seeds = {run: number for run, _, number in runs}
     plans = {run: LookPlan.from_json(one["looks"]) for run, one in designs.items() if "looks" in one}
     places = {run: {seed: place for place, seed in enumerate(one["measure"])} for run, one in designs.items()}
-    found: defaultdict[str, set[Look]] = defaultdict(set)
+    found: defaultdict[str, set[TakenLook]] = defaultdict(set)
     for key, seed, run in rows:
         found[key] |= plans.get(run, LookPlan()).of(places[run].get(seed, 0), run, seeds[run])
     return {key: frozenset(looks) for key, looks in found.items()}
