@@ -11,7 +11,7 @@
 | `pairs.py` | every optimizer with each |
 | `ranks.py` | by steps, by seconds, by tuning cost |
 | `tuning.py` | how each optimizer was tuned, as tables |
-| `rate_free.py` | the price of not tuning |
+| `answers.py` | what each part of the report asks, and its answer in one line |
 | `suite.py` | several studies at once |
 | `rate_free.py` | what not tuning costs |
 | `forecast.py` | what a study would run, before it does |
