@@ -11,8 +11,10 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from surefoot.analysis import SuiteSummary, Summary
+from surefoot.analysis.interim import Interim
 from surefoot.analysis.rate_free import Prices
 from surefoot.analysis.verdict import Pair, Verdict
+from surefoot.store.looks import LookPlan
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words.as_json import CLAIMS, NUMBERS
 
@@ -110,7 +112,9 @@ def schema() -> Schema:
     known = Definitions()
     verdict = known.members(Verdict, (*CLAIMS, "pairs")) | {"sentences": TEXTS, "text": TEXT}
     result = known.members(Summary, [name for name in NUMBERS if name != "ranks"])
+    looks = {"planned": known.of(LookPlan), **known.members(Interim, [one.name for one in fields(Interim)])}
     result |= {
+        "looks": {"anyOf": [_object(looks, list(looks)), {"type": "null"}]},
         "ranks": known.of(get_type_hints(Summary.ranks.func)["return"]),
         "verdict": {"description": "What the seeds allow to say.", **_object(verdict, list(verdict))},
         "notes": TEXTS,
