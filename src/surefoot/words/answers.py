@@ -37,7 +37,7 @@ QUESTIONS = {
     "tuning-learning-rate": "Which learning rates work?",
     "tuning-best-of": "What does tuning buy?",
     "pairs": "Which differences are real?",
-    "ranks": "By steps, by seconds or by tuning cost?",
+    "ranks": "Best by steps, by seconds or by tuning cost?",
     "generalization": "Does it hold on new data?",
     "profile": "Is it fast on every seed?",
     "step-sizes": "How large are the steps?",
