@@ -98,8 +98,8 @@ def compare(
             an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
         seeds: how many seeds measure each optimizer.
-        margin: by how much two may differ and still count as equal. Points of a share such as accuracy (`0.3`); of
-            another metric a number (`0.01`), or a part of it (`"2%"`).
+        margin: by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of
+            another metric a number (0.01), or a part of it (2%).
         batch_size: examples in a training step.
         schedule: learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
             step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
