@@ -42,6 +42,12 @@ class Options:
     trials: int | None = option(
         None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
     )
+    tune_seeds: int | None = option(
+        None,
+        "how many seeds tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is dropped.",
+        least=1,
+        decides=True,
+    )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
     margin: float | str | None = option(
         None,

@@ -52,6 +52,7 @@ def compare(
     steps: int | None = None,
     evaluate_every: int | None = None,
     trials: int | None = None,
+    tune_seeds: int | None = None,
     seeds: int | None = None,
     margin: float | str | None = None,
     batch_size: int | None = None,
@@ -97,6 +98,8 @@ def compare(
         evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
             an epoch is then what lies between two evaluations.
         trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
+        tune_seeds: how many seeds tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is
+            dropped.
         seeds: how many seeds measure each optimizer.
         margin: by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of
             another metric a number (0.01), or a part of it (2%).

@@ -83,6 +83,7 @@ class Prospect:
         protocol: how every trial would be trained.
         workers: trials at a time.
         sizing: epochs, tuning trials and seeds.
+        tune_seeds: seeds that tune.
         budget: seconds that the user allows, if they are counted in time.
         bought: whether `sizing` is what such a budget buys, by the timings of an earlier run.
         phases: what is certain.
@@ -107,6 +108,7 @@ class Prospect:
     spaces: Mapping[str, Search]
     spread: Spread | None
     detectable: Detectable | None
+    tune_seeds: int = 0
 
     @property
     def trials(self) -> tuple[int, int]:

@@ -52,6 +52,7 @@ class Request:
     budget: Budget
     convention: str = "torch"
     margin: Margin | None = None
+    tune_seeds: int = TUNING_SEEDS
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -77,15 +78,15 @@ class Request:
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
         """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
         left = (self.budget.seconds or 0.0) - spent
-        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
+        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget, self.tune_seeds)
 
     def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
-        measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
-        better = self.task.metric.better
-        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better) if sizing.trials else None
+        measure, tune = seeds(sizing.seeds, self.tune_seeds)
+        better, step = self.task.metric.better, protocol.validation_step
+        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better, step) if sizing.trials else None
         if tuning:
             _warn_of_untuned(self.arms)
         design = Design(
@@ -123,7 +124,7 @@ class Request:
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
-            asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
+            asked["again"] = {"finalists": FINALISTS, "seeds": self.tune_seeds}
         if self.margin:
             asked["margin"] = asdict(self.margin)
         return hash_of({"study": self.name, **asked})
@@ -152,7 +153,7 @@ def ask(study: str | Trainable, options: Options) -> Request:
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
     parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
-    return Request(*parts, read_margin(options.margin, protocol.metric))
+    return Request(*parts, read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:
