@@ -49,6 +49,17 @@ class Options:
         decides=True,
     )
     seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    looks: str | Sequence[int] | None = option(
+        None, "planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16.", decides=True
+    )
+    spending: str = option(
+        "obrien-fleming",
+        "how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear.",
+        decides=True,
+    )
+    question: str = option(
+        "best", "what is asked: best, all-pairs, or against and a name: 'against adam'.", decides=True
+    )
     margin: float | str | None = option(
         None,
         "by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of another "

@@ -17,6 +17,7 @@ from typing import Any
 from surefoot.analysis import Summary, summarize
 from surefoot.errors import UsageError
 from surefoot.files import write_whole
+from surefoot.store.looks import Look
 from surefoot.store.margin import read_margin
 from surefoot.store.protocol import Better, Metric, Protocol
 from surefoot.store.records import Outcome, Record
@@ -168,7 +169,7 @@ def _records(scores: Scores, protocol: Protocol, looks: Sequence[Scores]) -> Ite
     """Each score as a trial."""
     for label, own in scores.items():
         for seed, score in own.items():
-            judged = frozenset(k for k, look in enumerate(looks) if seed in look.get(label, ()))
+            judged = frozenset(Look(k) for k, look in enumerate(looks) if seed in look.get(label, ()))
             ended: dict[str, Any] = {"status": "diverged", "reason": "no score"}
             if math.isfinite(score):
                 ended = {"status": "finished", "outcome": Outcome(math.nan, score, *(math.nan,) * 3, 0, 0)}

@@ -21,7 +21,7 @@ from surefoot.comparison.try_out import try_arms
 from surefoot.design.studies import STUDIES
 from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
-from surefoot.progress import announce, progress
+from surefoot.progress import announce, progress, say_look
 from surefoot.store import Design, Record, Store
 from surefoot.store.protocol import Better, Precision, Recipe
 from surefoot.tasks import Trainable
@@ -54,6 +54,9 @@ def compare(
     trials: int | None = None,
     tune_seeds: int | None = None,
     seeds: int | None = None,
+    looks: str | Sequence[int] | None = None,
+    spending: str = "obrien-fleming",
+    question: str = "best",
     margin: float | str | None = None,
     batch_size: int | None = None,
     schedule: str | Callable[[int, int], float] | None = None,
@@ -101,6 +104,14 @@ def compare(
         tune_seeds: how many seeds tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is
             dropped.
         seeds: how many seeds measure each optimizer.
+        looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run
+            stops at a look that decides the question, and what is clearly behind gets no more seeds. The last look is
+            at the end, by default the only one; auto plans up to four.
+        spending: how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear. With the
+            first, early looks take a large difference, and the last loses little power. The others stop earlier, and
+            lose more.
+        question: what is asked: best, all-pairs, or against and a name: 'against adam'. The last tests fewer pairs, and
+            so takes fewer seeds.
         margin: by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of
             another metric a number (0.01), or a part of it (2%).
         batch_size: examples in a training step.
@@ -186,7 +197,7 @@ def run(request: Request, options: Options) -> Study:
         planned = request.prepare(results)
         known, todo = planned.standing(results)
         with progress(planned, len(known), todo, Path(options.logdir) if options.logdir else None) as observe:
-            records = planned.run(results, observe)
+            records = planned.run(results, observe, say_look)
         design = results.design(planned.design.hash) or planned.design
     return Study(replace(planned, design=design), tuple(records), Path(options.store))
 

@@ -13,6 +13,7 @@ from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
 from surefoot.statistics.looks import Looks, p_value
 from surefoot.statistics.permutation import paired_permutation
+from surefoot.store.looks import Look
 from surefoot.store.protocol import Metric
 
 SCORE, LOSS = (Scale(Metric("score", better, share=False)) for better in ("max", "min"))
@@ -187,7 +188,7 @@ def test_to_diverge_with_every_seed_is_a_difference():
 
 def looked(*sizes):
     """Verdicts on the first so many seeds, one after the other."""
-    return {seed: frozenset(k for k, size in enumerate(sizes) if seed < size) for seed in range(20)}
+    return {seed: frozenset(Look(k) for k, size in enumerate(sizes) if seed < size) for seed in range(20)}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_a_verdict_that_only_one_of_the_two_was_part_of_was_not_about_them():
 def test_a_verdict_may_be_on_other_seeds_than_the_lowest():
     """The pairs stand in the order in which verdicts saw them."""
     given = scores(5, 2, 9, gap=0.01)
-    late = {seed: frozenset({1} if seed >= 2 else ()) for seed in range(9)}
+    late = {seed: frozenset({Look(1)} if seed >= 2 else ()) for seed in range(9)}
     (row,) = compared(given, looked={"opt 0": late, "opt 1": late})
     order = [*range(2, 9), 0, 1]
     a, b = ([given[name][seed] for seed in order] for name in ("opt 0", "opt 1"))

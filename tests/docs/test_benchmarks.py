@@ -141,8 +141,9 @@ def test_muon_py(printed):
 
 def test_looks_py(printed):
     lines = printed("looks.py", STUDIES=400, LOOKS=(6, 8))
-    assert [line.split(":")[0] for line in lines[-2:]] == [
+    assert [line.split(":")[0] for line in lines[2:4]] == [
         "Better by its own spread, 10 seeds",
         "The same with a part held back",
     ]
-    assert len(lines) == 4
+    assert [line[:16].strip() for line in lines[4:]] == ["spending", "one look", "obrien-fleming", "pocock", "linear"]
+    assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4

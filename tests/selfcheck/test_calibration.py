@@ -12,7 +12,7 @@ from samples import PROTOCOL, article, entered, trial
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration
+from surefoot.selfcheck import calibration, planned_looks
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -186,10 +186,17 @@ def test_more_arms_keep_the_promise_as_a_lower_limit():
     assert found(difference, 4, 10, 600, rng(11)).high >= 0.8
 
 
+def only_a_few_looks(patch):
+    """Calibrate a look of each kind."""
+    patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
+    patch.setattr(planned_looks, "BETTER", ((2, planned_looks.plan(2, "pocock"), 1.5),))
+
+
 @pytest.fixture(scope="module")
 def result():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "LOOKED", ((2, (5, 7)),))
+        only_a_few_looks(patch)
         return calibrate(studies=300, seed=1)
 
 
@@ -207,6 +214,7 @@ def test_calibration_holds_and_shows_all(result):
 def test_calibration_is_its_seed(monkeypatch):
     monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
     monkeypatch.setattr(calibration, "LOOKED", ())
+    only_a_few_looks(monkeypatch)
     first = calibrate(studies=100, seed=1)
     np.random.seed(1)
     assert calibrate(studies=100, seed=1) == first
@@ -218,6 +226,10 @@ def test_a_broken_promise_breaks_the_whole(result):
     assert not replace(result, false_verdicts=(bad, *result.false_verdicts[1:])).holds
     low = replace(result.power[0], promised=0.9)
     assert not replace(result, power=(low,)).holds
+    (equal,), (better,) = result.false_looks, result.true_looks
+    assert not replace(result, false_looks=(replace(equal, rate=bad.rate),)).holds
+    for wrong in (replace(better.promised, power=0.5), replace(better.promised, seeds=11.9)):
+        assert not replace(result, true_looks=(replace(better, promised=wrong),)).holds
     assert not replace(result, practices=result.practices[:-1]).holds
     two, four = result.power[0], result.power[3]
     assert not replace(two, promised=0.1).holds  # more than promised is no promise kept for two
@@ -245,6 +257,7 @@ def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
 def run(monkeypatch, surefoot_command):
     monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False), (6, 8, True)))
     monkeypatch.setattr(calibration, "LOOKED", ((2, (5, 6, 7)),))
+    only_a_few_looks(monkeypatch)
     return lambda *arguments: surefoot_command("check", *arguments)
 
 
@@ -259,6 +272,8 @@ def test_the_tables_fit_80_columns(run):
         "3 + 3 tuned",
         "One optimizer is better",
         "16 learning rates",
+        "Planned looks, equal optimizers",
+        "Planned looks, one is better",
         "at least 80 %",
     ):
         assert words in out
@@ -271,7 +286,8 @@ def test_json_is_one_object_with_every_row(run):
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
     content = json.loads(out)
-    assert list(content) == ["studies", "seed", "holds", "false_verdicts", "power", "practices"]
+    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks"]
+    assert list(content) == ["studies", "seed", "holds", *rows]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]
     assert list(first) == ["world", "arms", "seeds", "tuned", "rate", "looks", "holds"]

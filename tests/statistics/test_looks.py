@@ -11,7 +11,7 @@ from scipy import stats
 
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import ALPHA, HELD_BACK, PLANNED
-from surefoot.statistics.looks import LEVELS, SPENDING, Looks, assumed_p, drawn, p_value
+from surefoot.statistics.looks import LEVELS, SPENDING, Looks, assumed_p, drawn, even_looks, first_look, p_value
 from surefoot.statistics.permutation import DRAWS, paired_permutation
 
 
@@ -97,6 +97,67 @@ def test_many_pairs_are_sampled_and_earlier_looks_keep_their_patterns():
     sampled = p_of(gaps[:17], Looks((8, 12, 17), 20))
     assert 1 / DRAWS <= sampled <= 1
     assert (exact <= 0.2) == (sampled <= 0.2)
+
+
+def test_looks_are_planned_from_the_first_that_can_find_anything():
+    """2^(1 - n) is the least share of sign patterns with n pairs; O'Brien and Fleming spend so much at 10 of 20."""
+    assert [first_look(20, one) for one in ("obrien-fleming", "pocock", "linear")] == [10, 7, 7]
+    for spending, pairs in product(SPENDING, (1, 3, 6)):
+        first = first_look(20, spending, pairs)
+        level = ALPHA / pairs
+        spent = dict(zip((first - 1, first), Looks((first - 1, first), 20, 0, spending).spent(level), strict=True))
+        assert 2.0 ** (2 - first) > spent[first - 1]
+        assert 2.0 ** (1 - first) <= spent[first]
+        looks = even_looks(20, spending, pairs)
+        assert (looks[0], looks[-1], len(looks) <= 4) == (first, 20, True)
+        found = p_of([1.0] * first, Looks((first,), 16, 0, spending, (first,))) if first <= 16 else None
+        assert found is None or first_look(16, spending, pairs) > first or found <= level
+    assert (even_looks(6, "pocock"), even_looks(3, "pocock", 6)) == ((6,), (3,))
+
+
+def test_what_is_spent_follows_from_the_plan_whatever_is_missing():
+    """A trial that failed takes a seed from a look, and changes no bound."""
+    assert Looks((7, 11), 20, 0, "linear", (8, 12)).spent(ALPHA) == Looks((8, 12), 20, 0, "linear").spent(ALPHA)
+    gaps = [2.0, 1.0, 3.0, 2.5, 1.5, 2.0, 1.0, 0.5]
+    assert p_of(gaps[:7], Looks((7,), 8, due=(8,))) == paired_permutation(gaps[:7], [0.0] * 7) * 16 / 15
+    with pytest.raises(UsageError, match="1 looks were due"):
+        Looks((7, 11), 20, due=(8,))
+
+
+def test_a_study_of_many_planned_seeds_samples_its_patterns_from_the_start():
+    """So that what is found at 12 of 20 seeds is not lost at 17, where patterns are sampled."""
+    for seed in range(20):
+        gaps = np.random.default_rng(seed).normal(0.8, 1, 20)
+        at = (10, 13, 17, 20)
+        values = [p_of(gaps[:n], Looks(at[: k + 1], 20, due=at[: k + 1])) for k, n in enumerate(at)]
+        assert values == sorted(values, reverse=True)
+
+
+def test_patterns_that_are_nearer_at_every_look_decide_nothing():
+    """Against the whole table of patterns, tried level by level."""
+    for seed in range(12):
+        gaps = np.round(np.random.default_rng(seed).normal(0.7, 1, 10), 1)
+        looks = Looks((5, 8, 10), 10, 0, ("pocock", "linear")[seed % 2])
+        assert p_of(gaps, looks) == by_hand(gaps, looks)
+
+
+def by_hand(gaps, looks):
+    patterns = np.array(list(product((1, -1), repeat=len(gaps) - 1)))
+    patterns = np.concatenate([np.ones((len(patterns), 1)), patterns], axis=1)
+    least = 1.0
+    for level in LEVELS:
+        beyond = np.zeros(len(patterns), dtype=bool)
+        for n, share in zip(looks.at, looks.spent(level), strict=True):
+            distances = np.round(np.abs(patterns[:, :n] @ gaps[:n]), 9)
+            for bound in sorted({*distances[~beyond]}, reverse=True):
+                more = beyond | (distances >= bound)
+                if more.sum() > share * len(patterns) * (1 + 1e-12):
+                    break
+                beyond = more
+        if not beyond[0]:
+            return least
+        least = level
+    return least
 
 
 @pytest.mark.parametrize(("at", "planned"), [((), 5), ((0, 5), 5), ((5, 5), 5), ((7, 5), 5), ((5,), 0)])

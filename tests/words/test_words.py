@@ -21,6 +21,7 @@ from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
 from surefoot.store.design import Search
+from surefoot.store.looks import Look
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
@@ -125,7 +126,7 @@ def studies():
             *[replace(diverged(r), label="d", key=f"d{r.key}") for r in article(1)[:1]],
         ],
         "looked at before": [
-            replace(r, judged=frozenset(look for look, seeds in enumerate((5, 6)) if r.seed < seeds))
+            replace(r, judged=frozenset(Look(run) for run, seeds in enumerate((5, 6)) if r.seed < seeds))
             for r in article(7)
         ],
         "tuned": tuned(5, 4),

@@ -10,6 +10,8 @@
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
 | `closeness.py` | whether two are equal within a margin, or one not worse by it |
 | `verdict.py` | what the seeds allow to claim |
+| `settled.py` | whether a pair is decided, and which pairs a question needs |
+| `interim.py` | what planned looks have decided so far: who leaves, and whether the run may stop |
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |

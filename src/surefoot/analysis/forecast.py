@@ -15,8 +15,11 @@ from statistics import median, stdev
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Setting, group
+from surefoot.statistics.look_power import EFFECTS, Course, course
+from surefoot.statistics.looks import Looks
 from surefoot.statistics.power import promised
 from surefoot.store.design import Search, Sizing
+from surefoot.store.looks import BEST, LookPlan, Question
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.records import Record
 
@@ -93,6 +96,9 @@ class Prospect:
         spaces: what is searched for each optimizer.
         spread: of paired differences; None if nothing is known or assumed.
         detectable: the differences that the seeds can tell.
+        looks: when the study is looked at, and what is asked of it.
+        optimizers: how many are compared.
+        courses: how it goes with no, a small and a large difference, where looks are planned.
     """
 
     study: str
@@ -108,6 +114,9 @@ class Prospect:
     spaces: Mapping[str, Search]
     spread: Spread | None
     detectable: Detectable | None
+    looks: LookPlan
+    optimizers: int
+    courses: tuple[Course, ...]
     tune_seeds: int = 0
 
     @property
@@ -178,12 +187,25 @@ def _spreads(arms: Sequence[Setting]) -> list[float]:
     return [stdev(gap) for gap in gaps if len(gap) >= LEAST_SEEDS]
 
 
-def smallest_difference(found: Spread, seeds: int, optimizers: int, resolution: float = 0.0) -> Detectable | None:
+def courses(plan: LookPlan, optimizers: int) -> tuple[Course, ...]:
+    """How a study of so many optimizers goes with no, a small and a large difference; none without planned looks."""
+    pairs = plan.question.pairs(optimizers)
+    if not plan.at or not pairs:
+        return ()
+    looks = Looks(plan.at, plan.most, 0, plan.spending, plan.at)
+    apart = plan.question.kind == "all-pairs"
+    return tuple(course(looks, effect, optimizers=optimizers, pairs=pairs, apart=apart) for effect in EFFECTS)
+
+
+def smallest_difference(
+    found: Spread, seeds: int, optimizers: int, resolution: float = 0.0, question: Question = BEST
+) -> Detectable | None:
     """What so many seeds find with 80 % power among so many optimizers, by the test that the verdict will use.
 
-    `resolution` is the smallest step of a score (`scale.Scale`). None for one seed or one optimizer.
+    `resolution` is the smallest step of a score (`scale.Scale`); the question decides how many pairs are tested. None
+    for one seed or one optimizer.
     """
-    comparisons = optimizers * (optimizers - 1) // 2
+    comparisons = question.pairs(optimizers)
     if seeds < 2 or not comparisons:
         return None
 

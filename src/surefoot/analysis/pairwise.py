@@ -9,7 +9,8 @@ t-test takes its place, which holds its level only if differences follow a bell 
 whether they do, and nothing is tested.
 
 Seeds that are added after a verdict are another look at the same question: the p-value then counts all verdicts that
-the optimizers had together before (`statistics.looks`).
+the optimizers had together before (`statistics.looks`). Planned looks are verdicts too. What each spends follows from
+the plan, whatever the seeds say and whichever optimizers have left, so that every pair stays exact.
 
 Were a seed that diverged left out, an optimizer that blows up on hard seeds would be judged by the easy ones. So it
 takes part with a score (`Scale.lost`): what guessing gets, where that is known, as that is what a diverged model is
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import inf, isnan
+from math import isnan
 from statistics import fmean
 from typing import Literal
 
@@ -32,6 +33,7 @@ from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
+from surefoot.store.looks import BEST, PRESENT, Look, Question
 from surefoot.store.margin import Margin
 
 Family = Literal["all", "tuned", "untuned", "gain"]
@@ -40,8 +42,8 @@ Test = Literal["permutation", "t"]
 Scores = Mapping[int, float]
 """The scores of an optimizer by seed; not a number where it diverged."""
 
-Looked = Mapping[str, Mapping[int, frozenset[int]]]
-"""Of each optimizer by seed which earlier verdicts it was part of, by any numbers that rise with time."""
+Looked = Mapping[str, Mapping[int, frozenset[Look]]]
+"""Of each optimizer by seed which earlier verdicts it was part of."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,16 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
-_NONE: frozenset[int] = frozenset()
+_NONE: frozenset[Look] = frozenset()
+
+
+def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
+    """The pairs of `families` that a question asks about: of `against`, those of one optimizer, tuned or not."""
+    found = families(labels, own)
+    if question.kind != "against":
+        return found
+    mine = {question.against, *(tuned for tuned, untuned in own.items() if untuned == question.against)}
+    return {family: [pair for pair in pairs if mine & set(pair)] for family, pairs in found.items()}
 
 
 def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
@@ -113,6 +124,8 @@ def compare_all(
     *,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    now: Look = PRESENT,
+    question: Question = BEST,
     margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
@@ -122,10 +135,12 @@ def compare_all(
         scale: of the scores; it decides who wins, the differences keep their sign.
         tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
         looked: which verdicts there were before; none if None.
+        now: the verdict that seeds without an earlier one are for.
+        question: what is asked; it decides which pairs are a family.
         margin: by how much two may differ and still count as equal; not asked if None.
     """
-    study = _Study(counted(scores, scale), scale, looked or {}, margin)
-    every = families(list(scores), tuned_from or {})
+    study = _Study(counted(scores, scale), scale, looked or {}, now, margin)
+    every = asked(list(scores), tuned_from or {}, question)
     return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
 
@@ -155,6 +170,7 @@ class _Study:
     scores: Mapping[str, Scores]
     scale: Scale
     looked: Looked
+    now: Look
     margin: Margin | None
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
@@ -190,9 +206,19 @@ class _Study:
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
-        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=inf) for seed in seeds}
+        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=self.now) for seed in seeds}
         order = sorted(seeds, key=lambda seed: (first[seed], seed))
-        sizes = (sum(first[seed] <= verdict for seed in seeds) for verdict in sorted({*first.values()}))
-        at = tuple(size for size in sizes if size >= FEWEST_PAIRS)
-        assumed = sum(size < enough for size in at)
-        return order, Looks(at, at[0], assumed) if at else None
+        sizes = {verdict: sum(one <= verdict for one in first.values()) for verdict in sorted({*first.values()})}
+        return order, _spending({verdict: size for verdict, size in sizes.items() if size >= FEWEST_PAIRS}, enough)
+
+
+def _spending(sizes: Mapping[Look, int], enough: int) -> Looks | None:
+    """How looks at so many seeds spend alpha: as the run of the first planned; those of later runs are beyond it."""
+    if not sizes:
+        return None
+    at, first = tuple(sizes.values()), next(iter(sizes))
+    assumed = sum(size < enough for size in at)
+    if not first.planned:
+        return Looks(at, at[0], assumed)
+    due = tuple(look.seeds if look.run == first.run else first.planned + 1 for look in sizes)
+    return Looks(at, first.planned, assumed, first.spending, due)

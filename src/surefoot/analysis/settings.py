@@ -12,6 +12,7 @@ from functools import cached_property
 from math import isfinite, nan
 
 from surefoot.errors import UsageError
+from surefoot.store.looks import Look
 from surefoot.store.records import Record, Status
 
 COMPARABLE = ("task", "dataset", "epochs", "batch_size", "train_size", "validation_size", "test_size")
@@ -51,6 +52,11 @@ class Setting:
         """Finished and diverged trials: those that say something about the optimizer."""
         return self.finished + self.diverged
 
+    @property
+    def ended(self) -> tuple[Record, ...]:
+        """Trials that have a result, or failed."""
+        return tuple(trial for trial in self.trials if trial.status != "running")
+
     def with_status(self, status: Status) -> tuple[Record, ...]:
         """The trials that the store has under this status."""
         return tuple(trial for trial in self.trials if trial.status == status)
@@ -64,8 +70,8 @@ class Setting:
         found = {**self.metrics(), **{trial.seed: nan for trial in self.diverged}}
         return dict(sorted(found.items()))
 
-    def looked(self) -> dict[int, frozenset[int]]:
-        """The earlier runs whose verdicts a seed was part of, by seed."""
+    def looked(self) -> dict[int, frozenset[Look]]:
+        """The earlier verdicts that a seed was part of, by seed."""
         return {trial.seed: trial.judged for trial in self.judged}
 
 

@@ -7,15 +7,17 @@ labels; the room `words` writes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from statistics import median
 from typing import Any
 
 from surefoot.analysis.doubts import Doubt, doubts
+from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
+from surefoot.analysis.settled import reference
 from surefoot.analysis.target import (
     Arrivals,
     Reach,
@@ -26,12 +28,13 @@ from surefoot.analysis.target import (
     traces_by_clock,
 )
 from surefoot.analysis.tuning import TuningRow, tunings
-from surefoot.analysis.verdict import Verdict, compare, judge
+from surefoot.analysis.verdict import Verdict, judge
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import Interval, t_interval
 from surefoot.statistics.proportions import Proportion, wilson
 from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
+from surefoot.store.looks import LookPlan
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.store.records import Outcome, Record
@@ -83,7 +86,7 @@ class Summary:
     none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
     `profiles` how often each optimizer was among the quickest. `doubts` are reasons not to believe the ranking.
     `tuning` has a row for each optimizer that was tuned. `records` are all trials, `arms` those that measure, `design`
-    what was decided before the first of them.
+    what was decided before the first of them. `interim` tells what planned looks have decided, None without any.
     """
 
     study: str
@@ -101,6 +104,7 @@ class Summary:
     records: tuple[Record, ...] = field(repr=False)
     arms: tuple[Setting, ...] = field(repr=False)
     design: Design | None = None
+    interim: Interim | None = None
 
     @property
     def scale(self) -> Scale:
@@ -133,9 +137,11 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    margin = margin or (design.margin if design else None)
-    looked = {arm.label: arm.looked() for arm in arms}
-    comparisons = compare(results, scale, tuned_from(arms), looked, margin)
+    looker = looker_of(arms, scale, design)
+    interim = interim_of(looker, arms, design) if design and design.looks.at else None
+    margin = margin or looker.margin
+    comparisons = replace(looker, margin=margin).compare(results, interim.taken if interim else ())
+    beaten, against = interim.beaten if interim else (), reference(looker.plan.question, looker.own)
     scores = counted(results, scale)
     tuning = tunings(records, design.tune if design else ())
     timed = traces_by_clock(arms)
@@ -152,13 +158,30 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(timed, target, scale),
-        verdict=judge(results, scale, comparisons, margin),
+        verdict=judge(results, scale, comparisons, beaten, against, margin),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),
         arms=arms,
         design=design,
+        interim=interim,
     )
+
+
+def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None) -> Looker:
+    """What looks at these arms, as their design says."""
+    plan, measure, margin = (design.looks, design.measure, design.margin) if design else (LookPlan(), (), None)
+    return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
+
+
+def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Interim:
+    """What the planned looks have decided; none is taken before every optimizer, and what is tuned, is measured."""
+    searched = {label for label, search in design.searches.items() if search.ranges}
+    given = {one.label for one in design.optimizers}
+    if searched - {*looker.own.values()} or given - {arm.label for arm in arms}:
+        return Interim(due=design.looks.at[0])
+    results = {arm.label: arm.results() for arm in arms}
+    return looker.look(results, {arm.label: {trial.seed for trial in arm.ended} for arm in arms})
 
 
 def _row(

@@ -13,7 +13,7 @@ the best are claimed, as the best was picked by looking at the same numbers. The
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
 from statistics import fmean
@@ -24,12 +24,13 @@ from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, 
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
+from surefoot.store.looks import BEST, PRESENT, Look, Question
 from surefoot.store.margin import Margin
 
-Basis = Literal["nothing", "one run", "seeds"]
+Basis = Literal["nothing", "one run", "seeds", "against"]
 
 Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
-"""What a pair is found to be, from the best one's side. `not worse` by the margin, which may be better by more."""
+"""What one of a pair is found to be. `not worse` by the margin may be better by more."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Pair:
     `difference` is the mean paired difference in the test metric (`other` minus `best`), with its 95 % t interval
     (unadjusted). `p` is Holm-adjusted, None with too few seeds. `ahead` tells whether the best is the better one of the
     two, `diverged` how many seeds of the other did. `closeness` is that of the best as a and the other as b, None where
-    no margin is asked for.
+    no margin is asked for. `reference` tells whether all are to be compared with the one in the place of the best.
     """
 
     best: str
@@ -52,6 +53,7 @@ class Pair:
     ahead: bool
     diverged: int
     closeness: Closeness | None = None
+    reference: bool = False
 
     @property
     def distinguishable(self) -> bool:
@@ -60,12 +62,16 @@ class Pair:
 
     @property
     def answer(self) -> Answer:
-        """What the two are found to be; a difference is one also where it is smaller than the margin."""
+        """What the best, or the one that is compared with a reference, is found to be.
+
+        A difference is one also where it is smaller than the margin.
+        """
         if self.distinguishable:
-            return "ahead" if self.ahead else "behind"
-        if self.closeness and self.closeness.a_holds:
-            return "equal" if self.closeness.equal else "not worse"
-        return "open"
+            return "ahead" if self.ahead != self.reference else "behind"
+        near = self.closeness
+        if near is None or not (near.b_holds if self.reference else near.a_holds):
+            return "open"
+        return "equal" if near.equal else "not worse"
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,9 @@ class Verdict:
     ranked. `trusted` is the number of seeds from which on nothing is assumed of how differences scatter, None where
     nothing is. `looks` has how many seeds were tested at each verdict so far, of the pair that was looked at most
     often. `margin` is what was asked for.
+
+    Where all were to be compared with one, that one is `against`: `pairs`, `ties`, `behind` and `ahead` are about it,
+    and `best` has the best mean difference from it.
     """
 
     basis: Basis = "nothing"
@@ -95,6 +104,8 @@ class Verdict:
     apart: tuple[str, ...] = ()
     trusted: int | None = None
     looks: tuple[int, ...] = ()
+    against: str = ""
+    ahead: tuple[str, ...] = ()
     margin: Margin | None = None
 
     @property
@@ -108,14 +119,21 @@ def compare(
     scale: Scale,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    now: Look = PRESENT,
+    question: Question = BEST,
     margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin)
+    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, now=now, question=question, margin=margin)
 
 
 def judge(
-    results: Mapping[str, Scores], scale: Scale, comparisons: Sequence[Comparison], margin: Margin | None = None
+    results: Mapping[str, Scores],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    out: Collection[str] = (),
+    against: str = "",
+    margin: Margin | None = None,
 ) -> Verdict:
     """The verdict on these test metrics.
 
@@ -123,7 +141,9 @@ def judge(
         results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
         scale: of the metric.
         comparisons: what `compare` made of them.
-        margin: what they were asked for.
+        out: labels of those that left after a look, as another was ahead of them: none of these is the best.
+        against: the label that all were to be compared with; empty where the question is another.
+        margin: what the comparisons were asked for.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
@@ -131,7 +151,11 @@ def judge(
     alone = [label for label in means if len(finished[label]) == len(results[label])]
     if len(repeated) >= 2 and any(label in means for label in repeated):
         known = [label for label in repeated if label in means]
-        return replace(_judge_seeds(results, known, scale, comparisons), margin=margin)
+        if against in known:
+            return replace(_judge_against(results, known, scale, comparisons, against), margin=margin)
+        rivals = [label for label in known if label not in out]
+        found = _judge_seeds(results, rivals or known, scale, comparisons)
+        return replace(_without(found, out), margin=margin)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -169,11 +193,51 @@ def _judge_seeds(
     rest = tuple(label for label in found if label not in (best, *ties, *behind))
     apart = [label for label in rest if len(found[label].keys() & found[best].keys()) < 2]
     apart += [pair.other for pair in pairs if pair.distinguishable and not pair.ahead]
-    repeated = [name for name, own in found.items() if len(own) >= 2]
-    lost = next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
+    lost = _lost(found, scores)
     looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
     trusted = _trusted(comparisons)
     return Verdict("seeds", best, ties, behind, rest, None, pairs, means, lost, tuple(apart), trusted, looks)
+
+
+def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
+    """The verdict in which what left is no tie: another was ahead of it, if not the best."""
+    left = tuple(label for label in verdict.ties if label in out)
+    ties = tuple(label for label in verdict.ties if label not in out)
+    return replace(verdict, ties=ties, open=(*verdict.open, *left))
+
+
+def _judge_against(
+    found: Mapping[str, Scores],
+    labels: Sequence[str],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    against: str,
+) -> Verdict:
+    """The verdict where all were to be compared with one."""
+    scores = counted(found, scale)
+    rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
+    pairs = tuple(replace(_pair(against, row, found), reference=True) for row in rows)
+    gains = {pair.other: scale.gain(pair.difference) for pair in pairs}
+    return Verdict(
+        "against",
+        max({against: 0.0, **gains}.items(), key=lambda one: one[1])[0],
+        ties=tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable),
+        behind=tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead),
+        ahead=tuple(pair.other for pair in pairs if pair.distinguishable and not pair.ahead),
+        open=tuple(pair.other for pair in pairs if pair.p is None),
+        pairs=pairs,
+        scores={label: fmean(scores[label].values()) for label in labels},
+        lost=_lost(found, scores),
+        trusted=_trusted(comparisons),
+        looks=max((row.looks for row in rows), key=len, default=()),
+        against=against,
+    )
+
+
+def _lost(found: Mapping[str, Scores], scores: Mapping[str, Scores]) -> float | None:
+    """What a seed counts that diverged; None where none did of those with several."""
+    repeated = [name for name, own in found.items() if len(own) >= 2]
+    return next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:

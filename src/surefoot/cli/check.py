@@ -16,11 +16,13 @@ from surefoot.cli.options import Json
 from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
 from surefoot.errors import UsageError
 from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
+from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks
 from surefoot.selfcheck.seed_models import SeedModel, stored
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.statistics.proportions import Proportion
 from surefoot.store import Store
+from surefoot.store.looks import LookPlan
 from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
 
@@ -96,7 +98,7 @@ def result_json(result: Calibration) -> dict[str, Any]:
     """Return a calibration as plain dicts and lists; every row says whether it `holds`."""
     rows = {
         name: [{**plain(row), "holds": row.holds} for row in getattr(result, name)]
-        for name in ("false_verdicts", "power", "practices")
+        for name in ("false_verdicts", "power", "practices", "false_looks", "true_looks")
     }
     return {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
 
@@ -113,6 +115,11 @@ def print_result(result: Calibration) -> None:
         "Equal optimizers: how often is one called better? At most 5 % is promised.",
         _false_verdicts(result.false_verdicts),
     )
+    part(
+        "Planned looks, equal optimizers: how often are two told apart? At most 5 %.",
+        _false_looks(result.false_looks),
+    )
+    part("Planned looks, one is better: seeds and findings as a dry run tells?", _true_looks(result.true_looks))
     part("One optimizer is better, scores are normal: how often is that found?", _power(result.power))
     part(f"{RATES} learning rates, all equally good: what does tuning seem to gain?", _practices(result.practices))
     for text in _notes(result):
@@ -141,6 +148,29 @@ def _power(rows: Iterable[TrueFindings]) -> Table:
     return grid(("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", ""), map(cells, rows))
 
 
+def _false_looks(rows: Iterable[FalseLooks]) -> Table:
+    def cells(row: FalseLooks) -> Sequence[str]:
+        arms = f"{row.arms - 1} + 1 worse" if row.worse else str(row.arms)
+        return row.world, arms, *_plan(row.plan), _percent(row.rate.value), _range(row.rate), HOLDS[row.holds]
+
+    return grid(("Scores", "Arms", "Looks", "Spending", "Asked", "Apart", "99 %", ""), map(cells, rows))
+
+
+def _true_looks(rows: Iterable[TrueLooks]) -> Table:
+    def cells(row: TrueLooks) -> Sequence[str]:
+        seeds, found = f"{row.promised.seeds:.1f}, {row.seeds.mean:.1f}", _percent(row.found.value)
+        promised = f"{100 * row.promised.power:.1f}, {found}"
+        return f"{row.promised.effect:g} SD", str(row.arms), *_plan(row.plan), seeds, promised, KEPT[row.holds]
+
+    head = ("Better", "Arms", "Looks", "Spending", "Asked", "Seeds: told, seen", "Found: told, seen", "")
+    return grid(head, map(cells, rows))
+
+
+def _plan(plan: LookPlan) -> tuple[str, str, str]:
+    spending = {"obrien-fleming": "OBF"}.get(plan.spending, plan.spending)
+    return " ".join(map(str, plan.at)), spending, plan.question.kind
+
+
 def _practices(rows: Iterable[Practice]) -> Table:
     cells = ((row.name, _gain(row.gain), _percent(row.called.value), HOLDS[row.holds]) for row in rows)
     return grid(("Measured on", "Gain seen (pp), 99 %", "Called better", ""), cells)
@@ -166,6 +196,11 @@ def _notes(result: Calibration) -> Iterable[str]:
             "and of each tuned with its own untuned. Shown is the family in which most are called better."
         )
     yield "Several numbers of seeds: looked at each time; a row counts the studies in which any look found something."
+    yield (
+        "Planned looks: a study stops at the look that decides its question, and what is behind gets no more seeds. "
+        "OBF is O'Brien and Fleming. With more than two optimizers, at least as much is found as told, with at most as "
+        "many seeds."
+    )
     yield (
         f"With fewer than {FEWEST_PAIRS} seeds nothing is tested: they cannot show whether scores gather at two levels."
     )

@@ -3,6 +3,7 @@
 | file | concept |
 | --- | --- |
 | `request.py` | from a study's name, or a task of the user's own, to its run |
+| `looks.py` | the looks that a user asks for, and those that a run takes |
 | `driver.py` | `Run`: trains what the store does not have yet, round by round |
 | `groups.py` | what the optimizers do with which parameters of the model |
 | `try_out.py` | every optimizer is tried out before its first trial and, for a budget in minutes, timed |

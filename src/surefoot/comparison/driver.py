@@ -7,11 +7,16 @@ command again goes on where it was, whatever ended it, and a finished trial is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from math import inf
 
+from surefoot.analysis.interim import Interim
+from surefoot.analysis.scale import scale_of
+from surefoot.analysis.settings import group
+from surefoot.analysis.summary import interim_of, looker_of
 from surefoot.arms.arm import Arm
 from surefoot.comparison.checkpoints import Checkpoints
 from surefoot.comparison.try_out import TriedOut
@@ -30,6 +35,9 @@ from surefoot.workers.runner import Executor, Runner
 
 Observer = Callable[[Trial, Event], None]
 """Called with each event and its trial, after the event was stored."""
+
+AtLook = Callable[[Interim], None]
+"""Called with where a run stands, after each planned look."""
 
 
 @dataclass(frozen=True)
@@ -71,29 +79,34 @@ class Run:
             store.plan(kept.hash, [trial.planned for trial in frozen.beginning()], after=-2)
             return frozen
         statuses = store.statuses([one.key for one in planned])
-        failed = [one.part.round for one in planned if one.part.tuned_from and statuses.get(one.key) == "failed"]
+        deciding = [one for one in planned if one.part.tuned_from or self.design.looks.at]
+        failed = [one.part.round for one in deciding if statuses.get(one.key) == "failed"]
         if failed:
             store.plan(kept.hash, [], after=min(failed))
         return frozen
 
     def beginning(self) -> list[Trial]:
-        """Return the trials that are known before any result."""
-        return [*self.trials, *(self.tuning.first() if self.tuning else [])]
+        """Return the trials that are known before any result: with planned looks, those up to the first."""
+        looks = self.design.looks.at
+        seeds = self.design.measure[: looks[0]] if looks else self.design.measure
+        first = [trial for trial in self.trials if trial.seed in seeds]
+        return [*first, *(self.tuning.first() if self.tuning else [])]
 
-    def run(self, store: Store, observe: Observer) -> list[Record]:
+    def run(self, store: Store, observe: Observer, at_look: AtLook = lambda _: None) -> list[Record]:
         """Run what is not finished yet, writing to the store as it happens; returns this study's records.
 
         Args:
             store: open for writing.
             observe: called with each event after it was stored.
+            at_look: called after each planned look.
         """
         if not store.planned(self.design.hash):
-            return self.freeze(store).run(store, observe)
+            return self.freeze(store).run(store, observe, at_look)
         clock, cold = TimeBudget(store, self.design), once(self.design.timings)
         tried: set[str] = set()
         with ExitStack() as workers:  # which stay from round to round, and are not started for nothing
             executor: Executor | None = None
-            while todo := self._next(store, tried, clock):
+            while todo := self._next(store, tried, clock, at_look):
                 tried |= {trial.key for trial in todo}
                 if executor is None:
                     opening = open_executor(self.runner, self.task, self.protocol.device, self.workers)
@@ -105,9 +118,9 @@ class Run:
                     cold = 0.0
         return self.records(store)
 
-    def _next(self, store: Store, tried: set[str], clock: TimeBudget) -> list[Trial]:
+    def _next(self, store: Store, tried: set[str], clock: TimeBudget, at_look: AtLook) -> list[Trial]:
         """Return what is run next; with a budget, only as much measuring as there is time for."""
-        todo = [trial for trial in self.standing(store, tried)[1] if trial.key not in tried]
+        todo = [trial for trial in self.standing(store, tried, at_look)[1] if trial.key not in tried]
         if clock.deadline is None:
             return todo
         tuning = [trial for trial in todo if trial.purpose == "tune"]
@@ -143,14 +156,16 @@ class Run:
                 observe(by_key[event.key], event)
         clock.save()
 
-    def standing(self, store: Store, tried: Collection[str] = ()) -> tuple[list[Trial], list[Trial]]:
+    def standing(
+        self, store: Store, tried: Collection[str] = (), at_look: AtLook = lambda _: None
+    ) -> tuple[list[Trial], list[Trial]]:
         """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
 
         A round that follows from these results is stored first. A trial that failed is tried again, and nothing
         follows from it until it is one of the `tried`; one that two optimizers share is run once.
         """
         known = self.known(store)
-        while more := self._following(store, known, tried):
+        while more := self._following(store, known, tried, at_look):
             store.plan(self.design.hash, [trial.planned for trial in more], after=known[-1].part.round)
             known += more
         statuses = store.statuses([trial.key for trial in known])
@@ -178,14 +193,41 @@ class Run:
         given = next(trial for trial in self.trials if trial.arm.label == label)
         if planned.part.tuned_from and self.tuning:
             return self.tuning.trial(given.arm, planned.seed, planned.part)
-        return replace(given, seed=planned.seed)
+        return replace(given, seed=planned.seed, part=planned.part)
 
-    def _following(self, store: Store, known: list[Trial], tried: Collection[str]) -> list[Trial]:
-        if self.tuning is None:
+    def _following(self, store: Store, known: list[Trial], tried: Collection[str], at_look: AtLook) -> list[Trial]:
+        if self.tuning is None and not self.design.looks.at:
             return []
         records = store.run(self.design, curves=False)
         ended = {one.key: one for one in records if one.status != "failed" or one.key in tried}
-        return self.tuning.following(known, ended)
+        tuning = self.tuning.following(known, ended) if self.tuning else []
+        waiting = any(trial.key not in ended or ended[trial.key].status == "running" for trial in known)
+        if tuning or waiting or not self.design.looks.at:
+            return tuning
+        found = self.interim(list(ended.values()))
+        if new := set(found.taken) - set((store.design(self.design.hash) or self.design).looked):
+            store.look(self.design.hash, new, datetime.now(UTC).isoformat(timespec="seconds"))
+            at_look(found)
+        return self._up_to_look(known, found)
+
+    def interim(self, records: Sequence[Record]) -> Interim:
+        """Return what the planned looks have decided, by these records of the run alone."""
+        arms = group(records)
+        return interim_of(looker_of(arms, scale_of(self.protocol), self.design), arms, self.design)
+
+    def _up_to_look(self, known: Sequence[Trial], found: Interim) -> list[Trial]:
+        """Return the trials that the next look needs, of those that are still in, as a round of their own."""
+        more = self.design.measure[: found.due] if found.due else ()
+        inside = {trial.arm.label: trial for trial in known if trial.purpose == "measure"}
+        inside = {label: trial for label, trial in inside.items() if label not in found.out}
+        has = {(trial.arm.label, trial.seed) for trial in known if trial.purpose == "measure"}
+        number = 1 + known[-1].part.round
+        return [
+            replace(trial, seed=seed, part=replace(trial.part, round=number))
+            for seed in more
+            for label, trial in inside.items()
+            if (label, seed) not in has
+        ]
 
 
 class TimeBudget:

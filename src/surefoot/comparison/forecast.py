@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis.forecast import Phase, Prospect, smallest_difference, spread, step_times, training_seconds
+from surefoot.analysis.forecast import (
+    Phase,
+    Prospect,
+    courses,
+    smallest_difference,
+    spread,
+    step_times,
+    training_seconds,
+)
+from surefoot.analysis.interim import Interim
 from surefoot.analysis.scale import Scale
 from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Request
@@ -68,7 +77,8 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         sizing = request.bought(known, once(known))
     study = request.plan(sizing)
     protocol = study.protocol
-    trials = outlook(study, {record.key: record for record in records})
+    ran = store.run(study.design) if store and study.design.looks.at else []
+    trials = outlook(study, {record.key: record for record in records}, study.interim(ran) if ran else Interim())
     times = step_times(records, protocol)
     units = protocol.epochs if protocol.own_loop else protocol.steps
     seconds = [training_seconds(left, units, times) for left in trials.left]
@@ -80,7 +90,8 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
     like = next(filter(None, same), [])
     found = spread(like, protocol.metric, protocol.test_size)
     # the tuned are a family, as large as that of the untuned
-    told = (len(study.design.measure), len(request.arms), Scale(protocol.metric, protocol.test_size).resolution)
+    resolution, looks = Scale(protocol.metric, protocol.test_size).resolution, study.design.looks
+    told = (len(study.design.measure), len(request.arms), resolution, looks.question)
     return Prospect(
         study=study.name,
         protocol=protocol,
@@ -96,6 +107,9 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         spread=found,
         tune_seeds=len(study.design.tune),
         detectable=smallest_difference(found, *told) if found else None,
+        looks=looks,
+        optimizers=len(request.arms),
+        courses=courses(looks, len(request.arms)),
     )
 
 
@@ -127,20 +141,29 @@ class Outlook:
         return least, least + Counter(self.extension.left if self.extension else {})
 
 
-def outlook(run: Run, records: Mapping[str, Record]) -> Outlook:
-    """Return what a run will do, given the records there are, by key; nothing is run."""
-    defaults, planned = _phase("defaults", run.trials, records), run.tuning
+def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = None) -> Outlook:
+    """Return what a run will do, at most, given the records there are, by key; nothing is run.
+
+    Args:
+        run: the run.
+        records: what the store has.
+        found: what planned looks have decided; None where there are none.
+    """
+    defaults = _phase("defaults", [trial for trial in run.trials if _comes(run, trial, found)], records)
+    planned = run.tuning
     if planned is None:
         return Outlook((defaults,))
     known = planned.known(records)
-    measuring = [trial for trial in known if trial.part.role == "measured"]
+    chosen = [trial for trial in known if trial.part.role == "measured" and trial.seed == run.design.measure[0]]
+    every = [replace(trial, seed=seed) for seed in run.design.measure for trial in chosen]
+    measuring = [trial for trial in every if _comes(run, trial, found)]
     tuning = _phase("tuning", [trial for trial in known if trial.part.role == "tuning"], records)
     finals = _phase("finals", [trial for trial in known if trial.part.role == "final"], records)
     tuned = len(planned.tune)
     if measuring:
         return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
     rules = [arm.rule for arm in planned.arms if planned.spaces[arm.label].ranges]
-    measured = _unknown("measuring", rules, len(planned.measure))
+    measured = _unknown("measuring", rules, len(run.design.measure))
     tried = tuning.trials // max(1, len(rules))
     if finals.trials:
         if tuned >= RACING_SEEDS:  # at most all seeds of the race are run
@@ -152,6 +175,15 @@ def outlook(run: Run, records: Mapping[str, Record]) -> Outlook:
     if not any(space.may_grow for space in planned.spaces.values()):
         return Outlook(certain)
     return Outlook(certain, _unknown("extension", rules, longest(planned.trials, tuned) - tried - again(tried, tuned)))
+
+
+def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:
+    """Whether a measuring trial comes, as far as looks have decided."""
+    if found is None or not found.taken:
+        return True
+    seeds = next((one.seeds for one in found.left if one.label == trial.arm.label), None)
+    seeds = found.taken[-1] if seeds is None and found.decided else seeds
+    return seeds is None or trial.seed in run.design.measure[:seeds]
 
 
 def _phase(name: str, trials: Sequence[Trial], records: Mapping[str, Record]) -> Phase:

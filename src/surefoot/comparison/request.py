@@ -16,6 +16,7 @@ from surefoot.arms.opt import arms_of
 from surefoot.arms.schedule import Scheduled, scheduled
 from surefoot.arms.user_code import in_file
 from surefoot.comparison.driver import Run
+from surefoot.comparison.looks import AT_THE_END, AskedLooks
 from surefoot.comparison.try_out import time_arms
 from surefoot.design.budget import parse_budget, size
 from surefoot.design.rounds import TunedArms
@@ -51,6 +52,7 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
+    looks: AskedLooks = AT_THE_END
     margin: Margin | None = None
     tune_seeds: int = TUNING_SEEDS
 
@@ -86,7 +88,9 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, self.tune_seeds)
         better, step = self.task.metric.better, protocol.validation_step
-        tuning = TunedArms(self.arms, sizing.trials, measure, tune, make, better, step) if sizing.trials else None
+        looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
+        first = measure[: looks.at[0]] if looks.at else measure
+        tuning = TunedArms(self.arms, sizing.trials, first, tune, make, better, step) if sizing.trials else None
         if tuning:
             _warn_of_untuned(self.arms)
         design = Design(
@@ -104,6 +108,7 @@ class Request:
             margin=self.margin,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
+            looks=looks,
             seconds=spent,
         )
         trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
@@ -127,7 +132,7 @@ class Request:
             asked["again"] = {"finalists": FINALISTS, "seeds": self.tune_seeds}
         if self.margin:
             asked["margin"] = asdict(self.margin)
-        return hash_of({"study": self.name, **asked})
+        return hash_of({"study": self.name, **asked, **self.looks.decides})
 
 
 def ask(study: str | Trainable, options: Options) -> Request:
@@ -152,7 +157,9 @@ def ask(study: str | Trainable, options: Options) -> Request:
     runner = options.runner
     workers = options.workers or capacity(runner, protocol.device)
     arms = _arms(described, options)
-    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
+    looks = AskedLooks.read(options.looks, options.spending, options.question, names)
+    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention, looks)
     return Request(*parts, read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS)
 
 

@@ -5,6 +5,7 @@ All of it goes to standard error, so that a result on standard output stays clea
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 
+from surefoot.analysis.interim import Interim
 from surefoot.comparison.driver import Observer, Run
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
@@ -19,6 +21,7 @@ from surefoot.progress.board import Bars, Board, NotebookCell, empty_bars
 from surefoot.progress.tensorboard import event_files
 from surefoot.progress.words import Lines
 from surefoot.training.events import Event
+from surefoot.words.looks import interim_text, plan_text
 from surefoot.words.numbers import duration, join
 
 
@@ -68,12 +71,18 @@ def announce(request: Request) -> None:
     Console(stderr=True).print(words, markup=False, highlight=False)
 
 
+def say_look(found: Interim) -> None:
+    """Say what a planned look has decided."""
+    print(interim_text(found), file=sys.stderr, flush=True)
+
+
 def _opening(study: Run, known: int, todo: int) -> str:
     first = study.trials[0]
     finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)
     running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
+    looks = f" {plan_text(study.design.looks)}" if study.design.looks.at else ""
     later = " What tuning chooses is measured after it." if study.tuning and todo else ""
     data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
     tries = " Workers start and try out each optimizer, which takes a while." if todo else ""
-    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{later}{tries}"
+    return f"Study {study.name}{data}: {known} trials, {finished}{running}.{looks}{later}{tries}"

@@ -10,6 +10,7 @@ from surefoot.store.design import Design
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Record
 from surefoot.words import Written
+from surefoot.words.looks import SPENDING, plan_text
 from surefoot.words.numbers import duration
 
 TOLD = {
@@ -67,14 +68,28 @@ def design_facts(design: Design) -> list[tuple[str, str]]:
     seconds, sizing = design.budget.seconds, {name: _number(value) for name, value in vars(design.sizing).items()}
     facts = {
         "hash": design.hash,
-        "frozen": design.frozen.replace("T", " ").replace("+00:00", " UTC"),
+        "frozen": _utc(design.frozen),
         "planned": f"{sizing['epochs']} epochs, {sizing['trials']} tuning trials of each, {sizing['seeds']} seeds"
         + (" at most" if seconds else ""),
+        "question": design.looks.question.text if design.looks.question.kind != "best" else "",
+        "planned looks": _looks(design),
         "margin": Written(design.protocol.metric).margin(design.margin) if design.margin else "",
         "budget": duration(seconds) if seconds else "",
         "time taken": duration(design.seconds) if design.seconds else "",
     }
     return [(name, text) for name, text in facts.items() if text]
+
+
+def _looks(design: Design) -> str:
+    """At which seeds a run is looked at, how alpha is spent, and when that was done."""
+    taken = [f"{seeds} seeds on {_utc(when)}" for seeds, when in design.looked.items()]
+    planned = f"{plan_text(design.looks)[:-1]}, spending: {SPENDING[design.looks.spending]}" if design.looks.at else ""
+    return "; ".join([planned, *taken]) if planned else ""
+
+
+def _utc(when: str) -> str:
+    """An instant in ISO 8601 as people read it."""
+    return when.replace("T", " ").replace("+00:00", " UTC")
 
 
 def _length(known: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from surefoot.datasets import NAMES
 from surefoot.options import Options
 from surefoot.search.proposals import TUNING_SEEDS
 from surefoot.store.design import Design, Optimizer
+from surefoot.store.looks import LookPlan
 
 OWN_CODE = (
     "This study has code of its own ({what}), which this page does not hold: run again the script that made it. Its "
@@ -58,14 +59,26 @@ def _options(design: Design) -> dict[str, Any]:
     protocol = design.protocol
     used = {"train_size": protocol.train_size + protocol.validation_size}
     margin = design.margin and design.margin.given(share=protocol.metric.share)
-    own = {"margin": margin, "tune_seeds": len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None}
-    kept = {**vars(protocol), **vars(design.sizing), **used, "steps": protocol.steps, **own}
+    racing = len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None
+    own: dict[str, Any] = {"margin": margin, "tune_seeds": racing}
+        "margin": margin,
+        "tune_seeds": len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None,
+    }
+    own = {name: value for name, value in own.items() if value is not None}
+    kept = {**vars(protocol), **vars(design.sizing), **used, **own, **_looks(design.looks), "steps": protocol.steps}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
     left_out = {"dataset", "train_size"} if own_data else set()
     left_out |= {"batch_size"} if protocol.own_loop else set()
     left_out |= {"epochs"} if protocol.evaluate_every else {"steps", "evaluate_every"}
     names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
-    return {name: kept[name] for name in names if kept[name] is not None}
+    return {name: kept[name] for name in names if name in kept}
+
+
+def _looks(plan: LookPlan) -> dict[str, str]:
+    """The options that say when a study is looked at, and what is asked of it, where they differ from the defaults."""
+    said = {"looks": ",".join(map(str, plan.at)), "spending": plan.spending, "question": plan.question.text}
+    plain = {"looks": "", "spending": LookPlan().spending, "question": LookPlan().question.text}
+    return {name: text for name, text in said.items() if text != plain[name]}
 
 
 def _command(design: Design) -> Iterator[str]:

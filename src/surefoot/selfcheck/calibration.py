@@ -21,6 +21,8 @@ import numpy as np
 
 from surefoot.analysis.verdict import compare
 from surefoot.errors import Argument
+from surefoot.selfcheck import planned_looks
+from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks, false_looks, true_looks
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
     NORMAL,
@@ -36,6 +38,7 @@ from surefoot.statistics.checks import count
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.power import promised
 from surefoot.statistics.proportions import Proportion, clopper_pearson
+from surefoot.store.looks import Look
 
 RATES = 16
 LEVEL = 0.99
@@ -167,11 +170,14 @@ class Calibration:
     false_verdicts: tuple[FalseVerdicts, ...]
     power: tuple[TrueFindings, ...]
     practices: tuple[Practice, ...]
+    false_looks: tuple[FalseLooks, ...]
+    true_looks: tuple[TrueLooks, ...]
 
     @property
     def holds(self) -> bool:
         """Whether every promise of ours is kept; the practices of others are not ours."""
         kept = [row.holds for row in self.false_verdicts] + [row.holds for row in self.power]
+        kept += [row.holds for row in self.false_looks] + [row.holds for row in self.true_looks]
         return all(kept) and self.practices[-1].holds
 
 
@@ -204,6 +210,15 @@ def calibrate(
         looked_at(world, arms, looks, studies, np.random.default_rng([seed, 5, index]))
         for index, (world, (arms, looks)) in enumerate(product(worlds, LOOKED))
     ]
+    observe("planned looks")
+    false = [
+        false_looks(*row, studies, np.random.default_rng([seed, 6, index]))
+        for index, row in enumerate(planned_looks.EQUAL)
+    ]
+    true = [
+        true_looks(*row, studies, np.random.default_rng([seed, 7, index]))
+        for index, row in enumerate(planned_looks.BETTER)
+    ]
     observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
@@ -212,7 +227,7 @@ def calibrate(
     ]
     observe("choosing a learning rate")
     played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
-    return Calibration(studies, seed, tuple(wrong), tuple(seen), played)
+    return Calibration(studies, seed, tuple(wrong), tuple(seen), played, tuple(false), tuple(true))
 
 
 def false_verdicts(
@@ -232,11 +247,11 @@ def looked_at(
     world: SeedModel, arms: int, looks: Sequence[int], studies: int, rng: np.random.Generator
 ) -> FalseVerdicts:
     """Count the A/A studies in which any arm is told apart at any of the looks."""
-    seen = {seed: frozenset(k for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
+    seen = {seed: frozenset(Look(k) for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
 
     def wrong(study: Scores) -> bool:
         for k, seeds in enumerate(looks):
-            before = {seed: frozenset(verdict for verdict in found if verdict < k) for seed, found in seen.items()}
+            before = {seed: frozenset(look for look in found if look.run < k) for seed, found in seen.items()}
             results = by_label(study[:, :seeds])
             if any(row.distinguishable for row in compare(results, world.scale, looked=dict.fromkeys(results, before))):
                 return True

@@ -9,6 +9,7 @@
 | `looks.py` | the same test several times while seeds come in, at one alpha |
 | `equivalence.py` | equal within a margin, and not worse by it |
 | `power.py` | what a number of seeds can see |
+| `look_power.py` | how many seeds planned looks take, and what they find |
 | `survival.py` | one training curve, the area under it, and when a group of them reached a target |
 | `sensitivity.py` | how far the learning rate may be off |
 | `budget_curve.py` | what more trials of tuning buy |

@@ -87,13 +87,13 @@ def seeds_to_tell(gap: float, spread: float, margin: float, level: float) -> int
 def next_level(looks: Looks) -> float:
     """The share of alpha that the next look has: all that the plan has left, or half of what is held back."""
     spent, planned = sum(shares(looks)), (1 - RESERVE) * ALPHA
-    return planned - spent if looks.at[-1] < looks.planned else (ALPHA - spent) / 2
+    return planned - spent if (looks.due or looks.at)[-1] < looks.planned else (ALPHA - spent) / 2
 
 
 def shares(looks: Looks) -> list[float]:
     """How much of alpha each look may spend."""
     planned, spent, found = (1 - RESERVE) * ALPHA, 0.0, []
-    for seeds in looks.at:
+    for seeds in looks.due or looks.at:
         within = seeds <= looks.planned
         share = SPENDING[looks.spending](planned, seeds / looks.planned) - spent if within else (ALPHA - spent) / 2
         found.append(share)

@@ -25,7 +25,7 @@ from scipy import special
 from surefoot.errors import UsageError
 from surefoot.statistics.checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK
-from surefoot.statistics.permutation import DRAWS, EXACT, paired_permutation, signs
+from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, draws_for, paired_permutation, signs
 
 SPENDING: dict[str, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
@@ -44,12 +44,15 @@ class Looks:
         planned: how many seeds it was to have at most.
         assumed: how many looks, the first ones, had too few seeds for the permutation test, and took the t-test.
         spending: one of `SPENDING`.
+        due: how many seeds there were to be at each look, where it was planned; the same as `at` if empty. What is
+            spent follows from these, so that a trial that failed or an arm that left changes no bound.
     """
 
     at: tuple[int, ...]
     planned: int
     assumed: int = 0
     spending: str = "obrien-fleming"
+    due: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.spending not in SPENDING:
@@ -57,16 +60,45 @@ class Looks:
         if not self.at or self.at[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.at)):
             raise UsageError(f"looks at {self.at} seeds; expected whole numbers from 1 that rise.")
         count(self.planned, "planned")
+        if self.due and len(self.due) != len(self.at):
+            raise UsageError(f"{len(self.due)} looks were due, and there are {len(self.at)}; expected as many.")
 
     def spent(self, alpha: float) -> tuple[float, ...]:
         """How much of alpha is spent at each look, all looks before it included."""
-        plan, beyond = (1 - HELD_BACK) * alpha, 0
-        made = []
-        for seeds in self.at:
+        beyond, made = 0, []
+        for seeds in self.due or self.at:
             beyond += seeds > self.planned
-            extra = HELD_BACK * alpha * (1 - 0.5**beyond)
-            made.append(SPENDING[self.spending](plan, min(1.0, seeds / self.planned)) + extra)
+            made.append(_spent(alpha, seeds / self.planned, self.spending, beyond))
         return tuple(made)
+
+
+def _spent(alpha: float, t: float, spending: str, beyond: int = 0) -> float:
+    """How much of alpha is spent with a share `t` of the planned seeds, at so many looks beyond the plan."""
+    extra = HELD_BACK * alpha * (1 - 0.5**beyond)
+    return SPENDING[spending]((1 - HELD_BACK) * alpha, min(1.0, t)) + extra
+
+
+MOST_LOOKS = 4
+"""Looks that `auto` plans at most: more save little, and each costs power."""
+
+
+def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
+    """The fewest of the planned seeds at which a look can find a difference; all of them where none before can.
+
+    Args:
+        seeds: the most seeds, at which the last look is.
+        spending: one of `SPENDING`.
+        comparisons: pairs that are tested together.
+    """
+    level = ALPHA / count(comparisons, "comparisons")
+    fewest = range(min(FEWEST_PAIRS, seeds), seeds)
+    return next((n for n in fewest if 2.0 ** (1 - n) <= _spent(level, n / seeds, spending)), seeds)
+
+
+def even_looks(seeds: int, spending: str, comparisons: int = 1) -> tuple[int, ...]:
+    """Up to `MOST_LOOKS` looks at even distances, from the first that can find a difference to the most seeds."""
+    first = first_look(seeds, spending, comparisons)
+    return tuple(sorted({round(at) for at in np.linspace(first, seeds, MOST_LOOKS)}))
 
 
 LEVELS: tuple[float, ...] = tuple(
@@ -93,12 +125,12 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks) -> float:
     left, right = pairs(a, b)
     if looks.at[-1] != len(left):
         raise UsageError(f"a and b have {len(left)} values; expected {looks.at[-1]}, as at the last look.")
-    if looks.at == (looks.planned,):
+    if (looks.due or looks.at) == (looks.planned,):
         return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
-    tables = _distances(left - right, looks.at[looks.assumed :])
-    reached = takewhile(lambda level: _reached(tables, _shares(looks, level), rounding), LEVELS)
+    tables = _distances(left - right, looks, rounding)
+    reached = takewhile(lambda level: _reached(*tables, _shares(looks, level), rounding), LEVELS)
     return min(reached, default=1.0)
 
 
@@ -114,10 +146,18 @@ def _shares(looks: Looks, level: float) -> list[float]:
     return [share - spent[looks.assumed] for share in spent[looks.assumed + 1 :]]
 
 
-def _distances(gaps: Numbers, at: Sequence[int]) -> list[Numbers]:
-    """How far from zero each sign pattern's sum is at each look, the pattern seen first."""
-    patterns = signs(len(gaps)) if len(gaps) <= EXACT else drawn(len(gaps))
-    return [np.abs(patterns[:, :n] @ gaps[:n]) for n in at]
+def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbers], int]:
+    """How far from zero each sign pattern's sum is at each look, the pattern seen first; and of how many patterns.
+
+    One that is nearer than the pattern seen at every look decides nothing, and is left out. A study that is to have
+    many seeds samples its patterns from the first look on, so that what is found once stays found.
+    """
+    n = len(gaps)
+    most = max(n, looks.planned if looks.due else n)
+    patterns = signs(n) if most <= EXACT else drawn(n, draws_for(most))
+    every = [np.abs(patterns[:, :m] @ gaps[:m]) for m in looks.at[looks.assumed :]]
+    rivals = np.any([distances >= distances[0] - 2 * rounding for distances in every], axis=0)
+    return [distances[rivals] for distances in every], len(patterns)
 
 
 @lru_cache(maxsize=4)
@@ -130,11 +170,11 @@ def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
     return patterns
 
 
-def _reached(tables: Sequence[Numbers], spent: Sequence[float], rounding: float) -> bool:
+def _reached(tables: Sequence[Numbers], patterns: int, spent: Sequence[float], rounding: float) -> bool:
     """Whether the pattern seen, the first, is beyond the bound of any look."""
     beyond = np.zeros(len(tables[0]), dtype=bool)
     for distances, share in zip(tables, spent, strict=True):
-        allowed = floor(share * len(distances) * (1 + 1e-12)) - int(beyond.sum())
+        allowed = floor(share * patterns * (1 + 1e-12)) - int(beyond.sum())
         if allowed > 0:
             beyond |= distances > _nearest(distances[~beyond], allowed) + rounding
     return bool(beyond[0])

@@ -49,11 +49,16 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
     """
     left, right = pairs(a, b)
     gaps = left - right
-    tried = signs(len(gaps), draws or max(FEWEST_DRAWS, min(DRAWS, MOST_SIGNS // len(gaps))), seed)
+    tried = signs(len(gaps), draws or draws_for(len(gaps)), seed)
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
     reached = int(np.count_nonzero(np.abs(tried @ gaps) >= abs(gaps.sum()) - rounding))
     return reached / len(tried) if len(gaps) <= EXACT else (1 + reached) / (1 + len(tried))
+
+
+def draws_for(pairs: int) -> int:
+    """How many sign patterns are drawn for so many pairs: fewer where they would take too much memory."""
+    return max(FEWEST_DRAWS, min(DRAWS, MOST_SIGNS // pairs))
 
 
 @lru_cache(maxsize=4)

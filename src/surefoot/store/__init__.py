@@ -4,6 +4,7 @@
 | --- | --- |
 | `records.py` | a trial's results, as plain frozen data |
 | `design.py` | what a run was asked for, and what each of its trials is in it |
+| `looks.py` | when a run is looked at, and what is asked of it |
 | `margin.py` | by how much two optimizers may differ and still count as equal |
 | `protocol.py` | how trials are trained, and the metric that judges them |
 | `ranges.py` | the ranges that are searched |

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from surefoot.store.looks import LookPlan
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import Protocol
 from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
@@ -187,7 +188,9 @@ class Design:
         convention: what an optimizer without one follows.
         surefoot: the version that decided.
         frozen: when it was stored (UTC, ISO 8601).
+        looks: when the run is looked at, and what is asked of it.
         seconds: what running it has taken so far.
+        looked: when it was looked at (UTC, ISO 8601), by the number of seeds.
         margin: by how much two optimizers may differ and still count as equal, if the user said.
     """
 
@@ -204,14 +207,16 @@ class Design:
     convention: str = ""
     surefoot: str = ""
     frozen: str = ""
+    looks: LookPlan = field(default_factory=LookPlan)
     seconds: float = 0.0
+    looked: Mapping[int, str] = field(default_factory=dict)
     margin: Margin | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All that a run's columns do not have, as the store keeps it; without a margin as it always was."""
         found = asdict(self) | {"protocol": self.protocol.content}
         unasked = () if self.margin else ("margin",)
-        return {name: value for name, value in found.items() if name not in (*COLUMNS, *unasked)}
+        return {name: value for name, value in found.items() if name not in (*COLUMNS, "looked", *unasked)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
@@ -227,6 +232,7 @@ class Design:
             "tune": tuple(found["tune"]),
             "searches": {label: Search.from_json(one) for label, one in found["searches"].items()},
             "timings": {label: Timing(**one) for label, one in found["timings"].items()},
+            "looks": LookPlan.from_json(found["looks"]) if "looks" in found else LookPlan(),
             "margin": Margin.from_json(found.get("margin")),
         }
         return cls(**{**found, **typed, **columns})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from surefoot.store.design import Part
+from surefoot.store.looks import Look
 from surefoot.store.protocol import LOSS as LOSS
 from surefoot.store.protocol import Better as Better
 from surefoot.store.protocol import Metric as Metric
@@ -93,7 +94,7 @@ class Record:
 
     `purpose` tells why it ran: to `measure` an optimizer, or to `tune` one. A tuning trial never sees the test images:
     its test figures are NaN. `part` is what it is in the run that it was read for, as are `study` and `label`; `judged`
-    has the earlier runs that it was measured for, whose verdicts it was part of.
+    has the looks at earlier runs that it was measured for, whose verdicts it was part of.
     """
 
     key: str
@@ -112,7 +113,7 @@ class Record:
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None
-    judged: frozenset[int] = frozenset()
+    judged: frozenset[Look] = frozenset()
 
     @property
     def metric(self) -> Metric:

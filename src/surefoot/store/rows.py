@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 from surefoot.store.design import Part, Planned, Search
+from surefoot.store.looks import Look, LookPlan
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Rates, Record
 
@@ -72,18 +73,36 @@ def rates_by_trial(rows: Sequence[Row]) -> Mapping[int, tuple[Rates, ...]]:
 
 
 EARLIER = """
-SELECT key, run FROM run_trials
+SELECT key, seed, run FROM run_trials
 WHERE role IN ('untuned', 'measured') AND run < {run} AND key IN (SELECT key FROM run_trials WHERE run = {run})
 """
 """Which earlier runs measured the trials of a run."""
 
 
-def runs_by_key(rows: Iterable[Row]) -> Mapping[str, frozenset[int]]:
-    """The runs that measured each trial."""
-    found: defaultdict[str, set[int]] = defaultdict(set)
-    for key, run in rows:
-        found[key].add(run)
-    return {key: frozenset(runs) for key, runs in found.items()}
+RUNS = """
+SELECT id, content, (
+    SELECT count(DISTINCT run_trials.seed) FROM run_trials JOIN trials USING (key)
+    WHERE run = runs.id AND role IN ('untuned', 'measured') AND status IN ('finished', 'diverged')
+) FROM runs WHERE id < {run}
+"""
+"""What each run before a run contains, and how many seeds it has measured."""
+
+
+def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[Look]]:
+    """The looks at earlier runs that each trial was part of, of rows of `EARLIER` and of `RUNS`."""
+    designs = {run: json.loads(content) for run, content, _ in runs}
+    seeds = {run: number for run, _, number in runs}
+    plans = {run: LookPlan.from_json(one["looks"]) for run, one in designs.items() if "looks" in one}
+    places = {run: {seed: place for place, seed in enumerate(one["measure"])} for run, one in designs.items()}
+    found: defaultdict[str, set[Look]] = defaultdict(set)
+    for key, seed, run in rows:
+        found[key] |= plans.get(run, LookPlan()).of(places[run].get(seed, 0), run, seeds[run])
+    return {key: frozenset(looks) for key, looks in found.items()}
+
+
+def looked(text: str) -> dict[int, str]:
+    """When a run was looked at, by the number of seeds, of a row's JSON."""
+    return {int(seeds): taken for seeds, taken in json.loads(text).items()}
 
 
 def outcomes_by_trial(rows: Iterable[Row]) -> Mapping[int, Outcome]:

@@ -39,6 +39,8 @@ USE = "UPDATE runs SET used = (SELECT max(used) + 1 FROM runs) WHERE hash = ?"
 
 THE_RUN = "(SELECT id FROM runs WHERE hash = ?)"
 
+LOOKED = "(SELECT json_group_object(seeds, taken) FROM looks WHERE run = runs.id) AS looked"
+
 
 class Store:
     """A file of trials. Open it for writing in the process that drives a study, read-only everywhere else.
@@ -147,6 +149,12 @@ class Store:
         with self._writing() as connection:
             connection.execute("UPDATE runs SET seconds = ? WHERE hash = ?", (seconds, hash_))
 
+    def look(self, hash_: str, seeds: Iterable[int], at: str) -> None:
+        """Note that a run was looked at with so many seeds, and when; what is noted already stays."""
+        with self._writing() as connection:
+            rows_ = [(hash_, one, at) for one in seeds]
+            connection.executemany(f"INSERT OR IGNORE INTO looks VALUES ({THE_RUN}, ?, ?)", rows_)
+
     def plan(self, hash_: str, trials: Iterable[Planned], after: int) -> None:
         """Enter the trials that a run asks for after this round, in their order; they replace any there are."""
         with self._writing() as connection:
@@ -167,14 +175,15 @@ class Store:
         """The trials of a run that have begun, in its order, under its name and its labels."""
         where = f"WHERE key IN (SELECT key FROM run_trials WHERE run = {THE_RUN})"
         found = {record.key: record for record in self._read(where, design.hash, curves=curves)}
-        earlier = rows.runs_by_key(self._rows(rows.EARLIER.format(run=THE_RUN), design.hash, design.hash))
+        earlier = self._rows(rows.EARLIER.format(run=THE_RUN), design.hash, design.hash)
+        judged = rows.looks_by_key(earlier, self._rows(rows.RUNS.format(run=THE_RUN), design.hash))
         return [
             replace(
                 found[one.key],
                 study=design.study,
                 label=one.label,
                 part=one.part,
-                judged=earlier.get(one.key, frozenset()),
+                judged=judged.get(one.key, frozenset()),
             )
             for one in self.planned(design.hash)
             if one.key in found
@@ -205,11 +214,11 @@ class Store:
         return {key: status for key, status in self._rows("SELECT key, status FROM trials") if key in wanted}
 
     def _designs(self, where: str, *values: str) -> list[Design]:
-        query = f"SELECT content, {', '.join(COLUMNS)} FROM runs {where} ORDER BY used"
-        return [
-            Design.from_json(json.loads(content), **dict(zip(COLUMNS, columns, strict=True)))
-            for content, *columns in self._rows(query, *values)
+        query = f"SELECT content, {LOOKED}, {', '.join(COLUMNS)} FROM runs {where} ORDER BY used"
+        found = [
+            (row[0], rows.looked(row[1]), zip(COLUMNS, row[2:], strict=True)) for row in self._rows(query, *values)
         ]
+        return [Design.from_json(json.loads(content), **dict(kept), looked=looked) for content, looked, kept in found]
 
     def _rows(self, query: str, *values: Any) -> list[rows.Row]:
         with as_store_error("read the results store", self.path):

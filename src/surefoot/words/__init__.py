@@ -5,6 +5,7 @@
 | `numbers.py` | how numbers and the values of a metric are written |
 | `cells.py` | cells, columns and tables |
 | `verdict.py` | what the seeds allow to say |
+| `looks.py` | planned looks: when they are, and what they decided |
 | `notes.py` | how to read the numbers, and reasons to doubt them |
 | `results.py` | the result table, and when targets were reached |
 | `pairs.py` | every optimizer with each |

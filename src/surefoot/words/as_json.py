@@ -19,7 +19,7 @@ from surefoot.words.verdict import verdict_sentences, verdict_text
 
 NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
 
-CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost")
+CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost", "against", "ahead")
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -33,12 +33,18 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "pairs": [{**plain(pair), "answer": pair.answer} for pair in verdict.pairs],
             "text": verdict_text(summary),
         },
+        "looks": _looks(summary),
         "notes": notes(summary),
         "warnings": warnings(summary),
         "tuning": summary.tuning,
         "table": table(summary, "page").to_json(),
     }
     return {name: plain(value) for name, value in written.items()}
+
+
+def _looks(summary: Summary) -> dict[str, Any] | None:
+    """The planned looks and what they decided; None where the end is the only look."""
+    return {"planned": summary.design.looks, **vars(summary.interim)} if summary.design and summary.interim else None
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.protocol import Metric
 from surefoot.words import plain
 from surefoot.words.cells import Table, plain_table
+from surefoot.words.looks import SPENDING, left_out_text, plan_text
 from surefoot.words.numbers import MILLISECONDS, Written, count, duration, seeds
 
 WIDTH = 80
@@ -55,6 +56,8 @@ def forecast_json(found: Prospect) -> dict[str, Any]:
         "spread": found.spread
         and {"low": found.spread.low, "high": found.spread.high, "assumed": found.spread.assumed},
         "detectable": found.detectable,
+        "looks": found.looks,
+        "courses": found.courses,
     }
     flat: dict[str, Any] = plain(told)
     return flat
@@ -68,6 +71,7 @@ def forecast_text(found: Prospect) -> str:
     parts = [fill(part, WIDTH) for part in parts]
     parts += [str(_phases(found)), fill(_time(found), WIDTH)]
     parts += ["\n".join(_spaces(found))] if found.spaces else []
+    parts += ["\n".join(fill(text, WIDTH) for text in _looks(found))] if found.courses else []
     return "\n\n".join([*parts, "\n".join(fill(text, WIDTH) for text in _power(found))])
 
 
@@ -119,6 +123,21 @@ def _spaces(found: Prospect) -> Iterator[str]:
             yield fill(f"{name}: {source}", WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
+def _looks(found: Prospect) -> Iterator[str]:
+    """When the study is looked at, and how many seeds that takes."""
+    plan, optimizers = found.looks, found.optimizers
+    yield f"{plan_text(plan)} Spending: {SPENDING[plan.spending]}. Question: {plan.question.text}."
+    yield from filter(None, [left_out_text(plan)])
+    pairs = plan.question.pairs(optimizers)
+    of = f"; one of the pairs that it needs, of {pairs} that are tested," if pairs > 1 else ","
+    for one, size in zip(found.courses, ("no difference", "a small one", "a large one"), strict=True):
+        about = f" ({one.effect:g} times its spread over seeds)" if one.effect else ""
+        bound = "at most " if pairs > 1 and one.effect else ""
+        least = "at least " if pairs > 1 else ""
+        found_in = f"{of} found in {least}{100 * one.power:.0f} % of studies" if one.effect else ""
+        yield f"With {size}{about}: {bound}{one.seeds:.1f} seeds in the mean{found_in}."
+
+
 def _power(found: Prospect) -> Iterator[str]:
     numbers, one, metric = found.spread, found.detectable, found.protocol.metric
     if numbers is None:
@@ -133,8 +152,9 @@ def _power(found: Prospect) -> Iterator[str]:
     write = partial(_sizes, metric)
     alone = f"{write(*one.alone)} in a single pair decided on beforehand."
     several = f"{write(*one.corrected)} in any of {one.comparisons} pairs (at Holm's strictest step), of {alone}"
+    looks = " with one look, at their end" if found.courses else ""
     yield (
-        f"What {seeds(one.seeds)} can tell, four times out of five: a difference in test {metric.title} of "
+        f"What {seeds(one.seeds)} can tell{looks}, four times out of five: a difference in test {metric.title} of "
         f"{several if one.comparisons > 1 else alone}"
     )
     spread = write(numbers.low, numbers.high)

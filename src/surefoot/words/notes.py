@@ -102,9 +102,15 @@ def _tested(summary: Summary) -> str:
         return f" Differences are paired by seed; with fewer than {FEWEST_PAIRS} seeds none is tested."
     families = {row.family for row in summary.comparisons} != {"all"}
     return (
-        f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for all pairs"
-        f"{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a difference."
+        f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for "
+        f"{_family(summary)}{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a "
+        "difference."
     )
+
+
+def _family(summary: Summary) -> str:
+    """The pairs that are a family: all, or those of one optimizer."""
+    return f"the pairs with {summary.verdict.against}" if summary.verdict.against else "all pairs"
 
 
 def _search(rows: Sequence[TuningRow]) -> str:

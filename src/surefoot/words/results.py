@@ -46,6 +46,13 @@ def state(row: ResultRow) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
+def _left(row: ResultRow, summary: Summary) -> list[str]:
+    """That a row got no more seeds after a look, where it did not."""
+    left, taken = (summary.interim.left, summary.interim.taken) if summary.interim else ((), ())
+    out = any(one.label == row.label and one.seeds < taken[-1] for one in left)
+    return ["no more after a look"] if out else []
+
+
 def setting(row: ResultRow, summary: Summary) -> str:
     """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
     tuning = summary.tuning_of(row.label)
@@ -112,7 +119,7 @@ COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
     Column(
         "Trials",
-        lambda row, _: text(state(row), *_rate(row)),
+        lambda row, summary: text(state(row), *_rate(row), *_left(row, summary)),
         shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
         style="trials",
     ),

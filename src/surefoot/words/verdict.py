@@ -6,12 +6,14 @@ Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.verdict import Pair
 from surefoot.statistics.equivalence import MOST_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.margin import Margin
+from surefoot.words.looks import look_sentences
 from surefoot.words.numbers import Written, count, join, p_value, seeds
 
 MANY = 4
@@ -26,7 +28,7 @@ def verdict_text(summary: Summary) -> str:
 def verdict_sentences(summary: Summary) -> tuple[str, ...]:
     """The verdict of a study, sentence by sentence."""
     said = _Said(summary)
-    ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds}
+    ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds, "against": said.against}
     sentences = (*ways[summary.verdict.basis](), *said.casualties())
     # one that begins with one of our own words gets a capital; a user's name stays as it is
     return tuple(one[0].upper() + one[1:] if one.startswith(("tuned ", "untuned ")) else one for one in sentences)
@@ -48,7 +50,9 @@ class _Said:
         self.verdict, self.scale, self.written = summary.verdict, summary.scale, Written(summary.metric)
         self.arms = {one.label: one for one in summary.arms}
         self.names = spoken(list(self.arms), summary.tuned_from)
-        self.best = self.names.get(self.verdict.best or "", "")
+        self.best = self.names.get(self.verdict.against or self.verdict.best or "", "")
+        self.interim, self.design = summary.interim, summary.design
+        self.beaten = summary.interim.beaten if summary.interim else frozenset()
 
     def nothing(self) -> Iterator[str]:
         """Why there is no verdict on one arm or none."""
@@ -93,7 +97,22 @@ class _Said:
             f"{self.best} has the {self.written.superlative} mean test {self.scale.name} ({self._score}, "
             f"{_seeds(best)}){f', ahead of {join(behind)}' if behind else ''}."
         )
-        level = [pair for pair in verdict.pairs if not pair.distinguishable]
+        yield from self._rest()
+
+    def against(self) -> Iterator[str]:
+        """Who is ahead of the one that all are compared with, who is behind it, and what that rests on."""
+        verdict, name, found = self.verdict, self.scale.name, _seeds(self.arms[self.verdict.against])
+        score = self.written.value(verdict.scores[verdict.against])
+        ahead = [self._behind(_turned(pair)) for pair in verdict.pairs if pair.distinguishable and not pair.ahead]
+        behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
+        sides = [f"{side}: {join(names)}" for side, names in (("ahead", ahead), ("behind", behind)) if names]
+        yield f"Against {self.best} (mean test {name} {score}, {found}), {'; '.join(sides) or 'nothing is decided'}."
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[str]:
+        """What is not told apart, and what a verdict of several seeds rests on."""
+        verdict = self.verdict
+        level = [pair for pair in verdict.pairs if not pair.distinguishable and pair.other not in self.beaten]
         if ties := [pair for pair in level if pair.p is not None]:
             yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
         if few := [self._level(pair) for pair in level if pair.p is None]:
@@ -101,7 +120,9 @@ class _Said:
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
             yield f"{apart} cannot be ranked against it on the seeds that they share."
-        if len(verdict.looks) > 1:
+        if self.interim and self.design:
+            yield from look_sentences(self.interim, self.design.looks, verdict.looks, self.names)
+        elif len(verdict.looks) > 1:
             yield (
                 f"It is look {len(verdict.looks)} at this question, after verdicts on "
                 f"{join([*map(str, verdict.looks[:-1])])} seeds: p-values count them all."
@@ -119,16 +140,23 @@ class _Said:
         yield f"A tie may still hide a difference of up to {widest}."
 
     def _within(self, ties: Sequence[Pair], margin: Margin) -> Iterator[str]:
-        """What is equal to the best within a margin, what the best is not worse than, and what is still open."""
+        """What is equal to the best within a margin, what the best is not worse than, and what is still open.
+
+        Where all are compared with one, what is not worse than that one.
+        """
         within = self.written.margin(margin)
         told = {answer: [pair for pair in ties if pair.answer == answer] for answer in ("equal", "not worse", "open")}
         named = {answer: join([self._level(pair, p=False) for pair in pairs]) for answer, pairs in told.items()}
         if told["equal"]:
             yield f"Equal to {self.best} within {within}: {named['equal']}."
-        if told["not worse"]:
+        if pairs := told["not worse"]:
+            are = "is" if len(pairs) == 1 else "are"
+            who, than = f"{self.best} is", named["not worse"]
+            if pairs[0].reference:
+                who, than = f"{than} {are}", self.best
             yield (
-                f"{self.best} is not worse by more than {within} than {named['not worse']}; whether they are equal is "
-                f"still open: {_more(told['not worse'])}."
+                f"{who} not worse by more than {within} than {than}; whether they are equal is still open: "
+                f"{_more(pairs)}."
             )
         if told["open"]:
             yield f"Still open whether within {within} of {self.best}: {named['open']}; {_more(told['open'])}."
@@ -177,6 +205,11 @@ class _Said:
         said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
         said += [] if pair.p is None or not p else [f"adjusted p = {p_value(pair.p)}"]
         return f"{name} ({', '.join(said)})"
+
+
+def _turned(pair: Pair) -> Pair:
+    """A pair with the difference of the other sign."""
+    return replace(pair, difference=-pair.difference, low=-pair.high, high=-pair.low)
 
 
 def _finished(one: Setting) -> str:

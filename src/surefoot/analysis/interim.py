@@ -1,0 +1,160 @@
+"""What the looks of a run have decided so far: who gets no more seeds, and whether the run may stop.
+
+It follows from the stored results alone, look by look, so that a run that was killed goes on as if it had not been.
+An arm that was found behind another cannot be the best, and leaves. Its pairs keep what they had. That keeps them
+exact: had the arm stayed, its p-values could only have fallen, and even these hold the promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from surefoot.analysis.pairwise import Comparison, Looked, Scores
+from surefoot.analysis.scale import Scale
+from surefoot.analysis.settled import needed, reference, settled
+from surefoot.analysis.verdict import compare, judge
+from surefoot.store.looks import NOW, Look, LookPlan
+from surefoot.store.margin import Margin
+
+
+@dataclass(frozen=True)
+class Left:
+    """An arm that gets no more seeds: how many it had, and behind whom it was found; empty if it was not."""
+
+    label: str
+    seeds: int
+    behind: str = ""
+
+
+@dataclass(frozen=True)
+class Interim:
+    """Where a run with planned looks stands.
+
+    Attributes:
+        taken: seeds of the looks taken so far.
+        left: the arms that get no more seeds.
+        decided: whether every pair that the question needs is.
+        due: seeds of the next look; None where there is none.
+    """
+
+    taken: tuple[int, ...] = ()
+    left: tuple[Left, ...] = ()
+    decided: bool = False
+    due: int | None = None
+
+    @property
+    def out(self) -> frozenset[str]:
+        """Labels of the arms that left."""
+        return frozenset(one.label for one in self.left)
+
+    @property
+    def beaten(self) -> frozenset[str]:
+        """Labels of those that left as another was ahead of them."""
+        return frozenset(one.label for one in self.left if one.behind)
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Looks at a run as its plan says.
+
+    Attributes:
+        plan: when it is looked at, and what is asked.
+        measure: its seeds, in their order.
+        scale: of the metric.
+        own: for each tuned label the untuned one.
+        earlier: verdicts of earlier runs.
+        margin: by how much two may differ and still count as equal.
+    """
+
+    plan: LookPlan
+    measure: Sequence[int]
+    scale: Scale
+    own: Mapping[str, str]
+    earlier: Looked
+    margin: Margin | None = None
+
+    def look(self, results: Mapping[str, Scores], ended: Mapping[str, Set[int]]) -> Interim:
+        """Take every look for which each arm that is still in has its seeds.
+
+        Args:
+            results: scores by label and seed, not a number where it diverged.
+            ended: seeds of each arm with a result or without, as that of a trial that failed.
+        """
+        found = Interim(due=next(iter(self.plan.at), None))
+        while found.due is not None and self._complete(found, ended):
+            found = self._after(found, found.due, results)
+        return found
+
+    def compare(self, results: Mapping[str, Scores], taken: Sequence[int]) -> tuple[Comparison, ...]:
+        """Every pair, with p-values that count the looks taken; seeds beyond them are one more."""
+        asked = partial(compare, results, self.scale, self.own, question=self.plan.question, margin=self.margin)
+        if not self.plan.at:
+            return asked(looked=self.earlier)
+        looked = {label: {seed: self._looks(label, seed, taken) for seed in own} for label, own in results.items()}
+        seeds = max((self._places[seed] + 1 for own in results.values() for seed in own), default=0)
+        now = Look(NOW, seeds, self.plan.most, self.plan.spending)
+        return asked(looked=looked, now=now)
+
+    def until(self, results: Mapping[str, Scores], seeds: int, left: Sequence[Left]) -> dict[str, dict[int, float]]:
+        """The scores that a run has after so many seeds, of which some arms left before."""
+        ends = {one.label: one.seeds for one in left}
+        return {
+            label: {seed: own[seed] for seed in own if self._places[seed] < ends.get(label, seeds)}
+            for label, own in results.items()
+        }
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {seed: place for place, seed in enumerate(self.measure)}
+
+    def _looks(self, label: str, seed: int, taken: Sequence[int]) -> frozenset[Look]:
+        """The verdicts that a trial was part of, those of this run among them."""
+        mine = (look for look in self.plan.of(self._places[seed], NOW) if look.seeds in taken)
+        return self.earlier.get(label, {}).get(seed, frozenset()) | frozenset(mine)
+
+    def _complete(self, found: Interim, ended: Mapping[str, Set[int]]) -> bool:
+        seeds = set(self.measure[: found.due])
+        inside = [label for label in ended if label not in found.out]
+        return bool(inside) and all(seeds <= ended[label] for label in inside)
+
+    def _after(self, found: Interim, seeds: int, results: Mapping[str, Scores]) -> Interim:
+        """Where the run stands after the look at so many seeds."""
+        here = {label: own for label, own in self.until(results, seeds, found.left).items() if own}
+        taken = (*found.taken, seeds)
+        rows = self.compare(here, taken)
+        rows = tuple(row if self._is_new(row, seeds) else replace(row, p=None, closeness=None) for row in rows)
+        left = (*found.left, *self._leaving(rows, set(here) - found.out, seeds))
+        inside = set(here) - {one.label for one in left}
+        best = self._centre(here, rows, set(here) - inside)
+        asked = needed(rows, self.plan.question, best, inside)
+        main = any(best in (row.a, row.b) for row in rows if row.family in ("all", "tuned"))
+        decided = main and all(settled(row, self.plan.question) for row in asked)
+        due = None if decided else next((at for at in self.plan.at if at > seeds), None)
+        return replace(found, taken=taken, left=left, decided=decided, due=due)
+
+    def _is_new(self, row: Comparison, seeds: int) -> bool:
+        """Whether no earlier run had more seeds of a pair: on fewer of these its verdict says nothing new."""
+        of_a, of_b = (self.earlier.get(label, {}).values() for label in (row.a, row.b))
+        return all(look.seeds <= seeds for look in frozenset().union(*of_a) & frozenset().union(*of_b))
+
+    def _centre(self, results: Mapping[str, Scores], rows: Sequence[Comparison], out: Set[str]) -> str:
+        """The one that the question turns on: the best of those still in, or the one that all are compared with."""
+        if self.plan.question.kind == "against":
+            return reference(self.plan.question, self.own)
+        return judge(results, self.scale, rows, out).best or ""
+
+    def _leaving(self, rows: Sequence[Comparison], inside: Set[str], seeds: int) -> Iterator[Left]:
+        """Those that a look leaves nothing to ask about, and behind whom each was found."""
+        question, centre = self.plan.question, reference(self.plan.question, self.own)
+        behind = {
+            row.a if row.better == row.b else row.b: row.better
+            for row in rows
+            if row.distinguishable and {row.a, row.b} <= set(inside)
+        }
+        for label in sorted(inside - {centre}):
+            mine = [row for row in needed(rows, question, centre, inside) if label in (row.a, row.b)]
+            done = bool(mine) and all(settled(row, question) for row in mine)
+            if label in behind if question.kind == "best" else done:
+                yield Left(label, seeds, behind.get(label, ""))

@@ -1,0 +1,35 @@
+"""Whether a pair is decided, and which pairs the question of a study needs: what lets a study stop early."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from surefoot.analysis.pairwise import Comparison
+from surefoot.store.looks import Question
+
+
+def settled(pair: Comparison, question: Question) -> bool:
+    """Whether more seeds would add nothing to what is asked about a pair: a difference, or equality in the margin."""
+    del question  # every question takes either for an answer
+    return pair.distinguishable or bool(pair.closeness and pair.closeness.equal)
+
+
+def reference(question: Question, own: Mapping[str, str]) -> str:
+    """The label that all are compared with, where one is: the tuned one of the optimizer that was named, if any."""
+    tuned = (label for label, untuned in own.items() if untuned == question.against)
+    return next(tuned, question.against)
+
+
+def needed(rows: Sequence[Comparison], question: Question, best: str, inside: Collection[str]) -> list[Comparison]:
+    """The pairs that a question needs decided.
+
+    Args:
+        rows: every pair that was compared.
+        question: what is asked.
+        best: the label of the best so far; where all are compared with one, of that one.
+        inside: labels of those that may still get seeds; for `best` only these are rivals.
+    """
+    if question.kind == "all-pairs":
+        return list(rows)
+    main = [row for row in rows if row.family in ("all", "tuned") and best in (row.a, row.b)]
+    return [row for row in main if question.kind == "against" or {row.a, row.b} <= set(inside)]

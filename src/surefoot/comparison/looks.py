@@ -1,0 +1,102 @@
+"""From the looks that a user asks for to those that a run takes, decided before its first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from surefoot.errors import Argument, UsageError
+from surefoot.statistics.looks import even_looks, first_look
+from surefoot.store.looks import BEST, LookPlan, Question, Spending
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class AskedLooks:
+    """The looks that a user asks for.
+
+    Attributes:
+        at: numbers of seeds; empty for none.
+        auto: whether they are to be chosen.
+        spending: how the 5 % of false verdicts are shared out over looks.
+        question: what the comparison is to answer.
+    """
+
+    at: tuple[int, ...] = ()
+    auto: bool = False
+    spending: Spending = "obrien-fleming"
+    question: Question = BEST
+
+    @classmethod
+    def read(
+        cls, looks: str | Sequence[int] | None, spending: str, question: str, names: Mapping[str, str]
+    ) -> AskedLooks:
+        """Read the options of a user.
+
+        Args:
+            looks: `auto`, or numbers of seeds, as in `8,12,16` or `[8, 12, 16]`.
+            spending: one of `Spending`.
+            question: as `Question.read` takes it.
+            names: the label that each name of an optimizer stands for, in small letters.
+
+        Raises:
+            UsageError: an option that cannot be read.
+        """
+        known = {name: name for name in get_args(Spending)}
+        if spending not in known:
+            raise UsageError(Argument("spending"), f" is {spending!r}; give one of {', '.join(known)}.")
+        auto = isinstance(looks, str) and looks.strip().lower() == AUTO
+        at = () if auto or looks is None else _numbers(looks)
+        return cls(at, auto, known[spending], Question.read(question, names))
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What tells these looks from the one look at the end that every run has; nothing for that."""
+        if self == AT_THE_END:
+            return {}
+        return {
+            "looks": AUTO if self.auto else list(self.at),
+            "spending": self.spending,
+            "question": self.question.text,
+        }
+
+    def plan(self, seeds: int, optimizers: int, *, at_most: bool = False) -> LookPlan:
+        """Return the looks at a run of so many seeds and optimizers; the last one is at its end.
+
+        Args:
+            seeds: the most seeds.
+            optimizers: how many are compared; tuned ones are as many as untuned ones.
+            at_most: whether a clock chose the seeds; later looks then fall away.
+
+        Raises:
+            UsageError: a look is beyond the seeds.
+        """
+        if not self.at and not self.auto:
+            return LookPlan(spending=self.spending, question=self.question)
+        pairs = max(1, self.question.pairs(optimizers))
+        if self.auto:
+            return LookPlan(even_looks(seeds, self.spending, pairs), self.spending, self.question)
+        if self.at[-1] > seeds and not at_most:
+            raise UsageError(Argument("looks"), f" has {self.at[-1]}, and there are {seeds} seeds; give at most these.")
+        first = first_look(seeds, self.spending, pairs)
+        at = tuple(look for look in self.at if first <= look < seeds)
+        left_out = tuple(look for look in self.at if look < first)
+        return LookPlan((*at, seeds), self.spending, self.question, left_out)
+
+
+def _numbers(looks: str | Sequence[int]) -> tuple[int, ...]:
+    """Return numbers of seeds that rise."""
+    given = looks.replace(" ", ",").split(",") if isinstance(looks, str) else list(looks)
+    try:
+        numbers = tuple(int(one) for one in given if str(one).strip())
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or numbers[0] < 1 or list(numbers) != sorted(set(numbers)):
+        raise UsageError(Argument("looks"), f" is {looks!r}; give auto, or numbers of seeds that rise: 8,12,16,20.")
+    return numbers
+
+
+AT_THE_END = AskedLooks()
+"""The one look of a run without planned ones."""

@@ -1,0 +1,125 @@
+"""What planned looks come to: how many seeds a study takes and what it finds, by playing it through.
+
+Scores are normal, and a paired difference has a spread of one. The test is the study's own (`looks.py`), on fewer sign
+patterns where there are many seeds. Of several pairs each is found at the strictest step of Holm's correction: the real
+study finds at least as much, with at most as many seeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.statistics.checks import Numbers, count
+from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.looks import LEVELS, Looks, drawn
+from surefoot.statistics.permutation import signs
+from surefoot.statistics.power import BLOCK
+
+EFFECTS = (0.0, 0.66, 1.5)
+"""No, a small and a large difference, in multiples of its spread over seeds."""
+
+STUDIES = 1200
+PATTERNS = 2000
+MOST_PATTERNS = 6000
+EXACT = 12
+"""With more seeds than these the sign patterns are sampled: `PATTERNS` for each pair that is tested, up to the most."""
+
+HIGHER = 4
+"""Levels above the one that is asked for that are tried, where every sign pattern is."""
+
+ROUNDING = 1e-5
+"""What sums of so many single-precision numbers may differ by, if they are equal on paper."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a study with planned looks comes to if there is a difference.
+
+    Attributes:
+        effect: the true difference, in multiples of its spread over seeds.
+        seeds: at the end, in the mean.
+        power: how often one given pair of those that the question needs is found, in the right direction.
+    """
+
+    effect: float
+    seeds: float
+    power: float
+
+
+@lru_cache(maxsize=32)
+def course(
+    looks: Looks,
+    effect: float,
+    *,
+    optimizers: int = 2,
+    pairs: int = 1,
+    apart: bool = False,
+    resolution: float = 0.0,
+    studies: int = STUDIES,
+    seed: int = 0,
+) -> Course:
+    """Play studies through and say how they end.
+
+    Args:
+        looks: all that are planned.
+        effect: the true difference, in multiples of its spread over seeds.
+        optimizers: how many are compared. One is better than all others, and these are equal.
+        pairs: those that are tested together.
+        apart: whether every optimizer is better than the next, as where every pair is asked about.
+        resolution: the smallest step of a score, in multiples of the spread of a difference; 0 for none.
+        studies: how many are played through; fewer with several optimizers, as each has more pairs.
+        seed: of what is drawn.
+    """
+    rivals = count(optimizers, "optimizers", 2) - 1
+    studies = max(200, count(studies, "studies") // rivals)
+    rng = np.random.default_rng([seed, 8])
+    scores = np.sqrt(0.5) * rng.standard_normal((studies, optimizers, looks.at[-1]))
+    scores -= effect * (np.arange(optimizers) if apart else np.arange(optimizers) > 0)[:, None]
+    scores = np.round(scores / resolution) * resolution if resolution else scores
+    gaps = scores[:, :-1] - scores[:, 1:] if apart else scores[:, :1] - scores[:, 1:]
+    found = found_at(gaps.reshape(studies * rivals, -1), looks, ALPHA / pairs).reshape(studies, rivals)
+    ends = np.minimum(found.max(axis=1), len(looks.at) - 1)
+    at = np.append(looks.at, looks.at[-1])[found]
+    sums = np.take_along_axis(gaps.cumsum(axis=2), at[:, :, None] - 1, axis=2)[:, :, 0]
+    right = (found < len(looks.at)) & (sums > 0)
+    return Course(effect, float(np.array(looks.at)[ends].mean()), float(right.mean()))
+
+
+def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
+    """The place of the look at which each row of differences is found at this level; the number of looks where none.
+
+    A p-value asks for all higher levels too (`looks.p_value`). With few seeds the bounds of a level that is a little
+    higher can be stricter, so the next ones are tried as well.
+    """
+    n = looks.at[-1]
+    tried = signs(n) if n <= EXACT else drawn(n, min(MOST_PATTERNS, round(PATTERNS * ALPHA / level)))
+    levels = [level, *[higher for higher in LEVELS if higher > level][-HIGHER:]] if n <= EXACT else [level]
+    parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) / BLOCK)))
+    patterns = tried.astype(np.float32)
+    found = [np.concatenate([_found(part, looks, looks.spent(one), patterns) for part in parts]) for one in levels]
+    last: NDArray[np.int64] = np.max(found, axis=0)
+    return last
+
+
+def _found(gaps: Floats, looks: Looks, spent: tuple[float, ...], patterns: Floats) -> NDArray[np.int64]:
+    """As `found_at`, for rows that fit into memory together; the first pattern is the one seen."""
+    found = np.full(len(gaps), len(looks.at))
+    left, beyond = np.arange(len(gaps)), np.zeros((len(gaps), len(patterns)), dtype=bool)
+    for place, (n, share) in enumerate(zip(looks.at, spent, strict=True)):
+        distances = np.abs(gaps[left, :n] @ patterns[:, :n].T)
+        distances[beyond] = -1
+        allowed = int(share * len(patterns) * (1 + 1e-12)) - beyond.sum(axis=1)
+        most = min(int(allowed.max(initial=0)) + 1, len(patterns))
+        farthest = np.sort(np.partition(distances, -most, axis=1)[:, -most:], axis=1)[:, ::-1]
+        bound = np.take_along_axis(farthest, np.clip(allowed, 0, most - 1)[:, None], axis=1)
+        beyond |= (distances > bound + ROUNDING) & (allowed > 0)[:, None]
+        found[left[beyond[:, 0]]] = place
+        left, beyond = left[~beyond[:, 0]], beyond[~beyond[:, 0]]
+    return found

@@ -1,0 +1,122 @@
+"""When a run is looked at while its seeds come in, what is asked of it, and which verdicts a trial was part of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from surefoot.errors import UsageError, unknown
+
+Spending = Literal["obrien-fleming", "pocock", "linear"]
+"""How the 5 % of false verdicts are shared out over looks: little at first, evenly, or in proportion to the seeds."""
+
+Kind = Literal["best", "all-pairs", "against"]
+
+NOW = 2**62
+"""The number of a run that is looked at now: above that of all before it."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a comparison is to answer: which is best, how every pair compares, or how all compare with one.
+
+    Attributes:
+        kind: which of these.
+        against: the label of that one; empty for the other two.
+    """
+
+    kind: Kind = "best"
+    against: str = ""
+
+    @classmethod
+    def read(cls, text: str, names: Mapping[str, str]) -> Question:
+        """Read `best`, `all-pairs` or `against NAME`.
+
+        Args:
+            text: what a user wrote.
+            names: the label that each name stands for, in small letters.
+
+        Raises:
+            UsageError: it is none of these, or nothing that is compared has this name.
+        """
+        kind, _, name = text.strip().partition(" ")
+        if kind not in get_args(Kind) or (kind == "against") != bool(name.strip()):
+            raise UsageError("question", f" is {text!r}; give best, all-pairs, or against and a name: 'against adam'.")
+        if kind != "against":
+            return cls("best" if kind == "best" else "all-pairs")
+        if name.strip().lower() not in names:
+            raise unknown("optimizer of this study", name.strip(), dict.fromkeys(names.values()))
+        return cls("against", names[name.strip().lower()])
+
+    @property
+    def text(self) -> str:
+        """The question as a user gives it."""
+        return f"against {self.against}" if self.kind == "against" else self.kind
+
+    def pairs(self, optimizers: int) -> int:
+        """How many pairs of so many optimizers are tested together."""
+        return optimizers - 1 if self.kind == "against" else optimizers * (optimizers - 1) // 2
+
+
+@dataclass(frozen=True)
+class LookPlan:
+    """When a run is looked at, decided before its first trial.
+
+    Attributes:
+        at: numbers of seeds at which it is, the most seeds last; none where the end is the only look.
+        spending: how the 5 % of false verdicts are shared out over these looks.
+        question: what the comparison is to answer.
+        left_out: looks that were asked for and cannot find anything.
+    """
+
+    at: tuple[int, ...] = ()
+    spending: Spending = "obrien-fleming"
+    question: Question = field(default_factory=Question)
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def most(self) -> int:
+        """The most seeds; 0 where the end is the only look."""
+        return self.at[-1] if self.at else 0
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> LookPlan:
+        """The plan of a stored design."""
+        return cls(tuple(found["at"]), found["spending"], Question(**found["question"]), tuple(found["left_out"]))
+
+    def of(self, place: int, run: int, seeds: int = 0) -> frozenset[Look]:
+        """The looks of a run that a trial is part of.
+
+        Args:
+            place: of the seed of the trial among those of the run, from 0.
+            run: number of the run.
+            seeds: how many the run had at its end, if that was its only look.
+        """
+        if not self.at:
+            return frozenset({Look(run, seeds)})
+        return frozenset(Look(run, seeds, self.most, self.spending) for seeds in self.at if place < seeds)
+
+
+@dataclass(frozen=True, order=True)
+class Look:
+    """A verdict that trials were part of; verdicts are in the order of time.
+
+    Attributes:
+        run: number of the run that it was on, which rises with time.
+        seeds: how many seeds were due then.
+        planned: the most seeds of that run; 0 where its end was the only look.
+        spending: how that run shares out its false verdicts.
+    """
+
+    run: int
+    seeds: int = 0
+    planned: int = 0
+    spending: Spending = "obrien-fleming"
+
+
+BEST = Question()
+"""What is asked by default."""
+
+PRESENT = Look(NOW)
+"""The verdict that is made now, at the end of a run whose end is its only look."""

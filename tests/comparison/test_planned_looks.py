@@ -1,0 +1,230 @@
+"""Planned looks in whole comparisons: early stops, arms that leave, questions, resuming, and what is said of it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import surefoot
+from drawn_scores import drawn
+from surefoot.analysis import summarize
+from surefoot.analysis.interim import Left
+from surefoot.comparison.looks import AskedLooks
+from surefoot.comparison.request import ask
+from surefoot.errors import UsageError
+from surefoot.options import Options
+from surefoot.statistics.intervals import holm
+from surefoot.statistics.looks import Looks, even_looks, first_look, p_value
+from surefoot.store import Store
+from surefoot.store.looks import LookPlan, Question
+from surefoot.study import newest_run
+from surefoot.training.events import Finished
+from surefoot.training.function_task import function_task
+from surefoot.words import as_json, verdict_text
+
+pytestmark = pytest.mark.usefixtures("workers_here")
+
+CLOSE = ("a=sgd(lr=0.5)", "b=sgd(lr=0.497)")
+APART = ("a=sgd(lr=0.5)", "b=sgd(lr=0.45)")
+THREE = ("a=sgd(lr=0.5)", "b=sgd(lr=0.497)", "c=sgd(lr=0.44)")
+
+
+def asked(path, optimizers, **options):
+    given = {"trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "better": "max", "metric": "score"}
+    return {"train": drawn, "optimizers": optimizers, "store": path, **given, **options}
+
+
+def compared(path, optimizers, **options):
+    return surefoot.compare(**asked(path, optimizers, **options))
+
+
+def counts(study):
+    return {row.label: len(row.seeds) for row in study.summary.rows}
+
+
+def scores(study, label):
+    return [r.outcome.test_metric for r in study.records if r.label == label]
+
+
+def test_a_study_stops_at_the_look_that_decides(tmp_path, surefoot_command, capsys):
+    study = compared(tmp_path / "r.sqlite", APART, seeds=20, looks="8,12,16", spending="pocock")
+    assert counts(study) == {"a": 8, "b": 8}
+    assert "Decided after 8 of at most 20 seeds." in study.verdict
+    (row,) = study.summary.comparisons
+    looks = Looks((8,), 20, 0, "pocock", (8,))
+    assert row.p == p_value(scores(study, "a"), scores(study, "b"), looks) <= 0.05
+    assert "Look at 8 seeds. No more seeds after 8: b (behind a). The question is decided." in capsys.readouterr().err
+    assert list(study.plan.design.looked) == [8]
+    design, records = newest_run("drawn", tmp_path / "r.sqlite")
+    assert verdict_text(summarize(records, design)) == study.verdict
+    found = as_json(study.summary)["looks"]
+    assert (found["taken"], found["decided"], found["planned"]["at"]) == ([8], True, [8, 12, 16, 20])
+    code, out, err = surefoot_command("report", "drawn", "--store", tmp_path / "r.sqlite", "--json")
+    assert code == 0, err
+    assert json.loads(out)["verdict"]["text"] == study.verdict
+    page = study.report(tmp_path / "r.html").read_text(encoding="utf-8").replace("\xa0", " ")
+    assert "Decided after 8 of at most 20 seeds." in page
+    assert "Planned looks at 8, 12, 16 and 20 seeds, spending: Pocock; 8 seeds on " in page
+
+
+def test_what_is_not_decided_goes_to_the_end(tmp_path):
+    study = compared(tmp_path / "r.sqlite", CLOSE, seeds=12, looks="auto")
+    assert counts(study) == {"a": 12, "b": 12}
+    assert study.summary.interim.taken == even_looks(12, "obrien-fleming") == (8, 9, 11, 12)
+    assert "Decided after" not in study.verdict
+    assert "p-values count the looks at 8, 9, 11 and 12 seeds." in study.verdict
+    (row,) = study.summary.comparisons
+    at = (8, 9, 11, 12)
+    assert row.p == p_value(scores(study, "a"), scores(study, "b"), Looks(at, 12, due=at))
+
+
+def test_an_arm_that_is_behind_leaves_and_keeps_its_row_and_its_p_values(tmp_path):
+    study = compared(tmp_path / "r.sqlite", THREE, seeds=16, looks="10,13")
+    assert counts(study) == {"a": 16, "b": 16, "c": 10}
+    (left,) = study.summary.interim.left
+    assert (left.label, left.seeds) == ("c", 10)
+    assert "no more after a look" in str(study.table())
+    assert f"No more seeds after 10: c (behind {left.behind})." in study.verdict
+    plans = {"c": Looks((10,), 16, due=(10,)), "b": Looks((10, 13, 16), 16, due=(10, 13, 16))}
+    rows = study.summary.comparisons
+    raw = [
+        p_value(*(scores(study, label)[: row.n] for label in (row.a, row.b)), plans["c" if "c" in row.b else "b"])
+        for row in rows
+    ]
+    assert [row.p for row in rows] == holm(raw)
+
+
+def test_the_mean_of_an_arm_that_left_does_not_make_it_the_best(tmp_path):
+    study = compared(tmp_path / "r.sqlite", THREE, seeds=16, looks="10,13")
+    lucky = [
+        replace(r, outcome=replace(r.outcome, test_metric=r.outcome.test_metric - (r.seed >= 10) * 0.2))
+        for r in study.records
+    ]
+    found = summarize(lucky, study.plan.design)
+    means = {row.label: row.test_metric.mean for row in found.rows}
+    assert max(means, key=means.get) == "c"
+    assert found.verdict.best in ("a", "b")
+    assert "c" not in found.verdict.ties
+
+
+def test_the_same_call_again_trains_nothing_and_more_seeds_are_another_look(tmp_path, capsys):
+    path = tmp_path / "r.sqlite"
+    first = compared(path, APART, seeds=20, looks="8,12,16", spending="pocock")
+    capsys.readouterr()
+    assert compared(path, APART, seeds=20, looks="8,12,16", spending="pocock").verdict == first.verdict
+    assert "nothing to run" in " ".join(capsys.readouterr().err.split())
+    more = compared(path, APART, seeds=22)
+    (row,) = more.summary.comparisons
+    assert row.looks == (8, 22)
+    due = Looks((8, 22), 20, 0, "pocock", (8, 21))
+    assert row.p == p_value(scores(more, "a"), scores(more, "b"), due)
+
+
+def test_a_run_that_is_stopped_between_looks_goes_on_as_if_it_had_not_been(tmp_path):
+    options = {"seeds": 16, "looks": "10,13"}
+    undisturbed = compared(tmp_path / "a.sqlite", THREE, **options)
+    request = ask(
+        function_task(drawn, better="max", metric="score", name=""),
+        Options(optimizers=THREE, trials=0, epochs=1, workers=1, device="cpu", store=tmp_path / "b.sqlite", **options),
+    )
+    for moment in (3, 25, 34, 39):
+        ended = []
+
+        def stop(_trial, event, ended=ended, moment=moment):
+            ended += [event.key] if isinstance(event, Finished) else []
+            if len(ended) == moment:
+                raise KeyboardInterrupt
+
+        with Store(tmp_path / "b.sqlite") as store:
+            run = request.prepare(store)
+            try:
+                run.run(store, stop)
+            except KeyboardInterrupt:
+                continue
+            records = run.records(store)
+            break
+    keys = [(r.label, r.seed, r.outcome.test_metric) for r in undisturbed.records]
+    assert [(r.label, r.seed, r.outcome.test_metric) for r in records] == keys
+    assert summarize(records, run.design).verdict == undisturbed.summary.verdict
+
+
+def test_against_one_asks_about_its_pairs_alone_and_stops_when_they_are_decided(tmp_path):
+    study = compared(tmp_path / "r.sqlite", THREE, seeds=20, looks="9,14", spending="pocock", question="against C")
+    assert {(row.a, row.b) for row in study.summary.comparisons} == {("a", "c"), ("b", "c")}
+    verdict = study.summary.verdict
+    assert (verdict.basis, verdict.against, verdict.ahead, verdict.behind) == ("against", "c", ("a", "b"), ())
+    assert "Against c (mean test score " in study.verdict
+    assert ", ahead: a by " in study.verdict
+    assert "Decided after 9 of at most 20 seeds." in study.verdict
+    assert counts(study) == dict.fromkeys("abc", 9)
+
+
+def test_all_pairs_go_on_until_every_pair_is_decided(tmp_path):
+    study = compared(tmp_path / "r.sqlite", THREE, seeds=14, looks="10,12", question="all-pairs")
+    assert counts(study) == {"a": 14, "b": 14, "c": 10}
+    assert not study.summary.interim.decided
+    assert study.summary.interim.left == (Left("c", 10, "a"),) or study.summary.interim.left == (Left("c", 10, "b"),)
+
+
+def test_tuned_optimizers_are_looked_at_when_both_are_measured(tmp_path):
+    study = compared(tmp_path / "r.sqlite", ("momentum", "adam"), seeds=12, looks="10", trials=4)
+    interim = study.summary.interim
+    assert interim.taken[0] == 10
+    measured = {(r.label, r.seed) for r in study.records if r.purpose == "measure"}
+    for row in study.summary.rows:
+        left = next((one.seeds for one in interim.left if one.label == row.label), interim.taken[-1])
+        assert {seed for label, seed in measured if label == row.label} == set(range(left))
+
+
+def test_a_look_that_cannot_find_anything_is_named_and_left_out(tmp_path, surefoot_command):
+    assert first_look(20, "obrien-fleming") == 10
+    assert first_look(20, "obrien-fleming", 6) > 10
+    code, out, err = surefoot_command(
+        "compare", "booth", "--only", "-o", "sgd", "-o", "adam", "--seeds", 20, "--looks", "8,12", "--dry-run"
+    )
+    assert code == 0, err
+    words = " ".join(out.split())
+    assert "Planned looks at 12 and 20 seeds. Spending: O'Brien and Fleming. Question: best." in words
+    assert "Left out: the look at 8 seeds." in words
+    assert "With no difference: 19.9 seeds in the mean." in words or "With no difference: 20.0" in words
+    assert "With a large one (1.5 times its spread over seeds): 12." in words
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_looks_nothing_new_decides_a_run():
+    assert AskedLooks.read(None, "obrien-fleming", "best", {}).decides == {}
+    assert AskedLooks().plan(20, 4) == LookPlan()
+    assert AskedLooks.read("auto", "pocock", "best", {}).decides == {
+        "looks": "auto",
+        "spending": "pocock",
+        "question": "best",
+    }
+
+
+def test_looks_beyond_what_a_clock_buys_fall_away():
+    given = AskedLooks.read([12, 16, 30], "obrien-fleming", "best", {})
+    assert given.plan(20, 2, at_most=True).at == (12, 16, 20)
+    with pytest.raises(UsageError, match="looks has 30, and there are 20 seeds"):
+        given.plan(20, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"looks": "soon"}, "looks is 'soon'; give auto, or numbers of seeds that rise"),
+        ({"looks": [8, 8]}, "give auto, or numbers of seeds that rise"),
+        ({"spending": "all"}, "spending is 'all'; give one of obrien-fleming, pocock, linear"),
+        ({"question": "which"}, "question is 'which'; give best, all-pairs, or against and a name"),
+        ({"question": "against adm"}, "unknown optimizer of this study 'adm'"),
+        ({"question": "against"}, "question is 'against'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(given, words):
+    with pytest.raises(UsageError, match=words):
+        AskedLooks.read(**{"looks": None, "spending": "linear", "question": "best", "names": {"adam": "Adam"}, **given})
+
+
+def test_a_question_names_an_optimizer_by_its_rule_too():
+    assert Question.read("against adam", {"adam": "my Adam"}) == Question("against", "my Adam")
+    assert [Question.read(text, {}).pairs(4) for text in ("best", "all-pairs")] == [6, 6]
+    assert Question("against", "x").pairs(4) == 3
