@@ -61,9 +61,6 @@ def _options(design: Design) -> dict[str, Any]:
     margin = design.margin and design.margin.given(share=protocol.metric.share)
     racing = len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None
     own: dict[str, Any] = {"margin": margin, "tune_seeds": racing}
-        "margin": margin,
-        "tune_seeds": len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None,
-    }
     own = {name: value for name, value in own.items() if value is not None}
     kept = {**vars(protocol), **vars(design.sizing), **used, **own, **_looks(design.looks), "steps": protocol.steps}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
