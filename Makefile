@@ -8,7 +8,7 @@ READY := .venv/.ready
 FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
-.PHONY: compare test test-frameworks lint docs bench clean
+.PHONY: compare test test-frameworks lint docs pictures packages bench clean
 
 compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
@@ -28,11 +28,18 @@ lint: $(READY)  ## style, formatting and types
 docs: $(READY)  ## the site, in docs/_site; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_site
 
+pictures: $(READY)  ## the pictures of README and site, from stored runs; that of step times is drawn by `make bench`
+	$(BIN)/python tests/support/chromium.py
+	$(BIN)/python benchmarks/pictures.py
+
+packages: $(READY)  ## sdist and wheel, in dist; each extra is then tried in an environment of its own, which takes minutes
+	$(BIN)/python tests/support/installs.py dist
+
 bench: $(READY)  ## the benchmarks that need no other framework
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/state8.py
-	$(BIN)/surefoot bench
+	$(BIN)/surefoot bench --chart docs/bench.svg
 
 $(COMPARE_READY): requirements-compare.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surefoot needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -54,4 +61,4 @@ $(FRAMEWORKS_READY): requirements-frameworks.lock pyproject.toml
 	touch $@
 
 clean:  ## remove the environment and what the tools leave
-	rm -rf .venv .venv-frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist docs/_site docs/generated

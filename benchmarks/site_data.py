@@ -1,7 +1,8 @@
 """Run the studies that the site shows, and keep in docs/data what they found: `python benchmarks/site_data.py`.
 
 Everything is what a command prints or stores; beside each result stands the command that repeats it. Name a part to run
-only that: suite, article, or keras-tensorflow, keras-jax and keras-torch, which need that of `make test-frameworks`.
+only that: suite, rate-free, article, or keras-tensorflow, keras-jax and keras-torch, which need that of
+`make test-frameworks`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "mnist_keras.py"
 SUREFOOT = Path(sys.executable).with_name("surefoot")
 EFFORT = "--trials 8 --seeds 10 --json"
 SUITE = f"surefoot compare --all-small {EFFORT}"
+RATE_FREE = (
+    "logreg-digits --seeds 10",
+    "quadratic-deep --trials 8 --seeds 10",
+    "mlp-mnist --trials 8 --seeds 6",
+)
+"""Each small study that learns from data, and how much of it is run."""
+
 ARTICLE = "surefoot compare article --seeds 5 --json"
 
 
@@ -45,6 +53,16 @@ def suite(folder: Path) -> None:
     keep("all-small", SUITE, together)
 
 
+def rate_free(folder: Path) -> None:
+    """Run rate-free over each small study; keep what the page shows: the prices, and the settings behind them."""
+    for asked in RATE_FREE:
+        command = f"surefoot compare rate-free {asked} --json"
+        found = printed(command, folder)
+        settings = {row["label"]: row["hyper"] for row in found["rows"]}
+        kept = {name: found[name] for name in ("study", "metric", "protocol", "price")}
+        keep(found["study"], command, {**kept, "settings": settings})
+
+
 def article(folder: Path) -> None:
     """Run the tutorial's experiment and keep its store; its step times are those of the machine as busy as it is."""
     printed(ARTICLE, folder)
@@ -66,7 +84,7 @@ def keras(backend: str, folder: Path) -> None:
 
 
 BACKENDS = {f"keras-{name}": partial(keras, name) for name in ("tensorflow", "jax", "torch")}
-PARTS = {"suite": suite, "article": article, **BACKENDS}
+PARTS = {"suite": suite, "rate-free": rate_free, "article": article, **BACKENDS}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

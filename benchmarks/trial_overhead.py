@@ -76,24 +76,30 @@ def overhead(planned: Run, path: Path) -> None:
 
 
 def resumed(study: str, count: int, path: Path) -> None:
-    """Fill a store with a finished tuned study, and time the decision that nothing is left to run."""
+    """Time the decision that nothing is left to run of a finished tuned study."""
+    with Store(path) as store:
+        tuned = filled(study, count, store)
+        begin = time.perf_counter()
+        known, todo = tuned.standing(store)
+        took = time.perf_counter() - begin
+    assert not todo
+    print(f"nothing left to run of {len(known)} finished trials of {EPOCHS} epochs: found in {took:.2f} s")
+
+
+def filled(study: str, count: int, store: Store) -> Run:
+    """Fill a store with about `count` finished trials of a tuned study."""
     tuned = plan(study, Options(trials=16, seeds=10, epochs=EPOCHS, device="cpu"))
     assert tuned.tuning is not None
     arms = tuned.tuning.arms
     measure = tuple(range(count // (2 * len(arms))))
     trials = tuple(tuned.tuning.make(arm, seed, Part()) for seed in measure for arm in arms)
     tuned = replace(tuned, trials=trials, tuning=replace(tuned.tuning, measure=measure))
-    with Store(path) as store:
-        store._connection.execute("PRAGMA synchronous = OFF")  # how a store is filled is not what is measured
-        tuned = tuned.freeze(store)
-        while todo := tuned.standing(store)[1]:
-            for trial in todo:
-                fill(store, trial)
-        begin = time.perf_counter()
-        known, todo = tuned.standing(store)
-        took = time.perf_counter() - begin
-    assert not todo
-    print(f"nothing left to run of {len(known)} finished trials of {EPOCHS} epochs: found in {took:.2f} s")
+    store._connection.execute("PRAGMA synchronous = OFF")  # how a store is filled is not what is measured
+    tuned = tuned.freeze(store)
+    while todo := tuned.standing(store)[1]:
+        for trial in todo:
+            fill(store, trial)
+    return tuned
 
 
 def fill(store: Store, trial: Trial) -> None:

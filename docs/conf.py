@@ -22,7 +22,7 @@ copyright = "the Surefoot developers"
 version = release = surefoot.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-included = ["generated/studies.md", "generated/article.md", "generated/keras.md"]
+included = ["generated/studies.md", "generated/rate-free.md", "generated/article.md", "generated/keras.md"]
 exclude_patterns = ["_site", "pages", "data", *included]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

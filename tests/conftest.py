@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 import keras_backends
 import kernel_maker
 import left_running
+import vega_bundle
 from give_back import give_back, has_grown
 from surefoot.cli.__main__ import main
 
@@ -44,9 +45,11 @@ def keep_what_jax_compiles(config: pytest.Config) -> None:
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What all files import stays; the collector need not look at it again."""
-    gc.collect()
+    if cache := getattr(session.config, "cache", None):
+        vega_bundle.made_elsewhere(cache.mkdir("vega"))
+    give_back()
     gc.freeze()
 
 
@@ -71,9 +74,9 @@ def kernel_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         yield folder / "surefoot" / "kernels"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workers_here(kernel_cache: Path) -> Iterator[None]:  # noqa: ARG001
-    """Every comparison of this file trains in the test's own process, and starts none."""
+    """Every comparison of this test trains in the test's own process, and starts none."""
     from workers_here import here
 
     with here():

@@ -16,6 +16,7 @@ SOURCE = ROOT / "src" / "surefoot"
 LAYERS = [
     "errors",
     "files",
+    "machine",
     "webpage",
     "arrays",
     "mathops",
@@ -54,8 +55,10 @@ LAYERS = [
     "suite",
     "explain",
     "range_test",
+    "price",
     "selfcheck",
     "bench",
+    "doctor",
     "cli",
 ]
 """From the ground up: a file imports from its own layer and from those before it, also by a module's name as text."""
@@ -190,6 +193,8 @@ def test_the_front_door_loads_no_framework(command):
         ("from surefoot.bridge import from_torch", "torch", "torch"),
         ("from surefoot.bridge import to_optax", "jax", "optax"),
         ("from surefoot.bridge import to_keras", "keras", "keras"),
+        ("from surefoot import compare", "scipy", "compare"),
+        ("import surefoot; surefoot.report", "vl_convert", "compare"),
     ],
 )
 def test_a_missing_framework_is_named_with_what_installs_it(command, missing, extra):

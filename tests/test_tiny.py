@@ -11,6 +11,7 @@ import surefoot
 import surefoot.torch
 from surefoot.rule import Step, rule
 from surefoot.update import update
+from workers_here import here
 
 
 @rule(slots=("m",), source="Polyak, 1964")
@@ -46,23 +47,24 @@ def line():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, workers_here):  # noqa: ARG001
+def study(tmp_path_factory):
     """Two optimizers on a line through sixty points, from three starting points each."""
     x = torch.linspace(-1, 1, 60)[:, None]
     points = x, 3 * x
-    return surefoot.compare(
-        model=line,
-        data=(points, points, points),
-        loss=torch.nn.functional.mse_loss,
-        optimizers=[heavy_ball, "crawl=sgd(lr=0.0001)"],
-        trials=0,
-        seeds=3,
-        epochs=2,
-        batch_size=10,
-        workers=1,
-        device="cpu",
-        store=tmp_path_factory.mktemp("tiny") / "results.sqlite",
-    )
+    with here():
+        return surefoot.compare(
+            model=line,
+            data=(points, points, points),
+            loss=torch.nn.functional.mse_loss,
+            optimizers=[heavy_ball, "crawl=sgd(lr=0.0001)"],
+            trials=0,
+            seeds=3,
+            epochs=2,
+            batch_size=10,
+            workers=1,
+            device="cpu",
+            store=tmp_path_factory.mktemp("tiny") / "results.sqlite",
+        )
 
 
 def test_a_trial_is_one_optimizer_from_one_seed_and_all_its_epochs(study):

@@ -6,7 +6,7 @@ They go to `docs/generated`, which no one edits and git does not keep.
 import shutil
 from pathlib import Path
 
-from pages import article, command_line, rules, studies
+from pages import article, command_line, rate_free, rules, studies
 
 
 def write_pages(docs: Path) -> None:
@@ -17,8 +17,10 @@ def write_pages(docs: Path) -> None:
     shutil.rmtree(generated, ignore_errors=True)
     (generated / "extra").mkdir(parents=True)
     _write(generated, rules.pages())
-    _write(generated, {"cli.md": command_line.page(), "studies.md": studies.page(docs / "data")})
-    article.write(docs / "data", generated)
+    data = docs / "data"
+    own = {"cli.md": command_line.page(), "studies.md": studies.page(data), "rate-free.md": rate_free.page(data)}
+    _write(generated, own)
+    article.write(data, generated)
     write_playground(generated / "extra" / "playground.html")
 
 

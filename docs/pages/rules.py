@@ -25,9 +25,6 @@ CLASSES = {
 }
 """The class of a rule that has none of its title, and the arguments that make it this rule."""
 
-WITHOUT_KERAS_CLASS = {"adafactor", "normuon", "soap"}
-"""Rules that Keras users take by name."""
-
 IN_KERAS = {
     "nadam": "Nadam",
     "schedule_free_sgd": "ScheduleFreeSGD",
@@ -182,7 +179,7 @@ optimizer.step()"""
 
 def _in_keras(name: str, lr: str) -> str:
     title, more = CLASSES.get(name, (RULES[name].title, ""))
-    made = f'RuleOptimizer("{name}", ' if name in WITHOUT_KERAS_CLASS else f"{IN_KERAS.get(name, title)}("
+    made = f"{IN_KERAS.get(name, title)}("
     return f"""import surefoot.keras
 
 optimizer = surefoot.keras.{made}learning_rate={lr}{more})"""

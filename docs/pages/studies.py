@@ -1,26 +1,17 @@
 """How to choose: answers read off our own stored studies, with their intervals, and nothing else.
 
-`docs/data/STUDY.json` holds what a command printed, and the command. A sentence here says what a number means, never
-what somebody thinks.
+A sentence here says what a number means, never what somebody thinks.
 """
 
-import json
 from pathlib import Path
 
+from pages import rate_free
 from pages.markdown import fenced, table
+from pages.results import TASKS, figure, interval, stored
 
-STUDIES = ("logreg-digits", "mlp-mnist", "quadratic-deep", "rosenbrock", "beale", "booth", "zakharov")
-TASKS = STUDIES[:3]
-"""Those that learn from data; the others are functions of two weights, on which a difference of 1e-20 is one."""
-
+STUDIES = (*TASKS, "rosenbrock", "beale", "booth", "zakharov")
 SUITE = "all-small"
 RIVALS = (("Adam tuned", "Momentum tuned"), ("Adam tuned", "AdaBound tuned"), ("Adam tuned", "SGD tuned"))
-
-
-def stored(data: Path, name: str) -> tuple[str, dict]:
-    """Return a stored study: the command and its result."""
-    found = json.loads((data / f"{name}.json").read_text(encoding="utf-8"))
-    return found["command"], found["result"]
 
 
 def page(data: Path) -> str:
@@ -28,7 +19,8 @@ def page(data: Path) -> str:
     results = {name: stored(data, name)[1] for name in STUDIES}
     command, suite = stored(data, SUITE)
     parts = [
-        f"All figures come from one command:\n\n{fenced(command, 'console')}",
+        f"## Do I have to tune?\n\n{rate_free.answer(data)}",
+        f"All figures below come from one command:\n\n{fenced(command, 'console')}",
         f"## Does tuning matter more than the choice?\n\n{_tuning(results)}",
         f"## Adam, or something else?\n\n{_rivals(results)}",
         f"## Which one is quick?\n\n{_suite(suite)}",
@@ -37,21 +29,6 @@ def page(data: Path) -> str:
         *(f"### {name}\n\n{_study(result)}" for name, result in results.items()),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def figure(value: float, share: bool) -> str:
-    """A number as it is read: a share in hundredths, another with four digits."""
-    return f"{100 * value:.2f}" if share else f"{value:.4g}"
-
-
-def interval(found: dict | None, share: bool, unit: str = "%") -> str:
-    """A mean with its 95 % interval; the unit is that of a share."""
-    if found is None:
-        return "–"
-    mean = figure(found["mean"], share) + (f" {unit}" if share else "")
-    if found["low"] is None:
-        return mean
-    return f"{mean} [{figure(found['low'], share)}, {figure(found['high'], share)}]"
 
 
 def _tuning(results: dict) -> str:

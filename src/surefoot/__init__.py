@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
+    from surefoot.price import RateFree, rate_free
     from surefoot.range_test.find import lr_find
     from surefoot.scores import judge
     from surefoot.store.ranges import log, one_minus, uniform
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
     from surefoot.workers.runner import Runner
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Forecast",
     "Opt",
+    "RateFree",
     "Runner",
     "Study",
     "Suite",
@@ -39,6 +41,7 @@ __all__ = [
     "log",
     "lr_find",
     "one_minus",
+    "rate_free",
     "stream",
     "task",
     "try_out",
@@ -62,6 +65,7 @@ _ROOMS = (
 _DOORS = {
     "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
+    "RateFree": "surefoot.price",
     "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
@@ -74,6 +78,7 @@ _DOORS = {
     "judge": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
+    "rate_free": "surefoot.price",
     "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
@@ -84,11 +89,15 @@ _DOORS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"surefoot.{name}")
-    if name in _DOORS:
-        return getattr(import_module(_DOORS[name]), name)
-    raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
+    if name not in _ROOMS and name not in _DOORS:
+        raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
+    try:
+        return getattr(import_module(_DOORS[name]), name) if name in _DOORS else import_module(f"surefoot.{name}")
+    except ModuleNotFoundError as missing:
+        if "surefoot" in str(missing):  # a front-end has said already what it needs
+            raise
+        said = f"surefoot.{name} needs {missing.name}, which is not installed: pip install 'surefoot[compare]'"
+        raise ModuleNotFoundError(said, name=missing.name) from missing
 
 
 def __dir__() -> list[str]:

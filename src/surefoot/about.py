@@ -87,6 +87,7 @@ class About:
         adds: what it adds to the rule that it builds on.
         use, avoid: what speaks for it and against it.
         lr: the middle of the window in which its learning rate is searched; its own default, unless this is known.
+        lr_at: the same where a hyperparameter has a value, by the two: `("scale", "original")`.
         contains: the rules that it becomes at some setting.
         meanings: what its hyperparameters mean where `HYPERPARAMETERS` says something else of the name.
         scheduled: whether the schedule of a study is for it too; not if it is meant to be without a schedule or a rate.
@@ -99,7 +100,18 @@ class About:
     use: tuple[Claim, ...] = ()
     avoid: tuple[Claim, ...] = ()
     lr: Centre | None = None
+    lr_at: Mapping[tuple[str, Any], Centre] = field(default_factory=dict)
     contains: Contents | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, Convention] = field(default_factory=dict)
     scheduled: bool = True
+
+    def centre(self, hyper: Mapping[str, Any]) -> Centre | None:
+        """Return the middle of the window in which the learning rate is searched under these hyperparameters."""
+        at = (centre for (name, value), centre in self.lr_at.items() if hyper.get(name) == value)
+        return next(at, self.lr)
+
+    def lent(self, title: str) -> About:
+        """Return what is said of the rate of a relative of which nothing is published."""
+        lr_at = {form: centre.borrowed(title) for form, centre in self.lr_at.items()}
+        return About(lr=self.lr and self.lr.borrowed(title), lr_at=lr_at)

@@ -130,10 +130,11 @@ class Combinator:
 
     def _said(self, inner: Rule) -> About:
         """Return what is said of the rule that this makes."""
-        lr = self.about.lr or (inner.about.lr and inner.about.lr.borrowed(inner.title))
+        rate = self.about if self.about.lr else inner.about.lent(inner.title)
         meanings = {**inner.about.meanings, **self.about.meanings}
         scheduled = self.about.scheduled and inner.about.scheduled
-        return replace(self.about, title=f"{self.title}({inner.title})", lr=lr, meanings=meanings, scheduled=scheduled)
+        made = replace(self.about, lr=rate.lr, lr_at=rate.lr_at, meanings=meanings, scheduled=scheduled)
+        return replace(made, title=f"{self.title}({inner.title})")
 
     def _around(self, inner: Rule) -> Callable[..., Step]:
         """Return the function of the rule that this makes."""

@@ -265,12 +265,30 @@ def orthogonalize(
 def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
     """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
     namespace = namespace_of(x)
-    if hasattr(namespace, "addmm"):  # torch's norm writes no squares
-        length = namespace.linalg.vector_norm(x, dtype=namespace.float64)
-    else:
-        length = sqrt(total(x * x))
-    made = x / (maximum(length, eps) if floor else length + eps)
-    return made if products is None else cast(made, products)
+    length = _length_in_torch(x) if hasattr(namespace, "addmm") else sqrt(total(x * x))
+    return (x if products is None else cast(x, products)) / (maximum(length, eps) if floor else length + eps)
+
+
+def _length_in_torch(x: Array) -> Array:
+    """Return a matrix's length in float64.
+
+    torch's norm writes no squares. To take one in float64 it copies what is float32, at the price of a product. So
+    rows of a few thousand numbers are measured in float32, unless squares may leave its range, and joined in float64.
+    """
+    torch = namespace_of(x)
+    norm = torch.linalg.vector_norm
+    if x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[1] <= _SHORT:
+        length = norm(norm(x, dim=1), dtype=torch.float64)
+        if _SQUARED[0] < length < _SQUARED[1]:
+            return length
+    return norm(x, dtype=torch.float64)
+
+
+_SHORT = 8192
+"""Numbers of which float32 adds the squares up in six digits."""
+
+_SQUARED = (1e-12, 1e12)
+"""Lengths whose squares float32 holds, and those of their parts."""
 
 
 def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -> Array:

@@ -28,58 +28,56 @@ class Options:
     it `decides` the numbers.
     """
 
-    optimizers: Sequence[Any] | None = option(None, "what is compared.")
-    only: bool = option(True, "whether the optimizers stand instead of the study's own, and not beside them.")
-    better: Better | None = option(
-        None, "whether a larger (max) or a smaller (min) value of your own metric is better."
-    )
-    budget: str | timedelta | None = option(None, "how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'.")
+    optimizers: Sequence[Any] | None = option(None, "optimizers to compare.")
+    only: bool = option(True, "true: compare these optimizers alone; false: the study's own too.")
+    better: Better | None = option(None, "direction of your own metric: max if larger is better, min if smaller.")
+    budget: str | timedelta | None = option(None, "limit on what is run: 20min, 1.5h, '16 trials' or '5 epochs'.")
     epochs: int | None = option(None, "passes over the training data in a trial.", least=1, decides=True)
-    steps: int | None = option(None, "training steps in a trial, in the place of epochs.", least=1, decides=True)
+    steps: int | None = option(None, "training steps in a trial, instead of epochs.", least=1, decides=True)
     evaluate_every: int | None = option(
-        None, "steps from one evaluation to the next, with steps; by default there are about 20.", least=1, decides=True
+        None, "steps between evaluations, with steps; default: about 20 evaluations.", least=1, decides=True
     )
     trials: int | None = option(
-        None, "configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.", least=0, decides=True
+        None, "configurations to try in tuning each optimizer; 0: no tuning.", least=0, decides=True
     )
     tune_seeds: int | None = option(
         None,
-        "how many seeds tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is dropped.",
+        "seeds that tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is dropped.",
         least=1,
         decides=True,
     )
-    seeds: int | None = option(None, "how many seeds measure each optimizer.", least=1, decides=True)
+    seeds: int | None = option(None, "seeds that measure each optimizer.", least=1, decides=True)
+    margin: float | str | None = option(
+        None,
+        "difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a number "
+        "(0.01), or a part of it (2%).",
+        decides=True,
+    )
     looks: str | Sequence[int] | None = option(
         None, "planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16.", decides=True
     )
     spending: str = option(
         "obrien-fleming",
-        "how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear.",
+        "way to share out the 5 % of false verdicts over looks: obrien-fleming, pocock or linear.",
         decides=True,
     )
     question: str = option(
-        "best", "what is asked: best, all-pairs, or against and a name: 'against adam'.", decides=True
-    )
-    margin: float | str | None = option(
-        None,
-        "by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of another "
-        "metric a number (0.01), or a part of it (2%).",
-        decides=True,
+        "best", "question to answer: best, all-pairs, or against and a name: 'against adam'.", decides=True
     )
     batch_size: int | None = option(None, "examples in a training step.", least=1, decides=True)
     schedule: str | Callable[[int, int], float] | None = option(
-        None, "learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine.", decides=True
+        None, "learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine.", decides=True
     )
     dataset: str | None = option(
         None, "another data set for a built-in study: mnist, kmnist or fashion-mnist.", decides=True
     )
     train_size: int | None = option(None, "training images of a built-in study, validation included.", decides=True)
-    data_dir: str | PathLike[str] | None = option(None, "folder that is searched first for data files.")
-    workers: int | None = option(None, "trials at a time; as many as cores by default.", least=1)
-    device: str = option("auto", "what trains: auto, cpu, cuda or mps.", decides=True)
-    runner: Runner = option(Runner(), "where trials run, and what each may use.")
+    data_dir: str | PathLike[str] | None = option(None, "folder to search first for data files.")
+    workers: int | None = option(None, "trials to run at a time; default: one per core.", least=1)
+    device: str = option("auto", "device to train on: auto, cpu, cuda or mps.", decides=True)
+    runner: Runner = option(Runner(), "place where trials run, and what each may use.")
     logdir: str | PathLike[str] | None = option(None, "folder for TensorBoard's event files.")
-    store: str | PathLike[str] = option(STORE, "file that keeps the results (SQLite).")
+    store: str | PathLike[str] = option(STORE, "file for the results (SQLite).")
 
     def __post_init__(self) -> None:
         for one in fields(self):

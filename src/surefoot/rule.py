@@ -247,8 +247,7 @@ class Rule:
     @property
     def related(self) -> About:
         """What is said of a relative of which nothing else is: its learning rate lies where this one's does."""
-        lr = self.about.lr and self.about.lr.borrowed(self.title)
-        return About(lr=lr, meanings=self.about.meanings, scheduled=self.about.scheduled)
+        return replace(self.about.lent(self.title), meanings=self.about.meanings, scheduled=self.about.scheduled)
 
     def hyperparameter(self, name: str) -> Hyperparameter:
         """Return what a hyperparameter is: of this rule's own meaning, where it says one."""

@@ -40,7 +40,7 @@ def judge(
     chance: float | None = None,
     name: str = "scores",
 ) -> Summary:
-    """Say which optimizer is best, which are tied and how sure that is, from scores made anywhere.
+    """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
 
     Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
     differences are taken seed by seed, and nothing is claimed below five.

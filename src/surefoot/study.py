@@ -54,10 +54,10 @@ def compare(
     trials: int | None = None,
     tune_seeds: int | None = None,
     seeds: int | None = None,
+    margin: float | str | None = None,
     looks: str | Sequence[int] | None = None,
     spending: str = "obrien-fleming",
     question: str = "best",
-    margin: float | str | None = None,
     batch_size: int | None = None,
     schedule: str | Callable[[int, int], float] | None = None,
     dataset: str | None = None,
@@ -84,58 +84,58 @@ def compare(
     Args:
         task: a task that `surefoot.task` or you made, the name of a built-in study, or `FILE.py:NAME`; or leave it out
             and give `model` and `data`, or `train`.
-        train: trains once, in a loop of your own: a function of a `surefoot.TrainingRun`.
-        model: makes the model: a function without arguments.
+        train: function of a `surefoot.TrainingRun` that trains once, in a loop of your own.
+        model: function without arguments that makes the model.
         data: `(train, test)` or `(train, validation, test)`; each a pair of tensors, a Dataset or a DataLoader.
-        optimizers: what is compared. Rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), classes of any library
-            that are made as torch's are, and `surefoot.Opt`. The study's own by default.
-        only: whether the optimizers stand instead of the study's own, and not beside them.
-        loss: of outputs and targets; cross-entropy by default.
-        metric: what they are judged by, of outputs and targets; accuracy by default, or the loss if that is yours. Of a
-            list the first judges. With `train`, what the reported value is called.
-        better: whether a larger (max) or a smaller (min) value of your own metric is better.
-        budget: how much may be run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes are
-            kept within a few per cent.
+        optimizers: optimizers to compare. Rules by name (`"adam"`, `"sgd(lr=0.1, momentum=0.9)"`), torch-like
+            classes of any library, and `surefoot.Opt`. Default: the study's own.
+        only: true: compare these optimizers alone; false: the study's own too.
+        loss: function of outputs and targets; default: cross-entropy.
+        metric: function of outputs and targets that judges; default: accuracy, or the loss if that is yours. Of a list
+            the first judges. With `train`, the name of the reported value.
+        better: direction of your own metric: max if larger is better, min if smaller.
+        budget: limit on what is run: 20min, 1.5h, '16 trials' or '5 epochs'. A `timedelta` is a budget too. Minutes
+            are kept within a few per cent.
         epochs: passes over the training data in a trial.
-        steps: training steps in a trial, in the place of epochs.
-        evaluate_every: steps from one evaluation to the next, with steps; by default there are about 20. What is called
-            an epoch is then what lies between two evaluations.
-        trials: configurations that tune each, the best 3 of them on 3 seeds; 0 does not tune.
-        tune_seeds: how many seeds tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is
+        steps: training steps in a trial, instead of epochs.
+        evaluate_every: steps between evaluations, with steps; default: about 20 evaluations. All results are then
+            counted in steps.
+        trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
+        tune_seeds: seeds that tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is
             dropped.
-        seeds: how many seeds measure each optimizer.
+        seeds: seeds that measure each optimizer.
+        margin: difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a
+            number (0.01), or a part of it (2%).
         looks: planned looks at the verdict: auto, or numbers of seeds, as in 8,12,16. In Python a list too. The run
             stops at a look that decides the question, and what is clearly behind gets no more seeds. The last look is
             at the end, by default the only one; auto plans up to four.
-        spending: how the 5 % of false verdicts are shared out over looks: obrien-fleming, pocock or linear. With the
+        spending: way to share out the 5 % of false verdicts over looks: obrien-fleming, pocock or linear. With the
             first, early looks take a large difference, and the last loses little power. The others stop earlier, and
             lose more.
-        question: what is asked: best, all-pairs, or against and a name: 'against adam'. The last tests fewer pairs, and
-            so takes fewer seeds.
-        margin: by how much two may differ and still count as equal: points of a share such as accuracy (0.3); of
-            another metric a number (0.01), or a part of it (2%).
+        question: question to answer: best, all-pairs, or against and a name: 'against adam'. The last tests fewer
+            pairs, and so takes fewer seeds.
         batch_size: examples in a training step.
-        schedule: learning-rate schedule of all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
+        schedule: learning-rate schedule for all: constant, cosine, linear, wsd or warmup-cosine. Or a function of the
             step, from 1, and of the number of steps, that returns the factor. An optimizer may have a schedule of its
             own, as in `"adamw(schedule=cosine, warmup=0.1)"`.
         dataset: another data set for a built-in study: mnist, kmnist or fashion-mnist.
         train_size: training images of a built-in study, validation included.
-        data_dir: folder that is searched first for data files.
-        name: of the task.
-        transform: what a training batch becomes, such as mixup.
-        clip: the largest norm of all gradients together, the same for all.
+        data_dir: folder to search first for data files.
+        name: name of the task.
+        transform: function of a training batch, such as mixup.
+        clip: largest norm of all gradients together.
         accumulate: batches whose gradients make one step.
-        precision: of forward passes: fp32, bf16 or fp16.
-        ema: how much of a moving average of the weights each step keeps; all are evaluated with that average.
-        workers: trials at a time; as many as cores by default.
-        device: what trains: auto, cpu, cuda or mps.
-        runner: where trials run, and what each may use. `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`;
-            worker processes on this machine by default.
+        precision: numbers of forward passes: fp32, bf16 or fp16.
+        ema: share of a moving average of the weights that each step keeps; all are evaluated with that average.
+        workers: trials to run at a time; default: one per core.
+        device: device to train on: auto, cpu, cuda or mps.
+        runner: place where trials run, and what each may use. Default: worker processes on this machine. Or
+            `surefoot.Runner("ray", address="auto", gpus_per_trial=0.25)`.
         logdir: folder for TensorBoard's event files.
-        store: file that keeps the results (SQLite).
+        store: file for the results (SQLite).
 
     Raises:
-        UsageError: something that cannot be compared; the message says what to change.
+        UsageError: the comparison cannot run; the message says what to change.
         TrialError: no trial could be run.
 
     Example:
@@ -163,9 +163,10 @@ def _as(like: Callable[P, object]) -> Callable[[Callable[..., Found]], Callable[
 
 @_as(compare)
 def forecast(task: str | Trainable | None = None, **options: Any) -> Forecast:
-    """Tell what `compare` with the same arguments would run, how long, and what its seeds can tell.
+    """Say what `compare` would run and cost, and what its seeds can tell.
 
-    Nothing is trained or written. Earlier trials in the store are used where there are any.
+    Nothing is written. With a budget in minutes each optimizer is timed for a second or two. Earlier trials in the
+    store are used where there are any.
 
     Example:
         >>> print(surefoot.forecast("article-tuned", optimizers=["sgd", "adam"], seeds=5))
@@ -309,7 +310,7 @@ class Study:
         return write_report(self.summary, Path(path))
 
     def best(self) -> Best:
-        """Return the optimizer with the best mean on the test data; `verdict` tells what it is tied with.
+        """Return the optimizer with the best mean on the test data. `verdict` names what is tied with it.
 
         Raises:
             UsageError: no trial has finished.

@@ -21,7 +21,7 @@ PAGE = "all-small.html"
 
 
 def compare_suite(studies: Sequence[str] | None = None, **options: Any) -> Suite:
-    """Run several built-in studies, each with its own optimizers unless you give others, and judge them together.
+    """Run several built-in studies and judge them together. Each has its own optimizers unless you give others.
 
     Args:
         studies: their names; every small one by default.
@@ -68,7 +68,7 @@ class Suite:
         return suite_table(self.summary)
 
     def report(self, folder: str | PathLike[str]) -> Path:
-        """Write the report of each study and a page over all of them into a folder; return the path of that page."""
+        """Write a report for each study and a page over all of them. Returns that page's path."""
         from surefoot.report.page import write_suite_page  # loads all that draws, after the training
 
         for name, study in self.studies.items():

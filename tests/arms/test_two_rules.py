@@ -75,6 +75,8 @@ def test_a_rule_for_matrices_steps_as_far_as_the_rest_at_the_same_rate():
     made = arm("muon")
     assert (made.label, made.rest.name) == ("Muon", "adamw")
     assert (made.hyper["scale"], made.hyper["lr"], made.hyper["rest.lr"]) == ("rms", 1e-3, 1e-3)
+    for text in ("muon(scale='original', lr=0.02)", "muon(scale='spectral', lr=0.02)"):
+        assert arm(text).hyper["rest.lr"] == pytest.approx(1e-3), text  # AdamW's, as at the other scale
     assert arm("muon(scale='original')").hyper["scale"] == "original"
     paper = arm("muon(rest=adamw(weight_decay=0.1))", "paper").hyper
     assert (paper["scale"], paper["lr"]) == ("original", 0.02)

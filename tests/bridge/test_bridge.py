@@ -315,6 +315,88 @@ def test_numbers_and_rules_around_rules_go_on(case, source, target):
     goes_on(source(MODERN[case], start()), lambda w: target(MODERN[case], w))
 
 
+def turned(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The kernel as the other frameworks have it."""
+    return [arrays[0].T.copy(), arrays[1]]
+
+
+@on("jax", "torch")
+@pytest.mark.parametrize("target", [RuleInOptax, RuleInKeras])
+def test_a_rule_for_matrices_goes_on(target):
+    """SOAP, whose square matrices are not turned with the kernel, and which steps the bias by AdamW; there and back."""
+    pytest.importorskip("jax")
+    first = RuleInTorch("soap", start())
+    weights = first.train(gradients(STEPS))
+    second = target("soap", turned(weights))
+    second.write(first.read().rearranged([0, 1], {0: np.transpose}))
+    rows = gradients()[STEPS:]
+    third = RuleInTorch("soap", weights)
+    third.write(second.read().rearranged([0, 1], {0: np.transpose}))
+    whole = first.train(rows)
+    for again in (turned(second.train([turned(row) for row in rows])), third.train(rows)):
+        for found, right in zip(again, whole, strict=True):
+            np.testing.assert_allclose(found, right, rtol=0, atol=1e-5)
+
+
+def test_each_rule_of_a_split_goes_on_and_the_split_has_its_groups():
+    import copy
+
+    import torch
+
+    from surefoot.torch import split
+
+    def trained(model, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(torch.ones(2, 4)).square().sum().backward()
+            optimizer.step()
+        return [p.detach().clone() for p in model.parameters()]
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in ((4, 5), (5, 5), (5, 2))))
+    first = split(model, matrices="normuon")
+    trained(model, first, 3)
+    other = copy.deepcopy(model)
+    second = split(other, matrices="normuon")
+    for name, child in first.children.items():
+        bridge.to_torch(bridge.from_torch(child), second.children[name])
+    own = [group for child in second.children.values() for group in child.param_groups]
+    assert all(a is b for a, b in zip(second.param_groups, own, strict=True))
+    for found, right in zip(trained(other, second, 3), trained(model, first, 3), strict=True):
+        torch.testing.assert_close(found, right, rtol=0, atol=0)
+    with pytest.raises(UsageError, match=r"has two rules.*move optimizer.children\['matrices'\] and .*\['rest'\]"):
+        bridge.from_torch(first)
+
+
+@on("jax")
+def test_each_rule_of_a_split_in_keras_is_one_optimizer():
+    import keras
+
+    import surefoot.keras
+
+    def made():
+        model = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(n) for n in (5, 5, 2))])
+        optimizer = surefoot.keras.split(model, matrices="normuon")
+        optimizer.build(model.trainable_variables)
+        return model, optimizer
+
+    def trained(model, optimizer, steps):
+        for t in range(steps):
+            rng = np.random.default_rng(t)
+            grads = [keras.ops.convert_to_tensor(rng.standard_normal(v.shape), "float32") for v in model.variables]
+            optimizer.apply(grads, model.trainable_variables)
+        return model.get_weights()
+
+    (model, first), (other, second) = made(), made()
+    other.set_weights(trained(model, first, 3))
+    for name, child in first.children.items():
+        bridge.to_keras(bridge.from_keras(child), second.children[name])
+    for found, right in zip(trained(other, second, 3), trained(model, first, 3), strict=True):
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-6)
+    with pytest.raises(UsageError, match=r"has two rules.*move optimizer.children\['matrices'\] and .*\['rest'\]"):
+        bridge.from_keras(first)
+
+
 def test_what_goes_on_has_its_numbers_by_name():
     """One for each parameter, whatever the layout; one for all; another rule's are refused."""
     pytest.importorskip("jax")

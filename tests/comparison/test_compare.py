@@ -176,9 +176,9 @@ def test_a_second_driver_on_one_store_is_refused(tmp_path):
     assert "Traceback" not in second.stderr
 
 
-def test_a_budget_that_timing_alone_would_use_up_is_refused_when_it_is_up(tmp_path):
+def test_a_budget_that_timing_alone_would_use_up_is_refused_with_what_would_do(tmp_path):
     given = {"optimizers": ["sgd", "adam", "adagrad"], "workers": 1, "device": "cpu"}
-    with pytest.raises(UsageError, match=r"a budget of 0.2 s is too small: to start and to time 3 optimizers"):
+    with pytest.raises(UsageError, match=r"it buys about 0 trials of each of 3 .* These take about \d+ s"):
         surefoot.compare("booth", budget="0.2 s", store=tmp_path / "r.sqlite", **given)
 
 

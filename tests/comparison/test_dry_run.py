@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -14,13 +15,14 @@ from surefoot.arms.opt import Opt
 from surefoot.comparison import try_out
 from surefoot.comparison.forecast import foretell, outlook
 from surefoot.comparison.request import ask, plan
+from surefoot.comparison.try_out import STORING
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.power import detectable, permutation_detectable
 from surefoot.store import Store
 from surefoot.store.design import Part, Timing
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import Metric, Protocol
 from surefoot.training.events import PilotTimed
 
 
@@ -180,11 +182,52 @@ def test_dry_run_tells_all_and_leaves_nothing(run, tmp_path):
     assert "Assumed: differences spread by 0.23 to 0.32 pp" in words
 
 
-def test_dry_run_with_a_budget_says_that_the_clock_decides(run):
-    assert run(*ASK, "--budget", "60s", "--json")[1].find('"budget_seconds": 60.0') > 0
-    words = " ".join(run(*ASK, "--budget", "60s")[1].split())
-    assert "What the budget of 60.0 s buys is not known before every optimizer is timed" in words
+def pilot_of(monkeypatch, step, most=2):
+    """Have the pilot time so many optimizers, all alike, without workers."""
+
+    class Pool:
+        def run(self, trials, *_):
+            yield from (PilotTimed(one.key, Timing(0.1, step, 1e-6)) for one in trials[:most])
+
+    monkeypatch.setattr(try_out, "open_executor", lambda *_: nullcontext(Pool()))
+
+
+def test_dry_run_with_a_budget_times_the_optimizers_and_says_what_it_buys(run, monkeypatch, tmp_path):
+    pilot_of(monkeypatch, 0.001)
+    code, out, _ = run(*ASK, "--budget", "2h", "--workers", 2)
+    words = " ".join(out.split())
+    assert code == 0
+    assert "By a second or two of each optimizer just now, the budget of 120.0 min buys about 5 epochs, 16 tun" in words
+    assert re.search(r"Time: about [\d.]+ min to [\d.]+ min with 2 at a time, by a second or two of each", words)
+    found = json.loads(run(*ASK, "--budget", "2h", "--workers", 2, "--json")[1])
+    assert (found["budget_seconds"], found["bought"], found["timed"]) == (7200.0, True, "pilot")
+    timing, sizing = Timing(0.1, 0.001, 1e-6, STORING), found["sizing"]
+    protocol = Protocol.from_json(found["protocol"])
+    trials = found["trials"]["left"]
+    assert found["time"]["seconds"] == pytest.approx([n * timing.trial(protocol, sizing["epochs"]) / 2 for n in trials])
     assert "the clock decides" not in run(*ASK)[1]
+    assert not [*tmp_path.rglob("*.sqlite")]
+
+
+def test_dry_run_of_a_budget_that_the_pilot_shows_to_be_too_small_says_what_would_do(run, monkeypatch):
+    pilot_of(monkeypatch, 0.01)
+    code, out, err = run(*ASK, "--budget", "20s", "--workers", 2)
+    assert (code, out) == (2, "")
+    assert re.search(r"a budget of 20 s is too small: it buys about \d trials of each of 2 opt.*about \d+ s", err)
+
+
+def test_dry_run_says_what_the_pilot_will_decide_where_that_takes_long(run, monkeypatch):
+    """A training function is timed for an epoch; where the budget is used up by that, it is too small."""
+    pilot_of(monkeypatch, 0.01, most=1)
+    code, out, _ = run(*ASK, "--budget", "5h")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "What the budget of 300.0 min buys is not known: to time every optimizer takes longer than a fore" in words
+    assert "Below is the study as it would be without a budget." in words
+    assert "Training time: not known until a trial of this task has run" in words
+    pilot_of(monkeypatch, 0.01, most=0)
+    code, _, err = run(*ASK, "--budget", "40s")
+    assert (code, "a budget of 40 s is too small: to start and to time 2 optimizers" in err) == (2, True)
 
 
 def test_dry_run_reads_the_store(run, tmp_path):
@@ -264,6 +307,8 @@ def test_a_budget_that_the_first_timings_show_to_be_too_small_is_refused_at_once
     with pytest.raises(UsageError, match="a budget of 5 s is too small"), Store(options.store) as store:
         request.prepare(store)
     assert heard == ["Adam"]
+    with pytest.raises(UsageError, match="trials of each of 2 optimizers"), Store(options.store) as store:
+        request.prepare(store)  # as many as there are, and not those that are timed
 
 
 def forecast_of(options):

@@ -9,6 +9,7 @@ import surefoot
 from drawn_scores import drawn
 from surefoot.analysis import summarize
 from surefoot.analysis.interim import Left
+from surefoot.comparison.driver import Run, TimeBudget
 from surefoot.comparison.looks import AskedLooks
 from surefoot.comparison.request import ask
 from surefoot.errors import UsageError
@@ -16,6 +17,7 @@ from surefoot.options import Options
 from surefoot.statistics.intervals import holm
 from surefoot.statistics.looks import Looks, even_looks, first_look, p_value
 from surefoot.store import Store
+from surefoot.store.design import Sizing, Timing
 from surefoot.store.looks import LookPlan, Question
 from surefoot.study import newest_run
 from surefoot.training.events import Finished
@@ -174,6 +176,46 @@ def test_tuned_optimizers_are_looked_at_when_both_are_measured(tmp_path):
     for row in study.summary.rows:
         left = next((one.seeds for one in interim.left if one.label == row.label), interim.taken[-1])
         assert {seed for label, seed in measured if label == row.label} == set(range(left))
+
+
+def test_looks_apply_as_far_as_a_clock_lets_a_study_go(tmp_path, monkeypatch):
+    """The clock ends it at 14 seeds, of which the last one spends its own share."""
+    monkeypatch.setattr(Run, "_in_time", lambda _, todo, __: [trial for trial in todo if trial.seed < 14])
+    monkeypatch.setattr(TimeBudget, "left", 1e9)
+    given = {"trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "looks": "auto", "budget": "1h"}
+    task = function_task(drawn, better="max", metric="score", name="")
+    request = ask(task, Options(optimizers=CLOSE, store=tmp_path / "r.sqlite", **given))
+    timings = {label: Timing(1.0, 0.1, 0.0) for label in "ab"}
+    with Store(tmp_path / "r.sqlite") as store:
+        run = request.plan(Sizing(1, 0, 20), timings)
+        assert run.design.looks.at == (10, 13, 17, 20)
+        records = run.run(store, lambda *_: None)
+    summary = summarize(records, run.design)
+    assert (summary.interim.taken, summary.interim.due) == ((10, 13), 17)
+    (row,) = summary.comparisons
+    a, b = ([r.outcome.test_metric for r in records if r.label == label] for label in "ab")
+    assert row.p == p_value(a, b, Looks((10, 13, 14), 20, due=(10, 13, 14)))
+    assert "Not decided after 13 of at most 20 seeds: the next look is at 17." in verdict_text(summary)
+
+
+def test_a_look_that_is_noted_stays_as_it_was_noted(tmp_path):
+    with Store(tmp_path / "r.sqlite") as store:
+        task = function_task(drawn, better="max", metric="score", name="")
+        run = ask(task, Options(optimizers=CLOSE, seeds=12, looks="8", store=store.path)).plan(Sizing(1, 0, 12))
+        store.freeze(run.design)
+        store.look(run.design.hash, [8], "2026-01-01T00:00:00+00:00")
+        store.look(run.design.hash, [8, 12], "2026-01-02T00:00:00+00:00")
+        assert store.design(run.design.hash).looked == {8: "2026-01-01T00:00:00+00:00", 12: "2026-01-02T00:00:00+00:00"}
+        assert store.design(run.design.hash).looks == run.design.looks == LookPlan((8, 12))
+
+
+def test_a_tie_within_a_margin_ends_a_study(tmp_path):
+    study = compared(tmp_path / "r.sqlite", CLOSE, seeds=20, looks="12,16", spending="pocock", margin=0.05)
+    (row,) = study.summary.comparisons
+    assert (row.distinguishable, row.closeness.equal) == (False, True)
+    assert counts(study) == {"a": 12, "b": 12}
+    assert "within 0.05" in study.verdict
+    assert "Decided after 12 of at most 20 seeds." in study.verdict
 
 
 def test_a_look_that_cannot_find_anything_is_named_and_left_out(tmp_path, surefoot_command):

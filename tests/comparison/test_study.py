@@ -16,6 +16,7 @@ import surefoot
 from surefoot.errors import TrialError, UsageError
 from surefoot.store import Store
 from surefoot.store.margin import Margin
+from workers_here import here
 
 pytestmark = pytest.mark.usefixtures("workers_here")
 
@@ -60,7 +61,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def study(store):
-    return compared(store)
+    with here():
+        return compared(store)
 
 
 def test_every_optimizer_is_compared_with_its_defaults_and_tuned_and_one_that_fails_stops_no_other(study):
@@ -189,7 +191,7 @@ SCRIPT = """
 @pytest.mark.slow
 def test_a_plain_script_needs_no_guard_and_no_importable_functions(tmp_path):
     (tmp_path / "train.py").write_text(textwrap.dedent(SCRIPT))
-    ended = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("read") == 1
     assert "test accuracy" in ended.stdout

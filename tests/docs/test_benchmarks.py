@@ -92,6 +92,14 @@ def test_site_data_py_the_article(printed, tmp_path):
     assert (tmp_path / "article.sqlite").exists()
 
 
+def test_site_data_py_rate_free(printed, tmp_path):
+    small = "quadratic-deep --epochs 1 --only -o adam --trials 1 --seeds 5"
+    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE=(small,))
+    kept = json.loads((tmp_path / "rate-free-quadratic-deep.json").read_text())
+    assert kept["command"] == f"surefoot compare rate-free {small} --json"
+    assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
+
+
 def test_startup_py(printed):
     lines = printed("startup.py", ROUNDS=1)
     assert len(lines) == 6
@@ -124,6 +132,11 @@ def test_sharded_step_py():
     assert all(line.endswith("times torch fused") for line in lines)
 
 
+def test_report_time_py(printed):
+    lines = printed("report_time.py", "--trials", "8")
+    assert lines[-1].startswith("the report ")
+
+
 def test_trial_overhead_py(printed):
     lines = printed("trial_overhead.py", "--trials", "4", "--stored", "8", "--epochs", "1")
     assert lines[-1]
@@ -147,3 +160,9 @@ def test_looks_py(printed):
     ]
     assert [line[:16].strip() for line in lines[4:]] == ["spending", "one look", "obrien-fleming", "pocock", "linear"]
     assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4
+
+
+def test_soap_py(printed):
+    lines = printed("soap.py", "--widths", "8", "--periods", "1")
+    assert [line.split()[1] for line in lines[2:]] == ["AdamW", "Muon", "SOAP"]
+    assert [len(line.split()) for line in lines[2:]] == [6, 6, 6]

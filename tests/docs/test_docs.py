@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -20,13 +21,14 @@ from doc_pages import (
     named,
     other_texts,
     pages_with,
+    rate_free,
     studies,
     texts,
 )
 from surefoot.cli.app import app
 
-COMPARES = "start.md"
-"""The page whose code trains in processes of its own, and so is a script and not a text that is evaluated."""
+COMPARE = ("README.md", "start.md")
+"""Pages whose code trains in processes of its own, and so is a script and not a text that is evaluated."""
 
 RECIPES = {path.stem: path for path in (DOCS / "recipes").glob("*.py")}
 FRAMEWORKS = ("with_accelerate", "with_lightning", "with_trainer")
@@ -39,7 +41,7 @@ SMALLER = ("--epochs", "1", "--train-size", "1000", "--seeds", "1", "--workers",
 
 
 @pytest.mark.usefixtures("kernel_cache")
-@pytest.mark.parametrize("page", sorted({*pages_with("python"), *RULE_PAGES} - {COMPARES}))
+@pytest.mark.parametrize("page", sorted({*pages_with("python"), *RULE_PAGES} - {*COMPARE}))
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     space, code = {"__name__": "docs"}, blocks(page, "python")
@@ -50,12 +52,19 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_python_of_the_first_page_runs_as_a_script(tmp_path):
-    script = tmp_path / "start.py"
-    script.write_text("\n".join(blocks(COMPARES, "python")), encoding="utf-8")
-    done = run([sys.executable, "start.py"], tmp_path)
-    assert "tuned" in done.stdout
-    assert re.search(r"Momentum|Adam", done.stdout)
+@pytest.mark.parametrize("page", COMPARE)
+def test_the_python_of_a_page_that_compares_runs_as_a_script(page, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
+    done = run([sys.executable, "script.py"], tmp_path)
+    assert re.search(r"tuned (Momentum|Adam|Lion)", done.stdout, re.IGNORECASE)
+    for shown in blocks(page, "text"):  # what it prints, up to the first figure: those depend on the machine
+        assert words(shown.split("(")[0]) in words(done.stdout)
+
+
+def words(text):
+    """Return a text with every gap a single space."""
+    return " ".join(text.split())
 
 
 def test_the_commands_that_pages_name_can_be_read_by_the_command_line():
@@ -112,6 +121,17 @@ def test_stored_results_say_which_command_made_them(name):
         assert {len(row["seeds"]) for row in result["rows"]} == {10}
 
 
+@pytest.mark.parametrize("name", rate_free.STUDIES)
+def test_the_page_on_rate_free_has_every_stored_price_and_the_command_that_found_it(name):
+    command, result = studies.stored(DOCS / "data", f"rate-free-{name}")
+    script = runpy.run_path(str(DOCS.parent / "benchmarks" / "site_data.py"))
+    assert command in [f"surefoot compare rate-free {asked} --json" for asked in script["RATE_FREE"]]
+    text = texts()["generated/rate-free.md"].partition(f"## {name}\n")[2]
+    assert command in text
+    for row in result["price"]["rows"]:
+        assert re.search(rf"^\| {re.escape(row['label'])} \|.* {row['claim']} \|$", text, re.MULTILINE), row["label"]
+
+
 def test_the_tutorials_script_is_stored_for_every_backend_and_optimizer():
     command, result = studies.stored(DOCS / "data", "keras")
     assert (DOCS.parent / command.removeprefix("python ")).exists()
@@ -132,7 +152,7 @@ def run(command, folder):
     """Run a command in a folder as a user would, and return what it printed."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "JAX_ENABLE_X64": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done

@@ -40,7 +40,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     options = ["-W", "--keep-going", "-q", "-d", folder / "doctrees"]
     command = [sys.executable, "-m", "sphinx", *options, DOCS, folder / "html"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return folder / "html"
 

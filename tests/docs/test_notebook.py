@@ -188,7 +188,7 @@ def test_the_example_notebook_runs_and_shows_what_is_stored(tmp_path):
 
     stored, run = (nbformat.read(EXAMPLE, as_version=4) for _ in range(2))
     where = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(run, timeout=300, kernel_name="python3", resources=where).execute()
+    NotebookClient(run, timeout=600, kernel_name="python3", resources=where).execute()
     assert outputs(run) == outputs(stored)
     _, _, comparing, study, _, explained = code(run)
     done, _, of, *_ = comparing.outputs[-1].data["text/plain"].split()

@@ -247,5 +247,5 @@ def without_sources(folder: Path) -> Path:
 def test_a_package_without_source_files_steps(packed, tmp_path):
     """Nothing tells when a kernel on disk is out of date, so none is kept; that is worth a word, and no more."""
     env = {**os.environ, "PYTHONPATH": str(packed(tmp_path)), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run([sys.executable, "-c", WITHOUT_SOURCES], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SOURCES], env=env, capture_output=True, text=True, timeout=600)
     assert done.stdout == "cpu [0.5, 0.5, 0.5] [True]\n", done.stderr

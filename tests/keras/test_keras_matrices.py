@@ -14,8 +14,8 @@ from keras_backends import on, on_each_backend
 from keras_models import check_same, data, fit, model, weights
 from surefoot.errors import UsageError
 from surefoot.mathops import cols, mean, rows, sqrt, transpose
-from surefoot.rule import Cols, Left, Number, Right, Rows, Slot, Step, rule
-from surefoot.rules import RULES
+from surefoot.rule import Cols, Left, Number, Right, Rows, Slot, Step, rule, slot_shape
+from surefoot.rules import RULES, schedule_free
 from surefoot.update import update
 
 # five products lose a few units in the last place, at most 20 a step, of numbers near 1
@@ -77,6 +77,26 @@ def test_muon_is_kerass(options):
     assert [(v.name, tuple(v.shape)) for v in ours.variables] == [(v.name, tuple(v.shape)) for v in theirs.variables]
 
 
+ADAFACTOR = [
+    {},
+    {"weight_decay": 0.1, "clip_threshold": 0.5, "epsilon_2": 0.1},
+    {"beta_2_decay": -0.5, "epsilon_1": 1e-3},
+]
+FACTORED = [name for name in SHAPES if name != "conv/kernel"]
+"""Keras takes the last two axes of a convolution's kernel for its matrix."""
+
+
+@on_each_backend
+@pytest.mark.parametrize("options", ADAFACTOR, ids=str)
+def test_adafactor_is_kerass_but_for_convolutions(options):
+    import keras
+
+    import surefoot.keras
+
+    ours, theirs = (home.Adafactor(0.02, **options) for home in (surefoot.keras, keras.optimizers))
+    check_same(train(ours, names=FACTORED), train(theirs, names=FACTORED), CLOSE)
+
+
 _EXACT = """
     import keras, numpy as np, surefoot.keras
     def train(optimizer):
@@ -98,6 +118,61 @@ def test_muon_is_kerass_in_float64_but_for_kerass_norm():
     out = subprocess.run([sys.executable, "-c", script], env=around, capture_output=True, text=True, check=True).stdout
     assert all(float(line) < 1e-8 for line in out.split())
     assert len(out.split()) == 2
+
+
+APART = {
+    "NorMuon": {"Embedding/table": "adamw", "conv/kernel": "adamw", "dense/bias": "adamw", "head/kernel": "adamw"},
+    "SOAP": {"Embedding/table": "adamw", "dense/bias": "adamw", "head/kernel": "adamw"},
+}
+
+
+@on_each_backend
+@pytest.mark.parametrize("name", APART)
+def test_each_variable_is_stepped_by_its_rule_on_numpy(name):
+    """NorMuon's AdamW has arguments of its own, SOAP's has those of SOAP."""
+    import surefoot.keras
+
+    optimizer = getattr(surefoot.keras, name)(0.01, exclude_layers=["head"], weight_decay=0.1)
+    found = train(optimizer, names=SHAPES)
+    assert dict(optimizer.describe()) == {path: APART[name].get(path, optimizer.rule.name) for path in SHAPES}
+    for i, (path, shape) in enumerate(SHAPES.items()):
+        of_adamw = path in APART[name]
+        rule = RULES["adamw"] if of_adamw else optimizer.rule
+        hyper = optimizer._hyper_of(optimizer._trainable_variables[i])
+        hyper = {**hyper, "lr": 0.01 * getattr(optimizer, "adam_lr_ratio", 1.0) if of_adamw else 0.01}
+        view = np.asarray if of_adamw else as_matrix
+        weight = view(numbers(0, SHAPES)[i])
+        kept = {slot: np.zeros(shape) for slot, shape in kept_shapes(rule, weight.shape).items()}
+        for t in range(STEPS):
+            weight, kept, _ = update(rule, weight, view(numbers(t + 1, SHAPES)[i]), kept, t + 1, hyper)
+        np.testing.assert_allclose(view(found[i]), weight, rtol=0, atol=5e-5, err_msg=path)
+
+
+def numbers(seed, names):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(SHAPES[path]) for path in names]
+
+
+def kept_shapes(own, shape):
+    return {slot.name: slot_shape(slot.per, shape) for slot in own.active(own.complete({}))}
+
+
+@on("jax")
+def test_what_normuons_adamw_is_given_reaches_it():
+    import surefoot.keras
+
+    options = {"adam_beta_1": 0.8, "adam_beta_2": 0.9, "epsilon": 1e-3, "adam_weight_decay": 0.1, "adam_lr_ratio": 0.5}
+    both = train(surefoot.keras.NorMuon(0.02, **options), names=["dense/bias"])
+    alone = surefoot.keras.AdamW(0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3, weight_decay=0.2)
+    check_same(both, train(alone, names=["dense/bias"]), 1e-6)
+
+
+@on("jax")
+def test_a_combinator_around_two_rules_is_refused():
+    import surefoot.keras
+
+    with pytest.raises(UsageError, match=r"cautious: nor_muon has another rule.*matrices=cautious\('normuon'\)"):
+        surefoot.keras.cautious(surefoot.keras.NorMuon())
 
 
 @on("jax")
@@ -193,6 +268,104 @@ def test_slots_of_other_shapes_are_the_rules_on_numpy(path):
         got = getattr(optimizer, f"_slot_{slot}")[0].numpy()
         got = as_matrix(got) if slot in ("m", "old") else got
         np.testing.assert_allclose(got, value, rtol=0, atol=1e-5 * abs(value).max(), err_msg=slot)
+
+
+@on_each_backend
+@pytest.mark.parametrize("blocks", [2, (1, 3)], ids=str)
+def test_each_block_is_a_matrix_by_itself(blocks):
+    """The rule on NumPy, block by block; beside them a matrix that is one."""
+    import keras
+
+    import surefoot.keras
+
+    names, cut = ["dense/kernel", "conv/kernel", "wide/kernel"], 2 if blocks == 2 else 1
+    given = {"dense/*": blocks, "conv/kernel": blocks}
+    optimizer = surefoot.keras.RuleOptimizer(every_slot, learning_rate=0.1, blocks=given)
+    found = dict(zip(names, train(optimizer, 3, names), strict=True))
+    hyper = every_slot.complete({})
+    for i, path in enumerate(names):
+        weights, kept = parts(numbers(0, names)[i], cut if path != "wide/kernel" else 0), []
+        for w in weights:
+            shapes = kept_shapes(every_slot, w.shape)
+            kept.append({slot: np.full(shape, float(slot == "n")) for slot, shape in shapes.items()})
+        for t in range(3):
+            gradients = parts(numbers(t + 1, names)[i], cut if path != "wide/kernel" else 0)
+            made = [update(every_slot, *each, t + 1, hyper) for each in zip(weights, gradients, kept, strict=True)]
+            weights, kept = [one.weight for one in made], [one.state for one in made]
+        expected = np.concatenate(weights)
+        np.testing.assert_allclose(as_matrix(found[path]), expected, rtol=0, atol=1e-5 * abs(expected).max())
+        got = keras.ops.convert_to_numpy(optimizer._slot_n[i])
+        np.testing.assert_allclose(np.ravel(got), [one["n"] for one in kept], rtol=1e-6)
+
+
+def parts(x, cut):
+    return np.split(as_matrix(x), [cut]) if cut else [as_matrix(x)]
+
+
+@on_each_backend
+def test_a_model_with_blocks_is_saved_and_trains_on(tmp_path):
+    import keras
+
+    import surefoot.keras
+
+    made = model(surefoot.keras.NorMuon(0.02, exclude_layers=["dense_1"], blocks={"*dense/kernel": (4, 12)}))
+    fit(made, 1)
+    made.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.get_config() == made.optimizer.get_config()
+    fit(made, 1)
+    fit(loaded, 1)
+    check_same(weights(loaded), weights(made), 1e-6)
+
+
+@on("jax")
+def test_blocks_are_evaluated_each_with_its_own_numbers():
+    import keras
+
+    import surefoot.keras
+
+    rng, own = np.random.default_rng(0), schedule_free(RULES["muon"])
+    whole = surefoot.keras.RuleOptimizer(own, 0.1, blocks={"w": 2})
+    apart = surefoot.keras.RuleOptimizer(own, 0.1)
+    start = rng.standard_normal((3, 4))
+    w = keras.Variable(start, name="w")
+    halves = [keras.Variable(half, name="half") for half in np.split(start, 2, axis=1)]
+    for _ in range(3):
+        g = rng.standard_normal((3, 4))
+        whole.apply([keras.ops.convert_to_tensor(g, "float32")], [w])
+        apart.apply([keras.ops.convert_to_tensor(half, "float32") for half in np.split(g, 2, axis=1)], halves)
+    trained = w.numpy()
+    for one in (whole, apart):
+        one.eval()
+    np.testing.assert_allclose(w.numpy(), np.concatenate([half.numpy() for half in halves], 1), rtol=1e-5, atol=1e-6)
+    assert abs(trained - w.numpy()).max() > 1e-4
+
+
+@on("jax")
+@pytest.mark.parametrize(
+    ("blocks", "words"),
+    [
+        ({"dense/kernal": 2}, r"unknown parameter in blocks 'dense/kernal'\. Did you mean 'dense/kernel'"),
+        (
+            {"dense/kernel": 3},
+            r"blocks=3 does not fit dense/kernel of shape \[6, 4\]: give a number that divides its 4",
+        ),
+        ({"dense/bias": 2}, "blocks are given of dense/bias, which adamw steps, not as a matrix"),
+    ],
+)
+def test_blocks_that_cannot_be_are_refused(blocks, words):
+    import surefoot.keras
+
+    with pytest.raises(UsageError, match=words):
+        surefoot.keras.RuleOptimizer(every_slot, blocks=blocks).build(variables(["dense/kernel", "dense/bias"]))
+
+
+@on("jax")
+def test_a_rule_for_any_weights_has_no_blocks():
+    import surefoot.keras
+
+    with pytest.raises(UsageError, match=r"adam has blocks=.*, and steps any weights alike"):
+        surefoot.keras.Adam(blocks={"*": 2})
 
 
 @on_each_backend

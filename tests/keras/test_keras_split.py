@@ -197,3 +197,42 @@ def test_variables_of_another_model_are_refused():
     optimizer = split(dense(), **halves())
     with pytest.raises(UsageError, match="not the variables of the model that was split"):
         optimizer.build(model("sgd").trainable_variables)
+
+
+@on("jax", "torch")
+def test_blocks_reach_the_matrices_and_are_saved(tmp_path):
+    """Also after loading, where paths may be others; the first kernel is two matrices, the second one."""
+    import keras
+
+    import surefoot.keras as ours
+
+    def net(*blocks):
+        made = dense()
+        paths = {v.path: n for v, n in zip(made.trainable_variables[0:3:2], blocks, strict=False)}
+        return compiled(made, ours.split(made, matrices="muon", rest="adamw", blocks=paths))
+
+    parted, whole = net(2), net()
+    for one in (parted, whole):
+        fit(one, 1)
+    parted.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert [one[3] for one in loaded.optimizer.placed] == [2, 1, 1, 1, 1, 1]
+    for one in (parted, loaded):
+        fit(one, 1)
+    check_same(weights(loaded), weights(parted), 1e-6)
+    assert abs(weights(parted)[0] - weights(whole)[0]).max() > 1e-3
+
+
+@on("jax")
+def test_blocks_that_cannot_be_are_refused():
+    import keras
+
+    import surefoot.keras as ours
+
+    made = dense()
+    with pytest.raises(UsageError, match="unknown parameter in blocks 'qkv'"):
+        ours.split(made, matrices="muon", blocks={"qkv": 3})
+    with pytest.raises(UsageError, match="blocks=5 does not fit"):
+        ours.split(made, matrices="muon", blocks={made.trainable_variables[0].path: 5})
+    with pytest.raises(UsageError, match="blocks are for rules of Surefoot's, and muon is none"):
+        ours.split(made, matrices=keras.optimizers.Muon(), blocks={"*": 2})

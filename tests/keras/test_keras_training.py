@@ -103,6 +103,7 @@ NEWER = {
     **dict.fromkeys(("Nadam", "NAdamW", "AdamC", "AdamAtan2", "StableAdamW"), 0.01),
     **dict.fromkeys(("Adamax", "RAdam", "AdaBelief", "ADOPT", "AdEMAMix", "Adan", "Yogi"), 0.01),
     **dict.fromkeys(("Lion", "Signum"), 1e-3),
+    **dict.fromkeys(("Adafactor", "NorMuon", "SOAP"), 0.01),
     **dict.fromkeys(("Lamb", "ScheduleFreeAdamW", "ScheduleFreeRAdam"), 0.02),
     **dict.fromkeys(("Lars", "ScheduleFreeSGD", "Prodigy", "DAdaptAdam", "DAdaptSGD", "DoG", "DoWG"), 1.0),
 }

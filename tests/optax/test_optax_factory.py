@@ -63,7 +63,8 @@ def test_by_and_convention_are_one(name, framework):
     gradient = MATRIX if factory.rule.shape == "matrix" else GRADIENT
     move = first_move(factory.by(framework)(0.01, **more), gradient)
     np.testing.assert_array_equal(move, first_move(factory(0.01, convention=framework, **more), gradient))
-    lr = convention(name, framework).defaults.get("lr", inspect.Parameter.empty)
+    asked = inspect.Parameter.empty if name != "adafactor" or framework != "optax" else None  # as optax's own
+    lr = convention(name, framework).defaults.get("lr", asked)
     assert inspect.signature(factory.by(framework)).parameters["learning_rate"].default == lr
 
 

@@ -16,9 +16,10 @@ import surefoot.optax as built_in  # noqa: E402
 from optax_runs import adafactor_in_all_digits  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.mathops import cols, mean, rows, sqrt  # noqa: E402
-from surefoot.optax import adamw, effective_lr, factory  # noqa: E402
-from surefoot.rule import Cols, Left, Number, Right, Rows, Step, rule  # noqa: E402
+from surefoot.optax import adamw, effective_lr, evaluation_params, factory  # noqa: E402
+from surefoot.rule import Cols, Left, Number, Right, Rows, Step, rule, slot_shape  # noqa: E402
 from surefoot.rules import adamw as adamw_rule  # noqa: E402
+from surefoot.rules import schedule_free  # noqa: E402
 from surefoot.rules.muon import muon as muon_rule  # noqa: E402
 from surefoot.update import update  # noqa: E402
 
@@ -72,6 +73,14 @@ def test_adafactor_is_optaxs_where_it_factors():
     with adafactor_in_all_digits():
         theirs = optax.adafactor(0.02, weight_decay_rate=0.01)
     check_near(run(built_in.adafactor(0.02, weight_decay_rate=0.01), shapes, 5), run(theirs, shapes, 5), 1e-12)
+
+
+@pytest.mark.parametrize("rates", [(), (None,)])
+def test_adafactor_without_a_rate_is_optaxs(rates):
+    shapes = {"wide": (128, 140)}
+    with adafactor_in_all_digits():
+        theirs = optax.adafactor(*rates)
+    check_near(run(built_in.adafactor(*rates), shapes, 3, 1e-3), run(theirs, shapes, 3, 1e-3), 1e-12)
 
 
 def test_a_convolution_is_outputs_by_all_the_rest():
@@ -223,3 +232,87 @@ def test_schedules_and_injected_numbers_reach_the_matrix():
     injected = optax.inject_hyperparams(muon)(0.01)
     made, _ = jax.jit(injected.update)(gradients, injected.init(params), params)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
+
+
+BLOCKS = [(3, (2, 2, 2)), ((1, 3, 2), (1, 3, 2)), ([6], (6,))]
+
+
+@pytest.mark.parametrize(("blocks", "heights"), BLOCKS, ids=str)
+@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 6)])
+def test_each_block_is_a_matrix_by_itself(blocks, heights, shape):
+    """The rule on NumPy, block by block; beside them a matrix that is one."""
+    optimizer = factory(every_slot)(0.1, weight_decay=0.1, blocks={"*.qkv": blocks})
+    hyper, cuts = every_slot.complete({"weight_decay": 0.1}), np.cumsum(heights)[:-1]
+    shapes = {"qkv": shape, "plain": (4, 6)}
+    params = {"layer": randoms(0, shapes)}
+    expected = [*np.split(matrix_of(params["layer"]["qkv"]), cuts), matrix_of(params["layer"]["plain"])]
+    kept = [
+        {slot: np.full(slot_shape(per, x.shape), float(slot == "n")) for slot, per in PER.items()} for x in expected
+    ]
+    state = optimizer.init(params)
+    for t in range(1, 4):
+        gradients = {"layer": randoms(t, shapes)}
+        parts = [*np.split(matrix_of(gradients["layer"]["qkv"]), cuts), matrix_of(gradients["layer"]["plain"])]
+        made = [update(every_slot, *each, t, hyper) for each in zip(expected, parts, kept, strict=True)]
+        expected, kept = [one.weight for one in made], [one.state for one in made]
+        rates = effective_lr(state, gradients, params, optimizer=optimizer)["layer"]["qkv"]
+        change, state = jax.jit(optimizer.update)(gradients, state, params)
+        params = optax.apply_updates(params, change)
+        rows_ = [np.broadcast_to(one.step.rate, one.weight.shape) for one in made[:-1]]
+        np.testing.assert_allclose(matrix_of(rates), np.concatenate(rows_), rtol=1e-11)
+    np.testing.assert_allclose(matrix_of(params["layer"]["qkv"]), np.concatenate(expected[:-1]), rtol=1e-11)
+    np.testing.assert_allclose(matrix_of(params["layer"]["plain"]), expected[-1], rtol=1e-11)
+    np.testing.assert_allclose(np.ravel(state.slots["n"]["layer"]["qkv"]), [one["n"] for one in kept[:-1]])
+    np.testing.assert_allclose(state.slots["a"]["layer"]["qkv"][: heights[0], : heights[0]], kept[0]["a"])
+
+
+PER = {slot.name: slot.per for slot in every_slot.slots}
+
+
+def test_blocks_are_evaluated_each_with_its_own_numbers():
+    whole, parts = (factory(schedule_free(muon_rule)) for _ in range(2))
+    whole, parts = whole(0.1, blocks={"w": 2}), parts(0.1)
+    w = randoms(0, {"w": (3, 4)})
+    halves = {"a": w["w"][:, :2], "b": w["w"][:, 2:]}
+    states = whole.init(w), parts.init(halves)
+    for t in range(1, 4):
+        g = randoms(t, {"w": (3, 4)})
+        change, one = whole.update(g, states[0], w)
+        w = optax.apply_updates(w, change)
+        change, two = parts.update({"a": g["w"][:, :2], "b": g["w"][:, 2:]}, states[1], halves)
+        halves, states = optax.apply_updates(halves, change), (one, two)
+    got = evaluation_params(states[0], w, optimizer=whole)["w"]
+    expected = evaluation_params(states[1], halves, optimizer=parts)
+    np.testing.assert_allclose(got, jnp.concatenate([expected["a"], expected["b"]], 1), rtol=1e-12)
+    assert abs(got - w["w"]).max() > 1e-3
+
+
+def test_blocks_lie_where_the_outputs_are():
+    params, gradients = randoms(0, {"w": (6, 4)}), randoms(1, {"w": (6, 4)})
+    made = muon(0.02, layout="out_in", blocks={"w": 3})
+    change, _ = made.update(gradients, made.init(params), params)
+    turned, alone = jax.tree.map(jnp.transpose, (params, gradients)), muon(0.02, blocks={"w": 3})
+    expected, _ = alone.update(turned[1], alone.init(turned[0]), turned[0])
+    np.testing.assert_allclose(change["w"], expected["w"].T, rtol=1e-12)
+
+
+def test_a_step_of_fewer_leaves_needs_not_those_of_blocks():
+    params, made = randoms(0, {"a": (4, 6), "b": (4, 6)}), muon(0.02, blocks={"a": 2})
+    change, _ = made.update({"a": None, "b": params["b"]}, made.init(params), params)
+    assert change["a"] is None
+
+
+@pytest.mark.parametrize(
+    ("blocks", "words"),
+    [
+        ({"qvk": 3}, r"unknown parameter in blocks 'qvk'\. Did you mean 'qkv'"),
+        ({"qkv": 4}, r"blocks=4 does not fit qkv of shape \[4, 6\]: give a number that divides its 6 outputs"),
+        ({"qkv": (3, 9)}, r"blocks=\(3, 9\) does not fit qkv"),
+        ({"bias": 3}, "blocks are given of bias, which adamw steps, not as a matrix"),
+        (3, "blocks=3 names no parameters"),
+    ],
+)
+def test_blocks_that_cannot_be_are_refused(blocks, words):
+    params = {"qkv": jnp.ones((4, 6)), "bias": jnp.ones(6)}
+    with pytest.raises(UsageError, match=words):
+        factory(every_slot)(0.1, blocks=blocks).init(params)

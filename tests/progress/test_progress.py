@@ -41,7 +41,7 @@ def test_epochs_done_before_are_no_part_of_the_speed(trial):
     shown.observe(trial, events.Started(trial.key, 4))
     (task,) = drawn.tasks
     assert task.completed == 4 * trial.protocol.steps_per_epoch
-    assert task.fields["epoch"] == "5/5"
+    assert task.fields["place"] == "epoch 5/5"
     for step in (1, 2, 3):
         clock.now += 2.0
         shown.observe(trial, events.StepsDone(trial.key, 5, 4 * trial.protocol.steps_per_epoch + step, task.total, 0.5))

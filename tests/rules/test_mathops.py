@@ -17,7 +17,7 @@ from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError
 from surefoot.frontends.number import Count
-from surefoot.mathops import clip, freedom, maximum, minimum, precision_of, sign, where
+from surefoot.mathops import clip, freedom, maximum, minimum, of_length_one, precision_of, sign, where
 from surefoot.rule import Rule, Step, rule
 from surefoot.update import update
 
@@ -261,3 +261,13 @@ def test_where_between_numbers_of_all_tensors_is_a_number():
         made = [where(np.bool_(condition), 0.1, 0.2) for condition in (True, False)]
     assert [np.shape(x) for x in made] == [(), ()]
     assert made == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+@pytest.mark.parametrize("shape", [(40, 30), (3, 20_000)])
+def test_a_matrix_of_float32_is_divided_by_its_length(scale, shape):
+    """Also where its squares leave the range of float32, or a row is so long that it would add them up badly."""
+    x = scale * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for one in (x, x.T):
+        made = of_length_one(one, 0.0, floor=False, products=None)
+        assert float(torch.linalg.vector_norm(made, dtype=torch.float64)) == pytest.approx(1.0, rel=1e-6)

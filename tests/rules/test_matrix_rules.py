@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_optimizer
 import torch
 
 import oracles
@@ -188,15 +189,22 @@ def test_torch_s_adafactor_without_an_eps_takes_that_of_the_first_parameter_s_ty
     assert not torch.allclose(two, ends[0], rtol=0.5)
 
 
-def test_torch_s_muon_is_ours_within_what_bfloat16_allows():
+IN_BFLOAT16 = {
+    "torch": lambda p: torch.optim.Muon([p]),
+    "paper": lambda p: pytorch_optimizer.Muon([{"params": [p], "use_muon": True}]),  # Keller Jordan's code
+}
+
+
+@pytest.mark.parametrize("framework", IN_BFLOAT16)
+def test_muon_elsewhere_is_ours_within_what_bfloat16_allows(framework):
     start, gradients = make((8, 6), Situation(), begun=True)
     p, path = torch.nn.Parameter(torch.tensor(start)), np.empty_like(gradients)
-    optimizer = torch.optim.Muon([p])
+    optimizer = IN_BFLOAT16[framework](p)
     for i, g in enumerate(gradients):
         p.grad = torch.tensor(g)
         optimizer.step()
         path[i] = p.detach().numpy()
-    assert relative(reference.run(muon, "torch", {}, gradients, start), path, start) < 1e-2
+    assert relative(reference.run(muon, framework, {}, gradients, start), path, start) < 1e-2
 
 
 ENDS = {"keller": (0.68, 1.21), "quintic": (0.97, 1.15), "polar_express": (0.87, 1.13)}
@@ -229,6 +237,74 @@ def test_singular_values_of_a_matrix_are_those_of_the_polynomial():
         x = (u * size) @ v.T
         made = orthogonalize(x.T if turned else x, POLAR_EXPRESS, 0.0)
         np.testing.assert_allclose(made.T if turned else made, u @ v.T, atol=1e-9)
+
+
+SIDES = {
+    "square": (90, 90),
+    "wide": (90, 150),
+    "tall": (150, 90),
+    "row": (1, 9),
+    "column": (9, 1),
+    "conv": (90, 12, 3, 3),
+}
+"""Of a convolution's kernel outputs come first, and all the rest is one side."""
+
+
+def from_3_thousandths_up(shape: tuple[int, ...]) -> np.ndarray:
+    """Return weights whose matrix is as long as 1, and has its least singular value, if one of several, at .003."""
+    high, wide = shape[0], int(np.prod(shape[1:]))
+    rng, count = np.random.default_rng(0), min(high, wide)
+    u, v = (np.linalg.qr(rng.standard_normal((side, count)))[0] for side in (high, wide))
+    others = np.geomspace(0.01, 1, count - 1 or 1)
+    others *= np.sqrt(1 - 9e-6 * (count > 1)) / np.linalg.norm(others)
+    return ((u * np.array([3e-3, *others][-count:])) @ v.T).reshape(shape)
+
+
+def stepped(gradient: np.ndarray, coefficients: Any) -> np.ndarray:
+    """Return what torch's front-end takes off at a rate of 1, as a matrix."""
+    from surefoot.torch import RuleOptimizer
+
+    p = torch.nn.Parameter(torch.zeros(gradient.shape, dtype=torch.float64))
+    p.grad = torch.tensor(gradient)
+    RuleOptimizer([p], muon, lr=1.0, scale="none", weight_decay=0.0, eps=1e-12, coefficients=coefficients).step()
+    return -p.detach().numpy().reshape(len(gradient), -1)
+
+
+WRONG = {
+    "four times": POLYNOMIALS["keller"][:4],
+    "another a": ((2.4445, -4.7750, 2.0315),) * 5,
+    "another b": ((3.4445, -4.5750, 2.0315),) * 5,
+    "another c": ((3.4445, -4.7750, 2.2315),) * 5,
+    "Newton's": ((1.875, -1.25, 0.375),) * 5,
+}
+
+
+def within(x: np.ndarray) -> bool:
+    size = np.linalg.svd(x, compute_uv=False)
+    return bool(size.min() >= 0.68 and size.max() <= 1.21)
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_after_five_steps_singular_values_are_near_1(sides):
+    gradient = from_3_thousandths_up(SIDES[sides])
+    matrix = gradient.reshape(len(gradient), -1)
+    assert within(stepped(gradient, "keller"))
+    assert within(orthogonalize(matrix, POLYNOMIALS["keller"], 0.0))
+    u, _, v = np.linalg.svd(stepped(gradient, POLAR_EXPRESS), full_matrices=False)
+    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    np.testing.assert_allclose(u @ v, left @ right, atol=1e-9)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_polynomial_leaves_some_elsewhere(wrong):
+    """That of a single row ends where the polynomial has 1: it shows less, and Newton's is right there."""
+    missed = {sides for sides in SIDES if not within(stepped(from_3_thousandths_up(SIDES[sides]), WRONG[wrong]))}
+    assert missed >= {"square", "wide", "tall", "conv"}
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_a_zero_matrix_is_not_moved(sides):
+    np.testing.assert_array_equal(stepped(np.zeros(SIDES[sides]), "keller"), 0.0)
 
 
 def test_polar_express_is_what_its_recipe_gives():

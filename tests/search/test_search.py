@@ -9,7 +9,7 @@ import pytest
 from settings import needs
 from surefoot.conventions import FRAMEWORKS, resolve
 from surefoot.errors import UsageError
-from surefoot.rules import RULES
+from surefoot.rules import RULES, rule_of
 from surefoot.search.proposals import (
     COLUMNS,
     Tuning,
@@ -121,6 +121,21 @@ def test_every_rule_has_a_centre_and_what_is_not_published_is_marked():
         *("dadapt_sgd", "dadapt_adam", "prodigy", "dog", "dowg"),
         *("muon", "adafactor", "soap"),
     }
+
+
+@pytest.mark.parametrize("rule", ["muon", "normuon", "lookahead(muon)"])
+def test_muons_window_is_that_of_its_scale(rule):
+    """At Jordan's scale a step is as long as the matrix's shape says, at `rms` as long as AdamW's."""
+    for framework, options in (("torch", {}), ("paper", {}), ("optax", {}), ("keras", {"rms_rate": 0.2})):
+        options = options if rule == "muon" else {"scale": "original"}
+        scale = resolve(rule_of(rule), framework, {"lr": 1.0, **options})["scale"]
+        found = space(rule, 8, framework, options)
+        wanted = {"original": -1.70, "rms": -3.02}[scale]
+        assert math.log10(found.ranges["lr"].at(0.5)) == pytest.approx(wanted), (framework, scale)
+    assert math.log10(space(rule, 8, "torch", {"scale": "rms"}).ranges["lr"].at(0.5)) == pytest.approx(-3.02)
+    if rule == "muon":
+        assert "Jordan" in space(rule, 8, "torch").sources["lr"]
+        assert "scale rms" in space(rule, 8, "torch", {"scale": "rms"}).sources["lr"]
 
 
 def test_a_relatives_centre_is_the_relatives():

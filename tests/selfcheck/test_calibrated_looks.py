@@ -34,7 +34,7 @@ def test_what_is_calibrated_has_every_spending_question_and_world():
         (TWO_BASINS, 3, plan(3, "pocock"), WORSE),
         (NORMAL, 3, plan(3, "linear", ALL_PAIRS), WORSE),
     ],
-    ids=str,
+    ids=["pocock", "diverging", "against", "one worse", "all pairs, one worse"],
 )
 def test_equal_arms_are_told_apart_in_at_most_5_percent(world, arms, looks, lead):
     row = false_looks(world, arms, looks, lead, 400, rng(20, arms))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from surefoot.errors import UsageError
 from surefoot.rule import WEIGHT
 from surefoot.rules import RULES
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, Flaw, ParityResult, run
-from surefoot.selfcheck.parity.findings import findings
+from surefoot.selfcheck.parity.findings import FORMULAS, PACKAGES, findings
 from surefoot.selfcheck.parity.grid import NOT_ON_GRID, ON_GRID, SCALES, distances, grid
 from surefoot.selfcheck.parity.result import BOUND
 from surefoot.update import update
@@ -97,6 +99,10 @@ def test_torch():
     packages = {finding.what: wrong.pop(finding.what) for finding in found if finding.front_end != "torch"}
     assert packages["LAMB: error / way"] == pytest.approx(9, rel=0.01)  # its first step is 10 times too long
     assert packages["ADOPT: error / way"] > 0.15
+    if find_spec("timm"):
+        assert packages["Lookahead around SGD: error / way"] > 1
+    if find_spec("mars"):
+        assert packages["MARS around AdamW, gradients in one buffer: error / way"] > 0.2
     assert wrong.keys() == {
         "Adam, bfloat16, lr 0.01: way gone",
         "Adam, bfloat16, lr 0.001: way gone",
@@ -182,11 +188,55 @@ def test_decay_beside_another_place_for_it_is_not_compared():
 def test_a_package_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("surefoot.selfcheck.parity.processes._measure", lambda _: {"rows": [], "findings": []})
     monkeypatch.setattr(
-        "surefoot.selfcheck.parity.processes.find_spec", lambda name: None if name == "pytorch_optimizer" else name
+        "surefoot.selfcheck.parity.processes.find_spec", lambda name: None if name in PACKAGES["torch"] else name
     )
-    missing = {"pytorch_optimizer": "not installed: pytorch_optimizer (pip install pytorch_optimizer)"}
-    assert run(["torch"]).missing == missing
+    missing = run(["torch"]).missing
+    assert missing["pytorch_optimizer"] == "not installed (pip install pytorch_optimizer)"
+    assert missing["timm"] == "not installed (pip install timm)"
+    assert missing["mars"] == "not installed (PYTHONPATH=MARS/optimizers of github.com/AGI-Arena/MARS)"
     assert run(["optax"]).missing == {}
+
+
+_BY_REFERENCE = """
+import torch
+class MARS(torch.optim.SGD):
+    last = None
+    def __init__(self, params, lr, weight_decay, optimize_1d):
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+    def step(self):
+        p, = self.param_groups[0]["params"]
+        with torch.no_grad():
+            p -= p.grad - (0 if self.last is None else self.last)
+        self.last = p.grad
+"""
+_AROUND = """
+class Lookahead:
+    def __init__(self, inner, k):
+        self.param_groups, self.inner, self.k = inner.param_groups, inner, k
+    def step(self):
+        self.inner.step()
+        self.param_groups[0]["params"][0].data += self.k
+"""
+
+
+def test_packages_of_one_file_run_and_one_buffer_is_one(tmp_path, monkeypatch):
+    """timm's packages, which load all models, are not run."""
+    from surefoot.selfcheck.parity.drive_torch import Torch
+
+    (tmp_path / "mars.py").write_text(_BY_REFERENCE)
+    for package in (tmp_path / "timm", tmp_path / "timm" / "optim"):
+        package.mkdir()
+        (package / "__init__.py").write_text("raise ImportError('torchvision')")
+    (tmp_path / "timm" / "optim" / "lookahead.py").write_text(_AROUND)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("mars", "timm")]:
+        monkeypatch.delitem(sys.modules, name)
+    lookahead, mars = FORMULAS[-2:]
+    rows, start = np.array([[1.0], [3.0]], "float32"), np.zeros(1, "float32")
+    setups = [replace(one.ours, call=one.call, options=one.options) for one in (lookahead, mars)]
+    setups.append(replace(setups[1], one_buffer=False))
+    paths = Torch().drive(setups, [start] * 3, rows)
+    np.testing.assert_allclose([path[:, 0] for path in paths], [[4.99, 9.96], [-1, -1], [-1, -3]], rtol=1e-6)
 
 
 def test_one_front_end_in_its_process(monkeypatch):

@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 if str(DOCS) not in sys.path:
     sys.path.append(str(DOCS))
 
-from pages import command_line, rules, studies  # noqa: E402  they lie in the documentation
+from pages import command_line, rate_free, rules, studies  # noqa: E402  they lie in the documentation
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`(surefoot [a-z][^`]*)`")
@@ -26,8 +26,9 @@ RULE_PAGES = [f"generated/rules/{name}.md" for name in RULES]
 @cache
 def other_texts() -> dict[str, str]:
     """Return the Markdown, by its path, of every page that is not a rule's."""
-    written = {path.name: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
-    made = {"cli.md": command_line.page(), "studies.md": studies.page(DOCS / "data")}
+    written = {path.name: path.read_text(encoding="utf-8") for path in [*DOCS.glob("*.md"), ROOT / "README.md"]}
+    data = DOCS / "data"
+    made = {"cli.md": command_line.page(), "studies.md": studies.page(data), "rate-free.md": rate_free.page(data)}
     return {**written, **{f"generated/{name}": text for name, text in made.items()}}
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 MARK = "SUREFOOT_TESTS_RUN_BY"
-SECONDS = 10.0
+SECONDS = 60.0
 """What is ending already may take so long."""
 
 ENDS_WITH_US = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

@@ -1,6 +1,7 @@
 """Metrics of a whole split: F1, AUROC, perplexity are those of all examples, however many are evaluated at a time."""
 
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -111,6 +112,69 @@ def test_the_metric_is_that_of_the_whole_split(name, ordered):
         except ValueError:
             values.append(0.0)
     assert np.mean(values) != pytest.approx(heard[-1].outcome.test_metric, rel=1e-3), "else the test shows nothing"
+
+
+def test_a_function_of_scikit_learns_kind_is_of_the_whole_split_and_gets_the_targets_first():
+    """Also where it is partly called, or is a further metric; its digits are those of float64."""
+    by_hand = METRICS["auroc"][1]
+    test = pair(61, 2)
+    for metric in (auroc, [auroc, partial(auroc)], [f1, partial(auroc)]):
+        training, heard = trained(metric, "max", DataLoader(TensorDataset(*test), batch_size=9))
+        training.model.eval()
+        with torch.no_grad():
+            wanted = by_hand(training.model(test[0]), test[1])
+        outcome = heard[-1].outcome
+        judged = [outcome.test_metric] if metric is auroc or metric[0] is auroc else []
+        found = [*judged, *outcome.others.values()]
+        assert all(value == pytest.approx(wanted, rel=1e-14) for value in found)
+
+
+def of_torchmetrics(name):
+    """The metric of that library."""
+    from torchmetrics.classification import MulticlassAUROC, MulticlassF1Score
+    from torchmetrics.text import Perplexity as OfLibrary
+
+    class OfSequences(OfLibrary):
+        """Takes sequences of tokens; here each has one."""
+
+        def update(self, outputs, targets):
+            super().update(outputs[:, None], targets[:, None])
+
+    made = {
+        "f1": lambda: MulticlassF1Score(2),
+        "auroc": lambda: MulticlassAUROC(2),
+        "perplexity": OfSequences,
+    }
+    return made[name]()
+
+
+def macro_f1(outputs, targets):
+    return (f1(outputs, targets) + f1(outputs.flip(1), 1 - targets)) / 2
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", METRICS)
+def test_objects_of_torchmetrics_are_of_the_whole_split(name):
+    """They say themselves which way is better, and stay as they were given."""
+    metric = of_torchmetrics(name)
+    by_hand = macro_f1 if name == "f1" else METRICS[name][1]
+    test = pair(61, 2)
+    training, heard = trained(metric, None, DataLoader(TensorDataset(*test), batch_size=9))
+    training.model.eval()
+    with torch.no_grad():
+        wanted = float(by_hand(training.model(test[0]), test[1]))
+    assert training.task.metric.better == ("min" if name == "perplexity" else "max")
+    assert heard[-1].outcome.test_metric == pytest.approx(wanted, rel=1e-6)
+    assert metric.update_count == 0
+
+
+def test_a_metric_of_several_values_is_refused_with_what_to_give():
+    class Both(Perplexity):
+        def compute(self):
+            return {"perplexity": super().compute(), "seen": self.seen}
+
+    with pytest.raises(UsageError, match=r"computes 2 values, perplexity, seen; give them as a list, metric=\[...\]"):
+        trained(Both(), "max", pair(60, 2))
 
 
 def test_training_figures_are_of_the_whole_epoch_too():

@@ -1,6 +1,7 @@
 """Optimizers that take the model, names or groups, several as one, and closures: each trained as its user would."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ import surefoot
 from line_task import Line, line, numbers, trials
 from surefoot.arms.opt import arms_of
 from surefoot.comparison.request import ask
-from surefoot.design.trial import Trial
+from surefoot.design.trial import Trial, hash_of
 from surefoot.errors import TrialError
 from surefoot.options import Options
 from surefoot.report.repeat import repeat
 from surefoot.store.protocol import Recipe
+from surefoot.training import try_out
 from surefoot.training.events import EpochDone, Finished
 from surefoot.training.loop import Training
-from surefoot.training.try_out import TryOut
+from surefoot.training.try_out import Pilot, TryOut
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,15 +33,16 @@ class Deep(Line):
         return nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
 
 
-def planned(made, **recipe):
-    (trial,) = trials("sgd")
+def planned(made, epochs=3, evaluate_every=0, **recipe):
+    (trial,) = trials("sgd", epochs=epochs)
     (arm,) = arms_of([made])
-    return Trial("line", arm, 0, replace(trial.protocol, recipe=Recipe(**recipe)))
+    protocol = replace(trial.protocol, recipe=Recipe(**recipe), evaluate_every=evaluate_every)
+    return Trial("line", arm, 0, protocol)
 
 
-def training(made, heard=None, **recipe):
+def training(made, heard=None, **planning):
     heard = [] if heard is None else heard
-    return Training(planned(made, **recipe), Deep(line().data), heard.append)
+    return Training(planned(made, **planning), Deep(line().data), heard.append)
 
 
 def no_decay(named):
@@ -161,7 +164,7 @@ def test_a_step_with_a_closure_takes_the_gradients_that_it_asks_for():
     heard = []
     made = training(surefoot.Opt(Sharp, lr=0.1, closure=True), heard)
     made.run(None)
-    assert (made.steps_taken, made.gradients_taken) == (12, 24)
+    assert (made.steps_taken, made.gradients_taken) == (6, 12)
     assert heard[-1].outcome.gradients == 2
     plain = []
     training(surefoot.Opt(torch.optim.SGD, lr=0.1), plain).run(None)
@@ -169,9 +172,59 @@ def test_a_step_with_a_closure_takes_the_gradients_that_it_asks_for():
     assert plain[-1].outcome.test_loss != heard[-1].outcome.test_loss
 
 
+@pytest.mark.parametrize("evaluate_every", [0, 2])
+def test_a_closure_is_charged_for_its_gradients_over_the_same_batches(evaluate_every):
+    """Of two gradients a step it takes half the steps: those that any other takes first."""
+    seen = {}
+    for made in (surefoot.Opt(Sharp, lr=0.1, closure=True), torch.optim.SGD):
+        one = training(made, epochs=6 if evaluate_every else 3, evaluate_every=evaluate_every)
+        batches = seen[one.trial.arm.closure] = []
+        one._changed = lambda batch, _, here=batches: here.append(batch[0].sum().item()) or batch
+        one.run(None)
+        del batches[0]  # of the warm-up
+    assert len(seen[""]) == 12
+    assert seen["more"] == seen[""][:6]
+
+
+def test_a_closure_that_spends_more_than_an_epoch_leaves_the_next_without_steps():
+    heard, rest = [], []
+    lbfgs = surefoot.Opt(torch.optim.LBFGS, lr=0.5, max_iter=3)
+    made = training(lbfgs, heard, accumulate=4)
+    made.run(None)
+    epochs = [event for event in heard if isinstance(event, EpochDone)]
+    assert (made.steps_taken, made.gradients_taken) == (1, 3)
+    assert {replace(one.epoch, epoch=0) for one in epochs} == {replace(epochs[0].epoch, epoch=0)}
+    training(lbfgs, rest, accumulate=4).run(epochs[0].checkpoint)
+    assert [event.epoch for event in rest if isinstance(event, EpochDone)] == [one.epoch for one in epochs[1:]]
+
+
+def test_a_trial_whose_gradients_are_charged_is_another_one():
+    """Results of older versions, which charged none, are not taken for it."""
+    trial = planned(torch.optim.LBFGS)
+    parts = [trial.arm.rule, dict(trial.arm.hyper), trial.seed, trial.protocol.decides]
+    assert trial.key != hash_of(parts)
+    own_loop = replace(trial, protocol=replace(trial.protocol, own_loop=True))
+    assert own_loop.key == hash_of([*parts[:3], own_loop.protocol.decides])
+
+
+def test_a_pilot_tells_the_seconds_of_a_gradient(monkeypatch):
+    class Counted(Deep):
+        passed = 0.0
+
+        def measure(self, model, batch):
+            self.passed += 1
+            return super().measure(model, batch)
+
+    for made in (torch.optim.SGD, surefoot.Opt(torch.optim.LBFGS, lr=0.1, max_iter=4, tolerance_change=0.0)):
+        heard, task = [], Counted(line().data)
+        monkeypatch.setattr(try_out, "time", SimpleNamespace(perf_counter=lambda task=task: task.passed))
+        Pilot(replace(planned(made), purpose="pilot"), task, heard.append).run(None)
+        assert heard[-1].timing.step == 1  # a step of LBFGS takes four
+
+
 def test_lbfgs_is_trained_as_by_hand():
     heard = []
-    made = training(surefoot.Opt(torch.optim.LBFGS, lr=0.5, max_iter=3), heard, accumulate=4)
+    made = training(surefoot.Opt(torch.optim.LBFGS, lr=0.5, max_iter=3), heard, accumulate=4, epochs=9)
     made.run(None)
     task, data = Deep(line().data), line().data
     model = task.make_model(0)
@@ -185,10 +238,11 @@ def test_lbfgs_is_trained_as_by_hand():
 
     for _ in range(3):
         losses.append(optimizer.step(closure).item())
-    assert [event.epoch.train_loss for event in heard if isinstance(event, EpochDone)] == pytest.approx(
-        losses, rel=1e-3
-    )
-    assert heard[-1].outcome.gradients == pytest.approx(optimizer.state_dict()["state"][0]["func_evals"] / 3)
+    taken = optimizer.state_dict()["state"][0]["func_evals"]
+    trained = [event.epoch.train_loss for event in heard if isinstance(event, EpochDone)]
+    assert [*dict.fromkeys(trained)] == pytest.approx(losses, rel=1e-3)
+    assert (made.steps_taken, made.gradients_taken) == (3, taken) == (3, 9)
+    assert heard[-1].outcome.gradients == 3
 
 
 def test_a_closure_and_a_grad_scaler_do_not_go_together():
@@ -211,4 +265,6 @@ def test_what_closures_took_is_in_the_table(tmp_path):
         device="cpu",
         store=tmp_path / "r.sqlite",
     )
-    assert "Gradients per step" in str(study.table())
+    table = study.table()
+    assert "Gradients per step" in str(table)
+    assert any("takes fewer steps" in note for note in table.captions)

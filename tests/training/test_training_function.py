@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+import surefoot
 from own_loops import accuracy, classify, data, events_of, net, task_of
 from surefoot.errors import TrialError, UsageError
 from surefoot.tasks.seeds import seeded
@@ -364,46 +365,74 @@ def test_several_optimizers_have_names_and_options_of_their_own():
     assert events[-1].outcome.parameters == 5
 
 
+def with_a_closure(run):
+    w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
+    optimizer = run.optimizer([w])
+    run.save(w=Held(w))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w**2).sum()
+        loss.backward()
+        return loss
+
+    for _ in run.epochs():
+        run.step(optimizer.step(closure))
+        run.report((w**2).sum())
+    run.test(lambda: (w**2).sum())
+
+
 def test_a_closure_is_the_functions_own():
-    def train(run):
-        w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-        optimizer = run.optimizer([w])
-
-        def closure():
-            optimizer.zero_grad()
-            loss = (w**2).sum()
-            loss.backward()
-            return loss
-
-        for _ in run.epochs():
-            run.step(optimizer.step(closure))
-            run.report((w**2).sum())
-        run.test(lambda: (w**2).sum())
-
-    assert events_of(train, better="min", optimizer="sgd(lr=0.3)")[-1].outcome.test_metric < 0.1
+    events = events_of(with_a_closure, better="min", optimizer="sgd(lr=0.3)")
+    assert events[-1].outcome.test_metric < 0.1
 
 
 def test_an_optimizer_that_needs_a_closure_is_as_good_as_any():
+    whole = events_of(with_a_closure, better="min", optimizer=torch.optim.LBFGS)
+    rest = events_of(with_a_closure, better="min", optimizer=torch.optim.LBFGS, checkpoint=whole[1].checkpoint)
+    assert whole[-1].outcome.test_metric < 1e-6
+    assert figures(rest) == figures(whole[2:])
+
+
+class Twice(torch.optim.SGD):
+    """Asks for the gradient again, after the first is there."""
+
+    def step(self, closure=None):
+        closure()
+        super().step()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "by_name", "gradients"),
+    [
+        ("sgd(lr=0.1)", False, 1),
+        (torch.optim.SGD, True, 1),
+        (surefoot.Opt(torch.optim.LBFGS, max_iter=3, lr=0.1), False, 3),
+        (surefoot.Opt(Twice, lr=0.1, closure=True), True, 2),
+    ],
+)
+def test_gradients_of_closures_are_counted(optimizer, by_name, gradients):
     def train(run):
         w = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-        optimizer = run.optimizer([w])
+        made = run.optimizer([w])
         run.save(w=Held(w))
 
         def closure():
-            optimizer.zero_grad()
-            loss = (w**2).sum()
+            made.zero_grad()
+            loss = (w**4).sum()
             loss.backward()
             return loss
 
         for _ in run.epochs():
-            run.step(optimizer.step(closure))
+            loss = closure()
+            made.step(closure=closure) if by_name else made.step(closure)
+            run.step(loss)
             run.report((w**2).sum())
         run.test(lambda: (w**2).sum())
 
-    whole = events_of(train, better="min", optimizer=torch.optim.LBFGS)
-    rest = events_of(train, better="min", optimizer=torch.optim.LBFGS, checkpoint=whole[1].checkpoint)
-    assert whole[-1].outcome.test_metric < 1e-6
-    assert figures(rest) == figures(whole[2:])
+    whole = events_of(train, better="min", optimizer=optimizer)
+    rest = events_of(train, better="min", optimizer=optimizer, checkpoint=whole[1].checkpoint)
+    assert (whole[-1].outcome.gradients, rest[-1].outcome.gradients) == (gradients, gradients)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,11 @@ def made_by(make):
     [
         (lambda run: run.keras(), "muon", r"Muon has two rules.*give one that is built, run.keras\(model=model\)"),
         (lambda run: run.keras(), "lion(rest=adamw)", r"has two rules.*run.keras\(model=model\)"),
-        (lambda run: run.optax(), "muon(blocks={'a': 2})", "has blocks, which torch alone has.*training is in JAX"),
+        (
+            lambda run: run.optax().init({"in": {"kernel": np.ones((4, 6))}}),
+            "muon(head=(), blocks={'im.kernel': 2})",
+            "unknown parameter in blocks 'im.kernel'. Did you mean 'in.kernel'",
+        ),
         (lambda run: run.optax().init({"b": np.ones(3)}), "muon(head=())", "no weight is a hidden matrix"),
         (lambda run: run.optimizer([torch.ones(2)]), "muon", "give the model itself"),
     ],

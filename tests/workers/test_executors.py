@@ -12,13 +12,26 @@ import psutil
 import pytest
 import torch
 
-from line_task import foreign, line, numbers, pause, serial, trials
+import surefoot
+from line_task import Hold, foreign, line, numbers, pause, serial, trials
+from own_loops import classify, events_of, slowly, task_of, trial_of
 from surefoot.errors import UsageError
-from surefoot.training.events import Diverged, End, EpochDone, Failed, Finished, Started, StepsDone
+from surefoot.training.events import (
+    Diverged,
+    End,
+    EpochDone,
+    Failed,
+    Finished,
+    PilotTimed,
+    Started,
+    StepsDone,
+    TryOutPassed,
+)
 from surefoot.workers import pool
 from surefoot.workers.executors import capacity, open_executor
 from surefoot.workers.runner import Limits, Runner, parse_bytes
 from worker_processes import assert_gone, command, workers_of
+from workers_here import here
 
 
 class Driver:
@@ -118,13 +131,14 @@ def test_a_trial_that_diverges_or_fails_leaves_the_others_alone(driver):
     assert "ZeroDivisionError: no step today (test_executors.py, line" in ends[bad.key].reason
 
 
-def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner):
+def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner, tmp_path):
     planned = trials("adam(lr=0.1)", epochs=4)
-    events = []
-    for event in driver.run(planned, line(pause), size=1):
+    events, hold = [], Hold(tmp_path / "released", passes=13)
+    for event in driver.run(planned, line(hold), size=1):
         events.append(event)
         if isinstance(event, EpochDone) and event.epoch.epoch == 2:
             kill(runner)
+            hold.released.touch()
     started = [event.epoch for event in events if isinstance(event, Started)]
     assert started[0] == 0
     assert started[1] >= 2
@@ -132,18 +146,85 @@ def test_a_killed_workers_trial_goes_on_from_its_last_epoch_and_ends_bit_equal(d
     assert numbers(events) == numbers(serial(planned))
 
 
-def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, runner):
+def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(driver, runner, tmp_path):
     planned = trials("sgd(lr=0.1)", "adam")
-    ends = {}
-    for event in driver.run(planned, line(pause), size=1):
+    ends, hold = {}, Hold(tmp_path / "released", passes=3)
+    for event in driver.run(planned, line(hold), size=1):
         if isinstance(event, Started) and event.key == planned[0].key:
             kill(runner)
         if isinstance(event, End):
             ends[event.key] = event
+            hold.released.touch()
     first, second = (ends[trial.key] for trial in planned)
     assert isinstance(first, Failed)
     assert "died 3 times" in first.reason
     assert isinstance(second, Finished)
+
+
+def of_function(train, *optimizers, **more):
+    """A training function as a task, a trial of it for each optimizer, and their events in a process of its own."""
+    task = task_of(train)
+    return task, [trial_of(task, optimizer, **more) for optimizer in optimizers]
+
+
+def trained_here(train, *optimizers, **more):
+    return told([event for one in optimizers for event in events_of(train, optimizer=one, **more)])
+
+
+def told(events):
+    """As text, in which what is not told equals itself."""
+    return repr(sorted(numbers(events).items()))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_training_function_has_the_events_and_numbers_of_one_process(driver, runner):
+    arms = ("sgd(lr=0.1)", "adam", torch.optim.NAdam)
+    task, planned = of_function(classify, *arms)
+    events = [event for event in driver.run(planned, task) if not isinstance(event, StepsDone)]
+    for trial in planned:
+        own = [event for event in events if event.key == trial.key]
+        assert [type(event) for event in own] == [Started, EpochDone, EpochDone, EpochDone, Finished]
+    assert told(events) == trained_here(classify, *arms)
+    assert_none_left(runner)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_function_whose_worker_is_killed_goes_on_from_its_last_epoch_and_ends_bit_equal(driver, runner):
+    task, planned = of_function(slowly, "adam", epochs=4)
+    events = []
+    for event in driver.run(planned, task, size=1):
+        events.append(event)
+        if isinstance(event, EpochDone) and event.epoch.epoch == 2:
+            kill(runner)
+    started = [event.epoch for event in events if isinstance(event, Started)]
+    assert (started[0], started[1] >= 2) == (0, True)
+    assert told(events) == trained_here(slowly, "adam", epochs=4)
+
+
+def test_a_function_is_tried_out_timed_and_ended_with_its_own_error(driver):
+    def train(run):
+        if run.hyper["lr"] == 0.25:
+            raise ZeroDivisionError("not with this rate")
+        return classify(run)
+
+    task, (good, bad) = of_function(train, "sgd(lr=0.5)", "sgd(lr=0.25)")
+    planned = [replace(good, purpose="try"), replace(good, purpose="pilot"), bad]
+    ends = {event.key: event for event in driver.run(planned, task) if isinstance(event, End)}
+    assert [type(ends[trial.key]) for trial in planned] == [TryOutPassed, PilotTimed, Failed]
+    assert "ZeroDivisionError: not with this rate (test_executors.py, line" in ends[bad.key].reason
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_function_is_tuned_measured_and_judged(runner, tmp_path):
+    asked = {"optimizers": ["sgd", "adam"], "better": "max", "epochs": 1, "trials": 4, "seeds": 2, "device": "cpu"}
+    there = surefoot.compare(train=classify, runner=runner, workers=2, store=tmp_path / "there.sqlite", **asked)
+    with here():
+        here_too = surefoot.compare(train=classify, store=tmp_path / "here.sqlite", **asked)
+    studies = there, here_too
+    scores = [[(one.label, one.seed, one.epochs[-1].validation_metric) for one in study.records] for study in studies]
+    assert scores[0] == scores[1]
+    assert there.verdict == here_too.verdict
+    assert_none_left(runner)
 
 
 def test_the_iterator_can_be_closed_at_any_time_and_leaves_no_process(driver, runner):

@@ -117,7 +117,7 @@ workers = [host.start() for _ in range(3)]
 def test_a_script_without_a_guard_is_not_run_again_in_the_workers(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     ended = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True
     )
     assert ended.stdout == "the script runs\n{'finished'}\n"
 

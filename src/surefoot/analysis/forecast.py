@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
 from statistics import median, stdev
+from typing import Literal
 
 from surefoot.analysis.scale import ACCURACY, UNKNOWN_TEST_SIZE
 from surefoot.analysis.settings import Setting, group
@@ -88,7 +89,8 @@ class Prospect:
         sizing: epochs, tuning trials and seeds.
         tune_seeds: seeds that tune.
         budget: seconds that the user allows, if they are counted in time.
-        bought: whether `sizing` is what such a budget buys, by the timings of an earlier run.
+        bought: whose timings tell what such a budget buys: those of an earlier run in the store, or a pilot's.
+        piloted: seconds of training by these timings, where the store has no step times.
         phases: what is certain.
         extension: what happens if a best learning rate lies at an edge of ours.
         step_times: seconds of a step, of each earlier trial in the store.
@@ -106,7 +108,7 @@ class Prospect:
     workers: int
     sizing: Sizing
     budget: float | None
-    bought: bool
+    bought: Literal["", "store", "pilot"]
     phases: tuple[Phase, ...]
     extension: Phase | None
     step_times: tuple[float, ...]
@@ -117,6 +119,7 @@ class Prospect:
     looks: LookPlan
     optimizers: int
     courses: tuple[Course, ...]
+    piloted: tuple[float, float] | None = None
     tune_seeds: int = 0
 
     @property
@@ -133,16 +136,16 @@ class Prospect:
 
 
 def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Seconds of a training step by rule, in finished trials of the same task, batch size and device.
+    """Seconds of a step's gradient by rule, in finished trials of the same task, batch size and device.
 
     Of a training function, which does not tell its steps, seconds of an epoch.
     """
     times: dict[str, list[float]] = {}
     for record in records:
         if record.outcome and all(getattr(record.protocol, name) == getattr(protocol, name) for name in SAME_STEP):
-            seconds = (
-                record.epochs[-1].seconds / len(record.epochs) if protocol.own_loop else record.outcome.step_seconds
-            )
+            one = record.outcome
+            epoch = record.epochs[-1].seconds / len(record.epochs) if protocol.own_loop else 0.0
+            seconds = epoch or one.step_seconds / one.gradients
             times.setdefault(record.rule, []).append(seconds)
     return times
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from surefoot.analysis.pairwise import Comparison, Looked, Scores
 from surefoot.analysis.scale import Scale
@@ -65,7 +65,7 @@ class Looker:
         scale: of the metric.
         own: for each tuned label the untuned one.
         earlier: verdicts of earlier runs.
-        margin: by how much two may differ and still count as equal.
+        margin: difference that still counts as equal; None where it is not asked.
     """
 
     plan: LookPlan
@@ -89,13 +89,12 @@ class Looker:
 
     def compare(self, results: Mapping[str, Scores], taken: Sequence[int]) -> tuple[Comparison, ...]:
         """Every pair, with p-values that count the looks taken; seeds beyond them are one more."""
-        asked = partial(compare, results, self.scale, self.own, question=self.plan.question, margin=self.margin)
         if not self.plan.at:
-            return asked(looked=self.earlier)
+            return compare(results, self.scale, self.own, self.earlier, self.margin, question=self.plan.question)
         looked = {label: {seed: self._looks(label, seed, taken) for seed in own} for label, own in results.items()}
         seeds = max((self._places[seed] + 1 for own in results.values() for seed in own), default=0)
         now = Look(NOW, seeds, self.plan.most, self.plan.spending)
-        return asked(looked=looked, now=now)
+        return compare(results, self.scale, self.own, looked, self.margin, now, self.plan.question)
 
     def until(self, results: Mapping[str, Scores], seeds: int, left: Sequence[Left]) -> dict[str, dict[int, float]]:
         """The scores that a run has after so many seeds, of which some arms left before."""
@@ -123,8 +122,8 @@ class Looker:
         """Where the run stands after the look at so many seeds."""
         here = {label: own for label, own in self.until(results, seeds, found.left).items() if own}
         taken = (*found.taken, seeds)
-        rows = self.compare(here, taken)
-        rows = tuple(row if self._is_new(row, seeds) else replace(row, p=None, closeness=None) for row in rows)
+        every = self.compare(here, taken)
+        rows = [row if self._is_new(row, seeds) else replace(row, p=None, closeness=None) for row in every]
         left = (*found.left, *self._leaving(rows, set(here) - found.out, seeds))
         inside = set(here) - {one.label for one in left}
         best = self._centre(here, rows, set(here) - inside)
@@ -143,7 +142,7 @@ class Looker:
         """The one that the question turns on: the best of those still in, or the one that all are compared with."""
         if self.plan.question.kind == "against":
             return reference(self.plan.question, self.own)
-        return judge(results, self.scale, rows, out).best or ""
+        return judge(results, self.scale, rows, out=out).best or ""
 
     def _leaving(self, rows: Sequence[Comparison], inside: Set[str], seeds: int) -> Iterator[Left]:
         """Those that a look leaves nothing to ask about, and behind whom each was found."""

@@ -124,9 +124,9 @@ def compare_all(
     *,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    margin: Margin | None = None,
     now: Look = PRESENT,
     question: Question = BEST,
-    margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every two optimizers of a family that share at least two seeds.
 
@@ -135,11 +135,11 @@ def compare_all(
         scale: of the scores; it decides who wins, the differences keep their sign.
         tuned_from: for each tuned optimizer the untuned one; none are tuned if None.
         looked: which verdicts there were before; none if None.
+        margin: by how much two may differ and still count as equal; not asked if None.
         now: the verdict that seeds without an earlier one are for.
         question: what is asked; it decides which pairs are a family.
-        margin: by how much two may differ and still count as equal; not asked if None.
     """
-    study = _Study(counted(scores, scale), scale, looked or {}, now, margin)
+    study = _Study(counted(scores, scale), scale, looked or {}, margin, now)
     every = asked(list(scores), tuned_from or {}, question)
     return tuple(row for family, pairs in every.items() for row in study.compare_family(family, pairs))
 
@@ -170,8 +170,8 @@ class _Study:
     scores: Mapping[str, Scores]
     scale: Scale
     looked: Looked
-    now: Look
     margin: Margin | None
+    now: Look
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]

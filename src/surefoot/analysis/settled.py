@@ -9,9 +9,9 @@ from surefoot.store.looks import Question
 
 
 def settled(pair: Comparison, question: Question) -> bool:
-    """Whether more seeds would add nothing to what is asked about a pair: a difference, or equality in the margin."""
-    del question  # every question takes either for an answer
-    return pair.distinguishable or bool(pair.closeness and pair.closeness.equal)
+    """Whether a pair has its answer: one is ahead of the other, or both are equal within the margin that was given."""
+    del question  # every question takes these for an answer
+    return pair.distinguishable or (pair.closeness is not None and pair.closeness.equal)
 
 
 def reference(question: Question, own: Mapping[str, str]) -> str:

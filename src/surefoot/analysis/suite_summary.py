@@ -48,10 +48,11 @@ class NoMean:
 class SuiteSummary:
     """Several studies in numbers, for each optimizer that all of them have, by its label.
 
-    `times` are median epochs to the `targets` of the `studies`, infinite where fewer than half of the seeds get there;
-    a study without a target is not in them. `algoperf` is the AlgoPerf score (None without any target), `profiles` the
-    performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means of the scores of those
-    that finished 3 seeds in each of 2 studies or more, and `without` tells of the others why they have none.
+    `times` are median epochs (or steps: `counted`) to the `targets` of the `studies`, infinite where fewer than half of
+    the seeds get there; a study without a target is not in them. `algoperf` is the AlgoPerf score (None without any
+    target), `profiles` the performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means
+    of the scores of those that finished 3 seeds in each of 2 studies or more, and `without` tells of the others why
+    they have none.
     """
 
     studies: tuple[str, ...]
@@ -63,6 +64,7 @@ class SuiteSummary:
     profiles: Mapping[str, Profile] | None
     aggregates: Mapping[str, Aggregate]
     without: Mapping[str, NoMean]
+    counted: tuple[str, ...] = ("epochs",)
 
 
 def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
@@ -93,6 +95,7 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
         profiles=performance_profiles(times) if len(targets) >= FEWEST_PROBLEMS else None,
         aggregates=aggregates,
         without=without,
+        counted=tuple(sorted({f"{task.unit.word}s" for task in tasks.values()})),
     )
 
 
@@ -104,6 +107,7 @@ class _Task:
 
     def __init__(self, settings: Sequence[Setting], scale: Scale) -> None:
         self.settings, self.scale = settings, scale
+        self.unit = settings[0].trials[0].protocol.unit
         timed = traces_by_clock(settings)
         self.target, _ = choose_targets(timed, scale)
         self._arrived = None if self.target is None else arrivals(timed, self.target, scale)
@@ -123,9 +127,9 @@ class _Task:
         return next(one for one in self.settings if one.label == label)
 
     def epochs(self, label: str) -> float:
-        """Median epochs to the target, infinite where too few trials get there."""
+        """Median epochs or steps to the target, infinite where too few trials get there."""
         reach = self._arrived and self._arrived.reach(label)
-        return inf if not reach or reach.epochs is None else reach.epochs
+        return inf if not reach or reach.epochs is None else reach.epochs * self.unit.each
 
     def shares(self, label: str) -> list[float]:
         """The scores of one optimizer, as shares of the way."""

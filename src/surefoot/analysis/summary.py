@@ -137,7 +137,7 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    looker = looker_of(arms, scale, design)
+    looker = looker_of(arms, scale, design, design.margin if design else None)
     interim = interim_of(looker, arms, design) if design and design.looks.at else None
     margin = margin or looker.margin
     comparisons = replace(looker, margin=margin).compare(results, interim.taken if interim else ())
@@ -158,7 +158,7 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
         target=target,
         arrivals=reached,
         profiles=None if target is None else seed_profiles(timed, target, scale),
-        verdict=judge(results, scale, comparisons, beaten, against, margin),
+        verdict=judge(results, scale, comparisons, margin, beaten, against),
         doubts=doubts(arms, tuning, first.protocol, scale),
         tuning=tuning,
         records=tuple(records),
@@ -168,9 +168,9 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
     )
 
 
-def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None) -> Looker:
+def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None, margin: Margin | None) -> Looker:
     """What looks at these arms, as their design says."""
-    plan, measure, margin = (design.looks, design.measure, design.margin) if design else (LookPlan(), (), None)
+    plan, measure = (design.looks, design.measure) if design else (LookPlan(), ())
     return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
 
 

@@ -119,21 +119,21 @@ def compare(
     scale: Scale,
     tuned_from: Mapping[str, str] | None = None,
     looked: Looked | None = None,
+    margin: Margin | None = None,
     now: Look = PRESENT,
     question: Question = BEST,
-    margin: Margin | None = None,
 ) -> tuple[Comparison, ...]:
     """Every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, now=now, question=question, margin=margin)
+    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin, now=now, question=question)
 
 
 def judge(
     results: Mapping[str, Scores],
     scale: Scale,
     comparisons: Sequence[Comparison],
+    margin: Margin | None = None,
     out: Collection[str] = (),
     against: str = "",
-    margin: Margin | None = None,
 ) -> Verdict:
     """The verdict on these test metrics.
 
@@ -141,9 +141,9 @@ def judge(
         results: by label and seed, not a number where it diverged; unfinished and failed trials are left out.
         scale: of the metric.
         comparisons: what `compare` made of them.
+        margin: what they were asked for.
         out: labels of those that left after a look, as another was ahead of them: none of these is the best.
         against: the label that all were to be compared with; empty where the question is another.
-        margin: what the comparisons were asked for.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
     means = {label: fmean(scores) for label, scores in finished.items() if scores}
@@ -154,8 +154,7 @@ def judge(
         if against in known:
             return replace(_judge_against(results, known, scale, comparisons, against), margin=margin)
         rivals = [label for label in known if label not in out]
-        found = _judge_seeds(results, rivals or known, scale, comparisons)
-        return replace(_without(found, out), margin=margin)
+        return replace(_without(_judge_seeds(results, rivals or known, scale, comparisons), out), margin=margin)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -182,11 +181,15 @@ def _judge_once(scores: Mapping[str, float], scale: Scale) -> Verdict:
 
 
 def _judge_seeds(
-    found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison]
+    found: Mapping[str, Scores],
+    labels: Sequence[str],
+    scale: Scale,
+    comparisons: Sequence[Comparison],
+    centre: str = "",
 ) -> Verdict:
     scores = counted(found, scale)
     means = {label: fmean(scores[label].values()) for label in labels}
-    best = max(means, key=lambda label: scale.gain(means[label]))
+    best = centre or max(means, key=lambda label: scale.gain(means[label]))
     pairs = tuple(_pair(best, row, found) for row in comparisons if best in (row.a, row.b))
     ties = tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable)
     behind = tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead)
@@ -207,31 +210,17 @@ def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
 
 
 def _judge_against(
-    found: Mapping[str, Scores],
-    labels: Sequence[str],
-    scale: Scale,
-    comparisons: Sequence[Comparison],
-    against: str,
+    found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison], against: str
 ) -> Verdict:
-    """The verdict where all were to be compared with one."""
-    scores = counted(found, scale)
+    """The verdict where all were to be compared with one: `_judge_seeds` in which that one stands for the best."""
     rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
-    pairs = tuple(replace(_pair(against, row, found), reference=True) for row in rows)
-    gains = {pair.other: scale.gain(pair.difference) for pair in pairs}
-    return Verdict(
-        "against",
-        max({against: 0.0, **gains}.items(), key=lambda one: one[1])[0],
-        ties=tuple(pair.other for pair in pairs if pair.p is not None and not pair.distinguishable),
-        behind=tuple(pair.other for pair in pairs if pair.distinguishable and pair.ahead),
-        ahead=tuple(pair.other for pair in pairs if pair.distinguishable and not pair.ahead),
-        open=tuple(pair.other for pair in pairs if pair.p is None),
-        pairs=pairs,
-        scores={label: fmean(scores[label].values()) for label in labels},
-        lost=_lost(found, scores),
-        trusted=_trusted(comparisons),
-        looks=max((row.looks for row in rows), key=len, default=()),
-        against=against,
-    )
+    verdict = _judge_seeds(found, labels, scale, rows, against)
+    pairs = tuple(replace(pair, reference=True) for pair in verdict.pairs)
+    gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in pairs}}
+    ahead = tuple(pair.other for pair in pairs if pair.distinguishable and not pair.ahead)
+    best = max(gains, key=gains.__getitem__)
+    rest = tuple(pair.other for pair in pairs if pair.p is None)
+    return replace(verdict, basis="against", best=best, pairs=pairs, against=against, ahead=ahead, apart=(), open=rest)
 
 
 def _lost(found: Mapping[str, Scores], scores: Mapping[str, Scores]) -> float | None:

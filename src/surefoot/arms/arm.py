@@ -286,7 +286,7 @@ def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str,
     rule, given = parse_rule(text)
     if own := two_rules.apart(given)[1]:
         raise UsageError(f"rest={text} has {', '.join(own)} of its own, and a split has two rules; leave it out.")
-    rate = two_rules.in_proportion(matrices, hyper.get("lr"), rule, convention)
+    rate = two_rules.in_proportion(matrices, hyper, rule, convention)
     arm = make_arm(rule, convention, given if "lr" in given else {**rate, **given})
     return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 

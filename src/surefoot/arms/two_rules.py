@@ -39,13 +39,16 @@ def at_the_rests_rate(rule: Rule, framework: str, given: Mapping[str, Any]) -> d
     return {"scale": "rms", **given} if "scale" in rule.defaults and framework == "torch" else {**given}
 
 
-def in_proportion(rule: Rule, lr: float | None, rest: Rule, framework: str) -> dict[str, float]:
-    """Return the learning rate, in the convention's spelling, that a rest has beside this one of the matrices'.
+def in_proportion(rule: Rule, hyper: Mapping[str, Any], rest: Rule, framework: str) -> dict[str, float]:
+    """Return the learning rate, in the convention's spelling, that a rest has beside that of the matrices.
 
-    Nothing where one of them has no rate.
+    Nothing where one of them has no rate. The usual rate of a rule may depend on its form, as Muon's on its scale.
     """
-    meant = convention(rest, framework)
+    meant, lr = convention(rest, framework), hyper.get("lr")
     first, other = (convention(one, framework).defaults.get("lr", one.defaults.get("lr")) for one in (rule, rest))
+    centre = rule.about.centre(hyper)
+    if centre is not None and centre is not rule.about.lr:
+        first = round(centre.lr(()), 3)
     return {meant.names.get("lr", "lr"): lr * (other / first)} if lr and first and other else {}
 
 

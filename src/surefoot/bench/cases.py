@@ -79,7 +79,7 @@ def rule_of_case(name: str) -> Rule:
     if rule.shape == "matrix":
         raise UsageError(
             f"{rule.name} multiplies matrices, and takes no vectors: the bytes that it moves do not tell what a step "
-            "costs. For Muon run benchmarks/muon.py."
+            "costs. For Muon run benchmarks/muon.py, for SOAP benchmarks/soap.py."
         )
     return rule
 

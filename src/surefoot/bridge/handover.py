@@ -12,7 +12,7 @@ longer known in which step it was reached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,7 +57,8 @@ class Handover:
         slots: for each parameter, its arrays by the rule's names, such as `m` and `v`.
         steps: for each parameter the number of steps it has made; None where the optimizer does not count.
         meanings: for each parameter what the numbers mean.
-        numbers: the slots that are one number for a parameter, arrays of shape ().
+        numbers: the slots that do not lie as their parameter does: one number, of shape (), or beside a matrix one for
+            each row, column or pair of them.
         shared: by the rule's names, what it keeps as one number for the whole optimizer.
 
     SGD without momentum keeps nothing but its count, and in optax does not know its parameters: `slots` is empty, and
@@ -74,7 +75,7 @@ class Handover:
     def rearranged(
         self, order: Sequence[int], layouts: Mapping[int, Callable[[np.ndarray], np.ndarray]] | None = None
     ) -> Handover:
-        """Return the progress for a framework that has the parameters in another order, or lays them out otherwise.
+        """Return the progress for parameters in another order or layout.
 
         torch's `Linear` keeps (out, in) and lists the weight first; Flax and Keras keep (in, out), and jax sorts
         names, the bias first.
@@ -153,6 +154,17 @@ def fit(given: Handover, target: Handover) -> Handover:
         raise UsageError(f"the state is of {len(given.slots)} parameters; the optimizer has {len(target.slots)}.")
     slots = [_fit(i, given, target) for i in range(len(target.slots))]
     return replace(given, slots=tuple(slots))
+
+
+def apart(rule: Rule) -> frozenset[str]:
+    """Return the slots of a rule that do not lie as a parameter does: see `Handover.numbers`."""
+    return frozenset(slot.name for slot in rule.slots if slot.per not in ("weight", "optimizer"))
+
+
+def both(name: str, children: Iterable[str]) -> str:
+    """Return what to do with an optimizer of two rules, which has them under this name."""
+    parts = " and ".join(f"{name}[{child!r}]" for child in children)
+    return f"the optimizer has two rules, each with its own state; move {parts}, one after the other."
 
 
 def _listed(slots: Mapping[str, Any]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from surefoot.bridge.handover import Handover, Meaning, fit
+from surefoot.bridge.handover import Handover, Meaning, apart, both, fit
 from surefoot.errors import UsageError
 from surefoot.keras.base import KerasOptimizer
+from surefoot.keras.two_rules import SplitOptimizer
 
 KERAS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "SGD": ("sgd", {"b": "momentums"}),
@@ -73,14 +74,21 @@ def _variables(optimizer: Any) -> tuple[str, list[dict[str, Any]]]:
     rule, fields = _fields(optimizer)
     lists = {slot: kept for slot, name in fields.items() if (kept := getattr(optimizer, name, None))}
     parameters = zip(*lists.values(), strict=True) if lists else [()] * len(optimizer._trainable_variables)
-    return rule, [dict(zip(lists, own, strict=True)) for own in parameters]
+    each = [zip(lists, own, strict=True) for own in parameters]
+    return rule, [{slot: x for slot, x in own if x is not None} for own in each]
 
 
 def _fields(optimizer: Any) -> tuple[str, Mapping[str, str]]:
     if isinstance(optimizer, KerasOptimizer):
         rule = optimizer.rule
-        starts = rule.starts(optimizer._hyper())
+        starts = {
+            slot: None
+            for v in optimizer._trainable_variables
+            for slot in optimizer._rule_of(v).starts(optimizer._hyper_of(v))
+        }
         return rule.family, {slot: f"_slot_{slot}" for slot in starts if slot not in rule.shared}
+    if isinstance(optimizer, SplitOptimizer):
+        raise UsageError(both("optimizer.children", optimizer.children))
     for name, known in KERAS.items():
         if isinstance(optimizer, getattr(keras.optimizers, name)):
             return known
@@ -94,9 +102,7 @@ def _shared(optimizer: Any) -> dict[str, Any]:
 
 
 def _numbers(optimizer: Any) -> frozenset[str]:
-    if not isinstance(optimizer, KerasOptimizer):
-        return frozenset()
-    return optimizer.rule.numbers(optimizer._hyper()) - optimizer.rule.shared
+    return apart(optimizer.rule) if isinstance(optimizer, KerasOptimizer) else frozenset()
 
 
 def _sign(optimizer: Any) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from surefoot.bridge.handover import Handover, Meaning, Slots, fit
+from surefoot.bridge.handover import Handover, Meaning, Slots, apart, fit
 from surefoot.errors import UsageError
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.state import RuleState
@@ -122,11 +122,12 @@ def _read_ours(node: RuleState, optimizer: optax.GradientTransformation | None) 
     if told is None:
         raise UsageError("the state is one of surefoot.optax's; give the transformation itself too, not a chain.")
     rule, hyper = told
-    slots = _slots({slot: jax.tree.leaves(tree) for slot, tree in node.slots.items()})
+    slots = _slots({slot: _leaves(tree) for slot, tree in node.slots.items()})
     lr, base = float(hyper.value("lr", node.count)), hyper.moving.get("base_lr", node.base_lr)
     meaning = Meaning.of(rule, hyper.fixed, lr, lr if base is None else base)
     many = len(slots) or 1
-    numbers, shared = rule.numbers(hyper.fixed) - rule.shared, {slot: float(x) for slot, x in node.shared.items()}
+    shared = {slot: float(x) for slot, x in node.shared.items()}
+    numbers = frozenset().union(*slots) & apart(rule)
     progress = Handover(rule.family, slots, (int(node.count),) * many, (meaning,) * many, numbers, shared)
     return _Found(progress, hyper, downhill=False)
 
@@ -146,8 +147,14 @@ def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Foun
 
 
 def _slots(leaves: Mapping[str, list[Any]]) -> tuple[Slots, ...]:
-    wide = {slot: [_array(leaf) for leaf in some] for slot, some in leaves.items()}
-    return tuple(dict(zip(wide, some, strict=True)) for some in zip(*wide.values(), strict=True))
+    """Return what each parameter has; one that is no matrix has not all of the slots of a rule for matrices."""
+    each = zip(*leaves.values(), strict=True)
+    return tuple({slot: _array(x) for slot, x in zip(leaves, some, strict=True) if x is not None} for some in each)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    """Return the leaves of a tree, None among them."""
+    return list(jax.tree.leaves(tree, is_leaf=lambda x: x is None))
 
 
 def _array(leaf: Any) -> np.ndarray:
@@ -156,8 +163,9 @@ def _array(leaf: Any) -> np.ndarray:
 
 def _with(tree: Any, slot: str, fitted: Handover, sign: float) -> Any:
     """Return a tree with a slot's arrays in the place of its leaves, in their kind of numbers."""
-    leaves, structure = jax.tree.flatten(tree)
-    new = [jnp.asarray(sign * own[slot], leaf.dtype) for own, leaf in zip(fitted.slots, leaves, strict=True)]
+    leaves, structure = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
+    pairs = zip(fitted.slots, leaves, strict=True)
+    new = [None if leaf is None else jnp.asarray(sign * own[slot], leaf.dtype) for own, leaf in pairs]
     return structure.unflatten(new)
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 import surefoot.torch
-from surefoot.bridge.handover import Handover, Meaning, Slots, fit
+from surefoot.bridge.handover import Handover, Meaning, Slots, apart, both, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.composite import SplitOptimizer
 from surefoot.torch.settings import Settings
 from surefoot.torch.state import decoded, number, steps_so_far
 
@@ -37,12 +38,12 @@ def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) ->
         settings = twin._settings(group)
         for p in group["params"]:
             own = twin.state.get(p, {})
-            slots.append(_slots(twin, p, own, settings))
+            slots.append(_slots(twin, p, own, twin._settings_of(p, settings)))
             counts.append(int(steps_so_far(own)) if _counts(optimizer) else steps)
             base = settings.hyper["base_lr"]
             lr, base_lr = number(settings.hyper["lr"]), None if base is None else number(base)
             meanings.append(Meaning.of(twin.rule, settings.hyper, lr, base_lr))
-    numbers = frozenset().union(*slots) & {slot.name for slot in twin.rule.slots if slot.per == "tensor"}
+    numbers = frozenset().union(*slots) & apart(twin.rule)
     shared = {slot: float(twin.param_groups[0][twin._state_name(slot)]) for slot in twin.rule.shared}
     return Handover(twin.rule.family, tuple(slots), tuple(counts), tuple(meanings), numbers, shared)
 
@@ -71,7 +72,12 @@ def to_torch(progress: Handover, optimizer: torch.optim.Optimizer) -> None:
         if base is not None:
             group["base_lr"] = base
         group.update({twin._state_name(slot): value for slot, value in fitted.shared.items()})
+    before = optimizer.param_groups
     optimizer.load_state_dict(content)
+    for mine, loaded in zip(before, optimizer.param_groups, strict=True):  # an optimizer of two rules has them too
+        mine.clear()
+        mine.update(loaded)
+    optimizer.param_groups = before
 
 
 def _counts(optimizer: torch.optim.Optimizer) -> bool:
@@ -82,6 +88,8 @@ def _twin(optimizer: torch.optim.Optimizer) -> RuleOptimizer:
     """Return the optimizer itself if it is one of ours, else one of ours in the same state."""
     if isinstance(optimizer, RuleOptimizer):
         return optimizer
+    if isinstance(optimizer, SplitOptimizer):
+        raise UsageError(both("optimizer.children", optimizer.children))
     for name in TWINS:
         if isinstance(optimizer, getattr(torch.optim, name)):
             groups = [{"params": group["params"]} for group in optimizer.param_groups]

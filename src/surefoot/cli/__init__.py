@@ -8,6 +8,7 @@
 | `check_parity.py` | `surefoot check --parity` |
 | `check_published.py` | `surefoot check` beside published figures |
 | `compare.py` | `surefoot compare` |
+| `doctor.py` | `surefoot doctor`: what runs on this machine, and whether it works |
 | `explain.py` | `surefoot explain` |
 | `flags.py` | What the arguments of the library are called on the command line |
 | `groups.py` | `surefoot groups`: what a model's parameters are, and which rule steps which |

@@ -22,10 +22,11 @@ COMMANDS = {
     "judge": ("judge:judge", "Say which optimizer is best, from scores that you have already."),
     "list": ("list:list_all", "Show the studies, the optimizers and the data sets."),
     "explain": ("explain:explain", "Explain a rule: formula, numbers, defaults, cost, when to use it."),
-    "lr-find": ("lr_find:lr_find", "Show at which learning rates the loss falls and where it is lost."),
+    "lr-find": ("lr_find:lr_find", "Show at which learning rates the loss falls and where it diverges."),
     "kernel": ("kernel:kernel", "Print a rule as a kernel (CPU or GPU), a formula or JavaScript."),
     "bench": ("bench:bench", "Time one step of each rule on each engine, beside other libraries."),
-    "check": ("check:check", "Put to the test what Surefoot promises about itself."),
+    "check": ("check:check", "Test what Surefoot promises: published runs, error rates, parity."),
+    "doctor": ("doctor:doctor", "Say what runs on this machine, for a report of a problem."),
 }
 """Of each command: its module and function, and one line of help."""
 

@@ -42,7 +42,7 @@ def check(
         Path | None, typer.Option("--markdown", help="With --parity: also write all rows to this file.")
     ] = None,
     studies: Annotated[int, typer.Option(help="Simulated studies for each row of the calibration.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Of all that the calibration draws; the same gives the same numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation; the same seed gives the same numbers.")] = 0,
     store: Annotated[
         Path | None, typer.Option("--store", help="Also resample the seeds of the optimizers in this store.")
     ] = None,

@@ -183,7 +183,9 @@ _BESIDE = (
     "gives each step the same weight in the average. On torch and TensorFlow, Keras's reads a buffer after it was "
     "written; nothing puts the average into the model for predict(). pytorch_optimizer's LAMB corrects the mean's "
     "bias after the trust ratio: its first step is ten times too long. Its ADOPT clips by the limit of the step to "
-    "come.",
+    "come. timm's Lookahead begins its slow weights at the first pull, which then pulls nothing back. The MARS of its "
+    "authors (mars) keeps the last gradient by reference: where gradients are written into one buffer, as "
+    "zero_grad(set_to_none=False) has it, the correction is 0.",
 )
 
 

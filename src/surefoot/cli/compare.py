@@ -11,10 +11,15 @@ from surefoot.cli.options import RESULTS, Json, Study, options, takes
 from surefoot.cli.printing import print_json
 from surefoot.cli.result import conclude, conclude_suite
 from surefoot.comparison.forecast import foretell
-from surefoot.comparison.request import ask
+from surefoot.comparison.request import Request, ask
+from surefoot.design.studies import RATE_FREE
+from surefoot.errors import UsageError
 from surefoot.files import check_writable
+from surefoot.options import Options
+from surefoot.price import RateFree, ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
+from surefoot.training.process import tune_worker
 
 INTERRUPTED = 130
 
@@ -22,11 +27,16 @@ INTERRUPTED = 130
 @takes()
 def compare(
     study: Study = "article",
+    over: Annotated[
+        str | None, typer.Argument(help="The task that rate-free is laid over: a study's, or FILE.py:NAME.")
+    ] = None,
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     all_small: Annotated[
         bool, typer.Option("--all-small", help="Run every small study and say what they show together.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would run, and how long; train nothing.")
+    ] = False,
     as_json: Json = False,
     **given: Any,
 ) -> None:
@@ -35,7 +45,7 @@ def compare(
     Example: surefoot compare article -o "sgd(lr=0.1, momentum=0.9)" --seeds 3
     """
     asked = options(given)
-    requests = ask_suite(None, asked) if all_small else [ask(study, asked)]
+    requests = ask_suite(None, asked) if all_small else [_request(study, over, asked, find=not dry_run)]
     if dry_run:
         for found in (foretell(request, asked) for request in requests):
             print_json(found.to_json()) if as_json else print(found)
@@ -49,6 +59,20 @@ def compare(
     if all_small:
         conclude_suite(Suite({one.plan.name: one for one in studies}), report.parent, as_object=as_json)
     else:
-        conclude(studies[0].summary, studies[0].store, report, as_object=as_json)
+        price = RateFree(studies[0]).prices if study == RATE_FREE.name else None
+        conclude(studies[0].summary, studies[0].store, report, as_object=as_json, price=price)
     if any(record.status == "failed" for one in studies for record in one.records):
         raise typer.Exit(1)
+
+
+def _request(study: str, over: str | None, asked: Options, *, find: bool) -> Request:
+    """Return what is asked for; of rate-free with the rate that a range test finds, if that may run."""
+    if study != RATE_FREE.name:
+        if over is not None:
+            raise UsageError(f"{over!r} is one task too many: only {RATE_FREE.name} is laid over another one.")
+        return ask(study, asked)
+    if over is None:
+        raise UsageError(f"{RATE_FREE.name} is laid over a task: give one too, such as mlp-mnist or my.py:task.")
+    if find:
+        tune_worker()
+    return laid_over(ask_rate_free(over, asked), asked, find=find)

@@ -25,15 +25,15 @@ from surefoot.rules import is_built_in
 
 def explain(
     rule: Annotated[
-        str | None, typer.Argument(help='Which: adabound, "adam(beta1=0.5)", my.py:rule. None: all.')
+        str | None, typer.Argument(help='Rule: adabound, "adam(beta1=0.5)", my.py:rule. Default: all.')
     ] = None,
-    convention: Annotated[str, typer.Option(help="Whose form of the rule: torch, keras, optax or paper.")] = "torch",
+    convention: Annotated[str, typer.Option(help="Form of the rule: torch, keras, optax or paper.")] = "torch",
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Where frameworks differ, and what copying numbers costs.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="The family with a sentence for every rule.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the formula in LaTeX, and nothing else.")] = False,
-    surface: Annotated[str, typer.Option(help="Where its walk is drawn: valley, rosenbrock, beale, ...")] = "valley",
+    surface: Annotated[str, typer.Option(help="Surface to walk on: valley, rosenbrock, beale, ...")] = "valley",
     time: Annotated[bool, typer.Option("--time", help="Measure its step on this machine too; takes seconds.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Write the playground, one offline page.")] = False,
     out: Annotated[Path, typer.Option(help="Where the playground goes.")] = RESULTS / "playground.html",

@@ -16,7 +16,7 @@ from surefoot.store.protocol import Better
 def judge(
     scores: Annotated[Path, typer.Argument(help="A CSV file with the columns optimizer, seed and score.")],
     better: Annotated[Better, typer.Option(help="Whether a higher score is better, or a lower one.")] = "max",
-    metric: Annotated[str, typer.Option(help="What the scores are called.")] = "score",
+    metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
     share: Annotated[bool, typer.Option("--share", help="Scores are shares from 0 to 1, written in per cent.")] = False,
     margin: MarginFlag = None,
     chance: Annotated[float | None, typer.Option(help="What guessing scores: a seed counts so that diverged.")] = None,

@@ -12,7 +12,7 @@ from surefoot.arms.arm import parse_rule
 from surefoot.cli.options import Json
 from surefoot.cli.printing import print_json
 from surefoot.datasets import NAMES
-from surefoot.design.studies import STUDIES
+from surefoot.design.studies import RATE_FREE, STUDIES
 from surefoot.rule import AROUND, Rule
 from surefoot.rules import COMBINATORS, RULES
 
@@ -29,7 +29,7 @@ def list_all(
     Example: surefoot list
     """
     rules = {**RULES, **{text: parse_rule(text)[0] for text in own or []}}
-    studies = {name: study.summary for name, study in STUDIES.items()}
+    studies = {name: study.summary for name, study in STUDIES.items()} | {RATE_FREE.name: RATE_FREE.summary}
     data = dict.fromkeys(NAMES, "28 x 28 grey images in 10 classes")
     around = {name: one.doc for name, one in COMBINATORS.items()}
     if as_json:

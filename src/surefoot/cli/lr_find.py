@@ -26,7 +26,7 @@ def lr_find(
     as_json: Json = False,
     **given: Any,
 ) -> None:
-    """Show at which learning rates the loss falls and where it is lost: a window to search, not "the" rate.
+    """Show at which learning rates the loss falls and where it diverges: a range to search.
 
     Example: surefoot lr-find article -o adam -o "sgd(momentum=0.9)"
     """

@@ -39,7 +39,7 @@ OWN: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "only": (Annotated[bool, typer.Option("--only", help="Only those given with -o, without the study's own.")], False),
+    "only": (Annotated[bool, typer.Option("--only", help="Compare the optimizers given with -o alone.")], False),
 }
 """Flags that take something else than their option, and their defaults."""
 

@@ -11,21 +11,26 @@ from typing import Any
 from rich.console import Console
 
 from surefoot.analysis import ResultRow, Summary
+from surefoot.analysis.rate_free import Prices
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
 from surefoot.store.protocol import Metric
 from surefoot.suite import PAGE, Suite
-from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
+from surefoot.words import Table, as_json, notes, plain, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
+from surefoot.words.rate_free import price_sentence, price_table
 from surefoot.words.suite import suite_json, suite_notes
 
 
-def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
-    """Print the result of a study, for people or as JSON, and write its report."""
+def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, price: Prices | None = None) -> None:
+    """Print the result of a study, for people or as JSON, and write its report; `price` is that of not tuning."""
     if as_object:
-        print_json(_json(summary) | {"store": str(store), "report": str(report)})
+        priced = {"price": plain(price)} if price else {}
+        print_json(_json(summary) | priced | {"store": str(store), "report": str(report)})
     else:
         print_result(summary)
+        if price:
+            _print_price(price)
     write_report(summary, report)
     if not as_object:
         console_for_people().print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
@@ -103,6 +108,13 @@ def print_table(console: Console, cells: Table) -> None:
     for header, *rows in cells.parts(console.width):
         console.print()
         console.print(grid(header, rows, padding=None, no_wrap=False))
+
+
+def _print_price(price: Prices) -> None:
+    console = console_for_people()
+    console.print("\nThe price of not tuning", style="bold", end="")
+    print_table(console, price_table(price))
+    console.print(price_sentence(price))
 
 
 def _lines(row: ResultRow, metric: Metric) -> list[str]:

@@ -213,7 +213,7 @@ class Run:
     def interim(self, records: Sequence[Record]) -> Interim:
         """Return what the planned looks have decided, by these records of the run alone."""
         arms = group(records)
-        return interim_of(looker_of(arms, scale_of(self.protocol), self.design), arms, self.design)
+        return interim_of(looker_of(arms, scale_of(self.protocol), self.design, self.design.margin), arms, self.design)
 
     def _up_to_look(self, known: Sequence[Trial], found: Interim) -> list[Trial]:
         """Return the trials that the next look needs, of those that are still in, as a round of their own."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from surefoot.analysis.forecast import (
     Phase,
@@ -26,20 +26,24 @@ from surefoot.analysis.interim import Interim
 from surefoot.analysis.scale import Scale
 from surefoot.comparison.driver import Run
 from surefoot.comparison.request import Request
-from surefoot.comparison.try_out import of_every
+from surefoot.comparison.try_out import NotTimed, of_every
 from surefoot.design.budget import once
 from surefoot.design.trial import Trial
 from surefoot.options import Options
 from surefoot.search.proposals import RACING_SEEDS, again, longest
 from surefoot.store import Store
+from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import ENDED, Record
 from surefoot.words.forecast import forecast_json, forecast_text
 
+PILOT_MOST = 60.0
+"""Seconds in which a forecast times the optimizers; a training function is timed for a whole epoch."""
+
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would run, how long, and what its seeds can tell; print it.
+    """What a study would run and cost, and what its seeds can tell.
 
     Attributes:
         numbers: all of it.
@@ -58,8 +62,10 @@ class Forecast:
 def foretell(request: Request, options: Options) -> Forecast:
     """Return the forecast of a study; a store that is not there yet is not made.
 
+    For a budget in minutes that no earlier run has timed, the optimizers are timed, for a second or two each.
+
     Raises:
-        UsageError: a budget in minutes buys no study, by the timings of an earlier run.
+        UsageError: a budget in minutes buys no study.
     """
     with ExitStack() as opened:
         path = Path(options.store)
@@ -70,7 +76,11 @@ def foretell(request: Request, options: Options) -> Forecast:
 def _prospect(request: Request, store: Store | None) -> Prospect:
     records, designs = (store.records(), store.designs()[::-1]) if store else ([], [])
     timings = next((one.timings for one in designs if one.timings and _same_steps(one.protocol, request.protocol)), {})
-    bought = bool(timings) and request.budget.seconds is not None
+    bought: Literal["", "store", "pilot"] = ""
+    if request.budget.seconds is not None:
+        bought = "store" if timings else "pilot"
+        timings = timings or _piloted(request, request.budget.seconds)
+        bought = bought if timings else ""
     sizing = request.wanted
     if bought:
         known = of_every(timings, request.arms)
@@ -86,6 +96,9 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         None if total is None else total / max(1, min(study.workers, sum(left.values())))
         for total, left in zip(seconds, trials.left, strict=True)
     ]
+    known = of_every(timings, request.arms) if bought else {}
+    each = {arm.rule: known[arm.label].trial(protocol, sizing.epochs) for arm in request.arms if bought}
+    least, most = (sum(each.get(rule, 0.0) * number for rule, number in left.items()) for left in trials.left)
     same = (store.run(one) for one in designs if store and one.protocol.decides == protocol.decides)
     like = next(filter(None, same), [])
     found = spread(like, protocol.metric, protocol.test_size)
@@ -110,7 +123,18 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         looks=looks,
         optimizers=len(request.arms),
         courses=courses(looks, len(request.arms)),
+        piloted=(least / study.workers, most / study.workers) if bought else None,
     )
+
+
+def _piloted(request: Request, seconds: float) -> Mapping[str, Timing]:
+    """Return the times of every optimizer; none where it takes longer than a forecast may, and the budget is larger."""
+    try:
+        return request.pilot(min(seconds, PILOT_MOST))
+    except NotTimed:
+        if seconds <= PILOT_MOST:
+            raise
+        return {}
 
 
 def _same_steps(mine: Protocol, its: Protocol) -> bool:

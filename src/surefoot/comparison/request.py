@@ -41,7 +41,11 @@ EVALUATIONS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read; `wanted` is how much is run if no clock decides it."""
+    """What a user asks for, every option read.
+
+    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
+    all.
+    """
 
     name: str
     task: Trainable
@@ -52,8 +56,9 @@ class Request:
     wanted: Sizing
     budget: Budget
     convention: str = "torch"
-    looks: AskedLooks = AT_THE_END
     margin: Margin | None = None
+    tuned: tuple[str, ...] | None = None
+    looks: AskedLooks = AT_THE_END
     tune_seeds: int = TUNING_SEEDS
 
     def prepare(self, store: Store) -> Run:
@@ -71,11 +76,14 @@ class Request:
         if kept is not None:
             return self.plan(kept.sizing, kept.timings).freeze(store)
         begun = time.monotonic()
-        parts = (self.task, self.arms, self.protocol, self.workers, self.runner)
-        timings = time_arms(*parts, self.budget.seconds, self.bought)  # of the first, it may already buy too little
+        timings = self.pilot(self.budget.seconds)
         spent = time.monotonic() - begun
         sizing = self.bought(timings, spent)
         return self.plan(sizing, timings, spent).freeze(store)
+
+    def pilot(self, seconds: float) -> dict[str, Timing]:
+        """Time every optimizer, in so many seconds at most; the first may show that the budget buys too little."""
+        return time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, seconds, self.bought)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
         """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
@@ -88,11 +96,12 @@ class Request:
         make = partial(_trial, self.name, protocol)
         measure, tune = seeds(sizing.seeds, self.tune_seeds)
         better, step = self.task.metric.better, protocol.validation_step
+        arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
         looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
         first = measure[: looks.at[0]] if looks.at else measure
-        tuning = TunedArms(self.arms, sizing.trials, first, tune, make, better, step) if sizing.trials else None
+        tuning = TunedArms(arms, sizing.trials, first, tune, make, better, step) if sizing.trials else None
         if tuning:
-            _warn_of_untuned(self.arms)
+            _warn_of_untuned(arms)
         design = Design(
             hash=self.hash,
             study=self.name,
@@ -130,6 +139,7 @@ class Request:
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
             asked["again"] = {"finalists": FINALISTS, "seeds": self.tune_seeds}
+            asked |= {} if self.tuned is None else {"tuned": self.tuned}
         if self.margin:
             asked["margin"] = asdict(self.margin)
         return hash_of({"study": self.name, **asked, **self.looks.decides})
@@ -159,8 +169,9 @@ def ask(study: str | Trainable, options: Options) -> Request:
     arms = _arms(described, options)
     names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
     looks = AskedLooks.read(options.looks, options.spending, options.question, names)
-    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention, looks)
-    return Request(*parts, read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS)
+    parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
+    margin, tune_seeds = read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS
+    return Request(*parts, margin, looks=looks, tune_seeds=tune_seeds)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

@@ -23,8 +23,15 @@ from surefoot.training.events import Event, Failed, PilotTimed, Started
 from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Executor, Resume, Runner
 
+PATIENCE = 30.0
+"""Seconds that a pilot may take in any case: a budget that is too small is refused with what would do."""
+
 STORING = 0.01
 """Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""
+
+
+class NotTimed(UsageError):  # noqa: N818  it is what happened
+    """Timing every optimizer takes longer than it may."""
 
 
 class TriedOut:
@@ -81,10 +88,11 @@ def time_arms(
 ) -> dict[str, Timing]:
     """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
 
-    `check` is called with the times so far and the seconds that they took; what it raises ends the pilot.
+    `check` is called with the times so far and the seconds that they took; what it raises ends the pilot, with what it
+    says of all.
 
     Raises:
-        UsageError: it takes longer than so many seconds.
+        NotTimed: it takes longer than so many seconds, and than `PATIENCE`.
         TrialError: none can be run.
     """
     trials = {trial.key: trial for trial in (Trial(task.name, arm, 0, protocol, "pilot") for arm in arms)}
@@ -92,23 +100,37 @@ def time_arms(
     reasons: list[str] = []
     begun, starting = time.monotonic(), 0.0
     with open_executor(runner, task, protocol.device, min(workers, len(trials))) as pool:
-        for event in pool.run(list(trials.values()), lambda _: None, begun + seconds):
+        for event in pool.run(list(trials.values()), lambda _: None, begun + max(seconds, PATIENCE)):
             label = trials[event.key].arm.label
             if isinstance(event, Started):
                 starting = starting or time.monotonic() - begun
             if isinstance(event, PilotTimed):
                 found[label] = replace(event.timing, keeping=event.timing.keeping + STORING)
-                check(found, time.monotonic() - begun)
+                _check(check, found, arms, time.monotonic() - begun)
             if isinstance(event, Failed):
                 reasons.append(f"{label}: {event.reason}")
     if len(found) + len(reasons) < len(trials):
-        raise UsageError(
+        raise NotTimed(
             f"a budget of {seconds:g} s is too small: to start and to time {len(arms)} optimizers, for a second or two "
             "each, takes longer. Give more time or fewer optimizers."
         )
     if not found:
         raise TrialError(f"no optimizer can be run. {' '.join(reasons)}")
     return {label: replace(one, cold=starting + one.cold) for label, one in of_every(found, arms).items()}
+
+
+def _check(
+    check: Callable[[Mapping[str, Timing], float], object],
+    found: Mapping[str, Timing],
+    arms: Sequence[Arm],
+    spent: float,
+) -> None:
+    """Refuse what those that are timed refuse by themselves, by what all are reckoned to take."""
+    try:
+        check(found, spent)
+    except UsageError:
+        check(of_every(found, arms), spent)
+        raise
 
 
 def of_every(found: Mapping[str, Timing], arms: Sequence[Arm]) -> dict[str, Timing]:

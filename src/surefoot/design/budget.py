@@ -75,12 +75,14 @@ def size(
         if rounds >= least:
             return _shared_out(epochs, rounds, fixed, tune_seeds)
     given = fixed.seconds or seconds
-    training = least * sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values()) / workers
+    each = sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values())
+    training = least * each / workers
     cost = given - seconds + (once(timings) + training) / MARGIN
     raise UsageError(
-        f"a budget of {given:g} s is too small: {least} trials of {len(timings)} optimizers, the fewest that can be "
-        f"compared, take about {ceil(cost)} s, of which timing and starting take {given - seconds + once(timings):.0f} "
-        "s. Give more time, fewer optimizers, fewer epochs or less data."
+        f"a budget of {given:g} s is too small: it buys about {max(0, int(working / each))} trials of each of "
+        f"{len(timings)} optimizers, and a comparison has {least} at least. These take about {ceil(cost)} s, of which "
+        f"timing and starting take {given - seconds + once(timings):.0f} s. Give more time, fewer optimizers, fewer "
+        "epochs or less data."
     )
 
 

@@ -108,6 +108,56 @@ _ALL = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class Overlay:
+    """A study that is laid over any task: optimizers with roles, in the task's own convention and protocol.
+
+    Attributes:
+        name: what it is called.
+        summary: one line about it.
+        untuned: optimizers that are measured as they are given, as texts for `parse_arms`.
+        tuned: the one that is tuned, with which all are compared.
+        centre: what that one is called at the rate that a range test finds.
+        sweep_seeds: runs of that range test.
+        sweep_steps: training steps in each of these runs.
+        trials: configurations that tuning tries.
+    """
+
+    name: str
+    summary: str
+    untuned: tuple[str, ...]
+    tuned: str
+    centre: str
+    sweep_seeds: int
+    sweep_steps: int
+    trials: int
+
+
+RATE_FREE = Overlay(
+    "rate-free",
+    "what is lost without tuning, over any task: surefoot compare rate-free my.py:task",
+    untuned=(
+        "adadelta(lr=1)",
+        "adabound",
+        "adam",
+        "prodigy",
+        "prodigy(schedule=cosine)",
+        "dadapt_adam",
+        "dadapt_adam(schedule=cosine)",
+        "dog",
+        "surefoot.torch.DoG(ema=0.99)",
+        "schedule_free_adamw",
+    ),
+    tuned="adamw(schedule=cosine)",
+    centre="AdamW(schedule=cosine) at lr-find's centre",
+    sweep_seeds=5,
+    sweep_steps=200,
+    trials=16,
+)
+"""Prodigy, D-Adaptation and DoG come twice: as plain as Adam, and as their authors use them, with a schedule or an
+average of the weights."""
+
 STUDIES = {study.name: study for study in _ALL}
 """Every built-in study by its name."""
 

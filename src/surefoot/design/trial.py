@@ -42,6 +42,7 @@ class Trial:
         parts = [self.arm.rule, dict(self.arm.hyper), self.seed, self.protocol.decides]
         parts += [self.purpose] if self.purpose != "measure" else []
         parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
+        parts += ["gradients are charged"] if self.arm.closure and not self.protocol.own_loop else []
         return hash_of(parts)
 
     @cached_property

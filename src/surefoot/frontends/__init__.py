@@ -8,6 +8,7 @@
 | `roles.py` | what a model's parameters can be: embedding, head, hidden matrix, gain |
 | `number.py` | scalars and step counts of a framework, in a rule's arithmetic |
 | `matrices.py` | a parameter as the matrix that a rule sees |
+| `blocks.py` | several matrices in one parameter |
 | `installed.py` | a missing framework is named, with the line that installs it |
 
 A front-end makes optimizers of a framework from rules. It contains no formula:

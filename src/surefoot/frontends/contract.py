@@ -29,6 +29,7 @@ class Setup:
         call: the name of the framework's own implementation, which runs in the place of ours.
         dtype: the kind of numbers of weights and gradients: `float32`, `bfloat16` or `float16`.
         restart: after so many steps the state is saved, and another optimizer, made alike, loads it and goes on.
+        one_buffer: in torch each gradient is written over the last, as `zero_grad(set_to_none=False)` makes it.
     """
 
     rule: Rule | str
@@ -39,6 +40,7 @@ class Setup:
     call: str = ""
     dtype: str = "float32"
     restart: int | None = None
+    one_buffer: bool = False
 
     def rate(self, count: int) -> float:
         """Return the learning rate of the step that follows so many others."""

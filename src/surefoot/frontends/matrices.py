@@ -1,14 +1,18 @@
-"""A parameter as the one matrix that a rule for matrices sees: a row for each output, a column for each input.
+"""A parameter as the matrix that a rule for matrices sees, a row for each output, a column for each input; or several.
 
 Which axis has the outputs is a fact of the framework that made the layer, not of the shape: a square kernel does not
 tell. A kernel of a convolution is outputs x all the rest.
+
+A layer that computes queries, keys and values at once has three matrices in one parameter, one below the other. The
+rule sees each by itself. What is kept for rows, columns or pairs of them lies block by block, as wide as the widest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from surefoot.errors import UsageError, unknown
@@ -19,6 +23,9 @@ Layout = Literal["in_out", "out_in"]
 
 LAYOUTS: tuple[Layout, ...] = ("in_out", "out_in")
 
+Blocks = int | Sequence[int]
+"""How many matrices of one height a parameter is made of, or the height of each."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -27,10 +34,12 @@ class View:
     Attributes:
         shape: the parameter's.
         layout: where its outputs are.
+        blocks: the matrices in it, along the outputs.
     """
 
     shape: tuple[int, ...]
     layout: Layout
+    blocks: Blocks = 1
 
     def of(self, x: Any, ops: Any) -> Any:
         """Return an array of the parameter's shape as a matrix; `ops` has the framework's `transpose` and `reshape`."""
@@ -47,6 +56,11 @@ class View:
         first, *rest = (self.shape[axis] for axis in self._axes)
         return first, math.prod(rest)
 
+    @cached_property
+    def heights(self) -> tuple[int, ...]:
+        """How many rows each of its matrices has."""
+        return heights(self.blocks, self.matrix[0], "a parameter", self.shape)
+
     @property
     def _axes(self) -> list[int]:
         """The axes of the parameter, outputs first."""
@@ -59,18 +73,60 @@ def rule_for(rule: Rule, shape: tuple[int, ...]) -> Rule | None:
     return rule if rule.shape != "matrix" or len(shape) > 1 else rule.vector
 
 
-def view_for(rule: Rule, shape: tuple[int, ...], layout: Layout) -> View | None:
+def view_for(rule: Rule, shape: tuple[int, ...], layout: Layout, blocks: Blocks = 1) -> View | None:
     """Return how a rule sees a parameter; None if it sees it as it is."""
-    return View(shape, layout) if rule.shape == "matrix" else None
+    return View(shape, layout, blocks) if rule.shape == "matrix" else None
 
 
-def slot_shapes(rule: Rule, hyper: Mapping[str, Any], shape: tuple[int, ...], layout: Layout) -> dict[str, Any]:
+def slot_shapes(
+    rule: Rule, hyper: Mapping[str, Any], shape: tuple[int, ...], layout: Layout, blocks: Blocks = 1
+) -> dict[str, Any]:
     """Return the shape of each slot in use beside a parameter of this shape; `()` of what is one number."""
-    view = view_for(rule, shape, layout)
+    view = view_for(rule, shape, layout, blocks)
     return {
-        slot.name: slot_shape(slot.per, shape if view is None or slot.per == "weight" else view.matrix)
+        slot.name: slot_shape(slot.per, shape)
+        if view is None or slot.per == "weight"
+        else joined_shape(slot.per, view.heights, view.matrix[1])
         for slot in rule.active(hyper)
     }
+
+
+def joined_shape(per: str, tall: Sequence[int], columns: int) -> tuple[int, ...]:
+    """Return the shape in which a slot beside matrices of these heights lies; see `slot_shape`."""
+    if per == "optimizer" or (per == "tensor" and len(tall) == 1):
+        return ()
+    if per == "tensor":
+        return (len(tall),)
+    shapes = [slot_shape(per, (height, columns)) for height in tall]
+    return sum(rows for rows, _ in shapes), max(width for _, width in shapes)
+
+
+def heights(blocks: Blocks, rows: int, said: str, shape: Sequence[int], lines: str = "outputs") -> tuple[int, ...]:
+    """Return how many rows each of a parameter's matrices has.
+
+    Args:
+        blocks: how many matrices, or their heights.
+        rows: the rows of all together.
+        said: what the parameter is called in an error.
+        shape: the parameter's, for an error.
+        lines: what its rows are called there.
+
+    Raises:
+        UsageError: they do not add up to its rows.
+    """
+    if isinstance(blocks, int):
+        if type(blocks) is int and blocks > 0 and rows % blocks == 0:
+            return (rows // blocks,) * blocks
+    elif _are_heights(blocks) and sum(blocks) == rows:
+        return tuple(blocks)
+    raise UsageError(
+        f"blocks={blocks!r} does not fit {said} of shape {[*shape]}: give a number that divides its {rows} {lines}, "
+        f"or heights above 0 that add up to {rows}."
+    )
+
+
+def _are_heights(blocks: Any) -> bool:
+    return isinstance(blocks, list | tuple) and all(type(height) is int and height > 0 for height in blocks)
 
 
 def check_layout(layout: Any) -> None:

@@ -7,7 +7,7 @@
 | `without_rate.py` | rules without a schedule, or without a rate to tune |
 | `adam_kin.py` | Adam's younger kin |
 | `large_batch.py` | rules for large batches |
-| `matrices.py` | Muon, with AdamW for the rest |
+| `matrices.py` | Muon and NorMuon with AdamW for the rest, Adafactor, SOAP |
 | `arguments.py` | what a user writes, sorted and checked |
 | `base.py` | any rule as a Keras optimizer: the step, and no formula |
 | `any_rule.py` | any rule by its name, and combinations |
@@ -26,7 +26,7 @@ with needed("keras", "Keras 3"):
     from surefoot.keras.by_layer import roles
     from surefoot.keras.evaluation import EvaluationWeights
     from surefoot.keras.large_batch import Lamb, Lars, Signum
-    from surefoot.keras.matrices import Muon
+    from surefoot.keras.matrices import SOAP, Adafactor, Muon, NorMuon
     from surefoot.keras.modern import ADOPT, AdaBelief, Adamax, Adan, AdEMAMix, Lion, RAdam, Yogi
     from surefoot.keras.optimizers import SGD, AdaBound, Adadelta, Adagrad, Adam, AdamW, AMSBound, RMSprop
 
@@ -54,11 +54,13 @@ with needed("keras", "Keras 3"):
 __all__ = [
     "ADOPT",
     "SGD",
+    "SOAP",
     "AMSBound",
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamAtan2",
@@ -77,6 +79,7 @@ __all__ = [
     "Muon",
     "NAdamW",
     "Nadam",
+    "NorMuon",
     "Prodigy",
     "RAdam",
     "RMSprop",

@@ -35,7 +35,7 @@ class Nadam(NamedOptimizer):
 
 @register
 class NAdamW(NamedOptimizer):
-    """NAdam with constant momentum and decoupled weight decay; Dahl et al. 2023, arXiv:2306.07179."""
+    """NAdam with constant momentum and decoupled weight decay. Dahl et al. 2023, arXiv:2306.07179."""
 
     rule_name = "nadamw"
 
@@ -53,7 +53,7 @@ class NAdamW(NamedOptimizer):
 
 @register
 class AdamC(NamedOptimizer):
-    """AdamW whose weight decay falls with the square of the schedule; Defazio 2025, arXiv:2506.02285."""
+    """AdamW whose weight decay falls with the square of the schedule. Defazio 2025, arXiv:2506.02285."""
 
     rule_name = "adamc"
 
@@ -71,7 +71,7 @@ class AdamC(NamedOptimizer):
 
 @register
 class AdamAtan2(NamedOptimizer):
-    """Adam with an angle in the place of its quotient; Everett et al., ICML 2024, arXiv:2407.05872."""
+    """Adam with an angle in the place of its quotient. Everett et al., ICML 2024, arXiv:2407.05872."""
 
     rule_name = "adamatan2"
 
@@ -90,7 +90,7 @@ class AdamAtan2(NamedOptimizer):
 
 @register
 class StableAdamW(NamedOptimizer):
-    """AdamW with shorter steps where its mean square lags; Wortsman et al., NeurIPS 2023, arXiv:2304.13013."""
+    """AdamW with shorter steps where its mean square lags. Wortsman et al., NeurIPS 2023, arXiv:2304.13013."""
 
     rule_name = "stableadamw"
 

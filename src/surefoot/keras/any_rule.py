@@ -101,6 +101,11 @@ def _inside(combinator: Combinator, inner: KerasOptimizer, options: dict[str, An
             f"{combinator.name}: the optimizer inside is in use already; make the combination of a new one, and call "
             "build and exclude_from_weight_decay of the combination."
         )
+    if hasattr(inner, "exclude_layers"):
+        raise UsageError(
+            f"{combinator.name}: {inner.name} has another rule beside its own; make one optimizer of two by "
+            f"split(model, matrices={combinator.name}({inner.rule.name!r}), rest='adamw')."
+        )
     rate = inner._learning_rate
     around = {name: getattr(inner, name) for name in Common.__annotations__ if hasattr(inner, name)}
     around |= {"weight_decay": inner.weight_decay, "base_learning_rate": inner.base_learning_rate}

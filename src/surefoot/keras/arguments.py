@@ -18,6 +18,7 @@ from surefoot.conventions import convention as find_convention
 from surefoot.errors import UsageError
 from surefoot.frontends.declared import declaring
 from surefoot.frontends.lookup import values
+from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule
 from surefoot.update import measures
 
@@ -27,13 +28,14 @@ Rate = float | Schedule | Callable[[], Any]
 
 
 class Common(TypedDict, total=False):
-    """What every optimizer takes: Keras's own arguments, see `keras.optimizers.Optimizer`, and two of ours.
+    """What every optimizer takes: Keras's own arguments, see `keras.optimizers.Optimizer`, and some of ours.
 
     `convention` is whose form and defaults of the rule to use: `keras`, `torch`, `optax` or `paper`.
     `base_learning_rate` is the rate that a schedule is measured against, where the rule asks how far it has come
     (AdaBound's bounds do, and the paper's AdamW); by default `learning_rate`, or where a schedule stands at step 0,
     after any warm-up. `decay` is a word for where decoupled weight decay stands (`after`, `cautious`, ...); of a number
-    Keras warns, and ignores it.
+    Keras warns, and ignores it. `blocks` says which variables of a rule for matrices are several, along their outputs,
+    by patterns of paths: `{"*/qkv/kernel": 3}`, or by their heights.
     """
 
     clipnorm: float | None
@@ -48,6 +50,7 @@ class Common(TypedDict, total=False):
     decay: float | str | None
     convention: str
     base_learning_rate: float | None
+    blocks: Mapping[str, Blocks] | None
 
 
 _KERAS = inspect.signature(keras.optimizers.SGD).parameters.values()
@@ -68,6 +71,8 @@ class Arguments:
     convention: str
     base: float | None
     """The rate that schedules are measured against; None if the rule does not."""
+    blocks: Mapping[str, Blocks]
+    """Which variables are several matrices, by patterns of paths."""
     given: Mapping[str, Any]
     """What the user gave of the rule's hyperparameters, by our names."""
     hyper: Mapping[str, Any]
@@ -92,6 +97,11 @@ def understand(
     shared = Common.__annotations__.keys() - ours
     common = {name: value for name, value in given.items() if name in shared and name != "convention"}
     base = common.pop("base_learning_rate", None)
+    blocks = common.pop("blocks", None) or {}
+    if isinstance(blocks, Mapping):  # a file has lists in the place of tuples
+        blocks = {pattern: tuple(said) if isinstance(said, list) else said for pattern, said in blocks.items()}
+    if blocks and rule.shape != "matrix":
+        raise UsageError(f"{rule.name} has blocks={blocks!r}, and steps any weights alike; leave blocks out.")
     own = _own(rule, {name: x for name, x in given.items() if name not in shared}, spelled)
     usual = find_convention(rule, convention).defaults.get("weight_decay", rule.defaults["weight_decay"])
     if own.get("weight_decay", 0.0) is None and not usual:
@@ -107,7 +117,7 @@ def understand(
     hyper = values(rule, convention, {**form, **own, **lr}, at_home="keras")
     rate = hyper["lr"] if rate is None else rate
     decay = hyper["weight_decay"] if hyper["weight_decay"] or "weight_decay" in own else None
-    return Arguments(rate, decay, common, convention, _base(rule, hyper, base, rate), own, hyper)
+    return Arguments(rate, decay, common, convention, _base(rule, hyper, base, rate), blocks, own, hyper)
 
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from keras import ops
 
 from surefoot.conventions import convention
 from surefoot.errors import UsageError
-from surefoot.frontends.matrices import check_matrix, rule_for, slot_shapes, view_for
+from surefoot.frontends.blocks import blocks_of, check_blocks, evaluated_in_blocks
+from surefoot.frontends.matrices import Blocks, check_matrix, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import plain
 from surefoot.keras.arguments import Arguments
 from surefoot.keras.arrays import (
@@ -35,7 +36,7 @@ from surefoot.keras.arrays import (
 from surefoot.keras.evaluation import AveragingOptimizer, PutBy
 from surefoot.keras.together import Start, each_weight, stepped
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
-from surefoot.update import Update, evaluated
+from surefoot.update import Update
 
 register = keras.saving.register_keras_serializable("surefoot")
 """Lets a saved model find a class by its name."""
@@ -53,18 +54,21 @@ class KerasOptimizer(AveragingOptimizer):
         rule: which rule.
         convention: whose form of it.
         base_learning_rate: what schedules are measured against; None if the rule does not.
+        blocks: which variables are several matrices, by patterns of paths.
     """
 
     spelled: ClassVar[Mapping[str, str]] = {}
     state_names: ClassVar[Sequence[Mapping[str, str]]] = ()
     convention: str
     base_learning_rate: float | None
+    blocks: Mapping[str, Blocks]
     _learning_rate: Any
 
     def _set_up(self, rule: Rule, options: Arguments) -> None:
         super().__init__(learning_rate=options.rate, weight_decay=options.decay, **options.common)
         self._put_by = PutBy()
         self.rule, self.convention, self.base_learning_rate = rule, options.convention, options.base
+        self.blocks = options.blocks
         if isinstance(options.rate, float) and is_half(self._learning_rate.dtype):
             self._untrack_variable(self._learning_rate)
             start = keras.initializers.Constant(options.rate)
@@ -95,6 +99,8 @@ class KerasOptimizer(AveragingOptimizer):
         config = {**super().get_config(), **own, "convention": self.convention}
         if self.base_learning_rate is not None:
             config["base_learning_rate"] = self.base_learning_rate
+        if self.blocks:
+            config["blocks"] = dict(self.blocks)
         return config
 
     def add_variable(self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **options: Any) -> Any:
@@ -106,9 +112,12 @@ class KerasOptimizer(AveragingOptimizer):
         """Make the optimizer's variables: Keras's, the rule's slots, and copies of weights in 16 bits."""
         if self.built:
             return
+        rules, shapes = {}, {}
         for variable in variables:
-            path = getattr(variable, "path", variable.name)
-            check_matrix(self._rule_of(variable), f"the variable {path!r}", tuple(variable.shape), _APART)
+            path = _path(variable)
+            rules[path], shapes[path] = self._rule_of(variable), tuple(variable.shape)
+            check_matrix(rules[path], f"the variable {path!r}", shapes[path], _APART)
+        check_blocks(self.blocks, shapes, rules.__getitem__, "in_out")
         super().build(variables)
         starts, shared = [self._rule_of(v).starts(self._hyper_of(v)) for v in variables], self.rule.shared
         every = dict.fromkeys(slot for own in (*starts, self.rule.starts(self._hyper())) for slot in own)
@@ -137,23 +146,23 @@ class KerasOptimizer(AveragingOptimizer):
 
     def _slot(self, variable: Any, slot: str, name: str, start: Any) -> Any:
         rule, hyper = self._rule_of(variable), self._hyper_of(variable)
-        owner = getattr(variable, "path", variable.name).replace("/", "_")
+        owner, blocks = _path(variable).replace("/", "_"), blocks_of(_path(variable), self.blocks)
+        shape = slot_shapes(rule, hyper, tuple(variable.shape), "in_out", blocks)[slot]
         if slot in rule.numbers(hyper):
-            return self._number([variable], f"{owner}_{name}", start)
+            return self._number([variable], f"{owner}_{name}", start, shape)
 
         def first(shape: Any, dtype: Any) -> Any:
             return begun(variable, dtype) if start is WEIGHT else ops.full(shape, start, dtype=dtype)
 
         if slot in each_weight(rule):
             return self.add_variable_from_reference(variable, name, first)
-        shape = slot_shapes(rule, hyper, tuple(variable.shape), "in_out")[slot]
         return self.add_variable(shape, first, variable.dtype, name=f"{owner}_{name}")
 
-    def _number(self, variables: Sequence[Any], name: str, start: float) -> Any:
-        """Make a slot that is one number, in the widest kind of numbers that its variables are stepped in."""
+    def _number(self, variables: Sequence[Any], name: str, start: float, shape: tuple[int, ...] = ()) -> Any:
+        """Make a slot of numbers, by default one, in the widest kind of numbers that its variables are stepped in."""
         kind = widest(v.dtype for v in variables)
         # keras.initializers.Constant makes TensorFlow round to float32
-        return self.add_variable((), lambda shape, dtype: ops.full(shape, start, dtype=dtype), kind, name=name)
+        return self.add_variable(shape, lambda shape, dtype: ops.full(shape, start, dtype=dtype), kind, name=name)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
@@ -195,7 +204,7 @@ class KerasOptimizer(AveragingOptimizer):
             return whole if rows is None else ops.take(whole, rows, axis=0)
 
         index, rule, hyper = self._get_variable_index(variable), self._rule_of(variable), self._hyper_of(variable)
-        view = view_for(rule, tuple(variable.shape), "in_out")
+        view = view_for(rule, tuple(variable.shape), "in_out", blocks_of(_path(variable), self.blocks))
         weight = part(self._full(variable, weight))
         if not self._use_weight_decay(variable):
             hyper["weight_decay"] = 0.0
@@ -265,7 +274,8 @@ class KerasOptimizer(AveragingOptimizer):
         elif not self._overwrite_variable_with_gradient(variable):
             start = self._start_of(ops.zeros_like(weight), variable, weight=weight)
             hyper = {**start.hyper, "lr": self._get_current_learning_rate()}
-            value = start.whole(plain(evaluated(start.rule, start.weight, start.state, hyper)))
+            made = evaluated_in_blocks(start.view, start.rule, start.weight, start.state, hyper, ops)
+            value = start.whole(plain(made))
         return ops.copy(ops.cast(value, variable.dtype))
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
@@ -290,6 +300,10 @@ class KerasOptimizer(AveragingOptimizer):
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             if average is not None:
                 self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))
+
+
+def _path(variable: Any) -> str:
+    return str(getattr(variable, "path", variable.name))
 
 
 def _rate(made: Update, start: Start) -> Any:

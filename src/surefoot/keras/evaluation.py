@@ -131,7 +131,7 @@ def _is_near(variable: Any, expected: Any) -> bool:
 
 
 class EvaluationWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Evaluate, predict and save with the weights that are meant for it, and train on with the others.
+    """Evaluate, predict and save with averaged weights, and train on with the others.
 
     It is for optimizers of `surefoot.keras` that train with other weights than they evaluate with: Schedule-Free,
     lookahead, and any with `use_ema=True`. With others of `surefoot.keras` it does nothing. Validation within `fit` has

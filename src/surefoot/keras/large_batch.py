@@ -12,7 +12,7 @@ from surefoot.keras.optimizers import MOMENTS, NamedOptimizer
 
 @register
 class Lamb(NamedOptimizer):
-    """Adam whose step is as long as the weights are; see `keras.optimizers.Lamb` for the arguments."""
+    """Adam whose step is as long as the weights are. Arguments are those of `keras.optimizers.Lamb`."""
 
     rule_name = "lamb"
     state_names: ClassVar[Sequence[Mapping[str, str]]] = MOMENTS[:1]
@@ -31,7 +31,7 @@ class Lamb(NamedOptimizer):
 
 @register
 class Lars(NamedOptimizer):
-    """Momentum on gradients as long as a share of the weights; You, Gitman & Ginsburg 2017, arXiv:1708.03888."""
+    """Momentum on gradients as long as a share of the weights. You, Gitman & Ginsburg 2017, arXiv:1708.03888."""
 
     rule_name = "lars"
 
@@ -48,7 +48,7 @@ class Lars(NamedOptimizer):
 
 @register
 class Signum(NamedOptimizer):
-    """Move every weight equally far, against the sign of its mean gradient; Bernstein et al., ICML 2018."""
+    """Move every weight equally far, against the sign of its mean gradient. Bernstein et al., ICML 2018."""
 
     rule_name = "signum"
 

@@ -49,7 +49,7 @@ class Adamax(NamedOptimizer):
 
 @register
 class RAdam(NamedOptimizer):
-    """Adam that waits until its mean square rests on enough gradients; Liu et al., ICLR 2020, arXiv:1908.03265."""
+    """Adam that waits until its mean square rests on enough gradients. Liu et al., ICLR 2020, arXiv:1908.03265."""
 
     rule_name = "radam"
 
@@ -67,7 +67,7 @@ class RAdam(NamedOptimizer):
 
 @register
 class AdaBelief(NamedOptimizer):
-    """Adam that divides by the distance of gradients from their mean; Zhuang et al., NeurIPS 2020, arXiv:2010.07468."""
+    """Adam that divides by the distance of gradients from their mean. Zhuang et al., NeurIPS 2020, arXiv:2010.07468."""
 
     rule_name = "adabelief"
 
@@ -85,7 +85,7 @@ class AdaBelief(NamedOptimizer):
 
 @register
 class Yogi(NamedOptimizer):
-    """Adam whose mean square cannot fall quickly; Zaheer et al., NeurIPS 2018."""
+    """Adam whose mean square cannot fall quickly. Zaheer et al., NeurIPS 2018."""
 
     rule_name = "yogi"
 
@@ -104,7 +104,7 @@ class Yogi(NamedOptimizer):
 
 @register
 class ADOPT(NamedOptimizer):
-    """Divide each gradient by the mean square before it; Taniguchi et al., NeurIPS 2024, arXiv:2411.02853."""
+    """Divide each gradient by the mean square before it. Taniguchi et al., NeurIPS 2024, arXiv:2411.02853."""
 
     rule_name = "adopt"
 
@@ -122,7 +122,7 @@ class ADOPT(NamedOptimizer):
 
 @register
 class AdEMAMix(NamedOptimizer):
-    """Adam with a second, much slower mean; Pagliardini, Ablin & Grangier, ICLR 2025, arXiv:2409.03137."""
+    """Adam with a second, much slower mean. Pagliardini, Ablin & Grangier, ICLR 2025, arXiv:2409.03137."""
 
     rule_name = "ademamix"
 
@@ -142,7 +142,7 @@ class AdEMAMix(NamedOptimizer):
 
 @register
 class Adan(NamedOptimizer):
-    """Adam with a mean of the gradients' differences; Xie et al., IEEE TPAMI 2024, arXiv:2208.06677."""
+    """Adam with a mean of the gradients' differences. Xie et al., IEEE TPAMI 2024, arXiv:2208.06677."""
 
     rule_name = "adan"
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from keras import backend, ops
 
 from surefoot.bundle import Bundle, members
+from surefoot.frontends.blocks import in_blocks
 from surefoot.frontends.matrices import View
 from surefoot.frontends.number import Count
 from surefoot.keras.arrays import widest
@@ -55,7 +56,12 @@ def stepped(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any)
 
 def _alone(start: Start, steps: Any, learning_rate: Any) -> Update:
     t, lr = (ops.cast(x, start.weight.dtype) for x in (steps, learning_rate))
-    return update(start.rule, start.weight, start.gradient, start.state, Count(t), {**start.hyper, "lr": lr})
+    hyper = {**start.hyper, "lr": lr}
+
+    def step(weight: Any, gradient: Any, state: Mapping[str, Any]) -> Update:
+        return update(start.rule, weight, gradient, state, Count(t), hyper)
+
+    return in_blocks(step, start.view, start.rule, start.weight, start.gradient, start.state, ops)
 
 
 def _together(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:

@@ -7,13 +7,16 @@ their state is the state of both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from surefoot.errors import UsageError
+from surefoot.frontends.blocks import blocks_of, check_blocks
+from surefoot.frontends.matrices import Blocks
 from surefoot.frontends.roles import ROLES, part_of
 from surefoot.keras.any_rule import RuleOptimizer
 from surefoot.keras.base import register
@@ -30,9 +33,10 @@ def split(
     rest: Part = "adamw",
     head: str | Sequence[str] | None = None,
     overrides: Overrides | None = None,
+    blocks: Mapping[str, Blocks] | None = None,
     global_clipnorm: float | None = None,
 ) -> SplitOptimizer:
-    """Return one optimizer that steps the hidden matrices of a model by one rule, and the rest by another.
+    """Return one optimizer with one rule for hidden matrices and another for the rest.
 
     Biases, norms, gains and embeddings do not decay. `surefoot.keras.roles` of the same model says what is what, and
     why. Setting `learning_rate`, as callbacks do, sets that of the matrices; the other's keeps its proportion.
@@ -43,6 +47,7 @@ def split(
         rest: the same for all else.
         head: names or patterns of the output layers, as for `roles`.
         overrides: roles by patterns of paths, as for `roles`.
+        blocks: matrices that are several along their outputs, by patterns of paths: `{"*/qkv/kernel": 3}`, or heights.
         global_clipnorm: scale all gradients down together where their joint norm is larger.
 
     Raises:
@@ -53,14 +58,29 @@ def split(
         >>> model.compile(made, loss="mse")
     """
     found = roles(model, head=head, overrides=overrides)
-    placed = [(v.name, tuple(v.shape), found[v.path].role) for v in model.trainable_variables]
-    if "matrices" not in (part_of(role) for *_, role in placed):
+    mine = {v.path: tuple(v.shape) for v in model.trainable_variables if part_of(found[v.path].role) == "matrices"}
+    if not mine:
         raise UsageError(
             f"no variable of {model.name} is a hidden matrix (`surefoot.keras.roles` says what they are); use the "
             "optimizer of the rest alone, or say otherwise by overrides={'PATH': 'matrices'}."
         )
     children = {name: _optimizer(name, given) for name, given in (("matrices", matrices), ("rest", rest))}
+    parted = _parted(children["matrices"], mine, blocks or {})
+    placed = [(v.name, tuple(v.shape), found[v.path].role, parted.get(v.path, 1)) for v in model.trainable_variables]
     return SplitOptimizer(placed=placed, **children, global_clipnorm=global_clipnorm)
+
+
+def _parted(
+    matrices: keras.optimizers.Optimizer, shapes: Mapping[str, tuple[int, ...]], blocks: Mapping[str, Blocks]
+) -> dict[str, Blocks]:
+    """Return the blocks of each matrix by its path; none to a rule that steps all weights alike."""
+    rule = getattr(matrices, "rule", None)
+    if blocks and rule is None:
+        raise UsageError(f"blocks are for rules of Surefoot's, and {matrices.name} is none; leave them out.")
+    if rule is None or rule.shape != "matrix":
+        return {}
+    check_blocks(blocks, shapes, lambda _: rule, "in_out")
+    return {path: blocks_of(path, {**matrices.blocks, **blocks}) for path in shapes}
 
 
 def _optimizer(name: str, given: Part) -> keras.optimizers.Optimizer:
@@ -80,7 +100,7 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     Args:
         matrices: steps the variables whose role is that of a matrix.
         rest: steps all others.
-        placed: name, shape and role of each trainable variable, in the model's order.
+        placed: name, shape and role of each trainable variable, and its blocks, in the model's order.
         global_clipnorm: of all gradients together.
         name: its name.
     """
@@ -95,7 +115,7 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     ) -> None:
         super().__init__(learning_rate=0.0, global_clipnorm=global_clipnorm, name=name)
         self.children = {"matrices": matrices, "rest": rest}
-        self.placed = [[name, [*shape], role] for name, shape, role in placed]
+        self.placed = [[name, [*shape], role, *blocks] for name, shape, role, *blocks in placed]
         rates = [getattr(child, "_learning_rate", None) for child in self.children.values()]
         numbers = [float(ops.convert_to_tensor(rate)) for rate in rates if isinstance(rate, keras.Variable)]
         self._ratio = numbers[1] / numbers[0] if len(numbers) == 2 and numbers[0] else None
@@ -131,6 +151,9 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
             still = [v for v in mine if not ROLES[self._role(v)].decays]
             if still and not hasattr(child, "_exclude_from_weight_decay"):
                 child.exclude_from_weight_decay(var_list=still)
+            parted = {glob.escape(v.path): self._placed(v)[3] for v in mine if self._placed(v)[3:] not in ([], [1])}
+            if parted:
+                child.blocks = parted
             if mine:
                 child.build(mine)
 
@@ -148,8 +171,10 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.iterations.assign(ops.add(self.iterations, 1))
 
     def _role(self, variable: Any) -> str:
-        role: str = self.placed[self._get_variable_index(variable)][2]
-        return role
+        return str(self._placed(variable)[2])
+
+    def _placed(self, variable: Any) -> list[Any]:
+        return self.placed[self._get_variable_index(variable)]
 
     def _part(self, variable: Any) -> str:
         return part_of(self._role(variable))

@@ -44,7 +44,7 @@ class ScheduleFreeAdamW(NamedOptimizer):
 
 @register
 class ScheduleFreeSGD(NamedOptimizer):
-    """Gradient descent that averages its weights; Defazio et al., NeurIPS 2024, arXiv:2405.15682."""
+    """Gradient descent that averages its weights. Defazio et al., NeurIPS 2024, arXiv:2405.15682."""
 
     rule_name = "schedule_free_sgd"
 
@@ -61,7 +61,7 @@ class ScheduleFreeSGD(NamedOptimizer):
 
 @register
 class ScheduleFreeRAdam(NamedOptimizer):
-    """RAdam that averages its weights; Defazio et al., NeurIPS 2024, arXiv:2405.15682."""
+    """RAdam that averages its weights. Defazio et al., NeurIPS 2024, arXiv:2405.15682."""
 
     rule_name = "schedule_free_radam"
 
@@ -79,7 +79,7 @@ class ScheduleFreeRAdam(NamedOptimizer):
 
 @register
 class Prodigy(NamedOptimizer):
-    """Adam at a growing guess of the distance to go; Mishchenko & Defazio, ICML 2024, arXiv:2306.06101."""
+    """Adam at a growing guess of the distance to go. Mishchenko & Defazio, ICML 2024, arXiv:2306.06101."""
 
     rule_name = "prodigy"
 
@@ -100,7 +100,7 @@ class Prodigy(NamedOptimizer):
 
 @register
 class DAdaptAdam(NamedOptimizer):
-    """Adam at a growing guess of the distance to go; Defazio & Mishchenko, ICML 2023, arXiv:2301.07733."""
+    """Adam at a growing guess of the distance to go. Defazio & Mishchenko, ICML 2023, arXiv:2301.07733."""
 
     rule_name = "dadapt_adam"
 
@@ -120,7 +120,7 @@ class DAdaptAdam(NamedOptimizer):
 
 @register
 class DAdaptSGD(NamedOptimizer):
-    """Gradient descent at a growing guess of the distance to go; Defazio & Mishchenko, ICML 2023, arXiv:2301.07733."""
+    """Gradient descent at a growing guess of the distance to go. Defazio & Mishchenko, ICML 2023, arXiv:2301.07733."""
 
     rule_name = "dadapt_sgd"
 
@@ -138,7 +138,7 @@ class DAdaptSGD(NamedOptimizer):
 
 @register
 class DoG(NamedOptimizer):
-    """Gradient descent at the distance gone so far; Ivgi, Hinder & Carmon, ICML 2023, arXiv:2302.12022."""
+    """Gradient descent at the distance gone so far. Ivgi, Hinder & Carmon, ICML 2023, arXiv:2302.12022."""
 
     rule_name = "dog"
 
@@ -155,7 +155,7 @@ class DoG(NamedOptimizer):
 
 @register
 class DoWG(NamedOptimizer):
-    """Gradient descent at the squared distance gone so far; Khaled et al., NeurIPS 2023, arXiv:2305.16284."""
+    """Gradient descent at the squared distance gone so far. Khaled et al., NeurIPS 2023, arXiv:2305.16284."""
 
     rule_name = "dowg"
 

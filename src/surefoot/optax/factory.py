@@ -20,7 +20,18 @@ from surefoot.errors import UsageError, unknown
 from surefoot.frontends.lookup import check_convention, find
 from surefoot.optax.hyper import decide
 from surefoot.optax.leaves import moves
-from surefoot.optax.spelling import BUILT_IN, KEPT, around, beyond, document, inmost, names, signature
+from surefoot.optax.spelling import (
+    BUILT_IN,
+    KEPT,
+    MATRICES,
+    WITHOUT_RATE,
+    around,
+    beyond,
+    document,
+    inmost,
+    names,
+    signature,
+)
 from surefoot.optax.transformation import transformation
 from surefoot.rule import Rule
 
@@ -153,10 +164,12 @@ def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.Gra
     _refuse_beyond(rule, arguments)
     ours = {theirs: name for name, theirs in {**names(rule), **around(rule)}.items()}
     given = {ours[name]: value for name, value in arguments.items() if value is not None and name in ours}
+    if framework == BUILT_IN and inmost(rule) in WITHOUT_RATE:
+        given.setdefault("lr", 1.0)
     options = {name: given.pop(name, None) for name in around(rule) if name != "base_lr"}
     hyper = decide(rule, framework, given)
-    layout = {"layout": options["layout"]} if options.get("layout") is not None else {}
-    return transformation(rule, hyper, mask=options["mask"], key=options["key"], kept=_kept(rule, options), **layout)
+    given = {name: options[name] for name in MATRICES if options.get(name) is not None}
+    return transformation(rule, hyper, mask=options["mask"], key=options["key"], kept=_kept(rule, options), **given)
 
 
 def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:

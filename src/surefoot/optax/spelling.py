@@ -31,6 +31,9 @@ _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 _MASK = dict.fromkeys(("adadelta", "lars", "muon", "adafactor"), "weight_decay_mask")
 """What optax calls the mask, where it is not `mask`."""
 
+WITHOUT_RATE = ("adafactor",)
+"""What optax makes without a learning rate too, which is then 1. Its adadelta then goes uphill; ours asks for one."""
+
 _MOMENTUM = ("accumulator_dtype", "b")
 _MEAN = ("mu_dtype", "m")
 KEPT = {
@@ -54,9 +57,11 @@ AROUND: dict[str, str] = {
 }
 """What every factory takes beside hyperparameters, and what it means."""
 
-LAYOUT = {
+MATRICES = {
     "layout": "where the outputs of a matrix are: 'in_out', on the last axis, as JAX's libraries have them, if None; "
     "'out_in', on the first, as torch has them. All other axes are inputs",
+    "blocks": "which leaves are several matrices along the outputs, by patterns of paths: {'*.qkv.kernel': 3}, or "
+    "their heights, (768, 256, 256); none if None",
 }
 """What that of a rule for matrices takes besides."""
 
@@ -73,8 +78,8 @@ def around(rule: Rule) -> dict[str, str]:
     """Return the spelling of each option that is no hyperparameter."""
     inner = inmost(rule)
     kept = KEPT[inner][:1] if is_built_in(rule) and inner in KEPT else ()
-    layout = LAYOUT if rule.shape == "matrix" else ()
-    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND, *layout)}
+    matrices = MATRICES if rule.shape == "matrix" else ()
+    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND, *matrices)}
 
 
 def inmost(rule: Rule) -> str:
@@ -99,6 +104,7 @@ def peer(rule: Rule) -> Mapping[str, Parameter]:
 def defaults(rule: Rule, framework: str) -> dict[str, Any]:
     """Return the default of each hyperparameter in the signature; None where the rule's form decides."""
     known = dict(convention(rule, framework).defaults) if is_built_in(rule) else dict(rule.defaults)
+    known |= {"lr": None} if framework == BUILT_IN and inmost(rule) in WITHOUT_RATE else {}
     shown = {ours: None if HYPERPARAMETERS[ours].switch else known.get(ours) or None for ours in names(rule)}
     return shown if "lr" in known else {ours: value for ours, value in shown.items() if ours != "lr"}
 
@@ -134,7 +140,7 @@ def document(rule: Rule, framework: str) -> str:
     for ours, theirs in names(rule).items():
         about = rule.hyperparameter(ours)
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
-    known = {**AROUND, **LAYOUT}
+    known = {**AROUND, **MATRICES}
     lines += [f"    {theirs}: {known.get(name, _KEPT)}." for name, theirs in around(rule).items()]
     lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]
     lines += ["", _VALUES, "", f"Source: {rule.source}."]

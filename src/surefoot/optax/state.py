@@ -8,16 +8,18 @@ column has the shape that its rule sees, (rows, 1), say; what has the weights' s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from surefoot.errors import UsageError
-from surefoot.frontends.matrices import Layout, check_matrix, rule_for, slot_shapes
+from surefoot.frontends.blocks import blocks_of, check_blocks
+from surefoot.frontends.matrices import Blocks, Layout, check_matrix, rule_for, slot_shapes
 from surefoot.frontends.number import plain
+from surefoot.optax.by_path import path_text
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import described, dtype_of, is_complex, kind, moves, own
 from surefoot.rule import WEIGHT, Rule
@@ -58,19 +60,35 @@ class Keeper:
     hyper: Hyper
     kept: Mapping[str, Any]
     layout: Layout = "in_out"
+    blocks: Mapping[str, Blocks] = field(default_factory=dict)
 
     def begin(self, params: Any, key: Any) -> RuleState:
         """Return the state before the first step.
 
         Raises:
-            UsageError: the rule is one for matrices, and a leaf is none.
+            UsageError: the rule is one for matrices, and a leaf is none, or has no such blocks.
         """
-        for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
-            check_matrix(self.rule, f"the leaf {jax.tree_util.keystr(path)}", described(leaf).shape, _APART)
-        slots = {slot: jax.tree.map(lambda leaf, slot=slot: self._leaf(slot, leaf), params) for slot in self._slots}
+        self._check(jax.tree_util.tree_leaves_with_path(params))
+        slots = {
+            slot: jax.tree_util.tree_map_with_path(
+                lambda path, leaf, slot=slot: self._leaf(slot, leaf, self.blocks_of(path)), params
+            )
+            for slot in self._slots
+        }
         shared = {slot: self._number(slot) for slot in self._shared}
         base_lr = self.hyper.base() if measures(self.rule, self.hyper.fixed) else None
         return RuleState(jnp.zeros([], jnp.int32), slots, base_lr, own(key), shared)
+
+    def blocks_of(self, path: Any) -> Blocks:
+        """Return how many matrices the leaf at a path is, or their heights."""
+        return blocks_of(path_text(path), self.blocks) if self.blocks else 1
+
+    def _check(self, leaves: Sequence[tuple[Any, Any]]) -> None:
+        """Raise `UsageError` if the rule cannot step one of these leaves, each given with its path."""
+        for path, leaf in leaves:
+            check_matrix(self.rule, f"the leaf {jax.tree_util.keystr(path)}", described(leaf).shape, _APART)
+        shapes = {path_text(path): described(leaf).shape for path, leaf in leaves}
+        check_blocks(self.blocks, shapes, lambda name: rule_for(self.rule, shapes[name]) or self.rule, self.layout)
 
     def check(self, state: Any) -> None:
         """Raise `UsageError` if this is not a state of the rule with these options."""
@@ -99,14 +117,14 @@ class Keeper:
         start = self.rule.starts(self.hyper.at(0, number_kind()))[slot]
         return jnp.array(plain(start), number_kind())
 
-    def _leaf(self, slot: str, leaf: Any) -> Any:
+    def _leaf(self, slot: str, leaf: Any, blocks: Blocks) -> Any:
         """Return a slot of one leaf before the first step; None if the rule that steps it has none."""
         leaf = described(leaf)
         rule = rule_for(self.rule, leaf.shape)
-        if rule is None or slot not in (shapes := slot_shapes(rule, self.hyper.fixed, leaf.shape, self.layout)):
+        if rule is None or slot not in (shapes := slot_shapes(rule, self.hyper.fixed, leaf.shape, self.layout, blocks)):
             return None
         if slot in rule.numbers(self.hyper.fixed):
-            return self._number(slot)
+            return jnp.broadcast_to(self._number(slot), shapes[slot])
         if not moves(dtype := dtype_of(leaf)):
             return jnp.zeros_like(leaf)
         start, kept = rule.starts(self.hyper.at(0, kind(dtype)))[slot], self._kind(slot, dtype)

@@ -18,14 +18,15 @@ import jax.numpy as jnp
 
 from surefoot.bundle import Bundle, members
 from surefoot.errors import UsageError
-from surefoot.frontends.matrices import Layout, View, rule_for, slot_shapes, view_for
+from surefoot.frontends.blocks import evaluated_in_blocks, in_blocks
+from surefoot.frontends.matrices import Blocks, Layout, View, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import Count, plain
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import apart, check_shapes, described, fitted, is_complex, kind, moves, own, rounded_change
 from surefoot.optax.plane import Vector, flat
 from surefoot.optax.state import RuleState, number_kind
 from surefoot.rule import Rule
-from surefoot.update import change, evaluated
+from surefoot.update import Update, change
 
 
 class Leaf(NamedTuple):
@@ -35,6 +36,7 @@ class Leaf(NamedTuple):
     weight: Any
     state: Mapping[str, Any]
     decays: bool = True
+    blocks: Blocks = 1
 
 
 class Made(NamedTuple):
@@ -76,6 +78,22 @@ class _Group(NamedTuple):
         """Return what each of the leaves has of a result."""
         return members(value, len(self.parts))
 
+    def changed(self, t: Count) -> Update:
+        """Return what a step adds to the weights; a leaf of several matrices is run on by each of them."""
+
+        def step(weight: Any, gradient: Any, state: Mapping[str, Any]) -> Update:
+            return change(self.rule, weight, gradient, state, t, self.hyper)
+
+        return in_blocks(step, self._view, self.rule, self.weight, self.gradient, self.state, jnp)
+
+    def evaluated(self) -> Any:
+        """Return the weights that a model is evaluated with."""
+        return evaluated_in_blocks(self._view, self.rule, self.weight, self.state, self.hyper, jnp)
+
+    @property
+    def _view(self) -> View | None:
+        return self.parts[0].view if len(self.parts) == 1 else None
+
 
 @dataclass(frozen=True)
 class TreeStep:
@@ -91,7 +109,7 @@ class TreeStep:
         """Return what the step makes of each leaf, and of the numbers that all of them share."""
         made, shared = [_left(leaf) for leaf in leaves], self.before.shared
         for group in self._groups(leaves):
-            update = change(group.rule, group.weight, group.gradient, group.state, self.t, group.hyper)
+            update = group.changed(self.t)
             states = {slot: group.split(update.state[slot]) for slot in group.parts[0].state}
             rates, changes = group.split(update.step.rate), group.split(update.weight)
             for i, member in enumerate(group.parts):
@@ -104,7 +122,7 @@ class TreeStep:
         """Return the weights that a model is evaluated with, of each leaf."""
         made = [leaf.weight for leaf in leaves]
         for group in self._groups(leaves):
-            weights = group.split(evaluated(group.rule, group.weight, group.state, group.hyper))
+            weights = group.split(group.evaluated())
             for member, weight in zip(group.parts, weights, strict=True):
                 made[member.place] = member.whole(flat(weight)).astype(member.target.dtype)
         return made
@@ -142,9 +160,9 @@ class TreeStep:
         gradient, target = described(leaf.gradient), _target(leaf)
         kept = {slot: x for slot, x in leaf.state.items() if x is not None}
         rule = rule_for(self.rule, target.shape) or self.rule
-        view, numbers = view_for(rule, target.shape, self.layout), rule.numbers(self.hyper.fixed)
+        view, numbers = view_for(rule, target.shape, self.layout, leaf.blocks), rule.numbers(self.hyper.fixed)
         each = self._each_weight(rule)
-        self._check_given(rule, target, gradient, kept)
+        self._check_given(rule, target, gradient, kept, leaf.blocks)
 
         def seen(x: Any) -> Any:
             return x if view is None else view.of(x, jnp)
@@ -158,11 +176,11 @@ class TreeStep:
         weight, gradient = (_computed(seen(x), target.dtype) for x in (target, gradient))
         return _Member(place, leaf, target, rule, view, weight, gradient, state)
 
-    def _check_given(self, rule: Rule, target: Any, gradient: Any, kept: Mapping[str, Any]) -> None:
+    def _check_given(self, rule: Rule, target: Any, gradient: Any, kept: Mapping[str, Any], blocks: Blocks) -> None:
         """Raise `UsageError` if what is given of a leaf does not go together."""
         each = self._each_weight(rule)
         check_shapes(rule.name, target, gradient, *(x for slot, x in kept.items() if slot in each))
-        shapes = slot_shapes(rule, self.hyper.fixed, target.shape, self.layout)
+        shapes = slot_shapes(rule, self.hyper.fixed, target.shape, self.layout, blocks)
         for slot in kept.keys() - each:
             self._check_shape(slot, kept[slot], shapes[slot], "give the state that `init` made for these weights")
 

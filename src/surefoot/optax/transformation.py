@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.frontends.matrices import Layout, check_layout
+from surefoot.frontends.matrices import Blocks, Layout, check_layout
 from surefoot.frontends.number import Count
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import check_key, decaying, described, dtype_of
@@ -26,7 +26,14 @@ from surefoot.update import evaluates
 
 
 def transformation(
-    rule: Rule, hyper: Hyper, *, mask: Any, key: Any, kept: Mapping[str, Any], layout: Layout = "in_out"
+    rule: Rule,
+    hyper: Hyper,
+    *,
+    mask: Any,
+    key: Any,
+    kept: Mapping[str, Any],
+    layout: Layout = "in_out",
+    blocks: Mapping[str, Blocks] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Return the transformation of a rule whose hyperparameters are decided.
 
@@ -37,11 +44,12 @@ def transformation(
         key: of random rounding.
         kept: the kind of numbers of each slot that is to be kept in another than the steps are computed in.
         layout: where the outputs of a matrix are.
+        blocks: which leaves are several matrices, by patterns of paths.
     """
     check_layout(layout)
     if key is not None:
         check_key(key)
-    made = _Transformation(rule, hyper, mask, key, Keeper(rule, hyper, kept, layout))
+    made = _Transformation(rule, hyper, mask, key, Keeper(rule, hyper, kept, layout, blocks or {}))
     return optax.GradientTransformationExtraArgs(made.init, made.update)
 
 
@@ -83,13 +91,14 @@ class _Transformation:
             watch_weights(self._evaluated(state, params))
             return updates, state
         self._check_weights(state, params)
-        gradients, structure = _flat(updates)
+        gradients, paths, structure = _flat(updates)
         count = optax.safe_increment(state.count)
         step = TreeStep(self.rule, self.hyper, state, Count(count), self.keeper.layout)
         weights = [None] * len(gradients) if params is None else structure.flatten_up_to(params)
         decays = decaying(self.mask, params, structure) if self.hyper.fixed["weight_decay"] else [True] * len(gradients)
         states = _states(state, structure)
-        made, shared = step.run([Leaf(*each) for each in zip(gradients, weights, states, decays, strict=True)])
+        blocks = map(self.keeper.blocks_of, paths)
+        made, shared = step.run([Leaf(*each) for each in zip(gradients, weights, states, decays, blocks, strict=True)])
         if watch_rates is not None:
             watch_rates(structure.unflatten([leaf.rate() for leaf in made]))
         slots = {slot: structure.unflatten([leaf.state[slot] for leaf in made]) for slot in state.slots}
@@ -113,17 +122,19 @@ class _Transformation:
         """Return the weights to evaluate with; `MaskedNode` where they are those that the model trains with."""
         if not evaluates(self.rule, self.hyper.fixed):
             return optax.MaskedNode()
-        weights, structure = _flat(params)
+        weights, paths, structure = _flat(params)
+        blocks = map(self.keeper.blocks_of, paths)
         last = state._replace(count=jnp.maximum(state.count - 1, 0))  # schedules stand where the last step saw them
         step = TreeStep(self.rule, self.hyper, last, Count(state.count), self.keeper.layout)
-        leaves = [Leaf(w, w, kept) for w, kept in zip(weights, _states(state, structure), strict=True)]
+        each = zip(weights, _states(state, structure), blocks, strict=True)
+        leaves = [Leaf(w, w, kept, blocks=own) for w, kept, own in each]
         return structure.unflatten(step.evaluated(leaves))
 
 
-def _flat(tree: Any) -> tuple[list[Any], Any]:
-    """Return the leaves of a tree, and its structure; None is a leaf that is left out."""
-    leaves, structure = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
-    return leaves, structure
+def _flat(tree: Any) -> tuple[list[Any], list[Any], Any]:
+    """Return the leaves of a tree, their paths, and its structure; None is a leaf that is left out."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: x is None)
+    return [leaf for _, leaf in leaves], [path for path, _ in leaves], structure
 
 
 def _states(state: RuleState, structure: Any) -> list[dict[str, Any]]:

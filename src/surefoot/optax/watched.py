@@ -17,7 +17,7 @@ from surefoot.optax.leaves import own
 
 
 def effective_lr(state: Any, gradients: Any, params: Any = None, *, optimizer: optax.GradientTransformation) -> Any:
-    """Return the step size of each weight in the update that these arguments would make.
+    """Return the step size of each weight in the coming update.
 
     It costs about as much as the update, and changes nothing. For SGD it is the learning rate.
 

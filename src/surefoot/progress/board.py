@@ -22,7 +22,7 @@ from rich.text import Text
 
 from surefoot.analysis.scale import Scale
 from surefoot.design.trial import Trial
-from surefoot.progress.words import name_of, result
+from surefoot.progress.words import name_of, place, result
 from surefoot.store.protocol import Protocol
 from surefoot.training import events
 from surefoot.words import Written
@@ -138,7 +138,7 @@ def empty_bars(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=16),
-        TextColumn("epoch {task.fields[epoch]}"),
+        TextColumn("{task.fields[place]}"),
         TextColumn("loss {task.fields[loss]}"),
         TimeRemainingColumn(compact=True),
         console=console,
@@ -161,11 +161,11 @@ class Bars:
                 self._start(key, trial, epoch)
             case events.StepsDone(key, epoch, step, _, loss):
                 done = step if trial.protocol.steps else epoch - 1
-                self._move(key, done, f"{epoch}/{trial.protocol.epochs}", loss)
+                self._move(key, done, place(trial, epoch), loss)
             case events.EpochDone(key, epoch):
                 self._last[key] = epoch.validation_metric
                 step = _units(trial.protocol, epoch.epoch)
-                self._move(key, step, f"{epoch.epoch}/{trial.protocol.epochs}", epoch.train_loss)
+                self._move(key, step, place(trial, epoch.epoch), epoch.train_loss)
             case events.Finished(key, outcome):
                 words = result(trial, outcome, self._last.get(key, math.nan))
                 self._end(key, f"{name_of(trial, self._many, 60)}: {words}")
@@ -178,12 +178,12 @@ class Bars:
             self._bars.update(self._ids[key], completed=done)
             return
         name = name_of(trial, self._many, min(26, max(self._bars.console.width - BESIDE_THE_NAME, 8)))
-        now = f"{min(epoch + 1, trial.protocol.epochs)}/{trial.protocol.epochs}"
+        now = place(trial, min(epoch + 1, trial.protocol.epochs))
         # what was done before is no part of the speed from which the time left is reckoned
-        self._ids[key] = self._bars.add_task(name, completed=done, total=total, epoch=now, loss="-")
+        self._ids[key] = self._bars.add_task(name, completed=done, total=total, place=now, loss="-")
 
-    def _move(self, key: str, step: int, epoch: str, loss: float) -> None:
-        self._bars.update(self._ids[key], completed=step, epoch=epoch, loss=LOSS(loss))
+    def _move(self, key: str, step: int, now: str, loss: float) -> None:
+        self._bars.update(self._ids[key], completed=step, place=now, loss=LOSS(loss))
 
     def _end(self, key: str, words: str) -> None:
         if key in self._ids:

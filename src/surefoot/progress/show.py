@@ -21,7 +21,7 @@ from surefoot.progress.board import Bars, Board, NotebookCell, empty_bars
 from surefoot.progress.tensorboard import event_files
 from surefoot.progress.words import Lines
 from surefoot.training.events import Event
-from surefoot.words.looks import interim_text, plan_text
+from surefoot.words.looks import interim_text, left_out_text, plan_text
 from surefoot.words.numbers import duration, join
 
 
@@ -81,7 +81,8 @@ def _opening(study: Run, known: int, todo: int) -> str:
     finished = f"{known - todo} already finished, " if known > todo else ""
     workers = min(study.workers, todo)
     running = f"{todo} to run, {workers} at a time on {first.protocol.device}" if todo else "nothing to run"
-    looks = f" {plan_text(study.design.looks)}" if study.design.looks.at else ""
+    plan = study.design.looks
+    looks = "".join(f" {text}" for text in (plan_text(plan), left_out_text(plan)) if text and plan.at)
     later = " What tuning chooses is measured after it." if study.tuning and todo else ""
     data = f" on {first.protocol.dataset}" if first.protocol.dataset else ""
     tries = " Workers start and try out each optimizer, which takes a while." if todo else ""

@@ -56,6 +56,11 @@ def measured(trial: Trial, value: float) -> str:
     return f"{judged.title} {Written(judged).value(value)}"
 
 
+def place(trial: Trial, epoch: int) -> str:
+    """Return where a trial is, of how much: "epoch 3/20"."""
+    return trial.protocol.unit.at(epoch, trial.protocol.epochs)
+
+
 class Lines:
     """One line for each epoch and each end, for logs; of a trial that tunes, one for its end."""
 
@@ -77,14 +82,15 @@ class Lines:
     def _words(self, trial: Trial, event: events.Event) -> str:
         match event:
             case events.Started(_, epoch) if epoch:
-                return f"goes on after epoch {epoch}"
+                return f"goes on after {trial.protocol.unit.at(epoch)}"
             case events.StepsDone(_, epoch, step, steps, loss) if not self._moves:
                 self._moves = True
                 of = f" of {steps}" if steps else ""
-                return f"epoch {epoch}/{trial.protocol.epochs}, step {step}{of}, loss {LOSS(loss)}"
+                where = "" if trial.protocol.evaluate_every else f"{place(trial, epoch)}, "
+                return f"{where}step {step}{of}, loss {LOSS(loss)}"
             case events.EpochDone(_, epoch) if trial.purpose == "measure":
                 return (
-                    f"epoch {epoch.epoch}/{trial.protocol.epochs}, loss {LOSS(epoch.train_loss)}, "
+                    f"{place(trial, epoch.epoch)}, loss {LOSS(epoch.train_loss)}, "
                     f"validation {figures(trial, epoch.validation_loss, epoch.validation_metric)}"
                 )
             case events.Finished(key, outcome):

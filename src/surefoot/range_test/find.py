@@ -63,7 +63,7 @@ def lr_find(
     heard: Callable[[Arm, int, Losses], None] = lambda *_: None,
     **options: Any,
 ) -> RangeTest:
-    """Show at which learning rates the loss of each optimizer falls and where it is lost, on your model.
+    """Show at which learning rates your model's loss falls, and where it diverges.
 
     Use it to centre a search. It does not find the best rate, and compares no optimizers.
 

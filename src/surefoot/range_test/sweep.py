@@ -118,7 +118,7 @@ class Sweep(Training):
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
-            yield self._loaded(self._batches())
+            yield self._loaded(self._of_pass(self.epoch))
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:

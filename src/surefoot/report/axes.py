@@ -232,7 +232,9 @@ SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
 
 
 def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
-    """The clocks that this protocol can tell."""
+    """The clocks that this protocol can tell; the first is the one that people count in."""
+    if protocol.evaluate_every:
+        return STEPS, SECONDS
     return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
 
@@ -243,9 +245,9 @@ def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
     return known | ({"step": epoch.epoch * steps} if steps else {})
 
 
-def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis = EPOCHS) -> Switch:
-    """The switch between clocks."""
-    return Switch("clock", "Against", tuple(clock.word for clock in clocks), chosen.word)
+def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis | None = None) -> Switch:
+    """The switch between clocks; the first is chosen unless another is."""
+    return Switch("clock", "Against", tuple(clock.word for clock in clocks), (chosen or clocks[0]).word)
 
 
 def clock_views(

@@ -28,7 +28,7 @@ MOST_MARKS = 20
 """Most symbols along a line; more would hide each other, and it."""
 
 DIVERGED_OR_RUNNING = (
-    "Thin dotted lines: single trials that diverged (a cross marks the last epoch) or have not finished."
+    "Thin dotted lines: single trials that diverged (a cross marks the last point) or have not finished."
 )
 
 Kinds = dict[str, Quantity]

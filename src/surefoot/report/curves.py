@@ -25,8 +25,9 @@ TIMES: tuple[Growth, ...] = ("linear", "log")
 NAMES = {"train": "Training", "validation": "Validation"}
 CAPTION = (
     "What to see: which line falls first (speed of convergence), where it levels off, and whether validation follows; "
-    "against seconds, a costly step moves a line to the right. Training figures are means over an epoch's batches "
-    "while the weights were moving, so they lag behind; validation figures are taken at the end of the epoch."
+    "against seconds, a costly step moves a line to the right. Training figures are means over the batches "
+    "since the point before, while the weights were moving, so they lag behind; validation figures are "
+    "of the point itself."
 )
 STRETCHED = "On the log axis of {0}, equal steps are equal factors in errors made."
 PUBLISHED = "Dashed lines with diamonds: published numbers."
@@ -49,13 +50,20 @@ class Look:
 
 
 def curves(
-    arms: Sequence[Setting], looks: Sequence[Style], clock: TimeAxis = EPOCHS, references: Sequence[PublishedCurve] = ()
+    arms: Sequence[Setting],
+    looks: Sequence[Style],
+    clock: TimeAxis | None = None,
+    references: Sequence[PublishedCurve] = (),
 ) -> ReportFigure:
-    """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells."""
+    """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells.
+
+    Without a clock it is the one that people count in.
+    """
     data, singles = rows_of(arms, references)
     kinds = quantities(arms)
     axes = {kind: quantity.axes(heights(arms, data, kind)) for kind, quantity in kinds.items()}
     known = clocks(arms[0].trials[0].protocol) if arms else (EPOCHS,)
+    clock = clock or known[0]
     look = Look(looks, {name: rows for name, rows in data.items() if rows}, known, clock, kinds, axes)
     some, drawn = data["averaged"] or data["single"], list(_how_drawn(arms, look))
     growths = [

@@ -112,7 +112,7 @@ def left_out(records: Sequence[Record]) -> str:
     """What the page does not hold, in words; empty if it holds everything."""
     parts = []
     if _is_long(records):
-        parts.append("all but the last epoch of tuning trials")
+        parts.append("all but the last point of tuning trials' curves")
     if any(record.rates for record in records if record.purpose == "tune"):
         parts.append("the step sizes of tuning trials")
     if _has_many_rates(records):

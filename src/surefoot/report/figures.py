@@ -10,7 +10,7 @@ import altair as alt
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.settings import tuned_from
-from surefoot.report.axes import EPOCHS, Quantity, clocks, error_of
+from surefoot.report.axes import Quantity, clocks, error_of
 from surefoot.report.curves import curves
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
 from surefoot.report.reference import PublishedCurve
@@ -37,15 +37,15 @@ def arm_looks(arms: Sequence[Setting]) -> tuple[Style, ...]:
 def figures(arms: Sequence[Setting], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
     """The figures of the measured trials that have something to show; colours go by the order of the arms."""
     looks = arm_looks(arms)
-    every = (curves(arms, looks, EPOCHS, references), generalization(arms, looks), step_sizes(arms, looks))
+    every = (curves(arms, looks, references=references), generalization(arms, looks), step_sizes(arms, looks))
     return tuple(figure for figure in every if figure.panels)
 
 
 def claim_figures(summary: Summary) -> tuple[ReportFigure, ...]:
     """The figures of what was concluded: time to targets, and the profile over seeds."""
     looks = arm_looks(summary.arms)
-    every = [survival(summary.arrivals, looks, summary.metric, ends_of(summary.arms))]
-    every += [over_seeds(summary.profiles, looks, summary.metric)] if summary.profiles else []
+    every = [survival(summary.arrivals, looks, summary.protocol, ends_of(summary.arms))]
+    every += [over_seeds(summary.profiles, looks, summary.protocol)] if summary.profiles else []
     return tuple(figure for figure in every if figure.panels)
 
 
@@ -59,8 +59,8 @@ def tuning_figures(summary: Summary) -> tuple[ReportFigure, ...]:
 def by_other_clocks(arms: Sequence[Setting]) -> tuple[ReportFigure, ...]:
     """The curves against steps and seconds, for files; the page has a switch instead."""
     looks = arm_looks(arms)
-    known = clocks(arms[0].trials[0].protocol) if arms else ()
-    every = (curves(arms, looks, clock) for clock in known if clock is not EPOCHS)
+    others = clocks(arms[0].trials[0].protocol)[1:] if arms else ()
+    every = (curves(arms, looks, clock) for clock in others)
     return tuple(figure for figure in every if figure.panels)
 
 

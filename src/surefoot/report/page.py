@@ -40,7 +40,7 @@ from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
 
 TEMPLATES = ("surefoot.report", "templates")
-BEFORE_PAIRS = ("curves-epoch", "time-to-target", "tuning-learning-rate", "tuning-best-of")
+BEFORE_PAIRS = ("curves-epoch", "curves-step", "time-to-target", "tuning-learning-rate", "tuning-best-of")
 AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
 

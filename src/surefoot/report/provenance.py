@@ -65,12 +65,12 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 def design_facts(design: Design) -> list[tuple[str, str]]:
     """What was decided before the first trial, as name and text."""
-    seconds, sizing = design.budget.seconds, {name: _number(value) for name, value in vars(design.sizing).items()}
+    seconds, sizing = design.budget.seconds, design.sizing
+    each = f"{_number(sizing.trials)} tuning trials of each, {_number(sizing.seeds)} seeds"
     facts = {
         "hash": design.hash,
         "frozen": _utc(design.frozen),
-        "planned": f"{sizing['epochs']} epochs, {sizing['trials']} tuning trials of each, {sizing['seeds']} seeds"
-        + (" at most" if seconds else ""),
+        "planned": f"{design.protocol.unit.amount(sizing.epochs)}, {each}" + (" at most" if seconds else ""),
         "question": design.looks.question.text if design.looks.question.kind != "best" else "",
         "planned looks": _looks(design),
         "margin": Written(design.protocol.metric).margin(design.margin) if design.margin else "",

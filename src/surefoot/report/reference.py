@@ -61,7 +61,12 @@ class PublishedCurve:
 
 
 def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
-    """What we know to be published of a built-in study's task; see `surefoot check` for a repetition of it."""
+    """What we know to be published of a built-in study's task; nothing where ours are not counted in epochs.
+
+    See `surefoot check` for a repetition of it.
+    """
+    if any(arm.trials[0].protocol.evaluate_every for arm in arms):
+        return ()
     labels = {arm.label for arm in arms}
     return tuple(
         PublishedCurve(

@@ -59,16 +59,14 @@ def _options(design: Design) -> dict[str, Any]:
     protocol = design.protocol
     used = {"train_size": protocol.train_size + protocol.validation_size}
     margin = design.margin and design.margin.given(share=protocol.metric.share)
-    racing = len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None
-    own: dict[str, Any] = {"margin": margin, "tune_seeds": racing}
-    own = {name: value for name, value in own.items() if value is not None}
-    kept = {**vars(protocol), **vars(design.sizing), **used, **own, **_looks(design.looks), "steps": protocol.steps}
+    kept = {**vars(protocol), **vars(design.sizing), **used, **_looks(design.looks), "steps": protocol.steps}
+    kept |= {"margin": margin, "tune_seeds": len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
     left_out = {"dataset", "train_size"} if own_data else set()
     left_out |= {"batch_size"} if protocol.own_loop else set()
     left_out |= {"epochs"} if protocol.evaluate_every else {"steps", "evaluate_every"}
     names = [one.name for one in fields(Options) if one.metadata.get("decides") and one.name not in left_out]
-    return {name: kept[name] for name in names if name in kept}
+    return {name: kept[name] for name in names if kept.get(name) is not None}
 
 
 def _looks(plan: LookPlan) -> dict[str, str]:

@@ -26,6 +26,7 @@ from surefoot.report.axes import (
     TimeAxis,
     clock_switch,
     clock_views,
+    clocks,
     linear_axis,
     log_axis,
     times,
@@ -34,7 +35,7 @@ from surefoot.report.figure import LINE, Panel, ReportFigure, Rows, chart_of, co
 from surefoot.report.theme import Style
 from surefoot.statistics.suites import R_MAX, Profile
 from surefoot.statistics.survival import Survival
-from surefoot.store.protocol import Metric
+from surefoot.store.protocol import Protocol
 from surefoot.words import Written
 
 CAPTION = (
@@ -58,19 +59,19 @@ PERCENT = "format(100 * datum.value, 'd') + ' %'"
 Ends = Mapping[str, Mapping[str, float]]
 
 
-def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], metric: Metric, ends: Ends) -> ReportFigure:
+def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], protocol: Protocol, ends: Ends) -> ReportFigure:
     """A panel for each target; `ends` has where each optimizer's training ended, by the clock's field."""
-    written = Written(metric)
-    clocks = tuple(clock for clock in (EPOCHS, STEPS, SECONDS) if all(_by(one, clock) for one in arrivals))
+    metric, written = protocol.metric, Written(protocol.metric)
+    known = tuple(clock for clock in clocks(protocol) if all(_by(one, clock) for one in arrivals))
     tables = {
-        f"target {place}": [row for clock in clocks for row in _waiting(one, clock, ends)]
+        f"target {place}": [row for clock in known for row in _waiting(one, clock, ends)]
         for place, one in enumerate(arrivals)
     }
     panels = tuple(
         Panel(
             f"Not yet at {written.target(one.target)}",
-            _survival_panel(name, table, looks),
-            clock_views(clocks, table, zero=True),
+            _survival_panel(name, table, looks, known),
+            clock_views(known, table, zero=True),
         )
         for (name, table), one in zip(tables.items(), arrivals, strict=True)
     )
@@ -83,7 +84,7 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], metric: Metri
         datasets=tables,
         columns=3 if len(panels) != 2 else 2,
         legend=True,
-        switches=(clock_switch(clocks),) if panels else (),
+        switches=(clock_switch(known),) if panels else (),
         note=BANDS if several else "",
     )
 
@@ -100,10 +101,14 @@ def over_problems(profiles: Mapping[str, Profile], looks: Sequence[Style]) -> Re
     return _profile("Performance profile", PROFILE.format(of="problems", r_max=R_MAX), panels, looks, "problems")
 
 
-def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], metric: Metric) -> ReportFigure:
-    """The profile of one problem over its seeds, in epochs and in seconds."""
+def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], protocol: Protocol) -> ReportFigure:
+    """The profile of one problem over its seeds, in epochs or steps and in seconds."""
+    metric = protocol.metric
     target = f"validation {metric.title} of {Written(metric).target(profiles.target)}"
-    panels = {f"In epochs, to a {target}": profiles.epochs, f"In seconds, to a {target}": profiles.seconds}
+    panels = {
+        f"In {protocol.unit.word}s, to a {target}": profiles.epochs,
+        f"In seconds, to a {target}": profiles.seconds,
+    }
     caption = f"{SEEDS} {PROFILE.format(of='seeds', r_max=R_MAX)}"
     return _profile("Performance profile over seeds", caption, panels, looks, "seeds")
 
@@ -127,12 +132,13 @@ def _waiting(one: Arrivals, clock: TimeAxis, ends: Ends) -> Iterator[dict[str, A
             yield told | {clock.field: end, "mark": False} | last
 
 
-def _survival_panel(data: str, table: Rows, looks: Sequence[Style]) -> alt.LayerChart:
-    x = EPOCHS.axis((row.get("epoch") for row in table), zero=True).x("epoch")
+def _survival_panel(data: str, table: Rows, looks: Sequence[Style], clocks: Sequence[TimeAxis]) -> alt.LayerChart:
+    first = clocks[0]
+    x = first.axis((row.get(first.field) for row in table), zero=True).x(first.field)
     up = linear_axis("trials still under way", (0, 1.02), label=PERCENT)
     tooltip = [
         alt.Tooltip("optimizer:N"),
-        *(alt.Tooltip(f"{clock.field}:Q", title=clock.title, format=",.6~r") for clock in (EPOCHS, STEPS, SECONDS)),
+        *(alt.Tooltip(f"{clock.field}:Q", title=clock.title, format=",.6~r") for clock in clocks),
         alt.Tooltip("waiting:Q", title="still under way", format=".0%"),
         alt.Tooltip("reached:Q", title="trials that arrived"),
         alt.Tooltip("of:Q", title="of"),

@@ -137,7 +137,7 @@ COMBINATORS: dict[str, Combinator] = {
 
 
 def rule_of(rule: Rule | str, what: str = "optimizer") -> Rule:
-    """Return a rule that is given as itself, or by a built-in one's name, such as `adamw` or `cautious(adamw)`.
+    """Return the rule of a name such as `adamw` or `cautious(adamw)`.
 
     Raises:
         UsageError: there is none; `what` is what the message calls it.
@@ -153,7 +153,7 @@ def rule_of(rule: Rule | str, what: str = "optimizer") -> Rule:
 
 
 def is_built_in(rule: Rule) -> bool:
-    """Return whether a rule is one of these, or one of our combinators made it of one, whatever its name."""
+    """Return whether a rule is ours, or made of ours by our combinators."""
     if rule.combinator is None or rule.parent is None or rule.name in RULES:
         return RULES.get(rule.name) is rule
     return rule is rule.combinator(rule.parent) and is_built_in(rule.parent)

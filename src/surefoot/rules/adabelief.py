@@ -78,7 +78,7 @@ def adabelief(
     eps_root: float = 1e-16,
     eps_twice: bool = True,
 ) -> Step:
-    """Follow the recent mean of the gradient, divided by the root of its recent mean squared error."""
+    """Follow the mean gradient, divided by the root of its mean squared error."""
     m = beta1 * state.m + (1 - beta1) * g
     off = g - m
     s = beta2 * state.s + (1 - beta2) * off * off + (eps if eps_twice else eps_root)

@@ -129,7 +129,7 @@ adafactor = replace(
         Rows("R", positive=True, meaning="mean square of each row"),
         Cols("C", positive=True, meaning="mean square of each column"),
     ),
-    doc="Divide by the root of a mean square made of rows' and columns', and step a share of the weights' own size.",
+    doc="Adam in little memory: mean squares of rows and columns, steps proportional to weights.",
     shape="matrix",
     vector=adafactor_vector,
 )

@@ -43,7 +43,7 @@ def adagrad(
     eps: float = 1e-10,
     eps_inside: bool = False,
 ) -> Step:
-    """Divide each weight's rate by the root of the sum of its squared gradients so far."""
+    """Divide each weight's rate by the root of its summed squared gradients."""
     s = state.s + g * g
     root = sqrt(s + eps) if eps_inside else sqrt(s) + eps
     return Step(rate=lr / (1 + (t - 1) * lr_decay) / root, direction=g, s=s)

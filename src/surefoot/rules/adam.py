@@ -70,7 +70,7 @@ def adam(
     bias_correction: bool = True,
     amsgrad_corrected: bool = False,
 ) -> Step:
-    """Follow the recent mean of the gradient, divided by the root of the recent mean of its square."""
+    """Follow the mean gradient, divided by the root of its mean square."""
     m = beta1 * state.m + (1 - beta1) * g
     v = beta2 * state.v + (1 - beta2) * g * g
     c1 = 1 - beta1**t if bias_correction else 1.0

@@ -82,7 +82,7 @@ def adan(
     beta3: float = 0.99,
     eps: float = 1e-8,
 ) -> Step:
-    """Follow the mean gradient and its mean change, divided by the root of the mean square of the two."""
+    """Follow the mean gradient and its mean change, divided by their root mean square."""
     change = where(t == 1, state.d, g - state.p)  # the first has no gradient before it, and d is 0
     ahead = g + beta2 * change
     m = beta1 * state.m + (1 - beta1) * g

@@ -82,7 +82,7 @@ def ademamix(
     mix: float = 2.0,
     eps: float = 1e-8,
 ) -> Step:
-    """Follow a fast and a slow mean of the gradient, divided by the root of the recent mean of its square."""
+    """Follow a fast and a slow mean gradient, divided by the root mean square."""
     m = beta1 * state.m + (1 - beta1) * g
     n = beta3 * state.n + (1 - beta3) * g
     v = beta2 * state.v + (1 - beta2) * g * g

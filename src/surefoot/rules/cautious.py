@@ -24,6 +24,6 @@ _SOURCE = "Liang et al. 2024, arXiv:2411.16085"
     ),
 )
 def cautious(step: Step, g: Array, state: Any, t: Array) -> Step:  # noqa: ARG001
-    """Move only the weights whose step agrees with their gradient, the farther the fewer they are."""
+    """Move only weights whose step agrees with their gradient, and move those farther."""
     agrees = where(step.move * g > 0, 1.0, 0.0)
     return step.scaled(agrees / maximum(mean(agrees), 1e-3))

@@ -101,7 +101,7 @@ def dadapt_adam(
     growth_rate: float = math.inf,
     bias_correction: bool = False,
 ) -> Step:
-    """Adam that multiplies its rate by the distance to the goal, as far as its gradients agree with each other."""
+    """Adam whose rate is a growing guess of the distance to go."""
     d, kept = state.d, sqrt(beta2)
     share = d * sqrt(1 - beta2**t) / (1 - beta1**t) if bias_correction else d
     rate = share * lr
@@ -176,7 +176,7 @@ def dadapt_sgd(
     first_distance: float = 1e-6,  # noqa: ARG001  the start of d
     growth_rate: float = math.inf,
 ) -> Step:
-    """Gradient descent whose rate is the distance to the goal, as far as its gradients agree with each other."""
+    """Gradient descent whose rate is a growing guess of the distance to go."""
     d, first = state.d, sqrt(total_all(g * g))
     G = where(state.G > 0, state.G, first)  # noqa: N806  the slot's name
     rate = d * lr / where(G > 0, G, 1.0)

@@ -80,7 +80,7 @@ def dog(
     first_distance: float = 1e-6,
     eps: float = 1e-8,
 ) -> Step:
-    """Gradient descent at the largest distance gone so far, over the length of all gradients together."""
+    """Gradient descent at the distance gone, over the length of all gradients."""
     gone, start = sqrt(total_all((w - state.w0) * (w - state.w0))), first_distance * (1 + sqrt(total_all(w * w)))
     r = maximum(state.r, where(state.r > 0, gone, start))
     G = state.G + total_all(g * g)  # noqa: N806  the slot's name
@@ -150,7 +150,7 @@ def dowg(
     first_distance: float = 1e-4,  # noqa: ARG001  the start of r
     eps: float = 1e-4,
 ) -> Step:
-    """Gradient descent at the squared distance gone so far, over the length of the gradients weighed by it."""
+    """Gradient descent at the squared distance gone, over the weighed gradients' length."""
     r = maximum(state.r, total_all((w - state.w0) * (w - state.w0)))
     v = state.v + total_all(r * g * g)
     return Step(rate=lr * r / (sqrt(v) + eps), direction=g, r=r, v=v)

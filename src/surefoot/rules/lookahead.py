@@ -31,7 +31,7 @@ def _slow(w: Array, state: Any, hyper: Mapping[str, Any]) -> Array:  # noqa: ARG
 def lookahead(
     w: Array, state: Any, t: Array, *, sync_period: float = 5, slow_step: float = 0.5
 ) -> tuple[Array, dict[str, Array]]:
-    """Every few steps go part of the way from the slow weights to the fast ones, and go on from there."""
+    """Every few steps, go back part of the way to slow weights."""
     due = t % sync_period == 0
     slow = where(due, state.slow + slow_step * (w - state.slow), state.slow)
     return where(due, slow, w), {"slow": slow}

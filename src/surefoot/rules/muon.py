@@ -50,6 +50,11 @@ NOT_MUON = Claim("Embeddings, output heads, biases and gains: give them AdamW.",
             ),
         ),
         lr=Centre(-3.02, "Liu et al. 2025: AdamW's own, at the scale rms"),
+        lr_at={
+            ("scale", "original"): Centre(-1.70, "Jordan et al. 2024: 0.02, the default of their code"),
+            ("scale", "spectral"): Centre(-1.70, "as at the scale original [assumed]"),
+            ("scale", "none"): Centre(-1.70, "as at the scale original [assumed]"),
+        },
         conventions={
             "torch": Convention(
                 "torch.optim.Muon",
@@ -105,18 +110,18 @@ def muon(
     products: str | None = None,
 ) -> Step:
     """Give every direction of the momentum's matrix the same size."""
-    share = 1 - momentum if buffer_mean else 1.0
-    m = momentum * state.m + share * g
-    u = ahead(g, m, t, momentum, share, nesterov=nesterov, corrected=bias_correction)
+    new = (1 - momentum) * g if buffer_mean else g
+    m = momentum * state.m + new
+    u = ahead(new, m, t, momentum, nesterov=nesterov, corrected=bias_correction)
     direction = orthogonalize(u, polynomial(coefficients), eps, floor=eps_floor, products=products)
     return Step(rate=lr * shape_factor(g, scale, rms), direction=direction, m=m)
 
 
-def ahead(g: Array, m: Array, t: Array, mu: Array, share: Array, *, nesterov: bool, corrected: bool) -> Array:
-    """Return what is made orthogonal: the momentum, or one step ahead of it."""
+def ahead(new: Array, m: Array, t: Array, mu: Array, *, nesterov: bool, corrected: bool) -> Array:
+    """Return what is made orthogonal: the momentum, or one step ahead of it, given what the step adds to it."""
     if corrected:
-        return mu * m / (1 - mu ** (t + 1)) + share * g / (1 - mu**t) if nesterov else m / (1 - mu**t)
-    return share * g + mu * m if nesterov else m
+        return mu * m / (1 - mu ** (t + 1)) + new / (1 - mu**t) if nesterov else m / (1 - mu**t)
+    return new + mu * m if nesterov else m
 
 
 def shape_factor(g: Array, scale: str, rms: Array) -> Array:

@@ -88,7 +88,7 @@ def nadam(
     warming: bool = True,
     ahead: bool = True,
 ) -> Step:
-    """Follow the mean gradient of the step to come, divided by the root of the recent mean of its square."""
+    """Follow the mean gradient one step ahead, divided by the root mean square."""
     m = beta1 * state.m + (1 - beta1) * g
     v = beta2 * state.v + (1 - beta2) * g * g
     if warming:

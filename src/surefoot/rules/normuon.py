@@ -36,6 +36,7 @@ _ORIGINAL = {"scale": "original", "nesterov": True}
         use=(Claim("Muon's cases: 11 % fewer steps than Muon at 1.1B parameters, 22 % than Adam.", _SOURCE),),
         avoid=(NOT_MUON,),
         lr=muon.related.lr,
+        lr_at=muon.related.lr_at,
         meanings={"beta2": "share of a row's mean square kept each step"},
         conventions={
             "torch": Convention(
@@ -85,8 +86,9 @@ def normuon(
     products: str | None = None,
 ) -> Step:
     """Give every direction of the momentum's matrix the same size, and every row."""
-    m = momentum * state.m + (1 - momentum) * g
-    u = ahead(g, m, t, momentum, 1 - momentum, nesterov=nesterov, corrected=False)
+    new = (1 - momentum) * g
+    m = momentum * state.m + new
+    u = ahead(new, m, t, momentum, nesterov=nesterov, corrected=False)
     orthogonal = orthogonalize(u, polynomial(coefficients), eps, products=products)
     v = beta2 * state.v + (1 - beta2) * mean(orthogonal * orthogonal, axis=1)
     direction = orthogonal / (sqrt(v) + eps_rows)

@@ -139,7 +139,7 @@ def prodigy(
     bias_correction: bool = False,
     safeguard_warmup: bool = False,
 ) -> Step:
-    """Adam that multiplies its rate by the distance to the goal, as far as the gradients tell."""
+    """Adam that guesses its own learning rate from the distance gone."""
     d, kept = state.d, sqrt(beta2) if beta3 is None else beta3
     share = d * sqrt(1 - beta2**t) / (1 - beta1**t) if bias_correction else d
     rate = share * lr

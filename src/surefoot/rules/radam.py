@@ -79,7 +79,7 @@ def radam(
     threshold: float = 5.0,
     eps_hat: bool = True,
 ) -> Step:
-    """Follow the recent mean of the gradient; divide by the root of the mean square once that is known well enough."""
+    """Adam that divides by its mean square only once it is known well."""
     m = beta1 * state.m + (1 - beta1) * g
     v = beta2 * state.v + (1 - beta2) * g * g
     c1, c2 = 1 - beta1**t, sqrt(1 - beta2**t)

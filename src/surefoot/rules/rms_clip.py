@@ -40,7 +40,7 @@ def rms_clip(
     eps: float,
     clip_rms: float = 1.0,
 ) -> Step:
-    """Shorten each tensor's step by how far its gradients exceed the roots of their mean squares."""
+    """Shorten each tensor's step where its gradients exceed their root mean square."""
     if "v" not in step.state:
         raise UsageError("rms_clip needs a rule that keeps a mean square `v` of the gradients, such as adamw.")
     known = step.state["v"] / (1 - beta2**t)

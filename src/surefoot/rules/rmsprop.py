@@ -59,7 +59,7 @@ def rmsprop(
     eps_inside: bool = False,
     lr_in_buffer: bool = False,
 ) -> Step:
-    """Divide each weight's rate by the root of the recent mean of its squared gradients."""
+    """Divide each weight's rate by the root of its recent mean square."""
     v = alpha * state.v + (1 - alpha) * g * g
     a = alpha * state.a + (1 - alpha) * g if centered else None
     spread = v if a is None else clip(v - a * a, 0.0, None)

@@ -71,7 +71,7 @@ def schedule_free(
     weight_power: float = 0.0,
     rate_power: float = 2.0,
 ) -> Step:
-    """Average the weights as they go, and take gradients between the average and the newest."""
+    """Average the weights, and take gradients between the average and the newest."""
     if not beta1:
         raise UsageError("schedule_free: beta1=0 keeps no average; give a number above 0, such as 0.9.")
     warm = minimum(t / warmup_steps, 1.0) if warmup_steps else 1.0
@@ -169,7 +169,7 @@ schedule_free_sgd = replace(
             },
         ),
     ),
-    doc="Gradient descent that averages its weights as it goes, and takes gradients near the average.",
+    doc="Gradient descent that averages its weights, and takes gradients near the average.",
     parent=sgd,
 )
 
@@ -209,7 +209,7 @@ schedule_free_adamw = replace(
             },
         ),
     ),
-    doc="AdamW that averages its weights as it goes, in the place of the mean gradient.",
+    doc="AdamW that averages its weights instead of its gradients.",
     parent=adamw,
 )
 
@@ -251,6 +251,6 @@ schedule_free_radam = replace(
             },
         ),
     ),
-    doc="RAdam that averages its weights as it goes, in the place of the mean gradient.",
+    doc="RAdam that averages its weights instead of its gradients.",
     parent=radam,
 )

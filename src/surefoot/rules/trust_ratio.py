@@ -46,7 +46,7 @@ def _ratio(weights: Array, step: Array, factor: Array) -> Array:
     defaults={"decay": "inside"},
 )
 def trust_ratio(step: Step, g: Array, w: Array, state: Any, t: Array, *, lr: float) -> Step:  # noqa: ARG001
-    """Make each tensor's step, at a learning rate of 1, as long as its weights."""
+    """Scale each tensor's step to its weights' length times the learning rate."""
     return step.scaled(_ratio(_length(w), _length(step.move), lr))
 
 
@@ -121,7 +121,7 @@ lamb = trust_ratio(adamw).variant(
 
 lars = trust_gradient(sgd).variant(
     "lars",
-    "Momentum on gradients that are, tensor by tensor, a fixed share of the weights long.",
+    "Momentum on gradients scaled to a fixed share of each tensor's weights.",
     pin={},
     source=_LARS,
     parent=momentum,

@@ -77,7 +77,7 @@ def yogi(
     initial_accumulator: float = 1e-6,  # noqa: ARG001  where the slots start
     bias_correction: bool = True,
 ) -> Step:
-    """Follow the recent mean of the gradient, divided by the root of a mean square that changes slowly."""
+    """Follow the mean gradient, divided by the root of a slowly changing square."""
     m = beta1 * state.m + (1 - beta1) * g
     v = state.v - (1 - beta2) * sign(state.v - g * g) * g * g
     c1, c2 = (1 - beta1**t, 1 - beta2**t) if bias_correction else (1.0, 1.0)

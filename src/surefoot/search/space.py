@@ -117,7 +117,7 @@ def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], give
 def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[str]) -> tuple[Range, str]:
     """Return our own range for one dimension, and where it comes from."""
     if name == "lr":
-        centre = _centre(RULES["momentum"] if rule is RULES["sgd"] and hyper["momentum"] else rule)
+        centre = _centre(RULES["momentum"] if rule is RULES["sgd"] and hyper["momentum"] else rule, hyper)
         return lr_window(centre.lr(names)), centre.source
     if name == "weight_decay":
         return DECAY, DECAY_SOURCE
@@ -127,9 +127,9 @@ def _informed(rule: Rule, name: str, hyper: Mapping[str, Any], names: Sequence[s
     return SHARE, _SHARE_SOURCE if name in ("beta1", "momentum") else "as beta1 and momentum [assumed]"
 
 
-def _centre(rule: Rule) -> Centre:
-    if rule.about.lr:
-        return rule.about.lr
+def _centre(rule: Rule, hyper: Mapping[str, Any]) -> Centre:
+    if known := rule.about.centre(hyper):
+        return known
     if rule.defaults["lr"] <= 0:
         raise UsageError(
             f"{rule.name}: its default lr is {rule.defaults['lr']}, about which nothing can be searched; give a range, "

@@ -190,8 +190,8 @@ class Design:
         frozen: when it was stored (UTC, ISO 8601).
         looks: when the run is looked at, and what is asked of it.
         seconds: what running it has taken so far.
-        looked: when it was looked at (UTC, ISO 8601), by the number of seeds.
         margin: by how much two optimizers may differ and still count as equal, if the user said.
+        looked: when it was looked at (UTC, ISO 8601), by the number of seeds.
     """
 
     hash: str
@@ -209,8 +209,8 @@ class Design:
     frozen: str = ""
     looks: LookPlan = field(default_factory=LookPlan)
     seconds: float = 0.0
-    looked: Mapping[int, str] = field(default_factory=dict)
     margin: Margin | None = None
+    looked: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All that a run's columns do not have, as the store keeps it; without a margin as it always was."""

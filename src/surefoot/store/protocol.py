@@ -67,6 +67,29 @@ def _reads_as_loss(found: Mapping[str, Any]) -> bool:
     return all(found.get(name) == getattr(LOSS, name) for name in ("name", "better", "share"))
 
 
+@dataclass(frozen=True)
+class TrainingUnit:
+    """What people count a training in: epochs, or steps where it is evaluated after so many of these.
+
+    Attributes:
+        word: one of them.
+        each: how many lie between two evaluations; records count evaluations.
+    """
+
+    word: Literal["epoch", "step"] = "epoch"
+    each: int = 1
+
+    def amount(self, evaluations: float) -> str:
+        """So many evaluations as people read them: "3 epochs", "1,500 steps"."""
+        number = evaluations * self.each
+        return f"{number:,.12g} {self.word}{'' if number == 1 else 's'}"
+
+    def at(self, evaluation: int, of: int | None = None) -> str:
+        """The place of an evaluation: "epoch 3/20", "step 1500/10000"; without `of` the place alone."""
+        place = f"{self.word} {evaluation * self.each}"
+        return place if of is None else f"{place}/{of * self.each}"
+
+
 Precision = Literal["fp32", "bf16", "fp16"]
 """What forward passes compute in; the weights stay in the model's own numbers."""
 
@@ -188,6 +211,11 @@ class Protocol:
     def steps_per_epoch(self) -> int:
         """Training steps from one evaluation to the next; 0 where that is unknown."""
         return self.evaluate_every or self.steps_per_pass
+
+    @property
+    def unit(self) -> TrainingUnit:
+        """What people count its training in."""
+        return TrainingUnit("step", self.evaluate_every) if self.evaluate_every else TrainingUnit()
 
     @property
     def steps(self) -> int:

@@ -23,7 +23,7 @@ from surefoot.store.protocol import LOSS, Better, Metric, Precision, Recipe
 from surefoot.tasks.arrays import Arrays
 from surefoot.tasks.examples import batch_size_of, cut, drops_last, split_of
 from surefoot.tasks.fingerprint import examine, is_random
-from surefoot.tasks.metrics import First, Whole, gauge_of, is_of_whole
+from surefoot.tasks.metrics import First, Whole, gauge_of, is_of_whole, understood
 from surefoot.tasks.models.parts import accuracy
 from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
@@ -107,7 +107,7 @@ def task(
     precision: Precision = "fp32",
     ema: float | None = None,
 ) -> CustomTask:
-    """Make a task of your own model and data, and try it out on a batch of each part.
+    """Make a task of your own model and data. It is tried out on a batch of each part.
 
     Args:
         model: makes the model: a function without arguments, called once for each seed. It should set no seed itself; a
@@ -121,9 +121,9 @@ def task(
             dict the model gets it by keywords, and the loss gets it as targets.
         metric: the mean of what the optimizers are judged by, from outputs and targets of a batch; or `accuracy`, the
             default with cross-entropy, or `loss`, the default with any other. For a metric of a whole split, such as F1
-            or AUROC, `surefoot.whole(function)`, or an object with `update`, `compute` and `reset`, such as one of
-            torchmetrics. Its attribute `chance`, if it has one, is what guessing gets. Of a list the first judges, and
-            the others are shown of the test data.
+            or AUROC, `surefoot.whole(function)`, one of scikit-learn's, or an object with `update`, `compute` and
+            `reset`, such as one of torchmetrics. Its attribute `chance`, if it has one, is what guessing gets. Of a
+            list the first judges, and the others are shown of the test data.
         better: whether a larger ("max") or a smaller ("min") value of a metric of yours is better. A metric of
             torchmetrics says so itself.
         name: the task's name; the factory's by default.
@@ -193,10 +193,10 @@ def _metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[A
 def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
     """Return the metric that judges, and the further ones by their names."""
     if not isinstance(metric, list | tuple):
-        return metric, {}
+        return understood(metric), {}
     if not metric:
         raise UsageError("metric is an empty list; give metrics, of which the first judges, or leave it out.")
-    first, *others = metric
+    first, *others = map(understood, metric)
     named = {}
     for one in others:
         name = one if isinstance(one, str) else _name(one).replace("_", " ")

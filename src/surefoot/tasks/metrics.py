@@ -19,6 +19,9 @@ from torch import Tensor
 from surefoot.errors import UsageError
 from surefoot.tasks.task import Gauge, Mean
 
+TARGETS_FIRST = "y_true"
+"""What the first argument of a metric is called where it takes the targets first, as scikit-learn's do."""
+
 
 class Whole:
     """A metric of all outputs and targets of a split; see `whole`."""
@@ -26,7 +29,7 @@ class Whole:
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
         self.__name__ = str(getattr(function, "__name__", type(function).__name__))
-        self._targets_first = _first_argument(function) == "y_true"
+        self._targets_first = _first_argument(function) == TARGETS_FIRST
 
     def __call__(self, outputs: Any, targets: Any) -> float:
         """The value of these outputs and targets."""
@@ -109,7 +112,7 @@ def or_nan(found: Gauge) -> float:
 
 
 def whole(function: Callable[[Any, Any], Any]) -> Whole:
-    """Make a metric of a function of all outputs and targets of a split, such as F1 or AUROC.
+    """Make a metric of a whole split, such as F1 or AUROC.
 
     All outputs of a split are kept in memory for it. Where they do not fit give an object with `update`, `compute` and
     `reset`, such as one of torchmetrics.
@@ -127,6 +130,12 @@ def whole(function: Callable[[Any, Any], Any]) -> Whole:
     if not callable(function):
         raise UsageError(f"whole() takes a function of all outputs and targets, and was given {function!r}.")
     return Whole(function)
+
+
+def understood(metric: Any) -> Any:
+    """Return a metric as it is, and one of scikit-learn's, which takes `y_true` first, as one of a whole split."""
+    plain = callable(metric) and not is_of_whole(metric)
+    return Whole(metric) if plain and _first_argument(metric) == TARGETS_FIRST else metric
 
 
 def is_of_whole(metric: Any) -> bool:
@@ -153,7 +162,12 @@ def _first_argument(function: Any) -> str:
 
 def _number(value: Any, name: str) -> float:
     """Return a number of any library; `UsageError` for several."""
-    tensor = torch.as_tensor(value)
+    if isinstance(value, Mapping):
+        raise UsageError(
+            f"the metric {name} computes {len(value)} values, {', '.join(map(str, value))}; give them as a list, "
+            "metric=[...], of which the first judges."
+        )
+    tensor = torch.as_tensor(value, dtype=torch.float64)
     if tensor.numel() != 1:
         raise UsageError(f"the metric {name} is {tuple(tensor.shape)} numbers; it has to be one, such as their mean.")
     return float(tensor)

@@ -69,7 +69,7 @@ class Stream:
 def stream(
     source: IterableDataset[Any] | Callable[[int], Iterable[Any]], *, examples: int, collate: Collate = default_collate
 ) -> Stream:
-    """Make a part of the data of examples that can only be read from their start.
+    """Make data of examples that can only be read from their start.
 
     Args:
         source: an IterableDataset, or a function that takes a seed and returns what gives examples. It is read from its

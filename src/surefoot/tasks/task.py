@@ -74,20 +74,19 @@ class Task(Trainable, Protocol):
 
     Write one of your own where that does not fit: any object with these attributes and methods, and those of
     `Trainable`, will do.
-
-    Attributes:
-        data: its examples.
     """
 
     @property
-    def data(self) -> Splits: ...  # noqa: D102  see above
+    def data(self) -> Splits:
+        """Examples for training, validation and test."""
+        ...
 
     def make_model(self, seed: int) -> nn.Module:
         """Make the model with the initial weights of a seed: the same seed, the same weights."""
         ...
 
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of a batch, with its graph, and the mean of its metric, from one forward pass."""
+        """Return a batch's mean loss, with its graph, and its mean metric."""
         ...
 
 

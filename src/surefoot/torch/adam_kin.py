@@ -12,7 +12,7 @@ from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 
 
 class NAdam(TorchOptimizer):
-    """Adam that looks one step ahead, with momentum that warms up; see `torch.optim.NAdam` for the arguments."""
+    """Adam that looks one step ahead, with momentum that warms up. Arguments are those of `torch.optim.NAdam`."""
 
     name = "nadam"
     state_names: ClassVar[Mapping[str, str]] = {**MOMENTS, "p": "mu_product"}
@@ -38,7 +38,7 @@ class NAdam(TorchOptimizer):
 
 
 class NAdamW(TorchOptimizer):
-    """NAdam with constant momentum and decoupled weight decay, as in AlgoPerf's baselines and in timm.
+    """NAdam with constant momentum and decoupled weight decay, as in timm.
 
     It is not `NAdam(decoupled_weight_decay=True)`: its first step is five times as long.
 
@@ -72,7 +72,7 @@ class NAdamW(TorchOptimizer):
 
 
 class AdamC(TorchOptimizer):
-    """AdamW whose weight decay falls with the square of the schedule, so that gradients stop growing at the end.
+    """AdamW whose decay falls with the schedule's square, so that late gradients stop growing.
 
     The rate that a schedule is measured against is the one given here, or a scheduler's `initial_lr`.
 
@@ -140,7 +140,7 @@ class AdamAtan2(TorchOptimizer):
 
 
 class StableAdamW(TorchOptimizer):
-    """AdamW that takes shorter steps, tensor by tensor, where its mean square lags behind the gradients.
+    """AdamW that takes shorter steps in tensors whose mean square lags behind.
 
     It takes the place of clipping by the norm.
 

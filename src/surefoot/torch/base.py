@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from surefoot.engines import eager
@@ -33,7 +32,7 @@ from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
-from surefoot.torch.program import Program, Write
+from surefoot.torch.program import Program, Write, take_step
 from surefoot.torch.rates import rate_of, spread
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
@@ -88,7 +87,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     @staticmethod
     def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a step with torch's hooks around it, and in a profile where one is taken: its entry costs 10 us."""
+        """Return a step with torch's hooks around it, shown in torch's profile: its entry costs 10 us."""
         watched = torch.optim.Optimizer.profile_hook_step(func)
 
         @functools.wraps(func)
@@ -106,7 +105,7 @@ class RuleOptimizer(AveragingOptimizer):
         return step
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step; parameters without a gradient stay as they are, and gradients are only read.
+        """Take one step. Parameters without a gradient stay as they are; gradients are only read.
 
         Under torch's GradScaler the step unscales by itself, and is left out where a gradient is not finite.
 
@@ -116,15 +115,7 @@ class RuleOptimizer(AveragingOptimizer):
         Returns:
             what the closure returned, else None.
         """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        if torch.compiler.is_compiling():
-            _advance_uncompiled(self)
-        else:
-            self._advance()
-        return loss
+        return take_step(self, closure)
 
     def _advance(self) -> None:
         """Take a step with the gradients as they are, unless one is known not to be finite.
@@ -228,7 +219,7 @@ class RuleOptimizer(AveragingOptimizer):
         return {p: rate_of(p, part, settings) for p, (settings, part) in steps.items()}
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group of parameters, whose learning rate now is what a schedule's later rates are compared with.
+        """Add a group of parameters. Its learning rate now is what a schedule's later rates are compared with.
 
         A group that continues a schedule brings that schedule's `initial_lr`, as torch's schedulers ask for.
         """
@@ -396,4 +387,3 @@ class RuleOptimizer(AveragingOptimizer):
 
 
 # torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.
-_advance_uncompiled = _disable_dynamo(RuleOptimizer._advance)

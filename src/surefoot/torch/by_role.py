@@ -86,7 +86,7 @@ def split(
     max_grad_norm: float | None = None,
     **rule: Mapping[str, Any],
 ) -> SplitOptimizer:
-    """Return one optimizer that steps the hidden matrices by one rule, and the rest by another.
+    """Return one optimizer with one rule for hidden matrices and another for the rest.
 
     Hidden matrices are those of linear layers between the first and the last, convolutions but the first, and query,
     key and value. `print(optimizer.describe())` says what went where, and why.

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._compile import _disable_dynamo
 from torch.utils.hooks import RemovableHandle
 
 from surefoot.errors import UsageError
@@ -23,11 +22,12 @@ from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.options import RunOptions
+from surefoot.torch.program import take_step
 from surefoot.torch.settings import FACTS, Group
 
 
 class SplitOptimizer(torch.optim.Optimizer):
-    """One rule for the matrices and one for the rest, as one optimizer; `surefoot.torch.split` makes it.
+    """One rule for matrices and one for the rest, as one optimizer. `surefoot.torch.split` makes it.
 
     Attributes:
         children: an optimizer for `matrices` and one for the `rest`, where there are such parameters.
@@ -61,15 +61,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of every rule; see `RuleOptimizer.step`."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        if torch.compiler.is_compiling():
-            _advance_uncompiled(self)
-        else:
-            self._advance()
-        return loss
+        return take_step(self, closure)
 
     def _advance(self) -> None:
         device = self._counting_device()
@@ -184,7 +176,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Put the evaluation weights in place for as long as the context lasts; see `RuleOptimizer.averaged`."""
+        """Put the evaluation weights in place while the context lasts. See `RuleOptimizer.averaged`."""
         others = [child for child in self.children.values() if child.has_evaluation_weights]
         if not others:
             names = " and ".join(child.rule.name for child in self.children.values())
@@ -208,7 +200,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             child.train()
 
     def watch(self, model: torch.nn.Module) -> RemovableHandle:
-        """Warn, once, when the model is called in eval mode with its training weights; see `RuleOptimizer.watch`."""
+        """Warn once when a model in eval mode has its training weights. See `RuleOptimizer.watch`."""
         return watch(self, model)
 
     @property
@@ -229,8 +221,6 @@ class SplitOptimizer(torch.optim.Optimizer):
 
 _LOADED = ("state", "param_groups")
 """What loading a checkpoint replaces in an optimizer."""
-
-_advance_uncompiled = _disable_dynamo(SplitOptimizer._advance)
 
 
 def _check_alike(own: Group, saved: Group) -> None:

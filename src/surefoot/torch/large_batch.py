@@ -79,7 +79,7 @@ class Lamb(TorchOptimizer):
 
 
 class Lars(TorchOptimizer):
-    """Momentum on gradients that are, tensor by tensor, a fixed share of the weights long.
+    """Momentum on gradients scaled to a fixed share of each tensor's weights.
 
     Give biases and gains an optimizer of their own: their lengths say little.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +23,8 @@ from surefoot.engines import matrices as engine
 from surefoot.engines.eager import Kept, Part, Write
 from surefoot.engines.matrices import is_matrix
 from surefoot.errors import UsageError
+from surefoot.frontends import matrices as frontend
+from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule, slot_shape
 from surefoot.torch.divided import Divided, is_divided, per
 from surefoot.torch.settings import Group, Settings
@@ -71,28 +72,13 @@ def check(rule: Rule, group: Group, number: int) -> None:
             )
 
 
-def heights(
-    p: Tensor, blocks: int | Sequence[int], said: str = "a parameter", *, transposed: bool = False
-) -> tuple[int, ...]:
+def heights(p: Tensor, blocks: Blocks, said: str = "a parameter", *, transposed: bool = False) -> tuple[int, ...]:
     """Return how many rows each of a parameter's matrices has; if it is transposed, how many of its columns.
 
     Raises:
         UsageError: they do not add up to its rows.
     """
-    rows, lines = p.shape[transposed], "columns" if transposed else "rows"
-    if isinstance(blocks, int):
-        if type(blocks) is int and blocks > 0 and rows % blocks == 0:
-            return (rows // blocks,) * blocks
-    elif _are_heights(blocks) and sum(blocks) == rows:
-        return tuple(blocks)
-    raise UsageError(
-        f"blocks={blocks!r} does not fit {said} of shape {[*p.shape]}: give a number that divides its {rows} {lines}, "
-        f"or heights above 0 that add up to {rows}."
-    )
-
-
-def _are_heights(blocks: Any) -> bool:
-    return isinstance(blocks, list | tuple) and all(type(height) is int and height > 0 for height in blocks)
+    return frontend.heights(blocks, p.shape[transposed], said, p.shape, "columns" if transposed else "rows")
 
 
 def of_vectors(settings: Settings) -> Settings:
@@ -120,8 +106,7 @@ def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | No
     if kind in ("weight", "tensor", "optimizer"):
         return None
     inputs = p.shape[not settings.transposed] * p.shape[2:].numel()
-    shapes = [slot_shape(kind, (height, inputs)) for height in _heights(p, settings)]
-    return sum(rows for rows, _ in shapes), max(columns for _, columns in shapes)
+    return frontend.joined_shape(kind, _heights(p, settings), inputs)
 
 
 def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -> None:

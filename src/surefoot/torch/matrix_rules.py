@@ -90,7 +90,7 @@ class Muon(TorchOptimizer):
 
 
 class NorMuon(TorchOptimizer):
-    """Muon that divides each row by the root of its mean square over the steps.
+    """Muon that divides each row by the root of its running mean square.
 
     Use it where Muon is meant, for hidden matrices alone.
 

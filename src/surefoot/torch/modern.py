@@ -43,7 +43,7 @@ class Adamax(TorchOptimizer):
 
 
 class RAdam(TorchOptimizer):
-    """Adam that waits until its mean square rests on enough gradients; see `torch.optim.RAdam` for the arguments."""
+    """Adam that waits until its mean square rests on enough gradients. Arguments are those of `torch.optim.RAdam`."""
 
     name = "radam"
     state_names: ClassVar[Mapping[str, str]] = MOMENTS
@@ -68,7 +68,7 @@ class RAdam(TorchOptimizer):
 
 
 class Lion(TorchOptimizer):
-    """Move every weight equally far, against the sign of a mixture of momentum and gradient.
+    """Move every weight equally far, by the sign of momentum and gradient.
 
     Use it with large batches, or where Adam's second number a weight is too much. Take a learning rate 3 to 10 times
     lower than AdamW's, and as much more weight decay. The steps stay as long as the rate: let it fall towards the end.
@@ -167,7 +167,7 @@ class Yogi(TorchOptimizer):
 
 
 class ADOPT(TorchOptimizer):
-    """Divide each gradient by the mean square before it, so that Adam's kind of step converges for any beta2.
+    """Adam that divides by the last step's mean square, and converges for any beta2.
 
     The first step stores the gradient's square and moves nothing.
 
@@ -203,7 +203,7 @@ class ADOPT(TorchOptimizer):
 
 
 class AdEMAMix(TorchOptimizer):
-    """Adam that adds a second, much slower mean of the gradients to its direction, for long runs.
+    """Adam with a second, much slower mean of the gradients, for long runs.
 
     Args:
         params: parameters or param groups.

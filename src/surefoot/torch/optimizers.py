@@ -89,7 +89,7 @@ class Adagrad(TorchOptimizer):
     ) -> None: ...
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group of parameters and make their sums at once, as torch does, so that they can be shared."""
+        """Add a group of parameters. Their sums are made at once, as torch does, so that processes can share them."""
         super().add_param_group(param_group)
         for p in self.param_groups[-1]["params"]:
             self._ensure_state(p, self._settings(self.param_groups[-1]))

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._compile import _disable_dynamo
 
 from surefoot.compiler.plan import RANDOM
 from surefoot.engines import cpu, gpu
@@ -359,3 +360,19 @@ def _carry_out(writes: Iterable[Write]) -> None:
 @functools.lru_cache(maxsize=64)
 def _say_once(reason: str) -> None:
     choice.eager_instead("a parameter runs", reason)
+
+
+def take_step(optimizer: Any, closure: Callable[[], Any] | None) -> Any:
+    """Return a closure's loss, after the step that it is for; no compiler looks into that."""
+    loss = None
+    if closure is not None:
+        with torch.enable_grad():
+            loss = closure()
+    if torch.compiler.is_compiling():
+        _advance_uncompiled(optimizer)
+    else:
+        optimizer._advance()
+    return loss
+
+
+_advance_uncompiled = _disable_dynamo(lambda optimizer: optimizer._advance())

@@ -21,7 +21,7 @@ _AVERAGE = {"h": "lr_max", "W": "weight_sum"}
 
 
 class SGDScheduleFree(TorchOptimizer):
-    """Gradient descent that averages its weights as it goes, in the place of momentum and of a schedule.
+    """Gradient descent that averages its weights, and so needs no schedule.
 
     Args:
         params: parameters or param groups.
@@ -57,7 +57,7 @@ class SGDScheduleFree(TorchOptimizer):
 
 
 class AdamWScheduleFree(TorchOptimizer):
-    """AdamW that averages its weights as it goes, in the place of the mean gradient and of a schedule.
+    """AdamW that averages its weights, and so needs no schedule.
 
     Args:
         params: parameters or param groups.
@@ -133,7 +133,7 @@ class RAdamScheduleFree(TorchOptimizer):
 
 
 class Prodigy(TorchOptimizer):
-    """Adam whose rate is a growing guess of how far the weights have to go, so that there is none to tune.
+    """Adam that guesses its own learning rate, so that there is none to tune.
 
     Leave `lr` at 1, and tune `d_coef` where it moves too little. All parameters share the guess; groups may have an
     `lr` of their own, 0 among them.
@@ -194,7 +194,7 @@ class Prodigy(TorchOptimizer):
 
 
 class DAdaptAdam(TorchOptimizer):
-    """Adam whose rate is a growing guess of how far the weights have to go; Prodigy, which came of it, is faster.
+    """Adam whose rate is a growing guess of the distance to go. Prodigy, which came of it, is faster.
 
     Args:
         params: parameters or param groups.
@@ -238,7 +238,7 @@ class DAdaptAdam(TorchOptimizer):
 
 
 class DAdaptSGD(TorchOptimizer):
-    """Gradient descent whose rate is a growing guess of how far there is to go, over the first gradient's length.
+    """Gradient descent whose rate is a growing guess of the distance to go.
 
     Args:
         params: parameters or param groups.
@@ -276,7 +276,7 @@ class DAdaptSGD(TorchOptimizer):
 
 
 class DoG(TorchOptimizer):
-    """Gradient descent at the largest distance gone so far, over the length of all gradients together.
+    """Gradient descent at the distance gone, over the length of all gradients.
 
     Evaluate an average of the weights, as its authors do: give `ema=0.999`, say, and `with optimizer.averaged():`.
 
@@ -310,7 +310,7 @@ class DoG(TorchOptimizer):
 
 
 class DoWG(TorchOptimizer):
-    """Gradient descent at the squared distance gone so far, over the length of the gradients weighed by it.
+    """Gradient descent at the squared distance gone, over the weighed gradients' length.
 
     Args:
         params: parameters or param groups; the distance is that of all groups together.

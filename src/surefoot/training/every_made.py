@@ -62,6 +62,13 @@ class EveryMade:
             "engine": ", ".join(engines),
         }
 
+    def further(self) -> int:
+        """Return the gradients that closures took since this was asked last, besides the one of each step."""
+        found = sum(one.further for one in self._made.values())
+        for one in self._made.values():
+            one.further = 0
+        return found
+
     def turn(self, *, training: bool) -> None:
         """Turn all to training, or to evaluation."""
         for one in self._made.values():

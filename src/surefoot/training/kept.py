@@ -22,13 +22,17 @@ OPTIMIZERS = "optimizer "
 
 @dataclass
 class Progress:
-    """How far a training is: epochs, seconds and steps, the time of each, the last step of which rates were kept."""
+    """How far a training is: epochs, seconds and steps, the time of each, the last step of which rates were kept.
+
+    `further` are gradients that closures took, besides the one of each step.
+    """
 
     epoch: int = 0
     seconds: float = 0.0
     steps: int = 0
     step_seconds: list[float] = field(default_factory=list)
     recorded: int = 0
+    further: int = 0
 
 
 class Kept:

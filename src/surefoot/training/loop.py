@@ -4,6 +4,9 @@ All randomness comes from the seed and the epoch's number, so a run that goes on
 never stopped, and every arm with the same seed sees the same initial weights and the same batches. The clock runs
 while an optimizer's own work is done, forward pass, backward pass and step; it stands while examples are loaded, a
 metric of the user's is computed, and while evaluating, recording rates and saving.
+
+What a training may spend is counted in gradients. A step takes one, and a step with a closure as many as it asks for:
+such an optimizer takes fewer steps, over the same batches in the same order.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ PROGRESS_SECONDS = 0.2
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken")
-"""What a training counts, and a checkpoint keeps."""
+COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken", "trained")
+"""What a training counts, and a checkpoint keeps; one of an older version may lack some."""
 
 Parts = list[tuple[int, Any]]
 """The batches that make one step: how many examples each has, and what it is."""
@@ -85,6 +88,7 @@ class Training:
         if self.trial.arm.closure and self.scaler.is_enabled():
             raise TrialError("its step takes a closure, which a GradScaler cannot follow; use bf16 and not fp16.")
         self.step_seconds: list[float] = []
+        self.trained = (math.nan, math.nan)
         self._mode(training=True)
 
     def run(self, checkpoint: bytes | None) -> None:
@@ -103,42 +107,50 @@ class Training:
     def _warm_up(self) -> None:
         """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
         with contextlib.suppress(DivergedError):
-            self._step(next(self._loaded(self._batches()[:1])), 0, [])
+            self._step(next(self._loaded(self._of_pass(0)[:1])), 0, [])
         self._start()
 
     def _run_epoch(self) -> None:
         self.epoch += 1
         seed_everything(self.trial.seed, self.epoch)
-        train_loss, train_metric, rates = self._train_epoch()
+        rates = self._train_epoch()
         validation_loss, validation_metric = self._evaluate(self.validation)
         if not math.isfinite(validation_loss):
-            raise DivergedError(f"validation loss became {validation_loss} after epoch {self.epoch}")
-        done = Epoch(self.epoch, self.seconds, train_loss, train_metric, validation_loss, validation_metric)
+            raise DivergedError(f"validation loss became {validation_loss} after {self.protocol.unit.at(self.epoch)}")
+        done = Epoch(self.epoch, self.seconds, *self.trained, validation_loss, validation_metric)
         self.emit(EpochDone(self.trial.key, done, tuple(rates), self._checkpoint()))
         if self.trial.purpose == "tune" and self.epoch == self.protocol.epochs:
             self._check_metric(validation_loss, validation_metric, "validation")
 
-    def _train_epoch(self) -> tuple[float, float, list[Rates]]:
+    def _train_epoch(self) -> list[Rates]:
+        """Take the steps of an epoch; none where the closure of the last step has spent this epoch's gradients too."""
         self._mode(training=True)
         rates: list[Rates] = []
         losses, seen = 0.0, 0
         self.gauge = gauge(self.task)
-        first = (self.epoch - 1) * self.protocol.steps_per_epoch
         reported = time.perf_counter()
-        for step, parts in enumerate(self._loaded(self._batches()), first + 1):
+        for parts in self._loaded(self._batches()):
             examples = sum(size for size, _ in parts)
-            losses, seen = losses + self._step(parts, step, rates) * examples, seen + examples
+            losses += self._step(parts, self.gradients_taken + 1, rates) * examples
+            seen += examples
             if time.perf_counter() - reported > PROGRESS_SECONDS:
                 reported = time.perf_counter()
-                self.emit(StepsDone(self.trial.key, self.epoch, step, self.protocol.steps, losses / seen))
-        return losses / seen, or_nan(self.gauge), rates
+                spent = min(self.gradients_taken, self.protocol.steps)
+                self.emit(StepsDone(self.trial.key, self.epoch, spent, self.protocol.steps, losses / seen))
+            if self._left() <= 0:
+                break
+        if seen:
+            self.trained = losses / seen, or_nan(self.gauge)
+        return rates
+
+    def _left(self) -> int:
+        """Return the gradients that are left of this epoch."""
+        return max(1, self.epoch) * self.protocol.steps_per_epoch - self.gradients_taken
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the steps of this epoch, in its order, as indices of their training examples."""
-        if not self.protocol.evaluate_every:
-            return self._of_pass(self.epoch)
-        first, each = max(0, self.epoch - 1) * self.protocol.evaluate_every, self.protocol.steps_per_pass
-        last = first + self.protocol.evaluate_every
+        """Return the steps that this epoch has gradients for, in its order, as indices of their training examples."""
+        each, first = self.protocol.steps_per_pass, self.steps_taken
+        last = first + max(0, self._left())
         begun = range(first // each, -(-last // each))
         steps = [*chain.from_iterable(self._of_pass(number + 1) for number in begun)]
         return tuple(steps[first - begun.start * each : last - begun.start * each])
@@ -185,7 +197,8 @@ class Training:
         self.step_seconds.append(clock.seconds)
         self.seconds += self.step_seconds[-1]
         if not math.isfinite(value):
-            raise DivergedError(f"training loss became {value} at step {step} (epoch {self.epoch})")
+            epoch = "" if self.protocol.evaluate_every else f" (epoch {self.epoch})"
+            raise DivergedError(f"training loss became {value} at step {self.steps_taken}{epoch}")
         return value
 
     def _closure(self, parts: Parts, clock: Stopwatch) -> Callable[[], Tensor]:
@@ -343,7 +356,7 @@ class Training:
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(saved["scaler"])
         for name in COUNTS:
-            setattr(self, name, saved[name])
+            setattr(self, name, saved.get(name, getattr(self, name)))
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:

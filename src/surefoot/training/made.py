@@ -29,12 +29,14 @@ class Made(Protocol):
         name: of the optimizer, where a training has several.
         optimizer: it, as its framework has it.
         count: how many numbers it trains.
+        further: gradients that closures took besides the one of each step.
         bytes: the memory of its state.
         engine: what runs its steps.
     """
 
     name: str
     optimizer: Any
+    further: int
 
     @property
     def count(self) -> int: ...  # noqa: D102  see above
@@ -66,10 +68,14 @@ class TorchMade:
     """
 
     def __init__(self, arm: Arm, model: nn.Module | Iterable[Any], name: str) -> None:
-        self.name, self._label = name, arm.label
+        self.name, self._label, self.further = name, arm.label, 0
+        self._needs_first = arm.closure == "more"
         self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
         self._rates = [group.get("lr") for group in self.optimizer.param_groups]
         self._compile(arm)
+        for one in getattr(self.optimizer, "optimizers", (self.optimizer,)):
+            if isinstance(one, torch.optim.Optimizer):
+                one.register_step_pre_hook(self._count_gradients)
         self.turn(training=True)
 
     @property
@@ -123,6 +129,20 @@ class TorchMade:
                 look(optimizer)
 
         self.optimizer.register_step_pre_hook(called)
+
+    def _count_gradients(self, _: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Count how often a step calls its closure; the first time is the step's own gradient, if there is no other."""
+        named = {**options, **dict(zip(("closure",), arguments[1:], strict=False))}
+        closure, self_made = named.get("closure"), 0 if self._needs_first else 1
+        if not callable(closure):
+            return None
+
+        def counted() -> Any:
+            nonlocal self_made
+            self.further, self_made = self.further + 1 - self_made, 0
+            return closure()
+
+        return arguments[:1], {**named, "closure": counted}
 
     def _compile(self, arm: Arm) -> None:
         """Take a step on copies: what a process compiles at its first step is no optimizer's own time."""

@@ -32,16 +32,18 @@ class OptaxMade:
         from surefoot.optax.leaves import looked_up, size
         from surefoot.optax.two_rules import two_rules as both
 
-        self.name, self._asked, self.count, self.bytes = name, False, 0, 0
+        self.name, self._asked, self.count, self.bytes, self.further = name, False, 0, 0, 0
         parts = _parts(arm, "JAX")
         self._has_others = any(_has_others(part) for part in parts)
-        makers = []
+        about = two_rules.around(arm.hyper)
+        blocks, makers = about.pop("blocks", None), list[Any]()
         for rule, hyper in parts:
             if factors:
                 hyper["lr"] = looked_up([_lr(arm, hyper) * factor for factor in factors])
-            makers.append(partial(factory(rule), **hyper))
+            more = {"blocks": blocks} if rule.shape == "matrix" and not makers else {}
+            makers.append(partial(factory(rule), **hyper, **more))
         first, *rest = makers
-        made = both(first, *rest, about=_about(arm, "JAX")) if rest else first()
+        made = both(first, *rest, about=about) if rest else first()
 
         def init(params: Any) -> Any:
             state = made.init(params)
@@ -75,14 +77,14 @@ class KerasMade:
     def __init__(self, arm: Arm, name: str, model: Any = None) -> None:
         from surefoot.keras import RuleOptimizer, split
 
-        self.name, self._arm = name, arm
+        self.name, self._arm, self.further = name, arm, 0
         parts = _parts(arm, "Keras")
         self._hyper, self._has_others = parts[0][1], any(_has_others(part) for part in parts)
         children = [RuleOptimizer(rule, **_in_keras(hyper)) for rule, hyper in parts]
         self.optimizer: Any = children[0]
         if len(parts) == 2:
             _check_two(arm, model, evaluated_apart=self._has_others)
-            self.optimizer = split(model, matrices=children[0], rest=children[1], **_about(arm, "Keras"))
+            self.optimizer = split(model, matrices=children[0], rest=children[1], **two_rules.around(arm.hyper))
 
     @property
     def engine(self) -> str:
@@ -129,14 +131,6 @@ def _parts(arm: Arm, framework: str) -> list[Part]:
         return [(rule, {name: value for name, value in arm.hyper.items() if name in rule.defaults})]
     first, others = two_rules.values(rule, arm.rest, arm.hyper)
     return [(rule, first), (arm.rest, others)]
-
-
-def _about(arm: Arm, framework: str) -> dict[str, Any]:
-    """Return what an arm of two rules says of the roles."""
-    about = two_rules.around(arm.hyper)
-    if "blocks" in about:
-        raise TrialError(f"{arm.label} has blocks, which torch alone has, and this training is in {framework}.")
-    return about
 
 
 def _check_two(arm: Arm, model: Any, *, evaluated_apart: bool) -> None:

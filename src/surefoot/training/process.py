@@ -12,13 +12,13 @@ import ctypes
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 import surefoot
+from surefoot.machine import processor
 
 # From glibc's malloc.h. The largest mapping threshold that glibc accepts is 32 MiB; the trim threshold is a C int.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -51,17 +51,8 @@ def environment(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "threads": torch.get_num_threads(),
     }
-
-
-def _processor() -> str:
-    """Return the processor's name; Linux alone tells it in a file."""
-    cpuinfo = Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

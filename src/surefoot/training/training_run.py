@@ -162,6 +162,7 @@ class TrainingRun:
             )
         value = number(loss, "run.step")
         self._now.steps += 1
+        self._now.further += self._made.further()
         self._now.step_seconds.append(epoch.lap())
         epoch.losses.append(value)
         if not math.isfinite(value):
@@ -191,7 +192,7 @@ class TrainingRun:
             raise Enough
 
     def test(self, function: Callable[[], Any]) -> None:
-        """Measure on the test data, after the last epoch; trials that tune never call the function.
+        """Measure on the test data, after the last epoch. Trials that tune never call the function.
 
         Args:
             function: returns the value, or a pair, the value and the loss.
@@ -206,7 +207,7 @@ class TrainingRun:
             self._tested = self._measured(function, None, "test")
 
     def save(self, **parts: Any) -> None:
-        """Say what it takes to go on after an interruption; without it a stopped training starts again.
+        """Name what is saved, so that an interrupted training can go on. Without it, it starts again.
 
         It is kept at the end of each epoch, and the optimizers with it.
 
@@ -219,7 +220,7 @@ class TrainingRun:
 
     @property
     def saved(self) -> Mapping[str, Any]:
-        """The values that `save` was given before the training was stopped, by name; empty at a start."""
+        """The values last saved before an interruption, by name. Empty at a start."""
         return self._kept.values
 
     @contextmanager
@@ -233,7 +234,7 @@ class TrainingRun:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Let the clock stand, and optimizers that keep other weights for evaluation put them in place."""
+        """Stop the clock, and put the weights for evaluation in place."""
         with self.untimed():
             self._made.turn(training=False)
             yield
@@ -255,6 +256,7 @@ class TrainingRun:
             train_loss=NOT_TOLD,
             train_metric=NOT_TOLD,
             step_seconds=median(self._now.step_seconds),
+            gradients=1 + self._now.further / self._now.steps,
             **self._made.sizes,
         )
 

@@ -85,7 +85,7 @@ class TryOut(Training):
 
     def _beginning(self) -> bytes:
         """Take a step with the first batch and one with the last, which may be shorter; evaluate, and save."""
-        batches = self._batches()
+        batches = self._of_pass(0)
         self._steps([batches[0], batches[-1]])
         with _named("it cannot be evaluated"):
             self._evaluate(self.validation, limit=self.evaluation_batch)
@@ -95,7 +95,7 @@ class TryOut(Training):
     def _further(self) -> Weights:
         """Return the weights after the next steps."""
         self._mode(training=True)
-        self._steps(list(islice(cycle(self._batches()), FURTHER)))
+        self._steps(list(islice(cycle(self._of_pass(0)), FURTHER)))
         return {name: value.clone() for name, value in self.model.state_dict().items() if isinstance(value, Tensor)}
 
     def _steps(self, batches: list[Tensor]) -> None:
@@ -151,16 +151,18 @@ class Pilot(Training):
         self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
+        """Return the seconds of a step; of one with a closure, those of each of its gradients, as they are charged."""
         start, found = time.perf_counter(), []
         with suppress(DivergedError):
             begun = start
-            for parts in self._loaded(self._batches()):
+            for parts in self._loaded(self._of_pass(0)):
                 self._step(parts, 0, [])
                 found.append(time.perf_counter() - begun)
                 begun = time.perf_counter()
                 if begun - start > PILOT_SECONDS:
                     break
-        return statistics.median(found or [time.perf_counter() - start])
+        step = statistics.median(found or [time.perf_counter() - start])
+        return step * self.steps_taken / max(1, self.gradients_taken)
 
     def _turn_to_evaluation(self) -> None:
         with self._evaluating():

@@ -21,6 +21,7 @@ from surefoot.words.looks import SPENDING, left_out_text, plan_text
 from surefoot.words.numbers import MILLISECONDS, Written, count, duration, seeds
 
 WIDTH = 80
+TIMED = {"store": "the timings of an earlier run in the store", "pilot": "a second or two of each optimizer just now"}
 NAMES = {
     "defaults": "Each optimizer as given",
     "tuning": "Tuning",
@@ -40,7 +41,8 @@ def forecast_json(found: Prospect) -> dict[str, Any]:
         "workers": found.workers,
         "sizing": found.sizing,
         "budget_seconds": found.budget,
-        "bought": found.bought,
+        "bought": bool(found.bought),
+        "timed": found.bought or None,
         "trials": {
             "least": least,
             "most": most,
@@ -48,7 +50,7 @@ def forecast_json(found: Prospect) -> dict[str, Any]:
             "phases": found.phases,
             "extension": found.extension,
         },
-        "time": {"seconds": found.seconds, "from_trials": len(found.step_times)},
+        "time": {"seconds": found.seconds or found.piloted, "from_trials": len(found.step_times)},
         "spaces": {
             label: {"text": space.text, "dimensions": space.ranges, "sources": space.sources}
             for label, space in found.spaces.items()
@@ -80,14 +82,14 @@ def _clock(found: Prospect, budget: str) -> str:
     if found.bought:
         one = found.sizing
         return (
-            f"By the timings of an earlier run in the store, the budget of {budget} buys about "
-            f"{count(one.epochs, 'epoch')}, {count(one.trials, 'tuning trial')} and at most {seeds(one.seeds)}; below "
-            "is that study. The command times every optimizer again, and the clock decides."
+            f"By {TIMED[found.bought]}, the budget of {budget} buys about "
+            f"{found.protocol.unit.amount(one.epochs)}, {count(one.trials, 'tuning trial')} and at most "
+            f"{seeds(one.seeds)}; below is that study. The command times every optimizer again, and the clock decides."
         )
     return (
-        f"What the budget of {budget} buys is not known before every optimizer is timed, which the command does first: "
-        "from that follow epochs, tuning trials and the most seeds, and the clock decides how many of these are "
-        "reached. Below is the study as it would be without a budget."
+        f"What the budget of {budget} buys is not known: to time every optimizer takes longer than a forecast may. The "
+        "command does that first. From it follow epochs, tuning trials and the most seeds, and the clock decides how "
+        "many of these are reached. Below is the study as it would be without a budget."
     )
 
 
@@ -105,7 +107,12 @@ def _time(found: Prospect) -> str:
     if not most:
         return "Training time: none, every trial has ended."
     if found.seconds is None:
-        return "Training time: not known until a trial of this task has run."
+        if found.piloted is None:
+            return "Training time: not known until a trial of this task has run, or a budget in minutes has them timed."
+        return (
+            f"Time: about {_range(*map(duration, found.piloted))} with {min(found.workers, most)} at a time, by "
+            f"{TIMED[found.bought]}, with start-up and evaluation."
+        )
     unit = "epoch" if found.protocol.own_loop else "step"
     return (
         f"Training time: about {_range(*map(duration, found.seconds))} with {min(found.workers, most)} at a time, by "

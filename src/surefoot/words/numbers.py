@@ -54,6 +54,10 @@ class Unit:
         """The same without the symbol, where the heading has it."""
         return replace(self, symbol="")
 
+    def times(self, factor: float) -> Unit:
+        """The same for numbers that are counted in pieces of so many."""
+        return replace(self, digits=lambda number: self.digits(number * factor))
+
     def bounds(self, low: float, high: float) -> str:
         """An interval, without the symbol: "[97.93, 98.11]"."""
         write = self.ends or self.digits
@@ -102,6 +106,7 @@ ANY = (
 
 WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%")
 PLAIN = Unit("{:g}".format)
+COUNTED = Unit("{:,.12g}".format)
 DURATION = Unit(duration)
 MEMORY = Unit(memory)
 MILLISECONDS = Unit(lambda seconds: significant(1000 * seconds), "ms")

@@ -6,15 +6,17 @@ have finished, gaps when all are zero because a task has no examples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from surefoot.analysis import ResultRow, Summary
 from surefoot.analysis.target import Arrivals
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.survival import Survival
+from surefoot.store.protocol import TrainingUnit
 from surefoot.words.cells import Cell, Column, Table, Text, Where, of, plain_table, tabulate, text
 from surefoot.words.numbers import (
+    COUNTED,
     DURATION,
     LOSS,
     MEMORY,
@@ -77,18 +79,20 @@ def _any(summary: Summary, gaps: Sequence[Interval | None]) -> bool:
     return not (known or summary.protocol.own_loop) or any(gap.mean or gap.low or gap.high for gap in known)
 
 
-def _to_target(name: str, clock: Literal["epochs", "seconds"], unit: Unit) -> Column[ResultRow]:
+def _to_target(name: Callable[[Summary], str], clock: Literal["epochs", "seconds"], unit: Unit) -> Column[ResultRow]:
     def cell(row: ResultRow, summary: Summary) -> Cell | Text:
         if row.reach is None:
             return Cell(None)
         reached, of, median = row.reach.reached, row.reach.of, getattr(row.reach, clock)
         if median is None:
             return text(f"only {reached} of {of}" if reached else "not reached")
-        several = clock == "epochs" and any(len(other.seeds) > 1 for other in summary.rows)
-        return Cell(median, unit, note=f"{reached}/{of}" if several else "")
+        if clock == "seconds":
+            return Cell(median, unit)
+        several = any(len(other.seeds) > 1 for other in summary.rows)
+        return Cell(median * summary.protocol.unit.each, unit, note=f"{reached}/{of}" if several else "")
 
     return Column(
-        lambda summary: f"{name} to {Written(summary.metric).target(summary.target or 0.0)}",
+        lambda summary: f"{name(summary)} to {Written(summary.metric).target(summary.target or 0.0)}",
         cell,
         shown=lambda summary: summary.target is not None,
     )
@@ -110,8 +114,14 @@ def _rate(row: ResultRow) -> tuple[str, ...]:
 def _once(summary: Summary) -> str:
     several = any(row.n > 1 for row in summary.rows)
     more = " Several seeds: mean [95 % interval]; (k/n) tells how many trials reached the target."
-    return f"Test figures are taken once, after the last epoch.{more if several else ''}"
+    return f"Test figures are taken once, after the last {summary.protocol.unit.word}.{more if several else ''}"
 
+
+TAKEN_ALIKE = {
+    False: "All optimizers take equally many gradients in all, so it takes fewer steps.",
+    True: "All take equally many epochs, as the training function has them.",
+}
+"""What is the same for all, by whether the training is a function of the user's."""
 
 GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
 
@@ -148,16 +158,18 @@ COLUMNS: list[Column[ResultRow]] = [
         GAPS,
         shown=lambda summary: _has_metric(summary) and _any(summary, [row.metric_gap for row in summary.rows]),
     ),
-    _to_target("Epochs", "epochs", PLAIN),
-    _to_target("Time", "seconds", DURATION),
+    _to_target(lambda summary: f"{summary.protocol.unit.word.capitalize()}s", "epochs", COUNTED),
+    _to_target(lambda _: "Time", "seconds", DURATION),
     Column(
         "Time per step", lambda row, _: Cell(row.step_seconds, MILLISECONDS), shown=lambda summary: summary.trained_here
     ),
     Column(
         "Gradients per step",
         lambda row, _: Cell(row.gradients, PLAIN),
-        "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
-        "several; its times have them all.",
+        lambda summary: (
+            "Gradients per step is how often a step computed loss and gradients. An optimizer with a closure takes "
+            f"several; its times have them all. {TAKEN_ALIKE[summary.protocol.own_loop]}"
+        ),
         shown=lambda summary: any(row.gradients not in (None, 1) for row in summary.rows),
     ),
     Column("Training", lambda row, _: Cell(row.train_seconds, DURATION), shown=lambda summary: summary.trained_here),
@@ -171,8 +183,8 @@ COLUMNS: list[Column[ResultRow]] = [
         "Area",
         lambda row, summary: of(row.area, Written(summary.metric).value),
         lambda summary: (
-            f"Area is that under the curve of validation {summary.metric.title} over epochs, as its mean height: it "
-            "rewards to be good early."
+            f"Area is that under the curve of validation {summary.metric.title} over {summary.protocol.unit.word}s, as "
+            "its mean height: it rewards to be good early."
         ),
         where="page",
         shown=lambda summary: any(row.area for row in summary.rows),
@@ -191,24 +203,27 @@ def arrival_table(summary: Summary) -> Table | None:
     """When each optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
     written, name = Written(summary.metric), summary.metric.title
     header = ("Optimizer", *(f"Validation {name} {written.target(one.target)}" for one in summary.arrivals))
-    rows = [(text(row.label), *(_arrival(one, row.label) for one in summary.arrivals)) for row in summary.rows]
+    rows = [
+        (text(row.label), *(_arrival(one, row.label, summary.protocol.unit) for one in summary.arrivals))
+        for row in summary.rows
+    ]
     bounds = " [95 % interval; … where its end was not seen]" if any(row.n > 1 for row in summary.rows) else ""
     caption = f"When at least half of the trials had arrived{bounds}, and how many ever did."
     return plain_table(header, rows, caption) if summary.arrivals else None
 
 
-def _arrival(one: Arrivals, label: str) -> Text:
+def _arrival(one: Arrivals, label: str, unit: TrainingUnit) -> Text:
     epochs = one.epochs.get(label)
     if epochs is None:
         return text(MISSING)
     arrived = f"{epochs.reached} of {epochs.of} arrived"
     if epochs.median is None:
         return text("not reached" if epochs.reached == 0 else "later than seen", arrived)
-    unit = "epoch" if epochs.median == 1 else "epochs"
-    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps else ()
+    steps = (f"{one.steps[label].median:,g} steps",) if label in one.steps and unit.word == "epoch" else ()
+    write = COUNTED.times(unit.each)
     seconds = one.seconds[label]
     time = () if seconds.median is None else (f"{DURATION(seconds.median)}{_bounds(seconds, DURATION)}",)
-    return text(f"{PLAIN(epochs.median)} {unit}{_bounds(epochs, PLAIN)}", *time, *steps, arrived)
+    return text(f"{unit.amount(epochs.median)}{_bounds(epochs, write)}", *time, *steps, arrived)
 
 
 def _bounds(way: Survival, write: Unit) -> str:

@@ -11,7 +11,7 @@ from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
 from surefoot.statistics.suites import FEWEST_TASKS, R_MAX, Profile
 from surefoot.words.as_json import plain
 from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
-from surefoot.words.numbers import PLAIN, WHOLE_PERCENT, Unit, join, minus, seeds
+from surefoot.words.numbers import COUNTED, WHOLE_PERCENT, Unit, join, minus, seeds
 
 RATIOS = (1.0, 1.5, 2.0, 3.0, R_MAX)
 """Where the table reads the performance profile."""
@@ -33,7 +33,7 @@ def suite_table(suite: SuiteSummary) -> Table:
         ]
     for name in suite.targets:
         times = (suite.times[label][name] for label in order)
-        columns[name] = [Cell(epochs, PLAIN) if isfinite(epochs) else text("not reached") for epochs in times]
+        columns[name] = [Cell(time, COUNTED) if isfinite(time) else text("not reached") for time in times]
     return Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
@@ -42,7 +42,7 @@ def suite_notes(suite: SuiteSummary) -> Iterator[str]:
     if suite.algoperf is not None:
         yield (
             "Score (AlgoPerf's): 1 is to be the quickest to every target, 0 to take four times as long, or never "
-            "to get there. Under each study: median epochs to its target."
+            f"to get there. Under each study: median {' or '.join(suite.counted)} to its target."
         )
     if suite.aggregates:
         yield (

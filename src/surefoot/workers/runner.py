@@ -119,12 +119,12 @@ class Runner:
         checkpoints: a folder or a URL for them; None keeps them in the store.
     """
 
-    name: str = option("local", "where trials run: local, or ray for a Ray cluster.", flag="runner")
-    address: str | None = option(None, "of the Ray cluster: auto finds it.")
+    name: str = option("local", "place where trials run: local, or ray for a Ray cluster.", flag="runner")
+    address: str | None = option(None, "address of the Ray cluster; auto finds it.")
     cpus_per_trial: float = option(1.0, "cores that a trial takes on a Ray cluster.")
     gpus_per_trial: float = option(0.0, "GPUs that a trial takes on a Ray cluster; 0.25: four share one.")
     trial_timeout: float | None = option(None, "seconds after which a trial has failed.")
-    trial_memory: str | None = option(None, "what a trial may use at most, such as 4GB.")
+    trial_memory: str | None = option(None, "memory that a trial may use, such as 4GB.")
     checkpoints: str | None = option(None, "folder or URL (s3://...) for checkpoints; default: the store.")
 
     def __post_init__(self) -> None:
@@ -146,5 +146,5 @@ class Runner:
 
     @property
     def limits(self) -> Limits:
-        """Time and memory of a trial; `UsageError` for a text that is no amount of memory."""
+        """Time and memory that a trial may take."""
         return Limits(self.trial_timeout, parse_bytes(self.trial_memory) if self.trial_memory else None)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import accumulate
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,9 @@ import torch
 
 import surefoot.torch
 from surefoot.frontends.contract import Setup
+
+AROUND_SGD = ("timm.optim.lookahead.Lookahead",)
+"""Optimizers of packages that go around another; here it is torch's SGD."""
 
 
 class Torch:
@@ -34,7 +41,11 @@ def _drive(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
             optimizer = _make(setup, weight)
             optimizer.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
         optimizer.param_groups[0]["lr"] = setup.rate(count)
-        weight.grad = torch.from_numpy(row).to(weight.dtype)
+        gradient = torch.from_numpy(row).to(weight.dtype)
+        if setup.one_buffer and weight.grad is not None:
+            weight.grad.copy_(gradient)
+        else:
+            weight.grad = gradient.clone()
         optimizer.step()
         path.append(weight.detach().to(torch.float32, copy=True).numpy())
     return np.array(path)
@@ -45,8 +56,25 @@ def _make(setup: Setup, weight: Any) -> torch.optim.Optimizer:
     if not setup.call:
         return surefoot.torch.RuleOptimizer([weight], setup.rule, convention=setup.convention, **options)
     package, _, name = setup.call.rpartition(".")
-    made: torch.optim.Optimizer = getattr(import_module(package or "torch.optim"), name)([weight], **options)
+    theirs = getattr(_module(package or "torch.optim"), name)
+    if setup.call in AROUND_SGD:
+        own = {option: options.pop(option) for option in setup.options}
+        made: torch.optim.Optimizer = theirs(torch.optim.SGD([weight], **options), **own)
+    else:
+        made = theirs([weight], **options)
     return made
+
+
+def _module(name: str) -> Any:
+    """Load a module; of timm this one file, for its packages load all models, which ask for torchvision."""
+    *packages, _ = accumulate(name.split("."), lambda outer, inner: f"{outer}.{inner}")
+    for package in packages if name.startswith("timm.") else ():
+        found = find_spec(package)
+        if package not in sys.modules and found is not None:
+            bare = ModuleType(package)
+            bare.__path__ = [*(found.submodule_search_locations or ())]
+            sys.modules[package] = bare
+    return import_module(name)
 
 
 def lost(*, own: bool, weights: int) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.frontends.contract import FrontEnd, Setup, exact
+from surefoot.rules import adamw, lookahead, mars, sgd
 from surefoot.selfcheck.parity.grid import DECAY, gradients, start, theirs
 from surefoot.selfcheck.parity.result import BOUND, Flaw
 
@@ -79,11 +80,25 @@ FORMULAS = (
     ),
     Formula("pytorch_optimizer", "LAMB", Setup("lamb", "torch", 0.1, DECAY), "pytorch_optimizer.Lamb"),
     Formula("pytorch_optimizer", "ADOPT", Setup("adopt", "torch"), "pytorch_optimizer.ADOPT"),
+    Formula("timm", "Lookahead around SGD", Setup(lookahead(sgd), "torch"), "timm.optim.lookahead.Lookahead", {"k": 5}),
+    Formula(
+        "mars",
+        "MARS around AdamW, gradients in one buffer",
+        Setup(mars(adamw), "torch", one_buffer=True),
+        "mars.MARS",
+        {"optimize_1d": True},
+    ),
 )
 """Formulas of others that are not the rule's."""
 
-PACKAGES = {"torch": ("pytorch_optimizer",)}
-"""Packages that a front-end runs beside its framework's own, if they are installed."""
+PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "torch": {
+        "pytorch_optimizer": "pip install pytorch_optimizer",
+        "timm": "pip install timm",
+        "mars": "PYTHONPATH=MARS/optimizers of github.com/AGI-Arena/MARS",
+    }
+}
+"""Packages that a front-end runs beside its framework's own, if they are installed; and how to install them."""
 
 
 def findings(front_end: FrontEnd) -> Iterator[Flaw]:

@@ -58,13 +58,13 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
 
     with ThreadPoolExecutor(2) as pool:
         measured = list(pool.map(observed, there))
-    beside = {package for name in there for package in PACKAGES.get(name, ())}
-    missing |= {package: words for package in sorted(beside) if (words := _lacking((package,)))}
-    packages = sorted({"numpy", *beside - missing.keys(), *(package for name in there for package in FRONT_ENDS[name])})
+    beside = {package: how for name in there for package, how in PACKAGES.get(name, {}).items()}
+    missing |= {package: f"not installed ({how})" for package, how in beside.items() if find_spec(package) is None}
+    packages = {"numpy", *beside.keys() - missing.keys(), *(package for name in there for package in FRONT_ENDS[name])}
     return ParityResult(
         tuple(Distance(**row) for one in measured for row in one["rows"]),
         tuple(Flaw(**finding) for one in measured for finding in one["findings"]),
-        {package: version(packages_distributions()[package][0]) for package in packages},  # TensorFlow's has many names
+        {package: _version(package) for package in sorted(packages)},
         missing,
     )
 
@@ -81,6 +81,12 @@ def measure(name: str) -> None:
     front_end = driver(name)
     content = {"rows": [*distances(front_end)], "findings": [*findings(front_end)]}
     print(json.dumps(content, default=asdict), flush=True)
+
+
+def _version(package: str) -> str:
+    """Return the version of what is installed; TensorFlow's has many names, and a file on the path has none."""
+    names = packages_distributions().get(package)
+    return version(names[0]) if names else "from its source"
 
 
 def _lacking(packages: Sequence[str]) -> str:

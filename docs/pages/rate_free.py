@@ -1,0 +1,107 @@
+"""The price of not tuning: the stored results of the study rate-free over each small study, and nothing else."""
+
+from pathlib import Path
+
+from pages.markdown import fenced, table
+from pages.results import figure, interval, stored
+
+STUDIES = ("logreg-digits", "quadratic-deep")
+"""Those over which it was run."""
+
+CENTRE = "AdamW(schedule=cosine) at lr-find's centre"
+DEFAULTS = "AdamW(schedule=cosine)"
+
+CLAIMS = ("not worse", "open", "worse")
+
+
+def page(data: Path) -> str:
+    """Return the results over all studies, and then each of them, to be included in a page."""
+    results = {name: stored(data, f"rate-free-{name}") for name in STUDIES}
+    parts = [f"## All studies together\n\n{_together({name: result for name, (_, result) in results.items()})}"]
+    parts += [f"## {name}\n\n{_study(command, result)}" for name, (command, result) in results.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def answer(data: Path) -> str:
+    """Return what came near to tuned AdamW without tuning, for the page on choosing."""
+    results = {name: stored(data, f"rate-free-{name}")[1] for name in STUDIES}
+    rows = [(name, margin(result), *(_names(result, claim) for claim in CLAIMS)) for name, result in results.items()]
+    costs = ", ".join(f"{result['price']['trainings']:g} on {name}" for name, result in results.items())
+    return (
+        "Each optimizer ran as it comes, on every seed, beside AdamW that was tuned. The table says which of them lose "
+        "less than the margin (not worse), which lose more (worse), and for which the seeds do not tell (open). An "
+        f"optimizer as it comes takes one training. Tuning took {costs}. [All figures](rate-free.md).\n\n"
+        + table(("study", "margin", *CLAIMS), rows)
+    )
+
+
+def _names(result: dict, claim: str) -> str:
+    return ", ".join(row["label"] for row in result["price"]["rows"] if row["claim"] == claim) or "–"
+
+
+def _together(results: dict) -> str:
+    prices = {name: {row["label"]: row for row in result["price"]["rows"]} for name, result in results.items()}
+    labels = list(next(iter(prices.values())))
+    rows = [(label, *(_claimed(results[name], prices[name][label]) for name in results)) for label in labels]
+    counts = "\n".join(f"- {name}: {_counted(result)}" for name, result in results.items())
+    return f"{counts}\n\nIn brackets: what is lost in the mean.\n\n{table(('optimizer', *results), rows)}"
+
+
+def _counted(result: dict) -> str:
+    """How many optimizers are on which side of the margin."""
+    rows = result["price"]["rows"]
+    found = {claim: sum(row["claim"] == claim for row in rows) for claim in CLAIMS}
+    return (
+        f"of {len(rows)} optimizers {found['not worse']} are not worse than tuned AdamW by the margin of "
+        f"{margin(result)}, {found['worse']} are worse by more, and for {found['open']} the seeds do not tell. Tuning "
+        f"cost {result['price']['trainings']:g} trainings."
+    )
+
+
+def _claimed(result: dict, row: dict) -> str:
+    return f"{row['claim']} ({_lost(result, row['lost']['mean'])})"
+
+
+def _lost(result: dict, value: float) -> str:
+    share = result["metric"]["share"]
+    return f"{figure(value, share)} points" if share else figure(value, share)
+
+
+def margin(result: dict) -> str:
+    """The margin as people read it."""
+    found = result["price"]["margin"]
+    number = f"{100 * found['size']:g}"
+    return f"{number} %" if found["relative"] else f"{number} points"
+
+
+def _study(command: str, result: dict) -> str:
+    price, share, name = result["price"], result["metric"]["share"], result["metric"]["name"]
+    rows = [
+        (
+            row["label"],
+            f"{row['trainings']:.1f}",
+            f"{row['saved']:.1f}",
+            interval(row["score"], share),
+            interval(row["lost"], share, "points"),
+            row["claim"],
+        )
+        for row in price["rows"]
+    ]
+    last = (price["tuned"], f"{price['trainings']:.1f}", "–", interval(price["score"], share), "–", "tuned")
+    head = ("optimizer", "trainings", "saved", f"test {name}", "lost", f"at {margin(result)}")
+    return f"{fenced(command, 'console')}\n\n{_setting(result)}\n\n{table(head, [*rows, last])}"
+
+
+def _setting(result: dict) -> str:
+    price, protocol, settings = result["price"], result["protocol"], result["settings"]
+    steps = protocol["epochs"] * -(-protocol["train_size"] // protocol["batch_size"])
+    if protocol.get("drop_last"):
+        steps = protocol["epochs"] * (protocol["train_size"] // protocol["batch_size"])
+    seeds = max(row["lost"]["n"] for row in price["rows"])
+    rates = (
+        f"The learning rate of AdamW is {settings[DEFAULTS]['lr']:.3g} by default, {settings[CENTRE]['lr']:.3g} at the "
+        f"centre that `lr-find` found, and {settings[price['tuned']]['lr']:.3g} as tuned."
+    )
+    lost = [f"{row['label']} on {row['diverged']}" for row in price["rows"] if row["diverged"]]
+    diverged = f"Seeds that diverged: {', '.join(lost)}." if lost else "No seed diverged."
+    return f"{seeds} seeds, trainings of {steps:,} steps. {rates} {diverged}"

@@ -1,0 +1,139 @@
+"""The price of not tuning: what each optimizer loses that was not tuned, against the one that was, and what it saves.
+
+Costs are counted in trainings, as the records have them: all that tuning tried, its finals, and the training that is
+kept. What ran before, such as a range test, is counted by its steps.
+
+Every optimizer is asked one question about the margin, and may be found on either side of it. These questions are one
+family, with an error of 5 % in all (Holm's steps, one-sided paired t-tests; seeds that are added later are another
+look). A seed that diverged scores as in every other comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from surefoot.analysis.pairwise import Comparison, counted
+from surefoot.analysis.summary import ResultRow, Summary
+from surefoot.errors import UsageError
+from surefoot.statistics.equivalence import adjusted, short_of
+from surefoot.statistics.intervals import ALPHA, Interval, PairedDifference
+from surefoot.statistics.looks import Looks
+from surefoot.store.margin import Margin
+from surefoot.store.protocol import Metric
+
+POINTS, PART = Margin(0.003), Margin(0.02, relative=True)
+"""The margin for a share, such as an accuracy: 0.3 points; and for any other metric: 2 % of it."""
+
+Claim = Literal["not worse", "worse", "open"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """One optimizer that was not tuned.
+
+    Attributes:
+        label: the optimizer.
+        score: its test metric over the seeds that it finished.
+        trainings: what it costs, in trainings, 1 for the one that is kept.
+        saved: by how much that is less than with tuning.
+        lost: how much better the tuned one is, paired by seed, in the metric's own numbers; below zero if it is worse.
+        diverged: seeds on which it diverged.
+        claim: "not worse" than the tuned one by the margin, "worse" by more than that, or "open".
+    """
+
+    label: str
+    score: Interval | None
+    trainings: float
+    saved: float
+    lost: PairedDifference | None
+    diverged: int
+    claim: Claim
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All of them, beside the optimizer that was tuned.
+
+    Attributes:
+        study: the study.
+        metric: what it is judged by.
+        tuned: the optimizer that was tuned.
+        score: its test metric over the seeds that it finished.
+        trainings: what it costs, in trainings.
+        margin: by how much another one may be worse.
+        rows: the optimizers that were not tuned, in the order of the study.
+    """
+
+    study: str
+    metric: Metric
+    tuned: str
+    score: Interval | None
+    trainings: float
+    margin: Margin
+    rows: tuple[Price, ...]
+
+
+def usual_margin(metric: Metric) -> Margin:
+    """By how much an optimizer may be worse, where the user does not say."""
+    return POINTS if metric.share else PART
+
+
+def prices(summary: Summary, steps_before: Mapping[str, int]) -> Prices:
+    """The price of not tuning, from a study in which one optimizer was tuned.
+
+    Args:
+        summary: of the study; the margin is that of its design, or else the usual one.
+        steps_before: training steps that an optimizer took before its trials, such as those of a range test.
+
+    Raises:
+        UsageError: not exactly one optimizer was tuned and measured.
+    """
+    rows = {row.label: row for row in summary.rows}
+    tuned = [row.label for row in summary.tuning if row.label in rows]
+    if len(tuned) != 1:
+        raise UsageError(f"{len(tuned)} optimizers were tuned and measured; the price of not tuning needs exactly one.")
+    best, others = rows[tuned[0]], [row for row in summary.rows if row.label != tuned[0]]
+    margin = summary.verdict.margin or usual_margin(summary.metric)
+    whole = 1.0 + sum(record.purpose == "tune" for record in summary.records)
+    found = _against(best.label, summary)
+    claims = _claims(best.label, found, summary, margin)
+
+    def price(row: ResultRow) -> Price:
+        cost = 1 + steps_before.get(row.label, 0) / (summary.protocol.steps or 1)
+        lost = found[row.label].difference if row.label in found else None
+        return Price(row.label, row.test_metric, cost, whole - cost, lost, row.diverged, claims.get(row.label, "open"))
+
+    return Prices(summary.study, summary.metric, best.label, best.test_metric, whole, margin, tuple(map(price, others)))
+
+
+def _against(tuned: str, summary: Summary) -> dict[str, Comparison]:
+    """Each optimizer's comparison with the tuned one, turned so that the difference is what it loses."""
+    pairs = [one if one.a == tuned else one.turned for one in summary.comparisons if tuned in (one.a, one.b)]
+    if summary.scale.sign > 0:
+        return {one.b: one for one in pairs}
+    return {one.b: replace(one, difference=one.turned.difference) for one in pairs}
+
+
+def _claims(tuned: str, found: Mapping[str, Comparison], summary: Summary, margin: Margin) -> dict[str, Claim]:
+    """On which side of the margin each optimizer is, of those that have seeds enough to be tested."""
+    scores = counted({arm.label: arm.results() for arm in summary.arms if arm.judged}, summary.scale)
+    tested = {label: pair for label, pair in found.items() if pair.looks}
+    p_values = []
+    for label, pair in tested.items():
+        seeds = sorted(scores[label].keys() & scores[tuned].keys())
+        looks = Looks(pair.looks, pair.looks[0])
+        room = [_room(scores[tuned][seed], scores[label][seed], summary, margin) for seed in seeds]
+        step = summary.scale.resolution
+        p_values.append((short_of(room, looks, step), short_of([-left for left in room], looks, step)))
+    return {label: _claim(*both) for label, both in zip(tested, adjusted(p_values), strict=True)}
+
+
+def _room(best: float, other: float, summary: Summary, margin: Margin) -> float:
+    """How much more one may lose on a seed before it has lost the margin."""
+    return margin.of(best, other) - summary.scale.gain(best - other)
+
+
+def _claim(not_worse: float, worse: float) -> Claim:
+    return "not worse" if not_worse <= ALPHA else "worse" if worse <= ALPHA else "open"

@@ -1,0 +1,51 @@
+"""The price of not tuning, as a table and in a sentence."""
+
+from __future__ import annotations
+
+from surefoot.analysis.rate_free import Price, Prices
+from surefoot.words.cells import Cell, Table, of, plain_table, text
+from surefoot.words.numbers import PLAIN, Unit, Written, seeds
+
+TRAININGS = Unit("{:.1f}".format)
+
+HEADER = ("Optimizer", "Test {}", "Trainings", "Saved", "Lost", "Verdict")
+
+
+def price_table(found: Prices) -> Table:
+    """The price of not tuning each optimizer, the tuned one last."""
+    written = Written(found.metric)
+    header = tuple(name.format(found.metric.title) for name in HEADER)
+    rows = [
+        (
+            text(row.label),
+            of(row.score, written.value),
+            Cell(row.trainings, TRAININGS),
+            Cell(row.saved, TRAININGS),
+            _lost(row, written),
+            text(_verdict(row)),
+        )
+        for row in found.rows
+    ]
+    last = (Cell(None), Cell(None), text("tuned"))
+    best = (text(found.tuned), of(found.score, written.value), Cell(found.trainings, PLAIN), *last)
+    return plain_table(header, [*rows, best], price_sentence(found))
+
+
+def price_sentence(found: Prices) -> str:
+    """What the columns say."""
+    margin = Written(found.metric).margin(found.margin)
+    return (
+        f"Lost: how much better {found.tuned} is, paired by seed, with its 95 % interval. Not worse: it loses less "
+        f"than the margin of {margin}. Worse: it loses more. Open: these seeds do not tell. All these claims together "
+        "have an error of 5 %. Trainings: what the optimizer costs, tuning and range test included. Saved: how many "
+        f"fewer than the {found.trainings:g} of {found.tuned}."
+    )
+
+
+def _lost(row: Price, written: Written) -> Cell:
+    lost = row.lost
+    return Cell(lost.mean, written.difference, lost.low, lost.high) if lost else Cell(None)
+
+
+def _verdict(row: Price) -> str:
+    return f"{row.claim}, diverged on {seeds(row.diverged)}" if row.diverged else row.claim
