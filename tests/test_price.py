@@ -13,6 +13,7 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.price import ask_rate_free, laid_over
 from surefoot.store.margin import Margin
+from workers_here import here
 
 CENTRE = RATE_FREE.centre
 FEW = {"optimizers": ["adam", "dog"], "epochs": 1, "seeds": 5, "trials": 4, "workers": 1, "device": "cpu"}
@@ -26,8 +27,9 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(store, workers_here):  # noqa: ARG001
-    return surefoot.rate_free(line(), store=store, **FEW)
+def found(store, kernel_cache):  # noqa: ARG001
+    with here():
+        return surefoot.rate_free(line(), store=store, **FEW)
 
 
 def test_one_optimizer_is_tuned_and_all_are_priced(found):

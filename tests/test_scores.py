@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import surefoot
 from surefoot.errors import UsageError
 from surefoot.words import verdict_text
+from surefoot.words.suite import suite_notes
 
 RNG = np.random.default_rng(4)
 SCORES = {
@@ -180,3 +182,234 @@ def test_the_command(surefoot_command, file, tmp_path):
     code, _, err = surefoot_command("judge", tmp_path / "no.csv")
     assert code == 2
     assert "cannot be read" in err
+
+
+def runs_table(states=(), scores=SCORES):
+    """W&B's table of runs, as its page downloads it: configuration and last values under their own names."""
+    head = '"Name","State","Notes","Created","Runtime","lr","optimizer","seed","_step","loss","val_acc"'
+    rows = [
+        f'"snow-{number}","{dict(states).get((label, seed), "finished")}","","2026-01-05T10:00:00.000Z","61","0.1",'
+        f'"{label}","{seed}","900","0.31","{score}"'
+        for number, (label, seed, score) in enumerate(cells(scores))
+    ]
+    return "\n".join([head, *rows, ""])
+
+
+def cells(scores=SCORES):
+    return [(label, seed, score) for label, own in scores.items() for seed, score in own.items()]
+
+
+def api_table():
+    """What the script in W&B's guide to its API writes: a printed dict in a cell."""
+    summary = "{{'_runtime': 61.2, 'val_acc': {score}, 'other': nan}}"
+    config = "{{'optimizer': '{label}', 'seed': {seed}}}"
+    row = f'{{n}},"{summary}","{config}",snow-{{n}}'
+    rows = [row.format(n=n, label=label, seed=seed, score=score) for n, (label, seed, score) in enumerate(cells())]
+    return "\n".join([",summary,config,name", *rows, ""])
+
+
+def chart(metric="val_acc", scores=SCORES):
+    """W&B's chart: the runs of one metric side by side, each with the bounds of what a point stands for."""
+    head = ",".join(f'"{label} s{seed} - {metric}{end}"' for label, seed, _ in cells(scores) for end in ("", *ENDS))
+    early = ",".join('"0.1","0.1","0.1"' for _ in cells(scores))
+    last = ",".join(f'"{score}","{score}","{score}"' for _, _, score in cells(scores))
+    gap = ",".join('"","",""' for _ in cells(scores))
+    return "\n".join([f'"Step",{head}', f'"0",{early}', f'"1",{last}', f'"2",{gap}', ""])
+
+
+ENDS = ("__MIN", "__MAX")
+SAFE = {label.replace("mine, tuned", "mine"): own for label, own in SCORES.items()}
+
+
+def test_the_exports_of_wandb_say_what_the_scores_say(file):
+    expected = surefoot.judge(SCORES).verdict
+    named = {"score": "val_acc"}
+    assert surefoot.judge(file(runs_table(), "runs.csv"), columns=named).verdict == expected
+    assert surefoot.judge(file(api_table(), "api.csv"), columns=named).verdict == expected
+    assert surefoot.judge(file(chart(), "chart.csv")).verdict == expected
+
+
+def test_what_wandb_calls_loss_is_that_of_training(file):
+    path = file(runs_table())
+    assert all(row.test_loss is None for row in surefoot.judge(path, columns={"score": "val_acc"}).rows)
+    found = surefoot.judge(path, columns={"score": "val_acc", "loss": "loss"}).rows
+    assert [round(row.test_loss.mean, 4) for row in found] == [0.31] * 3
+
+
+def test_a_run_of_wandb_that_crashed_has_no_result(file):
+    states = {("adam", 1): "running", ("sgd", 2): "crashed"}
+    found = surefoot.judge(file(runs_table(states)), columns={"score": "val_acc"})
+    assert [(row.n, row.unfinished, row.failed) for row in found.rows] == [(7, 1, 0), (7, 0, 1), (8, 0, 0)]
+    assert "Failed: sgd (1 of 8 seeds)." in verdict_text(found)
+    blown = {**SCORES, "sgd": {**SCORES["sgd"], 2: math.nan}}
+    found = surefoot.judge(file(runs_table(states, blown)), columns={"score": "val_acc"})
+    assert [row.diverged for row in found.rows] == [0, 1, 0]
+
+
+def test_a_crashed_run_gives_way_to_its_repetition(file):
+    again = runs_table({("adam", 1): "crashed"}) + runs_table().splitlines()[2] + "\n"
+    assert surefoot.judge(file(again), columns={"score": "val_acc"}).verdict == surefoot.judge(SCORES).verdict
+    with pytest.raises(UsageError, match="line 26: adam has seed 1 twice"):
+        surefoot.judge(file(runs_table() + runs_table().splitlines()[2] + "\n"), columns={"score": "val_acc"})
+
+
+def scalars(folder, names, tags=("test/accuracy",)):
+    """What TensorBoard's page downloads: a file for each run and tag."""
+    folder.mkdir()
+    for label, seed, score in cells(SAFE):
+        for tag in tags:
+            name = f"run-{names.format(optimizer=label, seed=seed)}-tag-{tag}.csv".replace("/", "_")
+            rows = ["Wall time,Step,Value", "1700000000.1,1,0.1", f"1700000009.9,2,{score}", ""]
+            (folder / name).write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def test_scalars_of_tensorboard_say_what_the_scores_say(tmp_path):
+    expected = surefoot.judge(SAFE).verdict
+    # the order of files is that of their names; of the verdict only its claims
+    for folder, pattern in ((scalars(tmp_path / "a", "{optimizer}/seed{seed}"), None),):
+        found = surefoot.judge(folder, runs=pattern).verdict
+        assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
+    own = scalars(tmp_path / "b", "try-{optimizer}-{seed}", ("loss", "test/accuracy"))
+    found = surefoot.judge(own, runs="try-{optimizer}-{seed}", columns={"score": "test/accuracy"}).verdict
+    assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
+    with pytest.raises(UsageError, match="has the tags loss, test_accuracy; say which is the score with columns"):
+        surefoot.judge(own, runs="try-{optimizer}-{seed}")
+    with pytest.raises(UsageError, match=r"try-adam-0' does not read as OPTIMIZER-seedNUMBER; give runs"):
+        surefoot.judge(own, columns={"score": "loss"})
+
+
+def test_a_folder_that_is_not_of_tensorboard_is_named(tmp_path):
+    with pytest.raises(UsageError, match="no CSV files and no event files"):
+        surefoot.judge(tmp_path)
+    (tmp_path / "scores.csv").write_text(long(), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"scores\.csv has no run and tag in its name"):
+        surefoot.judge(tmp_path)
+    (tmp_path / "scores.csv").rename(tmp_path / "run-adam_s1-tag-loss.csv")
+    with pytest.raises(UsageError, match="expected Wall time, Step, Value"):
+        surefoot.judge(tmp_path)
+
+
+class Accumulator:
+    """As much of TensorBoard's reader as is used."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def Reload(self):
+        return self
+
+    def Tags(self):
+        return {"scalars": ["accuracy"]}
+
+    def Scalars(self, _):
+        label, seed = self.path.replace("\\", "/").split("/")[-2:]
+        return [SimpleNamespace(value=0.0), SimpleNamespace(value=SAFE[label][int(seed.removeprefix("seed"))])]
+
+
+def test_event_files_are_read_by_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
+    for label, seed, _ in cells(SAFE):
+        (tmp_path / label / f"seed{seed}").mkdir(parents=True)
+        (tmp_path / label / f"seed{seed}" / "events.out.tfevents.1").touch()
+    module = "tensorboard.backend.event_processing.event_accumulator"
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match="pip install tensorboard, or give a folder of the CSV files"):
+        surefoot.judge(tmp_path)
+    for name in ("tensorboard", "tensorboard.backend", "tensorboard.backend.event_processing"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(EventAccumulator=Accumulator))
+    expected = surefoot.judge(SAFE).verdict
+    found = surefoot.judge(tmp_path).verdict
+    assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("Step,a s1 - x,b s1 - y\n1,2,3\n", {}, "has the metrics x, y; say which is the score with columns"),
+        ("Step,a s1 - x,b - x\n1,2,3\n", {}, "column 'b - x': the run 'b' does not read as OPTIMIZER-seedNUMBER"),
+        ("Step,a s1 - x,b s1 - x\n1,2,\n", {}, "column 'b s1 - x': there is no value"),
+        ("Step,a s1 - x\n1,2\n", {"runs": "{optimizer}"}, r"expected \{optimizer\} and \{seed\} in it"),
+        ("optimizer,seed,score,state\na,0,1,lost\n", {}, "line 2: the state is 'lost'"),
+        ("optimizer,seed,score,epochs_to_target\na,0,1,0\n", {}, "line 2: the target took 0"),
+        ("optimizer,seed,score,epochs_to_target\na,0,1,x\n", {}, "line 2: the number of epochs to the target is 'x'"),
+        ("optimizer,seed,score,test_loss\na,0,1,x\n", {}, "line 2: the loss is 'x'; expected a number"),
+        ("optimizer,seed,score,task\na,0,1,../x\n", {}, "line 2: the task is '../x'"),
+        ("optimizer,seed,score\na,0,1,4\n", {}, "line 2: there are more cells than names"),
+        ("optimizer,seed,score,chance\na,0,1,0.1\nb,0,1,0.2\n", {}, "scores of guessing 0.1, 0.2; expected one"),
+        ("optimizer,seed,acc\na,0,1\n", {"columns": {"score": "accu"}}, "unknown column 'accu'. Did you mean 'acc'"),
+        ("optimizer,seed,acc\na,0,1\n", {"columns": {"scor": "acc"}}, "unknown part of a score 'scor'"),
+        (",summary,config,name\n0,{},7,a\n", {}, "line 2: the config is '7'; expected a dict"),
+    ],
+)
+def test_what_an_export_cannot_say_is_named(file, text, options, words):
+    with pytest.raises(UsageError, match=words):
+        surefoot.judge(file(text), **options)
+
+
+def tasks(seeds=6):
+    """Three tasks, in the first of which adam is twice as quick and sgd misses the target with one seed."""
+    rows = ["task,optimizer,seed,score,epochs to target,chance"]
+    for task, factor in (("digits", 2), ("letters", 1), ("words", 1)):
+        for label, shift in (("adam", 0.0), ("sgd", 0.02)):
+            for seed in range(seeds):
+                epochs = 5 if label == "adam" else "" if task == "digits" and seed == 0 else 5 * factor
+                rows.append(f"{task},{label},{seed},{0.9 + shift + seed / 1000 + RNG.normal(0, 1e-4)},{epochs},0.1")
+    return "\n".join([*rows, ""])
+
+
+def test_several_tasks_are_judged_as_a_suite(file, surefoot_command, tmp_path):
+    path = file(tasks())
+    suite = surefoot.judge_suite(path)
+    assert list(suite.verdicts) == ["digits", "letters", "words"]
+    assert all(text.startswith("sgd has the highest mean test score") for text in suite.verdicts.values())
+    assert suite.summary.times == {
+        "adam": {"digits": 5, "letters": 5, "words": 5},
+        "sgd": {"digits": 10, "letters": 5, "words": 5},
+    }
+    assert suite.summary.algoperf == pytest.approx({"adam": 1.0, "sgd": (2 / 3 + 2) / 3})
+    assert suite.summary.aggregates["sgd"].mean == pytest.approx(1.0, abs=0.01)
+    reach = suite.studies["digits"].summary.rows[1].reach
+    assert (reach.reached, reach.of, reach.epochs) == (5, 6, 10)
+    with pytest.raises(UsageError, match="tasks digits, letters, words; use judge_suite"):
+        surefoot.judge(path)
+    code, out, _ = surefoot_command("judge", path, "--report", tmp_path / "pages" / "r.html")
+    assert code == 0
+    assert "Interquartile mean" in out
+    assert "Epochs to target" in (tmp_path / "pages" / "digits.html").read_text(encoding="utf-8")
+    assert (tmp_path / "pages" / "all-small.html").exists()
+    code, out, _ = surefoot_command("judge", path, "--json")
+    assert json.loads(out)["targets"] == {"digits": None, "letters": None, "words": None}
+
+
+def test_the_looks_of_tasks_are_kept_apart(file):
+    path = file(tasks(5))
+    surefoot.judge_suite(path)
+    path.write_text(tasks(7), encoding="utf-8")
+    suite = surefoot.judge_suite(path)
+    assert [one.summary.verdict.looks for one in suite.studies.values()] == [(5, 7)] * 3
+    assert set(json.loads(path.with_name("scores.csv.looks.json").read_text())["tasks"]) == {
+        "digits",
+        "letters",
+        "words",
+    }
+
+
+def test_without_the_score_of_guessing_tasks_have_no_common_mean(file):
+    text = "\n".join(line.rpartition(",")[0] for line in tasks().splitlines())
+    suite = surefoot.judge_suite(file(text))
+    assert "No interquartile mean of any: what guessing scores in digits is not known." in list(
+        suite_notes(suite.summary)
+    )
+
+
+def test_a_column_is_named_on_the_command_line(surefoot_command, file):
+    path = file(runs_table())
+    code, out, _ = surefoot_command("judge", path, "--column", "score=val_acc", "--json")
+    assert code == 0
+    assert json.loads(out)["verdict"]["best"] == "mine, tuned"
+    code, _, err = surefoot_command("judge", path)
+    assert code == 2
+    assert "expected one that is called score, or name yours in --column" in " ".join(err.split())
+    code, _, err = surefoot_command("judge", path, "--column", "val_acc")
+    assert "expected PART=COLUMN" in err

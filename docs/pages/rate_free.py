@@ -5,7 +5,7 @@ from pathlib import Path
 from pages.markdown import fenced, table
 from pages.results import figure, interval, stored
 
-STUDIES = ("logreg-digits", "quadratic-deep")
+STUDIES = ("logreg-digits", "mlp-mnist", "quadratic-deep")
 """Those over which it was run."""
 
 CENTRE = "AdamW(schedule=cosine) at lr-find's centre"
@@ -31,7 +31,7 @@ def answer(data: Path) -> str:
         "Each optimizer ran as it comes, on every seed, beside AdamW that was tuned. The table says which of them lose "
         "less than the margin (not worse), which lose more (worse), and for which the seeds do not tell (open). An "
         f"optimizer as it comes takes one training. Tuning took {costs}. [All figures](rate-free.md).\n\n"
-        + table(("study", "margin", *CLAIMS), rows)
+        f"{_everywhere(results)}\n\n" + table(("study", "margin", *CLAIMS), rows)
     )
 
 
@@ -44,18 +44,28 @@ def _together(results: dict) -> str:
     labels = list(next(iter(prices.values())))
     rows = [(label, *(_claimed(results[name], prices[name][label]) for name in results)) for label in labels]
     counts = "\n".join(f"- {name}: {_counted(result)}" for name, result in results.items())
-    return f"{counts}\n\nIn brackets: what is lost in the mean.\n\n{table(('optimizer', *results), rows)}"
+    parts = (
+        _everywhere(results),
+        counts,
+        "In brackets: what is lost in the mean.",
+        table(("optimizer", *results), rows),
+    )
+    return "\n\n".join(parts)
 
 
 def _counted(result: dict) -> str:
     """How many optimizers are on which side of the margin."""
     rows = result["price"]["rows"]
-    found = {claim: sum(row["claim"] == claim for row in rows) for claim in CLAIMS}
-    return (
-        f"of {len(rows)} optimizers {found['not worse']} are not worse than tuned AdamW by the margin of "
-        f"{margin(result)}, {found['worse']} are worse by more, and for {found['open']} the seeds do not tell. Tuning "
-        f"cost {result['price']['trainings']:g} trainings."
-    )
+    counts = ", ".join(f"{sum(row['claim'] == claim for row in rows)} {claim}" for claim in CLAIMS)
+    trainings = f"{result['price']['trainings']:g} trainings"
+    return f"{counts}, of {len(rows)} optimizers, at a margin of {margin(result)}. Tuning took {trainings}."
+
+
+def _everywhere(results: dict) -> str:
+    """Which optimizers are not worse on any study."""
+    found = [[row["label"] for row in one["price"]["rows"] if row["claim"] == "not worse"] for one in results.values()]
+    always = [label for label in found[0] if all(label in labels for labels in found)]
+    return f"Not worse on all {len(results)} studies: {', '.join(always) or 'none'}."
 
 
 def _claimed(result: dict, row: dict) -> str:

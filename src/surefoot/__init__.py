@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from surefoot.comparison.forecast import Forecast
     from surefoot.price import RateFree, rate_free
     from surefoot.range_test.find import lr_find
-    from surefoot.scores import judge
+    from surefoot.scores import judge, judge_suite
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
     from surefoot.suite import Suite, compare_suite
@@ -38,6 +38,7 @@ __all__ = [
     "compare_suite",
     "forecast",
     "judge",
+    "judge_suite",
     "log",
     "lr_find",
     "one_minus",
@@ -76,6 +77,7 @@ _DOORS = {
     "forecast": "surefoot.study",
     "log": "surefoot.store.ranges",
     "judge": "surefoot.scores",
+    "judge_suite": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
     "rate_free": "surefoot.price",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from surefoot.analysis import SuiteSummary, summarize_suite
+from surefoot.analysis import SuiteSummary, Summary, summarize_suite
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import STUDIES
 from surefoot.options import Options
@@ -20,7 +20,7 @@ from surefoot.words.suite import suite_table
 PAGE = "all-small.html"
 
 
-def compare_suite(studies: Sequence[str] | None = None, **options: Any) -> Suite:
+def compare_suite(studies: Sequence[str] | None = None, **options: Any) -> Suite[Study]:
     """Run several built-in studies and judge them together. Each has its own optimizers unless you give others.
 
     Args:
@@ -43,15 +43,33 @@ def ask_suite(studies: Sequence[str] | None, options: Options) -> list[Request]:
     return [ask(name, options) for name in (small if studies is None else studies)]
 
 
+Has = TypeVar("Has", bound="InSuite", covariant=True)
+
+
+class InSuite(Protocol):
+    """What a suite asks of each of its studies; one whose scores were made elsewhere has it too."""
+
+    @property
+    def summary(self) -> Summary:
+        """All numbers."""
+
+    @property
+    def verdict(self) -> str:
+        """What the seeds allow to say."""
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write the report and return its path."""
+
+
 @dataclass(frozen=True)
-class Suite:
+class Suite(Generic[Has]):
     """Several finished comparisons.
 
     Attributes:
         studies: each of them, by its name.
     """
 
-    studies: Mapping[str, Study]
+    studies: Mapping[str, Has]
 
     @cached_property
     def summary(self) -> SuiteSummary:

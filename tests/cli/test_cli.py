@@ -17,6 +17,7 @@ from surefoot.datasets import NAMES
 from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError
 from surefoot.options import Options
+from surefoot.progress.board import Board
 from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.rules import COMBINATORS, RULES
@@ -218,8 +219,9 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
 def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     study = plan("article", Options(optimizers=("mine=sgd(lr=0.1)",), only=True))
     trial = study.trials[0]
-    lines = Lines(many=False)
+    lines = Lines(Board([trial]), many=False)
     for event in (
+        events.Started(trial.key, 0),
         events.Started(trial.key, 2),
         events.StepsDone(trial.key, 3, 400, 960, 0.5),
         events.StepsDone(trial.key, 3, 500, 960, 0.4),
@@ -228,11 +230,13 @@ def test_log_lines_tell_epochs_ends_and_resumes(capsys):
     ):
         lines.observe(trial, event)
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 4
-    assert told[0].endswith("mine: goes on after epoch 2")
-    assert told[1].endswith("mine: epoch 3/5, step 400 of 960, loss 0.5000")
-    assert "mine: epoch 3/5, loss" in told[2]
-    assert told[3].endswith("mine: diverged: training loss became nan")
+    assert len(told) == 6
+    assert told[0].endswith("mine: starts")
+    assert told[1].endswith("mine: goes on after epoch 2")
+    assert told[2].endswith("mine: epoch 3/5, step 400 of 960, loss 0.5000")
+    assert "mine: epoch 3/5, loss" in told[3]
+    assert "0 of 1 trials done, 1 running, about" in told[4]
+    assert told[5].endswith("mine: diverged: training loss became nan")
 
 
 @pytest.mark.parametrize("study", ["article", "rosenbrock", "char-lm"])

@@ -282,9 +282,10 @@ def test_the_driver_stopped_loses_at_most_an_epoch(tmp_path, how):
         log += line
     workers = workers_of(driver.pid)
     driver.send_signal(how)
-    driver.communicate()
+    assert driver.wait() == -how
     assert workers, "no worker was alive at this moment: it proves nothing"
-    assert_gone(workers)
+    assert_gone(workers)  # before what comes next, which waits for all that may still write to the log
+    driver.communicate()
     with Store(tmp_path / "r.sqlite") as store:
         assert sum(len(record.epochs) for record in store.records()) >= 1
     found = numbers(run_of(slowly, tmp_path / "r.sqlite", workers=1))

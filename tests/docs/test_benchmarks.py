@@ -162,6 +162,12 @@ def test_looks_py(printed):
     assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4
 
 
+def test_look_time_py(printed):
+    lines = printed("look_time.py", OPTIMIZERS=2, TUNED=3, SEEDS=6, EPOCHS=2, REPEATS=1)
+    assert lines[0] == "18 records, 2 optimizers, 6 seeds: best is optimizer 1"
+    assert [part.split()[0] for part in lines[1].split(", ")] == ["reading", "judging", "a"]
+
+
 def test_soap_py(printed):
     lines = printed("soap.py", "--widths", "8", "--periods", "1")
     assert [line.split()[1] for line in lines[2:]] == ["AdamW", "Muon", "SOAP"]

@@ -8,11 +8,14 @@ import re
 import numpy as np
 import pytest
 
+from accessible import complaints
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.explain.page import GRID, MOST, played, render
 from surefoot.explain.path import best_rate, walk
 from surefoot.explain.surfaces import SURFACES
+from surefoot.mathops import orthogonalize
 from surefoot.rules import RULES
+from surefoot.rules.polynomials import POLYNOMIALS
 
 pytestmark = pytest.mark.browser
 
@@ -412,3 +415,34 @@ def test_every_formula_has_a_number_for_every_letter(opened, first):
         text = " ".join(page.locator(".equation .numbers").all_text_contents())
         assert "…" not in text, race
         assert "not a number" not in text, race
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_the_matrix_ends_as_the_float64_reference_and_its_singular_values_as_lapacks(opened, name):
+    page, rng = opened(), np.random.default_rng(0)
+    for matrix in [*rng.normal(size=(5, 2, 2)), np.diag([5.0, 0.05]), np.zeros((2, 2)), np.ones((2, 2))]:
+        steps = page.evaluate("([m, p]) => surefoot.drawnToOne(m, p, 1e-7)", [matrix.tolist(), POLYNOMIALS[name]])
+        wanted = orthogonalize(matrix, POLYNOMIALS[name], 1e-7)
+        np.testing.assert_allclose(steps[-1], wanted, rtol=0, atol=1e-12)
+        values = page.evaluate("m => surefoot.singular(m)", matrix.tolist())
+        np.testing.assert_allclose(values, np.linalg.svd(matrix, compute_uv=False), rtol=0, atol=1e-12)
+
+
+def test_the_singular_values_are_shown_before_and_after_and_follow_the_sliders(opened):
+    page = opened()
+    said = page.locator("#m-said")
+    assert said.inner_text().startswith("Singular values before: 5 and 0.05. After: ")
+    shown = [float(one) for one in re.findall(r"[0-9.]+[0-9]", said.inner_text().partition("After")[2])]
+    assert all(0.68 <= one <= 1.21 for one in shown)
+    assert page.locator("#m-rows tr").count() == 2 + len(POLYNOMIALS["keller"])
+    drawn = page.locator("#m-after").get_attribute("points")
+    page.locator("#m-small").focus()
+    page.keyboard.press("End")
+    assert "before: 10 and 5" in said.inner_text()
+    page.get_by_label("Polynomials").select_option("polar_express")
+    assert page.locator("#m-after").get_attribute("points") != drawn
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing_wrong(opened, width, scheme):
+    assert complaints(opened(viewport={"width": width, "height": 900}, color_scheme=scheme)) == []

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from surefoot.comparison.request import plan
 from surefoot.options import Options
 from surefoot.progress.board import Bars, Board, empty_bars
-from surefoot.progress.words import name_of
+from surefoot.progress.words import Lines, name_of
 from surefoot.store import Epoch, Outcome
 from surefoot.store.design import Part
 from surefoot.training import events
@@ -111,3 +112,15 @@ def test_epochs_done_before_are_no_part_of_the_boards_speed(trial):
     board = Board([trial])
     board.observe(trial, events.Started(trial.key, 4))
     assert "left" not in board.__rich__().plain
+
+
+def test_a_log_says_what_is_left_after_the_first_epoch_and_at_each_quarter(trial, capsys):
+    every = [replace(trial, seed=seed) for seed in range(8)]
+    lines = Lines(Board(every), many=True)
+    for one in every:
+        lines.observe(one, events.Started(one.key, 0))
+        lines.observe(one, events.EpochDone(one.key, Epoch(1, 1.0, 0.1, 0.5, 0.1, 0.5), (), b""))
+        lines.observe(one, events.Finished(one.key, Outcome(0.1, 0.5, 0.1, 0.5, 0.01, 0, 0)))
+    said = [line for line in capsys.readouterr().err.splitlines() if "trials done" in line]
+    assert [line.split("] ")[1].split(" of ")[0] for line in said] == ["0", "2", "4", "6"]
+    assert re.search(r"0 of 8 trials done, 1 running, about [\d.]+ m?s left\.$", said[0])

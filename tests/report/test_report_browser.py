@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from samples import DESIGN, article, diverged, tuned
+from accessible import complaints, unfold
+from samples import DESIGN, article, diverged, study, tuned
 from surefoot.analysis import summarize
 from surefoot.range_test.page import write_range_page
 from surefoot.range_test.sweep import learning_rates
@@ -36,6 +37,7 @@ def files(tmp_path_factory):
         write_report(summarize(plain), folder / "plain.html")
     write_report(summarize(tuned(4, 6), DESIGN), folder / "tuned.html")
     write_report(summarize(lost(tuned(4, 6))), folder / "lost.html")
+    write_report(summarize(study(12, 6)), folder / "many.html")
     return folder
 
 
@@ -275,3 +277,91 @@ def test_another_metric_keeps_its_page_whole(browser, tmp_path):
     context.close()
     assert complaints == []
     assert "accuracy" not in text.lower()
+
+
+@pytest.mark.parametrize("name", ["plain.html", "tuned.html", "lost.html", "many.html"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing_wrong(opened, name, width, scheme):
+    page = opened(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    unfold(page)
+    assert complaints(page) == []
+
+
+def test_every_table_has_a_caption_and_heads_with_a_scope(opened):
+    page = opened("tuned.html")
+    tables = page.locator("table")
+    assert tables.count() == page.locator("table > caption").count() >= 6
+    assert page.locator("th:not([scope])").count() == 0
+
+
+def labels(page, table="results"):
+    return page.locator(f".{table} tbody tr:visible th bdi").all_text_contents()
+
+
+def test_results_are_sorted_by_a_heading_and_a_second_time_the_other_way(opened):
+    page = opened("many.html")
+    first = labels(page)
+    head = page.locator(".results thead th").nth(2)
+    head.get_by_role("button").click()
+    values = page.locator(".results tbody td:nth-child(3)").evaluate_all("all => all.map(e => +e.dataset.value)")
+    assert values == sorted(values)
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    turned = page.locator(".results tbody td:nth-child(3)").evaluate_all("all => all.map(e => +e.dataset.value)")
+    assert turned == sorted(values, reverse=True)
+    assert head.get_attribute("aria-sort") == "descending"
+    page.get_by_label("Sort by").select_option("test result, best first")
+    page.get_by_role("button", name="Reverse").click()
+    assert labels(page) == first
+    assert page.locator("[aria-sort]").count() == 0
+
+
+def test_what_has_no_number_stands_last_either_way(opened):
+    page = opened("many.html")
+    heads = page.locator(".results thead th").all_text_contents()
+    (place,) = (place for place, head in enumerate(heads) if head.startswith("Time to"))
+    for _ in range(2):
+        page.locator(".results thead th button").nth(place).click()
+        cells = page.locator(f".results tbody td:nth-child({place + 1})")
+        numbers = cells.evaluate_all("all => all.map(e => e.dataset.value)")
+        known = [number is not None for number in numbers]
+        assert 0 < sum(known) < len(known)
+        assert known == sorted(known, reverse=True)
+
+
+def test_a_filter_shows_the_rows_of_some_in_every_table_and_says_how_many(opened):
+    page = opened("many.html")
+    page.get_by_label("Show in every table").fill("optimizer 11, optimizer 2")
+    assert set(labels(page)) == {"Optimizer 2", "Optimizer 11"}
+    assert set(labels(page, "settings")) == {"Optimizer 2", "Optimizer 11"}
+    assert page.locator(".tools output").text_content() == "2 of 12 shown"
+    page.get_by_label("Show in every table").fill("")
+    assert len(labels(page)) == 12
+
+
+def test_the_keyboard_sorts_filters_and_unfolds(opened):
+    page = opened("many.html")
+    page.get_by_label("Show in every table").focus()
+    page.keyboard.type("optimizer 12")
+    assert labels(page) == ["Optimizer 12"]
+    page.locator(".results thead th button").nth(1).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("[aria-sort=ascending]").count() == 1
+    page.locator("details.pairs summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".matrix").is_visible()
+
+
+def test_the_first_screen_of_a_phone_says_who_is_best_and_how_sure(opened):
+    page = opened("many.html", viewport={"width": 390, "height": 800})
+    shown = page.locator(".glance dd").all()
+    assert len(shown) == 4
+    assert all(one.bounding_box()["y"] < 700 for one in shown[:3])
+
+
+def test_on_paper_all_is_unfolded_but_the_widest_table(opened):
+    page = opened("many.html", viewport={"width": 688, "height": 900})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").evaluate_all("all => all.map(e => e.className)") == ["pairs"]
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details.how[open]").count() == 0

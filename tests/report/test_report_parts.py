@@ -127,7 +127,7 @@ def test_a_failure_is_priced_only_where_there_is_one():
         summary = summarize(records)
         figure = tuning_figures(summary)[-1]
         assert figure.name == "tuning-best-of"
-        assert ("diverged or failed counts as 0.00 %" in figure.caption) == told
+        assert ("diverged or failed counts as 0.00 %" in figure.how) == told
 
 
 def test_gaps_that_are_all_zero_are_left_out():
@@ -168,7 +168,7 @@ def test_long_curves_and_many_lost_trials_are_thinned():
     lost = [replace(diverged(trial(seed=seed), 2), key=str(seed)) for seed in range(100)]
     (curves, *_) = figures(group(lost))
     assert len({row["seed"] for row in curves.datasets["single"]}) == 60
-    assert "60 of 100 single trials" in curves.caption
+    assert "60 of 100 single trials" in curves.how
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
@@ -243,7 +243,7 @@ def test_the_profile_is_over_problems_where_there_are_three():
     records = article(4)
     times = {"Adam": {"a": 1.0, "b": 2.0, "c": 3.0}, "Adagrad": {"a": 2.0, "b": 2.0, "c": float("inf")}}
     summary = summarize(records)
-    assert "over its seeds" in claim_figures(summary)[-1].caption
+    assert "over its seeds" in claim_figures(summary)[-1].how
     figure = over_problems(performance_profiles(times), styles(times))
     assert figure.title == "Performance profile"
     first = {row["optimizer"]: row["share"] for row in reversed(figure.datasets["profile 0"])}
@@ -418,7 +418,7 @@ def test_what_diverged_stands_at_the_worst_end(metric, end, word):
     figure = tuning_figures(summary)[0]
     drawn = figure.spec()["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert [row["y"] for row in figure.datasets["tried 0"] if row["metric"] is None] == [drawn[end]]
-    assert f"crosses at the {word}" in figure.caption
+    assert f"crosses at the {word}" in figure.how
 
 
 # Large studies
@@ -433,4 +433,4 @@ def test_many_configurations_are_thinned_and_the_choice_stays():
     rows = figure.datasets["tried 0"]
     assert len(rows) in (2000, 2001)
     assert sum(row["chosen"] for row in rows) == 1
-    assert "of 2,500 configurations" in figure.caption
+    assert "of 2,500 configurations" in figure.how

@@ -364,7 +364,7 @@ def test_every_tuning_trial_is_a_point():
     ]
     bottom = spec["concat"][0]["layer"][0]["encoding"]["y"]["scale"]["domain"][1]
     assert points[2]["y"] == bottom > max(p["y"] for p in points[:2])
-    assert "Red crosses" in figure.caption
+    assert "Red crosses" in figure.how
     assert [p["mean"] for p in best.datasets["expected"]] == pytest.approx(list(summary.tuning[0].curve.mean))
 
 
@@ -408,7 +408,7 @@ def test_an_optimizer_and_its_tuned_self_share_their_colour_and_nothing_else():
 )
 def test_edge_cases_make_a_page_and_a_table(records, capsys):
     page = drawn(records)
-    assert "How each optimizer was tuned" in page
+    assert "How was each tuned?" in page
     for spec in Tags(page).specs:
         assert spec["concat"]
     print_result(summarize(records))

@@ -1,6 +1,7 @@
 """Published figures beside ours: when they agree, what is run for them, and what the command prints."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEE
 from surefoot.arms.arm import parse_arms
 from surefoot.cli import check_published
 from surefoot.selfcheck.published import agreement, agreements, initial_loss, published_task, reproduction
+from surefoot.selfcheck.statements import Figure, Statement
 from surefoot.tasks.models.quadratic import hessian
 from surefoot.training.events import EpochDone
 from surefoot.training.loop import Training
@@ -120,9 +122,15 @@ def test_the_settings_are_the_published_ones():
         assert 5 * np.log10(rate) == pytest.approx(round(5 * np.log10(rate)), abs=1e-4)
 
 
+def stated(setting, ours=1.0):
+    return Statement("A statement", setting, "A source", (Figure("a figure", "one", ours, 0.9, 1.1),))
+
+
 @pytest.fixture
 def check(monkeypatch, surefoot_command):
     """The command, whose runs are made up: as published, shifted by a share."""
+    monkeypatch.setattr(check_published, "statements", list)
+    monkeypatch.setattr(check_published, "quickstart", lambda seeds, *_: stated(f"{seeds} seeds"))
 
     def command(*arguments, shift=0.0):
         references = {reference.study: reference for reference in (QUADRATIC_DEEP, FMNIST_2C2D)}
@@ -175,6 +183,7 @@ def test_long_adds_fashion_mnist(check, tmp_path):
     assert code == 0
     assert asked[1] == ("fmnist-2c2d", {"seeds": 4, "epochs": 5, "data_dir": tmp_path})
     assert "fmnist-2c2d: 10 published runs, 4 of ours" in out
+    assert "Setting: 4 seeds." in out
     assert "test accuracy" in out
     assert "train loss" in out
     assert max(map(len, out.splitlines())) <= 80
@@ -189,6 +198,19 @@ def test_json_says_the_same(check):
     assert len(content["figures"]) == 12
     assert content["figures"][3]["figure"]["mean"] == 87.397
     assert content["figures"][3]["holds"] is True
+
+
+@pytest.mark.parametrize(("ours", "mark", "exit_code"), [(1.05, "agrees", 0), (1.2, "DIFFERS", 1)])
+def test_a_statement_is_printed_with_its_setting_and_source(check, monkeypatch, ours, mark, exit_code):
+    monkeypatch.setattr(check_published, "quickstart", lambda *_: stated("made up", ours))
+    code, out, _, _ = check("--long")
+    assert code == exit_code
+    assert re.search(rf"a figure +one +{ours:.4f} +{mark}", out)
+    assert "Setting: made up." in out
+    assert "Source: A source." in out
+    code, out, _, _ = check("--long", "--json")
+    (one,) = json.loads(out)["statements"]
+    assert (one["title"], one["holds"], one["figures"][0]["ours"]) == ("A statement", exit_code == 0, ours)
 
 
 @pytest.mark.parametrize(
@@ -206,5 +228,7 @@ def test_what_cannot_be_checked_is_told(check, arguments, words):
 def test_every_published_figure_of_quadratic_deep_is_reproduced(surefoot_command):
     code, out, err = surefoot_command("check")
     assert code == 0, out
-    assert out.count(" agrees\n") == 12
+    assert out.count(" agrees\n") == 12 + 2 + 1 + 2 + 17, (
+        "and the statements: Reddi, heavy ball, Newton-Schulz, AlgoPerf"
+    )
     assert "30 of 30 runs" in err

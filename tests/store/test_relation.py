@@ -16,6 +16,7 @@ import surefoot
 from made_trials import made_trials
 from surefoot.analysis import group
 from surefoot.arms.opt import Opt, arms_of
+from surefoot.cli import result
 from surefoot.comparison.request import ask
 from surefoot.options import Options
 from surefoot.progress.words import figures
@@ -267,6 +268,12 @@ STUDIES = {
 }
 
 
+@pytest.fixture
+def no_page(monkeypatch):
+    """Commands write no page, whose figures take longer than all else that they do; what they print is asked for."""
+    monkeypatch.setattr(result, "write_report", lambda *_: None)
+
+
 def printed(command, store, *arguments):
     code, out, err = command(*arguments, "--store", store, "--json")
     assert code == 0, err
@@ -275,6 +282,7 @@ def printed(command, store, *arguments):
     return found
 
 
+@pytest.mark.usefixtures("no_page")
 @given(order=st.lists(st.sampled_from(sorted(STUDIES)), min_size=1, max_size=5))
 @settings(QUICK, max_examples=12)
 def test_what_compare_printed_is_what_report_prints(surefoot_command, tmp_path, order):
@@ -287,6 +295,7 @@ def test_what_compare_printed_is_what_report_prints(surefoot_command, tmp_path, 
             assert printed(surefoot_command, store, "report", known) == before
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_study_keeps_the_seeds_that_another_ran_first(surefoot_command):
     """The review's case: article, then article-tuned; the report of the second lost seed 0 of three optimizers."""
     small = ["--epochs", 1, "--train-size", 500, "--device", "cpu", "--store", "r.sqlite", "--json"]
@@ -325,6 +334,7 @@ def test_more_seeds_later_are_a_second_look_and_the_first_stays_what_it_was(tmp_
     assert "It is look 2 at this question, after verdicts on 6 seeds" in second.verdict
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_run_that_has_not_begun_is_not_reported(surefoot_command, tmp_path):
     store = tmp_path / "r.sqlite"
     told = printed(surefoot_command, store, "compare", "booth", "--seeds", 2, "--trials", 0)

@@ -338,7 +338,7 @@ def test_a_reader_reads_while_the_writer_writes(store, path):
 
 def test_a_second_writer_is_refused_until_the_first_ends(path):
     with Store(path) as store:
-        with pytest.raises(StoreError, match=r"another process is writing .*results\.db\. Wait .*as the store"):
+        with pytest.raises(StoreError, match=r"another process is writing .*results\.db\. Wait .*as store\."):
             Store(path)
         store.begin(trial())
     with Store(path) as store:

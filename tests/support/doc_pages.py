@@ -13,6 +13,7 @@ if str(DOCS) not in sys.path:
     sys.path.append(str(DOCS))
 
 from pages import command_line, rate_free, rules, studies  # noqa: E402  they lie in the documentation
+from pages import schema as schema  # noqa: E402
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`(surefoot [a-z][^`]*)`")

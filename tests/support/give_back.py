@@ -17,7 +17,7 @@ CACHES = {
 }
 """Functions that forget what was compiled, drawn or read, by the module that has them; none is imported for it."""
 
-MUCH = 80 * 2**20
+MUCH = 150 * 2**20
 """Bytes by which the process may grow; a file whose tests compile much would add up to hundreds of megabytes."""
 
 _PROCESS = psutil.Process()

@@ -8,7 +8,7 @@ from surefoot.training.events import StepsDone
 
 FOLDER = ROOT / "examples" / "own_training"
 EXAMPLES = {path.stem: path for path in FOLDER.glob("*.py")}
-BETTER = {"tabular_auroc": "max", "policy_gradient": "max"}
+BETTER = {"tabular_auroc": "max", "policy_gradient": "max", "contrastive": "max"}
 RATES = {"policy_gradient": 0.1, "gan": 0.001}
 
 

@@ -12,10 +12,13 @@
 | `verdict.py` | what the seeds allow to claim |
 | `settled.py` | whether a pair is decided, and which pairs a question needs |
 | `interim.py` | what planned looks have decided so far: who leaves, and whether the run may stop |
+| `ranks.py` | the same optimizers by steps, by seconds and by tuning cost |
 | `doubts.py` | reasons to doubt a ranking |
 | `tuning.py` | how each optimizer was tuned, and what that gained |
 | `configurations.py` | what a search tried and chose |
+| `rate_free.py` | what optimizers lose that were not tuned, and what they save |
 | `forecast.py` | what earlier trials tell about a study that has not run |
+| `rate_free.py` | what not tuning costs |
 | `published.py` | published figures, as data |
 """
 

@@ -112,8 +112,9 @@ def _setting(label: str, trials: list[Record]) -> Setting:
 
 
 def _same_protocol(records: Sequence[Record]) -> None:
+    protocols = {id(record.protocol): record.protocol for record in records}.values()  # trials of a run share one
     for name in COMPARABLE + OPTIONS:
-        values = {str(record.protocol.content.get(name, "the default")) for record in records}
+        values = {str(protocol.content.get(name, "the default")) for protocol in protocols}
         if name in COMPARABLE:
             values.discard("the default")  # older stores did not tell
         if len(values) > 1:

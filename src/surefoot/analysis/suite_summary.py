@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
+from math import inf, nan
 from statistics import fmean, median
 
-from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting, tuned_from
 from surefoot.analysis.summary import Summary
 from surefoot.analysis.target import arrivals, choose_targets, traces_by_clock
@@ -36,12 +35,14 @@ FEWEST_SEEDS = 3
 class NoMean:
     """Why an optimizer has no interquartile mean: too few studies, or one in which nobody advanced or too few finished.
 
-    `study` is None for too few studies, `trials` is 0 where nobody got further than the start of that study.
+    `study` is None for too few studies, `trials` is 0 where nobody got further than the start of that study, or where
+    the start is not known.
     """
 
     study: str | None = None
     finished: int = 0
     trials: int = 0
+    start_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ class SuiteSummary:
     """Several studies in numbers, for each optimizer that all of them have, by its label.
 
     `times` are median epochs (or steps: `counted`) to the `targets` of the `studies`, infinite where fewer than half of
-    the seeds get there; a study without a target is not in them. `algoperf` is the AlgoPerf score (None without any
-    target), `profiles` the performance profiles (None with fewer than 3 targets), `aggregates` the interquartile means
-    of the scores of those that finished 3 seeds in each of 2 studies or more, and `without` tells of the others why
-    they have none.
+    the seeds get there; a study without a target is not in them, and a target that only its user knows is NaN.
+    `algoperf` is the AlgoPerf score (None without any target), `profiles` the performance profiles (None with fewer
+    than 3 targets), `aggregates` the interquartile means of the scores of those that finished 3 seeds in each of 2
+    studies or more, and `without` tells of the others why they have none.
     """
 
     studies: tuple[str, ...]
@@ -76,7 +77,7 @@ def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
     shared = [label for label in next(iter(judged.values()), {}) if all(label in found for found in judged.values())]
     if not shared:
         raise UsageError(f"the studies {', '.join(studies) or '(none)'} have no optimizer with a result in common.")
-    tasks = {name: _Task([judged[name][label] for label in shared], study.scale) for name, study in studies.items()}
+    tasks = {name: _Task([judged[name][label] for label in shared], study) for name, study in studies.items()}
     targets = {name: task.target for name, task in tasks.items() if task.target is not None}
     times = {label: {name: tasks[name].epochs(label) for name in targets} for label in shared} if targets else {}
     without = {label: why for label in shared if (why := _without(label, tasks))}
@@ -105,21 +106,32 @@ class _Task:
     The way leads from a start, which needs no training, or little, to the best mean; None where nobody got anywhere.
     """
 
-    def __init__(self, settings: Sequence[Setting], scale: Scale) -> None:
-        self.settings, self.scale = settings, scale
+    def __init__(self, settings: Sequence[Setting], study: Summary) -> None:
+        self.settings, self.scale = settings, study.scale
         self.unit = settings[0].trials[0].protocol.unit
         timed = traces_by_clock(settings)
-        self.target, _ = choose_targets(timed, scale)
-        self._arrived = None if self.target is None else arrivals(timed, self.target, scale)
+        self.target, _ = choose_targets(timed, self.scale)
+        self._reach = {row.label: row.reach for row in study.rows}
+        if self.target is not None:
+            arrived = arrivals(timed, self.target, self.scale)
+            self._reach = {one.label: arrived.reach(one.label) for one in settings}
+        elif study.target is None and any(self._reach.values()):
+            self.target = nan  # of the user's, who told only when it was reached
+
+    @cached_property
+    def start(self) -> float | None:
+        """What guessing scores or, where a task does not tell it, what is usual after the first epoch."""
+        trials = [trial for one in self.settings for trial in one.finished]
+        first = [trial.epochs[0].validation_metric for trial in trials if trial.epochs]
+        chance = trials[0].protocol.chance if trials else None
+        return chance if chance is not None else median(first) if first else None
 
     @cached_property
     def way(self) -> tuple[float, float] | None:
         """From where to where the way leads."""
-        trials = [trial for one in self.settings for trial in one.finished]
-        if not trials:
+        start = self.start
+        if start is None:
             return None
-        chance = trials[0].protocol.chance
-        start = chance if chance is not None else median(trial.epochs[0].validation_metric for trial in trials)
         best = self.scale.best(fmean(one.metrics().values()) for one in self.settings if one.finished)
         return (start, best) if self.scale.gain(best) > self.scale.gain(start) else None
 
@@ -128,7 +140,7 @@ class _Task:
 
     def epochs(self, label: str) -> float:
         """Median epochs or steps to the target, infinite where too few trials get there."""
-        reach = self._arrived and self._arrived.reach(label)
+        reach = self._reach.get(label)
         return inf if not reach or reach.epochs is None else reach.epochs * self.unit.each
 
     def shares(self, label: str) -> list[float]:
@@ -143,7 +155,7 @@ def _without(label: str, tasks: Mapping[str, _Task]) -> NoMean | None:
         return NoMean()
     for name, task in tasks.items():
         if task.way is None:
-            return NoMean(name)
+            return NoMean(name, start_known=task.start is not None or not any(one.finished for one in task.settings))
         one = task.setting(label)
         if len(one.finished) < FEWEST_SEEDS:
             return NoMean(name, len(one.finished), len(one.trials))

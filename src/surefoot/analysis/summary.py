@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isfinite, nan
 from statistics import median
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from surefoot.analysis.doubts import Doubt, doubts
 from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
+from surefoot.analysis.ranks import Ranking, rankings
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
 from surefoot.analysis.settled import reference
@@ -24,6 +26,7 @@ from surefoot.analysis.target import (
     SeedProfiles,
     arrivals,
     choose_targets,
+    reach_in,
     seed_profiles,
     traces_by_clock,
 )
@@ -111,6 +114,11 @@ class Summary:
         """The scale of the metric: how it is written, and which way is better."""
         return scale_of(self.protocol)
 
+    @cached_property
+    def ranks(self) -> tuple[Ranking, ...]:
+        """The optimizers by steps, by seconds and by tuning cost; made when it is first asked for."""
+        return rankings(self.arms, self.comparisons, self.records, self.scale) if self.trained_here else ()
+
     @property
     def trained_here(self) -> bool:
         """Whether more is known of the trials than scores, which `surefoot.judge` takes from anywhere."""
@@ -126,10 +134,20 @@ class Summary:
         return next((row for row in self.tuning if row.label == label), None)
 
 
-def summarize(records: Sequence[Record], design: Design | None = None, margin: Margin | None = None) -> Summary:
+def summarize(
+    records: Sequence[Record],
+    design: Design | None = None,
+    margin: Margin | None = None,
+    *,
+    times: Mapping[str, Sequence[float]] | None = None,
+) -> Summary:
     """The summary of the trials of one study, and of the design that was stored before the first of them.
 
-    `margin` is by how much two may differ and still count as equal, that of the design if None.
+    Args:
+        records: the trials.
+        design: what was decided before.
+        margin: by how much two may differ and still count as equal, that of the design if None.
+        times: epochs to a target of the user's, of each trial by label, where no curves tell them; infinite for a miss.
 
     Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
     """
@@ -148,11 +166,16 @@ def summarize(records: Sequence[Record], design: Design | None = None, margin: M
     target, targets = choose_targets(timed, scale)
     reached = tuple(arrivals(timed, each, scale) for each in targets)
     main = next((each for each in reached if each.target == target), None)
+    reaches = {arm.label: main.reach(arm.label) for arm in arms} if main else {}
+    reaches |= {label: reach_in(own) for label, own in (times or {}).items() if own}
     return Summary(
         study=first.study,
         protocol=first.protocol,
         metric=scale.metric,
-        rows=tuple(_row(arm, main, timed["epochs"].get(arm.label, {}).values(), scale, scores) for arm in arms),
+        rows=tuple(
+            _row(arm, reaches.get(arm.label), timed["epochs"].get(arm.label, {}).values(), scale, scores)
+            for arm in arms
+        ),
         comparisons=comparisons,
         groups=tie_groups(results, comparisons, scale),
         target=target,
@@ -185,7 +208,7 @@ def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Inter
 
 
 def _row(
-    arm: Setting, arrived: Arrivals | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
+    arm: Setting, reach: Reach | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
 ) -> ResultRow:
     first, found = arm.trials[0], [*scores[arm.label].values()] if arm.finished else []
     outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
@@ -207,7 +230,7 @@ def _row(
         test_metric=scale.possible(t_interval(found)),
         loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
         metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
-        reach=arrived.reach(arm.label) if arrived else None,
+        reach=reach,
         area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
         divergence=wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None,
         step_seconds=_median(outcome.step_seconds for outcome in outcomes),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from statistics import median
 from typing import Literal
 
@@ -17,7 +18,7 @@ from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting
 from surefoot.errors import UsageError
 from surefoot.statistics.suites import FEWEST_PROBLEMS, Profile, performance_profiles
-from surefoot.statistics.survival import Survival, Trace, first_crossing, time_to_target
+from surefoot.statistics.survival import Survival, Trace, first_crossing, kaplan_meier, time_to_target
 
 Clock = Literal["epochs", "steps", "seconds"]
 
@@ -63,6 +64,12 @@ class Arrivals:
             return None
         epochs = self.epochs[label]
         return Reach(epochs.reached, epochs.of, epochs.median, self.seconds[label].median)
+
+
+def reach_in(times: Sequence[float]) -> Reach:
+    """The arrival of one optimizer at a target of the user's, from the epochs of each trial; infinite for a miss."""
+    way = kaplan_meier(times, [isfinite(time) for time in times])
+    return Reach(way.reached, way.of, way.median, None)
 
 
 @dataclass(frozen=True)

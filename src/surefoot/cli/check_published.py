@@ -21,6 +21,8 @@ from surefoot.selfcheck.published import (
     reproduction,
     run_apart,
 )
+from surefoot.selfcheck.quickstart import quickstart
+from surefoot.selfcheck.statements import Statement, statements
 from surefoot.training.events import Diverged, Event, Failed, Finished
 from surefoot.words.as_json import plain
 from surefoot.words.numbers import minus
@@ -34,8 +36,8 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
     """Repeat the published runs and print ours beside them; returns whether all agree.
 
     Args:
-        long: repeat fmnist-2c2d too.
-        seeds: runs of each optimizer of fmnist-2c2d, from 2.
+        long: repeat fmnist-2c2d and PyTorch's quickstart too.
+        seeds: runs of each optimizer of these, from 2.
         data_dir: folder that is searched for Fashion-MNIST first.
         as_json: print one JSON object.
     """
@@ -47,8 +49,12 @@ def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: b
     results = [_repeat(QUADRATIC_DEEP, SEEDS, data_dir)]
     if long:
         results.append(_repeat(FMNIST_2C2D, seeds, data_dir))
-    holds = _starts_equal(start) and all(row.holds for _, rows in results for row in rows)
-    (_print_json if as_json else _print_result)(start, results, holds)
+    stated = [*statements()]
+    if long:
+        stated.append(quickstart(seeds, data_dir, with_clock()))
+    agree = _starts_equal(start) and all(row.holds for _, rows in results for row in rows)
+    holds = agree and all(one.holds for one in stated)
+    (_print_json if as_json else _print_result)(start, results, stated, holds)
     return holds
 
 
@@ -69,17 +75,21 @@ def _starts_equal(loss: float) -> bool:
     return f"{loss:.3f}" == f"{INITIAL_LOSS:.3f}"
 
 
-def _print_json(start: float, results: Sequence[Result], holds: bool) -> None:
+def _print_json(start: float, results: Sequence[Result], stated: Sequence[Statement], holds: bool) -> None:
     figures: list[dict[str, Any]] = [
         {"study": reference.study, **plain(row), "difference": row.difference, "holds": row.holds}
         for reference, rows in results
         for row in rows
     ]
     initial = {"published": INITIAL_LOSS, "ours": start, "holds": _starts_equal(start)}
-    print_json({"holds": holds, "initial_loss": initial, "figures": figures})
+    said = [
+        {**plain(one), "holds": one.holds, "figures": [{**plain(row), "holds": row.holds} for row in one.figures]}
+        for one in stated
+    ]
+    print_json({"holds": holds, "initial_loss": initial, "figures": figures, "statements": said})
 
 
-def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
+def _print_result(start: float, results: Sequence[Result], stated: Sequence[Statement], holds: bool) -> None:
     console = console_for_people()
     for reference, rows in results:
         console.print(f"{reference.study}: {SEEDS} published runs, {rows[0].n} of ours", style="bold")
@@ -87,6 +97,11 @@ def _print_result(start: float, results: Sequence[Result], holds: bool) -> None:
             console.print(f"Loss before the first step: published {INITIAL_LOSS}, ours {start:.3f}, ", end="")
             console.print("equal." if _starts_equal(start) else "NOT EQUAL.")
         console.print(_table(reference, rows), "")
+    for one in stated:
+        console.print(one.title, style="bold")
+        cells = ((row.name, row.published, f"{row.ours:.4f}", AGREES[row.holds]) for row in one.figures)
+        console.print(grid(("Figure", "Published", "Ours", ""), cells, padding=(0, 1, 0, 0)))
+        console.print(f"Setting: {one.setting}.\nSource: {one.source}.\n", style="dim")
     for text in _notes(holds):
         console.print(text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surefoot.errors import Argument, SurefootError
 
-FLAGS = {"optimizers": "-o"}
+FLAGS = {"optimizers": "-o", "columns": "--column"}
 
 
 def flag(name: str) -> str:

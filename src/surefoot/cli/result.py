@@ -6,7 +6,6 @@ The tutorial's two lines for each optimizer come first, then the table, the verd
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -15,9 +14,10 @@ from surefoot.analysis.rate_free import Prices
 from surefoot.cli.printing import console_for_people, grid, print_json
 from surefoot.report import write_report
 from surefoot.store.protocol import Metric
-from surefoot.suite import PAGE, Suite
+from surefoot.suite import PAGE, InSuite, Suite
 from surefoot.words import Table, as_json, notes, plain, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
+from surefoot.words.ranks import TITLE, rank_table
 from surefoot.words.rate_free import price_sentence, price_table
 from surefoot.words.suite import suite_json, suite_notes
 
@@ -26,7 +26,7 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, pr
     """Print the result of a study, for people or as JSON, and write its report; `price` is that of not tuning."""
     if as_object:
         priced = {"price": plain(price)} if price else {}
-        print_json(_json(summary) | priced | {"store": str(store), "report": str(report)})
+        print_json(as_json(summary) | priced | {"store": str(store), "report": str(report)})
     else:
         print_result(summary)
         if price:
@@ -39,7 +39,7 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, pr
 def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -> None:
     """Print the verdict on scores that were made elsewhere, for people or as JSON; write its report if asked."""
     if as_object:
-        print_json(_json(summary) | ({"report": str(report)} if report else {}))
+        print_json(as_json(summary) | ({"report": str(report)} if report else {}))
     else:
         print_result(summary)
     if report:
@@ -48,19 +48,20 @@ def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -
             console_for_people().print(f"\nReport: {report}", soft_wrap=True)
 
 
-def conclude_suite(suite: Suite, folder: Path, *, as_object: bool) -> None:
-    """Print what several studies say together, for people or as JSON, and write their reports."""
+def conclude_suite(suite: Suite[InSuite], folder: Path | None, *, as_object: bool) -> None:
+    """Print what several studies say together, for people or as JSON, and write their reports, if asked."""
     if as_object:
-        print_json({**suite_json(suite.summary), "reports": str(folder)})
+        print_json({**suite_json(suite.summary), **({"reports": str(folder)} if folder else {})})
     else:
         _print_suite(suite)
-    suite.report(folder)
-    if not as_object:
+    if folder:
+        suite.report(folder)
+    if folder and not as_object:
         places = f"\nReports: {folder}/<study>.html\nAll together: {folder / PAGE}"
         console_for_people().print(places, soft_wrap=True)
 
 
-def _print_suite(suite: Suite) -> None:
+def _print_suite(suite: Suite[InSuite]) -> None:
     console = console_for_people()
     for name, verdict in suite.verdicts.items():
         console.print(f"\n{name}", style="bold")
@@ -69,20 +70,6 @@ def _print_suite(suite: Suite) -> None:
     print_table(console, suite.table())
     for note in suite_notes(suite.summary):
         console.print(note)
-
-
-def _json(summary: Summary) -> dict[str, Any]:
-    """Return the summary, and each search as planned: its configurations in number, its ranges as people read them."""
-    planned = {
-        row.defaults: {
-            "trials": len(search.configurations),
-            "ranges": {name: one.text for name, one in search.ranges.items()},
-            "sources": dict(search.sources),
-        }
-        for row in summary.tuning
-        if row.defaults and (search := row.planned)
-    }
-    return {**as_json(summary), "planned": planned}
 
 
 def print_result(summary: Summary) -> None:
@@ -98,6 +85,11 @@ def print_result(summary: Summary) -> None:
         console.print(PRINTED_CAPTION.format(metric=summary.metric.title), style="dim")
         for text in tuning_warnings(summary):
             console.print(text)
+    if ranks := rank_table(summary):
+        console.print(f"\n{TITLE}", style="bold", end="")
+        print_table(console, ranks)
+        for text in ranks.captions:
+            console.print(text, style="dim")
     console.print()
     for text in (verdict_text(summary), *warnings(summary), *notes(summary)):
         console.print(text)

@@ -82,8 +82,8 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         timings = timings or _piloted(request, request.budget.seconds)
         bought = bought if timings else ""
     sizing = request.wanted
+    known = of_every(timings, request.arms) if bought else {}
     if bought:
-        known = of_every(timings, request.arms)
         sizing = request.bought(known, once(known))
     study = request.plan(sizing)
     protocol = study.protocol
@@ -96,7 +96,6 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         None if total is None else total / max(1, min(study.workers, sum(left.values())))
         for total, left in zip(seconds, trials.left, strict=True)
     ]
-    known = of_every(timings, request.arms) if bought else {}
     each = {arm.rule: known[arm.label].trial(protocol, sizing.epochs) for arm in request.arms if bought}
     least, most = (sum(each.get(rule, 0.0) * number for rule, number in left.items()) for left in trials.left)
     same = (store.run(one) for one in designs if store and one.protocol.decides == protocol.decides)

@@ -30,10 +30,21 @@ from surefoot.explain.surfaces import SURFACES
 from surefoot.files import write_whole
 from surefoot.rule import Rule
 from surefoot.rules import RULES, adamw, cautious, grokfast, lookahead, mars
+from surefoot.rules.polynomials import POLYNOMIALS
 from surefoot.webpage import script_json, source, template
 
 WEB = ("surefoot.explain", "web")
-SCRIPTS = ("numbers.js", "walk.js", "map.js", "charts.js", "formula.js", "state.js", "racers.js", "main.js")
+SCRIPTS = (
+    "numbers.js",
+    "walk.js",
+    "map.js",
+    "charts.js",
+    "formula.js",
+    "state.js",
+    "racers.js",
+    "matrix.js",
+    "main.js",
+)
 
 STEPS = (100, 200, 400, 1000, 3000)
 """How many steps a race may have."""
@@ -134,6 +145,7 @@ def render(own: Sequence[Rule] = ()) -> str:
         "usual": USUAL,
         "grid": GRID,
         "seed": SEED,
+        "polynomials": POLYNOMIALS,
     }
     page: str = template("page.html.j2", WEB).render(
         light=LIGHT,

@@ -146,7 +146,7 @@ class Muon(BesideAdamW):
 
 @register
 class NorMuon(BesideAdamW):
-    """Muon with rows of equal size for hidden matrices, AdamW for the rest; Li et al. 2025, arXiv:2510.05491.
+    """Muon with rows of equal size for hidden matrices, AdamW for the rest. Li et al. 2025, arXiv:2510.05491.
 
     What AdamW steps is as with `Muon`. Its rate is `adam_lr_ratio` times the other: 0.015 makes it 3e-4.
 
@@ -216,7 +216,7 @@ class Adafactor(NamedOptimizer):
 
 @register
 class SOAP(Excluding):
-    """Adam in the coordinates in which a matrix's gradients do not mix; Vyas et al., ICLR 2025, arXiv:2409.11321.
+    """Adam in the coordinates in which a matrix's gradients do not mix. Vyas et al., ICLR 2025, arXiv:2409.11321.
 
     It keeps four square matrices for each matrix, and decomposes two of them at every `precondition_frequency`-th
     step. AdamW, with the same arguments, steps what is no matrix and what is excluded.

@@ -31,6 +31,8 @@ from surefoot.words.numbers import LOSS, duration
 SECONDS = 0.5
 """The least time between two changes of the picture."""
 
+QUARTERS = 4
+
 BESIDE_THE_NAME = 54
 """Columns that the number of the seed, the bar, epoch, loss and time left take."""
 
@@ -50,6 +52,7 @@ class Board:
         self._best: dict[str, float] = {}
         self._scale = Scale(todo[0].protocol.metric) if todo else Scale()
         self._start = time.monotonic()
+        self._told = -1
 
     def observe(self, trial: Trial, event: events.Event) -> None:
         """Take an event in."""
@@ -67,6 +70,14 @@ class Board:
             case events.Finished(key) | events.Diverged(key) | events.Failed(key):
                 self._taken[key] = self._steps[key]
                 self._ended.add(key)
+
+    def news(self) -> str:
+        """Return how much is done and left: after the first epoch, and each time that a quarter more is done."""
+        quarters = QUARTERS * len(self._ended) // len(self._steps)
+        if quarters <= self._told or len(self._ended) == len(self._steps) or self._left() is None:
+            return ""
+        self._told = quarters
+        return self._counts()
 
     def __rich__(self) -> Text:
         return Text("\n".join(filter(None, [self._counts(), self._bests()])), style="dim")

@@ -50,7 +50,7 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
             shown.enter_context(Live(Group(bars, board), console=console, transient=True))
             observers += [board.observe, Bars(bars, many=many).observe]
         else:
-            observers += [Lines(many=many).observe]
+            observers += [Lines(Board(todo), many=many).observe]
 
         def observe(trial: Trial, event: Event) -> None:
             for one in observers:

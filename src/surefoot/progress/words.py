@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.arms.code_hash import written
 from surefoot.design.trial import Trial
@@ -14,6 +14,9 @@ from surefoot.store import Outcome
 from surefoot.training import events
 from surefoot.words import Written
 from surefoot.words.numbers import LOSS
+
+if TYPE_CHECKING:
+    from surefoot.progress.board import Board
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
@@ -62,27 +65,39 @@ def place(trial: Trial, epoch: int) -> str:
 
 
 class Lines:
-    """One line for each epoch and each end, for logs; of a trial that tunes, one for its end."""
+    """One line for each epoch and each end, for logs; of a trial that tunes, one for its end.
 
-    def __init__(self, *, many: bool) -> None:
-        self._many = many
+    Args:
+        board: the study as a whole, which says now and then how much is left.
+        many: whether trials are told apart by their seeds.
+    """
+
+    def __init__(self, board: Board, *, many: bool) -> None:
+        self._board, self._many = board, many
         self._start = time.monotonic()
         self._last: dict[str, float] = {}
-        self._moves = False
+        self._begun = self._moves = False
 
     def observe(self, trial: Trial, event: events.Event) -> None:
         """Print an event, unless it is mere progress; of that the first, which says that it trains."""
         if isinstance(event, events.EpochDone):
             self._last[event.key] = event.epoch.validation_metric
-        words = self._words(trial, event)
-        if words:
-            passed = time.monotonic() - self._start
-            print(f"[{passed:6.0f} s] {name_of(trial, self._many, 60)}: {words}", file=sys.stderr, flush=True)
+        if words := self._words(trial, event):
+            self._print(f"{name_of(trial, self._many, 60)}: {words}")
+        self._board.observe(trial, event)
+        if isinstance(event, events.EpochDone | events.End) and (news := self._board.news()):
+            self._print(f"{news}.")
+
+    def _print(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._start:6.0f} s] {text}", file=sys.stderr, flush=True)
 
     def _words(self, trial: Trial, event: events.Event) -> str:
         match event:
             case events.Started(_, epoch) if epoch:
                 return f"goes on after {trial.protocol.unit.at(epoch)}"
+            case events.Started() if not self._begun:
+                self._begun = True
+                return "starts"
             case events.StepsDone(_, epoch, step, steps, loss) if not self._moves:
                 self._moves = True
                 of = f" of {steps}" if steps else ""

@@ -24,10 +24,12 @@ from surefoot.report.theme import CROSS, TEXT, Style
 TIMES: tuple[Growth, ...] = ("linear", "log")
 NAMES = {"train": "Training", "validation": "Validation"}
 CAPTION = (
-    "What to see: which line falls first (speed of convergence), where it levels off, and whether validation follows; "
-    "against seconds, a costly step moves a line to the right. Training figures are means over the batches "
-    "since the point before, while the weights were moving, so they lag behind; validation figures are "
-    "of the point itself."
+    "What to see: which line falls first, where it levels off, and whether validation follows. Against seconds, a "
+    "costly step moves a line to the right."
+)
+HOW = (
+    "Training figures are means over the batches since the point before, while the weights were moving, so they lag "
+    "behind. Validation figures are of the point itself."
 )
 STRETCHED = "On the log axis of {0}, equal steps are equal factors in errors made."
 PUBLISHED = "Dashed lines with diamonds: published numbers."
@@ -75,7 +77,7 @@ def curves(
     return ReportFigure(
         name=f"curves-{clock.field}",
         title=f"{' and '.join(['Loss', *(kinds[kind].title for kind in kinds if kind != 'loss')])} while training",
-        caption=" ".join([CAPTION, *stretched, *drawn, *left_out(*singles, "single trials")]),
+        caption=CAPTION,
         panels=tuple(_panel(part, kind, look) for kind, part in product(kinds, PARTS) if _is_told(part, kind, look))
         if some
         else (),
@@ -84,6 +86,7 @@ def curves(
         legend=True,
         switches=(clock_switch(known, clock), Switch("time", "Time axis", TIMES, "linear"), *growths),
         note=" ".join(drawn),
+        how=" ".join([*drawn, HOW, *stretched, *left_out(*singles, "single trials")]),
     )
 
 

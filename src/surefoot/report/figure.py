@@ -79,8 +79,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """Panels with a title, a caption (what to see, what was drawn) and whether they need the colour legend.
+    """Panels with a title, a caption (what to see, in two sentences at most) and whether they need the colour legend.
 
+    `how` says the rest: what was drawn and how it is computed, which the page shows on demand.
     `name` is the stem of exported files; `datasets` the rows that the panels' charts name; an exported file shows the
     first pick of each of the `switches`, and the `note`: what marks and bands are. A figure without panels has nothing
     to show yet.
@@ -95,6 +96,7 @@ class ReportFigure:
     legend: bool
     switches: tuple[Switch, ...] = ()
     note: str = ""
+    how: str = ""
 
     def spec(self) -> dict[str, Any]:
         """The whole figure as a Vega-Lite specification that refers to nothing outside itself."""

@@ -22,10 +22,10 @@ from surefoot.store.protocol import Metric
 from surefoot.store.records import Outcome, Record
 
 CAPTION = (
-    "One point per finished trial, both figures in evaluation mode. What to see: further left fits the training data "
-    "better, further {better} does better on data never seen. A point that is left of another but no further {better} "
-    "learned more of its training data without generalizing better."
+    "What to see: further left fits the training data better, further {better} does better on data never seen. A point "
+    "that is left of another but no further {better} learned more without generalizing better."
 )
+HOW = "One point per finished trial, both figures in evaluation mode."
 LOSS = Quantity("training loss")
 
 
@@ -78,9 +78,10 @@ def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFig
     metric = trials[0].metric if trials else Metric()
     points = [_point(trial, trial.outcome, metric) for trial in shown if trial.outcome]
     better = "up" if metric.better == "max" and not metric.share else "down"
-    caption = " ".join([CAPTION.format(better=better), *left_out(len(shown), len(trials), "trials")])
+    caption, how = CAPTION.format(better=better), " ".join([HOW, *left_out(len(shown), len(trials), "trials")])
     panels = (_panel(points, looks, metric),) if points else ()
-    return ReportFigure("generalization", "Generalization", caption, panels, {"trials": points}, columns=1, legend=True)
+    data = {"trials": points}
+    return ReportFigure("generalization", "Generalization", caption, panels, data, columns=1, legend=True, how=how)
 
 
 def _point(trial: Record, outcome: Outcome, metric: Metric) -> dict[str, Any]:

@@ -11,6 +11,7 @@ The page of a suite draws one figure and has nothing to switch, so it has no scr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -32,16 +33,15 @@ from surefoot.report.staircases import over_problems
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.notes import how_tuned
+from surefoot.words.answers import QUESTIONS, answers, at_a_glance
 from surefoot.words.numbers import numbers_in_words
-from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, ties_in_words
+from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
+from surefoot.words.ranks import rank_table
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
 
 TEMPLATES = ("surefoot.report", "templates")
-BEFORE_PAIRS = ("curves-epoch", "curves-step", "time-to-target", "tuning-learning-rate", "tuning-best-of")
-AFTER_PAIRS = ("generalization", "profile", "step-sizes")
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
@@ -81,22 +81,29 @@ def content(summary: Summary) -> dict[str, Any]:
     arms, design, metric = summary.arms, summary.design, summary.metric
     looks = (*arm_looks(arms), *tuning_looks(summary))
     ranks = [-summary.scale.gain(row.test_metric.mean) if row.test_metric else inf for row in summary.rows]
+    order = sorted(range(len(arms)), key=ranks.__getitem__)  # those without a result last
+    arrivals = arrival_table(summary)
     return {
         "summary": summary,
         "looks": {look.label: look for look in looks},
+        "glance": at_a_glance(summary),
+        "questions": QUESTIONS,
+        "answers": answers(summary),
         "verdict": verdict_text(summary),
         "ties": ties_in_words(summary),
         "warnings": warnings(summary),
         "notes": notes(summary),
         "results": table(summary, "page"),
-        "order": sorted(range(len(arms)), key=ranks.__getitem__),  # those without a result last
+        "order": order,
         "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
-        "arrivals": arrival_table(summary),
+        "arrivals": arrivals and replace(arrivals, rows=tuple(arrivals.rows[place] for place in order)),
         "tie": TIE,
+        "standings": {row.label: standing(row.label, summary) for row in summary.rows},
         "matrix": matrix(summary, compared(summary)),
+        "counts": standings(summary, compared(summary)),
         "matrix_caption": matrix_caption(summary),
+        "ranks": rank_table(summary, "page"),
         "tuning_warnings": tuning_warnings(summary),
-        "how_tuned": how_tuned(summary.tuning) if summary.tuning else "",
         "ledger": ledger(summary),
         "cumulative": cumulative_table(summary),
         "published": reference_table(published(summary.study, arms), arms, metric),
@@ -121,21 +128,19 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
     return specs | _specs(tuning_figures(summary), tuning_looks(summary))
 
 
-def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The parts that the page has, as anchor and title, in their order."""
-    titles = {name: one["figure"].title for name, one in figures.items()}
-    parts = {
-        "results": "Results",
-        **{name: titles.get(name) for name in BEFORE_PAIRS},
-        "pairs": "Every pair" if said["matrix"] else None,
-        **{name: titles.get(name) for name in AFTER_PAIRS},
-        "tuning": "How each was tuned" if said["ledger"] else None,
-        "settings": "Settings" if said["summary"].trained_here else None,
-        "environment": "Environment" if said["summary"].trained_here else None,
-        "raw": "Raw data",
-        "published": "Published numbers" if said["published"] else None,
+def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The anchors of the parts that the page has, in their order."""
+    has = {
+        "results": True,
+        **dict.fromkeys(figures, True),
+        "pairs": said["matrix"],
+        "ranks": said["ranks"],
+        "tuning": said["ledger"],
+        **dict.fromkeys(("settings", "protocol", "environment"), said["summary"].trained_here),
+        "raw": True,
+        "published": said["published"],
     }
-    yield from ((anchor, title) for anchor, title in parts.items() if title)
+    yield from (anchor for anchor in QUESTIONS if has.get(anchor))
 
 
 def _specs(every: Sequence[ReportFigure], looks: Sequence[Style]) -> dict[str, dict[str, Any]]:

@@ -39,17 +39,19 @@ from surefoot.store.protocol import Protocol
 from surefoot.words import Written
 
 CAPTION = (
+    "What to see: the line that falls first belongs to the fastest, and one that stays up has trials that never arrive."
+)
+HOW = (
     "The share of each optimizer's trials that have not yet reached a validation {metric}, one panel for each target "
-    "(Kaplan-Meier). What to see: the line that falls first belongs to the fastest; one that stays up has trials that "
-    "never arrive. Trials that diverged never do; one that ended before it got there is counted until "
-    "the last of its optimizer's ended."
+    "(Kaplan-Meier). A trial that diverged never arrives. One that ended before it got there is counted until the last "
+    "of its optimizer's ended."
 )
 BANDS = "Bands: 95 % intervals."
-PROFILE = (
-    "The share of {of} on which an optimizer reaches the target within r times the time of the fastest one there. What "
-    "to see: the height at r = 1 tells how often it is the fastest, the height at the right how often it gets there in "
-    "{r_max:g} times that at all."
+SEE_PROFILE = (
+    "What to see: the height at the left tells how often an optimizer is the fastest, the height at the right how "
+    "often it arrives in {r_max:g} times that at all."
 )
+PROFILE = "The share of {of} on which an optimizer reaches the target within r times the time of the fastest one there."
 SEEDS = (
     "This study has one problem, so the profile is over its seeds: it shows luck within the problem, and says nothing "
     "about other problems. Over problems it needs three at least."
@@ -79,13 +81,14 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], protocol: Pro
     return ReportFigure(
         name="time-to-target",
         title="Time to a target",
-        caption=" ".join([CAPTION.format(metric=metric.title), *([BANDS] if several else [])]),
+        caption=CAPTION,
         panels=panels,
         datasets=tables,
         columns=3 if len(panels) != 2 else 2,
         legend=True,
         switches=(clock_switch(known),) if panels else (),
         note=BANDS if several else "",
+        how=" ".join([HOW.format(metric=metric.title), *([BANDS] if several else [])]),
     )
 
 
@@ -98,7 +101,7 @@ def ends_of(arms: Sequence[Setting]) -> dict[str, dict[str, float]]:
 def over_problems(profiles: Mapping[str, Profile], looks: Sequence[Style]) -> ReportFigure:
     """The profile over three problems or more, each with a target of its own."""
     panels = {"Within r times the fastest, problem by problem": profiles}
-    return _profile("Performance profile", PROFILE.format(of="problems", r_max=R_MAX), panels, looks, "problems")
+    return _profile("Performance profile", "", panels, looks, "problems")
 
 
 def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], protocol: Protocol) -> ReportFigure:
@@ -109,8 +112,7 @@ def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], protocol: Protoco
         f"In {protocol.unit.word}s, to a {target}": profiles.epochs,
         f"In seconds, to a {target}": profiles.seconds,
     }
-    caption = f"{SEEDS} {PROFILE.format(of='seeds', r_max=R_MAX)}"
-    return _profile("Performance profile over seeds", caption, panels, looks, "seeds")
+    return _profile("Performance profile over seeds", f" {SEEDS}", panels, looks, "seeds")
 
 
 def _by(one: Arrivals, clock: TimeAxis) -> Mapping[str, Survival]:
@@ -149,11 +151,12 @@ def _survival_panel(data: str, table: Rows, looks: Sequence[Style], clocks: Sequ
 
 
 def _profile(
-    title: str, caption: str, panels: Mapping[str, Mapping[str, Profile]], looks: Sequence[Style], of: str
+    title: str, more: str, panels: Mapping[str, Mapping[str, Profile]], looks: Sequence[Style], of: str
 ) -> ReportFigure:
     tables = {f"profile {place}": list(_shares(profiles)) for place, profiles in enumerate(panels.values())}
     drawn = tuple(Panel(head, _profile_panel(name, looks, of)) for name, head in zip(tables, panels, strict=True))
-    return ReportFigure("profile", title, caption, drawn, tables, columns=len(drawn), legend=True)
+    see, how = SEE_PROFILE.format(r_max=R_MAX), PROFILE.format(of=of) + more
+    return ReportFigure("profile", title, see, drawn, tables, columns=len(drawn), legend=True, how=how)
 
 
 def _shares(profiles: Mapping[str, Profile]) -> Iterator[dict[str, Any]]:

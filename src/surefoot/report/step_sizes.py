@@ -23,11 +23,12 @@ NAMES = tuple(f"q{100 * quantile:02.0f}" for quantile in RATE_QUANTILES)
 MEDIAN = NAMES[len(NAMES) // 2]
 BANDS = tuple(zip(NAMES, reversed(NAMES), strict=True))[: len(NAMES) // 2]
 CAPTION = (
-    "The effective step size (the rule's rate: the factor between a weight's direction and its step) over all weights "
-    "as training goes on. Line: the median weight; bands: the middle 50 %, 90 % and 98 % of the weights. Both axes "
-    "are logarithmic and shared. What to see: plain SGD would be one flat line; an adaptive optimizer is a fan, as "
-    "wide as its weights are treated differently, and the fan moves while gradients change. The dotted grey line is "
-    "the learning rate that was set."
+    "What to see: plain SGD would be one flat line, and an adaptive optimizer is a fan, as wide as its weights are "
+    "treated differently. The dotted grey line is the learning rate that was set."
+)
+HOW = (
+    "The effective step size is the rule's rate: the factor between a weight's direction and its step. Line: the "
+    "median weight; bands: the middle 50 %, 90 % and 98 % of the weights. Both axes are logarithmic and shared."
 )
 SEVERAL = "Of several seeds, the lowest that has finished is drawn."
 NOTE = (
@@ -52,7 +53,7 @@ def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     up = log_axis("step size per weight", log_domain(heights, pad=1.3))
     bounded = any(row["lower"] is not None for row in rows)
     several = any(len(arm.trials) > 1 for arm in arms)
-    caption = [CAPTION, *([BOUNDS] if bounded else []), *([SEVERAL] if several else [])]
+    how = [HOW, *([BOUNDS] if bounded else []), *([SEVERAL] if several else [])]
     panels = tuple(
         Panel(look.label, _panel(name, tables[name], trial, look, along, up))
         for name, (look, trial) in zip(tables, chosen, strict=True)
@@ -60,12 +61,13 @@ def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
     return ReportFigure(
         name="step-sizes",
         title="Effective step size per weight",
-        caption=" ".join(caption),
+        caption=CAPTION,
         panels=panels,
         datasets=tables,
         columns=2 if len(panels) <= 4 else 3,
         legend=False,
         note=" ".join([NOTE, *([BOUNDS_NOTE] if bounded else [])]),
+        how=" ".join(how),
     )
 
 

@@ -22,17 +22,23 @@ from surefoot.words import Written
 EXPECTED = {"mean": "expected best", "low": "band from", "high": "band to"}
 
 SENSITIVITY = (
-    "Every configuration that tuning tried: its learning rate against its validation {metric} at the end. Ringed: what "
-    "was chosen. What to see: a broad {best} forgives a badly chosen learning rate, a sharp one does not; a ring at "
-    "the left or right end says that a better one may lie beyond. Both axes are shared."
+    "What to see: a broad {best} forgives a badly chosen learning rate, a sharp one does not. A ring marks what was "
+    "chosen, and at the left or right end it says that a better one may lie beyond."
+)
+HOW = (
+    "Every configuration that tuning tried: its learning rate against its validation {metric} at the end. Both axes "
+    "are shared."
 )
 STRETCHED = "The axis stretches towards 100 %, so that equal steps are equal factors in errors made."
 CROSSES = "Red crosses at the {worst}, the worst end: configurations that diverged or failed."
 OTHERS = "Where more than the learning rate was searched, neighbours differ in the rest too; the pointer shows it."
 BEST_OF = (
+    "What to see: a curve that is good at the left needs little tuning. Where two cross, the winner depends on the "
+    "budget."
+)
+HOW_BEST_OF = (
     "The validation {metric} to be expected of the best of k trials, if only k of those that were run had been run, "
-    "over all choices of k. What to see: a curve that is good at the left needs little tuning; where two cross, the "
-    "winner depends on the budget. The value is that by which the best is chosen, because tuning never sees the test "
+    "over all choices of k. The value is that by which the best is chosen, because tuning never sees the test "
     "data; so it is somewhat too good. Bands: 95 % of resamples of the trials, too narrow at the right, where no "
     "resample knows a better trial than the best. A trial of an extended search counts like the others, although it "
     "knew where to look."
@@ -51,8 +57,8 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metri
     up = quantity.axis([quantity.height(one.metric) for one in every if one.metric is not None])
     worst = _worst(up, metric)
     tables = {label: [_point(label, one, quantity, worst) for one in tried] for label, tried in shown.items()}
-    caption = [
-        SENSITIVITY.format(metric=metric.title, best="top" if metric.better == "max" else "trough"),
+    how = [
+        HOW.format(metric=metric.title),
         *([STRETCHED] if quantity.is_reversed else []),
         *_remarks(rows, metric),
         *left_out(sum(map(len, shown.values())), len(every), "configurations"),
@@ -61,11 +67,12 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metri
     return ReportFigure(
         name="tuning-learning-rate",
         title=f"Validation {metric.title} by learning rate",
-        caption=" ".join(caption),
+        caption=SENSITIVITY.format(best="top" if metric.better == "max" else "trough"),
         panels=tuple(Panel(label, _panel(name, by_label[label], along, up, quantity)) for label, name in names.items()),
         datasets={names[label]: table for label, table in tables.items()},
         columns=2 if len(tables) in (2, 4) else 3,
         legend=False,
+        how=" ".join(how),
     )
 
 
@@ -77,8 +84,9 @@ def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -
     panels = (Panel("Expected best of k trials", _best_panel(points, tuned, quantity)),) if points else ()
     counted = [row.failure for row in rows if row.failure is not None and (row.diverged or row.failed)]
     failed = [FAILED.format(failure=Written(metric).value(counted[0]))] if counted else []
-    words = " ".join([BEST_OF.format(metric=metric.title), *failed])
-    return ReportFigure("tuning-best-of", "What tuning bought", words, panels, {"expected": points}, 1, legend=True)
+    how = " ".join([HOW_BEST_OF.format(metric=metric.title), *failed])
+    data = {"expected": points}
+    return ReportFigure("tuning-best-of", "What tuning bought", BEST_OF, panels, data, 1, legend=True, how=how)
 
 
 def _with_place(row: TuningRow) -> list[Configuration]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from surefoot.errors import StoreError
+from surefoot.errors import Argument, StoreError
 from surefoot.store.schema import ELSEWHERE, VERSION, migrate, number, recognise
 
 BUSY_SECONDS = 10.0
@@ -112,7 +112,9 @@ def _hold(lock: sqlite3.Connection, path: Path) -> None:
         if _code(error) != sqlite3.SQLITE_BUSY:
             raise
         raise StoreError(
-            f"another process is writing the results store {path}. Wait until it has ended, or {ELSEWHERE}."
+            f"another process is writing the results store {path}. Wait until it has ended, or give another file as ",
+            Argument("store"),
+            ". Reports and dry runs read this one meanwhile.",
         ) from error
 
 

@@ -11,7 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -23,10 +23,13 @@ from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Rates, Record
 
 Row = Sequence[Any]
+Columns = dict[str, Sequence[Any]]
 
 PLAIN = ("key", "study", "label", "rule", "convention", "seed", "purpose")
 TRIAL = (*PLAIN, "hyper", "environment", "protocol", "status", "reason")
 PLANNED = "key, label, seed, role, tuned_from, configuration, round"
+OF_A_RUN = ("id", *TRIAL, "name", "role", "tuned_from", "configuration", "round")
+"""The columns of a trial with those of its part in a run, where its label is a `name`."""
 
 
 def trial_row(record: Record) -> dict[str, Any]:
@@ -56,19 +59,15 @@ def planned(row: Row, searches: Mapping[str, Search]) -> Planned:
 
 def epochs_by_trial(rows: Iterable[Row]) -> Mapping[int, tuple[Epoch, ...]]:
     """The epochs of each trial, from rows in the order of trial and epoch."""
-    return {
-        trial: tuple(Epoch(epoch, *map(_real, figures)) for _, epoch, *figures in mine)
-        for trial, mine in groupby(rows, itemgetter(0))
-    }
+    return {trial: tuple(Epoch(*_reals(row[1:])) for row in mine) for trial, mine in groupby(rows, itemgetter(0))}
 
 
 def rates_by_trial(rows: Sequence[Row]) -> Mapping[int, tuple[Rates, ...]]:
     """The rates of each trial, from rows (trial, step, quantiles, bounds) in the order of trial and step."""
-    # All are decoded at once, as one list: several times as quick as row by row.
-    decoded = json.loads("[" + ",".join(f"[{quantiles},{bounds}]" for *_, quantiles, bounds in rows) + "]")
+    found = decoded(f"[{quantiles},{bounds}]" for *_, quantiles, bounds in rows)
     return {
         trial: tuple(Rates(row[1], tuple(quantiles), *bounds) for row, (quantiles, bounds) in mine)
-        for trial, mine in groupby(zip(rows, decoded, strict=True), lambda pair: pair[0][0])
+        for trial, mine in groupby(zip(rows, found, strict=True), lambda pair: pair[0][0])
     }
 
 
@@ -105,16 +104,33 @@ def looked(text: str) -> dict[int, str]:
     return {int(seeds): taken for seeds, taken in json.loads(text).items()}
 
 
-def outcomes_by_trial(rows: Iterable[Row]) -> Mapping[int, Outcome]:
+def outcomes_by_trial(rows: Sequence[Row]) -> Mapping[int, Outcome]:
     """The outcome of each trial that has one."""
-    return {trial: replace(Outcome(*map(_real, values)), others=json.loads(others)) for trial, *values, others in rows}
+    others = decoded(row[-1] for row in rows)
+    return {row[0]: Outcome(*(*_reals(row[1:-1]), more)) for row, more in zip(rows, others, strict=True)}
 
 
-def record(columns: Row, epochs: tuple[Epoch, ...], rates: tuple[Rates, ...], outcome: Outcome | None) -> Record:
-    """The record of a row of the table `trials` (its columns `TRIAL`) and its parts."""
-    row = dict(zip(TRIAL, columns, strict=True))
-    row |= {"hyper": json.loads(row["hyper"]), "environment": json.loads(row["environment"])}
-    return Record(**row | {"protocol": _protocol(row["protocol"])}, epochs=epochs, rates=rates, outcome=outcome)
+def columns(found: Iterable[Row], names: Sequence[str]) -> Columns:
+    """Rows as columns by their names, texts of JSON decoded."""
+    made: Columns = dict(zip(names, list(zip(*found, strict=True)) or [()] * len(names), strict=True))
+    made |= {name: decoded(made[name]) for name in ("hyper", "environment", "configuration") if name in made}
+    return made | {"protocol": [_protocol(text) for text in made["protocol"]]}
+
+
+def parts(found: Columns, searches: Mapping[str, Search]) -> list[Part]:
+    """What each trial is in a run, from its columns of `PLANNED`."""
+    names = ("role", "tuned_from", "configuration", "round")
+    return [Part(*(*row, searches.get(row[1]))) for row in zip(*(found[name] for name in names), strict=True)]
+
+
+def records(found: Columns) -> list[Record]:
+    """The records of columns that have every field by its name."""
+    return [Record(*row) for row in zip(*(found[one.name] for one in fields(Record)), strict=True)]
+
+
+def decoded(texts: Iterable[str]) -> list[Any]:
+    """Texts of JSON, all decoded at once: several times as quick as one by one."""
+    return list(json.loads(f"[{','.join(texts)}]"))
 
 
 @lru_cache(maxsize=64)
@@ -123,5 +139,5 @@ def _protocol(text: str) -> Protocol:
     return Protocol.from_json(json.loads(text))
 
 
-def _real(value: Any) -> Any:
-    return math.nan if value is None else value
+def _reals(values: Row) -> Row:
+    return [math.nan if value is None else value for value in values] if None in values else values

@@ -12,14 +12,14 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import as_store_error, open_reader, open_writer, shrink, transaction
-from surefoot.store.design import COLUMNS, Design, Planned
+from surefoot.store.design import COLUMNS, Design, Part, Planned
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
@@ -28,7 +28,9 @@ VALUES (:key, :study, :label, :rule, :convention, :hyper, :seed, :purpose, :prot
 ON CONFLICT (key) DO UPDATE SET status = 'running', reason = '', environment = excluded.environment
 """
 
-LAST_EPOCHS = "(SELECT * FROM epochs NATURAL JOIN (SELECT trial, max(epoch) AS epoch FROM epochs GROUP BY trial))"
+LAST_EPOCHS = (
+    "(SELECT * FROM epochs WHERE epoch = (SELECT max(epoch) FROM epochs AS own WHERE own.trial = epochs.trial))"
+)
 
 FREEZE = """
 INSERT INTO runs (hash, study, content, frozen, seconds, used) VALUES (?, ?, ?, ?, ?, (SELECT count(*) FROM runs))
@@ -40,6 +42,14 @@ USE = "UPDATE runs SET used = (SELECT max(used) + 1 FROM runs) WHERE hash = ?"
 THE_RUN = "(SELECT id FROM runs WHERE hash = ?)"
 
 LOOKED = "(SELECT json_group_object(seeds, taken) FROM looks WHERE run = runs.id) AS looked"
+
+IN_THE_RUN = f"key IN (SELECT key FROM run_trials WHERE run = {THE_RUN})"
+
+RUN = f"""
+SELECT id, {", ".join(f"trials.{name}" for name in rows.TRIAL)},
+    run_trials.label, role, tuned_from, configuration, round
+FROM run_trials JOIN trials USING (key) WHERE run = {THE_RUN} ORDER BY place
+"""
 
 
 class Store:
@@ -173,21 +183,18 @@ class Store:
 
     def run(self, design: Design, *, curves: bool = True) -> list[Record]:
         """The trials of a run that have begun, in its order, under its name and its labels."""
-        where = f"WHERE key IN (SELECT key FROM run_trials WHERE run = {THE_RUN})"
-        found = {record.key: record for record in self._read(where, design.hash, curves=curves)}
-        earlier = self._rows(rows.EARLIER.format(run=THE_RUN), design.hash, design.hash)
-        judged = rows.looks_by_key(earlier, self._rows(rows.RUNS.format(run=THE_RUN), design.hash))
-        return [
-            replace(
-                found[one.key],
-                study=design.study,
-                label=one.label,
-                part=one.part,
-                judged=judged.get(one.key, frozenset()),
-            )
-            for one in self.planned(design.hash)
-            if one.key in found
-        ]
+        stored = self.design(design.hash)
+        with self._reading():
+            found = self._columns(RUN, rows.OF_A_RUN, IN_THE_RUN, [design.hash], curves=curves)
+            earlier = self._rows(rows.EARLIER.format(run=THE_RUN), design.hash, design.hash)
+            judged = rows.looks_by_key(earlier, self._rows(rows.RUNS.format(run=THE_RUN), design.hash))
+        found |= {
+            "study": [design.study] * len(found["key"]),
+            "label": found["name"],
+            "part": rows.parts(found, stored.searches if stored else {}),
+            "judged": [judged.get(key, frozenset()) for key in found["key"]],
+        }
+        return rows.records(found)
 
     def checkpoint(self, key: str) -> tuple[int, bytes] | None:
         """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""
@@ -197,7 +204,7 @@ class Store:
 
     def record(self, key: str) -> Record | None:
         """The trial of this key, with its curves, or None."""
-        found = self._read("WHERE key = ?", key)
+        found = self._read("key = ?", key)
         return found[0] if found else None
 
     def records(self, study: str | None = None, *, curves: bool = True) -> list[Record]:
@@ -205,7 +212,7 @@ class Store:
 
         Without `curves` each has its last epoch only and no rates: ten times as quick.
         """
-        where, values = ("", ()) if study is None else ("WHERE study = ?", (study,))
+        where, values = ("TRUE", ()) if study is None else ("study = ?", (study,))
         return self._read(where, *values, curves=curves)
 
     def statuses(self, keys: Iterable[str]) -> dict[str, Status]:
@@ -225,19 +232,34 @@ class Store:
             return self._connection.execute(query, values).fetchall()
 
     def _read(self, where: str, *values: str, curves: bool = True) -> list[Record]:
-        def select(columns: str, table: str, order: str) -> list[rows.Row]:
-            chosen = f"trial IN (SELECT id FROM trials {where})"
-            return self._rows(f"SELECT {columns} FROM {table} WHERE {chosen} ORDER BY {order}", *values)
+        query = f"SELECT id, {', '.join(rows.TRIAL)} FROM trials WHERE {where} ORDER BY id"
+        with self._reading():
+            found = self._columns(query, ("id", *rows.TRIAL), where, values, curves=curves)
+        count = len(found["key"])
+        return rows.records(found | {"part": [Part()] * count, "judged": [frozenset()] * count})
 
+    def _columns(
+        self, query: str, names: Sequence[str], where: str, values: Sequence[str], *, curves: bool
+    ) -> rows.Columns:
+        """The trials of a query with their epochs, rates and outcomes, column by column; `where` chooses the same."""
+
+        def select(what: str, order: str) -> list[rows.Row]:
+            return self._rows(f"{what} WHERE trial IN (SELECT id FROM trials WHERE {where}) ORDER BY {order}", *values)
+
+        found = rows.columns(self._rows(query, *values), names)
+        epochs = rows.epochs_by_trial(select(f"SELECT * FROM {'epochs' if curves else LAST_EPOCHS}", "trial, epoch"))
+        lines = select("SELECT trial, step, quantiles, bounds FROM rates", "trial, step") if curves else []
+        rates, outcomes = rows.rates_by_trial(lines), rows.outcomes_by_trial(select("SELECT * FROM outcomes", "trial"))
+        return found | {
+            "epochs": [epochs.get(trial, ()) for trial in found["id"]],
+            "rates": [rates.get(trial, ()) for trial in found["id"]],
+            "outcome": [outcomes.get(trial) for trial in found["id"]],
+        }
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         with as_store_error("read the results store", self.path), transaction(self._connection, "DEFERRED"):
-            trials = self._rows(f"SELECT id, {', '.join(rows.TRIAL)} FROM trials {where} ORDER BY id", *values)
-            epochs = rows.epochs_by_trial(select("*", "epochs" if curves else LAST_EPOCHS, "trial, epoch"))
-            found = select("trial, step, quantiles, bounds", "rates", "trial, step") if curves else []
-            rates, outcomes = rows.rates_by_trial(found), rows.outcomes_by_trial(select("*", "outcomes", "trial"))
-        return [
-            rows.record(columns, epochs.get(trial, ()), rates.get(trial, ()), outcomes.get(trial))
-            for trial, *columns in trials
-        ]
+            yield
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -9,8 +9,11 @@
 | `notes.py` | how to read the numbers, and reasons to doubt them |
 | `results.py` | the result table, and when targets were reached |
 | `pairs.py` | every optimizer with each |
+| `ranks.py` | by steps, by seconds, by tuning cost |
 | `tuning.py` | how each optimizer was tuned, as tables |
+| `answers.py` | what each part of the report asks, and its answer in one line |
 | `suite.py` | several studies at once |
+| `rate_free.py` | what not tuning costs |
 | `forecast.py` | what a study would run, before it does |
 | `as_json.py` | all of a study for programs |
 """

@@ -17,7 +17,7 @@ from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
 from surefoot.words.verdict import verdict_sentences, verdict_text
 
-NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles")
+NUMBERS = ("study", "protocol", "metric", "rows", "comparisons", "groups", "target", "arrivals", "profiles", "ranks")
 
 CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost", "against", "ahead")
 
@@ -38,6 +38,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "warnings": warnings(summary),
         "tuning": summary.tuning,
         "table": table(summary, "page").to_json(),
+        "planned": _planned(summary),
     }
     return {name: plain(value) for name, value in written.items()}
 
@@ -45,6 +46,19 @@ def as_json(summary: Summary) -> dict[str, Any]:
 def _looks(summary: Summary) -> dict[str, Any] | None:
     """The planned looks and what they decided; None where the end is the only look."""
     return {"planned": summary.design.looks, **vars(summary.interim)} if summary.design and summary.interim else None
+
+
+def _planned(summary: Summary) -> dict[str, Any]:
+    """Each search as planned: its configurations in number, its ranges as people read them."""
+    return {
+        row.defaults: {
+            "trials": len(search.configurations),
+            "ranges": {name: one.text for name, one in search.ranges.items()},
+            "sources": search.sources,
+        }
+        for row in summary.tuning
+        if row.defaults and (search := row.planned)
+    }
 
 
 def plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from surefoot.analysis import Summary
 from surefoot.analysis.pairwise import Comparison
-from surefoot.words.cells import Cell, Table, plain_table
+from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
 from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 
 Standing = Literal["better", "worse", "equal", "not worse", "open", "tie", "not settled"]
@@ -73,6 +73,28 @@ def compared(summary: Summary) -> list[str]:
 def ties_in_words(summary: Summary) -> list[str]:
     """A line for each group of optimizers of which no two were told apart, the best first; groups of one are none."""
     return [join(group) for group in summary.groups if len(group) > 1]
+
+
+def standing(label: str, summary: Summary) -> str:
+    """How an optimizer stands beside the best: "best", a `Standing`, or nothing where the two were not compared."""
+    best = summary.verdict.best
+    if label == best:
+        return "best"
+    if summary.verdict.basis == "one run":
+        return "not settled"
+    pairs = (row for one in summary.comparisons for row in (one, one.turned))
+    return next((_standing(row) for row in pairs if (row.a, row.b) == (label, best)), "")
+
+
+def standings(summary: Summary, labels: Sequence[str]) -> Table:
+    """How often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
+    words = list(dict.fromkeys(_standing(row) for one in summary.comparisons for row in (one, one.turned)))
+    counts = {label: dict.fromkeys(words, 0) for label in labels}
+    for one in summary.comparisons:
+        for row in (one, one.turned):
+            counts[row.a][_standing(row)] += 1
+    rows: list[list[AnyCell]] = [[text(label), *map(Cell, counts[label].values())] for label in labels]
+    return plain_table(("Optimizer", *map(str.capitalize, words)), rows)
 
 
 def pair_table(summary: Summary) -> Table | None:

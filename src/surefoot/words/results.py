@@ -91,11 +91,15 @@ def _to_target(name: Callable[[Summary], str], clock: Literal["epochs", "seconds
         several = any(len(other.seeds) > 1 for other in summary.rows)
         return Cell(median * summary.protocol.unit.each, unit, note=f"{reached}/{of}" if several else "")
 
-    return Column(
-        lambda summary: f"{name(summary)} to {Written(summary.metric).target(summary.target or 0.0)}",
-        cell,
-        shown=lambda summary: summary.target is not None,
-    )
+    def shown(summary: Summary) -> bool:
+        told = any(row.reach and row.reach.epochs is not None for row in summary.rows) and clock == "epochs"
+        return summary.target is not None or told
+
+    def heading(summary: Summary) -> str:
+        target = "target" if summary.target is None else Written(summary.metric).target(summary.target)
+        return f"{name(summary)} to {target}"
+
+    return Column(heading, cell, shown=shown)
 
 
 def _gain(row: ResultRow, summary: Summary) -> Cell:

@@ -61,6 +61,8 @@ def reason(why: NoMean) -> str:
     """Why there is no interquartile mean, as the end of a sentence."""
     if why.study is None:
         return f"it takes {FEWEST_TASKS} studies"
+    if not why.start_known:
+        return f"what guessing scores in {why.study} is not known"
     if not why.trials:
         return f"in {why.study} nobody got further than the start"
     return f"in {why.study} {why.finished} of its {seeds(why.trials)} finished, and it takes {FEWEST_SEEDS}"

@@ -252,10 +252,14 @@ function listen() {
   });
 }
 
+buildMatrix();
+
 // For tests and the curious: any walk, and what the frames of the last play cost.
 window.surefoot = {
   walk: (racer, race) => walk(racer, { seed: DATA.seed, ...race }),
   grid: DATA.grid,
+  singular,
+  drawnToOne,
   frames,
   get state() {
     return state;

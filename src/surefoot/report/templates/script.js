@@ -39,6 +39,7 @@ async function draw(box) {
   const { figure } = box.dataset;
   views.get(box)?.finalize();
   views.set(box, await vegaEmbed(box, panel(specs[figure], Number(box.dataset.panel), standing(figure)), options));
+  box.querySelector("svg").ariaHidden = "true"; // the box is the image, and has its name
 }
 
 // One after the other, from the top, so that the page answers while it draws.
@@ -116,8 +117,76 @@ for (const button of all(".save button")) {
   button.parentElement.hidden = false;
 }
 
+// The results sorted, by a heading or by the list beside the filter; cells without a number stand last.
+const results = document.querySelector(".results");
+const tools = document.querySelector(".tools");
+const inOrder = [...results.tBodies[0].rows];
+const sorting = { column: "", down: false };
+const names = (row) => row.querySelector("th bdi").textContent;
+
+function sort() {
+  const { column, down } = sorting;
+  const key = (row) => (column === "0" ? names(row) : row.cells[column]?.dataset.value ?? row.cells[column]?.textContent);
+  const compare = (a, b) => {
+    const [x, y] = [key(a), key(b)];
+    const numbers = [Number(x), Number(y)];
+    const [first, second] = numbers.map(Number.isNaN);
+    if (first !== second && column !== "0") return first ? 1 : -1;
+    const order = first ? x.localeCompare(y) : numbers[0] - numbers[1];
+    return down ? -order : order;
+  };
+  const rows = column === "" ? (down ? [...inOrder].reverse() : inOrder) : [...inOrder].sort(compare);
+  results.tBodies[0].append(...rows);
+  for (const head of results.tHead.rows[0].cells) head.removeAttribute("aria-sort");
+  if (column !== "") results.tHead.rows[0].cells[column].ariaSort = down ? "descending" : "ascending";
+  tools.querySelector("select").value = column;
+  tools.querySelector("button").ariaPressed = String(down);
+}
+
+// Rows of every table whose names hold one of the words.
+function filter(text) {
+  const words = text.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
+  for (const row of all("tbody tr")) {
+    const name = row.querySelector("th bdi")?.textContent.toLowerCase();
+    row.hidden = words.length > 0 && !words.some((word) => name?.includes(word));
+  }
+  const shown = inOrder.filter((row) => !row.hidden).length;
+  tools.querySelector("output").textContent = words.length ? `${shown} of ${inOrder.length} shown` : "";
+}
+
+if (tools) {
+  tools.hidden = false;
+  tools.reset();
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.querySelector("input").addEventListener("input", (event) => filter(event.target.value));
+  tools.querySelector("select").addEventListener("change", (event) => {
+    sorting.column = event.target.value;
+    sort();
+  });
+  tools.querySelector("button").addEventListener("click", () => {
+    sorting.down = !sorting.down;
+    sort();
+  });
+  [...results.tHead.rows[0].cells].forEach((head, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const same = sorting.column === String(index);
+      Object.assign(sorting, { column: String(index), down: same && !sorting.down });
+      sort();
+    });
+  });
+}
+
+// What is folded on the screen is open on paper, but for the table of every pair, which is wider than any.
 // Paper is narrower than the window: redraw the panels for it, so that their text keeps its size.
 function fit(printing) {
+  for (const folded of all(printing ? "details:not(.pairs, [open])" : ".unfolded")) {
+    folded.open = printing;
+    folded.classList.toggle("unfolded", printing);
+  }
   document.documentElement.classList.toggle("printing", printing);
   window.dispatchEvent(new Event("resize"));
 }

@@ -1,0 +1,221 @@
+"""From scores to what they allow to say: they become trials like those of a comparison, and are judged as such.
+
+Where they lie in a file, the seeds of each verdict are noted beside it: more seeds later are another look, as they are
+in a store.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from surefoot.analysis import Summary, summarize
+from surefoot.errors import UsageError
+from surefoot.scores.entries import Entries, Entry, by_task, read_score
+from surefoot.scores.looks import SeedsSeen, looks, note
+from surefoot.scores.tables import read_csv, read_table
+from surefoot.scores.tensorboard import read_folder
+from surefoot.store.looks import Look
+from surefoot.store.margin import read_margin
+from surefoot.store.protocol import Better, Metric, Protocol
+from surefoot.store.records import Outcome, Record, Status
+from surefoot.suite import Suite
+from surefoot.words import verdict_text
+
+
+def judge(
+    scores: Any,
+    *,
+    better: Better = "max",
+    metric: str = "score",
+    share: bool = False,
+    margin: float | str | None = None,
+    chance: float | None = None,
+    name: str = "scores",
+    columns: Mapping[str, str] | None = None,
+    runs: str | None = None,
+) -> Summary:
+    """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
+
+    Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
+    differences are taken seed by seed, and nothing is claimed below five.
+
+    Args:
+        scores: `{"adam": {0: 0.91, 1: 0.92}, ...}`, `{"adam": [0.91, 0.92], ...}` (seeds 0, 1), a data frame, or the
+            path of a CSV file or of a folder from TensorBoard. A table is long, with columns optimizer, seed and score,
+            or wide, with a column seed and one for each optimizer, or an export of W&B. A seed that diverged has nan,
+            "diverged" or nothing for its score. A long table may also have `test_loss`, `epochs_to_target` (nothing
+            where it was missed), `task` and `chance` (the score of guessing).
+        better: whether `max` or `min` is better.
+        metric: what the scores are called.
+        share: whether they are shares such as an accuracy, from 0 to 1, which are written in per cent.
+        margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
+            number (`0.01`), or a part of it (`"2%"`).
+        chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
+            better than the worst. A column `chance` says it of each task.
+        name: what the scores are of; that of the file, where they lie in one.
+        columns: names of columns that are called otherwise, as in `{"score": "val_acc"}`.
+        runs: pattern of the names of runs, such as `{optimizer}_{seed}`, where no columns tell optimizer and seed.
+
+    Returns:
+        everything that is known of them: `.verdict`, `.comparisons`, `.rows`; it is written by `surefoot.words`.
+
+    Raises:
+        UsageError: a row cannot be read, by its line; or there are no two optimizers; or there are several tasks.
+
+    Example:
+        >>> print(verdict_text(judge({"adam": [0.91, 0.92, 0.90], "sgd": [0.88, 0.89, 0.87]})))
+    """
+    tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, name, columns or {}, runs))
+    if len(tasks) > 1:
+        raise UsageError(f"the scores are of the tasks {', '.join(tasks)}; use judge_suite, which judges several.")
+    return next(iter(tasks.values()))
+
+
+def judge_suite(
+    scores: Any,
+    *,
+    better: Better = "max",
+    metric: str = "score",
+    share: bool = False,
+    margin: float | str | None = None,
+    chance: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    runs: str | None = None,
+) -> Suite[Judged]:
+    """Judge scores of several tasks, each by itself and all together.
+
+    Args:
+        scores: a table with a column `task`, as `judge` takes it.
+        better: as in `judge`, for every task alike.
+        metric: what the scores are called.
+        share: whether they are shares from 0 to 1.
+        margin: by how much two may differ and still count as equal.
+        chance: the score of guessing, where no column says it.
+        columns: names of columns that are called otherwise.
+        runs: pattern of the names of runs, which may have `{task}`.
+
+    Raises:
+        UsageError: as `judge` does; or no optimizer has a result in all tasks.
+
+    Example:
+        >>> print(surefoot.judge_suite("scores.csv").table())
+    """
+    tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, "scores", columns or {}, runs))
+    return Suite({task: Judged(summary) for task, summary in tasks.items()})
+
+
+def judge_any(scores: Any, **options: Any) -> Summary | Suite[Judged]:
+    """Judge scores of one task as `judge` does, and those of several as `judge_suite` does."""
+    found = judge_suite(scores, **options)
+    first, *others = found.studies.values()
+    return found if others else first.summary
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The scores of one task, judged, as a part of several."""
+
+    summary: Summary
+
+    @property
+    def verdict(self) -> str:
+        """What the seeds allow to say."""
+        return verdict_text(self.summary)
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write the report, one page that needs no network, and return its path."""
+        from surefoot.report import write_report  # loads all that draws
+
+        return write_report(self.summary, Path(path))
+
+
+@dataclass(frozen=True)
+class _Options:
+    metric: Metric
+    margin: float | str | None
+    chance: float | None
+    name: str
+    columns: Mapping[str, str]
+    runs: str | None
+
+
+def _judged(scores: Any, options: _Options) -> dict[str, Summary]:
+    """The summary of each task, by its name."""
+    if options.metric.better not in ("max", "min"):
+        raise UsageError("better", f" is {options.metric.better!r}; expected 'max' or 'min'.")
+    path = Path(scores) if isinstance(scores, str | PathLike) else None
+    tasks = by_task(_read(path or scores, options))
+    earlier = looks(path) if path else {}
+    found = {
+        name: _summary(entries, name, options, earlier.get(task, []))
+        for task, entries in tasks.items()
+        for name in [task or (path.stem if path else options.name)]
+    }
+    if path:
+        note(path, earlier, tasks)
+    return found
+
+
+def _read(scores: Any, options: _Options) -> Iterator[tuple[str, Entry]]:
+    """Return each score with where it stands."""
+    if isinstance(scores, Path):
+        yield from (read_folder if scores.is_dir() else read_csv)(scores, options.columns, options.runs)
+    elif hasattr(scores, "columns"):
+        columns = {str(column): list(scores[column]) for column in scores.columns}
+        yield from read_table(columns, "the table", "row", 0, options.columns, options.runs)
+    elif isinstance(scores, Mapping):
+        for label, own in scores.items():
+            for seed, value in own.items() if isinstance(own, Mapping) else enumerate(own):
+                where = f"{label}, seed {seed}"
+                score = read_score(value, where)
+                status: Status = "finished" if math.isfinite(score) else "diverged"
+                yield where, Entry(str(label), int(seed), score, status=status)
+    else:
+        raise UsageError(f"scores are {type(scores).__name__}; expected a mapping, a data frame or the path of a CSV.")
+
+
+def _summary(entries: Entries, task: str, options: _Options, earlier: Sequence[SeedsSeen]) -> Summary:
+    if len(entries) < 2:
+        raise UsageError(
+            f"there are scores of {', '.join(entries) or 'no optimizer'}; expected two optimizers or more."
+        )
+    every = [one for own in entries.values() for one in own.values()]
+    chances = {options.chance if one.chance is None else one.chance for one in every}
+    if len(chances) > 1:
+        raise UsageError(f"{task} has the scores of guessing {', '.join(map(str, chances))}; expected one.")
+    protocol = Protocol(task=task, metric=options.metric, own_loop=True, chance=chances.pop())
+    margin = read_margin(options.margin, options.metric)
+    timed = any(one.epochs is not None for one in every)
+    times = {
+        label: [
+            math.inf if one.epochs is None or one.status == "diverged" else one.epochs
+            for one in own.values()
+            if one.ended
+        ]
+        for label, own in entries.items()
+    }
+    return summarize([_record(one, protocol, earlier) for one in every], None, margin, times=times if timed else None)
+
+
+def _record(one: Entry, protocol: Protocol, earlier: Sequence[SeedsSeen]) -> Record:
+    """A score as a trial."""
+    outcome = Outcome(one.loss, one.score, *(math.nan,) * 3, 0, 0) if one.status == "finished" else None
+    return Record(
+        f"{one.optimizer} {one.seed}",
+        protocol.task,
+        one.optimizer,
+        one.optimizer,
+        "",
+        {},
+        one.seed,
+        protocol,
+        judged=frozenset(Look(k) for k, look in enumerate(earlier) if one.seed in look.get(one.optimizer, ())),
+        status=one.status,
+        reason="no score" if one.status == "diverged" else "",
+        outcome=outcome,
+    )

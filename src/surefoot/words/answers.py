@@ -1,0 +1,240 @@
+"""What each section of the report asks, and its answer in one line; and the four answers of a reader in a hurry.
+
+An answer names the best by its number. Whether that number is ahead of the next is the verdict's to say, and the first
+section repeats it: best, tied, how sure, at what cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
+from statistics import fmean
+
+from surefoot.analysis import Summary
+from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.words.notes import how_tuned
+from surefoot.words.numbers import (
+    DURATION,
+    PLAIN,
+    WHOLE_PERCENT,
+    Written,
+    count,
+    duration,
+    join,
+    seeds,
+    short,
+)
+from surefoot.words.pairs import standing
+
+NAMED = 6
+"""Most names in an answer."""
+
+QUESTIONS = {
+    "results": "Who is best?",
+    "curves-epoch": "Who learns fastest?",
+    "curves-step": "Who learns fastest?",
+    "time-to-target": "When is a target reached?",
+    "tuning-learning-rate": "Which learning rates work?",
+    "tuning-best-of": "What does tuning buy?",
+    "pairs": "Which differences are real?",
+    "ranks": "By steps, by seconds or by tuning cost?",
+    "generalization": "Does it hold on new data?",
+    "profile": "Is it fast on every seed?",
+    "step-sizes": "How large are the steps?",
+    "tuning": "How was each tuned?",
+    "settings": "What exactly was compared?",
+    "protocol": "How was each trained?",
+    "environment": "On what machine?",
+    "raw": "How can I repeat this?",
+    "published": "What do others find?",
+}
+"""What each part of the report asks, by its anchor, in the page's order."""
+
+
+def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
+    """Who is best, who is level with it, how sure that is, and what it cost; nothing where nothing has finished."""
+    best = summary.verdict.best
+    if best is None:
+        return []
+    row = next(row for row in summary.rows if row.label == best)
+    score = Written(summary.metric).value(summary.verdict.scores[best])
+    said = [("Best", f"{best}: test {summary.metric.title} {score}, {seeds(row.n)}")]
+    level = {word: [one.label for one in summary.rows if standing(one.label, summary) == word] for word in LEVEL}
+    said += [(heading, _named(level[word])) for word, heading in LEVEL.items() if level[word]]
+    return [*said, ("How sure", _how_sure(summary)), *_cost(summary, best)]
+
+
+LEVEL = {
+    "equal": "Equal to it",
+    "not worse": "Not worse than it",
+    "tie": "Not told apart from it",
+    "open": "Still open",
+    "not settled": "Not settled",
+}
+"""What stands before those that are level with the best, by their standing."""
+
+
+def _how_sure(summary: Summary) -> str:
+    """What the verdict rests on, in a few words."""
+    if summary.verdict.basis == "one run":
+        return "Not at all: one run of each settles nothing."
+    tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
+    if not tested:
+        return f"Not settled: a difference takes {FEWEST_PAIRS} seeds, and there are fewer."
+    ahead = sum(pair.distinguishable and pair.ahead for pair in tested)
+    families = " for each question" if {row.family for row in summary.comparisons} != {"all"} else ""
+    return (
+        f"It is ahead of {ahead} of {len(tested)} by paired tests over {_range([pair.n for pair in tested], 'seed')}. "
+        f"The chance of a false claim is at most 5 %{families}."
+    )
+
+
+def _range(numbers: Sequence[int], what: str) -> str:
+    low, high = min(numbers), max(numbers)
+    return count(low, what) if low == high else f"{low} to {count(high, what)}"
+
+
+def _cost(summary: Summary, best: str) -> Iterator[tuple[str, str]]:
+    """What the best takes to train, what all of the study took, and what was tuned."""
+    row = next(row for row in summary.rows if row.label == best)
+    spent = sum(trial.epochs[-1].seconds for trial in summary.records if trial.epochs)
+    if row.train_seconds is None or not spent:
+        return
+    tuning = summary.tuning_of(best)
+    after = f", after {count(tuning.trials, 'training')} to tune it" if tuning else ""
+    study = f"The whole study: {count(len(summary.records), 'training')}, {duration(spent)}."
+    yield "Cost", f"{duration(row.train_seconds)} of training{after}. {study}"
+
+
+def answers(summary: Summary) -> dict[str, str]:
+    """The first line of each part of the report, by its anchor; a part without one has nothing to say in a line."""
+    ways: Mapping[str, Callable[[Summary], str]] = {
+        "results": _leader,
+        "curves-epoch": _fastest,
+        "curves-step": _fastest,
+        "time-to-target": _first_there,
+        "tuning-learning-rate": _rates,
+        "tuning-best-of": _gains,
+        "pairs": _told_apart,
+        "generalization": _generalizes,
+        "profile": _reliable,
+        "step-sizes": _sizes,
+        "tuning": lambda summary: how_tuned(summary.tuning) if summary.tuning else "",
+    }
+    return {anchor: said for anchor, way in ways.items() if (said := way(summary))}
+
+
+def _leader(summary: Summary) -> str:
+    best = summary.verdict.best
+    if best is None:
+        return ""
+    if summary.verdict.basis == "one run":
+        return f"{best} leads in one run of each, which settles nothing."
+    level = sum(standing(row.label, summary) in LEVEL for row in summary.rows)
+    others = count(len(summary.rows) - 1, "other")
+    return f"{best}, but {level} of the {others} {_are(level)} not told apart from it." if level else f"{best}."
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _fastest(summary: Summary) -> str:
+    areas = {row.label: row.area.mean for row in summary.rows if row.area}
+    if not areas:
+        return ""
+    best, height = _best(areas, summary)
+    return f"Best curve: {best}, validation {summary.metric.title} {Written(summary.metric).value(height)} on average."
+
+
+def _first_there(summary: Summary) -> str:
+    """Who came first to the hardest target that anyone reached."""
+    for one in reversed(summary.arrivals):
+        epochs = {label: way.median for label, way in one.epochs.items() if way.median is not None}
+        times = {label: way.median for label, way in one.seconds.items() if way.median is not None}
+        if epochs and times:
+            (first, epoch), (quick, time) = _least(epochs), _least(times)
+            after = f"{PLAIN(epoch)} {summary.protocol.unit.word}{'' if epoch == 1 else 's'}"
+            target = Written(summary.metric).target(one.target)
+            return (
+                f"First at {target}: {first}, after {after}. Least time: {quick}, {DURATION(time)}. Both are medians."
+            )
+    return "No optimizer reached a target in half of its trials." if summary.arrivals else ""
+
+
+def _rates(summary: Summary) -> str:
+    chosen = {row.label: next((one.chosen for one in row.searched if one.name == "lr"), None) for row in summary.tuning}
+    known = [f"{label} at {short(value)}" for label, value in chosen.items() if value is not None]
+    return f"Best in validation: {_named(known)}." if known else ""
+
+
+def _gains(summary: Summary) -> str:
+    gains = {row.label: row.gain for row in summary.tuning if row.gain}
+    if not gains:
+        return ""
+    most = max(gains, key=lambda label: gains[label].mean)
+    return f"{most} gains most over its defaults: {Written(summary.metric).signed(gains[most].mean)} in the test."
+
+
+def _told_apart(summary: Summary) -> str:
+    """How many of the pairs are told apart, and how many were not tested."""
+    rows = summary.comparisons
+    apart, untested = sum(row.distinguishable for row in rows), sum(row.p is None for row in rows)
+    rest = len(rows) - apart - untested
+    said = [f"{apart} of {count(len(rows), 'pair')} {_are(apart)} told apart"]
+    said += [f"{rest} {_are(rest)} not"] if rest else []
+    said += [f"{untested} {'has' if untested == 1 else 'have'} too few seeds for a test"] if untested else []
+    return f"{join(said)}." if rows else ""
+
+
+def _generalizes(summary: Summary) -> str:
+    losses = {
+        arm.label: fmean(known)
+        for arm in summary.arms
+        if (known := [o.train_loss for one in arm.finished if (o := one.outcome) and isfinite(o.train_loss)])
+    }
+    scores = {row.label: row.test_metric.mean for row in summary.rows if row.test_metric}
+    if not losses or not scores:
+        return ""
+    return f"Lowest training loss: {_least(losses)[0]}. Best test {summary.metric.title}: {_best(scores, summary)[0]}."
+
+
+def _reliable(summary: Summary) -> str:
+    word = summary.protocol.unit.word
+    firsts = {label: -one.shares[0] for label, one in (summary.profiles.epochs if summary.profiles else {}).items()}
+    if not any(firsts.values()):
+        return ""
+    best, share = _least(firsts)
+    return f"Fewest {word}s, or as few as the quickest: {best}, on {WHOLE_PERCENT(-share)} of the seeds."
+
+
+def _sizes(summary: Summary) -> str:
+    """Where the median weight's step size ends, of the optimizers with the smallest and the largest."""
+    ends = {
+        arm.label: known[-1]
+        for arm in summary.arms
+        if (known := [rates.quantiles[len(rates.quantiles) // 2] for one in arm.trials[:1] for rates in one.rates])
+    }
+    if not ends:
+        return ""
+    (low, least), (high, most) = _least(ends), _least({label: -end for label, end in ends.items()})
+    if least == -most:
+        return f"At the end the median weight's is {short(least)}."
+    return f"At the end the median weight's is from {short(least)} ({low}) to {short(-most)} ({high})."
+
+
+def _best(values: Mapping[str, float], summary: Summary) -> tuple[str, float]:
+    """Those with the best value, and the value."""
+    names, loss = _least({label: -summary.scale.gain(value) for label, value in values.items()})
+    return names, summary.scale.gain(-loss)
+
+
+def _least(values: Mapping[str, float]) -> tuple[str, float]:
+    """Those with the smallest value, and the value."""
+    least = min(values.values())
+    return _named([label for label, value in values.items() if value == least]), least
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return join([*names[:NAMED], f"{more} more"] if more > 0 else names)
