@@ -49,7 +49,7 @@ def test_the_centre_costs_the_steps_of_the_range_test(found):
 
 
 def test_the_same_call_again_takes_the_rate_that_was_found_and_trains_nothing(found, store, monkeypatch):
-    monkeypatch.setattr("surefoot.price.range_test", lambda *_, **__: pytest.fail("a second range test"))
+    monkeypatch.setattr("surefoot.range_test.find.range_test", lambda *_, **__: pytest.fail("a second range test"))
     monkeypatch.setattr("surefoot.comparison.driver.open_executor", lambda *_, **__: pytest.fail("a second training"))
     again = surefoot.rate_free(line(), store=store, **FEW)
     assert again.prices == found.prices
@@ -104,7 +104,7 @@ def test_the_command_prints_the_price(surefoot_command, store, found):
 
 
 def test_a_dry_run_runs_no_range_test(surefoot_command, tmp_path, monkeypatch):
-    monkeypatch.setattr("surefoot.price.range_test", lambda *_, **__: pytest.fail("a range test"))
+    monkeypatch.setattr("surefoot.range_test.find.range_test", lambda *_, **__: pytest.fail("a range test"))
     store = str(tmp_path / "none.sqlite")
     code, out, _ = surefoot_command("compare", "rate-free", "logreg-digits", "--dry-run", "--store", store)
     assert (code, "rate-free-logreg-digits" in out) == (0, True)

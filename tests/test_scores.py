@@ -127,6 +127,34 @@ def test_more_seeds_in_the_same_file_are_another_look(file):
     assert surefoot.judge(SCORES).verdict.looks == (8,)
 
 
+def test_a_margin_and_what_guessing_scores():
+    """Eight seeds: mine and sgd are near each other, and a diverged seed of adam counts as a guess."""
+    found = surefoot.judge(SCORES, margin=0.05)
+    assert {pair.other: pair.answer for pair in found.verdict.pairs} == {"sgd": "equal", "adam": "ahead"}
+    assert "Equal to mine, tuned within 0.05: sgd (" in verdict_text(found)
+    assert "within 5 points" in verdict_text(surefoot.judge(SCORES, margin=5, share=True))
+    assert "within 6 %" in verdict_text(surefoot.judge(SCORES, margin="6%"))
+    lost = {**SCORES, "adam": {**SCORES["adam"], 0: math.nan}}
+    assert "A seed that diverged counts as 0.10000, what guessing gets." in verdict_text(
+        surefoot.judge(lost, chance=0.1)
+    )
+    with pytest.raises(UsageError, match="margin is 'wide'"):
+        surefoot.judge(SCORES, margin="wide")
+
+
+def test_the_command_answers_whether_ties_are_equal(surefoot_command, file):
+    path = file(long())
+    code, out, _ = surefoot_command("judge", path, "--margin", "0.05", "--json")
+    verdict = json.loads(out)["verdict"]
+    assert code == 0
+    assert verdict["margin"] == {"size": 0.05, "relative": False}
+    assert {pair["other"]: pair["answer"] for pair in verdict["pairs"]} == {"sgd": "equal", "adam": "ahead"}
+    assert [*verdict["pairs"][0]["closeness"]] == ["margin", "a_worse", "b_worse", "more"]
+    code, _, err = surefoot_command("judge", path, "--margin", "wide")
+    assert code == 2
+    assert "--margin is 'wide'; give a difference in score above 0, such as 0.01" in " ".join(err.split())
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"looks": [1]}', '{"looks": [{"a": ["x"]}]}'])
 def test_looks_that_cannot_be_read_are_not_forgotten(file, text):
     path = file(long())

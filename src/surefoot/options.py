@@ -40,6 +40,12 @@ class Options:
     trials: int | None = option(
         None, "configurations to try in tuning each optimizer; 0: no tuning.", least=0, decides=True
     )
+    tune_seeds: int | None = option(
+        None,
+        "seeds that tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is dropped.",
+        least=1,
+        decides=True,
+    )
     seeds: int | None = option(None, "seeds that measure each optimizer.", least=1, decides=True)
     margin: float | str | None = option(
         None,

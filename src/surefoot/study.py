@@ -52,6 +52,7 @@ def compare(
     steps: int | None = None,
     evaluate_every: int | None = None,
     trials: int | None = None,
+    tune_seeds: int | None = None,
     seeds: int | None = None,
     margin: float | str | None = None,
     looks: str | Sequence[int] | None = None,
@@ -100,6 +101,8 @@ def compare(
         evaluate_every: steps between evaluations, with steps; default: about 20 evaluations. All results are then
             counted in steps.
         trials: configurations to try in tuning each optimizer; 0: no tuning. The best 3 are run on 2 more seeds.
+        tune_seeds: seeds that tune, 3 by default; from 4 on the best 3 configurations race, and one far behind is
+            dropped.
         seeds: seeds that measure each optimizer.
         margin: difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a
             number (0.01), or a part of it (2%).

@@ -15,6 +15,7 @@ import guests
 import surefoot
 from surefoot.errors import TrialError, UsageError
 from surefoot.store import Store
+from surefoot.store.margin import Margin
 from workers_here import here
 
 pytestmark = pytest.mark.usefixtures("workers_here")
@@ -252,3 +253,23 @@ def test_a_task_in_a_file_is_compared_by_the_command(command):
     found = json.loads(out)
     assert [row["label"] for row in found["rows"]] == ["SGD", "NAdam"]
     assert found["metric"] == {"name": "loss", "better": "min", "share": False}
+
+
+def test_a_margin_is_asked_kept_and_trains_nothing_again(tmp_path, surefoot_command, monkeypatch):
+    """The report of the newest run knows it, another may be asked of the same results, and none is asked by default."""
+    asked = {"optimizers": ["sgd", "sgd(lr=0.0101)"], "trials": 0, "seeds": 5, "epochs": 1, "name": "net"}
+    plain = compared(tmp_path / "margin.sqlite", **asked)
+    assert plain.plan.design.margin is None
+    assert "may still hide a difference" in plain.verdict
+    monkeypatch.setattr("surefoot.comparison.driver.open_executor", None)  # nothing is left to train
+    study = compared(tmp_path / "margin.sqlite", margin=30, **asked)
+    assert study.plan.design.margin == Margin(0.3)
+    assert "within 30 points" in study.verdict
+    found = ["report", "net", "--store", tmp_path / "margin.sqlite", "--report", tmp_path / "r.html"]
+    code, out, _ = surefoot_command(*found)
+    assert code == 0
+    assert study.verdict in " ".join(out.split())
+    code, out, _ = surefoot_command(*found, "--margin", "0.001", "--json")
+    verdict = json.loads(out)["verdict"]
+    assert (verdict["margin"], verdict["pairs"][0]["answer"]) == ({"size": 1e-5, "relative": False}, "open")
+    assert "margin" in (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from surefoot.analysis import summarize
 from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.search.proposals import FIRST_TUNING_SEED
 from surefoot.store import Epoch, Outcome, Store
+from surefoot.words import notes
+from surefoot.words.tuning import ledger
 
 OUTCOME = Outcome(math.nan, math.nan, 0.1, 0.9, 0.01, 100, 100)
 
@@ -154,3 +157,97 @@ def test_a_whole_tuned_study(tmp_path):
     rows = summarize(records).rows
     assert {row.label for row in rows} == {"Adam", "Momentum", "Adam tuned", "Momentum tuned"}
     assert all(row.n == 2 for row in rows)
+
+
+def noisy(trial):
+    """An accuracy that is best at one learning rate, with the luck of a seed and of a trial."""
+    luck = math.sin(trial.seed) + 0.1 * math.sin(1e4 * trial.arm.hyper["lr"] * trial.seed)
+    return hill(trial) + 1e-4 * luck
+
+
+def finals(records, rule="adam"):
+    """The seeds of the finalists of a rule, by learning rate, besides the first."""
+    seeds: dict[float, set[int]] = {}
+    for one in records.values():
+        if one.part.role == "final" and one.rule == rule:
+            seeds.setdefault(one.hyper["lr"], set()).add(one.seed)
+    return seeds
+
+
+def test_three_tuning_seeds_are_run_at_once_as_ever():
+    _, rounds = play(study(trials=8))
+    again = [todo for todo in rounds if any(t.part.role == "final" for t in todo)]
+    assert [len({t.seed for t in todo}) for todo in again] == [2]
+    assert study(trials=8).design.hash == study(trials=8, tune_seeds=3).design.hash
+    assert study(trials=8).design.hash != study(trials=8, tune_seeds=8).design.hash
+
+
+def test_finalists_race_in_rounds_of_one_seed_and_who_is_behind_is_dropped():
+    """The best of each is clearly ahead, so after a few seeds the others are out, and it is measured."""
+    planned = study(trials=8, tune_seeds=10)
+    assert planned.design.tune == tuple(range(1000, 1010))
+    records, rounds = play(planned, noisy)
+    racing = [todo for todo in rounds if any(t.part.role == "final" for t in todo)]
+    assert [len({t.seed for t in todo}) for todo in racing] == [2] + [1] * (len(racing) - 1)
+    seeds = finals(records)
+    assert len(seeds) == 3
+    assert 2 <= min(map(len, seeds.values())) < 9
+    best = max(seeds, key=lambda lr: -abs(math.log10(lr / 1e-3)))
+    assert len(seeds[best]) == max(map(len, seeds.values()))
+    assert {t.arm.hyper["lr"] for t in rounds[-1] if t.arm.rule == "adam"} == {best}
+
+
+def test_a_race_of_equals_runs_to_its_end_for_all_alike():
+    records, rounds = play(study(trials=8, tune_seeds=6), lambda trial: 0.9 + 1e-4 * math.sin(trial.seed))
+    assert all(len(seeds) == 5 for rule in ("adam", "momentum") for seeds in finals(records, rule).values())
+    assert len([todo for todo in rounds if any(t.part.role == "final" for t in todo)]) == 4
+
+
+def test_a_race_follows_from_stored_results_whatever_their_order_and_wherever_it_was_stopped():
+    planned = study(trials=8, tune_seeds=8)
+    records, _ = play(planned, noisy)
+    whole = planned.tuning.known(records)
+    assert planned.tuning.known(dict(reversed(records.items()))) == whole
+    for stop in range(0, len(whole), 7):
+        begun = {trial.key: records[trial.key] for trial in whole[:stop]}
+        known = planned.tuning.known(begun)
+        assert known == whole[: len(known)]
+        assert len(known) >= stop
+
+
+def test_a_finalist_that_diverges_is_out_of_the_race():
+    planned, records = study(trials=8, tune_seeds=6), {}
+    first, rules = planned.tuning.known({}), ("adam", "momentum")
+    lucky = {rule: min(t.arm.hyper["lr"] for t in first if t.arm.rule == rule) for rule in rules}
+    while todo := [t for t in planned.tuning.known(records) if t.key not in records]:
+        records |= {trial.key: lucky_once(trial, lucky, "diverged") for trial in todo}
+    for rule in rules:
+        assert finals(records, rule)[lucky[rule]] == {FIRST_TUNING_SEED + 1, FIRST_TUNING_SEED + 2}
+        (chosen,) = {r.hyper["lr"] for r in records.values() if r.rule == rule and r.part.role == "measured"}
+        assert chosen != lucky[rule]
+
+
+def test_every_elimination_stands_in_the_ledger():
+    planned = study(trials=8, tune_seeds=10)
+    records, _ = play(planned, noisy)
+    summary = summarize([*records.values()], planned.design)
+    (adam, _) = summary.tuning
+    seeds = {lr: len(found) for lr, found in finals(records).items()}
+    chosen = next(one.chosen for one in adam.searched if one.name == "lr")
+    assert adam.race == 10
+    assert {one.values["lr"]: one.after for one in adam.eliminated} == {
+        lr: 1 + run for lr, run in seeds.items() if lr != chosen
+    }
+    assert adam.best == next(one.metric for one in adam.tried if one.chosen)
+    ((_, trials, *_), _) = ledger(summary).texts
+    assert "best 3 raced on 10 seeds at most" in trials
+    assert all(f"lr {one.values['lr']:.3g} dropped after {one.after}" in trials for one in adam.eliminated)
+    assert "its best 3 raced on seeds 1001 to 10" in notes(summary)[0]
+
+
+def test_without_a_race_the_ledger_is_as_it_was():
+    planned = study(trials=8)
+    records, _ = play(planned, noisy)
+    summary = summarize([*records.values()], planned.design)
+    assert [(row.race, row.eliminated) for row in summary.tuning] == [(None, ())] * 2
+    assert "best 3 on 3 seeds" in ledger(summary).texts[0][1]

@@ -295,13 +295,13 @@ def test_after_a_few_seeds_nothing_is_settled():
     assert (cell.standing, cell.p) == ("not settled", "–")
 
 
-def test_where_all_seeds_diverged_a_cell_has_no_difference():
+def test_where_all_seeds_diverged_they_count_as_the_worst_that_a_share_can_be():
     records = [diverged(r) if r.label == "Adam" else r for r in article(6)]
     summary = summarize(records)
     cells = cells_of(summary, ["Adam", "AdaBound"])
     assert (cells["Adam"][1].standing, cells["AdaBound"][0].standing) == ("worse", "better")
-    assert (str(cells["Adam"][1].difference), cells["Adam"][1].wins) == ("–", "0 %")
-    assert said(records).count("<b>–</b><small>–</small>") == 6
+    assert (str(cells["Adam"][1].difference), cells["Adam"][1].wins) == ("−98.86 pp [−98.95, −98.76]", "0 %")
+    assert "−98.86" in said(records)
     assert len(pair_table(summary).rows) == 6
 
 

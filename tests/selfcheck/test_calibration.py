@@ -12,7 +12,7 @@ from samples import PROTOCOL, article, entered, trial
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration, planned_looks
+from surefoot.selfcheck import calibration, margins, planned_looks
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -186,7 +186,9 @@ def test_more_arms_keep_the_promise_as_a_lower_limit():
 
 
 def only_a_few_looks(patch):
-    """Calibrate a look of each kind."""
+    """Calibrate a look of each kind, a margin and a race."""
+    patch.setattr(margins, "MARGINS", ((NORMAL, 2, (5,)),))
+    patch.setattr(margins, "RACES", ((6, (1.0, 2.0)),))
     patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
     patch.setattr(planned_looks, "BETTER", ((2, planned_looks.plan(2, "pocock"), 1.5),))
 
@@ -225,6 +227,9 @@ def test_a_broken_promise_breaks_the_whole(result):
     assert not replace(result, false_verdicts=(bad, *result.false_verdicts[1:])).holds
     low = replace(result.power[0], promised=0.9)
     assert not replace(result, power=(low,)).holds
+    (near,), (raced,) = result.margins, result.races
+    assert not replace(result, margins=(replace(near, equal=bad.rate),)).holds
+    assert not replace(result, races=(replace(raced, dropped=replace(bad.rate, low=0.11)),)).holds
     (equal,), (better,) = result.false_looks, result.true_looks
     assert not replace(result, false_looks=(replace(equal, rate=bad.rate),)).holds
     for wrong in (replace(better.promised, power=0.5), replace(better.promised, seeds=11.9)):
@@ -285,7 +290,7 @@ def test_json_is_one_object_with_every_row(run):
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
     content = json.loads(out)
-    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks"]
+    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races"]
     assert list(content) == ["studies", "seed", "holds", *rows]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]

@@ -75,6 +75,7 @@ class Exploration:
     def __init__(self, trials: Sequence[Record], chosen: Mapping[str, float], scale: Scale) -> None:
         self.trials, self.chosen, self.scale = trials, chosen, scale
         self.planned: Search | None = trials[0].part.search
+        self.step = trials[0].protocol.validation_step
         by_values: dict[tuple[tuple[str, float], ...], list[Record]] = {}
         for trial in trials:
             by_values.setdefault(tuple(trial.part.configuration.items()), []).append(trial)

@@ -87,6 +87,7 @@ class Prospect:
         protocol: how every trial would be trained.
         workers: trials at a time.
         sizing: epochs, tuning trials and seeds.
+        tune_seeds: seeds that tune.
         budget: seconds that the user allows, if they are counted in time.
         bought: whose timings tell what such a budget buys: those of an earlier run in the store, or a pilot's.
         piloted: seconds of training by these timings, where the store has no step times.
@@ -119,6 +120,7 @@ class Prospect:
     optimizers: int
     courses: tuple[Course, ...]
     piloted: tuple[float, float] | None = None
+    tune_seeds: int = 0
 
     @property
     def trials(self) -> tuple[int, int]:

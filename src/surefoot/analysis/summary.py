@@ -7,7 +7,7 @@ labels; the room `words` writes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, nan
 from statistics import median
@@ -155,13 +155,13 @@ def summarize(
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
     arms, first, scale = group(records), records[0], scale_of(records[0].protocol)
     results = {arm.label: arm.results() for arm in arms if arm.judged}
-    margin = margin or (design.margin if design else None)
-    looker = looker_of(arms, scale, design, margin)
+    looker = looker_of(arms, scale, design, design.margin if design else None)
     interim = interim_of(looker, arms, design) if design and design.looks.at else None
-    comparisons = looker.compare(results, interim.taken if interim else ())
+    margin = margin or looker.margin
+    comparisons = replace(looker, margin=margin).compare(results, interim.taken if interim else ())
     beaten, against = interim.beaten if interim else (), reference(looker.plan.question, looker.own)
     scores = counted(results, scale)
-    tuning = tunings(records)
+    tuning = tunings(records, design.tune if design else ())
     timed = traces_by_clock(arms)
     target, targets = choose_targets(timed, scale)
     reached = tuple(arrivals(timed, each, scale) for each in targets)

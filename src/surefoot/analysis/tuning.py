@@ -9,14 +9,16 @@ metrics, as the worst configuration of the whole study that finished.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from statistics import median
 
 from surefoot.analysis.configurations import Configuration, Edge, Exploration, Searched, seeds_of
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group
+from surefoot.search.proposals import RACING_SEEDS
+from surefoot.search.race import dropped
 from surefoot.statistics.budget_curve import BudgetCurve, Cumulative, budget_curve, cumulative
 from surefoot.statistics.intervals import Interval, paired_difference
 from surefoot.statistics.proportions import Proportion, wilson
@@ -30,12 +32,21 @@ MOST_RESAMPLED = 100_000
 
 
 @dataclass(frozen=True)
+class Elimination:
+    """A finalist that was dropped from the race: its searched values, and after how many tuning seeds."""
+
+    values: Mapping[str, float]
+    after: int
+
+
+@dataclass(frozen=True)
 class TuningRow:
     """The tuning of one optimizer.
 
     `defaults` is the name of the same optimizer untuned. `trials` counts configurations, `divergence` is the share of
     those that ended which diverged; `best` and `median` are validation metrics of the finished ones. `finalists` counts
-    those that were run again on the seeds `again`; the `best` is then one of them, by the mean over seeds. `lr_place`
+    those that were run again on the seeds `again`; the `best` is then one of them, by the mean over seeds. Where they
+    raced on `race` seeds at most, those that were `eliminated` left before the end. `lr_place`
     tells where the chosen learning rate stands among those tried, from 1 for the lowest, and how many there were; at an
     `edge`, a better one may lie beyond. `sensitivity` is there where only the learning rate was searched. `curve` is
     the expected validation metric of the best of k trials, `cumulative` its mean heights, and `failure` what a trial
@@ -70,10 +81,15 @@ class TuningRow:
     failure: float | None
     gain: Interval | None
     planned: Search | None = None
+    race: int | None = None
+    eliminated: tuple[Elimination, ...] = ()
 
 
-def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
-    """A row for each tuned optimizer, in the order of the records; none where nothing was tuned."""
+def tunings(records: Sequence[Record], seeds: Sequence[int] = ()) -> tuple[TuningRow, ...]:
+    """A row for each tuned optimizer, in the order of the records; none where nothing was tuned.
+
+    `seeds` are those that were planned to tune, so many that finalists raced if they are enough.
+    """
     trials: dict[str, list[Record]] = {}
     for record in records:
         if record.purpose == "tune":
@@ -89,16 +105,24 @@ def tunings(records: Sequence[Record]) -> tuple[TuningRow, ...]:
     ends = (0.0, 1.0) if scale.metric.share else [score for one in found.values() for score in one.finished]
     failure = scale.worst(ends) if ends else None
     return tuple(
-        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure)
+        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure, seeds)
         for label, one in found.items()
     )
 
 
 def _row(
-    label: str, found: Exploration, winner: Setting | None, untuned: Setting | None, failure: float | None
+    label: str,
+    found: Exploration,
+    winner: Setting | None,
+    untuned: Setting | None,
+    failure: float | None,
+    seeds: Sequence[int],
 ) -> TuningRow:
     tried, trials, scale = found.tried, found.trials, found.scale
-    finals = [one.metric for one in found.finalists if one.metric is not None] or found.finished
+    eliminated = _eliminated(found, len(seeds) - 1) if len(seeds) >= RACING_SEEDS else ()
+    out = [one.values for one in eliminated]
+    finals = [one.metric for one in found.finalists if one.metric is not None and one.values not in out]
+    finals = finals or found.finished
     counts: Counter[Status] = Counter(one.status for one in tried)
     ended = counts["finished"] + counts["diverged"]
     curve = _curve(tried, scale, failure)
@@ -131,7 +155,24 @@ def _row(
         failure=failure,
         gain=_gain(winner, untuned, scale) if winner and untuned else None,
         planned=found.planned,
+        race=len(seeds) if found.finalists and len(seeds) >= RACING_SEEDS else None,
+        eliminated=eliminated,
     )
+
+
+def _eliminated(found: Exploration, planned: int) -> tuple[Elimination, ...]:
+    """Who was dropped from the race, on so many tuning seeds after the first, which chose who raced."""
+    raced = [trial for trial in found.trials if trial.part.role == "final" and trial.status != "running"]
+    raced.sort(key=lambda trial: trial.seed)
+    last = found.finalists
+    gains = [[_worth(trial, found.scale) for trial in raced if trial.part.configuration == one.values] for one in last]
+    places = zip(last, dropped(gains, planned, found.step), strict=True)
+    return tuple(Elimination(one.values, 1 + after) for one, after in places if after)
+
+
+def _worth(trial: Record, scale: Scale) -> float:
+    """What a trial is worth in a race, not a number where it did not finish."""
+    return scale.gain(trial.epochs[-1].validation_metric) if trial.status == "finished" else nan
 
 
 def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) -> BudgetCurve | None:

@@ -30,7 +30,7 @@ from surefoot.store.margin import Margin
 Basis = Literal["nothing", "one run", "seeds", "against"]
 
 Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
-"""What a pair is found to be, from the best one's side. `not worse` by the margin, which may be better by more."""
+"""What one of a pair is found to be. `not worse` by the margin may be better by more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pair:
     `difference` is the mean paired difference in the test metric (`other` minus `best`), with its 95 % t interval
     (unadjusted). `p` is Holm-adjusted, None with too few seeds. `ahead` tells whether the best is the better one of the
     two, `diverged` how many seeds of the other did. `closeness` is that of the best as a and the other as b, None where
-    no margin is asked for.
+    no margin is asked for. `reference` tells whether all are to be compared with the one in the place of the best.
     """
 
     best: str
@@ -53,6 +53,7 @@ class Pair:
     ahead: bool
     diverged: int
     closeness: Closeness | None = None
+    reference: bool = False
 
     @property
     def distinguishable(self) -> bool:
@@ -61,12 +62,16 @@ class Pair:
 
     @property
     def answer(self) -> Answer:
-        """What the two are found to be; a difference is one also where it is smaller than the margin."""
+        """What the best, or the one that is compared with a reference, is found to be.
+
+        A difference is one also where it is smaller than the margin.
+        """
         if self.distinguishable:
-            return "ahead" if self.ahead else "behind"
-        if self.closeness and self.closeness.a_holds:
-            return "equal" if self.closeness.equal else "not worse"
-        return "open"
+            return "ahead" if self.ahead != self.reference else "behind"
+        near = self.closeness
+        if near is None or not (near.b_holds if self.reference else near.a_holds):
+            return "open"
+        return "equal" if near.equal else "not worse"
 
 
 @dataclass(frozen=True)
@@ -191,8 +196,7 @@ def _judge_seeds(
     rest = tuple(label for label in found if label not in (best, *ties, *behind))
     apart = [label for label in rest if len(found[label].keys() & found[best].keys()) < 2]
     apart += [pair.other for pair in pairs if pair.distinguishable and not pair.ahead]
-    repeated = [name for name, own in found.items() if len(own) >= 2]
-    lost = next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
+    lost = _lost(found, scores)
     looks = max((row.looks for row in comparisons if best in (row.a, row.b)), key=len, default=())
     trusted = _trusted(comparisons)
     return Verdict("seeds", best, ties, behind, rest, None, pairs, means, lost, tuple(apart), trusted, looks)
@@ -211,11 +215,18 @@ def _judge_against(
     """The verdict where all were to be compared with one: `_judge_seeds` in which that one stands for the best."""
     rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
     verdict = _judge_seeds(found, labels, scale, rows, against)
-    gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in verdict.pairs}}
-    ahead = tuple(pair.other for pair in verdict.pairs if pair.distinguishable and not pair.ahead)
+    pairs = tuple(replace(pair, reference=True) for pair in verdict.pairs)
+    gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in pairs}}
+    ahead = tuple(pair.other for pair in pairs if pair.distinguishable and not pair.ahead)
     best = max(gains, key=gains.__getitem__)
-    rest = tuple(pair.other for pair in verdict.pairs if pair.p is None)
-    return replace(verdict, basis="against", best=best, against=against, ahead=ahead, apart=(), open=rest)
+    rest = tuple(pair.other for pair in pairs if pair.p is None)
+    return replace(verdict, basis="against", best=best, pairs=pairs, against=against, ahead=ahead, apart=(), open=rest)
+
+
+def _lost(found: Mapping[str, Scores], scores: Mapping[str, Scores]) -> float | None:
+    """What a seed counts that diverged; None where none did of those with several."""
+    repeated = [name for name, own in found.items() if len(own) >= 2]
+    return next((scores[name][seed] for name in repeated for seed in found[name] if isnan(found[name][seed])), None)
 
 
 def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:

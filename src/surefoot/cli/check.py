@@ -16,6 +16,7 @@ from surefoot.cli.options import Json
 from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
 from surefoot.errors import UsageError
 from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
+from surefoot.selfcheck.margins import MARGIN, FalseMargins, Race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks
 from surefoot.selfcheck.seed_models import SeedModel, stored
 from surefoot.statistics.intervals import Interval
@@ -98,7 +99,7 @@ def result_json(result: Calibration) -> dict[str, Any]:
     """Return a calibration as plain dicts and lists; every row says whether it `holds`."""
     rows = {
         name: [{**plain(row), "holds": row.holds} for row in getattr(result, name)]
-        for name in ("false_verdicts", "power", "practices", "false_looks", "true_looks")
+        for name in ("false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races")
     }
     return {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
 
@@ -120,6 +121,11 @@ def print_result(result: Calibration) -> None:
         _false_looks(result.false_looks),
     )
     part("Planned looks, one is better: seeds and findings as a dry run tells?", _true_looks(result.true_looks))
+    part(
+        f"Worse by a margin of {100 * MARGIN:g} points: how often called equal, or not worse? At most 5 %.",
+        _margins(result.margins),
+    )
+    part("Races of three finalists: is the best dropped (at most 10 %), is the winner worse?", _races(result.races))
     part("One optimizer is better, scores are normal: how often is that found?", _power(result.power))
     part(f"{RATES} learning rates, all equally good: what does tuning seem to gain?", _practices(result.practices))
     for text in _notes(result):
@@ -164,6 +170,23 @@ def _true_looks(rows: Iterable[TrueLooks]) -> Table:
 
     head = ("Better", "Arms", "Looks", "Spending", "Asked", "Seeds: told, seen", "Found: told, seen", "")
     return grid(head, map(cells, rows))
+
+
+def _margins(rows: Iterable[FalseMargins]) -> Table:
+    def cells(row: FalseMargins) -> Sequence[str]:
+        rates = (_percent(row.equal.value), _percent(row.not_worse.value))
+        return row.world, str(row.arms), ", ".join(map(str, row.looks)), *rates, HOLDS[row.holds]
+
+    return grid(("Scores", "Optimizers", "Seeds", "Called equal", "Not worse", ""), map(cells, rows))
+
+
+def _races(rows: Iterable[Race]) -> Table:
+    def cells(row: Race) -> Sequence[str]:
+        gaps = ", ".join(f"{gap:g}" for gap in row.gaps)
+        found = (_percent(row.dropped.value), f"{row.loss.mean:+.3f} SD", f"{100 * row.saved:.0f} %")
+        return str(row.seeds), gaps, *found, HOLDS[row.holds]
+
+    return grid(("Tuning seeds", "Behind, SD", "Best dropped", "Winner worse", "Saved", ""), map(cells, rows))
 
 
 def _plan(plan: LookPlan) -> tuple[str, str, str]:

@@ -30,7 +30,7 @@ from surefoot.comparison.try_out import NotTimed, of_every
 from surefoot.design.budget import once
 from surefoot.design.trial import Trial
 from surefoot.options import Options
-from surefoot.search.proposals import again, longest
+from surefoot.search.proposals import RACING_SEEDS, again, longest
 from surefoot.store import Store
 from surefoot.store.design import Timing
 from surefoot.store.protocol import Protocol
@@ -117,6 +117,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
         seconds=None if walls[0] is None or walls[1] is None else (walls[0], walls[1]),
         spaces=study.tuning.spaces if study.tuning else {},
         spread=found,
+        tune_seeds=len(study.design.tune),
         detectable=smallest_difference(found, *told) if found else None,
         looks=looks,
         optimizers=len(request.arms),
@@ -181,17 +182,22 @@ def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = Non
     measuring = [trial for trial in every if _comes(run, trial, found)]
     tuning = _phase("tuning", [trial for trial in known if trial.part.role == "tuning"], records)
     finals = _phase("finals", [trial for trial in known if trial.part.role == "final"], records)
+    tuned = len(planned.tune)
     if measuring:
         return Outlook((defaults, tuning, finals, _phase("measuring", measuring, records)))
     rules = [arm.rule for arm in planned.arms if planned.spaces[arm.label].ranges]
     measured = _unknown("measuring", rules, len(run.design.measure))
-    if finals.trials:
-        return Outlook((defaults, tuning, finals, measured))
     tried = tuning.trials // max(1, len(rules))
-    certain = (defaults, tuning, _unknown("finals", rules, again(tried)), measured)
+    if finals.trials:
+        if tuned >= RACING_SEEDS:  # at most all seeds of the race are run
+            ended = Counter(trial.arm.rule for trial in known if trial.part.role == "final") - Counter(finals.left)
+            race = _unknown("finals", rules, again(tried, tuned))
+            finals = replace(race, done=finals.done, left=Counter(race.left) - ended)
+        return Outlook((defaults, tuning, finals, measured))
+    certain = (defaults, tuning, _unknown("finals", rules, again(tried, tuned)), measured)
     if not any(space.may_grow for space in planned.spaces.values()):
         return Outlook(certain)
-    return Outlook(certain, _unknown("extension", rules, longest(planned.trials) - tried - again(tried)))
+    return Outlook(certain, _unknown("extension", rules, longest(planned.trials, tuned) - tried - again(tried, tuned)))
 
 
 def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:

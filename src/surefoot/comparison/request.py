@@ -59,6 +59,7 @@ class Request:
     margin: Margin | None = None
     tuned: tuple[str, ...] | None = None
     looks: AskedLooks = AT_THE_END
+    tune_seeds: int = TUNING_SEEDS
 
     def prepare(self, store: Store) -> Run:
         """Plan, store the run, and return the plan as it was when this run was first stored.
@@ -87,18 +88,18 @@ class Request:
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
         """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
         left = (self.budget.seconds or 0.0) - spent
-        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget)
+        return size(left, self.workers, timings, self.protocol, self.wanted, self.budget, self.tune_seeds)
 
     def plan(self, sizing: Sizing, timings: Mapping[str, Timing] | None = None, spent: float = 0.0) -> Run:
         """Return the plan of so much; `spent` are seconds that timing took."""
         protocol = replace(self.protocol, epochs=sizing.epochs)
         make = partial(_trial, self.name, protocol)
-        measure, tune = seeds(sizing.seeds, TUNING_SEEDS)
-        better = self.task.metric.better
+        measure, tune = seeds(sizing.seeds, self.tune_seeds)
+        better, step = self.task.metric.better, protocol.validation_step
         arms = tuple(arm for arm in self.arms if self.tuned is None or arm.label in self.tuned)
         looks = self.looks.plan(sizing.seeds, len(self.arms), at_most=self.budget.seeds is None)
         first = measure[: looks.at[0]] if looks.at else measure
-        tuning = TunedArms(arms, sizing.trials, first, tune, make, better) if sizing.trials else None
+        tuning = TunedArms(arms, sizing.trials, first, tune, make, better, step) if sizing.trials else None
         if tuning:
             _warn_of_untuned(arms)
         design = Design(
@@ -137,7 +138,7 @@ class Request:
             "amount": asdict(self.wanted if self.budget.seconds is None else self.budget),
         }
         if self.wanted.trials > 0 if self.budget.seconds is None else self.budget.trials != 0:  # something is tuned
-            asked["again"] = {"finalists": FINALISTS, "seeds": TUNING_SEEDS}
+            asked["again"] = {"finalists": FINALISTS, "seeds": self.tune_seeds}
             asked |= {} if self.tuned is None else {"tuned": self.tuned}
         if self.margin:
             asked["margin"] = asdict(self.margin)
@@ -170,7 +171,8 @@ def ask(study: str | Trainable, options: Options) -> Request:
     names = {name.lower(): arm.label for arm in reversed(arms) for name in (arm.rule, arm.label)}
     looks = AskedLooks.read(options.looks, options.spending, options.question, names)
     parts = (described.name, task, arms, protocol, workers, runner, wanted, budget, described.convention)
-    return Request(*parts, read_margin(options.margin, protocol.metric), looks=looks)
+    margin, tune_seeds = read_margin(options.margin, protocol.metric), options.tune_seeds or TUNING_SEEDS
+    return Request(*parts, margin, looks=looks, tune_seeds=tune_seeds)
 
 
 def plan(study: str | Trainable, options: Options) -> Run:

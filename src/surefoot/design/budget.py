@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import ceil
 
 from surefoot.errors import UsageError
-from surefoot.search.proposals import FIRST_TUNING_SEED, again, longest
+from surefoot.search.proposals import FIRST_TUNING_SEED, TUNING_SEEDS, again, longest
 from surefoot.store.design import Budget, Sizing, Timing
 from surefoot.store.protocol import Protocol
 
@@ -47,7 +47,13 @@ def parse_budget(text: str) -> Budget:
 
 
 def size(
-    seconds: float, workers: int, timings: Mapping[str, Timing], protocol: Protocol, wanted: Sizing, fixed: Budget
+    seconds: float,
+    workers: int,
+    timings: Mapping[str, Timing],
+    protocol: Protocol,
+    wanted: Sizing,
+    fixed: Budget,
+    tune_seeds: int = TUNING_SEEDS,
 ) -> Sizing:
     """Return what the seconds can buy.
 
@@ -58,15 +64,16 @@ def size(
         protocol: of a trial.
         wanted: what the study would have without a limit; only its epochs count.
         fixed: numbers that the user set.
+        tune_seeds: seeds that tune.
 
     Raises:
         UsageError: not even the smallest study fits.
     """
-    least, working = _least(fixed), (MARGIN * seconds - once(timings)) * workers
+    least, working = _least(fixed, tune_seeds), (MARGIN * seconds - once(timings)) * workers
     for epochs in [fixed.epochs] if fixed.epochs else range(wanted.epochs, 0, -1):
         rounds = int(working / sum(timing.trial(protocol, epochs) for timing in timings.values()))
         if rounds >= least:
-            return _shared_out(epochs, rounds, fixed)
+            return _shared_out(epochs, rounds, fixed, tune_seeds)
     given = fixed.seconds or seconds
     each = sum(timing.trial(protocol, fixed.epochs or 1) for timing in timings.values())
     training = least * each / workers
@@ -79,17 +86,17 @@ def size(
     )
 
 
-def _least(fixed: Budget) -> int:
+def _least(fixed: Budget, tune_seeds: int) -> int:
     """Return the trials of each optimizer that there have to be: tuning at its longest, and measuring twice."""
     trials = FEWEST_TRIALS if fixed.trials is None else fixed.trials
-    return longest(trials) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
+    return longest(trials, tune_seeds) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
 
 
-def _shared_out(epochs: int, rounds: int, fixed: Budget) -> Sizing:
+def _shared_out(epochs: int, rounds: int, fixed: Budget, tune_seeds: int) -> Sizing:
     trials = min(MOST_TRIALS, max(FEWEST_TRIALS, rounds // 6)) if fixed.trials is None else fixed.trials
-    while fixed.trials is None and trials > FEWEST_TRIALS and longest(trials) + 2 * FEWEST_SEEDS > rounds:
+    while fixed.trials is None and trials > FEWEST_TRIALS and longest(trials, tune_seeds) + 2 * FEWEST_SEEDS > rounds:
         trials -= 1
-    most = (rounds - trials - again(trials)) // _arms(trials)  # if tuning is not extended
+    most = (rounds - trials - again(trials, tune_seeds)) // _arms(trials)  # if tuning is not extended
     return Sizing(epochs, trials, fixed.seeds or min(FIRST_TUNING_SEED, max(FEWEST_SEEDS, most)))
 
 

@@ -1,9 +1,11 @@
 """The rounds of tuning: which trials the results so far ask for, decided by results alone.
 
 Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
-never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. The
-one with the best mean validation metric is then measured on the measuring seeds like everybody else, and only these
-trials are compared. What comes next follows from the stored results, so a study that was stopped goes on where it was,
+never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. With
+many tuning seeds these few race: all optimizers get the same rounds, of one seed each, and who is clearly behind at the
+end of a round is in none of the next. The first seed has no say in that, as it chose who may race. The one with the
+best mean validation metric is then measured on the measuring seeds like everybody else, and only these trials are
+compared. What comes next follows from the stored results, so a study that was stopped goes on where it was,
 and the order in which trials finish does not show.
 """
 
@@ -19,6 +21,7 @@ from statistics import fmean
 from surefoot.arms.arm import Arm
 from surefoot.design.trial import Trial
 from surefoot.search.proposals import (
+    RACING_SEEDS,
     Config,
     Extension,
     Tuning,
@@ -28,6 +31,7 @@ from surefoot.search.proposals import (
     plan_extension,
     propose,
 )
+from surefoot.search.race import FIRST, dropped
 from surefoot.store.design import Part, Role, Search
 from surefoot.store.protocol import Better
 from surefoot.store.records import Record
@@ -49,6 +53,7 @@ class TunedArms:
         tune: the seeds that tune: the first tries every configuration, the others the best of them.
         make: makes a trial.
         better: whether the larger or the smaller validation metric is the better one.
+        step: the smallest step of a validation metric.
         seed: of the search.
         frozen: where each is searched and what it tries first, by label, if that was decided before.
     """
@@ -59,6 +64,7 @@ class TunedArms:
     tune: tuple[int, ...]
     make: Make
     better: Better = "max"
+    step: float = 0.0
     seed: int = 0
     frozen: Mapping[str, Search] | None = None
 
@@ -108,11 +114,18 @@ class TunedArms:
                 further = {label: one.configs for label, one in extensions.items()}
                 return self._round("tuning", number, further, self.tune[:1])
             last = {label: finalists(one, self.better) for label, one in tunings.items()}
-            if again := self._round("final", number, last, self.tune[1:]):
+            if again := self._round("final", number, last, self.tune[1 : 1 + self.first_round]):
                 return again
+        elif race := self._race(mine, records):
+            return self._round("final", number, *race)
         # An optimizer with nothing to tune is measured already.
         winners = {at: [chosen(one, self.better)] for at, one in tunings.items() if one.space.ranges}
         return [trial for seed in self.measure for trial in self._round("measured", number, winners, [seed])]
+
+    @property
+    def first_round(self) -> int:
+        """How many seeds the finalists are run on before the first look at them: all, unless they race."""
+        return FIRST if len(self.tune) >= RACING_SEEDS else len(self.tune) - 1
 
     def known(self, records: Records) -> list[Trial]:
         """Return every trial that these records, by key, ask for: the tuning so far, and then the measuring."""
@@ -148,8 +161,34 @@ class TunedArms:
         tuning = replace(tuning, extensions=tuning.extensions[1:])  # the first round is none
         if len(self.tune) == 1 or not any(trial.part.role == "final" for trial in mine):
             return tuning
-        finals = (_mean(config, mine, records) for config in finalists(tuning, self.better))
+        last = finalists(tuning, self.better)
+        out = self._dropped(last, mine, records)
+        finals = (nan if after else _mean(config, mine, records) for config, after in zip(last, out, strict=True))
         return replace(tuning, finals=tuple(finals))
+
+    def _dropped(self, last: Sequence[Config], mine: Sequence[Trial], records: Records) -> list[int | None]:
+        """Return after how many seeds each of an optimizer's finalists was dropped."""
+        if len(self.tune) < RACING_SEEDS:
+            return [None] * len(last)
+        sign, raced = 1 if self.better == "max" else -1, [trial for trial in mine if trial.part.role == "final"]
+        gains = [
+            [sign * _score(records[trial.key]) for trial in raced if trial.part.configuration == config]
+            for config in last
+        ]
+        return dropped(gains, len(self.tune) - 1, self.step)
+
+    def _race(self, trials: Sequence[Trial], records: Records) -> tuple[dict[str, list[Config]], Sequence[int]] | None:
+        """Return who is left of each race that is not decided, and the next seed; None if there is nothing to run."""
+        run = {trial.seed for trial in trials if trial.part.role == "final"}
+        left: dict[str, list[Config]] = {}
+        for label in self.spaces:
+            mine = [trial for trial in trials if trial.part.tuned_from == label]
+            last = finalists(self._tuning(label, mine, records), self.better)
+            out = self._dropped(last, mine, records)
+            left[label] = [config for config, after in zip(last, out, strict=True) if after is None]
+        racing = {label: configs for label, configs in left.items() if len(configs) > 1}
+        seeds = [seed for seed in self.tune[1:] if seed not in run][:1]
+        return (racing, seeds) if racing and seeds else None
 
 
 def tuned(arm: Arm, config: Config, label: str) -> Arm:

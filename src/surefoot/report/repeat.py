@@ -12,6 +12,7 @@ from typing import Any
 
 from surefoot.datasets import NAMES
 from surefoot.options import Options
+from surefoot.search.proposals import TUNING_SEEDS
 from surefoot.store.design import Design, Optimizer
 from surefoot.store.looks import LookPlan
 
@@ -59,7 +60,7 @@ def _options(design: Design) -> dict[str, Any]:
     used = {"train_size": protocol.train_size + protocol.validation_size}
     margin = design.margin and design.margin.given(share=protocol.metric.share)
     kept = {**vars(protocol), **vars(design.sizing), **used, **_looks(design.looks), "steps": protocol.steps}
-    kept["margin"] = margin
+    kept |= {"margin": margin, "tune_seeds": len(design.tune) if len(design.tune) not in (0, TUNING_SEEDS) else None}
     own_data = protocol.dataset not in NAMES or protocol.fingerprint
     left_out = {"dataset", "train_size"} if own_data else set()
     left_out |= {"batch_size"} if protocol.own_loop else set()

@@ -36,6 +36,9 @@ FINALISTS = 3
 TUNING_SEEDS = 3
 """Every configuration is tried on the first of these, the finalists on all, and their mean chooses among them."""
 
+RACING_SEEDS = 4
+"""From so many tuning seeds on the finalists race: one that is clearly behind is not run on the rest of them."""
+
 FIRST_TUNING_SEED = 1000
 """Seeds below measure, seeds from here on tune, so that no configuration is measured on a seed that chose it."""
 
@@ -54,7 +57,7 @@ class Tuning:
 
     `values` are validation values; one that is not finite diverged. `extensions` has an entry for each time that the
     search went on: the side of the window, or None if it went on within. `finals` are the means over all tuning seeds
-    of the `finalists`, in their order; one is not finite if it diverged on any of them.
+    of the `finalists`, in their order; one is not finite if it diverged on any of them, or was dropped.
     """
 
     space: Search
@@ -124,15 +127,15 @@ def finalists(tuning: Tuning, better: Better) -> list[Config]:
     return [tuning.configs[index] for index in _ranked(tuning.values, better)[:FINALISTS]]
 
 
-def again(trials: int) -> int:
-    """Return how many trials the finalists of so many configurations cost every optimizer."""
-    return min(FINALISTS, trials) * (TUNING_SEEDS - 1) if trials > 1 else 0
+def again(trials: int, seeds: int = TUNING_SEEDS) -> int:
+    """Return how many trials the finalists of so many configurations cost every optimizer, at most."""
+    return min(FINALISTS, trials) * (seeds - 1) if trials > 1 else 0
 
 
-def longest(trials: int) -> int:
+def longest(trials: int, seeds: int = TUNING_SEEDS) -> int:
     """Return the most trials that tuning in so many configurations takes: all extensions, and the finalists."""
     tried = trials + MOST_EXTENSIONS * extra(trials)
-    return tried + again(tried)
+    return tried + again(tried, seeds)
 
 
 def chosen(tuning: Tuning, better: Better) -> Config:

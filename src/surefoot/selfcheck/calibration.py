@@ -21,7 +21,8 @@ import numpy as np
 
 from surefoot.analysis.verdict import compare
 from surefoot.errors import Argument
-from surefoot.selfcheck import planned_looks
+from surefoot.selfcheck import margins, planned_looks
+from surefoot.selfcheck.margins import FalseMargins, Race, false_margins, race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks, false_looks, true_looks
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -33,12 +34,12 @@ from surefoot.selfcheck.seed_models import (
     SeedModel,
     behind,
     by_label,
+    counting,
 )
 from surefoot.statistics.checks import count
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.power import promised
 from surefoot.statistics.proportions import Proportion, clopper_pearson
-from surefoot.store.looks import TakenLook
 
 RATES = 16
 LEVEL = 0.99
@@ -62,6 +63,9 @@ PROMISED_FROM = 50_000
 """Simulated studies from which a promise is computed: its own error is then far below that of what is found."""
 
 SEEDS = 10
+
+SLOW = 5
+"""Of margins and of races so much fewer studies are simulated, as each takes so much longer."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,15 @@ class Calibration:
     practices: tuple[Practice, ...]
     false_looks: tuple[FalseLooks, ...]
     true_looks: tuple[TrueLooks, ...]
+    margins: tuple[FalseMargins, ...]
+    races: tuple[Race, ...]
 
     @property
     def holds(self) -> bool:
         """Whether every promise of ours is kept; the practices of others are not ours."""
         kept = [row.holds for row in self.false_verdicts] + [row.holds for row in self.power]
         kept += [row.holds for row in self.false_looks] + [row.holds for row in self.true_looks]
+        kept += [row.holds for row in self.margins] + [row.holds for row in self.races]
         return all(kept) and self.practices[-1].holds
 
 
@@ -219,6 +226,13 @@ def calibrate(
         true_looks(*row, studies, np.random.default_rng([seed, 7, index]))
         for index, row in enumerate(planned_looks.BETTER)
     ]
+    observe("margins")
+    fewer = max(100, studies // SLOW)
+    near = [
+        false_margins(*row, fewer, np.random.default_rng([seed, 8, index])) for index, row in enumerate(margins.MARGINS)
+    ]
+    observe("races of finalists")
+    raced = [race(*row, fewer, np.random.default_rng([seed, 9, index])) for index, row in enumerate(margins.RACES)]
     observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
@@ -227,7 +241,8 @@ def calibrate(
     ]
     observe("choosing a learning rate")
     played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
-    return Calibration(studies, seed, tuple(wrong), tuple(seen), played, tuple(false), tuple(true))
+    looks = tuple(false), tuple(true)
+    return Calibration(studies, seed, tuple(wrong), tuple(seen), played, *looks, tuple(near), tuple(raced))
 
 
 def false_verdicts(
@@ -247,15 +262,10 @@ def looked_at(
     world: SeedModel, arms: int, looks: Sequence[int], studies: int, rng: np.random.Generator
 ) -> FalseVerdicts:
     """Count the A/A studies in which any arm is told apart at any of the looks."""
-    seen = {seed: frozenset(TakenLook(k) for k, seeds in enumerate(looks) if seed < seeds) for seed in range(looks[-1])}
 
     def wrong(study: Scores) -> bool:
-        for k, seeds in enumerate(looks):
-            before = {seed: frozenset(look for look in found if look.run < k) for seed, found in seen.items()}
-            results = by_label(study[:, :seeds])
-            if any(row.distinguishable for row in compare(results, world.scale, looked=dict.fromkeys(results, before))):
-                return True
-        return False
+        every = (compare(results, world.scale, looked=looked) for results, looked in counting(study, looks))
+        return any(row.distinguishable for rows in every for row in rows)
 
     count = sum(map(wrong, world.draw(rng, studies, arms, looks[-1])))
     rate = clopper_pearson(count, studies, LEVEL)

@@ -7,16 +7,18 @@ that of the DeepOBS logs of a CNN on Fashion-MNIST: 0.27 pp between two runs of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from surefoot.analysis.pairwise import Looked
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting
 from surefoot.analysis.verdict import compare, judge
 from surefoot.errors import UsageError
+from surefoot.store.looks import TakenLook
 
 Scores = NDArray[np.float64]
 
@@ -102,6 +104,14 @@ def stored(arms: Sequence[Setting], test_size: int) -> SeedModel:
 def by_label(scores: Scores) -> dict[str, dict[int, float]]:
     """Return one study's scores, a row for each arm, as `verdict.judge` reads them."""
     return {f"arm {i}": dict(enumerate(row)) for i, row in enumerate(scores.tolist())}
+
+
+def counting(scores: Scores, looks: Sequence[int]) -> Iterator[tuple[dict[str, dict[int, float]], Looked]]:
+    """Give one study's scores as they are at each look, with the looks that each seed was part of before."""
+    for k, seeds in enumerate(looks):
+        results = by_label(scores[:, :seeds])
+        before = {seed: frozenset(TakenLook(n) for n in range(k) if seed < looks[n]) for seed in range(seeds)}
+        yield results, dict.fromkeys(results, before)
 
 
 def behind(scores: Scores, best: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def short_of(leads: Sequence[float], looks: Looks, resolution: float = 0.0) -> f
         looks: how many of them there were at each look.
         resolution: the smallest step of a score; the spread of the leads is never taken to be smaller.
     """
-    found = zip(looks.at, _shares(looks), strict=True)
+    found = zip(looks.at, shares(looks), strict=True)
     return min(1.0, *(_one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
 
 
@@ -86,19 +86,19 @@ def seeds_to_tell(gap: float, spread: float, margin: float, level: float) -> int
 
 def next_level(looks: Looks) -> float:
     """The share of alpha that the next look has: all that the plan has left, or half of what is held back."""
-    spent, planned = sum(_shares(looks)), (1 - RESERVE) * ALPHA
+    spent, planned = sum(shares(looks)), (1 - RESERVE) * ALPHA
     return planned - spent if (looks.due or looks.at)[-1] < looks.planned else (ALPHA - spent) / 2
 
 
-def _shares(looks: Looks) -> list[float]:
-    """What each look may spend."""
-    planned, spent, shares = (1 - RESERVE) * ALPHA, 0.0, []
+def shares(looks: Looks) -> list[float]:
+    """How much of alpha each look may spend."""
+    planned, spent, found = (1 - RESERVE) * ALPHA, 0.0, []
     for seeds in looks.due or looks.at:
         within = seeds <= looks.planned
         share = SPENDING[looks.spending](planned, seeds / looks.planned) - spent if within else (ALPHA - spent) / 2
-        shares.append(share)
+        found.append(share)
         spent += share
-    return shares
+    return found
 
 
 def _one_sided(leads: Sequence[float], resolution: float) -> float:

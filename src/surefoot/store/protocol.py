@@ -190,6 +190,11 @@ class Protocol:
         return cls(**{**known, "metric": Metric.from_json(content.get("metric", {})), "recipe": recipe})
 
     @property
+    def validation_step(self) -> float:
+        """The smallest step of a validation metric: one example of a share; 0 where it can take any value."""
+        return 1 / self.validation_size if self.metric.share and self.validation_size else 0.0
+
+    @property
     def batches_per_pass(self) -> int:
         """Batches in a pass over the training examples; 0 where the sizes are unknown."""
         if self.batch_size < 1 or self.train_size < 1:

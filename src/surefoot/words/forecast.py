@@ -12,7 +12,7 @@ from textwrap import fill
 from typing import Any
 
 from surefoot.analysis.forecast import ASSUMED_SIZE, Prospect
-from surefoot.search.proposals import FINALISTS, TUNING_SEEDS
+from surefoot.search.proposals import FINALISTS, RACING_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.protocol import Metric
 from surefoot.words import plain
@@ -25,7 +25,8 @@ TIMED = {"store": "the timings of an earlier run in the store", "pilot": "a seco
 NAMES = {
     "defaults": "Each optimizer as given",
     "tuning": "Tuning",
-    "finals": f"Its best {FINALISTS}, on {TUNING_SEEDS - 1} more seeds",
+    "finals": f"Its best {FINALISTS}, on {{seeds}} more seeds",
+    "race": f"Its best {FINALISTS}, racing on at most {{seeds}} more seeds",
     "measuring": "Measuring what tuning chooses",
     "extension": "Tuning beyond an edge, at most",
 }
@@ -94,7 +95,9 @@ def _clock(found: Prospect, budget: str) -> str:
 
 def _phases(found: Prospect) -> Table:
     phases = [*found.phases, *([found.extension] if found.extension else [])]
-    rows = [(NAMES[phase.name], str(phase.trials), str(phase.done)) for phase in phases]
+    names = NAMES | ({"finals": NAMES["race"]} if found.tune_seeds >= RACING_SEEDS else {})
+    more = found.tune_seeds - 1
+    rows = [(names[phase.name].format(seeds=more), str(phase.trials), str(phase.done)) for phase in phases]
     done = sum(phase.done for phase in found.phases)
     return plain_table(("Trials", "Planned", "Done"), [*rows, ("Together", _range(*map(str, found.trials)), str(done))])
 

@@ -119,7 +119,8 @@ def _search(rows: Sequence[TuningRow]) -> str:
     again, measuring = _union(row.again for row in rows), _union(row.measuring_seeds for row in rows)
     then = f"was then measured like the untuned, on {_seeds(measuring)}" if measuring else "is to be measured"
     first = _seeds([seed for seed in _union(row.seeds for row in rows) if seed not in again])
-    rerun = f", its best {max(row.finalists for row in rows)} on {_seeds(again)} too" if again else ""
+    raced = "raced on" if any(row.race for row in rows) else "on"
+    rerun = f", its best {max(row.finalists for row in rows)} {raced} {_seeds(again)} too" if again else ""
     best = "did best in validation" + (", on the mean of all these seeds," if again else "")
     return f"Each tuned optimizer was tried in {effort} on {first}{rerun}; the one that {best} {then}."
 

@@ -107,12 +107,12 @@ def _gain(row: ResultRow, summary: Summary) -> Cell:
     return of(tuning.gain if tuning else None, Written(summary.metric).signed)
 
 
-def _divergence(row: ResultRow, _: Summary) -> Cell:
-    """The share of trials that diverged."""
+def _rate(row: ResultRow) -> tuple[str, ...]:
+    """The share of trials that diverged, with its interval, where several seeds give one."""
     share = row.divergence
-    if share is None:
-        return Cell(None)
-    return Cell(share.value, WHOLE_PERCENT, share.low, share.high, f"{row.diverged} of {share.of}")
+    if share is None or not row.diverged or share.of < 2:
+        return ()
+    return (f"{WHOLE_PERCENT(share.value)} {WHOLE_PERCENT.bounds(share.low, share.high)} diverged",)
 
 
 def _once(summary: Summary) -> str:
@@ -133,15 +133,9 @@ COLUMNS: list[Column[ResultRow]] = [
     Column("Optimizer", lambda row, _: text(row.label)),
     Column(
         "Trials",
-        lambda row, summary: text(state(row), *_left(row, summary)),
+        lambda row, summary: text(state(row), *_rate(row), *_left(row, summary)),
         shown=lambda summary: any(row.n < len(row.seeds) or row.n != summary.rows[0].n for row in summary.rows),
         style="trials",
-    ),
-    Column(
-        "Diverged",
-        _divergence,
-        "Diverged: the share of trials that did, with Wilson's 95 % interval.",
-        shown=lambda summary: any(row.diverged and len(row.seeds) > 1 for row in summary.rows),
     ),
     Column(
         "Test loss",

@@ -6,7 +6,7 @@ rows, the choice is to lie within the range that was tried, and tuning seeds are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.configurations import Searched
@@ -22,6 +22,16 @@ ENDS = ("diverged", "failed", "unfinished")
 CUMULATIVE = (
     "The mean height of the curve above: where small budgets count most (CPE), all alike (CPU), and large ones most "
     "(CPL)."
+)
+
+TRIALS = (
+    "A trial is one configuration; one that diverged was tried and paid for. More than planned: a best learning rate "
+    "lay at an edge of its range, so the search went on beyond it, and every other optimizer got as many trials more "
+    "within its own."
+)
+RACE = (
+    " In a race all have the same rounds, of one seed each after the first three; a configuration that is clearly "
+    "behind another in them (paired t-tests) is dropped."
 )
 
 
@@ -85,10 +95,16 @@ PRINTED: list[Column[TuningRow]] = [
 def _trials(row: TuningRow, _: Summary) -> Text:
     planned = len(row.planned.configurations) if row.planned else row.trials
     below = [f"{planned} planned, {row.trials - planned} more"] if row.trials > planned else []
-    below += [f"best {row.finalists} on {len(row.seeds)} seeds"] if row.finalists else []
+    raced = f"raced on {row.race} seeds at most" if row.race else f"on {len(row.seeds)} seeds"
+    below += [f"best {row.finalists} {raced}"] if row.finalists else []
+    below += [f"{_values(one.values)} dropped after {one.after}" for one in row.eliminated]
     counts = {end: getattr(row, end) for end in ENDS}
     below += [f"{count} {end}" for end, count in counts.items() if count or end == ENDS[0]]
     return text(str(row.trials), *below)
+
+
+def _values(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {short(value)}" for name, value in values.items())
 
 
 def _planned(row: TuningRow, _: Summary) -> Text:
@@ -148,9 +164,7 @@ LEDGER: list[Column[TuningRow]] = [
     Column(
         "Trials",
         _trials,
-        "A trial is one configuration; one that diverged was tried and paid for. More than planned: a best learning "
-        "rate lay at an edge of its range, so the search went on beyond it, and every other optimizer got as many "
-        "trials more within its own.",
+        lambda summary: TRIALS + (RACE if any(row.race for row in summary.tuning) else ""),
     ),
     Column(
         "Planned range",

@@ -140,16 +140,23 @@ class _Said:
         yield f"A tie may still hide a difference of up to {widest}."
 
     def _within(self, ties: Sequence[Pair], margin: Margin) -> Iterator[str]:
-        """What is equal to the best within a margin, what the best is not worse than, and what is still open."""
+        """What is equal to the best within a margin, what the best is not worse than, and what is still open.
+
+        Where all are compared with one, what is not worse than that one.
+        """
         within = self.written.margin(margin)
         told = {answer: [pair for pair in ties if pair.answer == answer] for answer in ("equal", "not worse", "open")}
         named = {answer: join([self._level(pair, p=False) for pair in pairs]) for answer, pairs in told.items()}
         if told["equal"]:
             yield f"Equal to {self.best} within {within}: {named['equal']}."
-        if told["not worse"]:
+        if pairs := told["not worse"]:
+            are = "is" if len(pairs) == 1 else "are"
+            who, than = f"{self.best} is", named["not worse"]
+            if pairs[0].reference:
+                who, than = f"{than} {are}", self.best
             yield (
-                f"{self.best} is not worse by more than {within} than {named['not worse']}; whether they are equal is "
-                f"still open: {_more(told['not worse'])}."
+                f"{who} not worse by more than {within} than {than}; whether they are equal is still open: "
+                f"{_more(pairs)}."
             )
         if told["open"]:
             yield f"Still open whether within {within} of {self.best}: {named['open']}; {_more(told['open'])}."
