@@ -10,7 +10,7 @@ from surefoot.analysis.pairwise import compare_all
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.verdict import judge
 from surefoot.statistics.equivalence import adjusted
-from surefoot.store.looks import Look
+from surefoot.store.looks import TakenLook
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS
 
@@ -86,7 +86,7 @@ def test_a_pair_with_few_seeds_does_not_count_in_the_correction():
 
 def test_seeds_that_were_added_have_half_of_what_is_left():
     given = scores(4, arms=2, seeds=9, spread=0.02)
-    before = {seed: frozenset({Look(0)} if seed < 6 else ()) for seed in range(9)}
+    before = {seed: frozenset({TakenLook(0)} if seed < 6 else ()) for seed in range(9)}
     (row,) = compare_all(given, Scale(), looked={"opt 0": before, "opt 1": before}, margin=Margin(0.02))
     gains = np.subtract(*(list(found.values()) for found in given.values()))
     first, second = (stats.ttest_1samp(gains[:n] + 0.02, 0, alternative="greater").pvalue for n in (6, 9))
@@ -104,7 +104,7 @@ def test_so_many_more_seeds_would_tell():
             continue
         asked, seeds = asked + 1, 10 + row.closeness.more
         more = {"a": dict(enumerate(0.5 + gaps[:seeds])), "b": dict.fromkeys(range(seeds), 0.5)}
-        before = {seed: frozenset({Look(0)} if seed < 10 else ()) for seed in range(seeds)}
+        before = {seed: frozenset({TakenLook(0)} if seed < 10 else ()) for seed in range(seeds)}
         (row,) = compare_all(more, LOSSES, looked=dict.fromkeys("ab", before), margin=Margin(0.006))
         told += row.closeness.equal or row.distinguishable
     assert asked > 150
