@@ -64,7 +64,7 @@ def update(
 def change(
     rule: Rule, weight: Array, gradient: Array, state: Mapping[str, Array], t: Array, hyper: Mapping[str, Any]
 ) -> Update:
-    """As `update`, with what is to be added to the weight in the weight's place, for frameworks that add it themselves.
+    """Like `update`, but returns what to add to the weight, for frameworks that add it themselves.
 
     The difference of the new weight and the old would lose the digits of a small change. The weight may be None without
     decay, unless the rule sees it; the moving average is not kept.

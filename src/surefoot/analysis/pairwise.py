@@ -147,7 +147,7 @@ def compare_all(
 def tie_groups(
     scores: Mapping[str, Scores], comparisons: Sequence[Comparison], scale: Scale
 ) -> tuple[tuple[str, ...], ...]:
-    """The largest groups of optimizers of which every two were tested and none told apart, the best mean first.
+    """Groups of optimizers that no test separates, as large as possible, the best mean first.
 
     An optimizer can be in several: A and B tie, B and C tie, and A still beats C. One that ties with none is a group of
     its own.

@@ -21,7 +21,7 @@ Quantity = Literal["test metric", "train loss"]
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """A published mean over `SEEDS` seeds after an epoch; `deviation` is that of the seeds, None if unknown."""
+    """A published mean over `SEEDS` seeds after an epoch, with its standard deviation if known."""
 
     optimizer: str
     quantity: Quantity

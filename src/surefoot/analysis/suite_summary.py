@@ -69,7 +69,7 @@ class SuiteSummary:
 
 
 def summarize_suite(studies: Mapping[str, Summary]) -> SuiteSummary:
-    """The summary of several studies, given that of each by its name.
+    """The summary of several studies, made from each study's own summary.
 
     Raises UsageError when there is no study, or no optimizer in all of them has finished or diverged.
     """

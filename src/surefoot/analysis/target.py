@@ -87,7 +87,7 @@ class SeedProfiles:
 
 
 def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
-    """The validation metric of the finished trials with epochs, then of those that diverged, by seed.
+    """Validation metrics by seed: of the finished trials with epochs, and of the diverged ones.
 
     Raises UsageError when the protocol does not tell the steps of an epoch that the clock asks for.
     """

@@ -1,4 +1,4 @@
-"""What an optimizer or a rule that is not ours is made of, in a few characters that change when its code does.
+"""A short hash of a user's optimizer or rule, so that editing it makes its trials run again.
 
 What runs counts, not how it is written: the bytecode of its methods with its constants and defaults, and each function,
 class and plain value of the user's that they name; of an installed library, the version. Not seen is what code finds

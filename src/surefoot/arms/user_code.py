@@ -52,7 +52,7 @@ def referred(reference: str) -> Any:
 
 
 def without_references(text: str) -> tuple[str, dict[str, str]]:
-    """Return a text with a plain name in the place of each `my.py:calm` or `module:calm`, and which is which."""
+    """Return a text with each `my.py:calm` replaced by a plain name, and what each name means."""
     references: dict[str, str] = {}
 
     def named(found: re.Match[str]) -> str:

@@ -79,7 +79,7 @@ def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]
 
 
 def _by_parents(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
-    """Rules that others here build on, each a family of its own; then the rest, in the family of what they build on."""
+    """Group rules into families: a rule that others build on, then those others."""
     parents = {name: rule.parent.name if rule.parent is not None else "" for name, rule in rules.items()}
     heads = {name for name, parent in parents.items() if rules[name].name in parents.values() or parent not in rules}
     for name in sorted(rules, key=lambda name: name not in heads):

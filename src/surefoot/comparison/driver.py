@@ -181,7 +181,7 @@ class Run:
         return store.run(self.design)
 
     def arm(self, store: Store, label: str) -> Arm:
-        """Return the optimizer of a label, `UsageError` with the close matches if there is none."""
+        """Return the optimizer of a label. `UsageError` names close matches if none has it."""
         arms = {trial.arm.label: trial.arm for trial in self.known(store) if trial.purpose == "measure"}
         if label not in arms:
             raise unknown("optimizer of this study", label, arms)
@@ -231,7 +231,7 @@ class Run:
 
 
 class TimeBudget:
-    """The time that a run has taken, over all the times that it was run, and the instant when its budget is used up.
+    """The time a run has taken so far, and when its budget ends.
 
     `pace` is what the last trials took, as a multiple of what was reckoned from the pilot.
     """

@@ -125,7 +125,7 @@ class Request:
 
     @property
     def without_schedule(self) -> list[str]:
-        """Labels of those that are meant to be without the schedule that others follow, and are."""
+        """Labels of optimizers that run at a constant rate by intention."""
         followed = self.protocol.schedule != "constant" or any(arm.schedule for arm in self.arms)
         return [arm.label for arm in self.arms if followed and arm.is_meant_constant]
 
@@ -199,7 +199,7 @@ def _budget(options: Options) -> Budget:
 
 
 def _evaluate_every(options: Options) -> int:
-    """Return the steps from one evaluation to the next, which make the steps of a trial; 0 for a pass over the data."""
+    """Return the steps between evaluations that divide a trial; 0: a pass over the data."""
     steps, every = options.steps, options.evaluate_every
     if steps is None:
         if every is not None:

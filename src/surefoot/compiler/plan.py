@@ -258,7 +258,7 @@ def _check_fused(nodes: Sequence[Node], *, kernel: bool) -> None:
 
 
 def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
-    """Return the plan of each stage of sums and matrices, and last that of the update; see `plan` for the arguments.
+    """Return a plan for each stage of sums and matrices, and last one for the update.
 
     What does not depend on each other shares a stage.
 
@@ -306,7 +306,7 @@ def _scratched(made: Plan, names: Mapping[Node, str]) -> Plan:
 
 
 def _depths(graph: Graph) -> dict[Node, int]:
-    """Return of each node the stage after which it can be computed, of an end of one its own; 0 is before all."""
+    """Return for each node the stage after which it can be computed; 0: before all."""
     depth: dict[Node, int] = {}
     for node in graph.nodes:
         depth[node] = max((depth[arg] for arg in node.args), default=0) + (node.op in (*SUMS, *OPAQUE))

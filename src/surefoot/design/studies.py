@@ -163,7 +163,7 @@ STUDIES = {study.name: study for study in _ALL}
 
 
 def find_study(name: str) -> StudyPlan:
-    """Return a built-in study; `UsageError` with the close matches if there is none of that name."""
+    """Return a built-in study. `UsageError` names close matches if none has that name."""
     if name not in STUDIES:
         raise unknown("study", name, STUDIES)
     return STUDIES[name]

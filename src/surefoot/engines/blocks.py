@@ -117,7 +117,7 @@ class Blocks:
 
 
 def _rows(turned: Tensor) -> Tensor:
-    """Return a tensor, its axes in the order of memory, as a row for each block; the last is filled up with zeros."""
+    """Return a tensor in memory order as one row per block; zeros fill the last row."""
     flat = turned.reshape(-1)
     return functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
 

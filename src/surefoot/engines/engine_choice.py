@@ -61,5 +61,5 @@ def observed() -> bool:
 
 
 def launch(engine: str, kernel: Kernel, seed: int, *, counted: bool = False) -> Launch:
-    """Return an empty launch of a kernel for an engine; `seed` is that of random rounding."""
+    """Return an empty launch of a kernel for an engine. `seed` drives random rounding."""
     return Launch(kernel, seed, _CHUNK[engine], counted=counted)

@@ -38,7 +38,7 @@ class Fitted(NamedTuple):
 
 
 def fit(weight: Tensor, gradient: Tensor, state: Mapping[str, Tensor | Blocks]) -> Fitted | str:
-    """Return the parameter as a kernel sees it, or why none can step it; no reason if nobody can."""
+    """Return the parameter as a kernel sees it, or the reason why no kernel can step it."""
     blocks = {f"state.{slot}": x for slot, x in state.items() if isinstance(x, Blocks)}
     slots = {f"state.{slot}": x.codes if isinstance(x, Blocks) else x for slot, x in state.items()}
     arrays = {"w": weight, "g": gradient.resolve_neg(), **slots}

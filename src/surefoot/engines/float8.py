@@ -33,7 +33,7 @@ class Format(NamedTuple):
 
     @property
     def least(self) -> float:
-        """The number of code 1; that of code 0 is zero."""
+        """The number that code 1 stands for; code 0 is zero."""
         (number,) = struct.unpack("<f", struct.pack("<I", (self.below + 1) << SHIFT))
         return float(number)
 

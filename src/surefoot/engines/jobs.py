@@ -181,7 +181,7 @@ class Counts:
 
 
 class Places:
-    """Where tensors lie, and what step counts say; `hold` tells whether nobody but native code has changed either.
+    """Addresses of tensors and values of step counts. `hold` says whether only native code changed them.
 
     The tensors must be alive, and be plain memory, whenever that is asked.
     """

@@ -214,7 +214,7 @@ def from_positive8(code: Any, scale: Any) -> Any:
 
 @njit(inline="always")
 def to_signed8(x: Any, scale: Any, random: Any = _NEAREST) -> Any:
-    """Return the code of a float32, up or down by the upper 20 of 32 random bits in proportion; 0 if `scale` is NaN."""
+    """Return the code of a float32, rounded at random in proportion by 20 random bits; 0 if `scale` is NaN."""
     bits = bits_of(x / scale)
     size = uint32(bits & _SIZE)
     share, dither = number_of(size), uint32(uint32(random) >> (32 - SHIFT))

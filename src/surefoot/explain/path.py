@@ -120,7 +120,7 @@ def begun(rule: Rule, hyper: Mapping[str, Any], weight: NDArray[np.float64]) -> 
 
 
 def best_rate(rule: Rule, hyper: Mapping[str, Any], surface: Landscape, steps: int) -> float:
-    """Return the rate of the grid with the lowest mean loss over the last tenth of the walk, as the page chooses it."""
+    """Return the grid's rate with the lowest mean loss in the walk's last tenth."""
 
     def late(lr: float) -> float:
         """That mean; infinite for a walk that ended early."""

@@ -59,7 +59,7 @@ def combined(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, dict[str, Any]
 
 
 def reference(rule: Rule) -> str | None:
-    """Return the text that `find` finds the rule by; None if it stands inside a function, where nobody finds it."""
+    """Return the text by which `find` finds the rule; None if it was made inside a function."""
     if is_built_in(rule):
         return rule.name
     module = home(rule)
@@ -67,7 +67,7 @@ def reference(rule: Rule) -> str | None:
 
 
 def home(rule: Rule) -> str:
-    """Return the module at whose top a rule stands under its name; that of its function if there is none.
+    """Return the module that has the rule under its name, or else its function's module.
 
     A variant of a built-in rule stands in the user's module, and its function in ours.
     """

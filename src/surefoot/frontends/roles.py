@@ -62,7 +62,7 @@ def part_of(role: str) -> str:
 
 
 def said_role(name: str, shape: Iterable[int], said: str) -> str:
-    """Return the role that an override says of a parameter; `UsageError` if there is none, or it cannot be."""
+    """Return the role that an override gives a parameter. `UsageError` if that role is unknown or impossible."""
     role, lengths = ALIASES.get(said, said), [*shape]
     if role not in ROLES:
         raise unknown("role", said, [*ROLES, *ALIASES])

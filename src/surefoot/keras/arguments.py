@@ -121,7 +121,7 @@ def understand(
 
 
 def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
-    """Return hyperparameters by our names, numbers as floats; a file has lists in the place of tuples."""
+    """Return hyperparameters by our names, with numbers as floats and lists from files as tuples."""
     ours = {theirs: name for name, theirs in {**find_convention(rule, "keras").names, **spelled}.items()}
     own: dict[str, Any] = {}
     for name, value in given.items():

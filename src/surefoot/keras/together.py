@@ -18,7 +18,7 @@ from surefoot.update import Update, update
 
 
 class Start(NamedTuple):
-    """What a step of one variable starts from; of a sparse gradient, that of its rows.
+    """What a step of one variable, or of a sparse gradient's rows, starts from.
 
     Attributes:
         rule: what steps it.

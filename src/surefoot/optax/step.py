@@ -201,7 +201,7 @@ class TreeStep:
         return Made(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
 
     def _as_kept(self, slot: str, value: Any, before: Any) -> Any:
-        """Return the new value of a slot that is no array of the weights, in the kind of numbers that it is kept in."""
+        """Return the new value of a slot that is a number, in the dtype of its state."""
         made = jnp.asarray(flat(value))
         self._check_shape(slot, made, before.shape, "a rule makes it of numbers, sums, or means with an axis")
         return own(fitted(made, before.dtype))  # a number of one leaf may be that of another as well

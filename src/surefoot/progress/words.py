@@ -46,7 +46,7 @@ def result(trial: Trial, outcome: Outcome, last: float) -> str:
 
 
 def figures(trial: Trial, loss: float, metric: float) -> str:
-    """Return both figures, or one, where the loss is the metric or is not told."""
+    """Return both figures, or one where the loss is the metric or unknown."""
     if trial.protocol.own_loop and math.isnan(loss):
         return measured(trial, metric)
     words = f"loss {LOSS(loss)}"

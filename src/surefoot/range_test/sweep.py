@@ -105,7 +105,7 @@ class Sweep(Training):
         return tuple(found)
 
     def set_rates(self, step: int) -> None:
-        """Set the rate of this step of the sweep; of an arm of two rules, that of the rest as a search would."""
+        """Set the rate of this step of the sweep. With two rules, the second follows as in a search."""
         rate, arm = self.sweep[step - 1], self.trial.arm
         rest = rate if arm.rest is None else arm.with_options({"lr": rate}).hyper.get("rest.lr")
         for group in self.optimizer.param_groups:
@@ -122,7 +122,7 @@ class Sweep(Training):
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:
-    """Whether a loss, after those before it, is that of a seed which has diverged, in a test of so many steps."""
+    """Whether a seed's latest loss shows that it has diverged."""
     first = before[: steps // 10]
     return len(before) >= steps // 10 and abs(loss) > LOST * max(map(abs, first))
 

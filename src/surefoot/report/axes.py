@@ -65,7 +65,7 @@ class Axis:
         return alt.Y(f"{field}:Q", scale=self.scale, axis=self.axis)
 
     def patch(self, field: str | None = None) -> dict[str, Any]:
-        """What a switch of the page puts in the place of an encoding's scale and axis, and of its field if given."""
+        """Scale and axis, and field if given, that a switch of the page puts into an encoding."""
         changed: dict[str, Any] = {"scale": self.scale.to_dict(), "axis": self.axis.to_dict()}
         return changed | ({"field": field} if field else {})
 
@@ -91,9 +91,7 @@ def _ends(values: Iterable[float | None], without: tuple[float, float]) -> tuple
 
 
 def ticks(domain: tuple[float, float]) -> list[float]:
-    """Ticks at 1, 2, 5 times powers of ten inside the domain, and at more where those are fewer than four; powers of
-    ten alone over more than three decades, and every second or third of those over more than eight.
-    """
+    """Ticks of a logarithmic axis: 1, 2, 5 times powers of ten, denser or sparser as the domain asks."""
     low, high = domain
     first, last = floor(log10(low)), ceil(log10(high))
     span = last - first

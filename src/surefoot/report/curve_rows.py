@@ -98,7 +98,7 @@ def _averaged(arm: Setting, curves: Kinds, interval: bool) -> Iterator[dict[str,
 
 
 def _measured(name: str, values: Sequence[float], quantity: Quantity) -> dict[str, Any]:
-    """The mean of some values, and the height at which it is drawn; not a number, and none, if one is not finite."""
+    """The mean of some values and the height to draw it at. If one is not finite: NaN and None."""
     mean = fmean(values) if all(map(isfinite, values)) else nan
     return {name: mean, f"{name}_y": quantity.height(mean)}
 

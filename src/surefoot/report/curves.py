@@ -142,7 +142,7 @@ def _layers(part: str, kind: str, look: Look, up: Axis) -> Iterator[alt.Chart]:
 
 
 def _published(measure: str, quantity: Quantity, x: alt.X, y: alt.Y, styles: Sequence[Style]) -> Iterator[alt.Chart]:
-    """In the colour of the optimizer that it stands beside; in grey if there is none."""
+    """In the colour of the optimizer beside it, or grey if there is none."""
     rows = chart_of("published").transform_filter(f"isValid(datum.{measure}_y)")
     labels, colours = [style.label for style in styles], [style.colour for style in styles]
     scale = alt.Scale(domain=[*labels, ""], range=[*colours, TEXT])

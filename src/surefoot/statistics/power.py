@@ -63,7 +63,7 @@ def promised(
 
 
 def detectable(sd: float, seeds: int, *, comparisons: int = 1, wanted: float = POWER, alpha: float = PLANNED) -> float:
-    """As `promised`, for the paired t-test, any number of seeds and any level."""
+    """Like `promised`, for the paired t-test, any number of seeds and any level."""
     level, aim = _strictest(seeds, comparisons, alpha), _aim(wanted)
     critical, freedom = stats.t.isf(level / 2, seeds - 1), seeds - 1
 
@@ -87,7 +87,7 @@ def permutation_detectable(
     seed: int = 0,
     alpha: float = PLANNED,
 ) -> float:
-    """As `promised`, for the paired permutation test; infinite with fewer seeds than `permutation.fewest_pairs`."""
+    """Like `promised`, for the paired permutation test; infinite below `permutation.fewest_pairs` seeds."""
     level, step = _strictest(seeds, comparisons, alpha), resolution / positive(sd, "sd")
     found = np.sort(_turning_points(seeds, level, count(studies, "studies"), seed, step))
     return sd * float(found[int(np.ceil(_aim(wanted) * len(found))) - 1])

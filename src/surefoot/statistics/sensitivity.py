@@ -93,7 +93,7 @@ def rate_sensitivity(
 def good_rates(
     rates: Sequence[float], scores: Sequence[float], within: float, *, higher: bool = True
 ) -> GoodRates | None:
-    """How much of what was tried is good, where each trial stands for the rates that are nearer to it than to another.
+    """The share of good rates, where each trial stands for the rates nearest to it.
 
     The arguments are those of `rate_sensitivity`, but rates may come again. None without two different rates, or when
     all diverged.

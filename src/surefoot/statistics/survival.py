@@ -122,7 +122,7 @@ def time_to_target(
 
 
 def first_crossing(trace: Trace, target: float, *, higher: bool = True) -> float:
-    """The time of the first evaluation at the target or better; infinite if there is none or the trial diverged."""
+    """The time of the first evaluation at the target or better; infinite if it was never reached."""
     if trace.diverged:
         return inf
     for time, value in zip(trace.clock, trace.values, strict=True):

@@ -82,7 +82,7 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 def shrink(connection: sqlite3.Connection) -> None:
-    """Give the space of dropped checkpoints back to the system, if it is most of the file; else, or if not now, later.
+    """Give the space of dropped checkpoints back to the system, once it is most of the file.
 
     A full disk and another program at the file are reasons to leave the file as it is, and harm nothing.
     """

@@ -74,7 +74,7 @@ def examine(task: Task) -> str:
 
 
 def _transformed(task: Task, model: nn.Module) -> str:
-    """Return the loss of a training batch after the user's transform; empty if there is none."""
+    """Return the loss of a training batch after the user's transform, if it has one."""
     transform = getattr(task, "transform", None)
     if transform is None:
         return ""
@@ -165,7 +165,7 @@ def _of_batch(task: Task, model: nn.Module, split: Split, start: int, end: int |
 
 
 def _value(task: Task, model: nn.Module, split: Split, found: Gauge) -> float:
-    """Return the metric of the first batch; where that has none, such as F1 of one class, of as many as it takes."""
+    """Return the metric of the first batch, or of more batches where one has none (F1 of one class)."""
     for start in range(BATCH, len(split), BATCH):
         with suppress(Exception):
             return found.value()
@@ -204,7 +204,7 @@ def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
 
 
 def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> None:
-    """Measure a batch of the other parts as a trial does at its end, when it would be late to find a mistake."""
+    """Measure a batch of the other parts now, so that a mistake is found before training."""
     model.eval()
     with torch.no_grad():
         validation_metric = _measured(task, model, task.data.validation, "validation")[1]
@@ -220,7 +220,7 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> N
 
 
 def _warn_of_no_mean(task: Task, model: nn.Module) -> None:
-    """Warn of a metric whose values on two halves of a batch do not average to that of the batch."""
+    """Warn of a metric that is not a mean: two halves of a batch do not average to the whole."""
     if task.metric.is_loss or task.metric == Metric() or not isinstance(gauge(task), Mean):
         return
     for split in (task.data.validation, task.data.test):

@@ -104,7 +104,7 @@ class First:
 
 
 def or_nan(found: Gauge) -> float:
-    """Return the metric of what is judged by nobody; not a number where some examples do not have one."""
+    """Return the metric of a part that is only shown; NaN where some examples have none."""
     try:
         return found.value()
     except Exception:  # whatever it is, such as F1 of one class: what judges was tried before

@@ -160,7 +160,7 @@ def _facts(group: Group, name: str = "") -> dict[str, Any]:
 
 
 def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Return what kind of decay it is, in a word or two, and in how many steps it works, where that is known."""
+    """Return the kind of decay in a word or two, and its timescale in steps if known."""
     if not hyper["weight_decay"]:
         return "none", None
     if not hyper["decoupled"]:

@@ -101,7 +101,7 @@ def _heights(p: Tensor, settings: Settings) -> tuple[int, ...]:
 
 
 def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | None:
-    """Return the shape in which a slot for rows, columns or pairs of them lies in the state; None of any other slot."""
+    """Return the shape of a slot for rows, columns or pairs of them; None for other slots."""
     kind = per(settings.rule, slot)
     if kind in ("weight", "tensor", "optimizer"):
         return None

@@ -166,7 +166,7 @@ class Adafactor(TorchOptimizer):
         super()._start(call)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
-        """Return the hyperparameters; without an `eps` torch takes that of the first parameter's kind of number."""
+        """Return the hyperparameters. Without `eps`, torch takes the first parameter dtype's."""
         made = super()._hyper(group)
         if made["eps"] is not None:
             return made

@@ -1,4 +1,4 @@
-"""Whose state a checkpoint holds, told by its slots: a rule that finds another's would go on with wrong numbers.
+"""Which optimizer a checkpoint belongs to, by its slots: a rule that finds another's would go on with wrong numbers.
 
 Adam with the step count of SGD and new moments takes steps three times too long, for thousands of steps, and torch says
 nothing. A checkpoint of torch.optim has no name in it, so the slots decide. Rules that keep the same slots, such as
@@ -51,7 +51,7 @@ def lasting(rule: Rule, used: Container[str]) -> list[Slot]:
 
 
 def check_owner(optimizer: Any, rule: Rule, own: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if a parameter's state is that of an optimizer with other slots.
+    """Raise `UsageError` if a parameter's state has another optimizer's slots.
 
     Args:
         optimizer: which is to go on with it: a `RuleOptimizer`.

@@ -79,7 +79,7 @@ class EveryMade:
         return any(one.is_forgotten(evaluated=evaluated) for one in self._made.values())
 
     def begin(self, steps_per_epoch: int | None) -> None:
-        """Make ready to follow the schedule; `TrialError` if it has one and the steps of an epoch are not told."""
+        """Make ready to follow the schedule. `TrialError` if an epoch's steps are not known."""
         self._shares = self._factors(steps_per_epoch)
 
     def follow(self, steps: int) -> None:

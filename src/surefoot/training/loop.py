@@ -164,7 +164,7 @@ class Training:
         return torch.split(used.to(self.protocol.device), step)
 
     def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
-        """Give the batches of each step, as they are trained with; chance in them is that of the seed and the epoch."""
+        """Give the batches of each step. Their randomness depends on the seed and the epoch."""
         parts = [torch.split(index, self.protocol.batch_size) for index in steps]
         seed = self.trial.seed, self.epoch
         found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))

@@ -54,7 +54,7 @@ class Made(Protocol):
         ...
 
     def set_rates(self, factor: float) -> None:
-        """Set the learning rates to so much of those that it was made with."""
+        """Set the learning rates to a factor of their first values."""
         ...
 
 
@@ -109,7 +109,7 @@ class TorchMade:
             turn()
 
     def set_rates(self, factor: float) -> None:
-        """Set the learning rates to so much of those that it was made with."""
+        """Set the learning rates to a factor of their first values."""
         for group, lr in zip(self.optimizer.param_groups, self._rates, strict=False):
             if lr is None:
                 raise TrialError(
@@ -155,7 +155,7 @@ class TorchMade:
             copied.step()
 
     def _copy(self, arm: Arm) -> Any:
-        """Return it for parameters of its own; a class that is not ours may not bear to be copied, and is made anew."""
+        """Return a copy for other parameters, made anew since a foreign class may not allow copying."""
         if isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
             return deepcopy(self.optimizer)
         return arm.build([nn.Parameter(torch.zeros_like(p)) for p in self.parameters])

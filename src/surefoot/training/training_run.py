@@ -336,7 +336,7 @@ class TrainingRun:
             )
 
     def _record(self, optimizer: RuleOptimizer | SplitOptimizer) -> None:
-        """Record the step sizes of the step to come, if it is one of those that are."""
+        """Record the step sizes of the coming step, if it is due."""
         step = self._now.steps + 1
         if self._epoch is not None and step in RECORDED and step > self._now.recorded:
             self._now.recorded = step

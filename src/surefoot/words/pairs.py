@@ -71,7 +71,7 @@ def compared(summary: Summary) -> list[str]:
 
 
 def ties_in_words(summary: Summary) -> list[str]:
-    """A line for each group of optimizers of which no two were told apart, the best first; groups of one are none."""
+    """A line for each group of two or more optimizers that no test separates, the best first."""
     return [join(group) for group in summary.groups if len(group) > 1]
 
 

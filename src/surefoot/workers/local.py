@@ -58,7 +58,7 @@ class LocalWorker:
             self.connection.send(message)
 
     def listen(self) -> Message:
-        """Return its next message; `WorkerDied` if there is none to come."""
+        """Return its next message. `WorkerDied` if the worker has ended."""
         with contextlib.suppress(EOFError, OSError):
             if self.alive or self.connection.poll():
                 message: Message = self.connection.recv()

@@ -41,7 +41,7 @@ class Worker(Protocol):
         ...
 
     def listen(self) -> Message:
-        """Return its next message; `WorkerDied` if there is none to come."""
+        """Return its next message. `WorkerDied` if the worker has ended."""
         ...
 
     def stop(self) -> None:

@@ -73,7 +73,7 @@ class RayWorker:
         self._actor.give.remote(order)
 
     def listen(self) -> Message:
-        """Return its next message; `WorkerDied` if there is none to come."""
+        """Return its next message. `WorkerDied` if the worker has ended."""
         try:
             message: Message = ray.get(next(self.messages))
         except (RayError, StopIteration) as error:
@@ -99,7 +99,7 @@ class RayHost:
         self.room = f"The cluster may have no room left for {_words(runner)}: `ray status` tells."
 
     def start(self) -> RayWorker:
-        """Ask for an actor; it waits for room if there is none."""
+        """Ask for an actor, and wait until there is room."""
         return RayWorker(self._kind, self._job)
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> list[RayWorker]:

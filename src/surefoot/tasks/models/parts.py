@@ -43,7 +43,7 @@ def classified(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def accuracy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """The share of examples whose largest output is that of their class.
+    """The share of examples whose largest output is at their class.
 
     Args:
         outputs: N x classes, or N x classes x places.
