@@ -60,7 +60,7 @@ AROUND: dict[str, str] = {
 MATRICES = {
     "layout": "where the outputs of a matrix are: 'in_out', on the last axis, as JAX's libraries have them, if None; "
     "'out_in', on the first, as torch has them. All other axes are inputs",
-    "blocks": "which leaves are several matrices along the outputs, by patterns of paths: {'*.qkv.kernel': 3}, or "
+    "blocks": "which leaves are several matrices along the outputs, by patterns of paths: `{'*.qkv.kernel': 3}`, or "
     "their heights, (768, 256, 256); none if None",
 }
 """What that of a rule for matrices takes besides."""
