@@ -96,3 +96,16 @@ def test_pages_open_in_a_browser_without_an_error_and_fit_its_width(pages, brows
     assert [url for url in fetched if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
     assert wide == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("word", ["adabound", "muon", "doctor"])
+def test_the_search_works_from_a_folder_without_a_server(site, browser, word):
+    view = browser.new_page()
+    view.goto(f"{(site / 'search.html').as_uri()}?q={word}")
+    found = view.locator("#search-results li a")
+    found.first.wait_for()
+    targets = found.evaluate_all("all => all.map((one) => one.getAttribute('href').split('#')[0].split('?')[0])")
+    view.close()
+    assert all((site / target).exists() for target in targets)
+    assert any(word in (site / target).read_text(encoding="utf-8").lower() for target in targets)
