@@ -113,6 +113,7 @@ def schema() -> Schema:
     result |= {
         "ranks": known.of(get_type_hints(Summary.ranks.func)["return"]),
         "verdict": {"description": "What the seeds allow to say.", **_object(verdict, list(verdict))},
+        "looks": {"type": ["object", "null"]},
         "notes": TEXTS,
         "warnings": TEXTS,
         "tuning": known.of(get_type_hints(Summary)["tuning"]),
