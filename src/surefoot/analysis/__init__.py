@@ -18,7 +18,6 @@
 | `configurations.py` | what a search tried and chose |
 | `rate_free.py` | what optimizers lose that were not tuned, and what they save |
 | `forecast.py` | what earlier trials tell about a study that has not run |
-| `rate_free.py` | what not tuning costs |
 | `published.py` | published figures, as data |
 """
 
