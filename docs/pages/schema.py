@@ -117,7 +117,6 @@ def schema() -> Schema:
         "looks": {"anyOf": [_object(looks, list(looks)), {"type": "null"}]},
         "ranks": known.of(get_type_hints(Summary.ranks.func)["return"]),
         "verdict": {"description": "What the seeds allow to say.", **_object(verdict, list(verdict))},
-        "looks": {"type": ["object", "null"]},
         "notes": TEXTS,
         "warnings": TEXTS,
         "tuning": known.of(get_type_hints(Summary)["tuning"]),
