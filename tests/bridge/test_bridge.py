@@ -496,7 +496,7 @@ def test_refused(adam, make, message):
 
 def test_meanings_that_cannot_be_converted():
     source, heavy = Torch("amsgrad", start()), Torch("momentum", start())
-    with pytest.raises(UsageError, match="which cannot be told from it"):
+    with pytest.raises(UsageError, match="which it does not determine"):
         Torch("amsgrad", start(), convention="optax", lr=LR).write(source.read())
     stopped = Torch("momentum", start(), convention="keras", lr=0.0)
     with pytest.raises(UsageError, match=r"the learning rate between them is 0\.0"):
