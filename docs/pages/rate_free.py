@@ -29,7 +29,7 @@ def answer(data: Path) -> str:
     costs = ", ".join(f"{result['price']['trainings']:g} on {name}" for name, result in results.items())
     return (
         "Each optimizer ran with its defaults, on every seed, beside tuned AdamW. The table says which lose less "
-        "than the margin (not worse), which lose more (worse), and for which the seeds do not tell (open). An untuned "
+        "than the margin (not worse), which lose more (worse), and for which the seeds cannot tell (open). An untuned "
         f"optimizer takes one training. Tuning took {costs}. [All figures](rate-free.md).\n\n"
         f"{_everywhere(results)}\n\n" + table(("study", "margin", *CLAIMS), rows)
     )
