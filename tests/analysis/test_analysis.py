@@ -206,7 +206,7 @@ def test_one_seed_states_the_sampling_noise_and_claims_no_more():
     assert (result.verdict.ties, result.verdict.open, result.verdict.behind) == (("near",), ("between",), ("far",))
     assert "not separated" in verdict_text(result)
     assert "far (−8.50 pp) is behind in this one run" in verdict_text(result)
-    assert "10,000 test examples alone is 0.34 pp" in verdict_text(result)
+    assert "10,000 test examples alone leave a noise of 0.34 pp" in verdict_text(result)
 
 
 def test_a_perfect_score_still_has_noise():

@@ -71,7 +71,7 @@ def test_only_a_special_case_is_compared():
     worse = arm("sgd", "sgd", [0.4, 0.41, 0.39, 0.4, 0.4])
     assert beaten([worse, MOMENTUM]) == ()  # the special one may lose
     (warning,) = lost(sgd, MOMENTUM)
-    assert warning.startswith("momentum lost to sgd")
+    assert warning.startswith("momentum has a higher training loss than sgd")
     assert warning.endswith("a wider search space with momentum in it.")
 
 
@@ -118,7 +118,7 @@ def test_fob_s_sgd_at_chance_is_warned_of():
     """FOB's documented example shows SGD at 0.1135 on MNIST: the share of ones among the test images."""
     (warning,) = stuck([0.1135, 0.098, nan], 0.1135, Scale(), 10_000, "SGD")
     assert warning.startswith(
-        "No configuration of SGD is better than guessing: its best trial reached 11.35 %, and guessing gets 11.35 %"
+        "No configuration of SGD is better than guessing: its best trial reached 11.35 %; guessing gets 11.35 %"
     )
     assert stuck([0.1135, 0.62], 0.1135, Scale(), 10_000) == []
 
@@ -132,7 +132,7 @@ def test_luck_does_not_pass_for_progress():
 def test_the_warning_says_how_far_luck_reaches_and_not_that_nothing_was_tuned():
     """41.33 % is above the 36.33 % of guessing: without the margin the sentence contradicts itself."""
     assert stuck([0.4133], 0.3633, Scale(), 300, "SGD tuned") == [
-        "No configuration of SGD tuned is better than guessing: its best trial reached 41.33 %, and guessing gets "
+        "No configuration of SGD tuned is better than guessing: its best trial reached 41.33 %; guessing gets "
         "36.33 %, and up to 44.66 % by luck. So its rank means nothing."
     ]
     assert "luck" not in stuck([nan], 0.1, Scale(), 300)[0]
@@ -147,7 +147,7 @@ def test_an_error_must_fall_below_what_guessing_leaves_by_more_than_luck():
 def test_a_loss_must_fall_below_where_it_began():
     assert stuck([2.31, 2.302], 2.303) == []
     (warning,) = stuck([2.31, inf], 2.303)
-    assert "its best trial reached 2.3100, and guessing gets 2.3030. So its rank means nothing." in warning
+    assert "its best trial reached 2.3100; guessing gets 2.3030. So its rank means nothing." in warning
 
 
 def test_where_all_diverged_it_says_so():

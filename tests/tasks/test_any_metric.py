@@ -104,7 +104,7 @@ def test_few_seeds_say_what_they_assume_and_many_do_not():
         records = records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])
         return verdict_text(summarize(records))
 
-    assert "With fewer than 6 seeds this rests on a t-test, which assumes normal differences" in text(5)
+    assert "With fewer than 6 seeds this rests on a t-test, which assumes normally distributed" in text(5)
     assert "normally" not in text(6)
 
 
@@ -199,7 +199,7 @@ def test_no_configuration_that_beats_guessing_is_warned_of():
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
     assert warning.startswith("a, as given, is no better than guessing: its best trial reached 10.40 %")
     assert warned(Metric(), [0.12, 0.1], 0.1) == ()
-    assert "reached 28.000, and guessing gets 27.000" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
+    assert "reached 28.000; guessing gets 27.000" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
     assert warned(PERPLEXITY, [26.0, 30.0], 27.0) == ()
     assert warned(Metric(), [0.1], None) == ()
 

@@ -61,7 +61,7 @@ def warning(doubt: Doubt, written: Written) -> str:
         luck = f", and up to {written.value(doubt.luck)} by luck" if lucky else ""
         who = f"No configuration of {doubt.label} is" if doubt.searched else f"{doubt.label}, as given, is no"
         return (
-            f"{who} better than guessing: {reached}, and guessing gets {written.value(doubt.chance)}{luck}. "
+            f"{who} better than guessing: {reached}; guessing gets {written.value(doubt.chance)}{luck}. "
             "So its rank means nothing."
         )
     if isinstance(doubt, Unstable):

@@ -117,7 +117,7 @@ class _Said:
             yield f"Not settled, because a claim needs {FEWEST_PAIRS} seeds or more: {join(few)}."
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
-            yield f"Not ranked against it, because too few seeds are shared: {apart}."
+            yield f"Not ranked against the best, because too few seeds are shared: {apart}."
         if self.interim and self.design:
             yield from look_sentences(self.interim, self.design.looks, verdict.looks, self.names)
         elif len(verdict.looks) > 1:
@@ -126,7 +126,10 @@ class _Said:
                 f"{join([*map(str, verdict.looks[:-1])])} seeds. The p-values count all looks."
             )
         if verdict.trusted is not None:
-            yield f"With fewer than {seeds(verdict.trusted)} this rests on a t-test, which assumes normal differences."
+            yield (
+                f"With fewer than {seeds(verdict.trusted)} this rests on a t-test, which assumes normally distributed "
+                "differences."
+            )
         if verdict.lost is not None:
             guessing = "the score of guessing" if self.scale.chance is not None else "no better than the worst score"
             yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
