@@ -92,7 +92,7 @@ def test_a_training_function_has_no_range_test_and_says_so(tmp_path):
 def test_the_command_prints_the_price(surefoot_command, store, found):
     del found
     code, out, err = surefoot_command("compare", "rate-free")
-    assert (code, "laid over a task" in err) == (2, True), out
+    assert (code, "rate-free runs on a task" in err) == (2, True), out
     code, _, err = surefoot_command("compare", "article", "mlp-mnist")
     assert (code, "one task too many" in err) == (2, True)
     few = ["--only", "-o", "adam", "--epochs", "1", "--seeds", "5", "--trials", "4", "--store", str(store)]

@@ -135,7 +135,7 @@ def test_a_margin_and_what_guessing_scores():
     assert "within 5 points" in verdict_text(surefoot.judge(SCORES, margin=5, share=True))
     assert "within 6 %" in verdict_text(surefoot.judge(SCORES, margin="6%"))
     lost = {**SCORES, "adam": {**SCORES["adam"], 0: math.nan}}
-    assert "A seed that diverged counts as 0.10000, what guessing gets." in verdict_text(
+    assert "A seed that diverged counts as 0.10000, the score of guessing." in verdict_text(
         surefoot.judge(lost, chance=0.1)
     )
     with pytest.raises(UsageError, match="margin is 'wide'"):

@@ -28,9 +28,9 @@ def answer(data: Path) -> str:
     rows = [(name, margin(result), *(_names(result, claim) for claim in CLAIMS)) for name, result in results.items()]
     costs = ", ".join(f"{result['price']['trainings']:g} on {name}" for name, result in results.items())
     return (
-        "Each optimizer ran as it comes, on every seed, beside AdamW that was tuned. The table says which of them lose "
-        "less than the margin (not worse), which lose more (worse), and for which the seeds do not tell (open). An "
-        f"optimizer as it comes takes one training. Tuning took {costs}. [All figures](rate-free.md).\n\n"
+        "Each optimizer ran with its defaults, on every seed, beside tuned AdamW. The table says which lose less "
+        "than the margin (not worse), which lose more (worse), and for which the seeds cannot tell (open). An untuned "
+        f"optimizer takes one training. Tuning took {costs}. [All figures](rate-free.md).\n\n"
         f"{_everywhere(results)}\n\n" + table(("study", "margin", *CLAIMS), rows)
     )
 
@@ -47,7 +47,7 @@ def _together(results: dict) -> str:
     parts = (
         _everywhere(results),
         counts,
-        "In brackets: what is lost in the mean.",
+        "In brackets: how much better tuned AdamW is, in the mean.",
         table(("optimizer", *results), rows),
     )
     return "\n\n".join(parts)

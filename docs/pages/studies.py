@@ -66,9 +66,9 @@ def _compared(result: dict, a: str, b: str) -> list[dict]:
 
 
 def _apart(results: dict, rival: str) -> str:
-    """On which tasks tuned Adam and a rival were told apart."""
+    """On which tasks tuned Adam and a rival differ clearly."""
     names = [name for name in TASKS for c in _compared(results[name], "Adam tuned", rival) if c["p"] <= 0.05]
-    told = f"told apart on {', '.join(names)}" if names else "a tie on all"
+    told = f"a clear difference on {', '.join(names)}" if names else "a tie on all"
     return f"- Adam and {rival.removesuffix(' tuned')}: {told}."
 
 
@@ -84,7 +84,7 @@ def _rivals(results: dict) -> str:
         f"Tuned, on {len(TASKS)} tasks that learn from data:\n\n{answers}\n\n"
         "Each optimizer was tuned in equally many trials, and measured with 10 seeds that tuning had not seen. "
         "The difference is that of the test results, with its 95 % interval; p has Holm's correction over all pairs "
-        "of tuned optimizers. Where p is above 0.05, the two were not told apart.\n\n"
+        "of tuned optimizers. Where p is above 0.05, the two tie.\n\n"
         + table(("study", "pair", "difference", "p", "result"), rows)
     )
 
@@ -93,7 +93,7 @@ def _difference(found: dict, a: str, result: dict) -> tuple[str, str, str]:
     sign, difference = 1 if found["a"] == a else -1, found["difference"]
     low, high = sorted(sign * difference[key] for key in ("low", "high"))
     shown = {"mean": sign * difference["mean"], "low": low, "high": high}
-    told = "not told apart" if found["p"] > 0.05 else f"{found['better']} better"
+    told = "a tie" if found["p"] > 0.05 else f"{found['better']} better"
     return interval(shown, result["metric"]["share"], "points"), f"{found['p']:.2g}", told
 
 
@@ -104,8 +104,8 @@ def _suite(suite: dict) -> str:
         (label, f"{score[label]:.3f}", *(_time(suite, label, name) for name in suite["targets"])) for label in order
     ]
     return (
-        "Median epochs over 10 seeds to a target that each study's results set. The score is AlgoPerf's: 1 is to be "
-        "the quickest to every target, 0 to take four times as long or never to get there.\n\n"
+        "Median epochs over 10 seeds to a target that each study's results set. The score is AlgoPerf's: 1 is the "
+        "quickest to every target, 0 takes four times as long or never gets there.\n\n"
         + table(("optimizer", "score", *suite["targets"]), rows)
     )
 

@@ -122,7 +122,7 @@ class Combinator:
             )
         for name in self.reads - inner.complete({}).keys():
             raise UsageError(
-                f"{self.name}({inner.name}): {self.name} reads {name!r}, which {inner.name} has not; choose a rule "
+                f"{self.name}({inner.name}): {self.name} reads {name!r}, which {inner.name} lacks; choose a rule "
                 "that has it."
             )
         if self.kind == "w" and inner.after is not None:

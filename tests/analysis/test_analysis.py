@@ -142,7 +142,7 @@ def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
     assert verdict_text(result) == (
         "B has the highest mean test accuracy (95.00 %, 10 seeds). Not distinguishable from B: A (−31.60 pp [−64.48, "
         "1.28], 10 seeds, 4 of them diverged, adjusted p = 0.133). A tie may still hide a difference of up to 64.48 "
-        "pp. A seed that diverged counts as 10.00 %, what guessing gets. Diverged: A (4 of 10 seeds)."
+        "pp. A seed that diverged counts as 10.00 %, the score of guessing. Diverged: A (4 of 10 seeds)."
     )
     (row, _) = result.rows
     assert (row.test_metric.mean, row.test_metric.n, row.n) == (pytest.approx(0.634), 10, 6)
@@ -153,10 +153,9 @@ def test_the_best_is_not_picked_by_the_seeds_that_it_finished():
 def test_one_seed_that_finished_of_ten_is_no_run_to_be_best_in():
     result = study_of(lost("A", [0.99] * 10, 9), lost("B", [0.95] * 10, 0))
     assert (result.verdict.best, result.verdict.behind) == ("B", ("A",))
-    assert "(9 of 10 seeds diverged). A seed that diverged counts as 0.00 %, as no score is worse." in verdict_text(
-        result
-    )
-    assert "in this one run" not in verdict_text(result)
+    text = verdict_text(result)
+    assert "(9 of 10 seeds diverged). A seed that diverged counts as 0.00 %, no better than the worst score." in text
+    assert "in this one run" not in text
     single = verdict(lost("A", [0.99] * 10, 9), scored([0.95], "B"), scored([0.94], "C"))
     assert single.best == "B"
 
@@ -186,7 +185,7 @@ def test_few_seeds_settle_nothing_and_are_no_tie():
         ("B",),
     )
     assert verdict_text(result) == (
-        "A has the highest mean test accuracy (98.00 %, 4 seeds). Not settled, as a difference takes 5 seeds or more: "
+        "A has the highest mean test accuracy (98.00 %, 4 seeds). Not settled, because a claim needs 5 seeds or more: "
         "B (−68.00 pp [−68.02, −67.98], 4 seeds)."
     )
 
@@ -207,7 +206,7 @@ def test_one_seed_states_the_sampling_noise_and_claims_no_more():
     assert (result.verdict.ties, result.verdict.open, result.verdict.behind) == (("near",), ("between",), ("far",))
     assert "not separated" in verdict_text(result)
     assert "far (−8.50 pp) is behind in this one run" in verdict_text(result)
-    assert "10,000 test examples alone is 0.34 pp" in verdict_text(result)
+    assert "10,000 test examples alone leave a noise of 0.34 pp" in verdict_text(result)
 
 
 def test_a_perfect_score_still_has_noise():

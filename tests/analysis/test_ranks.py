@@ -109,7 +109,7 @@ def test_the_rankings_are_in_words_and_in_json():
     assert "96.35 %" in str(rank_table(summary, "page"))
     assert list(rank_notes(summary))[:2] == [
         "Steps: test accuracy after 768 steps, as in the verdict.",
-        "Seconds: validation accuracy after 4.0 s of training on this machine, when the quickest has ended.",
+        "Seconds: validation accuracy after 4.0 s of training on this machine, when the quickest one ends.",
     ]
     assert [one["by"] for one in as_json(summary)["ranks"]] == ["steps", "seconds", "tuning"]
 

@@ -80,7 +80,7 @@ def test_a_choice_of_tuning_that_diverges_in_measuring_is_warned_of():
     records = tuned(3, 4, ("Adam",))
     lost = [diverged(r) if r.label == "Adam tuned" and r.purpose == "measure" else r for r in records]
     assert any(
-        "Adam tuned: what was chosen on 1 seed of tuning diverged on 3 of 3 seeds of measuring." in warning
+        "Adam tuned: the choice of 1 tuning seed diverged on 3 of 3 measuring seeds." in warning
         for warning in warnings(summarize(lost))
     )
     assert not any("diverged" in warning for warning in warnings(summarize(records)))
@@ -201,10 +201,10 @@ def test_a_suite_of_too_little_says_less():
     few = together({name: [r for r in found if r.seed < 2] for name, found in records.items()})
     assert few.aggregates == {}
     assert few.without == dict.fromkeys("AB", NoMean("one", 2, 2))
-    assert reason(few.without["A"]) == "in one 2 of its 2 seeds finished, and it takes 3"
+    assert reason(few.without["A"]) == "in one 2 of its 2 seeds finished, and it needs 3"
     one = together({"one": records["one"]})
     assert one.without == dict.fromkeys("AB", NoMean())
-    assert "No interquartile mean of any: it takes 2 studies." in list(suite_notes(one))
+    assert "No interquartile mean of any: it needs 2 studies." in list(suite_notes(one))
     with pytest.raises(UsageError, match="no optimizer"):
         together({"one": records["one"][:3], "two": records["two"][3:]})
     with pytest.raises(UsageError, match=r"\(none\)"):
@@ -229,7 +229,7 @@ def test_an_optimizer_that_diverged_leaves_the_others_their_interquartile_mean()
     middle = [(0.85 + 0.002 - 0.1) / 0.761, *(0.75 / 0.751, 0.76 / 0.761), 1, 1]  # of nine shares
     assert suite.aggregates["B"].mean == pytest.approx(np.mean(middle))
     assert cells["B"][place].startswith("0.997 [")
-    assert "No interquartile mean of A: in two 0 of its 3 seeds finished, and it takes 3." in list(suite_notes(suite))
+    assert "No interquartile mean of A: in two 0 of its 3 seeds finished, and it needs 3." in list(suite_notes(suite))
 
 
 def test_the_profile_of_a_suite_has_a_table_and_a_page(tmp_path):

@@ -496,7 +496,7 @@ def test_refused(adam, make, message):
 
 def test_meanings_that_cannot_be_converted():
     source, heavy = Torch("amsgrad", start()), Torch("momentum", start())
-    with pytest.raises(UsageError, match="which cannot be told from it"):
+    with pytest.raises(UsageError, match="which it does not determine"):
         Torch("amsgrad", start(), convention="optax", lr=LR).write(source.read())
     stopped = Torch("momentum", start(), convention="keras", lr=0.0)
     with pytest.raises(UsageError, match=r"the learning rate between them is 0\.0"):
@@ -525,7 +525,7 @@ def test_unknown_optimizers():
     pytest.importorskip("jax")
     import optax
 
-    with pytest.raises(UsageError, match="has 0 parts that a rule is known by"):
+    with pytest.raises(UsageError, match="has parts of 0 rules"):
         bridge.from_optax(optax.lion(1e-3).init(np.zeros(2)))
     made = Optax("adam", start())
     with pytest.raises(UsageError, match="give the transformation itself too, not a chain"):

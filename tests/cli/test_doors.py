@@ -167,7 +167,7 @@ def test_the_command_and_the_call_foretell_the_same(surefoot_command, tmp_path):
     assert (code, err) == (0, "")
     called = surefoot.forecast("booth", seeds=6, trials=4, device="cpu", workers=2)
     assert json.loads(out) == json.loads(json.dumps(called.to_json()))
-    assert "What 6 seeds can tell" in str(called) or "nothing is assumed" in str(called)
+    assert "What 6 seeds can find" in str(called) or "nothing is assumed" in str(called)
     assert list(tmp_path.iterdir()) == []
 
 

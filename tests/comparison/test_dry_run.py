@@ -176,7 +176,7 @@ def test_dry_run_tells_all_and_leaves_nothing(run, tmp_path):
     assert "not known until a trial of this task has run" in words
     assert "Adam: lr log 3.02e-05..0.0302, beta1 1 - log 0.005..0.5" in words
     assert "Sivaprasad et al. 2020" in words
-    assert "What 5 seeds can tell" in words
+    assert "What 5 seeds can find" in words
     assert "in a single pair" in words
     assert "in any of" not in words, "two tuned optimizers are one pair, as are two untuned"
     assert "Assumed: differences spread by 0.23 to 0.32 pp" in words

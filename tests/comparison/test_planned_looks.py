@@ -239,7 +239,7 @@ def test_a_look_that_cannot_find_anything_is_named_and_left_out(tmp_path, surefo
     words = " ".join(out.split())
     assert "Planned looks at 12 and 20 seeds. Spending: O'Brien and Fleming. Question: best." in words
     assert "Left out: the look at 8 seeds." in words
-    assert "With no difference: 19.9 seeds in the mean." in words or "With no difference: 20.0" in words
+    assert "With no difference: 19.9 seeds on average." in words or "With no difference: 20.0" in words
     assert "With a large one (1.5 times its spread over seeds): 12." in words
     assert list(tmp_path.iterdir()) == []
 
@@ -257,7 +257,7 @@ def test_without_looks_nothing_new_decides_a_run():
 def test_looks_beyond_what_a_clock_buys_fall_away():
     given = AskedLooks.read([12, 16, 30], "obrien-fleming", "best", {})
     assert given.plan(20, 2, at_most=True).at == (12, 16, 20)
-    with pytest.raises(UsageError, match="looks has 30, and there are 20 seeds"):
+    with pytest.raises(UsageError, match="looks goes up to 30 seeds, and the study has 20"):
         given.plan(20, 2)
 
 

@@ -269,7 +269,7 @@ def test_complex_weights():
         assert moves["a"].dtype == z["a"].dtype
         assert (moves["a"] != 0).all()
     optimizer = ours.factory(evaluating)(0.1)
-    with pytest.raises(UsageError, match=r"takes total of .* complex numbers have not; optax\.contrib\.split_real"):
+    with pytest.raises(UsageError, match=r"takes total of .* complex numbers do not have; optax\.contrib\.split_real"):
         optimizer.update(z, optimizer.init(z), z)
 
 

@@ -310,7 +310,7 @@ def test_the_page_shows_the_area_under_the_curve():
     cells = table(summary, "page")
     place = cells.header.index("Area")
     assert [row[place].value for row in cells.rows] == [row.area.mean for row in summary.rows]
-    assert any(caption.startswith("Area is") for caption in cells.captions)
+    assert any(caption.startswith("Area:") for caption in cells.captions)
     assert "Area" not in table(summary).header
 
 

@@ -60,7 +60,7 @@ def test_mars_keeps_a_gradient_of_its_own():
 
 
 def test_a_combinator_asks_for_what_it_reads():
-    with pytest.raises(UsageError, match=r"rms_clip\(sgd\): rms_clip reads '(beta2|eps)', which sgd has not"):
+    with pytest.raises(UsageError, match=r"rms_clip\(sgd\): rms_clip reads '(beta2|eps)', which sgd lacks"):
         rms_clip(sgd)
     with pytest.raises(UsageError, match="mean square `v`"):
         rms_clip(RULES["adabelief"]).check({})

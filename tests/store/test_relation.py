@@ -331,7 +331,7 @@ def test_more_seeds_later_are_a_second_look_and_the_first_stays_what_it_was(tmp_
     assert again.verdict == first.verdict
     (paid,), (unpaid,) = second.summary.comparisons, once.summary.comparisons
     assert paid.p >= unpaid.p
-    assert "It is look 2 at this question, after verdicts on 6 seeds" in second.verdict
+    assert "This is look 2 at the question, after verdicts on 6 seeds" in second.verdict
 
 
 @pytest.mark.usefixtures("no_page")

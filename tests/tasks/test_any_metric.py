@@ -89,7 +89,7 @@ def test_one_run_of_a_metric_without_yardstick_settles_nothing():
     assert (verdict.best, verdict.ties, verdict.open, verdict.behind) == ("b", (), ("a",), ())
     assert verdict.yardstick is None
     assert "b has the lowest test perplexity in this one run (30.000); a (+10.0) follows." in verdict_text(summary)
-    assert "One run cannot settle anything" in verdict_text(summary)
+    assert "One run settles nothing" in verdict_text(summary)
 
 
 def test_one_run_of_an_error_has_the_yardstick_of_a_share():
@@ -104,7 +104,7 @@ def test_few_seeds_say_what_they_assume_and_many_do_not():
         records = records_of(PERPLEXITY, "a", HIGH[:seeds]) + records_of(PERPLEXITY, "b", LOW[:seeds])
         return verdict_text(summarize(records))
 
-    assert "With fewer than 6 seeds this assumes that differences scatter normally" in text(5)
+    assert "With fewer than 6 seeds this rests on a t-test, which assumes normally distributed" in text(5)
     assert "normally" not in text(6)
 
 
@@ -197,9 +197,9 @@ def test_no_configuration_that_beats_guessing_is_warned_of():
         return warnings(summarize(records_of(metric, "a", scores, test_size=10_000, chance=chance)))
 
     (warning,) = warned(Metric(), [0.104, 0.1], 0.1)  # luck alone: three standard deviations are 0.9 pp
-    assert warning.startswith("a, as given, did not beat the 10.00 % of guessing (the best reached 10.40 %)")
+    assert warning.startswith("a, as given, is no better than guessing: its best trial reached 10.40 %")
     assert warned(Metric(), [0.12, 0.1], 0.1) == ()
-    assert "27.000 of guessing (the best reached 28.000)" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
+    assert "reached 28.000; guessing gets 27.000" in warned(PERPLEXITY, [28.0, 30.0], 27.0)[0]
     assert warned(PERPLEXITY, [26.0, 30.0], 27.0) == ()
     assert warned(Metric(), [0.1], None) == ()
 

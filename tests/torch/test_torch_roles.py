@@ -157,7 +157,7 @@ class TestOverrides:
         one = placed(model, "0.table", overrides={"*table": "matrices"})
         assert (one.role, one.reason) == (
             "hidden",
-            "overrides say so ('*table'), and not other; in a module of unknown kind, Table; overrides= can tell",
+            "overrides say so ('*table'), and not other; in a module of unknown kind, Table; set it by overrides=",
         )
         assert found(model, overrides={"1.2.*": "rest"})["1.2.weight"] == "other"
         assert found(model, overrides={"1.0.weight": "embedding"})["1.0.weight"] == "embedding"

@@ -95,7 +95,7 @@ def traces(setting: Setting, clock: Clock = "epochs") -> dict[int, Trace]:
     ended += [(trial, True) for trial in setting.diverged]
     unit = setting.trials[0].protocol.steps_per_epoch if clock == "steps" else 1
     if not unit:
-        raise UsageError("the protocol does not tell train_size and batch_size, so steps are unknown; use epochs.")
+        raise UsageError("the protocol does not say train_size and batch_size, so steps are unknown; use epochs.")
     return {
         trial.seed: Trace(
             tuple(float(one.seconds if clock == "seconds" else one.epoch * unit) for one in trial.epochs),

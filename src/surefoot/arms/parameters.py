@@ -40,7 +40,7 @@ def parameters_of(given: Any, groups: Groups | None = None) -> list[Any]:
             counts[id(parameter)] = counts.get(id(parameter), 0) + 1
     wrong = [name for name, parameter in named if parameter.requires_grad and counts.get(id(parameter), 0) != 1]
     if wrong:
-        raise TrialError(f"groups= has to have every parameter once; {', '.join(wrong)} it has not, or more than once.")
+        raise TrialError(f"groups= has to have every parameter once; missing or repeated: {', '.join(wrong)}.")
     return made
 
 

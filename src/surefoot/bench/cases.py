@@ -78,7 +78,7 @@ def rule_of_case(name: str) -> Rule:
     rule = find(referred(name)) if ":" in name else RULES[name]
     if rule.shape == "matrix":
         raise UsageError(
-            f"{rule.name} multiplies matrices, and takes no vectors: the bytes that it moves do not tell what a step "
+            f"{rule.name} multiplies matrices, and takes no vectors: the bytes that it moves do not show what a step "
             "costs. For Muon run benchmarks/muon.py, for SOAP benchmarks/soap.py."
         )
     return rule

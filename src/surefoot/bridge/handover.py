@@ -193,7 +193,7 @@ def _converted(i: int, slots: Slots, given: Meaning, wanted: Meaning) -> Slots:
         kept, asked = ("corrected", "uncorrected") if given.amsgrad_corrected else ("uncorrected", "corrected")
         raise UsageError(
             f"parameter {i}: AMSGrad's maximum is over {kept} mean squares in the source and over {asked} ones in the "
-            "target, which cannot be told from it; give the target the source's convention=."
+            "target, which it does not determine; give the target the source's convention=."
         )
     if "b" not in slots or given.lr_in_buffer == wanted.lr_in_buffer:
         return slots

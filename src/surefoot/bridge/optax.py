@@ -111,8 +111,8 @@ def _read(state: Any, optimizer: optax.GradientTransformation | None, steps: int
         return _read_ours(ours[0], optimizer)
     if ours or not known:
         raise UsageError(
-            f"the state has {len(ours) + len(known)} parts that a rule is known by; give that of one rule. (Of optax's "
-            "own, sgd without momentum keeps nothing that tells it; surefoot.optax.sgd counts its steps.)"
+            f"the state has parts of {len(ours) + len(known)} rules; give the state of one. (optax's own sgd without "
+            "momentum keeps no state; surefoot.optax.sgd counts its steps.)"
         )
     return _read_theirs(nodes, known, steps)
 

@@ -117,10 +117,10 @@ def print_result(result: Calibration) -> None:
         _false_verdicts(result.false_verdicts),
     )
     part(
-        "Planned looks, equal optimizers: how often are two told apart? At most 5 %.",
+        "Planned looks, equal optimizers: how often are two called different? At most 5 %.",
         _false_looks(result.false_looks),
     )
-    part("Planned looks, one is better: seeds and findings as a dry run tells?", _true_looks(result.true_looks))
+    part("Planned looks, one is better: are seeds and findings as a dry run says?", _true_looks(result.true_looks))
     part(
         f"Worse by a margin of {100 * MARGIN:g} points: how often called equal, or not worse? At most 5 %.",
         _margins(result.margins),
@@ -168,7 +168,7 @@ def _true_looks(rows: Iterable[TrueLooks]) -> Table:
         promised = f"{100 * row.promised.power:.1f}, {found}"
         return f"{row.promised.effect:g} SD", str(row.arms), *_plan(row.plan), seeds, promised, KEPT[row.holds]
 
-    head = ("Better", "Arms", "Looks", "Spending", "Asked", "Seeds: told, seen", "Found: told, seen", "")
+    head = ("Better", "Arms", "Looks", "Spending", "Asked", "Seeds: dry run, seen", "Found: dry run, seen", "")
     return grid(head, map(cells, rows))
 
 
@@ -221,8 +221,8 @@ def _notes(result: Calibration) -> Iterable[str]:
     yield "Several numbers of seeds: looked at each time; a row counts the studies in which any look found something."
     yield (
         "Planned looks: a study stops at the look that decides its question, and what is behind gets no more seeds. "
-        "OBF is O'Brien and Fleming. With more than two optimizers, at least as much is found as told, with at most as "
-        "many seeds."
+        "OBF is O'Brien and Fleming. With more than two optimizers, at least as much is found as the dry run says, "
+        "with at most as many seeds."
     )
     yield (
         f"With fewer than {FEWEST_PAIRS} seeds nothing is tested: they cannot show whether scores gather at two levels."

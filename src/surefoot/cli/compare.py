@@ -27,7 +27,7 @@ INTERRUPTED = 130
 def compare(
     study: Study = "article",
     over: Annotated[
-        str | None, typer.Argument(help="The task that rate-free is laid over: a study's, or FILE.py:NAME.")
+        str | None, typer.Argument(help="With rate-free, the task to run it on: a study's, or FILE.py:NAME.")
     ] = None,
     report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
     all_small: Annotated[
@@ -68,10 +68,10 @@ def _request(study: str, over: str | None, asked: Options, *, find: bool) -> Req
     """Return what is asked for; of rate-free with the rate that a range test finds, if that may run."""
     if study != RATE_FREE.name:
         if over is not None:
-            raise UsageError(f"{over!r} is one task too many: only {RATE_FREE.name} is laid over another one.")
+            raise UsageError(f"{over!r} is one task too many: only {RATE_FREE.name} takes a task beside its name.")
         return ask(study, asked)
     if over is None:
-        raise UsageError(f"{RATE_FREE.name} is laid over a task: give one too, such as mlp-mnist or my.py:task.")
+        raise UsageError(f"{RATE_FREE.name} runs on a task: give one too, such as mlp-mnist or my.py:task.")
     if find:
         from surefoot.training.process import tune_worker  # loads torch, which only a range test needs here
 

@@ -21,21 +21,23 @@ def judge(
     metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
     share: Annotated[bool, typer.Option("--share", help="Scores are shares from 0 to 1, written in per cent.")] = False,
     margin: MarginFlag = None,
-    chance: Annotated[float | None, typer.Option(help="What guessing scores: a seed counts so that diverged.")] = None,
+    chance: Annotated[
+        float | None, typer.Option(help="Score of guessing; a seed that diverged counts as this.")
+    ] = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="A column by its part, may be given again: --column score=val_acc.")
+        list[str] | None, typer.Option(help="Your name of a column, may be given again: --column score=val_acc.")
     ] = None,
     runs: Annotated[
-        str | None, typer.Option(help="How names of runs are made, such as {optimizer}_{seed}; else ADAM-seed3.")
+        str | None, typer.Option(help="Pattern of run names, such as {optimizer}_{seed}; default: ADAM-seed3.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Also write the report to this page.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say which optimizer is best, which are tied, and how sure that is, from a table of scores.
 
-    The columns are optimizer, seed and score, and may be task, test_loss, epochs_to_target and chance. A column seed
-    and one for each optimizer will do as well, and so will what W&B exports. Verdicts are noted beside the file, in
-    FILE.looks.json, as seeds that are added later are another look.
+    The columns are optimizer, seed and score; task, test_loss, epochs_to_target and chance may follow. A column seed
+    and one for each optimizer works too, and so do exports of W&B. Verdicts are noted beside the file, in
+    FILE.looks.json, because seeds that are added later are another look.
 
     Example: surefoot judge scores.csv --metric accuracy --share
     """

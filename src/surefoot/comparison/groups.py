@@ -25,7 +25,7 @@ def described(request: Request) -> dict[str, Description]:
     for arm in request.arms:
         describe = getattr(arm.build(_model(request)), "describe", None)
         if describe is None:
-            raise UsageError(f"{arm.label} is no optimizer of Surefoot's and does not tell its groups; leave it out.")
+            raise UsageError(f"{arm.label} is no optimizer of Surefoot's and does not say its groups; leave it out.")
         found[arm.label] = describe(request.protocol.steps_per_epoch)
     return found
 

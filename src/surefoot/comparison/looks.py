@@ -81,7 +81,8 @@ class AskedLooks:
         if self.auto:
             return LookPlan(even_looks(seeds, self.spending, pairs), self.spending, self.question)
         if self.at[-1] > seeds and not at_most:
-            raise UsageError(Argument("looks"), f" has {self.at[-1]}, and there are {seeds} seeds; give at most these.")
+            said = f" goes up to {self.at[-1]} seeds, and the study has {seeds}; give at most {seeds}."
+            raise UsageError(Argument("looks"), said)
         first = first_look(seeds, self.spending, pairs)
         at = tuple(look for look in self.at if first <= look < seeds)
         left_out = tuple(look for look in self.at if look < first)

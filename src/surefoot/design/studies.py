@@ -85,7 +85,7 @@ _ALL = (
     ),
     StudyPlan(
         "char-lm",
-        "a small transformer that tells Shakespeare's next character, in bits; minutes an optimizer",
+        "a small transformer that predicts Shakespeare's next character, in bits; minutes an optimizer",
         task="char-lm",
         dataset="shakespeare",
         optimizers=("momentum", "adam", "adamw", "adabound"),
@@ -136,7 +136,7 @@ class Overlay:
 
 RATE_FREE = Overlay(
     "rate-free",
-    "what is lost without tuning, over any task: surefoot compare rate-free my.py:task",
+    "the price of not tuning, on any task: surefoot compare rate-free my.py:task",
     untuned=(
         "adadelta(lr=1)",
         "adabound",

@@ -30,8 +30,8 @@ def stages_of(launches: Sequence[Launch]) -> Iterator[tuple[int, list[Launch]]]:
     plans = [[stage.kernel.plan.everywhere for stage in launch.before] for launch in launches]
     if any(plans) and any(any(each) for each in plans) and any(each != plans[0] for each in plans):
         raise UsageError(
-            "the rule adds up over all tensors (total_all) in some param groups what it does not in others; make the "
-            "groups alike in what is zero, such as weight_decay."
+            "the rule sums over all tensors (total_all), and not alike in all param groups. An option that is zero in "
+            "one group, such as weight_decay, has to be zero in all of them."
         )
     for k in range(max((len(launch.before) for launch in launches), default=0)):
         yield k, [launch for launch in launches if k < len(launch.before)]

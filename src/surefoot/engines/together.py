@@ -107,7 +107,7 @@ def one(rule: Rule, name: str, found: Sequence[Any]) -> float:
     if any(torch.as_tensor(x).numel() != 1 for x in found) or len(np.unique([*map(float, found)])) > 1:
         raise UsageError(
             f"{name!r} is one number for the whole optimizer, and what rule {rule.name} makes of it differs from "
-            "tensor to tensor: use total_all, and give what enters it (such as beta2) alike in all groups."
+            "tensor to tensor: use total_all, and give options that enter it, such as beta2, one value in all groups."
         )
     return float(found[0])
 

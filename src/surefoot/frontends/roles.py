@@ -32,7 +32,7 @@ ROLES: Mapping[str, Role] = {
     "norm": Role("gain and shift of a normalization", decays=False),
     "bias": Role("what is added to each output", decays=False),
     "gain": Role("a number, or one for each channel", decays=False),
-    "other": Role("nothing known tells what it is"),
+    "other": Role("its kind is not known"),
 }
 """Every role by its name, in the order of the param groups."""
 

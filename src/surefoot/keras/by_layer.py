@@ -106,7 +106,7 @@ def _kernel(layer: Any, kind: str, name: str, shape: Sequence[int], stem: Sequen
     known = isinstance(layer, layers.Dense | layers.EinsumDense) or hasattr(layer, "recurrent_kernel")
     if name in KERNELS and known and len(shape) == 2:
         return VariableRole("hidden", f"by its layer, {kind}")
-    return VariableRole("other", f"in a layer of unknown kind, {kind} ({shape_text(shape)}); overrides= can tell")
+    return VariableRole("other", f"in a layer of unknown kind, {kind} ({shape_text(shape)}); set it by overrides=")
 
 
 def _overridden(

@@ -89,7 +89,7 @@ def _heads(paths: Sequence[str], head: str | Sequence[str] | None) -> Mapping[st
         called = {path: "by its name" for path in layers if _called_head(path.split("."))}
         if not called:
             raise UsageError(
-                "no leaf is called head, logits or classifier, and a tree's order does not tell which layer is the "
+                "no leaf is called head, logits or classifier, and a tree's order does not say which layer is the "
                 f"output head; name it, as in head={([*layers] or ['out'])[-1]!r}, or say head=() if there is none."
             )
         return called

@@ -92,6 +92,6 @@ def _moving(rule: Rule, name: str, value: Any) -> Any:
     if jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4:
         raise UsageError(
             f"{rule.name}: {name} is {value.dtype}, which holds two or three digits; give float32. "
-            "inject_hyperparams takes the kind of the weights unless told: hyperparam_dtype=jnp.float32."
+            "inject_hyperparams takes the weights' own kind by default; pass hyperparam_dtype=jnp.float32."
         )
     return value

@@ -82,7 +82,7 @@ class _OnVectors:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise UsageError(
-            f"this rule takes {name} of weights or gradients, which complex numbers have not; "
+            f"this rule takes {name} of weights or gradients, which complex numbers do not have; "
             "optax.contrib.split_real_and_imaginary around the optimizer gives it real and imaginary parts."
         )
 

@@ -7,29 +7,29 @@ from surefoot.words.numbers import seeds
 
 DRAWN = (
     f"Each seed's curve is the running median of its training loss over {SMOOTHING:g} decades of learning rate. Line: "
-    "mean over seeds, as far as every seed goes. Band: lowest to highest seed. What is above the frame is not drawn."
+    "mean over seeds, as far as every seed goes. Band: lowest to highest seed. Losses above the frame are not drawn."
 )
 
 IS_NOT = (
     "What it is not: the best rate, or a comparison of optimizers. Each rate is used for one step, by weights that "
-    "lower rates have trained: with more steps the loss falls earlier, and a whole training, a schedule or weight "
-    "decay may want another rate. So it centres a search, and tuning decides. In a comparison take the windows of all "
-    "optimizers from this test, in as many steps, or of none."
+    "lower rates have trained. With more steps the loss falls earlier. A whole training, a schedule or weight decay "
+    "may want another rate. So the test centres a search, and tuning decides. In a comparison take the windows of all "
+    "optimizers from this test, with the same number of steps, or of none."
 )
 
 TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoot.log(low, high)).'
 
 REASONS = {
     "no fall": (
-        "no window: the loss does not fall beyond what seeds differ by, at any rate that every seed survives. More "
-        "steps or seeds may show one."
+        "no window: at no rate that every seed survives does the loss fall by more than seeds differ. More steps or "
+        "seeds may show one."
     ),
     "falls from the start": (
         f"no window: the loss falls within the lowest {'decade' if LEVEL_DECADES == 1 else 'decades'} of rates. "
-        "Something else than the learning rate moves the weights, or the task learns at any rate."
+        "Either something else than the learning rate moves the weights, or the task learns at any rate."
     ),
     "never lost": (
-        "no window: the loss is not lost at any rate, so the test shows no upper end. Something else than the learning "
+        "no window: training diverges at no rate, so the test shows no upper end. Something else than the learning "
         "rate limits the steps (in AdaBound its bounds, final_lr)."
     ),
 }
@@ -39,8 +39,8 @@ def what_it_is(count: int, steps: int, rates: tuple[float, float], width: float)
     """Return what was done: on so many seeds, in so many steps, between these rates, for a search so wide."""
     return (
         f"What it is: a short training on each of {seeds(count)} (those that tune, not those that measure), whose "
-        f"learning rate rises from {rates[0]:g} to {rates[1]:g} in {steps} steps. It shows from where on the loss "
-        f"falls and where it is lost again, and so where to centre a search of {width:g} decades."
+        f"learning rate rises from {rates[0]:g} to {rates[1]:g} in {steps} steps. It shows at which rate the "
+        f"loss starts to fall and at which it diverges, and so where to centre a search of {width:g} decades."
     )
 
 
@@ -52,7 +52,7 @@ def result(found: RangeFinding) -> str:
     one = found.window
     parts = [
         f"search lr from {_range(one.low, one.high, ' to ')}, centred on {one.centre:.2g}.",
-        f"The loss falls from {one.falls:.2g} on, and the first of {seeds(len(found.curve.seeds))} has lost it at "
+        f"The loss falls from {one.falls:.2g} on, and the first of {seeds(len(found.curve.seeds))} diverges at "
         f"{one.lost:.2g}.",
         _robustness(one),
     ]

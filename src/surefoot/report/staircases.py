@@ -48,8 +48,8 @@ HOW = (
 )
 BANDS = "Bands: 95 % intervals."
 SEE_PROFILE = (
-    "What to see: the height at the left tells how often an optimizer is the fastest, the height at the right how "
-    "often it arrives in {r_max:g} times that at all."
+    "What to see: the height at the left is how often an optimizer is the fastest. The height at the right is how "
+    "often it arrives within {r_max:g} times the fastest one's time."
 )
 PROFILE = "The share of {of} on which an optimizer reaches the target within r times the time of the fastest one there."
 SEEDS = (

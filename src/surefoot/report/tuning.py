@@ -37,11 +37,10 @@ BEST_OF = (
     "budget."
 )
 HOW_BEST_OF = (
-    "The validation {metric} to be expected of the best of k trials, if only k of those that were run had been run, "
-    "over all choices of k. The value is that by which the best is chosen, because tuning never sees the test "
-    "data; so it is somewhat too good. Bands: 95 % of resamples of the trials, too narrow at the right, where no "
-    "resample knows a better trial than the best. A trial of an extended search counts like the others, although it "
-    "knew where to look."
+    "The expected validation {metric} of the best of k trials, over all choices of k from those that were run. The "
+    "best was chosen by this value, because tuning never sees the test data, so it is somewhat too good. Bands: 95 % "
+    "of resamples of the trials. They are too narrow at the right, where no resample knows a better trial than the "
+    "best. A trial of an extended search counts like the others, although earlier trials chose its place."
 )
 FAILED = "A trial that diverged or failed counts as {failure}."
 

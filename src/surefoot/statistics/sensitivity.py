@@ -70,7 +70,7 @@ def rate_sensitivity(
     if not (np.isfinite(x).all() and (x > 0).all()) or len(np.unique(x)) < len(x):
         raise UsageError(f"learning rates {sorted(rates)}; expected different numbers above 0, one score for each.")
     if not np.isfinite(y).any():
-        raise UsageError("every learning rate diverged, so there is none to depart from. Try smaller ones.")
+        raise UsageError("every learning rate diverged, so there is none to start from. Try smaller ones.")
     x, y = _sorted(x, y, higher)
     threshold = y.max() - positive(within, "within")
     good, width = y >= threshold, np.diff(x)

@@ -109,10 +109,10 @@ def time_to_target(
     }
     sound = [(hit, trace) for group in groups.values() for hit, trace in group if not trace.diverged]
     if not any(isfinite(hit) for hit, _ in sound):
-        raise UsageError(f"no trial reaches the target {target:g}, so it tells nothing apart. Choose an easier one.")
+        raise UsageError(f"no trial reaches the target {target:g}, so it separates nothing. Choose an easier one.")
     if all(hit <= trace.clock[0] for hit, trace in sound):
         raise UsageError(
-            f"every trial is at the target {target:g} at its first evaluation, so it tells nothing apart. "
+            f"every trial is at the target {target:g} at its first evaluation, so it separates nothing. "
             "Choose a harder one."
         )
     return {

@@ -194,7 +194,7 @@ def _arrays(parts: Sequence[Tensor | np.ndarray[Any, Any]], name: str) -> Split:
 def _examples(dataset: Any, name: str, collate: Collate) -> Split:
     if isinstance(dataset, IterableDataset):
         raise UsageError(
-            f"{name} data: {type(dataset).__name__} can only be read from its start, and does not tell how long an "
+            f"{name} data: {type(dataset).__name__} can only be read from its start, and does not say how long an "
             "epoch is; give surefoot.stream(dataset, examples=10_000), or a Dataset with __getitem__ and __len__."
         )
     if not (isinstance(dataset, Dataset) or hasattr(dataset, "__getitem__")) or not hasattr(dataset, "__len__"):

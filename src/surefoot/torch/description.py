@@ -23,7 +23,7 @@ COLUMNS = 80
 HEADS = ("Role", "Rule", "Tensors", "Weights", "lr", "Decay", "Timescale")
 
 TIMESCALE = (
-    "Timescale: how long decay alone takes to shrink a weight to 1/e, 1 / (lr x decay) steps at the rates of now."
+    "Timescale: how long decay alone takes to shrink a weight to 1/e, 1 / (lr x decay) steps at the current rates."
 )
 
 

@@ -170,7 +170,7 @@ def _qkv(use: Use) -> tuple[str, str] | None:
 
 
 def _other(use: Use) -> tuple[str, str]:
-    return "other", f"in a module of unknown kind, {use.kind}; overrides= can tell"
+    return "other", f"in a module of unknown kind, {use.kind}; set it by overrides="
 
 
 def _known_blocks(use: Use, placed: Placed) -> Blocks | None:

@@ -80,7 +80,7 @@ def _how_sure(summary: Summary) -> str:
         return "Not at all: one run of each settles nothing."
     tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
     if not tested:
-        return f"Not settled: a difference takes {FEWEST_PAIRS} seeds, and there are fewer."
+        return f"Not settled: a claim needs {FEWEST_PAIRS} seeds or more."
     ahead = sum(pair.distinguishable and pair.ahead for pair in tested)
     families = " for each question" if {row.family for row in summary.comparisons} != {"all"} else ""
     return (
@@ -115,7 +115,7 @@ def answers(summary: Summary) -> dict[str, str]:
         "time-to-target": _first_there,
         "tuning-learning-rate": _rates,
         "tuning-best-of": _gains,
-        "pairs": _told_apart,
+        "pairs": _differ,
         "generalization": _generalizes,
         "profile": _reliable,
         "step-sizes": _sizes,
@@ -132,7 +132,7 @@ def _leader(summary: Summary) -> str:
         return f"{best} leads in one run of each, which settles nothing."
     level = sum(standing(row.label, summary) in LEVEL for row in summary.rows)
     others = count(len(summary.rows) - 1, "other")
-    return f"{best}, but {level} of the {others} {_are(level)} not told apart from it." if level else f"{best}."
+    return f"{best}, but {level} of the {others} {_are(level)} not clearly behind." if level else f"{best}."
 
 
 def _are(number: int) -> str:
@@ -176,13 +176,13 @@ def _gains(summary: Summary) -> str:
     return f"{most} gains most over its defaults: {Written(summary.metric).signed(gains[most].mean)} in the test."
 
 
-def _told_apart(summary: Summary) -> str:
-    """How many of the pairs are told apart, and how many were not tested."""
+def _differ(summary: Summary) -> str:
+    """How many of the pairs differ clearly, and how many were not tested."""
     rows = summary.comparisons
     apart, untested = sum(row.distinguishable for row in rows), sum(row.p is None for row in rows)
     rest = len(rows) - apart - untested
-    said = [f"{apart} of {count(len(rows), 'pair')} {_are(apart)} told apart"]
-    said += [f"{rest} {_are(rest)} not"] if rest else []
+    said = [f"{apart} of {count(len(rows), 'pair')} {'differs' if apart == 1 else 'differ'} clearly"]
+    said += [f"{rest} {'does' if rest == 1 else 'do'} not"] if rest else []
     said += [f"{untested} {'has' if untested == 1 else 'have'} too few seeds for a test"] if untested else []
     return f"{join(said)}." if rows else ""
 

@@ -87,9 +87,9 @@ def _clock(found: Prospect, budget: str) -> str:
             f"{seeds(one.seeds)}; below is that study. The command times every optimizer again, and the clock decides."
         )
     return (
-        f"What the budget of {budget} buys is not known: to time every optimizer takes longer than a forecast may. The "
-        "command does that first. From it follow epochs, tuning trials and the most seeds, and the clock decides how "
-        "many of these are reached. Below is the study as it would be without a budget."
+        f"What the budget of {budget} buys is not known: timing every optimizer takes longer than a forecast may. The "
+        "command does that first. From it follow epochs, tuning trials and the most seeds. The clock decides how many "
+        "of these are reached. Below is the study without a budget."
     )
 
 
@@ -108,7 +108,7 @@ def _time(found: Prospect) -> str:
         return "Training time: none, every trial has ended."
     if found.seconds is None:
         if found.piloted is None:
-            return "Training time: not known until a trial of this task has run, or a budget in minutes has them timed."
+            return "Training time: not known until a trial of this task has run. A budget in minutes times it first."
         return (
             f"Time: about {_range(*map(duration, found.piloted))} with {min(found.workers, most)} at a time, by "
             f"{TIMED[found.bought]}, with start-up and evaluation."
@@ -136,32 +136,32 @@ def _looks(found: Prospect) -> Iterator[str]:
     yield f"{plan_text(plan)} Spending: {SPENDING[plan.spending]}. Question: {plan.question.text}."
     yield from filter(None, [left_out_text(plan)])
     pairs = plan.question.pairs(optimizers)
-    of = f"; one of the pairs that it needs, of {pairs} that are tested," if pairs > 1 else ","
+    of = f"; a needed pair, of {pairs} tested ones," if pairs > 1 else ","
     for one, size in zip(found.courses, ("no difference", "a small one", "a large one"), strict=True):
         about = f" ({one.effect:g} times its spread over seeds)" if one.effect else ""
         bound = "at most " if pairs > 1 and one.effect else ""
         least = "at least " if pairs > 1 else ""
         found_in = f"{of} found in {least}{100 * one.power:.0f} % of studies" if one.effect else ""
-        yield f"With {size}{about}: {bound}{one.seeds:.1f} seeds in the mean{found_in}."
+        yield f"With {size}{about}: {bound}{one.seeds:.1f} seeds on average{found_in}."
 
 
 def _power(found: Prospect) -> Iterator[str]:
     numbers, one, metric = found.spread, found.detectable, found.protocol.metric
     if numbers is None:
         yield (
-            f"What the seeds can tell: not known until the store has trials of this protocol on 3 or more seeds; for "
+            f"What the seeds can find: unknown until the store has trials of this protocol on 3 or more seeds; for "
             f"{metric.title} nothing is assumed."
         )
         return
     if one is None or one.seeds < FEWEST_PAIRS:
-        yield f"What the seeds can tell: no difference; at least two optimizers and {FEWEST_PAIRS} seeds are needed."
+        yield f"What the seeds can find: no difference. A claim needs two optimizers and {FEWEST_PAIRS} seeds or more."
         return
     write = partial(_sizes, metric)
-    alone = f"{write(*one.alone)} in a single pair decided on beforehand."
-    several = f"{write(*one.corrected)} in any of {one.comparisons} pairs (at Holm's strictest step), of {alone}"
+    alone = f"{write(*one.alone)} in a single pair chosen beforehand."
+    several = f"{write(*one.corrected)} in any of {one.comparisons} pairs (at Holm's strictest step), or of {alone}"
     looks = " with one look, at their end" if found.courses else ""
     yield (
-        f"What {seeds(one.seeds)} can tell{looks}, four times out of five: a difference in test {metric.title} of "
+        f"What {seeds(one.seeds)} can find{looks}, in four of five studies: a difference in test {metric.title} of "
         f"{several if one.comparisons > 1 else alone}"
     )
     spread = write(numbers.low, numbers.high)
@@ -183,7 +183,7 @@ def _power(found: Prospect) -> Iterator[str]:
 
 def _sizes(metric: Metric, low: float, high: float) -> str:
     if metric.share and low >= 1:
-        return "more than 100 pp, which is none"
+        return "more than 100 pp (so none)"
     unit = Written(metric).size
     return f"{_range(unit.bare(low), unit.bare(high))} {unit.symbol}".strip()
 

@@ -12,14 +12,14 @@ from surefoot.analysis import Summary, TuningRow
 from surefoot.analysis.doubts import Doubt, NoProgress, Unstable
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.design import Search
-from surefoot.words.numbers import Written, count, join, numbers_in_words, seeds, short
+from surefoot.words.numbers import Written, count, join, numbers_in_words, short
 
 FAMILIES = " among the tuned, among the untuned, and of each tuned with its own untuned"
 
 TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 
 PRINTED_CAPTION = (
-    "Tried: range of what was tried. Gain: by how much the tuned one's test {metric} is better, paired by seed."
+    "Tried: the range of what was tried. Gain: how much better the test {metric} is tuned than untuned, paired by seed."
 )
 """What stands below the printed table of tuning."""
 
@@ -56,23 +56,23 @@ def how_tuned(rows: Sequence[TuningRow]) -> str:
 def warning(doubt: Doubt, written: Written) -> str:
     """One doubt as a sentence or two."""
     if isinstance(doubt, NoProgress):
-        reached = "all diverged" if doubt.best is None else f"the best reached {written.value(doubt.best)}"
+        reached = "all trials diverged" if doubt.best is None else f"its best trial reached {written.value(doubt.best)}"
         lucky = doubt.best is not None and doubt.luck != doubt.chance
-        luck = f" by more than luck, which alone can reach {written.value(doubt.luck)}" if lucky else ""
-        who = f"No configuration of {doubt.label} beat" if doubt.searched else f"{doubt.label}, as given, did not beat"
+        luck = f", and up to {written.value(doubt.luck)} by luck" if lucky else ""
+        who = f"No configuration of {doubt.label} is" if doubt.searched else f"{doubt.label}, as given, is no"
         return (
-            f"{who} the {written.value(doubt.chance)} of guessing ({reached}){luck}: "
-            "it has learned nothing that shows, and its rank means nothing."
+            f"{who} better than guessing: {reached}; guessing gets {written.value(doubt.chance)}{luck}. "
+            "So its rank means nothing."
         )
     if isinstance(doubt, Unstable):
         return (
-            f"{doubt.label}: what was chosen on {seeds(doubt.tuning_seeds)} of tuning diverged on {doubt.diverged} of "
-            f"{seeds(doubt.judged)} of measuring. A lower learning rate may be safer."
+            f"{doubt.label}: the choice of {count(doubt.tuning_seeds, 'tuning seed')} diverged on {doubt.diverged} of "
+            f"{count(doubt.judged, 'measuring seed')}. A lower learning rate may be safer."
         )
     return (
-        f"{doubt.label} lost to {doubt.special} on training loss ({doubt.loss:.4g} against {doubt.special_loss:.4g}), "
-        f"which it contains as a special case: the tuning of {doubt.label} looks insufficient. Give it more trials, or "
-        f"a wider search space with {doubt.knob} in it."
+        f"{doubt.label} has a higher training loss than {doubt.special} ({doubt.loss:.4g} against "
+        f"{doubt.special_loss:.4g}), which is a special case of it. So the tuning of {doubt.label} looks insufficient: "
+        f"give it more trials, or a wider search space with {doubt.knob} in it."
     )
 
 
@@ -82,10 +82,10 @@ def _notes(summary: Summary) -> Iterator[str]:
     elif summary.study == "article":
         yield "Each optimizer at one untuned learning rate, as in the tutorial: this compares settings, not optimizers."
     if any(row.n >= 2 for row in summary.rows):
-        yield f"Brackets are 95 % t intervals over seeds, each for itself.{_tested(summary)}"
+        yield f"Brackets are 95 % t intervals over seeds, not adjusted for their number.{_tested(summary)}"
     if summary.target is None and summary.trained_here:
         yield (
-            f"No target of validation {summary.metric.title} tells these trials apart, so time to target is not shown."
+            f"No target of validation {summary.metric.title} separates these trials, so time to target is not shown."
         )
     if len({record.convention for record in summary.records if record.convention}) > 1:
         yield "The optimizers follow more than one convention; see their settings."
@@ -99,12 +99,11 @@ def _tested(summary: Summary) -> str:
         return ""
     tests = {TESTS[row.test] for row in summary.comparisons if row.test}
     if not tests:
-        return f" Differences are paired by seed; with fewer than {FEWEST_PAIRS} seeds none is tested."
+        return f" Differences are paired by seed. With fewer than {FEWEST_PAIRS} seeds none is tested."
     families = {row.family for row in summary.comparisons} != {"all"}
     return (
-        f" Differences are paired by seed; p-values are those of {join(sorted(tests))}, adjusted (Holm) for "
-        f"{_family(summary)}{FAMILIES if families else ''}, and only an adjusted p of at most 0.05 counts as a "
-        "difference."
+        f" Differences are paired by seed. p-values come from {join(sorted(tests))}, adjusted (Holm) for "
+        f"{_family(summary)}{FAMILIES if families else ''}. A difference counts if its adjusted p is at most 0.05."
     )
 
 
@@ -122,7 +121,7 @@ def _search(rows: Sequence[TuningRow]) -> str:
     raced = "raced on" if any(row.race for row in rows) else "on"
     rerun = f", its best {max(row.finalists for row in rows)} {raced} {_seeds(again)} too" if again else ""
     best = "did best in validation" + (", on the mean of all these seeds," if again else "")
-    return f"Each tuned optimizer was tried in {effort} on {first}{rerun}; the one that {best} {then}."
+    return f"Each tuned optimizer was tried in {effort} on {first}{rerun}. The one that {best} {then}."
 
 
 def _union(groups: Iterable[Sequence[int]]) -> list[int]:
@@ -152,4 +151,4 @@ def _held(planned: Search | None) -> str:
     """Why the search did not go on, where it is the user's range that held it."""
     if planned is None or not planned.lr_is_users:
         return ""
-    return f", but the range that you gave ({planned.ranges['lr'].text}) is not left: give a wider one to find out"
+    return f". The search stayed in the range that you gave ({planned.ranges['lr'].text}); give a wider one to find out"

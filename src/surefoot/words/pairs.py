@@ -21,16 +21,16 @@ TIE = "Not distinguishable:"
 """What stands before a group of optimizers of which no two were told apart."""
 
 MATRIX = (
-    "Test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p, adjusted (Holm) for "
-    "all pairs of its family; and in how many seeds the row beats the column (ties half). What to see: a cell is "
-    "marked better or worse only where p is at most 0.05; all others are ties, or not settled with fewer than 5 seeds. "
-    "Families are the tuned, the untuned, and each tuned with its own untuned; a dot stands where two are not "
+    "Each cell: test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p; "
+    "and the share of seeds on which the row beats the column (ties half). What to see: a cell is marked better or "
+    "worse only where p is at most 0.05. All others are ties, or not settled with fewer than 5 seeds. p is adjusted "
+    "(Holm) for all pairs of its family: the tuned, the untuned, or each tuned with its own untuned. A dot: not "
     "compared."
 )
 WITHIN = (
-    " Of the others, those are marked equal whose difference is shown to be within {margin}, and not worse where the "
-    "row is shown not to be worse than the column by more than that; the rest is open. A false claim of this kind has "
-    "a chance of at most 5 % in a family (paired t-tests, Holm)."
+    " Equal: the difference is shown to be within {margin}. Not worse: the row is shown to be worse by no more than "
+    "that. Open: neither is shown. A false claim of this kind has a chance of at most 5 % in a family "
+    "(paired t-tests, Holm)."
 )
 
 

@@ -37,7 +37,7 @@ def rank_notes(summary: Summary) -> Iterator[str]:
     """What each ranking ranks, and what a shared rank means."""
     for ranking in summary.ranks:
         yield _said(ranking, summary)
-    yield "A rank counts how many are better, by the paired test; = marks a rank that several share."
+    yield "Rank: one more than the number of optimizers that the paired test finds better; = marks a shared rank."
 
 
 def _said(ranking: Ranking, summary: Summary) -> str:
@@ -48,9 +48,9 @@ def _said(ranking: Ranking, summary: Summary) -> str:
     if ranking.by == "seconds":
         return (
             f"Seconds: validation {metric} after {duration(ranking.at or 0.0)} of training on this machine, when the "
-            "quickest has ended."
+            "quickest one ends."
         )
-    return "Tuning cost: trainings that tuning took; they are counted, not tested."
+    return "Tuning cost: the number of trainings that tuning took. No test is needed."
 
 
 def _cell(ranking: Ranking, place: Place, summary: Summary, where: Where) -> Text:

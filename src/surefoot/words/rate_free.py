@@ -36,8 +36,8 @@ def price_sentence(found: Prices) -> str:
     margin = Written(found.metric).margin(found.margin)
     return (
         f"Lost: how much better {found.tuned} is, paired by seed, with its 95 % interval. Not worse: it loses less "
-        f"than the margin of {margin}. Worse: it loses more. Open: these seeds do not tell. All these claims together "
-        "have an error of 5 %. Trainings: what the optimizer costs, tuning and range test included. Saved: how many "
+        f"than the margin of {margin}. Worse: it loses more. Open: these seeds cannot tell. At most 5 of 100 studies "
+        "make a false claim. Trainings: what the optimizer costs, tuning and range test included. Saved: how many "
         f"fewer than the {found.trainings:g} of {found.tuned}."
     )
 

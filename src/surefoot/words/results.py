@@ -117,13 +117,13 @@ def _rate(row: ResultRow) -> tuple[str, ...]:
 
 def _once(summary: Summary) -> str:
     several = any(row.n > 1 for row in summary.rows)
-    more = " Several seeds: mean [95 % interval]; (k/n) tells how many trials reached the target."
+    more = " Several seeds: mean [95 % interval]; (k/n): k of n trials reached the target."
     return f"Test figures are taken once, after the last {summary.protocol.unit.word}.{more if several else ''}"
 
 
 TAKEN_ALIKE = {
-    False: "All optimizers take equally many gradients in all, so it takes fewer steps.",
-    True: "All take equally many epochs, as the training function has them.",
+    False: "All optimizers get the same number of gradients, so it takes fewer steps.",
+    True: "All get the same number of epochs, as the training function says.",
 }
 """What is the same for all, by whether the training is a function of the user's."""
 
@@ -187,8 +187,8 @@ COLUMNS: list[Column[ResultRow]] = [
         "Area",
         lambda row, summary: of(row.area, Written(summary.metric).value),
         lambda summary: (
-            f"Area is that under the curve of validation {summary.metric.title} over {summary.protocol.unit.word}s, as "
-            "its mean height: it rewards to be good early."
+            f"Area: the mean height of the curve of validation {summary.metric.title} over "
+            f"{summary.protocol.unit.word}s. It is better for an optimizer that learns early."
         ),
         where="page",
         shown=lambda summary: any(row.area for row in summary.rows),
@@ -211,8 +211,8 @@ def arrival_table(summary: Summary) -> Table | None:
         (text(row.label), *(_arrival(one, row.label, summary.protocol.unit) for one in summary.arrivals))
         for row in summary.rows
     ]
-    bounds = " [95 % interval; … where its end was not seen]" if any(row.n > 1 for row in summary.rows) else ""
-    caption = f"When at least half of the trials had arrived{bounds}, and how many ever did."
+    bounds = " [95 % interval; … where its end is unknown]" if any(row.n > 1 for row in summary.rows) else ""
+    caption = f"Arrived: reached the target. Shown: when half of the trials had arrived{bounds}, and how many ever did."
     return plain_table(header, rows, caption) if summary.arrivals else None
 
 

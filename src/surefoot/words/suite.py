@@ -41,31 +41,31 @@ def suite_notes(suite: SuiteSummary) -> Iterator[str]:
     """What the columns mean, and which studies take no part in some."""
     if suite.algoperf is not None:
         yield (
-            "Score (AlgoPerf's): 1 is to be the quickest to every target, 0 to take four times as long, or never "
-            f"to get there. Under each study: median {' or '.join(suite.counted)} to its target."
+            "Score (AlgoPerf's): 1 is the quickest to every target, 0 takes four times as long or never gets there. "
+            f"Under each study: median {' or '.join(suite.counted)} to its target."
         )
     if suite.aggregates:
         yield (
-            "Interquartile mean: of the share of the way from guessing to the best optimizer's mean, over all seeds of "
-            "all studies, with its 95 % bootstrap interval."
+            "Interquartile mean: over all seeds of all studies, with its 95 % bootstrap interval. 0 is guessing, 1 the "
+            "best optimizer's mean."
         )
     for why in dict.fromkeys(suite.without.values()):
         labels = [label for label, reason in suite.without.items() if reason == why]
         who = "any" if len(labels) == len(suite.optimizers) else join(labels)
         yield f"No interquartile mean of {who}: {reason(why)}."
     if without := [name for name in suite.studies if name not in suite.targets]:
-        yield f"No target tells the optimizers apart in {', '.join(without)}."
+        yield f"No target separates the optimizers in {', '.join(without)}."
 
 
 def reason(why: NoMean) -> str:
     """Why there is no interquartile mean, as the end of a sentence."""
     if why.study is None:
-        return f"it takes {FEWEST_TASKS} studies"
+        return f"it needs {FEWEST_TASKS} studies"
     if not why.start_known:
         return f"what guessing scores in {why.study} is not known"
     if not why.trials:
-        return f"in {why.study} nobody got further than the start"
-    return f"in {why.study} {why.finished} of its {seeds(why.trials)} finished, and it takes {FEWEST_SEEDS}"
+        return f"in {why.study} no optimizer improved on the start"
+    return f"in {why.study} {why.finished} of its {seeds(why.trials)} finished, and it needs {FEWEST_SEEDS}"
 
 
 def suite_json(suite: SuiteSummary) -> dict[str, Any]:

@@ -20,18 +20,18 @@ ENDS = ("diverged", "failed", "unfinished")
 """How a trial of a search can end without a result; the first is told even where there is none."""
 
 CUMULATIVE = (
-    "The mean height of the curve above: where small budgets count most (CPE), all alike (CPU), and large ones most "
-    "(CPL)."
+    "The mean height of the curve above. Small budgets count most in CPE, all budgets alike in CPU, large ones most in "
+    "CPL."
 )
 
 TRIALS = (
-    "A trial is one configuration; one that diverged was tried and paid for. More than planned: a best learning rate "
-    "lay at an edge of its range, so the search went on beyond it, and every other optimizer got as many trials more "
-    "within its own."
+    "A trial is one configuration; diverged ones count. More trials than planned: a best learning rate lay at an edge "
+    "of its range, so the search went on beyond it. Every other optimizer then got as many more trials within its own "
+    "range."
 )
 RACE = (
-    " In a race all have the same rounds, of one seed each after the first three; a configuration that is clearly "
-    "behind another in them (paired t-tests) is dropped."
+    " In a race all get the same rounds: three seeds, then one more each. A configuration that is clearly behind "
+    "another (paired t-tests) is dropped."
 )
 
 
@@ -149,14 +149,14 @@ def _within(summary: Summary) -> str:
     margins = sorted({size(row.good_rates.within) for row in summary.tuning if row.good_rates})
     near = f"within {margins[0]} of" if len(margins) == 1 else "about as good as"
     return (
-        "Good rates: the share of the tried learning rates, on a logarithmic axis, that is nearest to a trial "
+        "Good rates: the share of the tried range of learning rates, on a logarithmic axis, whose nearest trial is "
         f"{near} this optimizer's best."
     )
 
 
 def _gain_caption(summary: Summary) -> str:
-    bounds = ", [95 % interval], each for itself" if any(row.n > 1 for row in summary.rows) else ""
-    return f"Gain: by how much the test {summary.metric.title} is better tuned than untuned, paired by seed{bounds}."
+    bounds = " [95 % interval, not adjusted]" if any(row.n > 1 for row in summary.rows) else ""
+    return f"Gain: how much better the test {summary.metric.title} is tuned than untuned, paired by seed{bounds}."
 
 
 LEDGER: list[Column[TuningRow]] = [
@@ -169,7 +169,7 @@ LEDGER: list[Column[TuningRow]] = [
     Column(
         "Planned range",
         _planned,
-        "Planned range: what was decided before the first trial; one that was given is never left.",
+        "Planned range: decided before the first trial. The search never leaves a range that you gave.",
     ),
     Column("Tried", _tried),
     Column("Chosen", _choice),

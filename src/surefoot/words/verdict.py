@@ -1,4 +1,4 @@
-"""The verdict in sentences, from what `analysis.verdict` found: the best, what it is ahead of, what nobody can tell.
+"""The verdict in sentences, from what `analysis.verdict` found: the best, what it is ahead of, what is open.
 
 Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatever their labels are.
 """
@@ -80,13 +80,11 @@ class _Said:
             clauses.append(f"{self._gaps(behind)} {_are(behind)} behind in this one run")
         yield "; ".join(clauses) + "."
         if verdict.yardstick is None:
-            yield (
-                "One run cannot settle anything: how much of a difference is the seed's shows only with several seeds."
-            )
+            yield ("One run settles nothing: only several seeds show how much of a difference the seed makes.")
         else:
             yield (
-                f"One seed cannot separate close rows: the sampling noise of {self.scale.test_size:,} test examples "
-                f"alone is {self.written.size(verdict.yardstick)}, and the seed adds its own."
+                f"One seed cannot separate close rows: {self.scale.test_size:,} test examples alone leave a noise of "
+                f"{self.written.size(verdict.yardstick)}, and the seed adds its own."
             )
 
     def seeds(self) -> Iterator[str]:
@@ -116,21 +114,24 @@ class _Said:
         if ties := [pair for pair in level if pair.p is not None]:
             yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
         if few := [self._level(pair) for pair in level if pair.p is None]:
-            yield f"Not settled, as a difference takes {FEWEST_PAIRS} seeds or more: {join(few)}."
+            yield f"Not settled, because a claim needs {FEWEST_PAIRS} seeds or more: {join(few)}."
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
-            yield f"{apart} cannot be ranked against it on the seeds that they share."
+            yield f"Not ranked against the best, because too few seeds are shared: {apart}."
         if self.interim and self.design:
             yield from look_sentences(self.interim, self.design.looks, verdict.looks, self.names)
         elif len(verdict.looks) > 1:
             yield (
-                f"It is look {len(verdict.looks)} at this question, after verdicts on "
-                f"{join([*map(str, verdict.looks[:-1])])} seeds: p-values count them all."
+                f"This is look {len(verdict.looks)} at the question, after verdicts on "
+                f"{join([*map(str, verdict.looks[:-1])])} seeds. The p-values count all looks."
             )
         if verdict.trusted is not None:
-            yield f"With fewer than {seeds(verdict.trusted)} this assumes that differences scatter normally (t-test)."
+            yield (
+                f"With fewer than {seeds(verdict.trusted)} this rests on a t-test, which assumes normally distributed "
+                "differences."
+            )
         if verdict.lost is not None:
-            guessing = "what guessing gets" if self.scale.chance is not None else "as no score is worse"
+            guessing = "the score of guessing" if self.scale.chance is not None else "no better than the worst score"
             yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
 
     def _ties(self, ties: Sequence[Pair]) -> Iterator[str]:

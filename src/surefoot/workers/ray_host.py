@@ -96,7 +96,7 @@ class RayHost:
         takes = {"num_cpus": runner.cpus_per_trial, "num_gpus": runner.gpus_per_trial}
         self._kind = ray.remote(Actor).options(**takes, max_concurrency=2, max_restarts=0)
         self._job = job
-        self.room = f"The cluster may have no room left for {_words(runner)}: `ray status` tells."
+        self.room = f"The cluster may have no room left for {_words(runner)}: see `ray status`."
 
     def start(self) -> RayWorker:
         """Ask for an actor, and wait until there is room."""
