@@ -278,7 +278,7 @@ def test_at_the_edge_of_a_range_that_the_user_gave_the_warning_says_why_the_sear
         for source in ("given by the user", "Sivaprasad et al. 2020")
     )
     (warning,) = held
-    assert "the range that you gave (log 0.001..0.1) is not left: give a wider one to find out." in warning
+    assert "stayed in the range that you gave (log 0.001..0.1); give a wider one to find out." in warning
     assert free == tuning_warnings(summary)
 
 
