@@ -30,6 +30,7 @@ NO_FLAG = {"runner"}
 """The option that is several flags: those of `Runner`."""
 
 LATE = {
+    ("compare.py", "surefoot.training.process"): "loads torch, which only the range test of rate-free needs",
     ("__main__.py", "surefoot.cli.app"): "needs a package that may be missing, which is then named",
     ("explain.py", "surefoot.bench.run"): "loads torch, which only --time needs",
 }

@@ -133,7 +133,7 @@ def test_a_stages_eps_is_what_the_rule_makes_of_it():
 def test_the_kernel_of_each_stage_is_written(emit):
     texts = [emit(stage, "muon", "float32") for stage in stages(graph_of(muon))]
     assert "Matrices for one step of muon in float32: 2 arrays read and 1 written" in texts[0]
-    assert "new_w = w - c2 * matrix0" in texts[1]
+    assert "new_w = w - c1 * matrix0" in texts[1]
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,9 @@ class Run:
 
     def beginning(self) -> list[Trial]:
         """Return the trials that are known before any result: with planned looks, those up to the first."""
-        looks = self.design.looks.at
-        seeds = self.design.measure[: looks[0]] if looks else self.design.measure
-        first = [trial for trial in self.trials if trial.seed in seeds]
+        looks, first = self.design.looks.at, self.trials
+        if looks:
+            first = tuple(trial for trial in first if trial.seed in self.design.measure[: looks[0]])
         return [*first, *(self.tuning.first() if self.tuning else [])]
 
     def run(self, store: Store, observe: Observer, at_look: AtLook = lambda _: None) -> list[Record]:

@@ -42,7 +42,7 @@ from surefoot.rules.rmsprop import rmsprop
     ),
 )
 def adadelta(g: Array, state: Any, t: Array, *, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6) -> Step:  # noqa: ARG001
-    """Scale each gradient by the root mean square of past steps over past gradients."""
+    """Scale gradients by the root mean square of past steps over gradients, times `lr`."""
     v = rho * state.v + (1 - rho) * g * g
     ratio = sqrt(state.u + eps) / sqrt(v + eps)
     u = rho * state.u + (1 - rho) * (ratio * g) * (ratio * g)

@@ -11,6 +11,8 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -154,10 +156,9 @@ _COLLECTS = ("update", "compute", "reset")
 
 
 def _first_argument(function: Any) -> str:
-    try:
-        return next(iter(inspect.signature(function).parameters), "")
-    except (TypeError, ValueError):  # a function without a signature
+    if not isinstance(function, FunctionType | partial):  # `inspect` would compare a user's object with others
         return ""
+    return next(iter(inspect.signature(function).parameters), "")
 
 
 def _number(value: Any, name: str) -> float:

@@ -153,7 +153,7 @@ class AveragingOptimizer(SlotKeeper):
                     "a step was taken in eval mode: the training weights are put back first, and its gradients are "
                     "those of the evaluation weights; call optimizer.train() before training goes on.",
                     SurefootWarning,
-                    stacklevel=6,
+                    stacklevel=7,
                 )
             self.train()
 

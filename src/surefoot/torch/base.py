@@ -384,6 +384,3 @@ class RuleOptimizer(AveragingOptimizer):
         if settings.hyper["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         return grad.to_dense() if settings.hyper.get("momentum") else grad
-
-
-# torch.compile is to leave steps alone: their kernels are compiled. torch.compiler.disable would load it already here.

@@ -375,4 +375,6 @@ def take_step(optimizer: Any, closure: Callable[[], Any] | None) -> Any:
     return loss
 
 
-_advance_uncompiled = _disable_dynamo(lambda optimizer: optimizer._advance())
+@_disable_dynamo  # torch.compiler.disable would load the compiler already here
+def _advance_uncompiled(optimizer: Any) -> None:
+    optimizer._advance()
