@@ -220,12 +220,13 @@ def test_a_look_that_is_noted_stays_as_it_was_noted(tmp_path):
         assert store.design(run.design.hash).looks == run.design.looks == LookPlan((8, 12))
 
 
-def test_a_tie_within_a_margin_ends_a_study(tmp_path):
+def test_a_tie_within_a_margin_ends_a_study(tmp_path, capsys):
     study = compared(tmp_path / "r.sqlite", CLOSE, seeds=20, looks="12,16", spending="pocock", margin=0.05)
     (row,) = study.summary.comparisons
     assert (row.distinguishable, row.closeness.equal) == (False, True)
     assert counts(study) == {"a": 12, "b": 12}
     assert "within 0.05" in study.verdict
+    assert "24 trials up to the next look, 24 to run" in " ".join(capsys.readouterr().err.split())
     assert "Decided after 12 of at most 20 seeds." in study.verdict
 
 

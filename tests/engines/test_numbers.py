@@ -190,7 +190,7 @@ def test_groups_of_which_one_sums_over_all():
         return Step(rate=lr / mathops.total_all(g * g) if eps else lr, direction=g)
 
     stepped = Stepped(sometimes, tensors(torch.float32), [{}, {"eps": 1.0}])
-    with pytest.raises(UsageError, match="make the groups alike"):
+    with pytest.raises(UsageError, match="has to be zero in all of them"):
         stepped.step(tensors(torch.float32))
 
 

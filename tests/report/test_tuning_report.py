@@ -175,7 +175,7 @@ def test_finalists_are_told_and_the_best_is_one_of_them():
     assert (row.trials, row.finalists, row.seeds, row.again) == (4, 2, (1000, 1001, 1002), (1001, 1002))
     assert row.best == pytest.approx((0.96 + 0.9 + 0.9) / 3), "not 0.93, which one seed alone gave"
     assert how_tuned([row]).startswith(
-        "Each tuned optimizer was tried in 4 configurations on seed 1000, its best 2 on seeds 1001 and 1002 too; the "
+        "Each tuned optimizer was tried in 4 configurations on seed 1000, its best 2 on seeds 1001 and 1002 too. The "
         "one that did best in validation, on the mean of all these seeds, was then measured like the untuned, on seeds "
         "0 to 2."
     )
@@ -278,7 +278,7 @@ def test_at_the_edge_of_a_range_that_the_user_gave_the_warning_says_why_the_sear
         for source in ("given by the user", "Sivaprasad et al. 2020")
     )
     (warning,) = held
-    assert "the range that you gave (log 0.001..0.1) is not left: give a wider one to find out." in warning
+    assert "stayed in the range that you gave (log 0.001..0.1); give a wider one to find out." in warning
     assert free == tuning_warnings(summary)
 
 

@@ -216,7 +216,7 @@ def test_an_optimizer_that_lost_to_one_that_it_contains_is_warned_of():
     adam = arm("Adam tuned", "adam", {"lr": 0.01}, 0.2)
     tuning = [replace(r[0], key=r[0].label, seed=99, purpose="tune") for r in (momentum, adam)]
     (warning,) = warnings(summarize([*momentum, *adam, *tuning]))
-    assert warning.startswith("Adam tuned lost to Momentum tuned on training loss")
+    assert warning.startswith("Adam tuned has a higher training loss than Momentum tuned")
     assert warnings(summarize([*momentum, *adam])) == (), "untuned, it says nothing"
 
 

@@ -91,7 +91,10 @@ def test_groups_decide_the_numbers_and_are_said_again_by_their_name():
 @pytest.mark.parametrize(
     ("groups", "words"),
     [
-        (lambda named: [{"params": [p for name, p in named if "bias" in name]}], "0.weight, 2.weight it has not"),
+        (
+            lambda named: [{"params": [p for name, p in named if "bias" in name]}],
+            "missing or repeated: 0.weight, 2.weight",
+        ),
         (lambda named: no_decay(named) + no_decay(named)[1:], "missing or repeated: 0.bias, 2.bias"),
         (lambda named: [named[0].missing], "groups= raises AttributeError"),
     ],

@@ -28,6 +28,7 @@ from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
 from surefoot.words.cells import of
 from surefoot.words.notes import PRINTED_CAPTION
+from surefoot.words.numbers import Written
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, matrix_caption
 from surefoot.words.results import COLUMNS, arrival_table
 from surefoot.words.suite import suite_notes
@@ -234,6 +235,10 @@ def golden() -> str:
 
 def test_every_sentence_is_as_it_was():
     assert golden() == SENTENCES.read_text(encoding="utf-8")
+
+
+def test_a_margin_of_one_point_is_one_point():
+    assert [Written(Metric()).margin(Margin(size)) for size in (0.01, 0.011)] == ["1 point", "1.1 points"]
 
 
 def calls(node: ast.AST) -> bool:

@@ -128,7 +128,7 @@ class Written:
     def margin(self, found: Margin) -> str:
         """A margin, as short as it is: "0.3 points", "0.01", or "2 %" of a score."""
         text = found.given(share=self.share)
-        return f"{text} points" if self.share else text.replace("%", " %")
+        return f"{text} point{'' if text == '1' else 's'}" if self.share else text.replace("%", " %")
 
     def target(self, score: float) -> str:
         """A target, as short as it is: "98.5 %", or "0.05"."""
