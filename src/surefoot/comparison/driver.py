@@ -88,8 +88,7 @@ class Run:
     def beginning(self) -> list[Trial]:
         """Return the trials that are known before any result: with planned looks, those up to the first."""
         looks = self.design.looks.at
-        seeds = self.design.measure[: looks[0]] if looks else self.design.measure
-        first = [trial for trial in self.trials if trial.seed in seeds]
+        first = [one for one in self.trials if not looks or one.seed in self.design.measure[: looks[0]]]
         return [*first, *(self.tuning.first() if self.tuning else [])]
 
     def run(self, store: Store, observe: Observer, at_look: AtLook = lambda _: None) -> list[Record]:
@@ -121,7 +120,8 @@ class Run:
     def _noted(self, store: Store) -> list[Record]:
         """Return the records, and note how many seeds the verdict on them is on: more seeds will be another look."""
         records, places = self.records(store), {seed: place for place, seed in enumerate(self.design.measure, 1)}
-        measured = [places[one.seed] for one in records if one.purpose == "measure" and one.status in ENDED]
+        ended = [one.seed for one in records if one.purpose == "measure" and one.status in ENDED]
+        measured = [places[seed] for seed in ended if seed in places]
         store.look(self.design.hash, measured and [max(measured)], _now())
         return records
 
