@@ -117,6 +117,15 @@ def some(seeds):
     return long({label: {seed: own[seed] for seed in range(seeds)} for label, own in SCORES.items()})
 
 
+def test_scores_that_are_left_out_after_a_verdict_still_count(file):
+    """The best two of three were chosen by the same scores."""
+    surefoot.judge(file(long()))
+    found = surefoot.judge(file(long({label: own for label, own in SCORES.items() if label != "adam"})))
+    (row,) = found.comparisons
+    assert (row.n, row.together, row.p) == (8, 3, min(1, 3 * row.difference.p))
+    assert "tested 3 pairs" in verdict_text(found)
+
+
 def test_more_seeds_in_the_same_file_are_another_look(file):
     path = file(some(6))
     looks = [surefoot.judge(path).verdict.looks, surefoot.judge(path).verdict.looks]

@@ -14,6 +14,7 @@ from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
 from surefoot.statistics.looks import Looks, p_value
 from surefoot.statistics.permutation import paired_permutation
 from surefoot.store.looks import TakenLook
+from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric
 
 SCORE, LOSS = (Scale(Metric("score", better, share=False)) for better in ("max", "min"))
@@ -217,6 +218,40 @@ def test_a_verdict_may_be_on_other_seeds_than_the_lowest():
     order = [*range(2, 9), 0, 1]
     a, b = ([given[name][seed] for seed in order] for name in ("opt 0", "opt 1"))
     assert (row.looks, row.p) == ((7, 9), p_value(a, b, Looks((7, 9), 7)))
+
+
+def chosen_again(given, before):
+    """The pair that is farthest apart, compared again after a verdict on all."""
+    first = min(compared(given), key=lambda row: row.p)
+    seen = {name: dict.fromkeys(found, before) for name, found in given.items()}
+    (row,) = compared({name: given[name] for name in (first.a, first.b)}, looked=seen)
+    return row
+
+
+def test_a_pair_that_a_verdict_chose_is_as_rarely_false_as_the_verdict():
+    """Four equal optimizers, and then the two that are farthest apart: 19 of 100 such pairs have p below 5 %."""
+    rows = [chosen_again(scores(seed, 4), frozenset({TakenLook(0, pairs=6)})) for seed in range(300)]
+    assert {(row.n, row.together) for row in rows} == {(10, 6)}
+    assert sum(row.difference.p <= 0.05 for row in rows) > 30
+    assert sum(row.distinguishable for row in rows) < 25
+
+
+def test_a_verdict_on_fewer_than_five_seeds_tested_no_pairs():
+    given = scores(2, 2, 9)
+    seen = {seed: frozenset({TakenLook(0, 4, pairs=6)}) for seed in range(4)}
+    (row,) = compared(given, looked=dict.fromkeys(given, seen))
+    assert row.together == 1
+    (row,) = compared(given, looked={"opt 0": looked(9), "opt 1": {}})
+    assert row.together == 1
+
+
+def test_equality_within_a_margin_is_corrected_for_the_pairs_of_an_earlier_verdict():
+    given = scores(3, 2)
+    seen = {seed: frozenset({TakenLook(0, pairs=6)}) for seed in range(10)}
+    (alone,), (beside,) = (
+        compared(given, margin=Margin(0.01), looked=before) for before in (None, dict.fromkeys(given, seen))
+    )
+    assert beside.closeness.a_worse == pytest.approx(min(1, 6 * alone.closeness.a_worse))
 
 
 OWN = {"Adam tuned": "Adam", "SGD tuned": "SGD"}

@@ -5,11 +5,12 @@ from math import inf
 
 import pytest
 
-from samples import PROTOCOL
+from samples import DESIGN, PROTOCOL
 from surefoot.analysis import summarize
 from surefoot.analysis.ranks import Ranking
 from surefoot.report.page import content, html
-from surefoot.store.design import Part
+from surefoot.store.design import Optimizer, Part
+from surefoot.store.looks import LookPlan
 from surefoot.store.records import Epoch, Outcome, Record
 from surefoot.words import as_json
 from surefoot.words.ranks import rank_notes, rank_table
@@ -60,6 +61,16 @@ def test_what_no_test_separates_shares_a_rank():
     assert found == {"best": 1, "middle": 1, "last": 2}
     (steps, *_) = summarize([*arm("same", 0.9), *arm("equal", 0.9)]).ranks
     assert [(place.rank, place.shared) for place in steps.places] == [(1, True), (1, True)]
+
+
+def test_ranks_by_seconds_count_the_looks_of_the_verdict():
+    """Eight seeds of twenty: all alike in sign, which would be a difference at the only look."""
+    records = [*arm("a", 0.90), *arm("b", 0.89)]
+    assert ranks(arm("a", 0.90), arm("b", 0.89))["seconds"] == {"a": 1, "b": 2}
+    optimizers = tuple(Optimizer(label, "adam", "torch", {}) for label in "ab")
+    plan = replace(DESIGN, measure=tuple(range(20)), optimizers=optimizers, looks=LookPlan((8, 20)))
+    found = {one.by: {place.label: place.rank for place in one.places} for one in summarize(records, plan).ranks}
+    assert found["steps"] == found["seconds"] == {"a": 1, "b": 1}
 
 
 def test_one_that_was_not_evaluated_in_time_counts_as_diverged():

@@ -78,7 +78,7 @@ def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finis
     heard, optimizers = [], (*SMALL["optimizers"], "mine=adagrad")
     with here():
         *same, new = run(more, lambda _, event: heard.append(event), optimizers=optimizers)
-    assert same == [replace(record, judged=frozenset({TakenLook(1, 1)})) for record in records], (
+    assert same == [replace(record, judged=frozenset({TakenLook(1, 1, pairs=1)})) for record in records], (
         "the first run has judged them"
     )
     assert {event.key for event in heard} == {new.key}

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 import surefoot
 from drawn_scores import drawn
@@ -23,6 +24,8 @@ from surefoot.study import newest_run
 from surefoot.training.events import Finished
 from surefoot.training.function_task import function_task
 from surefoot.words import as_json, verdict_text
+from surefoot.words.answers import answers, at_a_glance
+from surefoot.words.pairs import standing
 
 pytestmark = pytest.mark.usefixtures("workers_here")
 
@@ -207,6 +210,115 @@ def test_looks_apply_as_far_as_a_clock_lets_a_study_go(tmp_path, monkeypatch):
     a, b = ([r.outcome.test_metric for r in records if r.label == label] for label in "ab")
     assert row.p == p_value(a, b, Looks((10, 13, 14), 20, due=(10, 13, 14)))
     assert "Not decided after 13 of at most 20 seeds: the next look is at 17." in verdict_text(summary)
+
+
+def clocked(path, monkeypatch, seeds, budget):
+    """A run whose clock ends it after so many of at most 12 seeds."""
+    monkeypatch.setattr(Run, "_in_time", lambda _, todo, __: [trial for trial in todo if trial.seed < seeds])
+    monkeypatch.setattr(TimeBudget, "left", 1e9)
+    given = {"trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "budget": budget}
+    request = ask(function_task(drawn, better="max", metric="score", name=""), Options(optimizers=CLOSE, **given))
+    with Store(path) as store:
+        run = request.plan(Sizing(1, 0, 12), {label: Timing(1.0, 0.1, 0.0) for label in "ab"})
+        return summarize(run.run(store, lambda *_: None), store.design(run.design.hash))
+
+
+def test_a_verdict_that_a_clock_ended_is_a_look_at_the_seeds_that_it_reached(tmp_path, monkeypatch):
+    """And not at those that it had planned: these come with the next budget."""
+    first = clocked(tmp_path / "r.sqlite", monkeypatch, 6, "1h")
+    (row,) = clocked(tmp_path / "r.sqlite", monkeypatch, 12, "2h").comparisons
+    assert (row.n, row.looks) == (12, (6, 12))
+    assert (first.comparisons[0].looks, list(first.design.looked)) == ((6,), [6])
+
+
+def test_a_verdict_between_the_halves_of_a_run_is_a_look(tmp_path):
+    """Twelve seeds are begun and stopped, six are judged, then the twelve go on."""
+    path, ended = tmp_path / "r.sqlite", []
+    task = function_task(drawn, better="max", metric="score", name="")
+    given = {"optimizers": CLOSE, "trials": 0, "epochs": 1, "workers": 1, "device": "cpu", "store": path}
+
+    def stop(_trial, event):
+        ended.extend([event] if isinstance(event, Finished) else [])
+        if len(ended) == 5:
+            raise KeyboardInterrupt
+
+    with Store(path) as store, pytest.raises(KeyboardInterrupt):
+        ask(task, Options(seeds=12, **given)).prepare(store).run(store, stop)
+    (row,) = compared(path, CLOSE, seeds=6).summary.comparisons
+    assert row.looks == (6,)
+    with Store(path, readonly=True) as store:
+        begun = store.designs()[0]
+        records = store.run(begun)
+    assert "one look more" not in verdict_text(summarize(records, begun)), "the other run's verdict was on these"
+    fresh = summarize([replace(r, judged=frozenset()) for r in records], begun)
+    assert "The run has had 6 of its 12 seeds. A verdict before its end is one look more" in verdict_text(fresh)
+    study = compared(path, CLOSE, seeds=12)
+    assert "one look more" not in study.verdict
+    (row,) = study.summary.comparisons
+    assert row.looks == (6, 12)
+    assert verdict_text(summarize(*reversed(newest_run("drawn", path)))) == study.verdict
+    (row,) = compared(path, CLOSE, seeds=6).summary.comparisons
+    assert row.looks == (6,)
+
+
+FOUR = (*CLOSE, "c=sgd(lr=0.498)", "d=sgd(lr=0.499)")
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "question"), [(FOUR, "against a"), (CLOSE, "best")], ids=["one as the reference", "two of four"]
+)
+def test_pairs_that_may_have_been_chosen_by_a_verdict_are_corrected_for_all_that_it_had(tmp_path, optimizers, question):
+    compared(tmp_path / "r.sqlite", FOUR, seeds=9)
+    study = compared(tmp_path / "r.sqlite", optimizers, seeds=9, question=question)
+    rows = study.summary.comparisons
+    raw = [p_value(scores(study, row.a), scores(study, row.b), Looks((9,), 9)) for row in rows]
+    assert [row.p for row in rows] == holm([*raw, *[1.0] * (6 - len(raw))])[: len(raw)]
+    assert "An earlier verdict on these seeds tested 6 pairs: p-values are adjusted for as many." in study.verdict
+    fresh = compared(tmp_path / "other.sqlite", optimizers, seeds=9, question=question)
+    assert [row.together for row in fresh.summary.comparisons] == [len(raw)] * len(raw)
+    assert "earlier verdict" not in fresh.verdict
+
+
+def test_an_optimizer_that_fails_makes_no_pair(tmp_path):
+    for seeds in (6, 8):
+        study = compared(tmp_path / "r.sqlite", (*CLOSE, surefoot.Opt(Broken, lr=0.1)), seeds=seeds)
+    (row,) = study.summary.comparisons
+    assert (row.looks, row.together) == ((6, 8), 1)
+    assert "earlier verdict" not in study.verdict
+
+
+class Broken(torch.optim.SGD):
+    def __init__(self, *_, **__):
+        raise RuntimeError("broken")
+
+
+def test_one_that_left_as_it_was_ahead_of_all_stays_the_best(tmp_path):
+    """Its seeds were fewer, and the later ones are easy."""
+    three = ("a=sgd(lr=0.44)", "b=sgd(lr=0.443)", "c=sgd(lr=0.5)")
+    study = compared(tmp_path / "r.sqlite", three, seeds=14, looks="10,12", question="all-pairs")
+    assert study.summary.interim.left == (Left("c", 10),)
+    easy = [
+        replace(r, outcome=replace(r.outcome, test_metric=r.outcome.test_metric + (r.seed >= 10) * 0.5))
+        for r in study.records
+    ]
+    found = summarize(easy, study.plan.design)
+    means = {row.label: row.test_metric.mean for row in found.rows}
+    assert min(means, key=means.get) == "c"
+    assert (found.verdict.best, set(found.verdict.behind)) == ("c", {"a", "b"})
+    assert "c has the highest mean test score of those that none is ahead of (" in verdict_text(found)
+    assert "cannot be ranked" not in verdict_text(found)
+
+
+def test_a_report_against_one_names_no_best(tmp_path):
+    study = compared(tmp_path / "r.sqlite", THREE, seeds=20, looks="9,14", spending="pocock", question="against C")
+    said = dict(at_a_glance(study.summary))
+    assert said["Compared with"].startswith("c: test score 0.4")
+    assert said["Ahead of it"] == "a and b"
+    assert said["How sure"].startswith("2 of 2 are told apart from it by paired tests over 9 seeds.")
+    assert "Best" not in said
+    assert answers(study.summary)["results"] == "Compared with c. Ahead of it: a and b."
+    assert [standing(label, study.summary) for label in "abc"] == ["better", "better", "reference"]
+    assert study.summary.ranks == ()
 
 
 def test_a_look_that_is_noted_stays_as_it_was_noted(tmp_path):

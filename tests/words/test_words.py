@@ -20,13 +20,15 @@ from surefoot.cli.result import print_result
 from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
-from surefoot.store.design import Search
-from surefoot.store.looks import TakenLook
+from surefoot.store.design import Budget, Optimizer, Search
+from surefoot.store.looks import LookPlan, Question, TakenLook
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
 from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.answers import QUESTIONS, answers, at_a_glance
 from surefoot.words.cells import of
+from surefoot.words.looks import interim_text
 from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.numbers import Written
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, matrix_caption
@@ -177,6 +179,44 @@ def margins():
     }
 
 
+def spread(mean, seeds):
+    return [mean + 0.0001 * (7 * seed % seeds) for seed in range(seeds)]
+
+
+def looked_at():
+    """A study and its plan for each thing that looks and questions decide."""
+    rise = [score + 0.0001 * (seed % 3 - 1) for seed, score in enumerate(spread(0.98, 16))]
+    two = [*scored("a", spread(0.98, 12)), *scored("b", spread(0.95, 12))]
+    close = [*scored("a", spread(0.98, 16)), *scored("b", rise)]
+    left = [*close, *scored("c", spread(0.95, 12))]
+    hard = [
+        replace(r, outcome=replace(r.outcome, test_metric=r.outcome.test_metric - 0.5 * (r.seed >= 12))) for r in left
+    ]
+    nine = [r for r in close if r.seed < 9]
+    chosen = frozenset({TakenLook(0, 9, pairs=6)})
+    looks, against = LookPlan((12, 16, 20), "pocock"), Question("against", "c")
+    return {
+        "before the first look": (nine, looks),
+        "decided after 12 of at most 20 seeds": (two, looks),
+        "one left": (left, looks),
+        "one left with a better mean": (hard, looks),
+        "one is equal, and no more is asked": ([r for r in close if r.seed < 12], looks, Margin(0.001)),
+        "every pair is asked about": (left, replace(looks, question=Question("all-pairs"))),
+        "compared with one": ([r for r in left if r.seed < 12], LookPlan(question=against)),
+        "compared with one, decided early": ([r for r in left if r.seed < 12], replace(looks, question=against)),
+        "compared with one, and no difference is found": (close, LookPlan(question=Question("against", "b"))),
+        "a run that goes on": (nine, LookPlan(), None, 20),
+        "pairs that an earlier verdict may have chosen": ([replace(r, judged=chosen) for r in nine], LookPlan()),
+    }
+
+
+def planned(records, looks, margin=None, most=0):
+    """The design of a study of these optimizers and looks, and of more seeds at most."""
+    optimizers = tuple(Optimizer(label, "adam", "keras", {}) for label in dict.fromkeys(r.label for r in records))
+    seeds = tuple(range(looks.most or most or 1 + max(r.seed for r in records)))
+    return replace(DESIGN, optimizers=optimizers, budget=Budget(), measure=seeds, looks=looks, margin=margin)
+
+
 def given(summary):
     """The summary with a design that holds the learning rate in a range of the user's."""
     return with_plan(summary, Search({"lr": log(0.001, 0.1)}, {"lr": GIVEN_BY_USER}, ({}, {}, {})))
@@ -211,6 +251,13 @@ def sentences() -> Iterator[str]:
         for label, duels in matrix(summary, compared(summary)):
             yield f"- {label} is {', '.join(f'{duel.standing} ({other})' for other, duel in duels if duel)}"
     yield matrix_caption(summary)
+    for name, (records, *asked) in looked_at().items():
+        summary = summarize(records, planned(records, *asked))
+        yield from ("", f"## {name}", "", verdict_text(summary))
+        yield from (f"- {heading}: {said}" for heading, said in at_a_glance(summary) if heading != "Cost")
+        yield f"- {QUESTIONS['results']} {answers(summary)['results']}"
+        if summary.interim and summary.interim.taken:
+            yield f"- log: {interim_text(summary.interim)}"
     summary = given(summarize(studies()["tuned at the edge"]))
     yield from ("", "## tuned at the edge of a given range", "", *tuning_warnings(summary))
     for name, records in suites().items():

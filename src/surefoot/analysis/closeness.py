@@ -82,9 +82,8 @@ class Near:
         return seeds and max(1, seeds - len(self.gains))
 
 
-def closeness(family: Sequence[Near]) -> list[Closeness]:
-    """The closeness of every pair of a family."""
-    p_values = adjusted([one.p_values for one in family])
-    return [
-        Closeness(fmean(one.margins), a, b, one.more(len(family))) for one, (a, b) in zip(family, p_values, strict=True)
-    ]
+def closeness(family: Sequence[Near], others: int = 0) -> list[Closeness]:
+    """The closeness of every pair of a family, which an earlier verdict tested with so many other pairs."""
+    pairs = len(family) + others
+    p_values = adjusted([*(one.p_values for one in family), *[(1.0, 1.0)] * others])
+    return [Closeness(fmean(one.margins), a, b, one.more(pairs)) for one, (a, b) in zip(family, p_values, strict=False)]

@@ -129,7 +129,7 @@ class Looker:
         best = self._centre(here, rows, set(here) - inside)
         asked = needed(rows, self.plan.question, best, inside)
         main = any(best in (row.a, row.b) for row in rows if row.family in ("all", "tuned"))
-        decided = main and all(settled(row, self.plan.question) for row in asked)
+        decided = main and all(settled(row) for row in asked)
         due = None if decided else next((at for at in self.plan.at if at > seeds), None)
         return replace(found, taken=taken, left=left, decided=decided, due=due)
 
@@ -154,6 +154,6 @@ class Looker:
         }
         for label in sorted(inside - {centre}):
             mine = [row for row in needed(rows, question, centre, inside) if label in (row.a, row.b)]
-            done = bool(mine) and all(settled(row, question) for row in mine)
+            done = bool(mine) and all(settled(row) for row in mine)
             if label in behind if question.kind == "best" else done:
                 yield Left(label, seeds, behind.get(label, ""))

@@ -8,6 +8,9 @@ where it can, because it holds its level however scores scatter. Below that (6 p
 t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
 whether they do, and nothing is tested.
 
+Which pairs are asked about may follow from an earlier verdict on the same seeds: only the best two again, or all
+against the best. So a family is never smaller than that of an earlier verdict on its seeds.
+
 Seeds that are added after a verdict are another look at the same question: the p-value then counts all verdicts that
 the optimizers had together before (`statistics.looks`). Planned looks are verdicts too. What each spends follows from
 the plan, whatever the seeds say and whichever optimizers have left, so that every pair stays exact.
@@ -20,6 +23,7 @@ it is, so the permutation test stays exact.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -54,7 +58,8 @@ class Comparison:
     `counted`; its p is that of `test`, unadjusted. `p` is the one after Holm's correction over the `family`; both
     `test` and `p` are None with too few seeds. `looks` has how many seeds were tested at each verdict so far, this one
     last. `better` is the one with the better mean, and `wins` the share of seeds with which `a` is better, ties half.
-    `closeness` tells of a margin, None where none is asked for or there are too few seeds.
+    `closeness` tells of a margin, None where none is asked for or there are too few seeds. `together` is how many pairs
+    p is corrected for.
     """
 
     a: str
@@ -67,6 +72,7 @@ class Comparison:
     p: float | None
     wins: Proportion
     looks: tuple[int, ...] = ()
+    together: int = 0
     closeness: Closeness | None = None
 
     @property
@@ -175,14 +181,25 @@ class _Study:
 
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
-        enough = fewest_pairs(max(1, sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)))
+        tested = sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)
+        before = 0 if family == "gain" else max((self._together(a, b) for a, b in pairs), default=0)
+        together = max(tested, before)
+        enough = fewest_pairs(max(1, together))
         rows = [self._compare(family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
-        adjusted = iter(holm([row.p for row, _ in rows if row.p is not None]))
-        close = iter(closeness([near for _, near in rows if near]))
+        adjusted = iter(holm([row.p for row, _ in rows if row.p is not None] + [1.0] * (together - tested)))
+        close = iter(closeness([near for _, near in rows if near], together - tested))
         return [
-            row if row.p is None else replace(row, p=next(adjusted), closeness=next(close) if near else None)
+            row
+            if row.p is None
+            else replace(row, p=next(adjusted), closeness=next(close) if near else None, together=together)
             for row, near in rows
         ]
+
+    def _together(self, a: str, b: str) -> int:
+        """How many pairs an earlier verdict tested beside this one, if it tested it."""
+        of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
+        often = Counter(look for seed in of_a.keys() & of_b.keys() for look in of_a[seed] & of_b[seed])
+        return max((look.pairs for look, seeds in often.items() if seeds >= FEWEST_PAIRS), default=0)
 
     def _compare(
         self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int

@@ -8,13 +8,15 @@ that no test separates from each other may share a rank; nothing is ranked where
   off their curves there, on the line between two evaluations; one not evaluated by then counts as diverged.
 - **Tuning**: trainings that were spent before its final setting was known. These are counted, so they need no test.
 
+Where all were compared with one, most pairs were not tested, and nothing is ranked.
+
 An optimizer that was tuned takes part as it was tuned: its untuned self was another question.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
 from statistics import fmean, median
@@ -22,10 +24,9 @@ from typing import Literal
 
 import numpy as np
 
-from surefoot.analysis.pairwise import Comparison, counted
+from surefoot.analysis.pairwise import Comparison, Scores, counted
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting, tuned_from
-from surefoot.analysis.verdict import compare
 from surefoot.store.records import Record
 
 By = Literal["steps", "seconds", "tuning"]
@@ -55,7 +56,11 @@ class Ranking:
 
 
 def rankings(
-    arms: Sequence[Setting], comparisons: Sequence[Comparison], records: Sequence[Record], scale: Scale
+    arms: Sequence[Setting],
+    comparisons: Sequence[Comparison],
+    records: Sequence[Record],
+    scale: Scale,
+    test: Callable[[Mapping[str, Scores], Scale], Sequence[Comparison]],
 ) -> tuple[Ranking, ...]:
     """The three rankings; none where no pair was tested, and seconds only where curves tell them.
 
@@ -64,6 +69,7 @@ def rankings(
         comparisons: the tests of the verdict.
         records: every trial, those that tuned among them.
         scale: of the metric.
+        test: compares every pair on other scores, at the looks of the verdict.
     """
     final = [arm for arm in arms if arm.judged and arm.label not in tuned_from(arms).values()]
     labels = {arm.label for arm in final}
@@ -74,7 +80,7 @@ def rankings(
     at, results = _at_equal_seconds(final)
     if at is not None:
         sized = replace(scale, test_size=final[0].trials[0].protocol.validation_size or scale.test_size)
-        rows = compare(results, sized, looked={arm.label: arm.looked() for arm in final})
+        rows = test(results, sized)
         found.append(_by_score("seconds", results, rows, scale, at))
     spent = Counter(record.label for record in records if record.purpose == "tune" and record.status != "running")
     costs = {arm.label: float(spent[arm.label]) for arm in final}

@@ -8,9 +8,8 @@ from surefoot.analysis.pairwise import Comparison
 from surefoot.store.looks import Question
 
 
-def settled(pair: Comparison, question: Question) -> bool:
+def settled(pair: Comparison) -> bool:
     """Whether a pair has its answer: one is ahead of the other, or both are equal within the margin that was given."""
-    del question  # every question takes these for an answer
     return pair.distinguishable or (pair.closeness is not None and pair.closeness.equal)
 
 

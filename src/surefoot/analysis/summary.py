@@ -117,7 +117,15 @@ class Summary:
     @cached_property
     def ranks(self) -> tuple[Ranking, ...]:
         """The optimizers by steps, by seconds and by tuning cost; made when it is first asked for."""
-        return rankings(self.arms, self.comparisons, self.records, self.scale) if self.trained_here else ()
+        if not self.trained_here or self.verdict.against:  # which leaves most pairs open
+            return ()
+        looker = looker_of(self.arms, self.scale, self.design, None)
+        taken = self.interim.taken if self.interim else ()
+
+        def test(results: Mapping[str, Scores], scale: Scale) -> tuple[Comparison, ...]:
+            return replace(looker, scale=scale, own={}).compare(results, taken)
+
+        return rankings(self.arms, self.comparisons, self.records, self.scale, test)
 
     @property
     def trained_here(self) -> bool:
@@ -159,7 +167,7 @@ def summarize(
     interim = interim_of(looker, arms, design) if design and design.looks.at else None
     margin = margin or looker.margin
     comparisons = replace(looker, margin=margin).compare(results, interim.taken if interim else ())
-    beaten, against = interim.beaten if interim else (), reference(looker.plan.question, looker.own)
+    beaten, against = interim.beaten if interim else None, reference(looker.plan.question, looker.own)
     scores = counted(results, scale)
     tuning = tunings(records, design.tune if design else ())
     timed = traces_by_clock(arms)

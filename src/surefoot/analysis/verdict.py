@@ -12,8 +12,7 @@ the best are claimed, as the best was picked by looking at the same numbers. The
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, sqrt
 from statistics import fmean
@@ -132,7 +131,7 @@ def judge(
     scale: Scale,
     comparisons: Sequence[Comparison],
     margin: Margin | None = None,
-    out: Collection[str] = (),
+    out: Collection[str] | None = None,
     against: str = "",
 ) -> Verdict:
     """The verdict on these test metrics.
@@ -142,7 +141,8 @@ def judge(
         scale: of the metric.
         comparisons: what `compare` made of them.
         margin: what they were asked for.
-        out: labels of those that left after a look, as another was ahead of them: none of these is the best.
+        out: labels of those that left after a look, as another was ahead of them; None where no looks were planned.
+            With looks means are of different seeds, so none that is behind another is the best, whatever its mean.
         against: the label that all were to be compared with; empty where the question is another.
     """
     finished = {label: [score for score in scores.values() if not isnan(score)] for label, scores in results.items()}
@@ -153,8 +153,9 @@ def judge(
         known = [label for label in repeated if label in means]
         if against in known:
             return replace(_judge_against(results, known, scale, comparisons, against), margin=margin)
-        rivals = [label for label in known if label not in out]
-        return replace(_without(_judge_seeds(results, rivals or known, scale, comparisons), out), margin=margin)
+        behind = set() if out is None else {*out, *_behind(comparisons)}
+        rivals = [label for label in known if label not in behind]
+        return replace(_without(_judge_seeds(results, rivals or known, scale, comparisons), out or ()), margin=margin)
     if len(alone) >= 2:
         return _judge_once({label: finished[label][0] for label in alone}, scale)
     return Verdict(scores={label: means[label] for label in alone or means})
@@ -202,6 +203,11 @@ def _judge_seeds(
     return Verdict("seeds", best, ties, behind, rest, None, pairs, means, lost, tuple(apart), trusted, looks)
 
 
+def _behind(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """The labels of those that another was found ahead of."""
+    yield from (row.b if row.better == row.a else row.a for row in comparisons if row.distinguishable)
+
+
 def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
     """The verdict in which what left is no tie: another was ahead of it, if not the best."""
     left = tuple(label for label in verdict.ties if label in out)
@@ -239,6 +245,4 @@ def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:
 
 def _trusted(comparisons: Sequence[Comparison]) -> int | None:
     """Seeds from which on the permutation test takes the place of the t-test, which was used with fewer."""
-    tested = Counter(row.family for row in comparisons if row.p is not None)
-    assuming = {row.family for row in comparisons if row.test == "t"}
-    return max((fewest_pairs(tested[family]) for family in assuming), default=None)
+    return max((fewest_pairs(row.together) for row in comparisons if row.test == "t"), default=None)

@@ -116,7 +116,15 @@ class Run:
                 if self.design.timings:
                     clock.pace = (time.monotonic() - begun) / (self._wall(todo) + cold)
                     cold = 0.0
-        return self.records(store)
+        return self._noted(store)
+
+    def _noted(self, store: Store) -> list[Record]:
+        """Return the records, and note how many seeds the verdict on them is on: more seeds will be another look."""
+        records, places = self.records(store), {seed: place for place, seed in enumerate(self.design.measure, 1)}
+        ended = [one.seed for one in records if one.purpose == "measure" and one.status in ENDED]
+        measured = [places[seed] for seed in ended if seed in places]
+        store.look(self.design.hash, measured and [max(measured)], _now())
+        return records
 
     def _next(self, store: Store, tried: set[str], clock: TimeBudget, at_look: AtLook) -> list[Trial]:
         """Return what is run next; with a budget, only as much measuring as there is time for."""
@@ -206,7 +214,7 @@ class Run:
             return tuning
         found = self.interim(list(ended.values()))
         if new := set(found.taken) - set((store.design(self.design.hash) or self.design).looked):
-            store.look(self.design.hash, new, datetime.now(UTC).isoformat(timespec="seconds"))
+            store.look(self.design.hash, new, _now())
             at_look(found)
         return self._up_to_look(known, found)
 
@@ -228,6 +236,11 @@ class Run:
             for label, trial in inside.items()
             if (label, seed) not in has
         ]
+
+
+def _now() -> str:
+    """Return this instant in UTC, as ISO 8601 has it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class TimeBudget:

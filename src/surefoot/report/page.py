@@ -98,6 +98,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "remarks": [[text for text in (setting(row, summary), "; ".join(row.reasons)) if text] for row in summary.rows],
         "arrivals": arrivals and replace(arrivals, rows=tuple(arrivals.rows[place] for place in order)),
         "tie": TIE,
+        "centre": summary.verdict.against or "the best",
         "standings": {row.label: standing(row.label, summary) for row in summary.rows},
         "matrix": matrix(summary, compared(summary)),
         "counts": standings(summary, compared(summary)),

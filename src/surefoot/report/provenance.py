@@ -88,8 +88,8 @@ def _looks(design: Design) -> str:
 
 
 def _utc(when: str) -> str:
-    """An instant in ISO 8601 as people read it."""
-    return when.replace("T", " ").replace("+00:00", " UTC")
+    """An instant in ISO 8601, in UTC, as people read it: to the second."""
+    return f"{when[:19].replace('T', ' ')} UTC" if when else ""
 
 
 def _length(known: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from surefoot.scores.entries import Entries, Entry, by_task, read_score
 from surefoot.scores.looks import SeedsSeen, looks, note
 from surefoot.scores.tables import read_csv, read_table
 from surefoot.scores.tensorboard import read_folder
-from surefoot.store.looks import TakenLook
+from surefoot.store.looks import BEST, TakenLook
 from surefoot.store.margin import read_margin
 from surefoot.store.protocol import Better, Metric, Protocol
 from surefoot.store.records import Outcome, Record, Status
@@ -214,7 +214,11 @@ def _record(one: Entry, protocol: Protocol, earlier: Sequence[SeedsSeen]) -> Rec
         {},
         one.seed,
         protocol,
-        judged=frozenset(TakenLook(k) for k, look in enumerate(earlier) if one.seed in look.get(one.optimizer, ())),
+        judged=frozenset(
+            TakenLook(k, pairs=BEST.pairs(len(look)))
+            for k, look in enumerate(earlier)
+            if one.seed in look.get(one.optimizer, ())
+        ),
         status=one.status,
         reason="no score" if one.status == "diverged" else "",
         outcome=outcome,

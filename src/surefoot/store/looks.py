@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -56,7 +56,7 @@ class Question:
 
     def pairs(self, optimizers: int) -> int:
         """How many pairs of so many optimizers are tested together."""
-        return optimizers - 1 if self.kind == "against" else optimizers * (optimizers - 1) // 2
+        return max(0, optimizers - 1) if self.kind == "against" else optimizers * (optimizers - 1) // 2
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,22 @@ class LookPlan:
         """The plan of a stored design."""
         return cls(tuple(found["at"]), found["spending"], Question(**found["question"]), tuple(found["left_out"]))
 
-    def of(self, place: int, run: int, seeds: int = 0) -> frozenset[TakenLook]:
+    def of(
+        self, place: int, run: int, seeds: int = 0, noted: Sequence[int] = (), pairs: int = 0
+    ) -> frozenset[TakenLook]:
         """The looks of a run that a trial is part of.
 
         Args:
             place: of the seed of the trial among those of the run, from 0.
             run: number of the run.
             seeds: how many the run has had, if that is known; later looks were not taken.
+            noted: how many seeds its verdicts were on, where these were noted: then there were no others.
+            pairs: how many pairs it tests together.
         """
-        if not self.at:
-            return frozenset({TakenLook(run, seeds)})
-        taken = (*(one for one in self.at if one < seeds), seeds) if seeds else self.at
-        return frozenset(TakenLook(run, one, self.most, self.spending) for one in taken if place < one)
+        if not self.at and not noted:
+            return frozenset({TakenLook(run, seeds, pairs=pairs)})
+        taken = noted or ((*(one for one in self.at if one < seeds), seeds) if seeds else self.at)
+        return frozenset(TakenLook(run, one, self.most, self.spending, pairs) for one in taken if place < one)
 
 
 @dataclass(frozen=True, order=True)
@@ -108,12 +112,14 @@ class TakenLook:
         seeds: how many seeds were due then.
         planned: the most seeds of that run; 0 where its end was the only look.
         spending: how that run shares out its false verdicts.
+        pairs: how many pairs it tested together; 0 where that is not known.
     """
 
     run: int
     seeds: int = 0
     planned: int = 0
     spending: Spending = "obrien-fleming"
+    pairs: int = 0
 
 
 BEST = Question()

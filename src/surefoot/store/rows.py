@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from itertools import groupby
@@ -73,30 +73,54 @@ def rates_by_trial(rows: Sequence[Row]) -> Mapping[int, tuple[Rates, ...]]:
 
 EARLIER = """
 SELECT key, seed, run FROM run_trials
-WHERE role IN ('untuned', 'measured') AND run < {run} AND key IN (SELECT key FROM run_trials WHERE run = {run})
+WHERE role IN ('untuned', 'measured') AND run != {run} AND key IN (SELECT key FROM run_trials WHERE run = {run})
 """
-"""Which earlier runs measured the trials of a run."""
+"""Which other runs measure the trials of a run."""
 
 
 RUNS = """
-SELECT id, content, (
-    SELECT count(DISTINCT run_trials.seed) FROM run_trials JOIN trials USING (key)
-    WHERE run = runs.id AND role IN ('untuned', 'measured') AND status IN ('finished', 'diverged')
-) FROM runs WHERE id < {run}
+SELECT id, id = {run}, frozen, content, count(DISTINCT seed), count(DISTINCT CASE role WHEN 'untuned' THEN label END),
+    (SELECT min(taken) FROM looks WHERE run = id), (SELECT json_group_array(seeds) FROM looks WHERE run = id)
+FROM runs LEFT JOIN (
+    SELECT run, run_trials.seed, run_trials.label, role FROM run_trials JOIN trials USING (key)
+    WHERE role IN ('untuned', 'measured') AND status IN ('finished', 'diverged')
+) ON run = id
+GROUP BY id
 """
-"""What each run before a run contains, and how many seeds it has measured."""
+"""Every run, the one that is asked about among them: how many seeds and optimizers it has measured, when it was first
+looked at, and with how many seeds it was."""
 
 
 def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[TakenLook]]:
     """The looks at earlier runs that each trial was part of, of rows of `EARLIER` and of `RUNS`."""
-    designs = {run: json.loads(content) for run, content, _ in runs}
-    seeds = {run: number for run, _, number in runs}
-    plans = {run: LookPlan.from_json(one["looks"]) for run, one in designs.items() if "looks" in one}
-    places = {run: {seed: place for place, seed in enumerate(one["measure"])} for run, one in designs.items()}
     found: defaultdict[str, set[TakenLook]] = defaultdict(set)
+    looks = {run: _looks(number, *row) for number, (run, *row) in enumerate(_before(runs), 1)}
     for key, seed, run in rows:
-        found[key] |= plans.get(run, LookPlan()).of(places[run].get(seed, 0), run, seeds[run])
-    return {key: frozenset(looks) for key, looks in found.items()}
+        found[key] |= looks[run](seed) if run in looks else frozenset()
+    return {key: frozenset(taken) for key, taken in found.items()}
+
+
+def _before(runs: Sequence[Row]) -> list[Row]:
+    """The id, design, seeds, optimizers and looks of the runs that were looked at before the one that is asked about.
+
+    One that was never looked at is looked at now. Of others, which may be of an older version, their ids tell.
+    """
+    own, first = next(((run, taken) for run, mine, *_, taken, _ in runs if mine), (0, None))
+    some = [
+        (taken or frozen, run, content, *counts, noted)
+        for run, _, frozen, content, *counts, taken, noted in runs
+        if run != own and (first is None or (taken, run) < (first, own) if taken else run < own)
+    ]
+    return [row for _, *row in sorted(some, key=itemgetter(0, 1))]
+
+
+def _looks(number: int, content: str, seeds: int, optimizers: int, noted: str) -> Callable[[int], frozenset[TakenLook]]:
+    """The looks at a run that the trial of a seed was part of."""
+    design = json.loads(content)
+    plan = LookPlan.from_json(design["looks"]) if "looks" in design else LookPlan()
+    places = {seed: place for place, seed in enumerate(design["measure"])}
+    pairs, at = plan.question.pairs(optimizers), sorted(json.loads(noted))
+    return lambda seed: plan.of(places.get(seed, 0), number, seeds, at, pairs)
 
 
 def looked(text: str) -> dict[int, str]:

@@ -52,16 +52,32 @@ QUESTIONS = {
 
 
 def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
-    """Who is best, who is level with it, how sure that is, and what it cost; nothing where nothing has finished."""
-    best = summary.verdict.best
+    """Who is best, who is level with it, how sure that is, and what it cost; nothing where nothing has finished.
+
+    Where all are compared with one, that one, and who is ahead of it and behind it.
+    """
+    best = summary.verdict.against or summary.verdict.best
     if best is None:
         return []
     row = next(row for row in summary.rows if row.label == best)
     score = Written(summary.metric).value(summary.verdict.scores[best])
-    said = [("Best", f"{best}: test {summary.metric.title} {score}, {seeds(row.n)}")]
-    level = {word: [one.label for one in summary.rows if standing(one.label, summary) == word] for word in LEVEL}
-    said += [(heading, _named(level[word])) for word, heading in LEVEL.items() if level[word]]
-    return [*said, ("How sure", _how_sure(summary)), *_cost(summary, best)]
+    said = (
+        "Compared with" if summary.verdict.against else "Best",
+        f"{best}: test {summary.metric.title} {score}, {seeds(row.n)}",
+    )
+    return [said, *_levels(summary), ("How sure", _how_sure(summary)), *_cost(summary, best)]
+
+
+def _levels(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Those that are level with the best, by their standing; all, where all are compared with one."""
+    found = [(one.label, standing(one.label, summary)) for one in summary.rows]
+    for word, heading in {**(SIDES if summary.verdict.against else {}), **LEVEL}.items():
+        if names := [label for label, its in found if its == word]:
+            yield heading, _named(names)
+
+
+SIDES = {"better": "Ahead of it", "worse": "Behind it"}
+"""What stands before those that are told apart from the one that all are compared with."""
 
 
 LEVEL = {
@@ -81,11 +97,15 @@ def _how_sure(summary: Summary) -> str:
     tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
     if not tested:
         return f"Not settled: a claim needs {FEWEST_PAIRS} seeds or more."
-    ahead = sum(pair.distinguishable and pair.ahead for pair in tested)
+    ahead = sum(pair.distinguishable and (pair.ahead or pair.reference) for pair in tested)
+    of = f"{ahead} of {len(tested)}"
+    found = f"{of} {_are(ahead)} told apart from it" if summary.verdict.against else f"It is ahead of {of}"
+    each = " for differences, and 5 % for equality" if summary.verdict.margin else ""
+    normal = ", if differences scatter normally" if summary.verdict.trusted is not None else ""
     families = " for each question" if {row.family for row in summary.comparisons} != {"all"} else ""
     return (
-        f"It is ahead of {ahead} of {len(tested)} by paired tests over {_range([pair.n for pair in tested], 'seed')}. "
-        f"The chance of a false claim is at most 5 %{families}."
+        f"{found} by paired tests over {_range([pair.n for pair in tested], 'seed')}. "
+        f"The chance of a false claim is at most 5 %{each}{families}{normal}."
     )
 
 
@@ -131,6 +151,8 @@ def _leader(summary: Summary) -> str:
     if summary.verdict.basis == "one run":
         return f"{best} leads in one run of each, which settles nothing."
     level = sum(standing(row.label, summary) in LEVEL for row in summary.rows)
+    if against := summary.verdict.against:
+        return " ".join([f"Compared with {against}.", *(f"{heading}: {names}." for heading, names in _levels(summary))])
     others = count(len(summary.rows) - 1, "other")
     return f"{best}, but {level} of the {others} {_are(level)} not clearly behind." if level else f"{best}."
 

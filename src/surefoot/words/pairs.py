@@ -76,10 +76,14 @@ def ties_in_words(summary: Summary) -> list[str]:
 
 
 def standing(label: str, summary: Summary) -> str:
-    """How an optimizer stands beside the best: "best", a `Standing`, or nothing where the two were not compared."""
-    best = summary.verdict.best
+    """How an optimizer stands beside the best: "best", a `Standing`, or nothing where the two were not compared.
+
+    Where all are compared with one, beside that one, which is the "reference".
+    """
+    against = summary.verdict.against
+    best = against or summary.verdict.best
     if label == best:
-        return "best"
+        return "reference" if against else "best"
     if summary.verdict.basis == "one run":
         return "not settled"
     pairs = (row for one in summary.comparisons for row in (one, one.turned))

@@ -5,6 +5,7 @@ Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatev
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 
@@ -53,6 +54,10 @@ class _Said:
         self.best = self.names.get(self.verdict.against or self.verdict.best or "", "")
         self.interim, self.design = summary.interim, summary.design
         self.beaten = summary.interim.beaten if summary.interim else frozenset()
+        self.unfinished = _unfinished(summary)
+        self.means = [row.test_metric.mean for row in summary.rows if row.test_metric] if summary.interim else []
+        tested = Counter(row.family for row in summary.comparisons if row.p is not None)
+        self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
 
     def nothing(self) -> Iterator[str]:
         """Why there is no verdict on one arm or none."""
@@ -90,9 +95,10 @@ class _Said:
     def seeds(self) -> Iterator[str]:
         """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
         verdict, best = self.verdict, self.arms[self.verdict.best or ""]
+        rivals = " of those that none is ahead of" if self._is_exceeded else ""
         behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
         yield (
-            f"{self.best} has the {self.written.superlative} mean test {self.scale.name} ({self._score}, "
+            f"{self.best} has the {self.written.superlative} mean test {self.scale.name}{rivals} ({self._score}, "
             f"{_seeds(best)}){f', ahead of {join(behind)}' if behind else ''}."
         )
         yield from self._rest()
@@ -104,7 +110,8 @@ class _Said:
         ahead = [self._behind(_turned(pair)) for pair in verdict.pairs if pair.distinguishable and not pair.ahead]
         behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
         sides = [f"{side}: {join(names)}" for side, names in (("ahead", ahead), ("behind", behind)) if names]
-        yield f"Against {self.best} (mean test {name} {score}, {found}), {'; '.join(sides) or 'nothing is decided'}."
+        said = "; ".join(sides) or "no difference is found"
+        yield f"Against {self.best} (mean test {name} {score}, {found}), {said}."
         yield from self._rest()
 
     def _rest(self) -> Iterator[str]:
@@ -125,6 +132,13 @@ class _Said:
                 f"This is look {len(verdict.looks)} at the question, after verdicts on "
                 f"{join([*map(str, verdict.looks[:-1])])} seeds. The p-values count all looks."
             )
+        if self.unfinished:
+            yield (
+                f"The run has had {self.unfinished}. A verdict before its end is one look more, which p-values do not "
+                "count."
+            )
+        if self.together:
+            yield f"An earlier verdict on these seeds tested {self.together} pairs: p-values are adjusted for as many."
         if verdict.trusted is not None:
             yield (
                 f"With fewer than {seeds(verdict.trusted)} this rests on a t-test, which assumes normally distributed "
@@ -178,6 +192,12 @@ class _Said:
         return name if len(one.trials) == 1 else f"{name} ({number} of {seeds(len(one.trials))})"
 
     @property
+    def _is_exceeded(self) -> bool:
+        """Whether one that left has a better mean, of fewer seeds."""
+        score = self.scale.gain(self.verdict.scores[self.verdict.best or ""])
+        return any(self.scale.gain(mean) > score for mean in self.means)
+
+    @property
     def _score(self) -> str:
         return self.written.value(self.verdict.scores[self.verdict.best or ""])
 
@@ -206,6 +226,16 @@ class _Said:
         said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
         said += [] if pair.p is None or not p else [f"adjusted p = {p_value(pair.p)}"]
         return f"{name} ({', '.join(said)})"
+
+
+def _unfinished(summary: Summary) -> str:
+    """How many of its seeds a run has had that no clock and no look ends, where a test on them is counted nowhere."""
+    design, ended = summary.design, max((len(one.ended) for one in summary.arms), default=0)
+    if design is None or design.looks.at or design.budget.seconds is not None or ended >= len(design.measure):
+        return ""
+    tested = any(row.p is not None for row in summary.comparisons)
+    fresh = any(not trial.judged for one in summary.arms for trial in one.judged)
+    return f"{ended} of its {seeds(len(design.measure))}" if tested and fresh else ""
 
 
 def _turned(pair: Pair) -> Pair:
