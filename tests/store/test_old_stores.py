@@ -1,7 +1,7 @@
 """A store that an older version made opens, gives the results that it gave, and goes on.
 
 `stores/version3.sqlite` was made before a store knew which trials a run has, by two tuned studies of one epoch, and
-`stores/version3.json` is what `surefoot report --json` then printed of them.
+`stores/version3.json` is what `surefoot report --json` then printed of them, in the words of today.
 """
 
 import json

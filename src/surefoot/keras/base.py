@@ -114,7 +114,7 @@ class KerasOptimizer(AveragingOptimizer):
             return
         rules, shapes = {}, {}
         for variable in variables:
-            path = _path(variable)
+            path = self._path_of(variable)
             rules[path], shapes[path] = self._rule_of(variable), tuple(variable.shape)
             check_matrix(rules[path], f"the variable {path!r}", shapes[path], _APART)
         check_blocks(self.blocks, shapes, rules.__getitem__, "in_out")
@@ -146,7 +146,8 @@ class KerasOptimizer(AveragingOptimizer):
 
     def _slot(self, variable: Any, slot: str, name: str, start: Any) -> Any:
         rule, hyper = self._rule_of(variable), self._hyper_of(variable)
-        owner, blocks = _path(variable).replace("/", "_"), blocks_of(_path(variable), self.blocks)
+        path = self._path_of(variable)
+        owner, blocks = path.replace("/", "_"), blocks_of(path, self.blocks)
         shape = slot_shapes(rule, hyper, tuple(variable.shape), "in_out", blocks)[slot]
         if slot in rule.numbers(hyper):
             return self._number([variable], f"{owner}_{name}", start, shape)
@@ -196,6 +197,12 @@ class KerasOptimizer(AveragingOptimizer):
         for variable, start, new in zip(variables, starts, made, strict=True):
             self._write(variable, start, new)
 
+    def _path_of(self, variable: Any) -> str:
+        """Return the path of a variable; in a step TensorFlow hands its own ones over, which have none."""
+        if not hasattr(variable, "path"):
+            variable = self._trainable_variables[self._get_variable_index(variable)]
+        return str(variable.path)
+
     def _start_of(self, gradient: Any, variable: Any, rows: Any = None, weight: Any = None) -> Start:
         """Return what the coming step of a variable, or of some rows of it, starts from; maybe of another weight."""
 
@@ -204,7 +211,7 @@ class KerasOptimizer(AveragingOptimizer):
             return whole if rows is None else ops.take(whole, rows, axis=0)
 
         index, rule, hyper = self._get_variable_index(variable), self._rule_of(variable), self._hyper_of(variable)
-        view = view_for(rule, tuple(variable.shape), "in_out", blocks_of(_path(variable), self.blocks))
+        view = view_for(rule, tuple(variable.shape), "in_out", blocks_of(self._path_of(variable), self.blocks))
         weight = part(self._full(variable, weight))
         if not self._use_weight_decay(variable):
             hyper["weight_decay"] = 0.0
@@ -300,10 +307,6 @@ class KerasOptimizer(AveragingOptimizer):
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             if average is not None:
                 self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))
-
-
-def _path(variable: Any) -> str:
-    return str(getattr(variable, "path", variable.name))
 
 
 def _rate(made: Update, start: Start) -> Any:

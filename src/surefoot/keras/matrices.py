@@ -53,7 +53,7 @@ class Excluding(NamedOptimizer):
         return [(v.path, self._rule_of(v).name) for v in self._trainable_variables]
 
     def _excludes(self, variable: Any) -> bool:
-        path = getattr(variable, "path", variable.name)
+        path = self._path_of(variable)
         embeds = self.exclude_embeddings and "embedding" in path.lower()
         return embeds or any(re.search(one, path) for one in self.exclude_layers)
 
