@@ -59,6 +59,8 @@ class Board:
         self._steps.setdefault(event.key, _units(trial.protocol, trial.protocol.epochs))
         match event:
             case events.Started(key, epoch):
+                if not self._taken:  # what workers take to start is no part of the speed
+                    self._start = time.monotonic()
                 self._resumed[key] = self._taken[key] = _units(trial.protocol, epoch)
             case events.StepsDone(key, _, step, _, _) if trial.protocol.steps:
                 self._taken[key] = step
