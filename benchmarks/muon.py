@@ -20,6 +20,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot import mathops
+from surefoot.bench.arena import Arena
 from surefoot.bench.shapes import find_set
 
 MAKE: dict[str, Callable[[list[Parameter]], Any]] = {
@@ -32,10 +33,7 @@ MAKE: dict[str, Callable[[list[Parameter]], Any]] = {
 def parameters(blocks: int) -> list[Parameter]:
     """Return the matrices of so many blocks of GPT-2, with gradients; four a block, embeddings left out."""
     shapes = [shape for shape in find_set("gpt2").shapes if len(shape) == 2][2 : 2 + 4 * blocks]
-    params = [Parameter(0.02 * torch.randn(shape)) for shape in shapes]
-    for p in params:
-        p.grad = torch.randn_like(p)
-    return params
+    return Arena(shapes, torch.float32).parameters
 
 
 def main() -> None:

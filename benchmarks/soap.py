@@ -18,6 +18,7 @@ import torch
 from torch.nn import Parameter
 
 import surefoot.torch
+from surefoot.bench.arena import Arena
 
 PERIOD = 10
 
@@ -30,11 +31,7 @@ MAKE: dict[str, Callable[[list[Parameter]], Any]] = {
 
 def parameters(width: int) -> list[Parameter]:
     """Return the matrices of a transformer block of this width, with gradients."""
-    shapes = [(3 * width, width), (width, width), (4 * width, width), (width, 4 * width)]
-    params = [Parameter(0.02 * torch.randn(shape)) for shape in shapes]
-    for p in params:
-        p.grad = torch.randn_like(p)
-    return params
+    return Arena([(3 * width, width), (width, width), (4 * width, width), (width, 4 * width)], torch.float32).parameters
 
 
 def main() -> None:
