@@ -44,8 +44,8 @@ def examine() -> dict[str, Facts]:
         "Devices": _devices,
         "Threads": _threads,
         "Compilers": _compilers,
-        "Kernel cache": _kernel_cache,
         "One step": _steps,
+        "Kernel cache": _kernel_cache,  # with the kernel of that step
     }
     return {name: section() for name, section in sections.items()}
 
