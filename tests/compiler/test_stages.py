@@ -98,7 +98,7 @@ def test_other_numbers(dtype):
 def test_steps_are_laid_out_once_and_copies_go_on():
     optimizer = RuleOptimizer(params(), normalized)
     train(optimizer, steps=2)
-    assert optimizer._program is not None
+    assert optimizer._tables is not None
     twin = copy.deepcopy(optimizer)
     for a, b in zip(train(optimizer), train(twin), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -18,7 +18,7 @@ from gpu_steps import CASES, case, give, make, parameters, tensors
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import gpu, mirror
 from surefoot.errors import UsageError
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from torch_runs import params_of
 
 
@@ -168,7 +168,7 @@ def a_replay_finds_its_own_gradients() -> None:
         step(lambda graph=graph: graph.capture(ours), k, k + 1)
     step(ours.step, 2, 3)  # tables that are laid out under a dispatch mode hold under one only
     turns = [(0, 0), (1, 1), (None, 2), (0, 0), (None, 2), (None, 1), (1, 1), (0, 0), (None, 1)]
-    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as layouts:
+    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts:
         for k, (graph, place) in enumerate(turns, start=4):
             step(ours.step if graph is None else lambda graph=graph: graphs[graph].replay(ours), place, k)
     assert not layouts.call_count

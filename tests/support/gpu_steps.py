@@ -22,7 +22,7 @@ from surefoot.mathops import atan2
 from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from surefoot.update import update
 from torch_runs import CASES as TORCH_CASES
 from torch_runs import IDS, params_of
@@ -277,7 +277,7 @@ def counted(optimizer: Any, change: Callable[[], None] = lambda: None) -> tuple[
     with (
         mock.patch.object(gpu, "_start", side_effect=gpu._start) as launched,
         mock.patch.object(mirror.Mirror, "_send", autospec=True, side_effect=mirror.Mirror._send) as sent,
-        mock.patch("surefoot.torch.base.Program", side_effect=Program) as layouts,
+        mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts,
     ):
         optimizer.step()
     return launched.call_count, sent.call_count, layouts.call_count

@@ -19,7 +19,7 @@
 | `description.py` | what an optimizer does with which parameters, as a table |
 | `settings.py` | what a param group says in the rule's words |
 | `gradients.py` | unscaling and clipping: one factor for all gradients |
-| `program.py` | the kernel tables of a step, which the next one uses again |
+| `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `watch.py` | what these tables were made from, and whether it still holds |
 | `matrices.py` | parameters of rules for matrices, and their blocks |

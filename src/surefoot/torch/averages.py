@@ -21,10 +21,10 @@ from torch.utils.hooks import RemovableHandle
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.torch import shared
-from surefoot.torch.program import Program
 from surefoot.torch.settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
+from surefoot.torch.step_tables import StepTables
 from surefoot.update import evaluates
 
 
@@ -41,7 +41,7 @@ class _Other(NamedTuple):
 class AveragingOptimizer(SlotKeeper):
     """An optimizer that knows with which weights to evaluate; `RuleOptimizer` makes them."""
 
-    _program: Program | None = None
+    _tables: StepTables | None = None
     """The tables of the last step, for the next; in eval mode there are none, so that the next step looks anew."""
     _averaging = False
     _warned = False
@@ -86,7 +86,7 @@ class AveragingOptimizer(SlotKeeper):
         others = [] if self._evaluating() else self._others()
         if not others:
             return
-        self._program = None
+        self._tables = None
 
         def put() -> None:
             for other in others:

@@ -32,11 +32,11 @@ from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
-from surefoot.torch.program import Program, Write, take_step
 from surefoot.torch.rates import rate_of, spread
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
+from surefoot.torch.step_tables import StepTables, Write, take_step
 
 Taking = tuple[Tensor, Tensor, int]
 """A matrix that a step takes, its gradient, and its number."""
@@ -125,10 +125,10 @@ class RuleOptimizer(AveragingOptimizer):
         scaling = gradients.scaling(self, self._counting_device())
         if scaling is None:
             return
-        program, self._program = None if dispatch.observed() else self._program, None
+        tables, self._tables = None if dispatch.observed() else self._tables, None
         with torch.no_grad():
-            repeated = program is not None and program.repeat(self, scaling, self._settings)
-        self._program = program if repeated else self._step_anew(scaling)
+            repeated = tables is not None and tables.repeat(self, scaling, self._settings)
+        self._tables = tables if repeated else self._step_anew(scaling)
 
     def _counting_device(self) -> torch.device | None:
         """Return the device that counts all steps, so that nothing is read from it; None if the host counts some."""
@@ -138,28 +138,28 @@ class RuleOptimizer(AveragingOptimizer):
         kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
-    def _step_anew(self, scaling: gradients.Scaling) -> Program | None:
+    def _step_anew(self, scaling: gradients.Scaling) -> StepTables | None:
         """Take a step as if it were the first; return its tables, if they can serve again."""
         self._back_to_training()
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
             scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
-        program, before = self._new_program(scaling), {p: copy(own) for p, own in self.state.items()}
+        tables, before = self._new_tables(scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
-                self._step_group(group, program)
-            program = self._alike(program)
-            program.commit()
+                self._step_group(group, tables)
+            tables = self._alike(tables)
+            tables.commit()
         except BaseException:
-            if not program.begun:
+            if not tables.begun:
                 self._put_back(before)
             raise
-        self._ran = "+".join(sorted(program.ran))
+        self._ran = "+".join(sorted(tables.ran))
         with torch.no_grad():
-            return program.keep(self.state)
+            return tables.keep(self.state)
 
-    def _new_program(self, scaling: gradients.Scaling) -> Program:
-        return Program(self.rule, self.options, scaling, self._shared_names())
+    def _new_tables(self, scaling: gradients.Scaling) -> StepTables:
+        return StepTables(self.rule, self.options, scaling, self._shared_names())
 
     def _put_back(self, before: dict[Tensor, Group]) -> None:
         """Take state back that a step has made which did not happen."""
@@ -243,7 +243,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
-        self._program = None
+        self._tables = None
         super().__setstate__(state)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
@@ -270,35 +270,35 @@ class RuleOptimizer(AveragingOptimizer):
         """Return what the param groups of a rule for matrices have besides."""
         return {matrices.BLOCKS: 1, matrices.TRANSPOSED: False} if self.rule.shape == "matrix" else {}
 
-    def _step_group(self, group: Group, program: Program) -> None:
+    def _step_group(self, group: Group, tables: StepTables) -> None:
         settings = self._settings(group)
-        program.begin(group, settings, (*self.defaults, *self.rule.defaults))
+        tables.begin(group, settings, (*self.defaults, *self.rule.defaults))
         with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
             matrices_here: list[Taking] = []
             for p in group["params"]:
                 if p.grad is None:
-                    program.skip(p)
+                    tables.skip(p)
                 elif settings.rule.shape == "matrix" and is_matrix(p):
-                    matrices_here.append(self._taking(p, p.grad, settings, program))
+                    matrices_here.append(self._taking(p, p.grad, settings, tables))
                 else:
-                    self._step_parameter(p, p.grad, self._settings_of(p, settings), program)
+                    self._step_parameter(p, p.grad, self._settings_of(p, settings), tables)
             for some in shared.lots_apart(matrices_here):
-                program.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, program))
+                tables.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, tables))
 
-    def _taking(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> Taking:
+    def _taking(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> Taking:
         """Return a matrix that is to be stepped, with its gradient and number; it has state from now on."""
         usable = self._usable(p, grad, settings)
         own = self._ensure_state(p, settings)
         if settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        return p, usable, program.number(p)
+        return p, usable, tables.number(p)
 
-    def _at_once(self, some: Iterable[Taking], settings: Settings, program: Program) -> list[Write]:
+    def _at_once(self, some: Iterable[Taking], settings: Settings, tables: StepTables) -> list[Write]:
         """Return what the eager engine writes to step matrices; nothing if the device knows of a bad gradient."""
-        if program.scaling.skip is not None and program.scaling.skip:
+        if tables.scaling.skip is not None and tables.scaling.skip:
             return []
         found = {
-            p: Matrix(p, self._part(p, grad, settings, program, number), settings, number) for p, grad, number in some
+            p: Matrix(p, self._part(p, grad, settings, tables, number), settings, number) for p, grad, number in some
         }
         writes = step_matrices([*found.values()], settings)
         for p, matrix in found.items():
@@ -311,21 +311,21 @@ class RuleOptimizer(AveragingOptimizer):
     def _take_over(self, own: Group, matrix: Matrix, settings: Settings) -> None:
         own.update({self._state_name(slot): matrix.slot(slot) for slot in settings.starts})
 
-    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
-        """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
+    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> None:
+        """Leave a parameter to the kernel that steps the whole tables, or to the eager engine."""
         usable = self._usable(p, grad, settings)
-        own, number = self._ensure_state(p, settings), program.number(p)
+        own, number = self._ensure_state(p, settings), tables.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        left = settings.form is None or not program.add(p, usable, own, names, number)
-        if program.parts is not None:
-            program.parts[p] = partial(self._part, p, usable, settings, program, number)
-            program.apart |= left
+        left = settings.form is None or not tables.add(p, usable, own, names, number)
+        if tables.parts is not None:
+            tables.parts[p] = partial(self._part, p, usable, settings, tables, number)
+            tables.apart |= left
         elif left:
-            program.eager([real(p)], lambda: self._eagerly(p, usable, settings, program, number))
+            tables.eager([real(p)], lambda: self._eagerly(p, usable, settings, tables, number))
 
-    def _part(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> eager.Part:
+    def _part(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> eager.Part:
         """Return a parameter as the eager engine takes it."""
         own = self.state[p]
         step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
@@ -334,14 +334,14 @@ class RuleOptimizer(AveragingOptimizer):
         rounding = None
         if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
-        slots, hyper = self._slots(p, own, settings), program.values(settings)
+        slots, hyper = self._slots(p, own, settings), tables.values(settings)
         return eager.Part(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
 
-    def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> list[Write]:
+    def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> list[Write]:
         """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
-        if program.scaling.skip is not None and program.scaling.skip:
+        if tables.scaling.skip is not None and tables.scaling.skip:
             return []
-        own, part = self.state[p], self._part(p, grad, settings, program, number)
+        own, part = self.state[p], self._part(p, grad, settings, tables, number)
         with whole(p):
             writes = eager.prepare(settings.rule, part, differentiable=settings.differentiable)
         if settings.differentiable:
@@ -350,18 +350,18 @@ class RuleOptimizer(AveragingOptimizer):
         return [(torch.is_grad_enabled(), write) for write in writes]
 
     @torch.no_grad()
-    def _alike(self, program: Program) -> Program:
-        """Return a program that steps all parameters at once, if the rule asks for it and kernels do not step each."""
-        if program.parts:
-            shared.check_apart(self.rule, program.parts)
-        if not program.apart:
-            return program
-        parts = {p: part() for p, part in (program.parts or {}).items()}
+    def _alike(self, tables: StepTables) -> StepTables:
+        """Return a tables that steps all parameters at once, if the rule asks for it and kernels do not step each."""
+        if tables.parts:
+            shared.check_apart(self.rule, tables.parts)
+        if not tables.apart:
+            return tables
+        parts = {p: part() for p, part in (tables.parts or {}).items()}
         writes, new = self._together(parts).prepare()
         named = {self._state_name(slot): value for slot, value in new.items()}
         writes += [partial(group.update, named) for group in self.param_groups]
         writes += [partial(self.state[p]["step"].fill_, part.t) for p, part in parts.items()]
-        alike = self._new_program(program.scaling)
+        alike = self._new_tables(tables.scaling)
         alike.write(writes)
         return alike
 

@@ -22,8 +22,8 @@ from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.options import RunOptions
-from surefoot.torch.program import take_step
 from surefoot.torch.settings import FACTS, Group
+from surefoot.torch.step_tables import take_step
 
 
 class SplitOptimizer(torch.optim.Optimizer):
@@ -123,7 +123,7 @@ class SplitOptimizer(torch.optim.Optimizer):
                 child.load_state_dict(part)
         except BaseException:
             for child, fields in before:
-                child.__dict__.update(fields, _program=None)
+                child.__dict__.update(fields, _tables=None)
             raise
         finally:
             self._gather(places)

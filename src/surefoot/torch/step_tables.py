@@ -46,7 +46,7 @@ Write = tuple[bool, Callable[[], object]]
 """What writes a part of a step, the same however often it is done; and whether autograd looks on."""
 
 
-class Program:
+class StepTables:
     """One step of an optimizer.
 
     Args:
@@ -68,7 +68,7 @@ class Program:
         self.apart = False
         """Whether it must: because there is one that no kernel can step."""
         self._whole = True
-        """Whether kernels step everything, so that the program can serve again."""
+        """Whether kernels step everything, so that the tables can serve again."""
         self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
         self._members: dict[Launch, list[int]] = {}
         """Of each launch, which of the gradients are its own."""
@@ -282,8 +282,8 @@ class Program:
         factor = self.scaling.factor
         return settings.hyper if factor is None else {**settings.hyper, "gradient_factor": factor}
 
-    def keep(self, state: Mapping[Tensor, Any]) -> Program | None:
-        """Return the program if it can serve the next step; `state` is the optimizer's."""
+    def keep(self, state: Mapping[Tensor, Any]) -> StepTables | None:
+        """Return the tables if they can serve the next step; `state` is the optimizer's."""
         if not self._whole or self._native is None:
             return None
         if self.parts:

@@ -12,7 +12,7 @@ from torch.nn import Parameter
 import surefoot.torch
 from surefoot.engines import jobs
 from surefoot.torch import watch
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from torch_runs import check_same, drive, params_of
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
@@ -27,14 +27,14 @@ def stepped(make=surefoot.torch.AdaBound, **options):
     """An optimizer whose last step was taken on tables that serve again."""
     optimizer = make(params(), **options)
     drive(optimizer, steps=2)
-    assert optimizer._program is not None
+    assert optimizer._tables is not None
     return optimizer
 
 
 def fresh(optimizer):
     """The same optimizer, which has never laid out a step."""
     twin = copy.deepcopy(optimizer)
-    assert twin._program is None
+    assert twin._tables is None
     return twin
 
 
@@ -47,8 +47,8 @@ def gradient(optimizer, seed: int = 7) -> None:
 def count_layouts(optimizer, steps: int = 1) -> int:
     """How many of these steps had to be laid out anew."""
     with (
-        mock.patch.object(Program, "commit", autospec=True, side_effect=Program.commit),
-        mock.patch("surefoot.torch.base.Program", side_effect=Program) as made,
+        mock.patch.object(StepTables, "commit", autospec=True, side_effect=StepTables.commit),
+        mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made,
     ):
         for k in range(steps):
             gradient(optimizer, k)
@@ -225,5 +225,5 @@ def test_a_step_that_fails_leaves_no_tables_and_has_not_happened():
     p.grad = p.grad.to_sparse()
     with pytest.raises(RuntimeError, match="does not support sparse gradients"):
         optimizer.step()
-    assert optimizer._program is None
+    assert optimizer._tables is None
     assert [int(optimizer.state[q]["step"]) for q in params_of(optimizer)] == [2, 2, 2]
