@@ -11,7 +11,6 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.engines import jobs
-from surefoot.torch import watch
 from surefoot.torch.step_tables import StepTables
 from torch_runs import check_same, drive, params_of
 

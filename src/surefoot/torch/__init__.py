@@ -21,7 +21,7 @@
 | `gradients.py` | unscaling and clipping: one factor for all gradients |
 | `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
-| `watch.py` | what these tables were made from, and whether it still holds |
+| `table_inputs.py` | what these tables were made from, and whether it still holds |
 | `matrices.py` | parameters of rules for matrices, and their blocks |
 | `divided.py` | matrices that are divided among processes, gathered |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |

@@ -312,7 +312,7 @@ class RuleOptimizer(AveragingOptimizer):
         own.update({self._state_name(slot): matrix.slot(slot) for slot in settings.starts})
 
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> None:
-        """Leave a parameter to the kernel that steps the whole tables, or to the eager engine."""
+        """Leave a parameter to the kernel that steps all that the tables hold, or to the eager engine."""
         usable = self._usable(p, grad, settings)
         own, number = self._ensure_state(p, settings), tables.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
@@ -351,7 +351,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     @torch.no_grad()
     def _alike(self, tables: StepTables) -> StepTables:
-        """Return a tables that steps all parameters at once, if the rule asks for it and kernels do not step each."""
+        """Return tables that step all parameters at once, if the rule asks for it and kernels do not step each."""
         if tables.parts:
             shared.check_apart(self.rule, tables.parts)
         if not tables.apart:

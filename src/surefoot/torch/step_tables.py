@@ -40,7 +40,7 @@ from surefoot.torch.options import RunOptions
 from surefoot.torch.settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.sharded_sums import ShardedSums
 from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
-from surefoot.torch.watch import Watch, local
+from surefoot.torch.table_inputs import TableInputs, local
 
 Write = tuple[bool, Callable[[], object]]
 """What writes a part of a step, the same however often it is done; and whether autograd looks on."""
@@ -73,7 +73,7 @@ class StepTables:
         self._members: dict[Launch, list[int]] = {}
         """Of each launch, which of the gradients are its own."""
         self._groups: list[GroupSeen] = []
-        self._watch = Watch()
+        self._inputs = TableInputs()
         self._gradients: tuple[Tensor, ...] = ()
         """Those of a repeated step, which live until it has been taken."""
         self._norm: Norm | None = None
@@ -153,12 +153,12 @@ class StepTables:
         launch.add(shown.arrays, shown.runs, group, t, number, weights_before(p), size=size, numbers=alone)
         if kernel.before and hasattr(p, "placements"):
             self._shards.add(number, p)
-        self._members.setdefault(launch, []).append(len(self._watch.params))
+        self._members.setdefault(launch, []).append(len(self._inputs.params))
         (self._counted if counted else self._counts).append(step)
         # of inference tensors nobody knows whether they were written to
         self._whole &= not step.is_inference() and is_plain(weight) and grad is p.grad and not shown.copied
         if self._whole:
-            self._watch.add(p, own, [*tensors(own, names).values()])
+            self._inputs.add(p, own, [*tensors(own, names).values()])
         return True
 
     def _next(self, step: Tensor) -> float:
@@ -288,8 +288,8 @@ class StepTables:
             return None
         if self.parts:
             self.parts = {}  # they hold gradients, and the optimizer
-        gradients = [*map(attrgetter("grad"), self._watch.params)]
-        self._watch.start(state, gradients, self._native.counts)
+        gradients = [*map(attrgetter("grad"), self._inputs.params)]
+        self._inputs.start(state, gradients, self._native.counts)
         self._addresses = Addresses([*map(local, gradients)])
         if self.options.max_grad_norm is not None and not self._counted and all(map(fits, gradients)):
             self._norm = Norm(gradients)
@@ -306,7 +306,7 @@ class StepTables:
         scaled = scaling.factor is not None or self.options.max_grad_norm is not None
         if scaled is (self.scaling.factor is None) or not self._same_groups(optimizer, settings):
             return False
-        gradients = self._watch.look(optimizer.state)
+        gradients = self._inputs.look(optimizer.state)
         if gradients is None:
             return False
         self._gradients = gradients
@@ -328,7 +328,7 @@ class StepTables:
         if self._norm is not None:
             return clip(scaling, limit, self._norm.at(self._addresses.where))
         device = gradients[0].device if self._counted else None
-        return clip(scaling, limit, joint_norm(self._watch.params, device))
+        return clip(scaling, limit, joint_norm(self._inputs.params, device))
 
     def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
         """Tell whether the same parameters are stepped by the same kernels."""

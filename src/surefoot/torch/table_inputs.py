@@ -36,7 +36,7 @@ def local(x: Tensor) -> Tensor:
     return x.to_local() if is_sharded(x) else x  # type: ignore[attr-defined]
 
 
-class Watch:
+class TableInputs:
     """The parameters that kernels step, in order."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Watch:
         self._owners: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def add(self, p: Tensor, own: dict[str, Any], names: Sequence[str]) -> None:
-        """Watch a parameter: `own` is its state, `names` what the slots in use are called there."""
+        """TableInputs a parameter: `own` is its state, `names` what the slots in use are called there."""
         self.params.append(p)
         self._owners.setdefault((*names,), []).append(own)
 
