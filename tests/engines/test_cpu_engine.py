@@ -30,7 +30,7 @@ from surefoot.engines import kernel_choice as choice
 from surefoot.engines.cpu import KernelJob, NativeStep, Pace, Work
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
-from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.launch_tables import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.together import joins
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
@@ -639,7 +639,7 @@ FORK = """
 import multiprocessing, warnings, torch, surefoot.torch
 from surefoot.engines import kernel_choice as choice, cpu, engine_choice as dispatch
 from surefoot.engines.fits import fit
-from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.launch_tables import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.cpu import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang

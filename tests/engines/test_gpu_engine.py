@@ -27,7 +27,7 @@ from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import gpu, triton_setup
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines.fits import fit
-from surefoot.engines.launch import Launch, chunks_of
+from surefoot.engines.launch_tables import Launch, chunks_of
 from surefoot.engines.rounding import key, key_before_steps, keys_at
 from surefoot.errors import SurefootWarning
 from surefoot.mathops import maximum, where

@@ -18,7 +18,7 @@ from surefoot.compiler.emit.targets import emit
 from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import cpu, sums
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.errors import UsageError
 from surefoot.rule import WEIGHT, Number, Shared, Slot, Step, rule
 

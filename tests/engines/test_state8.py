@@ -22,7 +22,7 @@ from settings import setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.cpu import Pace
-from surefoot.engines.launch import CHUNK
+from surefoot.engines.launch_tables import CHUNK
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import WEIGHT, Slot, Step, rule
 from surefoot.rules import RULES

@@ -20,7 +20,7 @@ from surefoot.compiler.emit.numba import LANES
 from surefoot.compiler.plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import cpu, kernels, pointers
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 

@@ -30,7 +30,7 @@ from surefoot.engines.blocks import Blocks
 from surefoot.engines.cpu import NativeStep
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.engines.rounding import key
 from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.update import update

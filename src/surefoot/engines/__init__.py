@@ -6,7 +6,7 @@
 | `kernel_choice.py` | which kernel: of the rule, its form, kinds of numbers and layout |
 | `fits.py` | whether a kernel can step a parameter where it lies |
 | `layout.py` | where the arrays of a parameter lie, as runs of neighbours |
-| `launch.py` | all tensors of one kernel, as the tables it goes by |
+| `launch_tables.py` | all tensors of one kernel, as the tables it goes by |
 | `eager.py` | the eager engine: the rule itself, on torch's tensors |
 | `together.py` | the same for a rule that needs all tensors at once |
 | `matrices.py` | the same for a rule for matrices: those of one shape at once |

@@ -40,7 +40,7 @@ from surefoot.engines.jobs import (
     place,
     words,
 )
-from surefoot.engines.launch import Launch, Tables
+from surefoot.engines.launch_tables import Launch, Tables
 from surefoot.engines.layout import addresses
 from surefoot.engines.sums import Across, add_up, stages_of
 

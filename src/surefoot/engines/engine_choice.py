@@ -9,7 +9,7 @@ import torch
 
 from surefoot.engines.gpu import BLOCK
 from surefoot.engines.kernel_choice import Kernel, eager_instead
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.engines.triton_setup import unusable
 
 ENGINES = ("auto", "cpu", "gpu", "eager")

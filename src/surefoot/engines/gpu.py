@@ -24,7 +24,7 @@ from torch import Tensor
 from surefoot.compiler.graph import Node
 from surefoot.compiler.plan import HOST, Plan
 from surefoot.engines import sums
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.engines.mirror import Mirror, capturing
 from surefoot.engines.rounding import keys_at
 from surefoot.engines.sums import Across, stages_of

@@ -17,7 +17,7 @@ from torch import Tensor
 from surefoot.engines.cpu import KernelJob, Work, parallel
 from surefoot.engines.fits import KINDS
 from surefoot.engines.jobs import Counts, kernel_address
-from surefoot.engines.launch import CHUNK, Tables, chunks_of
+from surefoot.engines.launch_tables import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense
 
 _READ = {

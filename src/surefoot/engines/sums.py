@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.errors import UsageError
 
 Across = Callable[[NDArray[np.float64], NDArray[np.int64]], None]

@@ -28,7 +28,7 @@ from surefoot.engines import kernel_choice as choice
 from surefoot.engines.eager import Part, numbers_of
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS, Addresses, Counts
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
 from surefoot.engines.together import joins, one
