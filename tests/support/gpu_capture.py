@@ -15,8 +15,8 @@ from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gpu_steps import CASES, case, give, make, parameters, tensors
+from surefoot.engines import device_tables, gpu
 from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import gpu, mirror
 from surefoot.errors import UsageError
 from surefoot.torch.step_tables import StepTables
 from torch_runs import params_of
@@ -71,8 +71,8 @@ class Graph(TorchDispatchMode):
             for module in (gpu, mirror):
                 stack.enter_context(mock.patch.object(module, "capturing", return_value=True))
             stack.enter_context(mock.patch.object(gpu, "_start", self._hosts_own(gpu._start, recorded=True)))
-            staged = self._hosts_own(mirror.Mirror._staged, recorded=False)
-            stack.enter_context(mock.patch.object(mirror.Mirror, "_staged", lambda *args: staged(*args)))
+            staged = self._hosts_own(device_tables.DeviceTables._staged, recorded=False)
+            stack.enter_context(mock.patch.object(device_tables.DeviceTables, "_staged", lambda *args: staged(*args)))
             stack.enter_context(self)
             optimizer.step()
 

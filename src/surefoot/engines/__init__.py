@@ -18,7 +18,7 @@
 | `pointers.py` | what a kernel's text imports |
 | `uninterrupted.py` | what must come to its end: Numba's imports and compilations |
 | `gpu.py` | the GPU engine: all tensors in one launch of Triton |
-| `mirror.py` | tables on the device, where they stay from step to step |
+| `device_tables.py` | tables on the device, where they stay from step to step |
 | `triton_setup.py` | whether Triton works here, and where it keeps its code |
 | `rounding.py` | stochastic rounding to bfloat16 |
 | `blocks.py`, `float8.py` | 8-bit state, and its numbers |

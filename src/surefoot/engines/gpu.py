@@ -1,6 +1,6 @@
 """The GPU engine: the rule's generated kernel, all tensors of a step in one launch of Triton.
 
-The kernel goes by tables on the device (`mirror.py`). Work is put on torch's current stream, and the host waits for
+The kernel goes by tables on the device (`device_tables.py`). Work is put on torch's current stream, and the host waits for
 none of it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so a
 captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
 interpreter, which shows everything but speed.
@@ -24,8 +24,8 @@ from torch import Tensor
 from surefoot.compiler.graph import Node
 from surefoot.compiler.plan import HOST, Plan
 from surefoot.engines import sums
+from surefoot.engines.device_tables import DeviceTables, capturing
 from surefoot.engines.launch_tables import Launch
-from surefoot.engines.mirror import Mirror, capturing
 from surefoot.engines.rounding import keys_at
 from surefoot.engines.sums import Across, stages_of
 from surefoot.engines.triton_setup import with_cache
@@ -109,8 +109,8 @@ def _parts(launch: Launch, chunks: Tensor) -> list[Tensor]:
 def _tables(launch: Launch, values: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
     """Return chunks, pointers, strides, scalars and keys on the device."""
     if launch.mirror is None:
-        launch.mirror = Mirror(launch.device, counted=launch.counted)
-    mirror: Mirror = launch.mirror
+        launch.mirror = DeviceTables(launch.device, counted=launch.counted)
+    mirror: DeviceTables = launch.mirror
     chunks, pointers, strides = launch.places()
     places = mirror.fixed("chunks", chunks), mirror.changing("pointers", pointers), mirror.fixed("strides", strides)
     if not launch.counted:

@@ -22,7 +22,7 @@ def capturing(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
-class Mirror:
+class DeviceTables:
     """Tables on one device; `counted` if it counts the steps, so that graphs may be captured."""
 
     def __init__(self, device: torch.device, *, counted: bool) -> None:
