@@ -68,7 +68,7 @@ class Graph(TorchDispatchMode):
         with ExitStack() as stack:
             # a graph that is captured watches the stream; this stand-in watches the dispatcher
             stack.enter_context(mock.patch.object(dispatch, "observed", return_value=False))
-            for module in (gpu, mirror):
+            for module in (gpu, device_tables):
                 stack.enter_context(mock.patch.object(module, "capturing", return_value=True))
             stack.enter_context(mock.patch.object(gpu, "_start", self._hosts_own(gpu._start, recorded=True)))
             staged = self._hosts_own(device_tables.DeviceTables._staged, recorded=False)

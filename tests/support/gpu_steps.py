@@ -16,7 +16,8 @@ from half import check_bits, stored
 from kernel_cases import numbers
 from summed import chained, joined, trusted
 from surefoot.compiler.plan import COMPUTE
-from surefoot.engines import device_tables, gpu
+from surefoot.engines import gpu
+from surefoot.engines.device_tables import DeviceTables
 from surefoot.engines.rounding import key, memory_numbers
 from surefoot.mathops import atan2
 from surefoot.rule import WEIGHT, Rule, Step, rule
@@ -276,9 +277,7 @@ def counted(optimizer: Any, change: Callable[[], None] = lambda: None) -> tuple[
     change()
     with (
         mock.patch.object(gpu, "_start", side_effect=gpu._start) as launched,
-        mock.patch.object(
-            device_tables.DeviceTables, "_send", autospec=True, side_effect=device_tables.DeviceTables._send
-        ) as sent,
+        mock.patch.object(DeviceTables, "_send", autospec=True, side_effect=DeviceTables._send) as sent,
         mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts,
     ):
         optimizer.step()

@@ -11,6 +11,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.engines import jobs
+from surefoot.torch import table_inputs
 from surefoot.torch.step_tables import StepTables
 from torch_runs import check_same, drive, params_of
 
@@ -59,7 +60,7 @@ def count_layouts(optimizer, steps: int = 1) -> int:
 def guarded(request, monkeypatch):
     """What looks at tensors is torch's; where this torch has it no more, it is Python."""
     if request.param != "its own guards":
-        monkeypatch.setattr(watch, "guards", None)
+        monkeypatch.setattr(table_inputs, "guards", None)
         monkeypatch.setattr(jobs, "ADDRESS_OF", 0)
 
 

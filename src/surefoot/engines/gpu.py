@@ -1,8 +1,8 @@
 """The GPU engine: the rule's generated kernel, all tensors of a step in one launch of Triton.
 
-The kernel goes by tables on the device (`device_tables.py`). Work is put on torch's current stream, and the host waits for
-none of it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so a
-captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
+The kernel goes by `device_tables.py`, tables on the device. Work is put on torch's current stream, and the host does
+not wait for it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so
+a captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
 interpreter, which shows everything but speed.
 """
 
@@ -108,16 +108,16 @@ def _parts(launch: Launch, chunks: Tensor) -> list[Tensor]:
 
 def _tables(launch: Launch, values: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
     """Return chunks, pointers, strides, scalars and keys on the device."""
-    if launch.mirror is None:
-        launch.mirror = DeviceTables(launch.device, counted=launch.counted)
-    mirror: DeviceTables = launch.mirror
+    if launch.on_device is None:
+        launch.on_device = DeviceTables(launch.device, counted=launch.counted)
+    tables: DeviceTables = launch.on_device
     chunks, pointers, strides = launch.places()
-    places = mirror.fixed("chunks", chunks), mirror.changing("pointers", pointers), mirror.fixed("strides", strides)
+    places = tables.fixed("chunks", chunks), tables.changing("pointers", pointers), tables.fixed("strides", strides)
     if not launch.counted:
-        return *places, mirror.changing("scalars", launch.scalars(values)), mirror.changing("keys", launch.keys())
-    steps, keys = step_counts(launch), mirror.fixed("keys", launch.keys())
+        return *places, tables.changing("scalars", launch.scalars(values)), tables.changing("keys", launch.keys())
+    steps, keys = step_counts(launch), tables.fixed("keys", launch.keys())
     if launch.kernel.stochastic:
-        keys = keys_at(keys, steps[mirror.fixed("rows", launch.rows_of_runs())])
+        keys = keys_at(keys, steps[tables.fixed("rows", launch.rows_of_runs())])
     return *places, device_scalars(launch, values, steps), keys
 
 

@@ -54,7 +54,7 @@ class Launch:
         """Group and step count of each row of scalars."""
         self.skip: Tensor | None = None
         """Whether nothing may move in this step: a number on the device, for a launch that is counted there."""
-        self.mirror: Any = None
+        self.on_device: Any = None
         """What the GPU engine keeps of the tables on the device."""
         self.written: list[Tensor] = []
         self._read: list[Tensor] = []  # gradients live until the kernel is done with them
