@@ -3,11 +3,11 @@
 | file | concept |
 | --- | --- |
 | `loop.py` | `Training`: one trial, from its first step to its outcome |
-| `evaluated.py` | the weights that a trial is evaluated with, where they are others |
+| `evaluation_weights.py` | the weights that a trial is evaluated with, where they are others |
 | `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |
 | `events.py` | what a running trial reports to the driver |
-| `recorded.py` | what is recorded of a step: its time, a GPU's too, and how the step sizes of all weights are spread |
-| `kinds.py` | what runs a trial, by what is trained and why |
+| `step_records.py` | what is recorded of a step: its time, and the spread of the step sizes of all weights |
+| `trial_kinds.py` | what runs a trial, by what is trained and why |
 | `function_task.py` | a training function of the user's, as what is compared |
 | `function_training.py` | one trial of it: tried out, timed or trained |
 | `training_run.py` | `TrainingRun`, what such a function is given |

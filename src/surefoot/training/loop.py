@@ -32,9 +32,9 @@ from surefoot.tasks.metrics import or_nan
 from surefoot.tasks.seeds import seed_everything, seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer, SplitOptimizer
-from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
+from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
-from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
+from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
 

@@ -18,7 +18,7 @@ from surefoot.arms.arm import Arm
 from surefoot.errors import TrialError
 from surefoot.tasks.seeds import seeded
 from surefoot.torch import RuleOptimizer, SplitOptimizer
-from surefoot.training.evaluated import has_other_weights
+from surefoot.training.evaluation_weights import has_other_weights
 from surefoot.training.loop import state_bytes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from surefoot.errors import TrialError
 from surefoot.store.records import Rates
-from surefoot.training.recorded import Stopwatch
+from surefoot.training.step_records import Stopwatch
 
 
 class OpenEpoch:

@@ -26,7 +26,7 @@ from surefoot.training.every_made import EveryMade
 from surefoot.training.kept import Kept, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
-from surefoot.training.recorded import record_rates, recording_steps
+from surefoot.training.step_records import record_rates, recording_steps
 
 NOT_TOLD = math.nan
 """A figure that a training function does not report."""
