@@ -11,14 +11,14 @@
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
-| `rates.py` | the step size of each weight |
+| `effective_lr.py` | the step size of each weight |
 | `layers.py` | where a parameter stands in a model, and which layer is the output head |
 | `roles.py` | the role of each parameter, and the reason |
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
 | `composite.py` | several rules as one optimizer |
 | `description.py` | what an optimizer does with which parameters, as a table |
 | `settings.py` | what a param group says in the rule's words |
-| `gradients.py` | unscaling and clipping: one factor for all gradients |
+| `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
 | `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `table_inputs.py` | what these tables were made from, and whether it still holds |
@@ -28,7 +28,7 @@
 | `shared.py` | numbers for the whole optimizer, in the param groups |
 | `averages.py` | the weights to evaluate with |
 | `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |
-| `owner.py` | whose state a checkpoint holds |
+| `checkpoint_owner.py` | whose state a checkpoint holds |
 """
 
 from surefoot.frontends.installed import needed

@@ -27,12 +27,12 @@ from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
-from surefoot.torch import gradients, matrices, shared
+from surefoot.torch import gradient_scaling, matrices, shared
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
+from surefoot.torch.effective_lr import rate_of, spread
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
-from surefoot.torch.rates import rate_of, spread
 from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
@@ -122,7 +122,7 @@ class RuleOptimizer(AveragingOptimizer):
 
         While tables change they are out of reach: after a step that was interrupted the next one makes its own.
         """
-        scaling = gradients.scaling(self, self._counting_device())
+        scaling = gradient_scaling.scaling(self, self._counting_device())
         if scaling is None:
             return
         tables, self._tables = None if dispatch.observed() else self._tables, None
@@ -138,12 +138,14 @@ class RuleOptimizer(AveragingOptimizer):
         kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
-    def _step_anew(self, scaling: gradients.Scaling) -> StepTables | None:
+    def _step_anew(self, scaling: gradient_scaling.Scaling) -> StepTables | None:
         """Take a step as if it were the first; return its tables, if they can serve again."""
         self._back_to_training()
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
-            scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
+            scaling = gradient_scaling.clip(
+                scaling, limit, gradient_scaling.joint_norm(params, self._counting_device())
+            )
         tables, before = self._new_tables(scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
@@ -158,7 +160,7 @@ class RuleOptimizer(AveragingOptimizer):
         with torch.no_grad():
             return tables.keep(self.state)
 
-    def _new_tables(self, scaling: gradients.Scaling) -> StepTables:
+    def _new_tables(self, scaling: gradient_scaling.Scaling) -> StepTables:
         return StepTables(self.rule, self.options, scaling, self._shared_names())
 
     def _put_back(self, before: dict[Tensor, Group]) -> None:
@@ -378,7 +380,7 @@ class RuleOptimizer(AveragingOptimizer):
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
         if not grad.is_sparse:
-            return gradients.shared_like(p, grad.resolve_conj())
+            return gradient_scaling.shared_like(p, grad.resolve_conj())
         if self.sparse_error:
             raise RuntimeError(self.sparse_error.format(type(self).__name__))
         if settings.hyper["weight_decay"] != 0:

@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from surefoot.errors import UsageError
 from surefoot.frontends.roles import ROLES, part_of
-from surefoot.torch import gradients
+from surefoot.torch import gradient_scaling
 from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
@@ -65,12 +65,12 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     def _advance(self) -> None:
         device = self._counting_device()
-        scaling = gradients.scaling(self, device)
+        scaling = gradient_scaling.scaling(self, device)
         if scaling is None:
             return
         if self.max_grad_norm is not None:
             params = [p for group in self.param_groups for p in group["params"]]
-            scaling = gradients.clip(scaling, self.max_grad_norm, gradients.joint_norm(params, device))
+            scaling = gradient_scaling.clip(scaling, self.max_grad_norm, gradient_scaling.joint_norm(params, device))
         for child in self.children.values():
             _advance_scaled(child, scaling)
 
@@ -234,7 +234,7 @@ def _check_alike(own: Group, saved: Group) -> None:
             )
 
 
-def _advance_scaled(child: Any, scaling: gradients.Scaling) -> None:
+def _advance_scaled(child: Any, scaling: gradient_scaling.Scaling) -> None:
     """Take a child's step with the gradients times a factor, said as a GradScaler says it."""
     if scaling.factor is not None:
         child.grad_scale = torch.as_tensor(1 / scaling.factor, dtype=torch.float64)

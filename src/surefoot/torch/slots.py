@@ -21,8 +21,8 @@ from surefoot.engines.matrices import is_matrix
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch import matrices
+from surefoot.torch.checkpoint_owner import check_owner, lasting, missing
 from surefoot.torch.options import RunOptions
-from surefoot.torch.owner import check_owner, lasting, missing
 from surefoot.torch.settings import FACTS, Group, Settings
 from surefoot.torch.state import (
     counts,

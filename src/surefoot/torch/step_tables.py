@@ -35,7 +35,7 @@ from surefoot.engines.together import joins, one
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared
-from surefoot.torch.gradients import Scaling, clip, joint_norm
+from surefoot.torch.gradient_scaling import Scaling, clip, joint_norm
 from surefoot.torch.options import RunOptions
 from surefoot.torch.settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.sharded_sums import ShardedSums

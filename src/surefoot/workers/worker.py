@@ -151,8 +151,8 @@ def main(handle: int) -> NoReturn:
 
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
-    from surefoot.training.kinds import training
     from surefoot.training.process import environment, tune_worker
+    from surefoot.training.trial_kinds import training
 
     tune_worker()
     task = job.attach()
