@@ -12,9 +12,9 @@
 | `function_training.py` | one trial of it: tried out, timed or trained |
 | `training_run.py` | `TrainingRun`, what such a function is given |
 | `open_epoch.py` | the epoch of it that runs |
-| `every_made.py` | all optimizers that it asks for |
-| `made.py` | one of them, in torch |
-| `made_elsewhere.py` | the same in JAX and Keras |
+| `function_optimizers.py` | all optimizers that it asks for |
+| `torch_optimizer.py` | one of them: what all have in common, and torch's |
+| `jax_keras_optimizers.py` | one of them in JAX or Keras |
 | `kept.py` | what it takes to go on after an interruption |
 | `process.py` | threads and memory of a worker process, its machine and versions |
 """

@@ -22,7 +22,7 @@ from surefoot.store.records import Epoch, Outcome
 from surefoot.tasks.seeds import seed_everything
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.events import EpochDone, Event, StepsDone
-from surefoot.training.every_made import EveryMade
+from surefoot.training.function_optimizers import FunctionOptimizers
 from surefoot.training.kept import Kept, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
@@ -78,7 +78,7 @@ class TrainingRun:
         self._last = 1 if trial.purpose == "pilot" else self._protocol.epochs
         self._kept = Kept(checkpoint, self.device)
         self._now: Progress = self._kept.progress
-        self._made = EveryMade(trial)
+        self._made = FunctionOptimizers(trial)
         self._steps_per_epoch: int | None = None
         self._epoch: OpenEpoch | None = None
         self._tested: tuple[float, float] | None = None

@@ -22,7 +22,7 @@ from surefoot.training.evaluation_weights import has_other_weights
 from surefoot.training.loop import state_bytes
 
 
-class Made(Protocol):
+class FunctionOptimizer(Protocol):
     """An optimizer that was made for a training.
 
     Attributes:
@@ -58,7 +58,7 @@ class Made(Protocol):
         ...
 
 
-class TorchMade:
+class TorchFunctionOptimizer:
     """The arm as a torch optimizer.
 
     Args:

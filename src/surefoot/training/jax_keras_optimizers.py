@@ -16,7 +16,7 @@ Part = tuple[Rule, dict[str, Any]]
 """A rule and its values."""
 
 
-class OptaxMade:
+class OptaxFunctionOptimizer:
     """The arm as an optax transformation.
 
     Args:
@@ -67,8 +67,8 @@ class OptaxMade:
         """Do nothing: the transformation has the schedule."""
 
 
-class KerasMade:
-    """The arm as a Keras optimizer; see `OptaxMade` for the other arguments.
+class KerasFunctionOptimizer:
+    """The arm as a Keras optimizer; see `OptaxFunctionOptimizer` for the other arguments.
 
     Args:
         model: what it is made for, where the arm has two rules.

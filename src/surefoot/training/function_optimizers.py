@@ -10,11 +10,11 @@ from torch import nn
 from surefoot.arms.arm import Arm
 from surefoot.design.trial import Trial
 from surefoot.errors import TrialError
-from surefoot.training.made import Made, TorchMade
-from surefoot.training.made_elsewhere import KerasMade, OptaxMade
+from surefoot.training.jax_keras_optimizers import KerasFunctionOptimizer, OptaxFunctionOptimizer
+from surefoot.training.torch_optimizer import FunctionOptimizer, TorchFunctionOptimizer
 
 
-class EveryMade:
+class FunctionOptimizers:
     """The optimizers of one training.
 
     Args:
@@ -23,24 +23,24 @@ class EveryMade:
 
     def __init__(self, trial: Trial) -> None:
         self._arm, self._protocol, self._schedule = trial.arm, trial.protocol, trial.schedule
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, FunctionOptimizer] = {}
         self._shares: list[float] = []
 
-    def torch(self, name: str, options: Mapping[str, Any], model: nn.Module | Iterable[Any]) -> TorchMade:
+    def torch(self, name: str, options: Mapping[str, Any], model: nn.Module | Iterable[Any]) -> TorchFunctionOptimizer:
         """Make one for a torch model, its parameters, or param groups."""
-        made = TorchMade(self._new(name, options), model, name)
+        made = TorchFunctionOptimizer(self._new(name, options), model, name)
         self._made[name] = made
         return made
 
     def optax(self, name: str, options: Mapping[str, Any], steps: int | None) -> Any:
         """Make one for JAX; a schedule is part of it, and has to know the steps of an epoch."""
-        made = OptaxMade(self._new(name, options), name, self._factors(steps))
+        made = OptaxFunctionOptimizer(self._new(name, options), name, self._factors(steps))
         self._made[name] = made
         return made.optimizer
 
     def keras(self, name: str, options: Mapping[str, Any], model: Any = None) -> Any:
         """Make one for Keras; of two rules for this model."""
-        made = KerasMade(self._new(name, options), name, model)
+        made = KerasFunctionOptimizer(self._new(name, options), name, model)
         self._made[name] = made
         return made.optimizer
 
