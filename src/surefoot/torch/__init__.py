@@ -23,7 +23,7 @@
 | `sharded_sums.py` | sums over tensors that are divided among processes |
 | `table_inputs.py` | what these tables were made from, and whether it still holds |
 | `matrices.py` | parameters of rules for matrices, and their blocks |
-| `divided.py` | matrices that are divided among processes, gathered |
+| `sharded_matrices.py` | matrices that are divided among processes, gathered |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
 | `shared.py` | numbers for the whole optimizer, in the param groups |
 | `averages.py` | the weights to evaluate with |

@@ -26,8 +26,8 @@ from surefoot.errors import UsageError
 from surefoot.frontends import matrices as frontend
 from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule, slot_shape
-from surefoot.torch.divided import Divided, is_divided, per
 from surefoot.torch.settings import Group, Settings
+from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided, per
 from surefoot.torch.state import decoded
 
 BLOCKS = "blocks"
@@ -156,7 +156,7 @@ class Matrix:
     def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
         self.part, self._rule = part, settings.rule
         tall, self._transposed = _heights(p, settings), settings.transposed
-        self._divided = Divided(p, part, settings.rule, turn) if is_divided(p) else None
+        self._divided = ShardedMatrix(p, part, settings.rule, turn) if is_divided(p) else None
         whole = part if self._divided is None else self._divided.whole
         if whole is not None and self._transposed:
             whole = turned(whole, settings.rule)

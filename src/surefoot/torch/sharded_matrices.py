@@ -42,7 +42,7 @@ class Line(NamedTuple):
         return dist.get_global_rank(self.group, self.owner)
 
 
-class Divided:
+class ShardedMatrix:
     """A matrix of which this process has a shard.
 
     Args:
