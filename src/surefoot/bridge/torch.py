@@ -16,7 +16,7 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, apart, both, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
-from surefoot.torch.settings import Settings
+from surefoot.torch.group_settings import Settings
 from surefoot.torch.state import decoded, number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")

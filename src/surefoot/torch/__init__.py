@@ -17,7 +17,7 @@
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
 | `composite.py` | several rules as one optimizer |
 | `description.py` | what an optimizer does with which parameters, as a table |
-| `settings.py` | what a param group says in the rule's words |
+| `group_settings.py` | what a param group says in the rule's words |
 | `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
 | `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |

@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.torch import shared
-from surefoot.torch.settings import Group
+from surefoot.torch.group_settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
 from surefoot.torch.step_tables import StepTables

@@ -31,9 +31,9 @@ from surefoot.torch import gradient_scaling, matrices, shared
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.effective_lr import rate_of, spread
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
-from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
 from surefoot.torch.step_tables import StepTables, Write, take_step

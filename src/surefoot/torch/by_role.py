@@ -15,8 +15,8 @@ from surefoot.frontends.roles import ROLES
 from surefoot.rule import Rule
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
+from surefoot.torch.group_settings import Group
 from surefoot.torch.roles import Blocks, Overrides, Placed, roles
-from surefoot.torch.settings import Group
 
 Chosen = str | Rule | type[RuleOptimizer]
 """A rule by its name, a rule, or a class of `surefoot.torch`."""

@@ -21,8 +21,8 @@ from surefoot.torch import gradient_scaling
 from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
+from surefoot.torch.group_settings import FACTS, Group
 from surefoot.torch.options import RunOptions
-from surefoot.torch.settings import FACTS, Group
 from surefoot.torch.step_tables import take_step
 
 

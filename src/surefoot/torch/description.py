@@ -17,7 +17,7 @@ from torch import Tensor
 
 from surefoot.frontends.roles import part_of, shape_text
 from surefoot.rule import Rule
-from surefoot.torch.settings import Group
+from surefoot.torch.group_settings import Group
 
 COLUMNS = 80
 HEADS = ("Role", "Rule", "Tensors", "Weights", "lr", "Decay", "Timescale")

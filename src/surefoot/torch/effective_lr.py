@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from surefoot.engines import eager
+from surefoot.torch.group_settings import Settings
 from surefoot.torch.matrices import Matrix
-from surefoot.torch.settings import Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import real
 from surefoot.update import take_step

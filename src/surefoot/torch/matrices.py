@@ -26,7 +26,7 @@ from surefoot.errors import UsageError
 from surefoot.frontends import matrices as frontend
 from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule, slot_shape
-from surefoot.torch.settings import Group, Settings
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided, per
 from surefoot.torch.state import decoded
 

@@ -15,9 +15,9 @@ import torch
 from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import Call
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.torch.group_settings import Group
 from surefoot.torch.optimizers import Number, as_torch
 from surefoot.torch.options import Common, Extras, declared
-from surefoot.torch.settings import Group
 from surefoot.torch.spelling import TorchOptimizer
 
 _SCALES = {"original": "original", "match_rms_adamw": "rms"}

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import declaring
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.options import Common, Extras, declared
-from surefoot.torch.settings import Group, Settings
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 from surefoot.torch.state import tensors
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from surefoot.engines import engine_choice as dispatch
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.torch.settings import Group, Settings
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.state import number, real
 
 Taking = TypeVar("Taking", bound=tuple[Any, ...])

@@ -22,8 +22,8 @@ from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch import matrices
 from surefoot.torch.checkpoint_owner import check_owner, lasting, missing
+from surefoot.torch.group_settings import FACTS, Group, Settings
 from surefoot.torch.options import RunOptions
-from surefoot.torch.settings import FACTS, Group, Settings
 from surefoot.torch.state import (
     counts,
     filled,

@@ -18,8 +18,8 @@ from surefoot.frontends.declared import Call
 from surefoot.frontends.lookup import combined
 from surefoot.rules import RULES
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.group_settings import Group
 from surefoot.torch.options import split
-from surefoot.torch.settings import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""

@@ -36,8 +36,8 @@ from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared
 from surefoot.torch.gradient_scaling import Scaling, clip, joint_norm
+from surefoot.torch.group_settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
-from surefoot.torch.settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.sharded_sums import ShardedSums
 from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
 from surefoot.torch.table_inputs import TableInputs, local
