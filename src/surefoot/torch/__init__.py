@@ -25,7 +25,7 @@
 | `matrices.py` | parameters of rules for matrices, and their blocks |
 | `sharded_matrices.py` | matrices that are divided among processes, gathered |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
-| `shared.py` | numbers for the whole optimizer, in the param groups |
+| `shared_numbers.py` | numbers for the whole optimizer, in the param groups |
 | `averages.py` | the weights to evaluate with |
 | `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |
 | `checkpoint_owner.py` | whose state a checkpoint holds |

@@ -20,7 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.torch import shared
+from surefoot.torch import shared_numbers
 from surefoot.torch.group_settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
@@ -132,7 +132,7 @@ class AveragingOptimizer(SlotKeeper):
     @torch.no_grad()
     def _others(self) -> list[_Other]:
         """Return the parameters that have been stepped and are evaluated with other weights."""
-        found, known = [], shared.read(self.param_groups, self.rule, self._shared_names())
+        found, known = [], shared_numbers.read(self.param_groups, self.rule, self._shared_names())
         for group in self.param_groups:
             settings = self._settings(group)
             for p in group["params"] if evaluates(self.rule, settings.hyper) else ():

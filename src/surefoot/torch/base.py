@@ -27,7 +27,7 @@ from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
-from surefoot.torch import gradient_scaling, matrices, shared
+from surefoot.torch import gradient_scaling, matrices, shared_numbers
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
 from surefoot.torch.effective_lr import rate_of, spread
@@ -233,7 +233,7 @@ class RuleOptimizer(AveragingOptimizer):
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
         if joins(self.rule):
             starts = self.rule.starts(self._settings(group).hyper)
-            shared.begin(self.param_groups, self._shared_names(), starts)
+            shared_numbers.begin(self.param_groups, self._shared_names(), starts)
 
     def _check_matrices(self, group: Group) -> None:
         """Raise if the rule cannot step the last group, which then is none of the optimizer's."""
@@ -266,7 +266,7 @@ class RuleOptimizer(AveragingOptimizer):
             form = None
         layout = group.get(matrices.BLOCKS, 1), matrix and group.get(matrices.TRANSPOSED, False)
         made = Settings(hyper, starts, differentiable, capturable, form, self.rule, *layout)
-        return shared.settings(self.rule, made) if joins(self.rule) else made
+        return shared_numbers.settings(self.rule, made) if joins(self.rule) else made
 
     def _for_matrices(self) -> dict[str, Any]:
         """Return what the param groups of a rule for matrices have besides."""
@@ -284,7 +284,7 @@ class RuleOptimizer(AveragingOptimizer):
                     matrices_here.append(self._taking(p, p.grad, settings, tables))
                 else:
                     self._step_parameter(p, p.grad, self._settings_of(p, settings), tables)
-            for some in shared.lots_apart(matrices_here):
+            for some in shared_numbers.lots_apart(matrices_here):
                 tables.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, tables))
 
     def _taking(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> Taking:
@@ -355,7 +355,7 @@ class RuleOptimizer(AveragingOptimizer):
     def _alike(self, tables: StepTables) -> StepTables:
         """Return tables that step all parameters at once, if the rule asks for it and kernels do not step each."""
         if tables.parts:
-            shared.check_apart(self.rule, tables.parts)
+            shared_numbers.check_apart(self.rule, tables.parts)
         if not tables.apart:
             return tables
         parts = {p: part() for p, part in (tables.parts or {}).items()}
@@ -374,7 +374,7 @@ class RuleOptimizer(AveragingOptimizer):
                 f"{self.rule.name} adds up over all parameters, and the eager engine has the shards of this process "
                 "alone; leave engine='auto', and give all parameters dense gradients."
             )
-        known = shared.read(self.param_groups, self.rule, self._shared_names())
+        known = shared_numbers.read(self.param_groups, self.rule, self._shared_names())
         return Together(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:

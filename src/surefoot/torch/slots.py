@@ -3,7 +3,7 @@
 Slots of the rule lie in torch's `state`, under torch's names and in the kind of numbers asked for. A slot is made when
 it is first needed, starts where the rule says, and lies in memory as its parameter does. State in 8 bits is kept where
 kernels and the eager engine can use it; where autograd follows the state it is not. A slot that is one number for a
-tensor is float64, always, and lies where the step count does. One for the whole optimizer is in `shared.py`.
+tensor is float64, always, and lies where the step count does. One for the whole optimizer is in `shared_numbers.py`.
 """
 
 from __future__ import annotations

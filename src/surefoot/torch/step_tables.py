@@ -34,7 +34,7 @@ from surefoot.engines.norm import Norm, fits
 from surefoot.engines.together import joins, one
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
-from surefoot.torch import shared
+from surefoot.torch import shared_numbers
 from surefoot.torch.gradient_scaling import Scaling, clip, joint_norm
 from surefoot.torch.group_settings import Group, GroupSeen, Settings, SettingsOf
 from surefoot.torch.options import RunOptions
@@ -265,7 +265,7 @@ class StepTables:
 
     def _with_shared(self, values: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the hyperparameters of each group, with the numbers that are kept for all of them."""
-        known = shared.read([seen.group for seen in self._groups], self.rule, self._shared)
+        known = shared_numbers.read([seen.group for seen in self._groups], self.rule, self._shared)
         return [{**own, **{f"state.{slot}": value for slot, value in known.items()}} for own in values]
 
     def _new_shared(self) -> list[Write]:
