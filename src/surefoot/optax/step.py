@@ -21,9 +21,9 @@ from surefoot.errors import UsageError
 from surefoot.frontends.blocks import evaluated_in_blocks, in_blocks
 from surefoot.frontends.matrices import Blocks, Layout, View, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import Count, plain
+from surefoot.optax.complex_weights import Vector, flat
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import apart, check_shapes, described, fitted, is_complex, kind, moves, own, rounded_change
-from surefoot.optax.plane import Vector, flat
 from surefoot.optax.state import RuleState, number_kind
 from surefoot.rule import Rule
 from surefoot.update import Update, change
