@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from summed import joined
 from surefoot.compiler.emit.targets import emit
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError
 from surefoot.mathops import sqrt, total

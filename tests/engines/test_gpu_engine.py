@@ -21,7 +21,7 @@ import interpreter
 import surefoot.torch
 from gpu_interpreter import CASES
 from settings import FUSED, Setting
-from surefoot.compiler.plan import plan, stages
+from surefoot.compiler.kernel_plan import plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import gpu, triton_setup

@@ -15,7 +15,7 @@ import surefoot.torch
 from half import check_bits, stored
 from kernel_cases import numbers
 from summed import chained, joined, trusted
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.engines import gpu
 from surefoot.engines.device_tables import DeviceTables
 from surefoot.engines.rounding import key, memory_numbers

@@ -22,7 +22,7 @@ from half import check_bits, stored
 from kernel_cases import numbers
 from surefoot import mathops
 from surefoot.compiler.graph import SUMS, Node, needed
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.compiler.trace import Symbol, SymbolOps, trace
 from surefoot.engines import kernel_choice as choice
 from surefoot.engines import pointers

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.arms.user_code import referred
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown

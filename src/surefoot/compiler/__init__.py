@@ -5,7 +5,7 @@
 | `graph.py` | the operations that a rule does, each once |
 | `trace.py` | symbols: call the rule on them and read off the graph |
 | `arctan.py` | the arc tangent that kernels compute |
-| `plan.py` | what is computed once a step on the host, and what for each weight; a plan for each stage of sums |
+| `kernel_plan.py` | what is computed once a step on the host, and what for each weight; a plan for each stage of sums |
 | `products.py` | what products of matrices cost |
 | `emit/` | graph and plan as text: a file for each target, `targets.py` chooses |
 """

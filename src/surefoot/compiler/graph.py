@@ -81,8 +81,8 @@ class Graph:
 
     `outputs` are the nodes that are written, by their array's name: `w` and the slots, of a stage also what a later
     one reads; `numbers` those of slots that are a number for a tensor or for the optimizer; `sums` what a stage of a
-    kernel adds up (`plan.py`). `rate` is the effective step size. `assumed` tells of each hyperparameter that the rule
-    asked about whether it was zero: another answer, another graph.
+    kernel adds up (`kernel_plan.py`). `rate` is the effective step size. `assumed` tells of each hyperparameter that
+    the rule asked about whether it was zero: another answer, another graph.
     """
 
     nodes: list[Node] = field(default_factory=list)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from surefoot.compiler.plan import BLOCK
+from surefoot.compiler.kernel_plan import BLOCK
 from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
 from surefoot.engines.layout import is_dense, is_plain, memory_numbers, memory_order
 from surefoot.engines.rounding import random_bits

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import is_apart, memory_numbers
 from surefoot.engines.rounding import stochastic

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from surefoot.compiler.plan import scales
+from surefoot.compiler.kernel_plan import scales
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import Runs, find_runs, is_apart, is_plain, is_quick, lies_like
 from surefoot.engines.uninterrupted import load

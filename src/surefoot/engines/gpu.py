@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from surefoot.compiler.graph import Node
-from surefoot.compiler.plan import HOST, Plan
+from surefoot.compiler.kernel_plan import HOST, Plan
 from surefoot.engines import sums
 from surefoot.engines.device_tables import DeviceTables, capturing
 from surefoot.engines.launch_tables import Launch

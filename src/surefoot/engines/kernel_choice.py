@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import Plan, stages
+from surefoot.compiler.kernel_plan import Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
@@ -30,7 +30,7 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 class Kernel:
     """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
 
-    `before` are the kernels of the stages of sums that this one needs: see `compiler/plan.py`.
+    `before` are the kernels of the stages of sums that this one needs: see `compiler/kernel_plan.py`.
     """
 
     plan: Plan

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surefoot.compiler.graph import SIZE
-from surefoot.compiler.plan import scales
+from surefoot.compiler.kernel_plan import scales
 from surefoot.engines.kernel_choice import Kernel
 from surefoot.engines.layout import Runs
 from surefoot.engines.rounding import key, key_before_steps

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from surefoot.bundle import Bundle, members
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import eager
 from surefoot.engines.eager import Part, Write

@@ -21,7 +21,7 @@ A combinator makes a factory of a factory, a rule or a rule's name: `cautious(ad
 | `by_path.py` | the role of each leaf, and labels for `optax.multi_transform` |
 | `two_rules.py` | the matrices' transformation and that of the rest, as one |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
-| `complex_weights.py` | complex weights |
+| `complex_weights.py` | complex weights: each a vector in the plane, with one rate |
 """
 
 from surefoot import rules

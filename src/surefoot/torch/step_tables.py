@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo
 
-from surefoot.compiler.plan import RANDOM
+from surefoot.compiler.kernel_plan import RANDOM
 from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice

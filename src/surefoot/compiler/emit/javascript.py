@@ -1,7 +1,7 @@
 """A rule as a JavaScript function in float64, for pages that show it at work: of one weight, or of a whole tensor.
 
-A rule that adds up over a tensor is a function of all its weights, with a loop for each stage of sums (`plan.py`). They
-are all the weights that there are, so that a sum over all tensors is the same.
+A rule that adds up over a tensor is a function of all its weights, with a loop for each stage of sums
+(`kernel_plan.py`). They are all the weights that there are, so that a sum over all tensors is the same.
 
 Everything is computed inside, also what a kernel leaves to the host. JavaScript's numbers are IEEE float64 and nothing
 is reordered, so every operation but two gives NumPy's very bits; `Math.pow` and `Math.atan2` may be one unit in the
@@ -17,7 +17,7 @@ from dataclasses import replace
 from surefoot.compiler.emit import walk
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
 from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
-from surefoot.compiler.plan import Plan, stages
+from surefoot.compiler.kernel_plan import Plan, stages
 from surefoot.errors import UsageError
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from textwrap import wrap
 
 from surefoot.compiler.emit.walk import PYTHON, Language, lines, write
-from surefoot.compiler.plan import HALF, Kinds, Plan
+from surefoot.compiler.kernel_plan import HALF, Kinds, Plan
 
 LINE = 108
 """Columns of a line of code with its comment, without what it is indented by."""

@@ -15,7 +15,7 @@ from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling, called
-from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
+from surefoot.compiler.kernel_plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",

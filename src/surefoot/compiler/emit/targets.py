@@ -8,7 +8,7 @@ from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import WHOLE, Graph, needed
-from surefoot.compiler.plan import SIZES, stages
+from surefoot.compiler.kernel_plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from surefoot.compiler.arctan import ABOVE, BELOW, HALF, HALF_REST, KINK
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling, called
-from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
+from surefoot.compiler.kernel_plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
 
 FLOAT64 = Language(
