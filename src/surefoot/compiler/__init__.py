@@ -6,6 +6,6 @@
 | `trace.py` | symbols: call the rule on them and read off the graph |
 | `arctan.py` | the arc tangent that kernels compute |
 | `kernel_plan.py` | what is computed once a step on the host, and what for each weight; a plan for each stage of sums |
-| `products.py` | what products of matrices cost |
+| `matrix_cost.py` | what products of matrices cost |
 | `emit/` | graph and plan as text: a file for each target, `targets.py` chooses |
 """

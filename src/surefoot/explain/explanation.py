@@ -18,7 +18,7 @@ from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.emit.targets import moved
 from surefoot.compiler.graph import SIDES, WHOLE, Graph, Node, needed
 from surefoot.compiler.kernel_plan import SIZES
-from surefoot.compiler.products import decomposes, operations
+from surefoot.compiler.matrix_cost import decomposes, operations
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import ConventionLine, defaults, forms
