@@ -12,5 +12,5 @@
 | `turns.py` | the clock: contenders take turns, and Ctrl-C waits for the end of one |
 | `run.py`, `result.py` | a whole benchmark, and its figures |
 | `chart.py` | its picture |
-| `cold.py` | the first step of a fresh process |
+| `first_step.py` | the first step of a fresh process |
 """

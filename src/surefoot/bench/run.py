@@ -21,8 +21,8 @@ import torch
 from surefoot.bench import memory
 from surefoot.bench.arena import DTYPES, Arena
 from surefoot.bench.cases import ADAM, BenchCase, bytes_per_weight, case_names, find_case
-from surefoot.bench.cold import first_steps
 from surefoot.bench.contenders import Contender, ReadyContender, start
+from surefoot.bench.first_step import first_steps
 from surefoot.bench.floor import floor
 from surefoot.bench.line_up import absent, contenders
 from surefoot.bench.other_peers import limit_jax

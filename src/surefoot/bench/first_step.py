@@ -39,7 +39,7 @@ def first_steps(case: str, contenders: Sequence[Contender], dtype: str, threads:
 def _process(case: str, name: str, dtype: str, threads: int, folder: Path) -> float:
     surroundings = {**os.environ, **{variable: str(folder / variable.lower()) for variable in CACHES}}
     arguments = json.dumps([case, name, dtype, threads])
-    command = [sys.executable, "-m", "surefoot.bench.cold", arguments]
+    command = [sys.executable, "-m", "surefoot.bench.first_step", arguments]
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SurefootError(f"the first step of {name} ({case}) could not be timed: {done.stderr.strip()}")
