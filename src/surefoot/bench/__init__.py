@@ -6,7 +6,7 @@
 | `cases.py` | what is timed: each rule, and clipping + AdamW + averaging |
 | `arena.py` | the memory that all contenders of a case share |
 | `contenders.py` | one contender, made ready to step |
-| `line_up.py`, `other_peers.py` | who is timed: ours and torch's; other libraries |
+| `line_up.py`, `other_libraries.py` | who is timed: ours and torch's; other libraries |
 | `memory.py` | whether a set fits |
 | `floor.py` | a kernel that moves the same bytes and computes nothing |
 | `turns.py` | the clock: contenders take turns, and Ctrl-C waits for the end of one |

@@ -16,7 +16,7 @@ import surefoot.torch
 from surefoot.bench.arena import Arena
 from surefoot.bench.cases import CLIPPED, EMA, LR, MAX_NORM, case_names, lr_of, rule_of_case
 from surefoot.bench.contenders import Contender, Stepper
-from surefoot.bench.other_peers import INSTALL, author_peers, optax_peers, pytorch_optimizer_peers
+from surefoot.bench.other_libraries import INSTALL, author_peers, optax_peers, pytorch_optimizer_peers
 
 ENGINES = ("cpu", "eager")
 

@@ -25,7 +25,7 @@ from surefoot.bench.contenders import Contender, ReadyContender, start
 from surefoot.bench.first_step import first_steps
 from surefoot.bench.floor import floor
 from surefoot.bench.line_up import absent, contenders
-from surefoot.bench.other_peers import limit_jax
+from surefoot.bench.other_libraries import limit_jax
 from surefoot.bench.result import BenchResult, BenchRow, Measured, SetResult, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
 from surefoot.bench.turns import Interrupt, take_turns, turn_of
