@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from surefoot.arms.code_hash import written
-from surefoot.arms.several import together
+from surefoot.arms.several_optimizers import together
 from surefoot.errors import TrialError, UsageError, unknown
 from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
 from surefoot.store.design import Search
