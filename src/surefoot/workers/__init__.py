@@ -8,5 +8,5 @@
 | `worker.py` | a worker: takes one trial after another, and reports; what it and its driver send each other |
 | `local.py` | workers as processes of this machine |
 | `ray_host.py` | workers as actors on a Ray cluster |
-| `sharing.py` | one copy of the data for all workers of a machine |
+| `shared_data.py` | one copy of the data for all workers of a machine |
 """

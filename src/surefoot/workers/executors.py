@@ -18,7 +18,7 @@ from surefoot.tasks import Trainable
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
 from surefoot.workers.runner import Executor, Runner
-from surefoot.workers.sharing import shared
+from surefoot.workers.shared_data import shared
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

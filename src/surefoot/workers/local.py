@@ -20,7 +20,7 @@ from multiprocessing.spawn import get_executable
 from typing import IO, Any
 
 from surefoot.errors import TrialError
-from surefoot.workers.sharing import Places, Shared, attached
+from surefoot.workers.shared_data import Places, Shared, attached
 from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied
 
 if sys.platform == "win32":

@@ -24,7 +24,7 @@ from ray.exceptions import RayError
 from surefoot.errors import Argument, UsageError
 from surefoot.tasks import Trainable
 from surefoot.workers.runner import Runner
-from surefoot.workers.sharing import pickled, unpickled
+from surefoot.workers.shared_data import pickled, unpickled
 from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
 
 
