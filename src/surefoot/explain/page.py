@@ -24,8 +24,8 @@ from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import Argument, UsageError
 from surefoot.explain.explanation import CALLED
-from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
+from surefoot.explain.playground_forms import Library
 from surefoot.explain.surfaces import SURFACES
 from surefoot.files import write_whole
 from surefoot.rule import Rule
