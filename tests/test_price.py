@@ -11,7 +11,7 @@ from surefoot.comparison.request import ask
 from surefoot.design.studies import RATE_FREE, STUDIES
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options
-from surefoot.price import ask_rate_free, laid_over
+from surefoot.rate_free_price import ask_rate_free, laid_over
 from surefoot.store.margin import Margin
 from workers_here import here
 

@@ -16,7 +16,7 @@ from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.files import check_writable
 from surefoot.options import Options
-from surefoot.price import RateFree, ask_rate_free, laid_over
+from surefoot.rate_free_price import RateFree, ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
 
