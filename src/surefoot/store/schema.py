@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from surefoot.errors import StoreError
-from surefoot.store.relate import relate
+from surefoot.store.old_runs import relate
 
 APPLICATION_ID = int.from_bytes(b"Sure")
 ELSEWHERE = "give another file as the store"
