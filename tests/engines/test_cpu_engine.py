@@ -27,11 +27,11 @@ from summed import OnNumpy, Stepped
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import cpu
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.all_tensors import joins
 from surefoot.engines.cpu import KernelJob, NativeStep, Pace, Work
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
 from surefoot.engines.launch_tables import CHUNK, Launch, Tables, chunks_of
-from surefoot.engines.together import joins
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule

@@ -8,7 +8,7 @@
 | `layout.py` | where the arrays of a parameter lie, as runs of neighbours |
 | `launch_tables.py` | all tensors of one kernel, as the tables it goes by |
 | `eager.py` | the eager engine: the rule itself, on torch's tensors |
-| `together.py` | the same for a rule that needs all tensors at once |
+| `all_tensors.py` | the same for a rule that needs all tensors at once |
 | `matrices.py` | the same for a rule for matrices: those of one shape at once |
 | `cpu.py` | the CPU engine: a step as one native call, maybe on several threads |
 | `jobs.py` | what native code is asked to do: to step, and to look at tensors and counts |

@@ -21,9 +21,9 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from surefoot.engines import eager
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.all_tensors import AllTensors, joins
 from surefoot.engines.matrices import is_matrix
 from surefoot.engines.rounding import key
-from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
@@ -367,7 +367,7 @@ class RuleOptimizer(AveragingOptimizer):
         alike.write(writes)
         return alike
 
-    def _together(self, parts: Mapping[Tensor, eager.Part]) -> Together:
+    def _together(self, parts: Mapping[Tensor, eager.Part]) -> AllTensors:
         """Return parameters as the eager engine steps them at once."""
         if any(hasattr(p, "to_local") for p in parts):
             raise UsageError(
@@ -375,7 +375,7 @@ class RuleOptimizer(AveragingOptimizer):
                 "alone; leave engine='auto', and give all parameters dense gradients."
             )
         known = shared_numbers.read(self.param_groups, self.rule, self._shared_names())
-        return Together(self.rule, [*parts.values()], known)
+        return AllTensors(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
         """Return the gradient in a form that the engine takes; torch's own error where torch has one."""

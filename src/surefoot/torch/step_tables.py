@@ -25,13 +25,13 @@ from surefoot.compiler.kernel_plan import RANDOM
 from surefoot.engines import cpu, gpu
 from surefoot.engines import engine_choice as dispatch
 from surefoot.engines import kernel_choice as choice
+from surefoot.engines.all_tensors import joins, one
 from surefoot.engines.eager import Part, numbers_of
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch_tables import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
-from surefoot.engines.together import joins, one
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared_numbers

@@ -42,7 +42,7 @@ def joins(rule: Rule) -> bool:
     return any(stage.everywhere for stage in stages(graph))
 
 
-class Together:
+class AllTensors:
     """All tensors of an optimizer at once, for a rule that `joins` them.
 
     Args:
