@@ -34,7 +34,7 @@ from surefoot.keras.arrays import (
     written,
 )
 from surefoot.keras.evaluation import AveragingOptimizer, PutBy
-from surefoot.keras.together import Start, each_weight, stepped
+from surefoot.keras.step import Start, each_weight, stepped
 from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
 from surefoot.update import Update
 

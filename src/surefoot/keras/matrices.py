@@ -15,7 +15,7 @@ from surefoot.frontends.lookup import values
 from surefoot.keras.arguments import Common, Rate, declared
 from surefoot.keras.base import register
 from surefoot.keras.optimizers import MOMENTS, NamedOptimizer
-from surefoot.keras.together import Start
+from surefoot.keras.step import Start
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 from surefoot.update import Update
