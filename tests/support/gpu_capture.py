@@ -15,8 +15,7 @@ from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gpu_steps import CASES, case, give, make, parameters, tensors
-from surefoot.engines import device_tables, gpu
-from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import device_tables, engine_choice, gpu
 from surefoot.errors import UsageError
 from surefoot.torch.step_tables import StepTables
 from torch_runs import params_of
@@ -67,7 +66,7 @@ class Graph(TorchDispatchMode):
         """Do a step, and keep what it puts on the device."""
         with ExitStack() as stack:
             # a graph that is captured watches the stream; this stand-in watches the dispatcher
-            stack.enter_context(mock.patch.object(dispatch, "observed", return_value=False))
+            stack.enter_context(mock.patch.object(engine_choice, "observed", return_value=False))
             for module in (gpu, device_tables):
                 stack.enter_context(mock.patch.object(module, "capturing", return_value=True))
             stack.enter_context(mock.patch.object(gpu, "_start", self._hosts_own(gpu._start, recorded=True)))

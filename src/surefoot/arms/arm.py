@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
-from surefoot.arms import other_optimizers as foreign
-from surefoot.arms import two_rules
+from surefoot.arms import other_optimizers, two_rules
 from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
 from surefoot.arms.schedule import Scheduled, name_of, own_schedule
@@ -43,14 +42,14 @@ class Arm(Optimizer):
     another.
     """
 
-    make: Rule | foreign.Make | None = None
+    make: Rule | other_optimizers.Make | None = None
     rest: Rule | None = None
 
     @property
     def asked(self) -> Optimizer:
         """What was asked for, as a design keeps it."""
         about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
-        plain = {name: foreign.plain_value(value) for name, value in {**self.given, **about}.items()}
+        plain = {name: other_optimizers.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
@@ -74,7 +73,7 @@ class Arm(Optimizer):
         made_by = self.made_by
         if isinstance(made_by, Rule):
             return ""
-        if foreign.needs_closure(made_by):
+        if other_optimizers.needs_closure(made_by):
             return "first"
         return "more" if _of_training(made_by, self.given).get("closure") else ""
 
@@ -116,7 +115,7 @@ class Arm(Optimizer):
         if isinstance(made_by, Rule):
             own, _ = two_rules.apart(self.own)
             return space(made_by, trials, self.convention, fixed=own, given=self.ranges)
-        return foreign.space(made_by, trials, self.own, self.ranges)
+        return other_optimizers.space(made_by, trials, self.own, self.ranges)
 
     def build(self, model: Any) -> Any:
         """Make the optimizer, a `torch.optim.Optimizer`, or several that are used as one.
@@ -131,15 +130,15 @@ class Arm(Optimizer):
         if isinstance(rule, Rule) and self.rest is not None:
             return two_rules.build(model, rule, self.rest, self.hyper)
         if not isinstance(rule, Rule):
-            parameters = argument_of(foreign.first_argument(rule), model, groups)
-            return foreign.build(rule, parameters, self.label, self.own, self.ranges)
+            parameters = argument_of(other_optimizers.first_argument(rule), model, groups)
+            return other_optimizers.build(rule, parameters, self.label, self.own, self.ranges)
         from surefoot.torch import RuleOptimizer
 
         made = parameters_of(model, groups)
         return RuleOptimizer(made, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
-    def made_by(self) -> Rule | foreign.Make:
+    def made_by(self) -> Rule | other_optimizers.Make:
         """The rule, or the class."""
         return rule_of(self.rule) if self.make is None else self.make
 
@@ -165,7 +164,7 @@ def make_arm(
         UsageError: no such rule or option, a bad value, or something that is no optimizer.
     """
     ranges = ranges or {}
-    made: Rule | foreign.Make
+    made: Rule | other_optimizers.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
         if "max_grad_norm" in given:
@@ -176,13 +175,13 @@ def make_arm(
         title, rule = made.title, made.name
         full = "" if is_built_in(made) else f"{home(made)}.{rule}@{digest(made)}"
     else:
-        made, convention = foreign.check(optimizer), ""
-        title, rule = made.__qualname__, foreign.name_of(made)
+        made, convention = other_optimizers.check(optimizer), ""
+        title, rule = made.__qualname__, other_optimizers.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
     options = ", ".join(f"{option}={_shown(option, value)}" for option, value in given.items())
     hyper, label = _hyper(made, convention, given, ranges), f"{title}({options})" if options else title
     if not isinstance(made, Rule):
-        foreign.check_lr(made, hyper)
+        other_optimizers.check_lr(made, hyper)
     is_named = bool(name) and name != label
     stands = reference(made) if isinstance(made, Rule) and full else None
     own = (is_named, stands or "", made if full else None)
@@ -260,7 +259,7 @@ def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dic
 
 
 def _hyper(
-    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
+    optimizer: Rule | other_optimizers.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
     """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
     about, own = _of_training(optimizer, given), _own(optimizer, given)
@@ -269,7 +268,7 @@ def _hyper(
     names = {name: code_name(value) for name, value in about.items()}
     names |= {"schedule": schedule.name} if schedule else {}
     if not isinstance(optimizer, Rule):
-        return foreign.hyper(optimizer, own, ranges) | names
+        return other_optimizers.hyper(optimizer, own, ranges) | names
     own, around = two_rules.apart(own)
     rest = two_rules.rest_of(optimizer, given)
     own = own if rest is None else two_rules.at_the_rests_rate(optimizer, convention, own)
@@ -291,13 +290,13 @@ def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str,
     return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 
 
-def _of_training(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+def _of_training(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that say how it is trained with; a class may have options of these names itself."""
-    taken = () if isinstance(optimizer, Rule) else foreign.options_of(optimizer)
+    taken = () if isinstance(optimizer, Rule) else other_optimizers.options_of(optimizer)
     return {name: given[name] for name in OF_TRAINING if name in given and name not in taken}
 
 
-def _own(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+def _own(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> dict[str, Any]:
     about = _of_training(optimizer, given)
     return {name: value for name, value in given.items() if name not in about}
 

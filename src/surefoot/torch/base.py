@@ -18,9 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from surefoot.engines import eager
-from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import eager, engine_choice, kernel_choice
 from surefoot.engines.all_tensors import AllTensors, joins
 from surefoot.engines.matrices import is_matrix
 from surefoot.engines.rounding import key
@@ -82,7 +80,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     def _engine(self, group: Group, p: Tensor) -> str:
         settings = self._settings(group)
-        found = settings.form and dispatch.engine(self.options.engine, p.device, counted=settings.capturable)
+        found = settings.form and engine_choice.engine(self.options.engine, p.device, counted=settings.capturable)
         return found or "eager"
 
     @staticmethod
@@ -125,7 +123,7 @@ class RuleOptimizer(AveragingOptimizer):
         scaling = gradient_scaling.scaling(self, self._counting_device())
         if scaling is None:
             return
-        tables, self._tables = None if dispatch.observed() else self._tables, None
+        tables, self._tables = None if engine_choice.observed() else self._tables, None
         with torch.no_grad():
             repeated = tables is not None and tables.repeat(self, scaling, self._settings)
         self._tables = tables if repeated else self._step_anew(scaling)
@@ -135,7 +133,7 @@ class RuleOptimizer(AveragingOptimizer):
         if not all(group.get("capturable") for group in self.param_groups):
             return None
         devices = {p.device for group in self.param_groups for p in group["params"]}
-        kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
+        kernels = [engine_choice.engine(self.options.engine, device, counted=True) for device in devices]
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
     def _step_anew(self, scaling: gradient_scaling.Scaling) -> StepTables | None:
@@ -258,11 +256,11 @@ class RuleOptimizer(AveragingOptimizer):
         starts = self.rule.starts(hyper)
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
-        plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
+        plain &= self.options.engine != "eager" and group.get("fused") is not False and not engine_choice.observed()
         matrix = self.rule.shape == "matrix"  # which has no kernel: who asks for one is told
         plain &= not matrix or self.options.engine != "auto"
-        form = choice.form(hyper) if plain else None
-        if form is not None and (not choice.compiles(self.rule, form) or matrix):
+        form = kernel_choice.form(hyper) if plain else None
+        if form is not None and (not kernel_choice.compiles(self.rule, form) or matrix):
             form = None
         layout = group.get(matrices.BLOCKS, 1), matrix and group.get(matrices.TRANSPOSED, False)
         made = Settings(hyper, starts, differentiable, capturable, form, self.rule, *layout)
@@ -330,7 +328,7 @@ class RuleOptimizer(AveragingOptimizer):
     def _part(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> eager.Part:
         """Return a parameter as the eager engine takes it."""
         own = self.state[p]
-        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
+        step, counted = own["step"] + 1, settings.capturable or engine_choice.observed()
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
         t = step.to(torch.float64, copy=True) if counted else float(step)
         rounding = None

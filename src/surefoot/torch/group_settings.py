@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import kernel_choice
 from surefoot.rule import Rule
 
 Group = dict[str, Any]
@@ -27,7 +27,7 @@ class Settings(NamedTuple):
     starts: dict[str, Any]
     differentiable: bool
     capturable: bool
-    form: choice.Form | None
+    form: kernel_choice.Form | None
     rule: Rule
     blocks: Any = 1
     transposed: bool = False

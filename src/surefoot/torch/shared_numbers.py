@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
-from surefoot.engines import engine_choice as dispatch
+from surefoot.engines import engine_choice
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch.group_settings import Group, Settings
@@ -78,7 +78,7 @@ def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
 
 def lots_apart(takings: Sequence[Taking]) -> list[Sequence[Taking]]:
     """Return parameters, each with what belongs to it, as steps may take them: at once unless their memory mixes."""
-    if not takings or dispatch.observed():
+    if not takings or engine_choice.observed():
         return [takings] if takings else []
     return [[one] for one in takings] if _mixed(taking[0] for taking in takings) else [takings]
 

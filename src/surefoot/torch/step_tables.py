@@ -22,9 +22,7 @@ from torch import Tensor
 from torch._compile import _disable_dynamo
 
 from surefoot.compiler.kernel_plan import RANDOM
-from surefoot.engines import cpu, gpu
-from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import cpu, engine_choice, gpu, kernel_choice
 from surefoot.engines.all_tensors import joins, one
 from surefoot.engines.eager import Part, numbers_of
 from surefoot.engines.fits import Fitted, fit
@@ -69,7 +67,7 @@ class StepTables:
         """Whether it must: because there is one that no kernel can step."""
         self._whole = True
         """Whether kernels step everything, so that the tables can serve again."""
-        self._launches: dict[tuple[choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
+        self._launches: dict[tuple[kernel_choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
         self._members: dict[Launch, list[int]] = {}
         """Of each launch, which of the gradients are its own."""
         self._groups: list[GroupSeen] = []
@@ -127,7 +125,7 @@ class StepTables:
             number: the parameter's.
         """
         counted, step = self._groups[-1].settings.capturable, own["step"]
-        engine = "" if grad.is_sparse else dispatch.engine(self.options.engine, p.device, counted=counted)
+        engine = "" if grad.is_sparse else engine_choice.engine(self.options.engine, p.device, counted=counted)
         numbers = self._numbers
         state = {
             slot: kept(own, name, positive=slot in self.rule.positive)
@@ -166,19 +164,19 @@ class StepTables:
         self._steps_at[step.data_ptr()] += 1
         return float(step) + self._steps_at[step.data_ptr()]
 
-    def _kernel(self, engine: str, shown: Fitted) -> choice.Kernel:
+    def _kernel(self, engine: str, shown: Fitted) -> kernel_choice.Kernel:
         """Return the kernel that steps the parameter."""
         form = self._groups[-1].settings.form or ()
         short = any(kind in RANDOM for name, kind in shown.kinds if name != "g")
         rounded = self.options.stochastic_rounding and short
-        return choice.kernel(engine, self.rule, form, shown.kinds, stochastic=rounded, strided=shown.strided)
+        return kernel_choice.kernel(engine, self.rule, form, shown.kinds, stochastic=rounded, strided=shown.strided)
 
-    def _launch(self, engine: str, kernel: choice.Kernel, shown: Fitted, counted: bool) -> Launch:
+    def _launch(self, engine: str, kernel: kernel_choice.Kernel, shown: Fitted, counted: bool) -> Launch:
         """Return the launch that the parameter belongs to: of its kernel, on its device."""
         self.ran.add(engine)
         key = kernel, shown.arrays["w"].device, counted
         if key not in self._launches:
-            self._launches[key] = engine, dispatch.launch(engine, kernel, self.options.seed, counted=counted)
+            self._launches[key] = engine, engine_choice.launch(engine, kernel, self.options.seed, counted=counted)
         return self._launches[key][1]
 
     def eager(self, weights: Iterable[Tensor], prepare: Callable[[], list[Write]]) -> None:
@@ -359,7 +357,7 @@ def _carry_out(writes: Iterable[Write]) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _say_once(reason: str) -> None:
-    choice.eager_instead("a parameter runs", reason)
+    kernel_choice.eager_instead("a parameter runs", reason)
 
 
 def take_step(optimizer: Any, closure: Callable[[], Any] | None) -> Any:
