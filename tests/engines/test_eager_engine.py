@@ -22,7 +22,7 @@ SGD = RULES["sgd"], Setting(RULES["sgd"], "torch", {}).hyper
 
 
 def step(rule, *arrays, differentiable=False, **more):
-    for write in eager.prepare(rule, eager.Part(*arrays, **more), differentiable=differentiable):
+    for write in eager.prepare(rule, eager.TensorPart(*arrays, **more), differentiable=differentiable):
         write()
 
 

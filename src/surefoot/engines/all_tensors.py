@@ -18,7 +18,7 @@ from surefoot.bundle import Bundle, members
 from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import eager
-from surefoot.engines.eager import Part, Write
+from surefoot.engines.eager import TensorPart, Write
 from surefoot.engines.kernel_choice import form
 from surefoot.errors import UsageError
 from surefoot.rule import SLOTS_AROUND, Rule
@@ -55,7 +55,7 @@ class AllTensors:
         RuntimeError: torch's own, if weights share memory.
     """
 
-    def __init__(self, rule: Rule, parts: Sequence[Part], shared: Mapping[str, float]) -> None:
+    def __init__(self, rule: Rule, parts: Sequence[TensorPart], shared: Mapping[str, float]) -> None:
         self._rule, self._parts = rule, parts
         weights, gradients, states = zip(*(eager.widened(rule, part) for part in parts), strict=True)
         self._shared = {name: torch.tensor(x, dtype=torch.float64) for name, x in shared.items()}

@@ -201,15 +201,15 @@ class RuleOptimizer(AveragingOptimizer):
         """
         return describe([(self, index) for index in range(len(self.param_groups))], steps_per_epoch)
 
-    def _coming(self, p: Tensor, settings: Settings) -> eager.Part:
+    def _coming(self, p: Tensor, settings: Settings) -> eager.TensorPart:
         """Return what the coming step of a parameter starts from; without a gradient, from a zero one."""
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
         state: dict[str, Any] = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
-        return eager.Part(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
+        return eager.TensorPart(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
 
-    def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.Part]]) -> dict[Tensor, Any]:
+    def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.TensorPart]]) -> dict[Tensor, Any]:
         """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
         if joins(self.rule):
             parts = {p: part for p, (_, part) in steps.items()}
@@ -325,7 +325,7 @@ class RuleOptimizer(AveragingOptimizer):
         elif left:
             tables.eager([real(p)], lambda: self._eagerly(p, usable, settings, tables, number))
 
-    def _part(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> eager.Part:
+    def _part(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> eager.TensorPart:
         """Return a parameter as the eager engine takes it."""
         own = self.state[p]
         step, counted = own["step"] + 1, settings.capturable or engine_choice.observed()
@@ -335,7 +335,7 @@ class RuleOptimizer(AveragingOptimizer):
         if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
         slots, hyper = self._slots(p, own, settings), tables.values(settings)
-        return eager.Part(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
+        return eager.TensorPart(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
 
     def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> list[Write]:
         """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
@@ -365,7 +365,7 @@ class RuleOptimizer(AveragingOptimizer):
         alike.write(writes)
         return alike
 
-    def _together(self, parts: Mapping[Tensor, eager.Part]) -> AllTensors:
+    def _together(self, parts: Mapping[Tensor, eager.TensorPart]) -> AllTensors:
         """Return parameters as the eager engine steps them at once."""
         if any(hasattr(p, "to_local") for p in parts):
             raise UsageError(

@@ -15,7 +15,7 @@ from surefoot.torch.state import real
 from surefoot.update import take_step
 
 
-def rate_of(p: Tensor, part: eager.Part, settings: Settings) -> Any:
+def rate_of(p: Tensor, part: eager.TensorPart, settings: Settings) -> Any:
     """Return the rule's rate for a parameter in the coming step."""
     if settings.rule.shape == "matrix":
         return Matrix(p, part, settings).rate()

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from surefoot.engines import matrices as engine
-from surefoot.engines.eager import Kept, Part, Write
+from surefoot.engines.eager import SlotValue, TensorPart, Write
 from surefoot.engines.matrices import is_matrix
 from surefoot.errors import UsageError
 from surefoot.frontends import matrices as frontend
@@ -121,14 +121,14 @@ def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -
         )
 
 
-def turned(part: Part, rule: Rule) -> Part:
+def turned(part: TensorPart, rule: Rule) -> TensorPart:
     """Return the step of a transposed parameter's matrix, in the same memory."""
     state = {slot: _plain(x).transpose(0, 1) if per(rule, slot) == "weight" else x for slot, x in part.state.items()}
     weight, gradient = (x.transpose(0, 1) for x in (part.weight, part.gradient))
     return part._replace(weight=weight, gradient=gradient, state=state)
 
 
-def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
+def in_blocks(part: TensorPart, rule: Rule, tall: Sequence[int]) -> list[TensorPart]:
     """Return the matrices of a parameter, in the same memory; `tall` are their heights."""
     if len(tall) == 1:
         return [part]
@@ -153,7 +153,7 @@ class Matrix:
         turn: its number, which tells who steps it where processes share it; None if each process is to know its rate.
     """
 
-    def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
+    def __init__(self, p: Tensor, part: TensorPart, settings: Settings, turn: int | None = None) -> None:
         self.part, self._rule = part, settings.rule
         tall, self._transposed = _heights(p, settings), settings.transposed
         self._divided = ShardedMatrix(p, part, settings.rule, turn) if is_divided(p) else None
@@ -199,7 +199,7 @@ def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
     return writes[False] + [write for matrix in found if matrix.copied for write in matrix.back()]
 
 
-def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kept:
+def _block(x: SlotValue, kind: str, k: int, tall: Sequence[int], columns: int) -> SlotValue:
     """Return what belongs to one block of a slot."""
     x = _plain(x)
     if kind in ("tensor", "optimizer"):
@@ -211,14 +211,14 @@ def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kep
     return x.narrow(0, sum(high for high, _ in shapes[:k]), rows).narrow(1, 0, width)
 
 
-def _plain(x: Kept) -> Tensor:
+def _plain(x: SlotValue) -> Tensor:
     """Return a slot of a parameter that is several matrices, or a transposed one: none has state in 8 bits."""
     if not isinstance(x, Tensor):
         raise UsageError("state in 8 bits is of whole parameters; one in blocks, or a transposed one, has none.")
     return x
 
 
-def joined(parts: Iterable[Part], rule: Rule, slot: str) -> Tensor:
+def joined(parts: Iterable[TensorPart], rule: Rule, slot: str) -> Tensor:
     """Return a slot of a parameter, of what its blocks have: the inverse of `in_blocks`."""
     found = [decoded(part.state[slot]) for part in parts]
     if len(found) == 1:

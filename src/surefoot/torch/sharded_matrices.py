@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from surefoot.engines.eager import Part, Write
+from surefoot.engines.eager import TensorPart, Write
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.torch.state import decoded
 
@@ -52,14 +52,14 @@ class ShardedMatrix:
         turn: whose turn it is to own a matrix; None: every process gathers it.
     """
 
-    def __init__(self, p: Any, part: Part, rule: Rule, turn: int | None) -> None:
+    def __init__(self, p: Any, part: TensorPart, rule: Rule, turn: int | None) -> None:
         self._p, self._part = p, part
         self._wide = [slot for slot in part.state if per(rule, slot) == "weight"]
         self._line = None if turn is None else _line(p, turn)
         self.whole = self._gathered()
         """The step of the whole, in memory of its own; None in processes that do not own it."""
 
-    def _gathered(self) -> Part | None:
+    def _gathered(self) -> TensorPart | None:
         weight, gradient = self._collected(self._part.weight), self._collected(self._part.gradient)
         state: dict[str, Any] = {slot: decoded(x).clone() for slot, x in self._part.state.items()}  # none in 8 bits
         state |= {slot: self._collected(decoded(self._part.state[slot])) for slot in self._wide}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.eager import Kept, numbers_of
+from surefoot.engines.eager import SlotValue, numbers_of
 from surefoot.engines.matrices import is_matrix
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
@@ -79,7 +79,7 @@ class SlotKeeper(torch.optim.Optimizer):
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
 
-    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
+    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, SlotValue]:
         """Return each slot in use; those that the parameter's state lacks are new."""
         own = self._with_slots({**own}, p, settings)
         positive = settings.rule.positive
@@ -97,7 +97,7 @@ class SlotKeeper(torch.optim.Optimizer):
             own[name] = self._number(own[name], p, settings)
         return own
 
-    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
+    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> SlotValue:
         start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
         if slot in numbers_of(settings.rule):
             return self._number(float(start), p, settings)

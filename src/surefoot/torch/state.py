@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks, fits
-from surefoot.engines.eager import Kept
+from surefoot.engines.eager import SlotValue
 from surefoot.engines.jobs import KINDS
 from surefoot.engines.layout import lies_like
 from surefoot.errors import UsageError
@@ -161,7 +161,7 @@ def scale_name(name: str) -> str:
     return f"{name}_scale"
 
 
-def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> Kept:
+def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> SlotValue:
     """Return a slot as engines see it; `positive` tells that its numbers are never negative.
 
     Raises:
@@ -175,7 +175,7 @@ def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> Kept:
     return Blocks(x, own[scale_name(name)], positive)
 
 
-def keep(own: dict[str, Any], name: str, x: Kept) -> None:
+def keep(own: dict[str, Any], name: str, x: SlotValue) -> None:
     """Put a slot into a parameter's state."""
     own.pop(scale_name(name), None)
     if isinstance(x, Blocks):
@@ -184,7 +184,7 @@ def keep(own: dict[str, Any], name: str, x: Kept) -> None:
         own[name] = x
 
 
-def decoded(x: Kept) -> Tensor:
+def decoded(x: SlotValue) -> Tensor:
     """Return a slot's numbers."""
     return x.read() if isinstance(x, Blocks) else x
 
@@ -195,7 +195,7 @@ def tensors(own: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     return {**names, **scales}
 
 
-def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> Kept:
+def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> SlotValue:
     """Return a slot of a checkpoint for `p`, if it is in 8 bits or is to be; encoded to nearest.
 
     Blocks are neighbours in memory: codes that lie otherwise than `p` are encoded anew, so that kernels can use them.

@@ -24,7 +24,7 @@ from torch._compile import _disable_dynamo
 from surefoot.compiler.kernel_plan import RANDOM
 from surefoot.engines import cpu, engine_choice, gpu, kernel_choice
 from surefoot.engines.all_tensors import joins, one
-from surefoot.engines.eager import Part, numbers_of
+from surefoot.engines.eager import TensorPart, numbers_of
 from surefoot.engines.fits import Fitted, fit
 from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch_tables import Launch
@@ -61,7 +61,7 @@ class StepTables:
         self.ran: set[str] = set()
         self.begun = False
         """Whether the commit has begun, which then ends whatever happens."""
-        self.parts: dict[Tensor, Callable[[], Part]] | None = {} if joins(rule) else None
+        self.parts: dict[Tensor, Callable[[], TensorPart]] | None = {} if joins(rule) else None
         """The parameters of a rule that looks at all of them, as the eager engine steps them at once."""
         self.apart = False
         """Whether it must: because there is one that no kernel can step."""
