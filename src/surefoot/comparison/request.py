@@ -27,7 +27,7 @@ from surefoot.options import Options
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
-from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.design import Budget, Sizing, Timing, TrialPart
 from surefoot.store.margin import Margin, read_margin
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Splits, Trainable, checked_task, make_task
@@ -120,7 +120,7 @@ class Request:
             looks=looks,
             seconds=spent,
         )
-        trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
+        trials = tuple(make(arm, seed, TrialPart()) for seed in measure for arm in self.arms)
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
@@ -305,5 +305,5 @@ def _sizes(task: Trainable) -> dict[str, int]:
     }
 
 
-def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:
+def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: TrialPart) -> Trial:
     return Trial(study, arm, seed, protocol, "tune" if part.role in ("tuning", "final") else "measure", part)

@@ -32,11 +32,11 @@ from surefoot.search.proposals import (
     propose,
 )
 from surefoot.search.race import FIRST, dropped
-from surefoot.store.design import Part, Role, Search
+from surefoot.store.design import Role, Search, TrialPart
 from surefoot.store.protocol import Better
 from surefoot.store.records import Record
 
-Make = Callable[[Arm, int, Part], Trial]
+Make = Callable[[Arm, int, TrialPart], Trial]
 """Makes the trial of an arm, a seed and a part in the run."""
 
 Records = Mapping[str, Record]
@@ -134,7 +134,7 @@ class TunedArms:
             trials += more
         return trials
 
-    def trial(self, arm: Arm, seed: int, part: Part) -> Trial:
+    def trial(self, arm: Arm, seed: int, part: TrialPart) -> Trial:
         """Return the trial of a part: of an arm as it was given, or at a configuration that was searched."""
         return self.make(tuned(arm, part.configuration, self.labels[arm.label]), seed, part)
 
@@ -145,7 +145,7 @@ class TunedArms:
         arms = {arm.label: arm for arm in self.arms}
         turns = zip_longest(*([(label, config) for config in configs] for label, configs in asked.items()))
         return [
-            self.trial(arms[label], seed, Part(role, label, config, number, self.searches[label]))
+            self.trial(arms[label], seed, TrialPart(role, label, config, number, self.searches[label]))
             for label, config in filter(None, chain.from_iterable(turns))
             for seed in seeds
         ]

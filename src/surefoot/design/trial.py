@@ -17,7 +17,7 @@ from typing import Any
 
 from surefoot.arms.arm import Arm
 from surefoot.arms.schedule import Scheduled, scheduled
-from surefoot.store.design import Part, Planned
+from surefoot.store.design import Planned, TrialPart
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Purpose, Record
 
@@ -34,7 +34,7 @@ class Trial:
     seed: int
     protocol: Protocol
     purpose: Purpose = "measure"
-    part: Part = field(default_factory=Part)
+    part: TrialPart = field(default_factory=TrialPart)
 
     @cached_property
     def key(self) -> str:

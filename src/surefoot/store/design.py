@@ -56,7 +56,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Part:
+class TrialPart:
     """What a trial is in a run.
 
     Attributes:
@@ -81,7 +81,7 @@ class Planned:
     key: str
     label: str
     seed: int
-    part: Part
+    part: TrialPart
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from surefoot.store.design import Part
+from surefoot.store.design import TrialPart
 from surefoot.store.looks import TakenLook
 from surefoot.store.protocol import LOSS as LOSS
 from surefoot.store.protocol import Better as Better
@@ -109,7 +109,7 @@ class Record:
     purpose: Purpose = "measure"
     status: Status = "running"
     reason: str = ""
-    part: Part = field(default_factory=Part)
+    part: TrialPart = field(default_factory=TrialPart)
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None

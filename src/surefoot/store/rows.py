@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from surefoot.store.design import Part, Planned, Search
+from surefoot.store.design import Planned, Search, TrialPart
 from surefoot.store.looks import LookPlan, TakenLook
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Rates, Record
@@ -53,7 +53,7 @@ def planned_row(place: int, planned: Planned) -> tuple[Any, ...]:
 def planned(row: Row, searches: Mapping[str, Search]) -> Planned:
     """The planned trial of such a row (its columns `PLANNED`); `searches` are those of its run."""
     key, label, seed, role, tuned_from, configuration, number = row
-    part = Part(role, tuned_from, json.loads(configuration), number, searches.get(tuned_from))
+    part = TrialPart(role, tuned_from, json.loads(configuration), number, searches.get(tuned_from))
     return Planned(key, label, seed, part)
 
 
@@ -141,10 +141,10 @@ def columns(found: Iterable[Row], names: Sequence[str]) -> Columns:
     return made | {"protocol": [_protocol(text) for text in made["protocol"]]}
 
 
-def parts(found: Columns, searches: Mapping[str, Search]) -> list[Part]:
+def parts(found: Columns, searches: Mapping[str, Search]) -> list[TrialPart]:
     """What each trial is in a run, from its columns of `PLANNED`."""
     names = ("role", "tuned_from", "configuration", "round")
-    return [Part(*(*row, searches.get(row[1]))) for row in zip(*(found[name] for name in names), strict=True)]
+    return [TrialPart(*(*row, searches.get(row[1]))) for row in zip(*(found[name] for name in names), strict=True)]
 
 
 def records(found: Columns) -> list[Record]:

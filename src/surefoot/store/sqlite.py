@@ -19,7 +19,7 @@ from typing import Any
 from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import as_store_error, open_reader, open_writer, shrink, transaction
-from surefoot.store.design import COLUMNS, Design, Part, Planned
+from surefoot.store.design import COLUMNS, Design, Planned, TrialPart
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
@@ -236,7 +236,7 @@ class Store:
         with self._reading():
             found = self._columns(query, ("id", *rows.TRIAL), where, values, curves=curves)
         count = len(found["key"])
-        return rows.records(found | {"part": [Part()] * count, "judged": [frozenset()] * count})
+        return rows.records(found | {"part": [TrialPart()] * count, "judged": [frozenset()] * count})
 
     def _columns(
         self, query: str, names: Sequence[str], where: str, values: Sequence[str], *, curves: bool
