@@ -39,7 +39,7 @@ class Whole:
         return _number(value, self.__name__)
 
 
-class Kept:
+class KeptOutputs:
     """Keeps all outputs and targets of a split for a `Whole`, on the CPU."""
 
     def __init__(self, metric: Whole) -> None:
@@ -148,7 +148,7 @@ def is_of_whole(metric: Any) -> bool:
 def gauge_of(metric: Any) -> Gauge:
     """Return what takes the batches of a split for a metric."""
     if isinstance(metric, Whole):
-        return Kept(metric)
+        return KeptOutputs(metric)
     return Collected(metric) if is_of_whole(metric) else Mean()
 
 

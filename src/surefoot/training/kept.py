@@ -35,7 +35,7 @@ class Progress:
     further: int = 0
 
 
-class Kept:
+class KeptParts:
     """What a training keeps.
 
     Args:
@@ -93,7 +93,7 @@ class Kept:
         checkpoint = self.checkpoint(optimizers)
         if checkpoint is not None:
             try:
-                self._states = Kept(checkpoint, device)._states
+                self._states = KeptParts(checkpoint, device)._states
                 self.restore(optimizers, wholly=True)
             except Exception as error:
                 raise TrialError(f"what run.save keeps cannot be restored: {type(error).__name__}: {error}") from error

@@ -23,7 +23,7 @@ from surefoot.tasks.seeds import seed_everything
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.events import EpochDone, Event, StepsDone
 from surefoot.training.function_optimizers import FunctionOptimizers
-from surefoot.training.kept import Kept, Progress
+from surefoot.training.kept import KeptParts, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
 from surefoot.training.step_records import record_rates, recording_steps
@@ -76,7 +76,7 @@ class TrainingRun:
         self._trial, self._emit, self._most = trial, emit, steps
         self._protocol = trial.protocol
         self._last = 1 if trial.purpose == "pilot" else self._protocol.epochs
-        self._kept = Kept(checkpoint, self.device)
+        self._kept = KeptParts(checkpoint, self.device)
         self._now: Progress = self._kept.progress
         self._made = FunctionOptimizers(trial)
         self._steps_per_epoch: int | None = None
