@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from surefoot.bench.contenders import Contender
-from surefoot.bench.result import Cold
+from surefoot.bench.result import FirstStep
 from surefoot.errors import SurefootError
 
 CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR")
@@ -26,13 +26,13 @@ CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "JAX_COMPILATION_CACHE_DI
 SET = "cnn"
 
 
-def first_steps(case: str, contenders: Sequence[Contender], dtype: str, threads: int) -> list[Cold]:
+def first_steps(case: str, contenders: Sequence[Contender], dtype: str, threads: int) -> list[FirstStep]:
     """Return the first step of each contender of a case, in processes of their own."""
     made = []
     for contender in contenders:
         with tempfile.TemporaryDirectory() as folder:
             empty, cached = (_process(case, contender.name, dtype, threads, Path(folder)) for _ in range(2))
-        made.append(Cold(case, contender.name, contender.library, empty, cached))
+        made.append(FirstStep(case, contender.name, contender.library, empty, cached))
     return made
 
 

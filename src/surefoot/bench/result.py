@@ -72,7 +72,7 @@ class SetResult:
 
 
 @dataclass(frozen=True)
-class Cold:
+class FirstStep:
     """Seconds of the first step in a fresh process, imports not counted: nothing cached, and the same again."""
 
     case: str
@@ -100,7 +100,7 @@ class BenchResult:
     threads: int
     rounds: int
     sets: list[SetResult] = field(default_factory=list)
-    cold: list[Cold] = field(default_factory=list)
+    cold: list[FirstStep] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
 

@@ -39,7 +39,7 @@ class Leaf(NamedTuple):
     blocks: Blocks = 1
 
 
-class Made(NamedTuple):
+class LeafStep(NamedTuple):
     """What a step makes of a leaf."""
 
     change: Any
@@ -105,7 +105,7 @@ class TreeStep:
     t: Count
     layout: Layout = "in_out"
 
-    def run(self, leaves: Sequence[Leaf]) -> tuple[list[Made], dict[str, Any]]:
+    def run(self, leaves: Sequence[Leaf]) -> tuple[list[LeafStep], dict[str, Any]]:
         """Return what the step makes of each leaf, and of the numbers that all of them share."""
         made, shared = [_left(leaf) for leaf in leaves], self.before.shared
         for group in self._groups(leaves):
@@ -184,7 +184,7 @@ class TreeStep:
         for slot in kept.keys() - each:
             self._check_shape(slot, kept[slot], shapes[slot], "give the state that `init` made for these weights")
 
-    def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> Made:
+    def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> LeafStep:
         target, leaf, each = member.target, member.leaf, self._each_weight(member.rule)
         made = {
             slot: fitted(member.whole(flat(value)), leaf.state[slot].dtype)
@@ -198,7 +198,7 @@ class TreeStep:
             return member.whole(jnp.broadcast_to(jnp.asarray(plain(rate), kind(target.dtype)), shape))
 
         change = self._rounded(member.whole(flat(move)), target, member.place)
-        return Made(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
+        return LeafStep(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
 
     def _as_kept(self, slot: str, value: Any, before: Any) -> Any:
         """Return the new value of a slot that is a number, in the dtype of its state."""
@@ -226,12 +226,12 @@ def _target(leaf: Leaf) -> Any:
     return described(leaf.gradient if leaf.weight is None else leaf.weight)
 
 
-def _left(leaf: Leaf) -> Made:
+def _left(leaf: Leaf) -> LeafStep:
     """Return what is made of a leaf that takes no part."""
     if leaf.gradient is None:
-        return Made(None, leaf.state, lambda: None)
+        return LeafStep(None, leaf.state, lambda: None)
     target = _target(leaf)
-    return Made(jnp.zeros_like(target), leaf.state, lambda: jnp.zeros(target.shape))
+    return LeafStep(jnp.zeros_like(target), leaf.state, lambda: jnp.zeros(target.shape))
 
 
 def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:

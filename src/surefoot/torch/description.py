@@ -28,7 +28,7 @@ TIMESCALE = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class DescriptionEntry:
     """Parameters of one kind: a name with `*` for the numbers that differ, how many, their shape, and the reason."""
 
     name: str
@@ -54,7 +54,7 @@ class Row:
     weight_decay: float | None
     decay: str
     steps: float | None
-    entries: tuple[Entry, ...]
+    entries: tuple[DescriptionEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,13 @@ def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
     return ("decoupled", 1 / share) if share else ("lr is 0", None)
 
 
-def _entries(group: Group) -> tuple[Entry, ...]:
+def _entries(group: Group) -> tuple[DescriptionEntry, ...]:
     """Return the parameters of a group, those together that differ in a number of their names alone."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for name, reason, p in zip(group.get("param_names", ()), group.get("reasons", ()), group["params"], strict=False):
         alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_text(p.shape), reason), []).append(name)
     return tuple(
-        Entry(name if len(names) > 1 else names[0], len(names), shape, reason)
+        DescriptionEntry(name if len(names) > 1 else names[0], len(names), shape, reason)
         for (name, shape, reason), names in alike.items()
     )
 
