@@ -17,7 +17,7 @@ from typing import Any
 from surefoot.about import Convention
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, is_built_in, rule_of, spelling
 
 _DECOUPLED = {"decoupled": True}
@@ -369,7 +369,7 @@ def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dic
     options: dict[str, Any] = {}
     for name, value in given.items():
         own = ours.get(name, name)
-        if own not in rule.defaults or own in GIVEN_BY_MACHINE:
+        if own not in rule.defaults or own in SET_BY_FRONT_END:
             raise unknown(f"option of {rule.name}", name, _writable(rule, ours))
         if own in options:
             raise UsageError(f"{rule.name}: {own} is given twice, under two names; give it once.")
@@ -379,4 +379,4 @@ def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dic
 
 def _writable(rule: Rule, ours: Mapping[str, str]) -> list[str]:
     """Return every option that a user can write, for messages: `betas[0]` cannot be."""
-    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in GIVEN_BY_MACHINE]
+    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in SET_BY_FRONT_END]

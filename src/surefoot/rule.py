@@ -26,7 +26,7 @@ from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from surefoot.mathops import Array, precision_of
 
-AROUND: dict[str, Any] = {
+WRAPPER_OPTIONS: dict[str, Any] = {
     "weight_decay": 0.0,
     "decoupled": False,
     "decay_by_lr": True,
@@ -39,7 +39,7 @@ AROUND: dict[str, Any] = {
 }
 """Hyperparameters that surround every rule; `update.py` applies them. None: not in use (`base_lr`: the rate stays)."""
 
-GIVEN_BY_MACHINE = ("base_lr", "gradient_factor", "ema")
+SET_BY_FRONT_END = ("base_lr", "gradient_factor", "ema")
 """Those of them that an optimizer sets by itself, or offers as an argument of its own."""
 
 WEIGHT = "weight"
@@ -357,7 +357,7 @@ def rule(
             function,
             frozenset(own),
             made,
-            {key: value for key, value in {**AROUND, **own}.items() if key not in (pin or {})},
+            {key: value for key, value in {**WRAPPER_OPTIONS, **own}.items() if key not in (pin or {})},
             source,
             doc,
             name,

@@ -22,7 +22,7 @@ from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, home, reference
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
@@ -273,7 +273,7 @@ def _hyper(
     rest = two_rules.rest_of(optimizer, given)
     own = own if rest is None else two_rules.at_the_rests_rate(optimizer, convention, own)
     resolved = resolve(optimizer, convention, own) | names
-    hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
+    hidden = {*SET_BY_FRONT_END, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
     found = {option: value for option, value in resolved.items() if option not in hidden}

@@ -24,7 +24,7 @@ from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, shown
 from surefoot.errors import UsageError
 from surefoot.explain.explanation import plain, signs
-from surefoot.rule import AROUND, GIVEN_BY_MACHINE, WEIGHT, Rule
+from surefoot.rule import SET_BY_FRONT_END, WEIGHT, WRAPPER_OPTIONS, Rule
 
 DECADES = 4
 """How far a logarithmic track reaches below its upper end if zero is its lower end."""
@@ -129,8 +129,8 @@ class Library:
 
 def settable(rule: Rule) -> list[str]:
     """Return the numbers of a rule that a slider can move: its own and weight decay, if they have an end."""
-    own = [name for name in rule.defaults if name in rule.own and name not in AROUND]
-    names = [name for name in (*own, "weight_decay") if name not in GIVEN_BY_MACHINE]
+    own = [name for name in rule.defaults if name in rule.own and name not in WRAPPER_OPTIONS]
+    names = [name for name in (*own, "weight_decay") if name not in SET_BY_FRONT_END]
     numbers = [name for name in names if type(rule.defaults[name]) in (int, float) and isfinite(rule.defaults[name])]
     return [name for name in numbers if _allows(rule, name)]
 

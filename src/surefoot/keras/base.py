@@ -35,13 +35,13 @@ from surefoot.keras.arrays import (
 )
 from surefoot.keras.evaluation import AveragingOptimizer, PutBy
 from surefoot.keras.step import Start, each_weight, stepped
-from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
+from surefoot.rule import SET_BY_FRONT_END, WEIGHT, Rule
 from surefoot.update import Update
 
 register = keras.saving.register_keras_serializable("surefoot")
 """Lets a saved model find a class by its name."""
 
-ELSEWHERE = ("lr", "weight_decay", *GIVEN_BY_MACHINE)
+ELSEWHERE = ("lr", "weight_decay", *SET_BY_FRONT_END)
 """Hyperparameters that attributes of Keras's own hold, or that an optimizer sets by itself."""
 
 

@@ -19,7 +19,7 @@ import optax.contrib
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, is_built_in
 
 BUILT_IN = "optax"
@@ -46,7 +46,7 @@ KEPT = {
 }
 """The argument that says in which kind of numbers a slot is kept, and which slot."""
 
-AROUND: dict[str, str] = {
+WRAPPER_DOCS: dict[str, str] = {
     "base_lr": "the learning rate that a schedule is measured against: AdaBound's bounds move with the rate by "
     "lr / base_lr; the rate at the first step if None",
     "mask": "which weights decay: a tree of True and False like the weights', or shorter; or a function of the weights "
@@ -70,7 +70,7 @@ def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
     first = {ours: theirs for ours, theirs in convention(rule, BUILT_IN).names.items() if ours in rule.defaults}
     switches = _SWITCHES.get(inmost(rule), {})
-    rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
+    rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *SET_BY_FRONT_END)}
     return {**first, **rest}
 
 
@@ -79,7 +79,7 @@ def around(rule: Rule) -> dict[str, str]:
     inner = inmost(rule)
     kept = KEPT[inner][:1] if is_built_in(rule) and inner in KEPT else ()
     matrices = MATRICES if rule.shape == "matrix" else ()
-    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND, *matrices)}
+    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *WRAPPER_DOCS, *matrices)}
 
 
 def inmost(rule: Rule) -> str:
@@ -140,7 +140,7 @@ def document(rule: Rule, framework: str) -> str:
     for ours, theirs in names(rule).items():
         about = rule.hyperparameter(ours)
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
-    known = {**AROUND, **MATRICES}
+    known = {**WRAPPER_DOCS, **MATRICES}
     lines += [f"    {theirs}: {known.get(name, _KEPT)}." for name, theirs in around(rule).items()]
     lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]
     lines += ["", _VALUES, "", f"Source: {rule.source}."]

@@ -16,7 +16,7 @@ from typing import Any
 from surefoot.about import Centre
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, rule_of
 from surefoot.store.design import Search
 from surefoot.store.ranges import GIVEN_BY_USER, Range, log, one_minus
@@ -78,7 +78,7 @@ def space(
     names = _names(trials, hyper, fixed, given)
     ours = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
     made = searched(names, ours, given)
-    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE if hyper[name] is not None}
+    options = {name: hyper[name] for name in rule.defaults.keys() - SET_BY_FRONT_END if hyper[name] is not None}
     for u in (0.0, 1.0):  # an end may be a value that the rule, as the framework means it, does not take
         resolve(rule, framework, {**options, **made.at([u] * len(names))})
     return made
@@ -147,7 +147,7 @@ def _our_names(rule: Rule, framework: str, options: Mapping[str, Any]) -> dict[s
 
 
 def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    searchable = rule.defaults.keys() - GIVEN_BY_MACHINE
+    searchable = rule.defaults.keys() - SET_BY_FRONT_END
     for name, dimension in given.items():
         if name not in searchable:
             raise unknown(f"option of {rule.name}", name, searchable)

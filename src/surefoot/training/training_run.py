@@ -28,7 +28,7 @@ from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
 from surefoot.training.step_records import record_rates, recording_steps
 
-NOT_TOLD = math.nan
+NOT_REPORTED = math.nan
 """A figure that a training function does not report."""
 
 RECORDED = recording_steps(10**9)
@@ -249,12 +249,12 @@ class TrainingRun:
             raise TrialError("the training has no epoch: write `for epoch in run.epochs():` around its steps.")
         if self._trial.purpose == "measure" and self._tested is None:
             raise TrialError("the training is never tested: call run.test(function) after the last epoch.")
-        metric, loss = self._tested or (NOT_TOLD, NOT_TOLD)
+        metric, loss = self._tested or (NOT_REPORTED, NOT_REPORTED)
         return Outcome(
             test_loss=loss,
             test_metric=metric,
-            train_loss=NOT_TOLD,
-            train_metric=NOT_TOLD,
+            train_loss=NOT_REPORTED,
+            train_metric=NOT_REPORTED,
             step_seconds=median(self._now.step_seconds),
             gradients=1 + self._now.further / self._now.steps,
             **self._made.sizes,
@@ -298,8 +298,8 @@ class TrainingRun:
         if not self._now.steps:
             raise TrialError(f"epoch {count} ends without a step: call run.step(loss) after each optimizer step.")
         metric, loss = epoch.reported
-        trained = fmean(epoch.losses) if epoch.losses else NOT_TOLD
-        judged = trained if self._protocol.metric.is_loss else NOT_TOLD
+        trained = fmean(epoch.losses) if epoch.losses else NOT_REPORTED
+        judged = trained if self._protocol.metric.is_loss else NOT_REPORTED
         done = Epoch(count, self._now.seconds, trained, judged, loss, metric)
         checkpoint = self._kept.checkpoint(self._made.by_name)
         self._emit(EpochDone(self._trial.key, done, tuple(epoch.rates), checkpoint))
@@ -320,7 +320,7 @@ class TrainingRun:
         for name, figure in figures.items():
             if not math.isfinite(figure):
                 self._end(f"run.{what} was given a {name} of {figure} {when}; see what it divides by, or is the log of")
-        return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_TOLD)
+        return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_REPORTED)
 
     def _end(self, reason: str) -> None:
         self._over = DivergedError(reason)
