@@ -1,4 +1,4 @@
-"""From a study's name, or a task of the user's own, to the plan of a comparison: every decision before training."""
+"""A comparison's request: every decision between a study's name and its first trial."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
 
 EVALUATIONS = 20
-"""How often a trial of so many steps is evaluated, at most, unless the user says after how many."""
+"""Evaluations of a trial that is counted in steps, at most, unless the user sets the interval."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read.
+    """A checked request.
+
+    `wanted` holds epochs, trials and seeds unless a time budget decides. `tuned` has the labels of the optimizers to
+    tune; None means all.
 
     `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
     all.
@@ -62,7 +65,7 @@ class Request:
     tune_seeds: int = TUNING_SEEDS
 
     def prepare(self, store: Store) -> Run:
-        """Plan, store the run, and return the plan as it was when this run was first stored.
+        """Store the run. Returns its plan as it was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -82,11 +85,11 @@ class Request:
         return self.plan(sizing, timings, spent).freeze(store)
 
     def pilot(self, seconds: float) -> dict[str, Timing]:
-        """Time every optimizer, in so many seconds at most; the first may show that the budget buys too little."""
+        """Time every optimizer within this many seconds. The first times may refuse the budget."""
         return time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, seconds, self.bought)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
-        """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
+        """Return what the rest of the time budget buys; `UsageError` if that is too little."""
         left = (self.budget.seconds or 0.0) - spent
         return size(left, self.workers, timings, self.protocol, self.wanted, self.budget, self.tune_seeds)
 
