@@ -1,4 +1,4 @@
-"""The relation of runs and trials, for stores that were made before it: guessed once, when such a store is opened.
+"""Runs of old stores, which did not record them: guessed once, when such a store is opened.
 
 Until version 3 a store knew neither which trials a run had nor why. What its reports guessed is written down here as
 they guessed it: a study's newest run is the trials under the protocol of the newest one, one setting has one name, and
@@ -27,11 +27,11 @@ COLUMNS = ("key", "label", "rule", "convention", "hyper", "seed", "purpose", "pr
 EMPTY: dict[str, Any] = {"measure": [], "tune": [], "searches": {}, "timings": {}, "convention": "", "surefoot": ""}
 
 Old = dict[str, Any]
-"""A trial as such a store has it (its `COLUMNS`), with the name that a report gave it."""
+"""A trial of an old store (its `COLUMNS`), with the name from its reports."""
 
 
 def relate(connection: Connection) -> None:
-    """Write every design in its form of today, and the newest run of every study with its trials."""
+    """Write every design in today's form, and the trials of every study's newest run."""
     for run, content in connection.execute("SELECT id, content FROM runs").fetchall():
         connection.execute("UPDATE runs SET content = ? WHERE id = ?", (json.dumps(_content(json.loads(content))), run))
     for (study,) in connection.execute("SELECT study FROM trials GROUP BY study ORDER BY max(id)").fetchall():
@@ -46,7 +46,7 @@ def relate(connection: Connection) -> None:
 
 
 def _name(trials: Sequence[Old]) -> None:
-    """Give each setting one name, and a search the name of the setting that it found."""
+    """Give each setting one name, and each search the name of its setting."""
     setting = [f"{one['rule']} {sorted(one['hyper'].items())}" for one in trials]
     names: dict[str, str] = {}
     for one, has in reversed(list(zip(trials, setting, strict=True))):
@@ -66,7 +66,7 @@ def _name(trials: Sequence[Old]) -> None:
 
 
 def _relate(connection: Connection, study: str, trials: Sequence[Old]) -> None:
-    """Enter the trials of a study's newest run, with the design that they have, or one made of them."""
+    """Enter the trials of a study's newest run, with their design or a new one."""
     query = "SELECT id, content FROM runs WHERE study = ? ORDER BY id DESC"
     designs = [(run, json.loads(content)) for run, content in connection.execute(query, (study,))]
     protocol = _decides(trials[-1]["protocol"])
@@ -87,7 +87,7 @@ def _relate(connection: Connection, study: str, trials: Sequence[Old]) -> None:
 
 
 def _differing(hypers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what was searched, as far as it shows: the numbers that are not the same everywhere, lr first."""
+    """Return the numbers that were searched: those that differ between trials, lr first."""
     numeric = [name for name, value in hypers[0].items() if isinstance(value, Real) and not isinstance(value, bool)]
     differs = [name for name in numeric if len({hyper.get(name) for hyper in hypers}) > 1]
     return sorted(differs, key=lambda name: name != "lr")
@@ -127,7 +127,7 @@ def _content(old: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given(optimizer: Mapping[str, Any], searched: Container[str]) -> dict[str, Any]:
-    """Return options that come to the same as those that were given: all that is not the convention's, nor searched."""
+    """Return options equivalent to the user's: those that are neither the convention's nor searched."""
     try:
         defaults = resolve(optimizer["rule"], optimizer["convention"], {})
     except UsageError:  # a class of some library
