@@ -1,4 +1,4 @@
-"""One trial, trained in its worker: the loop, what it records and the events that it sends.
+"""One trial in its worker: the training loop, its records and its events.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""What a trial is evaluated with where that is not what it trains with: averaged weights, and BatchNorm's statistics.
+"""The weights and the BatchNorm statistics of an evaluation, where training uses others.
 
 What the training has is put by and comes back to the last bit: an evaluation is no part of it. Statistics are those of
 the weights that they were taken with, so for other weights they are taken again, from batches of the training examples.
@@ -21,7 +21,7 @@ RENEWING = 100
 
 
 class Average:
-    """A moving average of a model's weights, which begins with the weights before the first step.
+    """A moving average of a model's weights, from those before the first step on.
 
     Args:
         model: whose weights are averaged; its other numbers are not.
@@ -37,7 +37,7 @@ class Average:
         return [p.detach() for p in self._model.parameters() if p.is_floating_point()]
 
     def begin(self) -> None:
-        """Begin the average with the weights before the first step, whose sizes are known only after a first pass."""
+        """Begin with the weights before the first step. Lazy layers know their sizes only after a first pass."""
         self.weights = self.weights or [weight.clone() for weight in self._now]
 
     def follow(self) -> None:
@@ -56,7 +56,7 @@ class Average:
 
 
 class Statistics:
-    """The statistics of a model's BatchNorm layers, taken again for weights that it does not train with.
+    """BatchNorm statistics for weights other than those in training.
 
     Args:
         model: which may have such layers, or none.
@@ -69,7 +69,7 @@ class Statistics:
 
     @property
     def exist(self) -> bool:
-        """Whether there are any."""
+        """Whether the model has such layers."""
         return bool(self._layers)
 
     @property
@@ -78,7 +78,7 @@ class Statistics:
 
     @contextmanager
     def of_weights(self, step: int, passes: Callable[[], Iterator[Any]]) -> Iterator[None]:
-        """Put the statistics of the weights that are in place into the layers while the block runs.
+        """Give the layers the statistics of the weights in place, for the block.
 
         Args:
             step: of the training; after the same step they are not taken twice.
@@ -95,7 +95,7 @@ class Statistics:
             _copy(training, self._now)
 
     def _take(self, passes: Iterator[Any]) -> None:
-        """Take the plain mean of the statistics of all passes, in the mode in which the model trains."""
+        """Take the plain mean of the statistics over all passes, in training mode."""
         self._model.train()
         layers = [layer for layer in self._layers if layer.training]  # a frozen one keeps what it has
         momenta = [layer.momentum for layer in layers]
@@ -112,7 +112,7 @@ class Statistics:
 
 
 def has_other_weights(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether an optimizer has weights for evaluation; of a class that is not ours, whether it has a mode for it."""
+    """Return whether an optimizer has weights for evaluation. For a foreign class, whether it has a mode for it."""
     if isinstance(optimizer, RuleOptimizer | SplitOptimizer):
         return optimizer.has_evaluation_weights
     return callable(getattr(optimizer, "eval", None))

@@ -1,4 +1,4 @@
-"""All optimizers that one training has asked for, of one arm: made, scheduled, turned and measured together."""
+"""All optimizers of one training function, for one arm: made, scheduled and measured together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FunctionOptimizers:
         return made
 
     def optax(self, name: str, options: Mapping[str, Any], steps: int | None) -> Any:
-        """Make one for JAX; a schedule is part of it, and has to know the steps of an epoch."""
+        """Make an optimizer for JAX. Its schedule is a part of it and needs the steps of an epoch."""
         made = OptaxFunctionOptimizer(self._new(name, options), name, self._factors(steps))
         self._made[name] = made
         return made.optimizer
@@ -54,7 +54,7 @@ class FunctionOptimizers:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The bytes of their state, how many numbers they train, and what runs them, as an outcome has it."""
+        """The bytes of their state, the numbers that they train, and their engine, for an outcome."""
         engines = dict.fromkeys(one.engine for one in self._made.values())
         return {
             "optimizer_bytes": sum(one.bytes for one in self._made.values()),
@@ -63,7 +63,7 @@ class FunctionOptimizers:
         }
 
     def further(self) -> int:
-        """Return the gradients that closures took since this was asked last, besides the one of each step."""
+        """Return the further gradients of closures since the last call: all but one a step."""
         found = sum(one.further for one in self._made.values())
         for one in self._made.values():
             one.further = 0
@@ -75,7 +75,7 @@ class FunctionOptimizers:
             one.turn(training=training)
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
-        """Whether any has other weights to evaluate with, and these were not put in place."""
+        """Return whether weights for evaluation exist and are not in place."""
         return any(one.is_forgotten(evaluated=evaluated) for one in self._made.values())
 
     def begin(self, steps_per_epoch: int | None) -> None:
@@ -98,7 +98,7 @@ class FunctionOptimizers:
         return self._arm.with_options(options) if options else self._arm
 
     def _factors(self, steps_per_epoch: int | None) -> list[float]:
-        """Return what the learning rate is multiplied by at each step; nothing where it is constant."""
+        """Return the factor of the learning rate at each step; an empty list where it is constant."""
         schedule = self._schedule
         if schedule.is_constant:
             return []

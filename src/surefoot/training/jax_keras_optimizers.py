@@ -1,4 +1,4 @@
-"""The optimizers of a training function in JAX or Keras: the same rule, with the same values, in that framework."""
+"""The optimizers of a training function in JAX or Keras: the same rule with the same values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class OptaxFunctionOptimizer:
         self.optimizer = made._replace(init=init, update=update)
 
     def is_forgotten(self, *, evaluated: bool) -> bool:  # noqa: ARG002
-        """Whether it has other weights to evaluate with, for which `surefoot.optax.evaluation_params` was not asked."""
+        """Return whether it has evaluation weights and `surefoot.optax.evaluation_params` was not called."""
         return self._has_others and not self._asked
 
     def turn(self, *, training: bool) -> None:
@@ -88,12 +88,12 @@ class KerasFunctionOptimizer:
 
     @property
     def engine(self) -> str:
-        """What runs its steps."""
+        """The engine of its steps."""
         return "keras"
 
     @property
     def count(self) -> int:
-        """How many numbers it trains."""
+        """The number of weights that it trains."""
         from surefoot.keras.arrays import size
 
         return int(size(self.optimizer._trainable_variables)[0])
@@ -106,7 +106,7 @@ class KerasFunctionOptimizer:
         return int(size(self.optimizer.variables)[1])
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
-        """Whether it was left with the weights that it trains with, and has others to evaluate with."""
+        """Return whether the training weights are in place although it has others for evaluation."""
         return self._has_others and not evaluated
 
     def turn(self, *, training: bool) -> None:
@@ -115,12 +115,12 @@ class KerasFunctionOptimizer:
             self.optimizer.train() if training else self.optimizer.eval()
 
     def set_rates(self, factor: float) -> None:
-        """Set the learning rate to so much of the one that it was made with; two keep their proportion."""
+        """Multiply the original learning rate by a factor. Two rules keep their proportion."""
         self.optimizer.learning_rate = _lr(self._arm, self._hyper) * factor
 
 
 def _parts(arm: Arm, framework: str) -> list[Part]:
-    """Return the rule of an arm and its values, or its two; `TrialError` for a class, which only torch has."""
+    """Return the rule or the two rules of an arm, with values; `TrialError` for a class, which needs torch."""
     rule = arm.made_by
     if not isinstance(rule, Rule):
         raise TrialError(
@@ -147,7 +147,7 @@ def _check_two(arm: Arm, model: Any, *, evaluated_apart: bool) -> None:
 
 
 def _has_others(part: Part) -> bool:
-    """Whether a rule has other weights to evaluate with than it trains with."""
+    """Return whether a rule evaluates with other weights than it trains."""
     rule, hyper = part
     return evaluates(rule, {**hyper, "ema": None})
 

@@ -1,4 +1,4 @@
-"""The epoch of a training function that runs: its clock, its losses and what was reported in it."""
+"""The running epoch of a training function: its clock, its losses and its reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded of a training step: its time, and how the effective step sizes of all weights are spread.
+"""Records of a training step: its time, and the spread of the effective step sizes.
 
 The latter is the picture that explains adaptive optimizers, as numbers. It is recorded at about eight steps per decade,
 so that the early steps, where rates change fastest, are seen and the whole costs well under one percent of the time.
@@ -28,7 +28,7 @@ def recording_steps(steps: int) -> frozenset[int]:
 
 
 def record_rates(optimizer: RuleOptimizer | SplitOptimizer, step: int) -> Rates:
-    """Return the spread of the rates that the coming step will use; call it between `backward()` and `step()`."""
+    """Return the spread of the coming step's rates. Call it between `backward()` and `step()`."""
     rates = torch.cat([rate.reshape(-1) for rate in optimizer.effective_lr().values()])
     quantiles = np.quantile(rates.cpu().numpy(), RATE_QUANTILES, method="nearest")
     return Rates(step, tuple(float(q) for q in quantiles), *_bounds(optimizer, step))
@@ -43,7 +43,7 @@ def _bounds(optimizer: RuleOptimizer | SplitOptimizer, step: int) -> tuple[float
 
 
 class Stopwatch:
-    """Runs from when it is made; waits for what a GPU still does before it stops or goes on.
+    """A clock that starts when it is made, and waits for the GPU before it stops.
 
     Args:
         device: `cpu`, `cuda` or `mps`: where the work is done.

@@ -1,4 +1,4 @@
-"""The optimizers that a training function asks for: one arm, made for whatever framework the function trains in.
+"""One optimizer of a training function: what all frameworks share, and torch's.
 
 Each tells its size, turns between training and evaluation, and follows the schedule, so that the rest need not know
 the framework. An arm that a framework does not have is refused by name.
@@ -46,7 +46,7 @@ class FunctionOptimizer(Protocol):
     def engine(self) -> str: ...  # noqa: D102
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
-        """Whether it has other weights to evaluate with than it trains with, and these were not put in place."""
+        """Return whether weights for evaluation exist and are not in place."""
         ...
 
     def turn(self, *, training: bool) -> None:
@@ -85,7 +85,7 @@ class TorchFunctionOptimizer:
 
     @property
     def count(self) -> int:
-        """How many numbers it trains."""
+        """The number of weights that it trains."""
         return sum(p.numel() for p in self.parameters)
 
     @property
@@ -95,11 +95,11 @@ class TorchFunctionOptimizer:
 
     @property
     def engine(self) -> str:
-        """What runs its steps."""
+        """The engine of its steps."""
         return str(getattr(self.optimizer, "engine", "torch"))
 
     def is_forgotten(self, *, evaluated: bool) -> bool:
-        """Whether it was left with the weights that it trains with, and has others to evaluate with."""
+        """Return whether the training weights are in place although it has others for evaluation."""
         return not evaluated and has_other_weights(self.optimizer)
 
     def turn(self, *, training: bool) -> None:
@@ -119,7 +119,7 @@ class TorchFunctionOptimizer:
             group["lr"] = lr * factor
 
     def before_steps(self, look: Callable[[RuleOptimizer | SplitOptimizer], None]) -> None:
-        """Have something called before each step whose gradients are there in their own unit, where it is a rule's."""
+        """Have a function called before each step of a rule, once gradients are unscaled."""
         if not isinstance(self.optimizer, RuleOptimizer | SplitOptimizer):
             return
 

@@ -243,7 +243,7 @@ class TrainingRun:
             self._epoch.evaluated = True
 
     def _outcome(self) -> Outcome:
-        """End the training, which the function has left, and return what it came to."""
+        """End the training after its function has returned. Returns its outcome."""
         self._end_epoch()
         if self._now.epoch == 0:
             raise TrialError("the training has no epoch: write `for epoch in run.epochs():` around its steps.")
@@ -273,7 +273,7 @@ class TrainingRun:
         return self._epoch
 
     def _go_on(self, *, wholly: bool) -> None:
-        """Put everything back to where it was when the training was stopped, or what there is by now."""
+        """Restore everything from before the interruption, as far as it exists by now."""
         self._kept.restore(self._made.by_name, wholly=wholly)
         self._made.follow(self._now.steps)
 
@@ -284,7 +284,7 @@ class TrainingRun:
         return self._now.epoch + 1
 
     def _end_epoch(self) -> None:
-        """Report the epoch that runs, if one does, and keep what it takes to go on from here."""
+        """Report the running epoch, if there is one, with a checkpoint."""
         if self._over is not None:
             raise self._over
         epoch, self._epoch = self._epoch, None
@@ -327,7 +327,7 @@ class TrainingRun:
         raise self._over
 
     def _check_evaluated(self, epoch: OpenEpoch) -> None:
-        """Raise `TrialError` if what is reported was computed with weights that are not meant for it."""
+        """Raise `TrialError` if a report was computed with the training weights in place of the evaluation weights."""
         if self._made.is_forgotten(evaluated=epoch.evaluated):
             raise TrialError(
                 f"{self._trial.arm.label} is evaluated with other weights than it trains with, and run.report is given "

@@ -1,4 +1,4 @@
-"""What runs a trial: by what is trained, a task or a function, and by why it is run."""
+"""The kinds of trials: of a task or a training function; to train, time or try out."""
 
 from __future__ import annotations
 
