@@ -1,4 +1,4 @@
-"""Where trials run: a pool of workers on this machine or on a Ray cluster.
+"""Workers: a pool of them on this machine or on a Ray cluster runs the trials.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""One copy of the data for all workers of a machine: a thing is pickled with its arrays in a file that has no name.
+"""One copy of the data for all workers of a machine, pickled into a file without a name.
 
 Whatever the thing is, pickle hands over the memory of each NumPy array in it apart from the rest (protocol 5). The
 driver writes all of it into a file in memory; its workers inherit the file open and map it, so that what one of them
@@ -26,7 +26,7 @@ ALIGNMENT = 64
 """Bytes at whose multiples arrays start: what vector instructions like best."""
 
 Places = tuple[tuple[int, int], ...]
-"""Where the parts of a pickle lie in a file: start and size in bytes, first the pickle's own."""
+"""The places of a pickle's parts in a file: start and size in bytes, first the pickle's own."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Shared:
 
 @contextmanager
 def shared(thing: Any) -> Iterator[Shared]:
-    """Give what it takes to make the thing in another process, for as long as the block runs.
+    """Yield the open file from which other processes make the thing, while the block runs.
 
     Raises:
         UsageError: something in it cannot be pickled.
@@ -55,13 +55,13 @@ def shared(thing: Any) -> Iterator[Shared]:
 
 
 def attached(descriptor: int, places: Places) -> Any:
-    """Return the thing that lies in an open file; its arrays are views of the file until they are written to."""
+    """Return the thing in an open file. Its arrays are views of the file until they are written to."""
     memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
     return unpickled([memory[start : start + size] for start, size in places])
 
 
 def pickled(thing: Any) -> list[memoryview[int]]:
-    """Return the pickle of a thing without its arrays, and the memory of each of these.
+    """Return the pickle of a thing without its arrays, then the memory of each array.
 
     Raises:
         UsageError: something in it cannot be pickled.
@@ -83,7 +83,7 @@ def unpickled(parts: list[memoryview[int]]) -> Any:
 
 
 def _nameless() -> IO[bytes]:
-    """Return a new file that vanishes with the last process that has it open; in memory, where the system can."""
+    """Return a new file without a name, in memory where possible. It vanishes with its last process."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("surefoot"), "w+b")  # noqa: PTH123  it has no path
     return tempfile.TemporaryFile()
