@@ -1,4 +1,4 @@
-"""Who is compared: an optimizer with its options, ranges and name, ours or anybody's.
+"""Arms: the optimizers of a comparison, with options, ranges and names.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
+"""An arm of a comparison: one optimizer with all its hyperparameters, read from text such as `sgd(lr=0.1)`.
 
 The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
 other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
@@ -36,7 +36,7 @@ _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)
 
 @dataclass(frozen=True)
 class Arm(Optimizer):
-    """One optimizer of a comparison, as it was asked for and as it can be made.
+    """One optimizer of a comparison: its request, and the way to make it.
 
     What is not built in is in `make`, a rule or a class. `rest` is the rule of what is no hidden matrix, if it is
     another.
@@ -47,7 +47,7 @@ class Arm(Optimizer):
 
     @property
     def asked(self) -> Optimizer:
-        """What was asked for, as a design keeps it."""
+        """The request for it, as a design keeps it."""
         about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
         plain = {name: other_optimizers.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
@@ -55,7 +55,7 @@ class Arm(Optimizer):
 
     @property
     def decides(self) -> dict[str, Any]:
-        """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
+        """The optimizer's part of a design's hash. An explicit default counts, as it is not searched."""
         asked = asdict(self.asked)
         plain = _hyper(self.made_by, self.convention, {}, self.ranges)
         fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
@@ -64,12 +64,12 @@ class Arm(Optimizer):
 
     @property
     def schedule(self) -> Scheduled | None:
-        """How its learning rate goes, where it has a schedule of its own."""
+        """Its own learning-rate schedule, if it has one."""
         return own_schedule(_of_training(self.made_by, self.given))
 
     @property
     def closure(self) -> Literal["", "first", "more"]:
-        """Whether its step is given a closure: for the first gradient of a batch too, or for more; empty for none."""
+        """The closure of its step: for the first gradient of a batch, or for more; empty for none."""
         made_by = self.made_by
         if isinstance(made_by, Rule):
             return ""
@@ -83,7 +83,7 @@ class Arm(Optimizer):
         return _own(self.made_by, self.given)
 
     def following(self, schedule: Scheduled) -> Arm:
-        """Return the same optimizer under a study's schedule, which a protocol cannot have if it is a function.
+        """Return the same optimizer under a study's schedule.
 
         One that is meant to be without a schedule, as its rule says, is left without, unless it has one of its own.
         """
@@ -95,7 +95,7 @@ class Arm(Optimizer):
 
     @property
     def is_meant_constant(self) -> bool:
-        """Whether it is meant to be without a schedule or a learning rate, and its rate is constant."""
+        """Whether its rule asks for no schedule or learning rate, and its rate is constant."""
         return not self._is_scheduled and (self.schedule is None or self.schedule.is_constant)
 
     @property
@@ -151,7 +151,7 @@ def make_arm(
     ranges: Mapping[str, Range] | None = None,
     name: str = "",
 ) -> Arm:
-    """Return the arm of a rule, built in or the user's own, or of any class that makes a torch optimizer.
+    """Return the arm of a rule, or of any class that makes a torch optimizer.
 
     Args:
         optimizer: `adam`, a `Rule`, or a class such as `torch.optim.NAdam`.
@@ -200,7 +200,7 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
 
 
 def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
-    """Return a rule and the options that go with it, from text such as `adam(beta1=0.5)` or `my.py:calm`.
+    """Return the rule and the options of a text such as `adam(beta1=0.5)` or `my.py:calm`.
 
     Raises:
         UsageError: text that is no such call, or what is no rule.
@@ -261,7 +261,7 @@ def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dic
 def _hyper(
     optimizer: Rule | other_optimizers.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
-    """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    """Return a value for every settable hyperparameter. Built-in rules include their fixed ones."""
     about, own = _of_training(optimizer, given), _own(optimizer, given)
     schedule = own_schedule(about)
     check_groups(about.get("groups"))
@@ -281,7 +281,7 @@ def _hyper(
 
 
 def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rule of the rest and its hyperparameters, as those of the arm have them."""
+    """Return the rule of the rest and its hyperparameters among those of the arm."""
     rule, given = parse_rule(text)
     if own := two_rules.apart(given)[1]:
         raise UsageError(f"rest={text} has {', '.join(own)} of its own, and a split has two rules; leave it out.")
@@ -291,7 +291,7 @@ def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str,
 
 
 def _of_training(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that say how it is trained with; a class may have options of these names itself."""
+    """Return the options of training. A class may have options of the same names."""
     taken = () if isinstance(optimizer, Rule) else other_optimizers.options_of(optimizer)
     return {name: given[name] for name in OF_TRAINING if name in given and name not in taken}
 
@@ -302,7 +302,7 @@ def _own(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> d
 
 
 def code_name(value: Any) -> Any:
-    """Return what tells a function from another: its name, and a few characters of its code; a plain value as it is."""
+    """Return a function's name with a short hash of its code, and a plain value as it is."""
     return f"{name_of(value)}@{digest(value)}" if callable(value) else value
 
 
@@ -339,7 +339,7 @@ def _value(keyword: ast.keyword) -> Any:
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
+    """Return the arms; `UsageError` if two share a name, or are the same optimizer with the same settings.
 
     Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
     ranges share the trials of their untuned settings.

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Several:
-    """What a training needs of an optimizer, from several.
+    """Several optimizers with the interface of one.
 
     Args:
         optimizers: of parts of the same model.
@@ -40,7 +40,7 @@ class Several:
             one.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of all, in their order."""
+        """Return the states of all, in their order."""
         return {"optimizers": [one.state_dict() for one in self.optimizers]}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
