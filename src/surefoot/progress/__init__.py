@@ -1,4 +1,4 @@
-"""What a user sees while a study runs.
+"""The display of a running study.
 
 | file | concept |
 | --- | --- |

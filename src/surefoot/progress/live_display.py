@@ -1,4 +1,4 @@
-"""What a user sees while trials run: bars in a terminal, a board in a notebook, one line an epoch anywhere else.
+"""The display of running trials: bars in a terminal, a board in a notebook, lines anywhere else.
 
 All of it goes to standard error, so that a result on standard output stays clean; in a notebook, to the cell's output.
 """
@@ -27,7 +27,7 @@ from surefoot.words.numbers import duration, join
 
 @contextmanager
 def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None = None) -> Iterator[Observer]:
-    """Say what is to run, and give the function to call with each trial's events.
+    """Announce the run, and yield the function to call with each trial's events.
 
     Args:
         study: what is run.
