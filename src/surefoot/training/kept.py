@@ -1,7 +1,8 @@
 """The checkpoint of a training function: its progress, and the parts that it saves.
 
 What has a state is restored in place; any other value is handed back. A checkpoint is a pickle, as values may be of
-any kind: it is read by the process that trains, from the store that its user names.@@
+any kind: it is read by the process that trains, from the store that its user names. It has
+`Progress` under its full name, so neither that class nor this module can be renamed.
 """
 
 from __future__ import annotations
