@@ -1,4 +1,4 @@
-"""The weights that a model is evaluated with, where they are others than those that it trains with.
+"""The weights to evaluate a model with, where they are not the training weights.
 
 They are computed from weights and state when they are asked for, out of place: the training weights are put by and come
 back to the last bit. (Switching in place, there and back, rounds: it moves float32 weights by an ulp and bfloat16 ones
@@ -42,7 +42,7 @@ class AveragingOptimizer(SlotKeeper):
     """An optimizer that knows with which weights to evaluate; `RuleOptimizer` makes them."""
 
     _tables: StepTables | None = None
-    """The tables of the last step, for the next; in eval mode there are none, so that the next step looks anew."""
+    """The kernel tables of the last step, for the next. Eval mode drops them."""
     _averaging = False
     _warned = False
 
@@ -122,7 +122,7 @@ class AveragingOptimizer(SlotKeeper):
 
     @property
     def has_evaluation_weights(self) -> bool:
-        """Whether any group is evaluated with other weights than those that it trains with."""
+        """Whether any group evaluates with other weights than it trains."""
         return any(evaluates(self.rule, {"ema": group.get("ema")}) for group in self.param_groups)
 
     def _evaluating(self) -> bool:
@@ -167,7 +167,7 @@ def watch(optimizer: Any, model: torch.nn.Module) -> RemovableHandle:
 
 
 class _Look:
-    """A forward pre-hook, which ends after its word; a copy of the model is another model, and not looked at."""
+    """A forward pre-hook that warns once. A copy of the model is not watched."""
 
     _at: tuple[Any, Any, RemovableHandle] | None = None
 

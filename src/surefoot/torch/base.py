@@ -85,7 +85,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     @staticmethod
     def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a step with torch's hooks around it, shown in torch's profile: its entry costs 10 us."""
+        """Return a step with torch's hooks, shown in torch's profile: its entry costs 10 us."""
         watched = torch.optim.Optimizer.profile_hook_step(func)
 
         @functools.wraps(func)
@@ -129,7 +129,7 @@ class RuleOptimizer(AveragingOptimizer):
         self._tables = tables if repeated else self._step_anew(scaling)
 
     def _counting_device(self) -> torch.device | None:
-        """Return the device that counts all steps, so that nothing is read from it; None if the host counts some."""
+        """Return the device that counts all steps; None if the host counts some."""
         if not all(group.get("capturable") for group in self.param_groups):
             return None
         devices = {p.device for group in self.param_groups for p in group["params"]}
@@ -137,7 +137,7 @@ class RuleOptimizer(AveragingOptimizer):
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
     def _step_anew(self, scaling: gradient_scaling.Scaling) -> StepTables | None:
-        """Take a step as if it were the first; return its tables, if they can serve again."""
+        """Take a step as if it were the first. Returns its tables if later steps can use them."""
         self._back_to_training()
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
@@ -202,7 +202,7 @@ class RuleOptimizer(AveragingOptimizer):
         return describe([(self, index) for index in range(len(self.param_groups))], steps_per_epoch)
 
     def _coming(self, p: Tensor, settings: Settings) -> eager.TensorPart:
-        """Return what the coming step of a parameter starts from; without a gradient, from a zero one."""
+        """Return the start of a parameter's coming step. A missing gradient counts as zero."""
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
@@ -210,7 +210,7 @@ class RuleOptimizer(AveragingOptimizer):
         return eager.TensorPart(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
 
     def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.TensorPart]]) -> dict[Tensor, Any]:
-        """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
+        """Return the rates. In a joint step, a parameter without gradient changes nothing for others."""
         if joins(self.rule):
             parts = {p: part for p, (_, part) in steps.items()}
             with_gradient = {p: part for p, part in parts.items() if p.grad is not None}
@@ -234,7 +234,7 @@ class RuleOptimizer(AveragingOptimizer):
             shared_numbers.begin(self.param_groups, self._shared_names(), starts)
 
     def _check_matrices(self, group: Group) -> None:
-        """Raise if the rule cannot step the last group, which then is none of the optimizer's."""
+        """Raise if the rule cannot step the last group, and remove that group."""
         try:
             matrices.check(self.rule, group, len(self.param_groups) - 1)
         except UsageError:
@@ -242,7 +242,7 @@ class RuleOptimizer(AveragingOptimizer):
             raise
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
+        """Restore a pickled state or load a checkpoint, and drop the old tables."""
         self._tables = None
         super().__setstate__(state)
 
@@ -286,7 +286,7 @@ class RuleOptimizer(AveragingOptimizer):
                 tables.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, tables))
 
     def _taking(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> Taking:
-        """Return a matrix that is to be stepped, with its gradient and number; it has state from now on."""
+        """Return a matrix to step, with its gradient and number. It has state from now on."""
         usable = self._usable(p, grad, settings)
         own = self._ensure_state(p, settings)
         if settings.differentiable or settings.capturable:
@@ -294,7 +294,7 @@ class RuleOptimizer(AveragingOptimizer):
         return p, usable, tables.number(p)
 
     def _at_once(self, some: Iterable[Taking], settings: Settings, tables: StepTables) -> list[Write]:
-        """Return what the eager engine writes to step matrices; nothing if the device knows of a bad gradient."""
+        """Return the writes of the eager engine for matrices; none if the device knows of a bad gradient."""
         if tables.scaling.skip is not None and tables.scaling.skip:
             return []
         found = {
@@ -312,7 +312,7 @@ class RuleOptimizer(AveragingOptimizer):
         own.update({self._state_name(slot): matrix.slot(slot) for slot in settings.starts})
 
     def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> None:
-        """Leave a parameter to the kernel that steps all that the tables hold, or to the eager engine."""
+        """Give a parameter to the kernel of all tables, or to the eager engine."""
         usable = self._usable(p, grad, settings)
         own, number = self._ensure_state(p, settings), tables.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
@@ -338,7 +338,7 @@ class RuleOptimizer(AveragingOptimizer):
         return eager.TensorPart(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
 
     def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> list[Write]:
-        """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
+        """Return the writes of the eager engine for a parameter; none if the device knows of a bad gradient."""
         if tables.scaling.skip is not None and tables.scaling.skip:
             return []
         own, part = self.state[p], self._part(p, grad, settings, tables, number)
@@ -351,7 +351,7 @@ class RuleOptimizer(AveragingOptimizer):
 
     @torch.no_grad()
     def _alike(self, tables: StepTables) -> StepTables:
-        """Return tables that step all parameters at once, if the rule asks for it and kernels do not step each."""
+        """Return tables that step all parameters jointly, if the rule needs it and kernels do not step each."""
         if tables.parts:
             shared_numbers.check_apart(self.rule, tables.parts)
         if not tables.apart:
@@ -376,7 +376,7 @@ class RuleOptimizer(AveragingOptimizer):
         return AllTensors(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
-        """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
+        """Return the gradient in a form for the engine, or raise torch's own error."""
         if not grad.is_sparse:
             return gradient_scaling.shared_like(p, grad.resolve_conj())
         if self.sparse_error:

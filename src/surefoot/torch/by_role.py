@@ -1,4 +1,4 @@
-"""Param groups by role, and the optimizer that gives matrices one rule and the rest another.
+"""Param groups by role, and the optimizer with one rule for matrices and another for the rest.
 
 The usual split of AdamW, no decay on biases, norms and embeddings, is the same call: `AdamW(groups(model), lr=1e-3)`.
 """
@@ -124,7 +124,7 @@ def split(
 
 
 def _named(matrices: Part | None, rule: Mapping[str, Any]) -> tuple[Chosen, dict[str, Any]]:
-    """Return the rule of the matrices and its options, which are given as a part or by a keyword."""
+    """Return the rule of the matrices and its options, from a part or a keyword."""
     if len(rule) + (matrices is not None) != 1:
         given = [*(["matrices"] if matrices is not None else []), *rule]
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Which optimizer a checkpoint belongs to, by its slots: a rule that finds another's would go on with wrong numbers.
+"""The owner of a checkpoint, known by its slots. A rule must not go on with another's numbers.
 
 Adam with the step count of SGD and new moments takes steps three times too long, for thousands of steps, and torch says
 nothing. A checkpoint of torch.optim has no name in it, so the slots decide. Rules that keep the same slots, such as
@@ -18,7 +18,7 @@ from surefoot.torch.state import TRAINING, scale_name, steps_so_far
 
 
 class Owner:
-    """An optimizer as its state shows it.
+    """An optimizer, described by its state.
 
     Args:
         label: what it is called.
@@ -37,12 +37,12 @@ class Owner:
         self.knows = {"step", TRAINING, *slots, *map(scale_name, slots)}
 
     def fits(self, keys: set[str]) -> bool:
-        """Tell whether a state with these keys can be its own, and nothing else."""
+        """Return whether a state with these keys can be its own, and nothing else."""
         return self.needs <= keys <= self.knows
 
 
 def lasting(rule: Rule, used: Container[str]) -> list[Slot]:
-    """Return the slots that a parameter's state must have after a step; `used` tells which are in use.
+    """Return the slots that a parameter's state must have after a step. `used` says which are in use.
 
     One that a switch adds may begin later, but for a number: NAdam's product is of the momenta of all steps.
     """
@@ -80,7 +80,7 @@ def missing(name: str, steps: Any) -> str:
 
 
 def _others(kind: type) -> Iterator[Owner]:
-    """Yield torch's optimizers, as far as they have Surefoot's rules, and `RuleOptimizer` with a built-in rule."""
+    """Yield torch's optimizers with Surefoot's rules, and `RuleOptimizer` with a built-in rule."""
     family = next(base for base in kind.__mro__ if base.__name__ == "SlotKeeper")
     for made in _below(family):
         if "name" in vars(made):

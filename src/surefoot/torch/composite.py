@@ -1,4 +1,4 @@
-"""Several rules as one torch optimizer: each has its parameters, and schedulers, scalers and checkpoints see one.
+"""Several rules as one torch optimizer, for schedulers, scalers and checkpoints.
 
 The param groups are the children's own dicts, so what a scheduler sets is what the child reads. State is asked of the
 child that has the parameter. Gradients are unscaled and clipped over all parameters at once, and each child gets the
@@ -47,7 +47,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def state(self) -> Any:  # a mapping, as torch has it
-        """What the children keep, by parameter."""
+        """The children's state, by parameter."""
         return _States(list(self.children.values()))
 
     @state.setter
@@ -56,7 +56,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def engine(self) -> str:
-        """What runs the steps; see `RuleOptimizer.engine`."""
+        """The engine of the steps; see `RuleOptimizer.engine`."""
         return "+".join(sorted({part for child in self.children.values() for part in child.engine.split("+")}))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -75,7 +75,7 @@ class SplitOptimizer(torch.optim.Optimizer):
             _advance_scaled(child, scaling)
 
     def _counting_device(self) -> torch.device | None:
-        """Return the device that counts the steps of all children; None if the host counts some."""
+        """Return the device that counts all children's steps; None if the host counts some."""
         found = {child._counting_device() for child in self.children.values()}
         return found.pop() if len(found) == 1 else None
 
@@ -212,7 +212,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def has_evaluation_weights(self) -> bool:
-        """Whether any weights are evaluated with others than those that are trained."""
+        """Whether any weights are evaluated with others than the trained ones."""
         return any(child.has_evaluation_weights for child in self.children.values())
 
     def _others(self) -> list[Any]:
@@ -220,11 +220,11 @@ class SplitOptimizer(torch.optim.Optimizer):
 
 
 _LOADED = ("state", "param_groups")
-"""What loading a checkpoint replaces in an optimizer."""
+"""The attributes of an optimizer that a checkpoint replaces."""
 
 
 def _check_alike(own: Group, saved: Group) -> None:
-    """Raise `UsageError` if a group of a checkpoint is of other parameters, as far as it says."""
+    """Raise `UsageError` if a checkpoint's group has other parameters, as far as it says."""
     said = [[group.get("role"), *group.get("param_names", ())] for group in (saved, own)]
     for theirs, mine in zip(*said, strict=False):
         if theirs not in (mine, None):
@@ -235,7 +235,7 @@ def _check_alike(own: Group, saved: Group) -> None:
 
 
 def _advance_scaled(child: Any, scaling: gradient_scaling.Scaling) -> None:
-    """Take a child's step with the gradients times a factor, said as a GradScaler says it."""
+    """Take a child's step with its gradients times a factor, passed as a GradScaler passes it."""
     if scaling.factor is not None:
         child.grad_scale = torch.as_tensor(1 / scaling.factor, dtype=torch.float64)
     if scaling.skip is not None:

@@ -1,4 +1,4 @@
-"""The step size of each weight, as `effective_lr` of a torch optimizer tells it."""
+"""The step size of each weight, for `effective_lr` of a torch optimizer."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def rate_of(p: Tensor, part: eager.TensorPart, settings: Settings) -> Any:
 
 
 def spread(rate: Any, p: Tensor) -> Tensor:
-    """Return a rate for each weight; the caller's own: a rule may return a tensor that lives on, such as `lr`."""
+    """Return a rate for each weight, as a copy: a rule may return a living tensor such as `lr`."""
     return torch.as_tensor(rate, dtype=real(p).dtype, device=p.device).clone().expand_as(real(p))

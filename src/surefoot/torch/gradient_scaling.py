@@ -1,4 +1,4 @@
-"""What all gradients of a step are multiplied by: unscaling for mixed precision and clipping by norm, as one factor.
+"""The factor of all gradients in a step: unscaling for mixed precision and clipping by norm.
 
 The gradients themselves are only read; the factor is part of the rule's own pass over memory.
 """
@@ -24,7 +24,7 @@ NORM_EPS = 1e-6
 
 
 class Scaling(NamedTuple):
-    """What is asked of a step: numbers, or tensors on the device that counts the steps, where nobody may read them.
+    """The scaling of a step's gradients: numbers, or unread tensors on the device that counts steps.
 
     Attributes:
         factor: what the gradients are multiplied by; None for nothing.
@@ -36,7 +36,7 @@ class Scaling(NamedTuple):
 
     @property
     def advance(self) -> Any:
-        """What the step adds to a step count on the device."""
+        """The increment of a step count on the device."""
         return 1 if self.skip is None else (self.skip == 0).to(torch.float32)
 
 
@@ -56,7 +56,7 @@ def scaling(optimizer: Any, device: torch.device | None) -> Scaling | None:
 
 
 def clip(given: Scaling, max_norm: float, norm: Any) -> Scaling:
-    """Return a scaling that also takes gradients of this norm, as they are, to one of at most `max_norm`."""
+    """Return a scaling that also clips gradients of this norm to `max_norm`."""
     unscale = 1.0 if given.factor is None else given.factor
     shrink = max_norm / (unscale * norm + NORM_EPS)
     if isinstance(shrink, Tensor):
@@ -66,7 +66,7 @@ def clip(given: Scaling, max_norm: float, norm: Any) -> Scaling:
 
 @torch.no_grad()
 def joint_norm(params: Iterable[Tensor], device: torch.device | None) -> Any:
-    """Return the joint norm of all gradients: a number, or a tensor on the device that counts the steps."""
+    """Return the joint norm of all gradients: a number, or a tensor on the device that counts steps."""
     found = [p.grad for p in params if p.grad is not None]
     if device is not None:
         return torch.linalg.vector_norm(torch.stack([x.to(torch.float64) for x in _norms(found)]))
@@ -77,7 +77,7 @@ def joint_norm(params: Iterable[Tensor], device: torch.device | None) -> Any:
 
 
 def shared_like(p: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient divided among processes as the parameter is, for steps on the local shards.
+    """Return the gradient with the sharding of its parameter, for steps on the local shards.
 
     Autograd may leave another division, or the sum over the processes, to whoever reads it: then they communicate.
     """
@@ -94,7 +94,7 @@ def shared_like(p: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _norms(gradients: Iterable[Tensor]) -> list[Tensor]:
-    """Return the joint norm of the gradients that there are, each read once; one for each way to share them out.
+    """Return the joint norms of the existing gradients, one for each kind of sharding.
 
     Of gradients in half precision it is taken in float32: in float16 it would overflow before they do.
     """

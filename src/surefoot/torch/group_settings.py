@@ -1,4 +1,4 @@
-"""What a param group says in the rule's words, and whether it still says so in the next step."""
+"""The settings of a param group in the rule's words, and whether they still hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Group = dict[str, Any]
 
 
 class Settings(NamedTuple):
-    """What one param group says, in the rule's words: hyperparameters, and where each slot in use starts.
+    """The settings of one param group: hyperparameters, and the start of each slot in use.
 
     `form` is that of a kernel for these hyperparameters, None if the eager engine steps the group. `rule` is what steps
     its parameters, and `blocks` how many matrices each of them is, or how high each of these is. `transposed` tells
@@ -34,7 +34,8 @@ class Settings(NamedTuple):
 
 
 FACTS = ("role", "reasons", "param_names", "blocks", "transposed")
-"""What a group may say of its parameters: `surefoot.torch.groups` does, and a checkpoint of another's may not."""
+"""Keys of a group that describe its parameters. `surefoot.torch.groups` sets them; foreign checkpoints may lack them.
+"""
 
 SettingsOf = Callable[[Group], Settings]
 
@@ -51,7 +52,7 @@ class GroupSeen:
     params: list[Tensor] = field(init=False)
     values: list[Any] = field(init=False)
     fixed: bool = field(init=False)
-    """Whether no value can change without being another object."""
+    """Whether all values are immutable, so that a change means another object."""
 
     def __post_init__(self) -> None:
         self.params = list(self.group["params"])
@@ -65,7 +66,7 @@ class GroupSeen:
         self.fixed = all(isinstance(self.group.get(key), _FIXED) for key in self.keys)
 
     def still(self, group: Group, settings: SettingsOf) -> bool:
-        """Tell whether the same kernel steps the same parameters; takes over new numbers."""
+        """Return whether the same kernel steps the same parameters. Takes over new numbers."""
         params = group["params"]
         if group is not self.group or len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False

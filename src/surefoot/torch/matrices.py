@@ -1,4 +1,4 @@
-"""Parameters of a rule for matrices: which of them are some, and the blocks that they are made of.
+"""Parameters of a rule for matrices: those that are matrices, and their blocks.
 
 A layer that computes queries, keys and values at once has three matrices in one parameter, one below the other:
 `blocks=3` in the param group makes the rule see each by itself, `blocks=(768, 256, 256)` matrices of these heights.
@@ -31,16 +31,16 @@ from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided, per
 from surefoot.torch.state import decoded
 
 BLOCKS = "blocks"
-"""The key of a param group that tells the matrices in each of its parameters."""
+"""The key of a param group for the matrices in each of its parameters."""
 
 TRANSPOSED = "transposed"
-"""The key of a param group that tells whether the outputs of its parameters are their columns."""
+"""The key of a param group for parameters whose outputs are columns."""
 
 _MIX = 0x9E3779B1
 
 
 def check(rule: Rule, group: Group, number: int) -> None:
-    """Raise `UsageError` if a new param group has parameters that the rule cannot step, or blocks that do not fit.
+    """Raise `UsageError` if the rule cannot step a new param group, or its blocks do not fit.
 
     Args:
         rule: which rule.
@@ -73,7 +73,7 @@ def check(rule: Rule, group: Group, number: int) -> None:
 
 
 def heights(p: Tensor, blocks: Blocks, said: str = "a parameter", *, transposed: bool = False) -> tuple[int, ...]:
-    """Return how many rows each of a parameter's matrices has; if it is transposed, how many of its columns.
+    """Return the rows of each matrix in a parameter, or the columns if it is transposed.
 
     Raises:
         UsageError: they do not add up to its rows.
@@ -92,7 +92,7 @@ def of_vectors(settings: Settings) -> Settings:
 
 
 def count(settings: Settings, p: Tensor) -> int:
-    """Return how many matrices a parameter is; 1 to a rule for which it need not be any."""
+    """Return the number of matrices in a parameter; 1 for a rule that does not need any."""
     return len(_heights(p, settings)) if settings.rule.shape == "matrix" else 1
 
 
@@ -110,7 +110,7 @@ def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | No
 
 
 def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -> None:
-    """Raise `UsageError` if a slot for rows, columns or pairs has not the shape that its parameter asks for."""
+    """Raise `UsageError` if a slot for rows, columns or pairs does not fit its parameter."""
     wanted = kept_shape(settings, slot, p)
     if wanted is not None and tuple(x.shape) != wanted:
         layout = f"blocks={settings.blocks!r}" + ", transposed" * settings.transposed
@@ -144,7 +144,7 @@ def in_blocks(part: TensorPart, rule: Rule, tall: Sequence[int]) -> list[TensorP
 
 
 class Matrix:
-    """A parameter as a rule for matrices steps it: whole, and in blocks.
+    """A parameter for a rule for matrices: whole, and in blocks.
 
     Args:
         p: the parameter.
@@ -162,7 +162,7 @@ class Matrix:
             whole = turned(whole, settings.rule)
         self.blocks = [] if whole is None else in_blocks(whole, settings.rule, tall)
         self.copied = self._divided is not None
-        """Whether the blocks are copies, so that the parameter is to be written after them."""
+        """Whether the blocks are copies, so that the parameter must be written after them."""
         if settings.differentiable and (self._transposed or len(tall) > 1):  # of views autograd would follow one
             self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
 
@@ -212,7 +212,7 @@ def _block(x: SlotValue, kind: str, k: int, tall: Sequence[int], columns: int) -
 
 
 def _plain(x: SlotValue) -> Tensor:
-    """Return a slot of a parameter that is several matrices, or a transposed one: none has state in 8 bits."""
+    """Return a slot of several matrices or a transposed one. State in 8 bits is refused."""
     if not isinstance(x, Tensor):
         raise UsageError("state in 8 bits is of whole parameters; one in blocks, or a transposed one, has none.")
     return x

@@ -213,6 +213,6 @@ class SOAP(TorchOptimizer):
 
 
 def check_products(call: Call) -> None:
-    """Raise `UsageError` if an optimizer is called with products in a kind of number that there is not."""
+    """Raise `UsageError` if products are wanted in an unknown kind of number."""
     if call.given.get("products") is not None:
         HYPERPARAMETERS["products"].check("optimizer", "products", call.given["products"])

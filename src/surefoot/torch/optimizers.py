@@ -57,7 +57,7 @@ class SGD(TorchOptimizer):
         return {**given, "nesterov": bool(given["nesterov"] and given["momentum"])}
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
-        """Return the parameter's state; momentum switched on late starts like a first step, as in torch."""
+        """Return the parameter's state. Late momentum starts as in a first step, as in torch."""
         if settings.starts and self.state[p].get("momentum_buffer") is None:
             self.state[p].pop("step", None)
         return super()._ensure_state(p, settings)

@@ -1,4 +1,4 @@
-"""Matrices that are divided among processes, as DTensor and FSDP2 divide them: a rule for matrices sees them whole.
+"""Matrices divided among processes by DTensor or FSDP2: the rule sees them whole.
 
 What a rule makes of one shard by itself is another step: orthogonalized apart, the halves of a matrix are far from what
 the whole is. So one process, the owner, gathers the shards, steps the matrix and sends each process its own; owners
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of processes."""
         return int(self.group.size())
 
     @property
@@ -57,7 +57,7 @@ class ShardedMatrix:
         self._wide = [slot for slot in part.state if per(rule, slot) == "weight"]
         self._line = None if turn is None else _line(p, turn)
         self.whole = self._gathered()
-        """The step of the whole, in memory of its own; None in processes that do not own it."""
+        """The step of the whole matrix, in its own memory; None in processes that do not own it."""
 
     def _gathered(self) -> TensorPart | None:
         weight, gradient = self._collected(self._part.weight), self._collected(self._part.gradient)
@@ -87,7 +87,7 @@ class ShardedMatrix:
         return here
 
     def _collected(self, shard: Tensor) -> Tensor | None:
-        """Return the whole of shards, in memory of its own, in the owner's process; or in all."""
+        """Return the whole of the shards in new memory, in the owner's process or in all."""
         if self._line is None:
             return _everywhere(self._p, shard)
         padded = self._padded(shard)
@@ -127,7 +127,7 @@ class ShardedMatrix:
 
 
 def is_divided(p: Tensor) -> bool:
-    """Tell whether processes have different parts of a parameter; where autograd looks on, it sees the whole."""
+    """Return whether a parameter is divided among processes. Under autograd it counts as whole."""
     return hasattr(p, "placements") and not torch.is_grad_enabled() and any(not x.is_replicate() for x in p.placements)
 
 

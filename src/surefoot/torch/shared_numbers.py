@@ -1,4 +1,4 @@
-"""The numbers that a rule keeps for the whole optimizer: they lie in the param groups, the same in all of them.
+"""Numbers of a rule for the whole optimizer. They lie in the param groups, equal in all.
 
 There a user sees them beside the learning rate that they stand for, and a checkpoint has them (prodigyopt keeps its `d`
 so). What is seen is what counts: every step reads them there, and writes them back as a part of it.
@@ -23,7 +23,7 @@ Taking = TypeVar("Taking", bound=tuple[Any, ...])
 
 
 def begin(groups: Sequence[Group], names: Mapping[str, str], starts: Mapping[str, Any]) -> None:
-    """Give the last group, which is new, the numbers that the others have; the first group, where the rule begins."""
+    """Give a new group the numbers of the others, or the first group the rule's start."""
     first, new = groups[0], groups[-1]
     for slot, name in names.items():
         new.setdefault(name, number(starts[slot]) if first is new else first.get(name))
@@ -69,7 +69,7 @@ def settings(rule: Rule, made: Settings) -> Settings:
 
 
 def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
-    """Raise `UsageError` if two parameters share memory: stepped at once, they would not follow each other."""
+    """Raise `UsageError` if two parameters share memory. A joint step would compute both from the old weights."""
     if _mixed(params):
         raise UsageError(
             f"two parameters share memory, and {rule.name} steps all at once; give the optimizer one of them."
@@ -77,14 +77,14 @@ def check_apart(rule: Rule, params: Iterable[Tensor]) -> None:
 
 
 def lots_apart(takings: Sequence[Taking]) -> list[Sequence[Taking]]:
-    """Return parameters, each with what belongs to it, as steps may take them: at once unless their memory mixes."""
+    """Return the parameters in lots that may step jointly: one lot, unless their memory mixes."""
     if not takings or engine_choice.observed():
         return [takings] if takings else []
     return [[one] for one in takings] if _mixed(taking[0] for taking in takings) else [takings]
 
 
 def _mixed(params: Iterable[Tensor]) -> bool:
-    """Tell whether one parameter begins in memory before another one's last weight."""
+    """Return whether one parameter's memory begins before another one's ends."""
     places = sorted(_place(real(p)) for p in params if p.numel())
     return any(begin < end for (_, end), (begin, _) in pairwise(places))
 

@@ -41,7 +41,7 @@ from surefoot.torch.state import kept, real, tensors, weights_before, whole_size
 from surefoot.torch.table_inputs import TableInputs, local
 
 Write = tuple[bool, Callable[[], object]]
-"""What writes a part of a step, the same however often it is done; and whether autograd looks on."""
+"""A repeatable write of a part of a step, and whether autograd sees it."""
 
 
 class StepTables:
@@ -60,11 +60,11 @@ class StepTables:
         self._numbered: set[Tensor] = set()
         self.ran: set[str] = set()
         self.begun = False
-        """Whether the commit has begun, which then ends whatever happens."""
+        """Whether the commit has begun. It then ends in any case."""
         self.parts: dict[Tensor, Callable[[], TensorPart]] | None = {} if joins(rule) else None
-        """The parameters of a rule that looks at all of them, as the eager engine steps them at once."""
+        """The parts of a rule over all parameters, which the eager engine steps jointly."""
         self.apart = False
-        """Whether it must: because there is one that no kernel can step."""
+        """Whether it must, because no kernel can step one of them."""
         self._whole = True
         """Whether kernels step everything, so that the tables can serve again."""
         self._launches: dict[tuple[kernel_choice.Kernel, torch.device, bool], tuple[str, Launch]] = {}
@@ -80,18 +80,18 @@ class StepTables:
         self._parameters = 0
         self._counts: list[Tensor] = []
         self._counted: list[Tensor] = []
-        """Step counts that the host keeps, and those that the device does."""
+        """Step counts of the host and of the device."""
         self._steps_at: Counter[int] = Counter()
         self._native: cpu.NativeStep | None = None
         self._summed_there: list[Launch] = []
         """Launches of the GPU engine that need sums over tensors."""
         self._moved: list[Tensor] = []
-        """Everything that kernels write; autograd is told."""
+        """All tensors that kernels write, for autograd."""
         self._writes: list[Write] = []
         self._written: set[Any] = set()
 
     def begin(self, group: Group, settings: Settings, keys: tuple[str, ...]) -> None:
-        """Go to the next param group; `keys` are those that settings are made from."""
+        """Go to the next param group. `keys` name the values that settings depend on."""
         self._groups.append(GroupSeen(group, settings, keys))
 
     def skip(self, p: Tensor) -> None:
@@ -180,7 +180,7 @@ class StepTables:
         return self._launches[key][1]
 
     def eager(self, weights: Iterable[Tensor], prepare: Callable[[], list[Write]]) -> None:
-        """Leave parameters to the eager engine; `prepare` returns what it writes.
+        """Give parameters to the eager engine. `prepare` returns its writes.
 
         Weights that share memory move one after the other: those before are written at once.
         """
@@ -200,7 +200,7 @@ class StepTables:
         self._writes += [(False, write) for write in writes]
 
     def commit(self) -> None:
-        """Take the step: all of it, also if an exception comes in between; or nothing, if it cannot begin."""
+        """Take the whole step, even if an exception interrupts it; or nothing, if it cannot begin."""
         values = [self.values(seen.settings) for seen in self._groups]
         if self._launches:
             if self.parts is not None:
@@ -227,7 +227,7 @@ class StepTables:
             launch.done()
 
     def _laid_out(self) -> cpu.NativeStep:
-        """Return the native call of this step and those to come; `UsageError` if engines cannot do it together."""
+        """Return the native call of this step and later ones; `UsageError` if its engines do not mix."""
         there = self._engine("gpu")
         self._summed_there = [launch for launch in there if launch.before]
         if len(self.ran) > 1 and any(launch.kernel.sums_all for _, launch in self._launches.values()):
@@ -262,7 +262,7 @@ class StepTables:
         torch._foreach_add_(self._counted, [advance] * len(self._counted) if torch.is_tensor(advance) else advance)
 
     def _with_shared(self, values: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return the hyperparameters of each group, with the numbers that are kept for all of them."""
+        """Return the hyperparameters of each group, with the numbers for the whole optimizer."""
         known = shared_numbers.read([seen.group for seen in self._groups], self.rule, self._shared)
         return [{**own, **{f"state.{slot}": value for slot, value in known.items()}} for own in values]
 
@@ -329,7 +329,7 @@ class StepTables:
         return clip(scaling, limit, joint_norm(self._inputs.params, device))
 
     def _same_groups(self, optimizer: torch.optim.Optimizer, settings: SettingsOf) -> bool:
-        """Tell whether the same parameters are stepped by the same kernels."""
+        """Return whether the same kernels step the same parameters."""
         groups = optimizer.param_groups
         if len(groups) != len(self._groups) or any(p.grad is not None for p in self._idle):
             return False
@@ -337,7 +337,7 @@ class StepTables:
 
 
 def _countable(step: Tensor, p: Tensor, counted: bool) -> bool:
-    """Tell whether an engine can count a parameter's steps where the count lies."""
+    """Return whether an engine can count a parameter's steps at their place."""
     return step.device == p.device if counted else step.device.type == "cpu" and step.dtype in KINDS
 
 
@@ -361,7 +361,7 @@ def _say_once(reason: str) -> None:
 
 
 def take_step(optimizer: Any, closure: Callable[[], Any] | None) -> Any:
-    """Return a closure's loss, after the step that it is for; no compiler looks into that."""
+    """Return a closure's loss after its step. No compiler traces this."""
     loss = None
     if closure is not None:
         with torch.enable_grad():

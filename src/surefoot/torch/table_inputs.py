@@ -1,4 +1,4 @@
-"""What the tables of a step were made from: parameters, gradients, states and step counts, compared in every step.
+"""The inputs of a step's tables: parameters, gradients, states and step counts, compared each step.
 
 A tensor may be given other memory, another shape or sign at any time, a state other tensors, a step count another
 number; a kernel that went on with the old addresses would write into memory that is no longer theirs. So each step
@@ -32,7 +32,7 @@ _grad = attrgetter("grad")
 
 
 def local(x: Tensor) -> Tensor:
-    """Return a tensor, or of a sharded one (DTensor) the shard that is here; autograd must not look on."""
+    """Return a tensor, or the local shard of a DTensor. Not for use under autograd."""
     return x.to_local() if is_sharded(x) else x  # type: ignore[attr-defined]
 
 
@@ -44,12 +44,12 @@ class TableInputs:
         self._owners: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def add(self, p: Tensor, own: dict[str, Any], names: Sequence[str]) -> None:
-        """TableInputs a parameter: `own` is its state, `names` what the slots in use are called there."""
+        """Add a parameter with its state; `names` are those of the slots in use."""
         self.params.append(p)
         self._owners.setdefault((*names,), []).append(own)
 
     def start(self, state: Mapping[Tensor, Any], gradients: Sequence[Tensor], counts: Counts) -> None:
-        """Begin to watch what has been added, after its step; grad mode is off, as whenever it is looked at.
+        """Remember the inputs after their step, with grad mode off.
 
         Args:
             state: the optimizer's.
@@ -66,7 +66,7 @@ class TableInputs:
         self._places = Places(counts.tensors if self.sharded else [*self._here, *counts.tensors], counts)
 
     def look(self, state: Mapping[Tensor, Any]) -> tuple[Tensor, ...] | None:
-        """Return the gradients as they are here; None if anything but their places is not as it was."""
+        """Return the local gradients; None if anything but their places has changed."""
         if not self._same_state(state):
             return None
         here, gradients = self._here, tuple(map(_grad, self.params))
@@ -79,7 +79,7 @@ class TableInputs:
         return None if self.sharded and addresses(here) != self._where else gradients
 
     def _same_state(self, state: Mapping[Tensor, Any]) -> bool:
-        """Tell whether the same tensors are kept for the same parameters."""
+        """Return whether the same parameters have the same tensors as state."""
         try:
             return self._same.hold(self._kept_now(state))
         except KeyError:
@@ -100,7 +100,7 @@ class TableInputs:
 
 
 def is_sharded(x: Any) -> bool:
-    """Tell whether a tensor is divided among processes."""
+    """Return whether a tensor is divided among processes."""
     return hasattr(x, "to_local")
 
 
@@ -110,7 +110,7 @@ def _shards(x: Any) -> Any:
 
 
 def _guards(tensors: Sequence[Tensor]) -> Callable[..., bool]:
-    """Return what tells whether other tensors are like these in all but their numbers and places."""
+    """Return a check that other tensors equal these in all but numbers and places."""
     if not hasattr(guards, "TensorGuards"):  # another torch: then properties are looked at one by one
         known = [*map(_properties, tensors)]
         return lambda *now: all(isinstance(x, Tensor) for x in now) and [*map(_properties, now)] == known

@@ -107,7 +107,7 @@ def option(default: Any, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class Runner:
-    """Where trials run, and what each may use.
+    """The place where trials run, and the limits of each.
 
     Attributes:
         name: `local` or `ray`.
