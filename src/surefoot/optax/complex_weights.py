@@ -1,4 +1,4 @@
-"""Complex weights, as optax moves them: each number is a vector in the plane, with one rate.
+"""Complex weights in optax: each number is a vector in the plane, with one rate.
 
 A rule squares its gradient to learn how large it is. Of a vector that is the dot product with itself, |g|^2, a real
 number; so the product of two vectors is their dot product, and a rule's text does not change. A slot that is never
@@ -19,7 +19,7 @@ from surefoot.mathops import size
 
 
 class Vector:
-    """A complex array that a rule takes for the weights, the gradient or a mean of gradients."""
+    """A complex array in the place of weights, a gradient or a mean of gradients."""
 
     __slots__ = ("array",)
 
@@ -61,7 +61,7 @@ class Vector:
 
 
 class _OnVectors:
-    """What a rule may do with vectors beside arithmetic."""
+    """Functions of vectors that a rule may use beside arithmetic."""
 
     def where(self, condition: Any, a: Any, b: Any) -> Vector:
         return Vector(jnp.where(condition, flat(a), flat(b)))
@@ -88,5 +88,5 @@ class _OnVectors:
 
 
 def flat(value: Any) -> Any:
-    """Return the array of a vector or a number, and what is neither as it is."""
+    """Return the array of a vector or a number; anything else as it is."""
     return value.array if isinstance(value, Vector) else plain(value)

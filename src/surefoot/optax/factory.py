@@ -173,7 +173,7 @@ def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.Gra
 
 
 def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
-    """Raise for what optax has beyond the rule, unless it is what optax has by default."""
+    """Raise for an argument of optax that the rule lacks, unless it has optax's default."""
     for name, default in beyond(rule).items():
         value = arguments.get(name)
         if value is not None and (isinstance(value, jax.Array) or value != default):
@@ -184,7 +184,7 @@ def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
 
 
 def _kept(rule: Rule, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the kind of numbers that a slot is to be kept in, by the slot."""
+    """Return the wanted dtype of each slot that has one."""
     name, slot = KEPT.get(inmost(rule), ("", ""))
     if options.get(name) is None:
         return {}

@@ -1,4 +1,4 @@
-"""One step of all leaves, each in the numbers that its kind of weights is computed in.
+"""One step of all leaves, each computed in the dtype for its kind of weights.
 
 A leaf is computed in float32, or in float64 if that is its kind, and only what is returned is rounded to the kind of
 the weight. A rule that sums over all tensors is run on all leaves as one (`Bundle`), any other on each by itself.
@@ -30,7 +30,7 @@ from surefoot.update import Update, change
 
 
 class Leaf(NamedTuple):
-    """What a step is given of a leaf; without a gradient it takes no part."""
+    """The inputs of a leaf's step. A leaf without gradient takes no part."""
 
     gradient: Any
     weight: Any
@@ -40,7 +40,7 @@ class Leaf(NamedTuple):
 
 
 class LeafStep(NamedTuple):
-    """What a step makes of a leaf."""
+    """The results of a leaf's step."""
 
     change: Any
     state: Mapping[str, Any]
@@ -48,7 +48,7 @@ class LeafStep(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """A leaf that takes part: its place, and what its rule is run on; `target` has the weight's shape and kind."""
+    """A leaf that takes part: its place and its rule's inputs. `target` has the weight's shape and dtype."""
 
     place: int
     leaf: Leaf
@@ -65,7 +65,7 @@ class _Member(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """What a rule is run on at once: one leaf, or all of them."""
+    """The leaves of one call of the rule: one of them, or all."""
 
     rule: Rule
     parts: Sequence[_Member]
@@ -79,7 +79,7 @@ class _Group(NamedTuple):
         return members(value, len(self.parts))
 
     def changed(self, t: Count) -> Update:
-        """Return what a step adds to the weights; a leaf of several matrices is run on by each of them."""
+        """Return the changes of the weights. A leaf of several matrices is run matrix by matrix."""
 
         def step(weight: Any, gradient: Any, state: Mapping[str, Any]) -> Update:
             return change(self.rule, weight, gradient, state, t, self.hyper)
@@ -106,7 +106,7 @@ class TreeStep:
     layout: Layout = "in_out"
 
     def run(self, leaves: Sequence[Leaf]) -> tuple[list[LeafStep], dict[str, Any]]:
-        """Return what the step makes of each leaf, and of the numbers that all of them share."""
+        """Return the step of each leaf, and the new shared numbers."""
         made, shared = [_left(leaf) for leaf in leaves], self.before.shared
         for group in self._groups(leaves):
             update = group.changed(self.t)
@@ -153,7 +153,7 @@ class TreeStep:
         return _Group(rule, parts, weight, gradient, {**state, **shared}, hyper)
 
     def _one(self, values: Sequence[Any]) -> Any:
-        """Return what the rule is run on at once: all leaves together if it sums over them, also if there is one."""
+        """Return a bundle of all values if the rule sums over leaves, else the only value."""
         return Bundle(values) if self.rule.shared else values[0]
 
     def _member(self, place: int, leaf: Leaf) -> _Member:
@@ -201,7 +201,7 @@ class TreeStep:
         return LeafStep(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
 
     def _as_kept(self, slot: str, value: Any, before: Any) -> Any:
-        """Return the new value of a slot that is a number, in the dtype of its state."""
+        """Return the new value of a single-number slot, in the dtype of its state."""
         made = jnp.asarray(flat(value))
         self._check_shape(slot, made, before.shape, "a rule makes it of numbers, sums, or means with an axis")
         return own(fitted(made, before.dtype))  # a number of one leaf may be that of another as well
@@ -235,7 +235,7 @@ def _left(leaf: Leaf) -> LeafStep:
 
 
 def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:
-    """Return a leaf's gradient or state in the numbers that a weight of this kind is computed in."""
+    """Return a leaf's gradient or state in the dtype for computing with such weights."""
     if is_real or not is_complex(weight):
         return fitted(value, kind(weight))
     return Vector(fitted(value, jnp.promote_types(kind(weight), jnp.complex64)))

@@ -1,4 +1,4 @@
-"""What a whole optimizer says of itself: the rates of its coming step, and the weights to evaluate with.
+"""Questions to a whole optimizer: its coming rates, and its weights to evaluate with.
 
 A chain shows nothing of its parts. So the optimizer is run, and those of its parts that are ours say what they know.
 """
@@ -84,7 +84,7 @@ def _inside(optimizer: Any) -> optax.GradientTransformation | None:
 
 
 def _watched(question: str, optimizer: Any, gradients: Any, state: Any, params: Any) -> list[Any]:
-    """Return what each rule of ours in an optimizer answers: a tree like the gradients', with a mark in the gaps."""
+    """Return the answer of each Surefoot rule in an optimizer: a tree like the gradients', with marks in gaps."""
     seen: list[Any] = []
     ask: Mapping[str, Any] = {question: seen.append}
     optax.with_extra_args_support(optimizer).update(gradients, state, params, **ask)
@@ -98,7 +98,7 @@ def _watched(question: str, optimizer: Any, gradients: Any, state: Any, params: 
 
 
 def _filled(answer: Any, tree: Any) -> Any:
-    """Return an answer with a mark for each leaf that it leaves out; a mask may leave out a whole branch."""
+    """Return an answer with a mark for each leaf that it leaves out, also in masked branches."""
 
     def fill(part: Any, branch: Any) -> Any:
         return jax.tree.map(lambda _: part, branch) if _masked(part) else part
