@@ -21,7 +21,7 @@ from surefoot.rules import RULES
 from surefoot.update import Update
 
 _ADAM = {"adam_beta_1": "beta1", "adam_beta_2": "beta2", "epsilon": "eps", "adam_weight_decay": "weight_decay"}
-"""Arguments of the AdamW inside, and what it calls them."""
+"""Arguments of the AdamW inside, and their names there."""
 
 _POLYNOMIAL = ("muon_a", "muon_b", "muon_c", "ns_steps")
 """Arguments that make a polynomial, repeated."""

@@ -1,4 +1,4 @@
-"""What a step starts from, and all variables stepped at once, for rules that sum over all of them (`total_all`)."""
+"""The inputs of a variable's step, and the joint step of all variables for rules with `total_all`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Start(NamedTuple):
     hyper: Mapping[str, Any]
 
     def whole(self, x: Any, slot: str = "") -> Any:
-        """Return what a step has made, of the weights or of a slot, as the variable lies."""
+        """Return a result for the weights or a slot, in the variable's own layout."""
         return x if self.view is None or (slot and slot not in each_weight(self.rule)) else self.view.back(x, ops)
 
 
@@ -65,7 +65,7 @@ def _alone(start: Start, steps: Any, learning_rate: Any) -> Update:
 
 
 def _together(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: Any) -> list[Update]:
-    """Return what one step on bundles makes of each variable, computed in the widest kind of numbers among them."""
+    """Return the joint step of each variable on bundles, in their widest dtype."""
     first, shared = starts[0], rule.shared
     kind = widest(x.dtype for start in starts for x in (start.weight, *start.state.values()))
 
@@ -86,7 +86,7 @@ def _together(rule: Rule, starts: Sequence[Start], steps: Any, learning_rate: An
 
 
 def _one_or_each(values: Sequence[float]) -> Any:
-    """Return the value that all have, or a bundle: a rule may ask whether a number is in use."""
+    """Return the value shared by all, or a bundle. A rule may ask whether a number is in use."""
     return values[0] if len(set(values)) == 1 else Bundle(values)
 
 
