@@ -1,4 +1,4 @@
-"""A scalar of a framework that a rule takes for a number: a schedule's value, a learning rate, the step count.
+"""A framework's scalar in the place of a number: a schedule's value, a learning rate, a step count.
 
 A rule asks `if momentum:` to learn whether momentum is in use. jax cannot answer for a number that it has yet to
 compute; that it is computed at all means that it is in use. What is calculated with it is a plain array.
