@@ -1,4 +1,4 @@
-"""The compiler: a rule, called once on symbols, becomes a graph, a plan and the text of a kernel. No compiler needed.
+"""The compiler: it calls a rule once on symbols, and makes a graph, a plan and a kernel's text.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""What a kernel computes where: once a step on the host, or for each weight in one pass over memory.
+"""The plan of a kernel: what the host computes once a step, and what one pass computes per weight.
 
 A value that depends only on hyperparameters and the step count is computed on the host in float64, once for all
 weights with that count, and then rounded to the kernel's precision. Each array has a kind of number of its own; the
@@ -34,7 +34,7 @@ SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
 """The kinds of numbers that an array may have, and the bytes of each."""
 
 COMPUTE = {"float32": "float32", "float64": "float64", "bfloat16": "float32", "float16": "float32"}
-"""The precision policy: in which kind an update is computed, by the kind of its weights."""
+"""The precision policy: the kind of numbers that an update is computed in, by the weights' kind."""
 
 HALF = ("bfloat16", "float16")
 """The kinds that nothing is computed in."""
@@ -43,7 +43,7 @@ BLOCK = 256
 """Neighbours in memory that share a scale: their largest absolute value, a float32 number."""
 
 BLOCKWISE = ("signed8", "positive8")
-"""The kinds of state that takes a byte a weight, relative to the scale of its block: see `engines/blocks.py`."""
+"""The kinds of 8-bit state, relative to the scale of a block: see `engines/blocks.py`."""
 
 RANDOM = ("bfloat16", *BLOCKWISE)
 """The kinds that may be rounded at random."""
@@ -54,7 +54,7 @@ OPAQUE = ("orthogonalize",)
 """The operations that the host does on whole matrices, between two stages."""
 
 Kinds = str | Mapping[str, str]
-"""One kind of number for all arrays, or the kind of each by the array's name: `w`, `g`, `state.m`."""
+"""One kind of number for all arrays, or one by each array's name: `w`, `g`, `state.m`."""
 
 HOST: dict[str, Callable[..., Any]] = {
     **{
@@ -66,11 +66,11 @@ HOST: dict[str, Callable[..., Any]] = {
 """Each operation on Python floats, as the rule itself would do it on them."""
 
 _DIGITS = ("pow", "atan2")
-"""Operations of which NumPy has other last digits than Python, and other ones for arrays of other lengths."""
+"""Operations whose last digits in NumPy depend on the array's length or differ from Python's."""
 
 
 def _on_rows(op: str) -> Callable[..., Any]:
-    """Return an operation on numbers, or on arrays of one number for each tensor, digit by digit the same."""
+    """Return an operation on numbers or arrays of them, with equal digits in both."""
     operation = HOST[op]
 
     def apply(*args: Any) -> Any:
@@ -88,7 +88,7 @@ HOST_ONLY = {
     "pow": "raises a value per weight to a power cannot be compiled; multiply, or take sqrt, instead",
     "mod": "takes the remainder of a value per weight cannot be compiled; take that of the step count",
 }
-"""Operations on hyperparameters and the step count alone, and what a rule cannot do with a value per weight."""
+"""Operations for hyperparameters and step counts only. A rule cannot use them on a value per weight."""
 
 WHOLE_ONLY = {
     "matmul": "multiplies matrices (@) cannot be compiled",
@@ -100,7 +100,7 @@ WHOLE_ONLY = {
 
 
 class Opaque(NamedTuple):
-    """What the host does with a matrix once a stage has written it: it makes it orthogonal, in place.
+    """The host's work on a matrix between stages: it makes the matrix orthogonal in place.
 
     Attributes:
         how: coefficients, and in which numbers.
@@ -113,7 +113,7 @@ class Opaque(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """One update, split.
+    """One update, split between host and kernel.
 
     Attributes:
         hoisted: what the host computes, in the order of the kernel's scalar arguments.
@@ -141,7 +141,7 @@ class Plan:
 
     @cached_property
     def by_tensor(self) -> bool:
-        """Whether the host computes what differs from tensor to tensor."""
+        """Whether the host computes values that differ from tensor to tensor."""
         return bool(self.opaque) or any(node.per_tensor for node in self.scalars)
 
     @property
@@ -150,12 +150,12 @@ class Plan:
         return tuple(dict.fromkeys((*self.reads, *self.outputs)))
 
     def kinds(self, kinds: Kinds) -> dict[str, str]:
-        """Return the kind of each array, in their order; of scratch that which is computed in."""
+        """Return the kind of each array in order. Scratch has the kind of the computation."""
         given = kinds if not isinstance(kinds, str) else dict.fromkeys(self.arrays, kinds)
         return {name: self.compute(kinds) if name in self.scratch else given[name] for name in self.arrays}
 
     def bytes_per_weight(self, kinds: Kinds = "float32") -> float:
-        """Bytes that one update moves per weight, its arrays of these kinds: the floor of what a step costs."""
+        """Return the bytes per weight that one update moves: the floor of a step's cost."""
         size = {name: _BYTES[kind] for name, kind in self.kinds(kinds).items()}
         return sum(size[name] for name in (*self.reads, *self.outputs))
 
@@ -165,7 +165,7 @@ class Plan:
 
     @cached_property
     def _steps(self) -> list[tuple[Callable[..., Any] | None, Any]]:
-        """What the host does for each of `scalars`: an operation on earlier ones by number, or an input or constant."""
+        """The host's operation for each of `scalars`: on earlier ones by number, or an input or constant."""
         return [
             (HOST[node.op], [self._place[arg] for arg in node.args]) if node.op in HOST else (None, node)
             for node in self.scalars
@@ -194,7 +194,7 @@ class Plan:
         return [float(known[self._place[node]]) for node in self.hoisted]
 
     def host_rows(self, values: Mapping[str, Any], rows: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        """Return the same for so many tensors, a row for each, and the new values of `numbers`.
+        """Return a row of scalars for each tensor, and the new values of `numbers`.
 
         Args:
             values: numbers, or arrays of one number for each tensor: its sums, its size, its own numbers.
@@ -247,7 +247,7 @@ def plan(graph: Graph, *, kernel: bool = True) -> Plan:
 
 
 def _check_fused(nodes: Sequence[Node], *, kernel: bool) -> None:
-    """Raise `UsageError` unless a loop over weights can compute these; a script can do what kernels leave to it."""
+    """Raise `UsageError` unless a loop over weights can compute these. Some work needs a script."""
     of_weights = [node for node in nodes if node.per_weight]
     for op, told in {**(HOST_ONLY if kernel else {}), **WHOLE_ONLY}.items():
         if any(node.op == op for node in of_weights):
@@ -258,7 +258,7 @@ def _check_fused(nodes: Sequence[Node], *, kernel: bool) -> None:
 
 
 def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
-    """Return a plan for each stage of sums and matrices, and last one for the update.
+    """Return a plan for each stage of sums and matrices, then one for the update.
 
     What does not depend on each other shares a stage.
 
@@ -278,7 +278,7 @@ def stages(graph: Graph, *, kernel: bool = True) -> tuple[Plan, ...]:
 
 
 _CALLED = {"orthogonalize": "matrix"}
-"""What the results of an operation are called, if not by its name."""
+"""Names of an operation's results, where they are not its own."""
 
 
 def _ended(graph: Graph, names: Mapping[Node, str], ends: Sequence[Node], *, kernel: bool) -> Plan:
@@ -314,7 +314,7 @@ def _depths(graph: Graph) -> dict[Node, int]:
 
 
 def _stage(graph: Graph, names: Mapping[Node, str], **results: Mapping[str, Node]) -> Graph:
-    """Return the part of a graph that makes these results, in which what other stages make is given."""
+    """Return the part of a graph that makes these results from the results of other stages."""
     part, made = Graph(), dict[Node, Node]()
     wanted = needed(node for each in results.values() for node in each.values())
     for node in graph.nodes:

@@ -1,4 +1,4 @@
-"""What the products of matrices in an update cost: multiplications and additions, which grow with a matrix's sides.
+"""The cost of matrix products in an update: multiplications and additions, which grow with the sides.
 
 A pass over memory costs the same for each weight of any tensor; a product does not. Of a square matrix of n rows each
 weight takes part in a multiple of n operations.
@@ -10,7 +10,7 @@ from surefoot.compiler.graph import COLS, ONE, ROWS, Graph, Node, needed
 
 
 def operations(graph: Graph, rows: int, cols: int) -> float:
-    """Return the multiplications and additions of all products of one update, for each weight of a matrix.
+    """Return the multiplications and additions of an update's products per weight of a matrix.
 
     Decompositions (`eigenbasis`) are not counted, which are due at some steps only.
     """

@@ -1,4 +1,4 @@
-"""A rule as a JavaScript function in float64, for pages that show it at work: of one weight, or of a whole tensor.
+"""A rule as a JavaScript function in float64 for web pages: of one weight, or of a whole tensor.
 
 A rule that adds up over a tensor is a function of all its weights, with a loop for each stage of sums
 (`kernel_plan.py`). They are all the weights that there are, so that a sum over all tensors is the same.
@@ -46,7 +46,7 @@ _AMONG = replace(
     array=lambda name: f"state[i].{name.removeprefix('state.')}" if name.startswith("state.") else f"{name}[i]",
     scalar=lambda name: "w.length" if name == SIZE else name.replace("state.", "state[0]."),
 )
-"""Of weight `i` among all of a tensor; each has its own state, and in it what is one number for all."""
+"""Weight `i` among all of a tensor. Each has its own state, with the numbers for all in it."""
 
 _TEXT = """\
 // One step of {title} for {whom}, in float64.
@@ -97,7 +97,7 @@ def emit(graph: Graph, title: str) -> str:
 
 
 def adds_up(nodes: Iterable[Node]) -> bool:
-    """Return whether anything is computed from sums over a tensor, so that a function needs all its weights."""
+    """Return whether a value depends on sums over a tensor, so that a function needs all weights."""
     return any(node.op in SUMS for node in needed(nodes))
 
 
@@ -141,7 +141,7 @@ def _of_all(graph: Graph, answer: Answer) -> list[str]:
 
 
 def _split(stage: Plan, roots: Mapping[str, Node]) -> tuple[list[str], list[str], dict[Node, str]]:
-    """Return a stage's lines that are the same for all weights, those that are not, and all names."""
+    """Return a stage's lines that are equal for all weights, the other lines, and all names."""
     lines, names = _lines((*stage.scalars, *stage.loop), roots, _AMONG)
     host = [line for node, line in lines.items() if not node.per_weight]
     return host, [line for node, line in lines.items() if node.per_weight], names
