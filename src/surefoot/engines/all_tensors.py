@@ -1,4 +1,4 @@
-"""A rule that looks at all tensors of an optimizer, on the eager engine: they step at once, as bundles.
+"""A rule over all tensors of an optimizer, on the eager engine: they step jointly, as bundles.
 
 What differs from tensor to tensor (step counts, and the hyperparameters of param groups) is a bundle too. A switch
 cannot be: a rule asks `if` about it once.
@@ -27,7 +27,7 @@ from surefoot.update import take_step, update
 
 @functools.lru_cache(maxsize=1024)
 def joins(rule: Rule) -> bool:
-    """Return whether a rule looks at all tensors at once: it keeps numbers of all of them, or adds up over all.
+    """Return whether a rule looks at all tensors at once: it sums over all or keeps numbers for all.
 
     One for matrices does not.
     """
@@ -66,7 +66,7 @@ class AllTensors:
         self._given = Bundle(weights), Bundle(gradients), {**self._state, **self._shared}, t, hyper
 
     def prepare(self) -> tuple[list[Write], dict[str, float]]:
-        """Compute one step; return what writes it into weights and state, and the new numbers, for who keeps them."""
+        """Compute one step. Returns its writes into weights and state, and the new shared numbers."""
         for part in self._parts:
             eager.check_apart(part)
         made, count = update(self._rule, *self._given), len(self._parts)
@@ -99,7 +99,7 @@ class AllTensors:
 
 
 def one(rule: Rule, name: str, found: Sequence[Any]) -> float:
-    """Return the one number that a rule has made for the whole optimizer, of what it has made of each tensor.
+    """Return the single number for the whole optimizer, from the value of each tensor.
 
     Raises:
         UsageError: they differ.
@@ -113,6 +113,6 @@ def one(rule: Rule, name: str, found: Sequence[Any]) -> float:
 
 
 def _based(hyper: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return hyperparameters with a `base_lr` that can be divided by, to the same effect: see `rule.schedule`."""
+    """Return hyperparameters with a `base_lr` above zero, to the same effect: see `rule.schedule`."""
     zero = hyper["base_lr"] is not None and not hyper["base_lr"]
     return {**hyper, "base_lr": hyper["lr"] or 1.0} if zero else hyper

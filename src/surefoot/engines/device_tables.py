@@ -1,4 +1,4 @@
-"""The tables of a launch as they lie on the device, where they stay from step to step.
+"""The tables of a launch on the device, where they stay from step to step.
 
 What has changed is sent again, through pinned memory, which the device reads by itself: the host never waits. While a
 CUDA graph is captured nothing is sent yet, and each replay sends again; so what a later step would change gets memory
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _REPLAYED: list[Tensor] = []
-"""What captured graphs read whenever they are replayed: nobody tells when a graph is gone, so it stays."""
+"""Memory of captured graphs. Nothing reports the end of a graph, so it stays."""
 
 
 def capturing(device: torch.device) -> bool:
-    """Tell whether what is put on the device's current stream is captured instead of done."""
+    """Return whether the device's current stream is being captured."""
     return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 class DeviceTables:
-    """Tables on one device; `counted` if it counts the steps, so that graphs may be captured."""
+    """Tables on one device. `counted`: it counts the steps, so that graphs may be captured."""
 
     def __init__(self, device: torch.device, *, counted: bool) -> None:
         self._device, self._counted = device, counted
@@ -54,7 +54,7 @@ class DeviceTables:
         return self._there[name]
 
     def _captured(self, name: str, table: NDArray[Any]) -> Tensor:
-        """Return a table that every replay sends, from memory set aside: while capturing, older torch can pin none."""
+        """Return a table for every replay, from reserved memory: older torch cannot pin any while capturing."""
         source = self._staged(table, self._spare.pop(name, None))
         _REPLAYED.append(source)
         return self._send(source)
@@ -64,7 +64,7 @@ class DeviceTables:
         return to.copy_(source, non_blocking=True)
 
     def _staged(self, table: NDArray[Any], to: Tensor | None = None) -> Tensor:
-        """Return a copy in pinned memory; torch gives it to others only when the device has read it."""
+        """Return a copy in pinned memory. Torch reuses it only after the device has read it."""
         host, pin = torch.from_numpy(table), self._device.type != "cpu"
         to = torch.empty(host.shape, dtype=host.dtype, pin_memory=pin) if to is None else to
         return to.copy_(host)

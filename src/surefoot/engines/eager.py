@@ -1,4 +1,4 @@
-"""The eager engine: the rule's own function, called on the framework's arrays, its results written in place.
+"""The eager engine: it calls the rule's own function and writes its results in place.
 
 It runs wherever torch runs and lets autograd see through the step. It passes over memory once per operation, so
 it is the engine to trust, not the one to be fast. Arrays are computed in the precision that the plan of a kernel would
@@ -31,7 +31,7 @@ SlotValue = Tensor | Blocks
 """A slot: numbers of their own, or in 8 bits."""
 
 Write = Callable[[], object]
-"""What writes a part of a step, the same however often it is done."""
+"""A repeatable write of a part of a step."""
 
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
@@ -60,7 +60,7 @@ class TensorPart(NamedTuple):
 
 
 def prepare(rule: Rule, part: TensorPart, *, differentiable: bool = False) -> list[Write]:
-    """Compute one step of `rule`; return what writes it into weight and state, which may be done more than once.
+    """Compute one step of `rule`. Returns repeatable writes into weight and state.
 
     Args:
         rule: which rule.
@@ -81,7 +81,7 @@ def prepare(rule: Rule, part: TensorPart, *, differentiable: bool = False) -> li
 def evaluation_weight(
     rule: Rule, weight: Tensor, state: Mapping[str, SlotValue | float], hyper: Mapping[str, Any]
 ) -> Tensor:
-    """Return the weights that a model is evaluated with, of the kind of `weight` and in memory of their own.
+    """Return the weights to evaluate with, of the kind of `weight`, in new memory.
 
     Args:
         rule: which rule.
@@ -110,7 +110,7 @@ def check_apart(part: TensorPart) -> None:
 
 
 def widened(rule: Rule, part: TensorPart) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return weight, gradient and state of a part in the precision that a step is computed in."""
+    """Return a part's weight, gradient and state in the precision of the computation."""
     dtype, numbers = _COMPUTE.get(part.weight.dtype, part.weight.dtype), numbers_of(rule)
     read = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in part.state.items()}
     state = {slot: x if slot in numbers else x.to(dtype) for slot, x in read.items()}
@@ -167,7 +167,7 @@ def _random(part: TensorPart) -> Random | None:
 def _rounded(
     rule: Rule, part: TensorPart, weight: Tensor, slots: Mapping[str, Any], random: Random | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return a new weight and state in the kinds of numbers of the old, numbers of a tensor last."""
+    """Return a new weight and state in the kinds of the old ones, numbers of a tensor last."""
     numbers, olds = numbers_of(rule), (part.gradient, *part.state.values())
 
     def rounded(value: Tensor, old: SlotValue, k: int) -> Tensor:

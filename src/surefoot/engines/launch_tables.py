@@ -1,4 +1,4 @@
-"""All tensors that one kernel steps, as the tables it goes by: laid out once, and used for as long as they hold.
+"""Tables of addresses and scalars for one kernel launch, built once and reused each step.
 
 From step to step only the gradients' addresses change, and the numbers: a row of scalars for each setting and step
 count, or for each tensor where a rule needs its sums, its size or numbers kept for it, and the keys of random rounding.
@@ -25,11 +25,11 @@ from surefoot.engines.layout import Runs
 from surefoot.engines.rounding import key, key_before_steps
 
 CHUNK = 1 << 14
-"""Weights in a chunk for the CPU: its arrays fit a core's first cache together with the next chunk's."""
+"""Weights in a CPU chunk. The arrays of two chunks fit a core's first cache."""
 
 
 class Tables(NamedTuple):
-    """What a kernel is called with: see `compiler/emit/numba.py`."""
+    """The arguments of a kernel: see `compiler/emit/numba.py`."""
 
     chunks: NDArray[np.int64]
     pointers: NDArray[np.int64]
@@ -53,9 +53,9 @@ class Launch:
         self.rows: list[tuple[int, Any]] = []
         """Group and step count of each row of scalars."""
         self.skip: Tensor | None = None
-        """Whether nothing may move in this step: a number on the device, for a launch that is counted there."""
+        """Whether nothing may move in this step, as a number on the device that counts steps."""
         self.on_device: Any = None
-        """What the GPU engine keeps of the tables on the device."""
+        """The GPU engine's tables on the device."""
         self.written: list[Tensor] = []
         self._read: list[Tensor] = []  # gradients live until the kernel is done with them
         self._pointers: list[list[int]] = []
@@ -64,20 +64,20 @@ class Launch:
         self._parameters: list[int] = []
         self._owners: list[int] = []
         self.parameters = 0
-        """How many were added."""
+        """The number of parameters added."""
         self._fixed: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
         self.size = 0
         """Weights that the kernel steps."""
         self.before = [Launch(one, seed, chunk, counted=counted) for one in kernel.before]
         """The launches of the stages of sums that this one needs, of the same tensors."""
         self.sums: dict[str, Any] = {}
-        """The sums of this step as far as they are known, by name: of each tensor, in the order of `add`, or of all."""
+        """The known sums of this step by name: of each tensor in the order of `add`, or of all."""
         for stage in self.before:
             stage.sums = self.sums
         self.numbers: dict[str, list[Tensor]] = {}
-        """What is kept for each tensor, by the slot's name: float64 numbers, where they lie."""
+        """The float64 numbers of each tensor in their memory, by slot."""
         self.new: dict[str, NDArray[np.float64]] = {}
-        """Their values after this step, and those of numbers kept for all tensors, once scalars have been computed."""
+        """Their values, and those of shared numbers, after this step. Computed with the scalars."""
         self._whole: list[int] = []
         self._numbered: list[int] = []
 
@@ -93,7 +93,7 @@ class Launch:
         size: int | None = None,
         numbers: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
-        """Add a parameter that the kernel fits; parameters of one group with the same `t` share a row of scalars.
+        """Add a parameter that fits the kernel. Parameters with the same group and `t` share a row of scalars.
 
         Where the rule needs a tensor's sums, size or numbers, each has a row of its own.
 
@@ -138,11 +138,11 @@ class Launch:
 
     @cached_property
     def by_row(self) -> bool:
-        """Whether each tensor has a row of scalars of its own."""
+        """Whether each tensor has its own row of scalars."""
         return self.kernel.plan.by_tensor
 
     def by_parameter(self, chunks: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sums over each parameter, a row for each, of those over each chunk, added one after the other."""
+        """Return the sums over each parameter, a row for each, added up over its chunks in order."""
         each = [np.bincount(self._owner, weights=column, minlength=self.parameters) for column in chunks.T]
         return np.stack(each, axis=1)
 
@@ -158,17 +158,17 @@ class Launch:
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """The device of the tensors."""
         return self._device
 
     def tables(self) -> Tables:
-        """Return tables for all steps to come; `fill` puts the numbers of a step into them."""
+        """Return tables for all coming steps. `fill` puts a step's numbers into them."""
         places = self.places()
         shape = len(self.rows), len(self.kernel.plan.hoisted)
         return Tables(*places, np.zeros(shape, np.float64), np.zeros(len(self._runs), np.int64))
 
     def fill(self, tables: Tables, values: Sequence[Mapping[str, Any]]) -> None:
-        """Put the numbers of this step into its tables; `values` are the hyperparameters of each group."""
+        """Put the numbers of this step into its tables. `values` are the hyperparameters of each group."""
         if self.rows:
             tables.scalars[:] = self._scalars(values)
         if self.kernel.stochastic:
@@ -183,7 +183,7 @@ class Launch:
         return self._fixed
 
     def scalars(self, values: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-        """Return a row of scalars for each group and step count, or for each tensor where they differ."""
+        """Return a row of scalars for each group and step count, or for each tensor."""
         scalars = self._scalars(values)
         return np.array(scalars, np.float64).reshape(len(scalars), len(self.kernel.plan.hoisted))
 
@@ -205,7 +205,7 @@ class Launch:
 
     @cached_property
     def _views(self) -> dict[str, list[ctypes.c_double]]:
-        """The numbers of each tensor where they lie: read so they are faster than torch's, and stay resizable."""
+        """The numbers of each tensor in their memory, as views that are fast to read and leave it resizable."""
         return {name: [ctypes.c_double.from_address(x.data_ptr()) for x in each] for name, each in self.numbers.items()}
 
     @cached_property
@@ -222,7 +222,7 @@ class Launch:
         return np.maximum(np.array(self._whole, np.float64), 1)
 
     def keys(self) -> NDArray[np.int64]:
-        """Return each run's key of random rounding; if steps are counted, what `keys_at` makes it of."""
+        """Return each run's key of random rounding, or, for counted steps, the input of `keys_at`."""
         keys = np.zeros(len(self._runs), np.int64)
         if not self.kernel.stochastic:
             return keys
@@ -238,14 +238,14 @@ class Launch:
         return np.array([row for _, row, _ in self._runs], np.int64)
 
     def next(self) -> None:
-        """Go to the next step of every tensor; where the device counts, whoever owns the counts has done so."""
+        """Go to the next step of every tensor. Counts on a device have advanced there."""
         if not self.counted:
             self.rows = [(group, t + 1) for group, t in self.rows]
         for launch in self.before:
             launch.next()
 
     def follow(self, distances: NDArray[np.int64]) -> None:
-        """Follow the gradients: by how many bytes that of each parameter has moved, in the order of `add`."""
+        """Follow the gradients, given each one's move in bytes in the order of `add`."""
         arrays = self.kernel.plan.arrays
         if "g" in arrays and self._runs:
             self.places()[1][:, arrays.index("g")] += distances[self._owners]
@@ -254,7 +254,7 @@ class Launch:
 
     @cached_property
     def overlaps(self) -> bool:
-        """Whether weights of two parameters share memory, or lie between each other's."""
+        """Whether weights of two parameters share memory or interleave."""
         if not self.written:  # a stage of sums
             return False
         column = self.kernel.plan.arrays.index("w")
@@ -265,7 +265,7 @@ class Launch:
         return any(start + far > after for start, far, after in zip(starts, reach, starts[1:], strict=False))
 
     def done(self) -> None:
-        """Let go of the gradients, which whoever steps again looks up anew."""
+        """Let go of the gradients. The next step looks them up anew."""
         self._read.clear()
         for launch in self.before:
             launch.done()
@@ -277,7 +277,7 @@ def _scales(names: Sequence[str], arrays: Mapping[str, Tensor]) -> list[str]:
 
 
 def chunks_of(runs: Sequence[tuple[int, int, int]], chunk: int = CHUNK) -> NDArray[np.int64]:
-    """Return tensor, first weight, number of weights, row of scalars and number of the first weight of each chunk."""
+    """Return for each chunk its tensor, first weight, size, row of scalars and number of its first weight."""
     length, row, number = np.array(runs, np.int64).reshape(-1, 3).T
     pieces = -(-length // chunk)
     run = np.repeat(np.arange(len(length)), pieces)

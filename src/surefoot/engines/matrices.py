@@ -1,4 +1,4 @@
-"""A rule for matrices, on the eager engine: matrices of one shape step together, so that their products are one.
+"""A rule for matrices on the eager engine: matrices of one shape step jointly.
 
 A parameter is a matrix with a row for each output; of a convolution's kernel the rest of the axes make the columns. A
 step takes matrices in lots of one shape (a tall one counts as the wide one that it is when turned): the products of
@@ -24,12 +24,12 @@ LOT = 1 << 20
 
 
 def is_matrix(x: Tensor) -> bool:
-    """Tell whether a tensor is a matrix to a rule: it has outputs and inputs, also if there is only one of them."""
+    """Return whether a tensor is a matrix to a rule: it has outputs and inputs, even if only one."""
     return x.dim() > 1
 
 
 def prepare(rule: Rule, parts: Sequence[TensorPart], *, differentiable: bool = False) -> list[Write]:
-    """Compute one step of many matrices; return what writes it, as `eager.prepare` does.
+    """Compute one step of many matrices. Returns its writes, as `eager.prepare` does.
 
     Args:
         rule: for matrices.
@@ -44,7 +44,7 @@ def prepare(rule: Rule, parts: Sequence[TensorPart], *, differentiable: bool = F
 
 
 def rates(rule: Rule, parts: Sequence[TensorPart]) -> list[Tensor]:
-    """Return the rate of each weight in the coming step, in the arrangement of the weights; a part after the other."""
+    """Return the rate of each weight in the coming step, in the weights' layout, part by part."""
     found: dict[int, Tensor] = {}
     for lot in lots(parts):
         made = take_step(rule, *_given(rule, lot)).rate
@@ -53,7 +53,7 @@ def rates(rule: Rule, parts: Sequence[TensorPart]) -> list[Tensor]:
 
 
 def lots(parts: Sequence[TensorPart]) -> Iterator[list[TensorPart]]:
-    """Yield the parts that step together: of one shape, kind, place, group and count; none without weights."""
+    """Yield the parts that step jointly: equal in shape, kind, place, group and count. Empty ones are left out."""
     alike: dict[Any, list[TensorPart]] = {}
     for part in parts:
         if part.weight.numel():
@@ -80,7 +80,7 @@ def _prepare(rule: Rule, lot: Sequence[TensorPart], *, differentiable: bool) -> 
 
 
 def _given(rule: Rule, lot: Sequence[TensorPart]) -> tuple[Bundle, Bundle, dict[str, Bundle], Any, Mapping[str, Any]]:
-    """Return what a rule steps a lot with, in the order in which `update` takes it."""
+    """Return the inputs of a lot's step, in the order of `update`."""
     wide = {slot.name for slot in (*rule.slots, *SLOTS_AROUND) if slot.per == "weight"}
     weights, gradients, states = zip(*(eager.widened(rule, part) for part in lot), strict=True)
     state = {slot: Bundle(as_matrix(one[slot]) if slot in wide else one[slot] for one in states) for slot in states[0]}
@@ -95,14 +95,14 @@ def as_matrix(x: Tensor) -> Tensor:
 
 
 def _as_kept(value: Any, kept: eager.SlotValue, olds: Sequence[Tensor]) -> Any:
-    """Return what a rule has made of a slot as the slot lies, and apart from what was there."""
+    """Return a slot's new value in the slot's layout, apart from the old value's memory."""
     if not isinstance(value, Tensor):
         return value
     return (value.clone() if any(value is old for old in olds) else value).reshape(kept.shape)
 
 
 def _same(value: Any) -> Any:
-    """Return what tells whether two hyperparameters are the same; a tensor's value is not read."""
+    """Return a key by which equal hyperparameters compare equal. A tensor's value is not read."""
     return id(value) if isinstance(value, Tensor) else value
 
 
