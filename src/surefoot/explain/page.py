@@ -47,16 +47,16 @@ SCRIPTS = (
 )
 
 STEPS = (100, 200, 400, 1000, 3000)
-"""How many steps a race may have."""
+"""The choices of a race's number of steps."""
 
 SECONDS, USUAL = (4, 10, 30), 10
 """How long it may take to play a race, and how long it takes."""
 
 MOST = 8
-"""How many may race."""
+"""The most racers."""
 
 FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
-"""Who races when the page is opened."""
+"""The racers when the page opens."""
 
 _RACERS = ("#0067a6", "#b84300", "#00704f", "#a32a78", "#1f2329", "#5b47b8", "#7d5a00", "#7a3f24")
 _RACERS_DARK = ("#62b4f4", "#ff9550", "#35d0a2", "#f394cf", "#f2f2f2", "#b3a6ff", "#f2d24a", "#d6a588")
@@ -109,7 +109,7 @@ def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
 
 
 def render(own: Sequence[Rule] = ()) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     for rule in own:
         if rule.shape == "matrix":
             raise UsageError(f"{rule.name} steps matrices, and a racer of the playground is two weights; leave it out.")
@@ -164,7 +164,7 @@ def render(own: Sequence[Rule] = ()) -> str:
 
 
 def played() -> dict[str, Rule]:
-    """Return who may race by name: every rule, and around AdamW each combinator that none of them is made by.
+    """Return the possible racers by name: every rule, and each combinator around AdamW that no rule has.
 
     A racer is two weights on a surface, which are no matrix.
     """

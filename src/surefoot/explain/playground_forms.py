@@ -1,4 +1,4 @@
-"""Every form that a rule can take in the playground, as text: JavaScript that runs, MathML that is read.
+"""The forms of a rule in the playground, as JavaScript to run and MathML to read.
 
 A form is a rule in a convention with some of its numbers zero: whether weight decay or momentum is zero changes the
 text. Equal texts are kept once. What clips a rate, if anything does, is read off the rule's own graph: the two ends
@@ -27,7 +27,7 @@ from surefoot.explain.explanation import plain, signs
 from surefoot.rule import SET_BY_FRONT_END, WEIGHT, WRAPPER_OPTIONS, Rule
 
 DECADES = 4
-"""How far a logarithmic track reaches below its upper end if zero is its lower end."""
+"""Decades of a logarithmic track below its upper end, if its lower end is zero."""
 
 SHARES = ("momentum", "alpha", "rho", "beta1", "beta2")
 """Shares kept each step: they grow in decades of what is not kept."""
@@ -70,14 +70,14 @@ class Texts:
 
 @dataclass
 class Library:
-    """The texts of all forms: steps, results in between, bounds as JavaScript; formulas as MathML; letters in words."""
+    """The texts of all forms: JavaScript, MathML formulas, and letters in words."""
 
     functions: Texts = field(default_factory=Texts)
     formulas: Texts = field(default_factory=Texts)
     letters: Texts = field(default_factory=Texts)
 
     def rule(self, rule: Rule) -> dict[str, Any]:
-        """Return a rule with all its forms as the page wants it; its texts are in the library."""
+        """Return a rule with all its forms for the page. Their texts are in the library."""
         meanings = {framework: shown(rule, framework, {}) for framework in FRAMEWORKS}
         names = settable(rule)
         sliders = [slider(rule, name, {values[name] for values in meanings.values()}) for name in names]
@@ -99,7 +99,7 @@ class Library:
         }
 
     def _forms(self, rule: Rule, defaults: Mapping[str, Any], gates: list[str]) -> dict[str, Any]:
-        """Return the forms of a convention, by the names of the gates (numbers that may be zero) that are not."""
+        """Return the forms of a convention, by the names of their nonzero gates."""
         forms = {}
         for on in product((False, True), repeat=len(gates)):
             above = [gate for gate, open_ in zip(gates, on, strict=True) if open_]
@@ -128,7 +128,7 @@ class Library:
 
 
 def settable(rule: Rule) -> list[str]:
-    """Return the numbers of a rule that a slider can move: its own and weight decay, if they have an end."""
+    """Return a rule's numbers for sliders: its own and weight decay, if they have an end."""
     own = [name for name in rule.defaults if name in rule.own and name not in WRAPPER_OPTIONS]
     names = [name for name in (*own, "weight_decay") if name not in SET_BY_FRONT_END]
     numbers = [name for name in names if type(rule.defaults[name]) in (int, float) and isfinite(rule.defaults[name])]
@@ -150,7 +150,7 @@ def slider(rule: Rule, name: str, defaults: set[float]) -> Slider:
 
 
 def _allows(rule: Rule, name: str) -> bool:
-    """Whether the number may be moved at all: Nesterov's momentum bears no dampening."""
+    """Return whether the number may move at all. Nesterov's momentum allows no dampening."""
     try:
         rule.check({name: 0.5})
     except UsageError:
@@ -159,7 +159,7 @@ def _allows(rule: Rule, name: str) -> bool:
 
 
 def _between(graph: Graph, zeros: Collection[str], *, together: bool) -> str:
-    """Return a function that gives the formula's results in between; of each weight, where a step looks at all."""
+    """Return a function for the formula's intermediate results, of each weight or of all."""
     made = formula.between(graph, zeros)
     # `x1` is a letter, and the name of a line
     found = {f"value_{letter}": node for letter, node in made.outputs.items()}
@@ -173,7 +173,7 @@ def _record(texts: Mapping[str, str]) -> str:
 
 
 def _bounds(graph: Graph) -> str | None:
-    """Return a function that gives the least and the largest rate, if the rate is clipped between two such."""
+    """Return a function for the two bounds of a clipped rate."""
     rate, over = graph.rate, None
     if rate is not None and rate.op == "truediv" and not rate.args[1].per_weight:
         rate, over = rate.args
