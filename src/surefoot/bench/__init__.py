@@ -1,4 +1,4 @@
-"""The benchmark: what a step of each rule costs on each engine, against other libraries and against the memory itself.
+"""The benchmark: the cost of each rule's step on each engine, beside other libraries and memory itself.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""The first step of a fresh process: what a user waits for before training starts to move.
+"""The first step of a fresh process: a user's wait before training moves.
 
 Each contender gets two processes, on the article's parameters: one whose caches of compiled code are empty, and one
 that finds there what the first has left. Imports are not counted, making the optimizer and its first step are.

@@ -1,4 +1,4 @@
-"""The contenders of libraries that need not be there: pytorch_optimizer, optax under `jax.jit`, and authors' own code.
+"""Contenders from optional libraries: pytorch_optimizer, optax under `jax.jit`, and authors' code.
 
 Of pytorch_optimizer those rules are timed that are its own, not torch's under another roof. optax is given its
 parameters and state as buffers that it may overwrite, as its users do; jax keeps its own memory.
@@ -18,7 +18,7 @@ from surefoot.bench.contenders import Contender, Stepper
 from surefoot.errors import UsageError
 
 INSTALL = {"pytorch_optimizer": "pip install pytorch-optimizer", "optax": "pip install optax jax"}
-"""How to add a library, where its name alone does not say it."""
+"""The way to install a library, where it is not its name alone."""
 
 _ITS_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGDW", {}),
@@ -58,7 +58,7 @@ _AUTHORS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "schedule_free_radam": ("schedulefree", "RAdamScheduleFree", {"lr": LR, "foreach": True}),
     "prodigy": ("prodigyopt", "Prodigy", {"lr": LR, "d0": 1.0}),
 }
-"""The module, class and options of the authors' own code, where people install it; Prodigy multiplies `lr` by `d0`."""
+"""The module, class and options of the authors' code as people install it. Prodigy multiplies `lr` by `d0`."""
 
 
 def author_peers(case: str) -> list[Contender]:
@@ -89,7 +89,7 @@ def optax_peers(case: str) -> list[Contender]:
 
 
 def limit_jax(threads: int) -> bool:
-    """Tell jax, before it is loaded, how many threads there are; False if that is a number that it cannot keep to."""
+    """Set jax's number of threads before it loads. Returns False if jax cannot keep to it."""
     if threads == 1 and "jax" not in sys.modules:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
     return threads in (1, os.cpu_count())

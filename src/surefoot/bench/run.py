@@ -42,7 +42,7 @@ FLOOR, OWN_FLOOR = "floor of Adam's bytes", "floor of the case's own bytes"
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to time.
+    """The options of a benchmark.
 
     Attributes:
         sets: names of parameter sets.
@@ -148,7 +148,7 @@ def _run_set(
 
 
 class CaseRun:
-    """One case on one parameter set: everyone who can do it, and what their turns took."""
+    """One case on one parameter set: its contenders and their times."""
 
     def __init__(self, planned: BenchPlan, parameters: ParameterSet, case: BenchCase) -> None:
         self.planned, self.parameters, self.case = planned, parameters, case
@@ -176,7 +176,7 @@ class CaseRun:
             notes.append(f"{contender.name} cannot do {self.case.name} here: {reason}")
 
     def rows(self) -> list[BenchRow]:
-        """Return what was measured, ours first; nothing if Ctrl-C came before the first round was over."""
+        """Return the measurements, ours first; none if Ctrl-C came in the first round."""
         own = self.times.get(OWN_FLOOR) or self.times.get(FLOOR, [])
         timed = [
             Measured(name, contender.library, ready.state_bytes, self.times[name])
