@@ -1,4 +1,4 @@
-"""What is known of each data set, as data: classes, licence, source and the checksums of its four files.
+"""The catalog of data sets: classes, licence, source and checksums of the four files.
 
 A checksum is the sha256 of the compressed file. Some files circulate in two compressions of the same content, so a
 file may have more than one: the first is the one that this package holds or downloads. The downloads' checksums are
@@ -120,7 +120,7 @@ ALIASES: Mapping[str, str] = {"fmnist": "fashion-mnist"}
 
 
 def find(name: str) -> CatalogEntry:
-    """The entry of the data set called `name`; `fmnist` stands for `fashion-mnist`.
+    """Return the entry of the data set called `name`; `fmnist` stands for `fashion-mnist`.
 
     Raises:
         UsageError: there is no data set of this name; the message names the close ones.

@@ -1,4 +1,4 @@
-"""Load a data set: find its four files, verify each against the catalog's checksum, read them.
+"""Loading of a data set: find its four files, verify their checksums, read them.
 
 A file is looked for in the folder that the user names, then inside the package (MNIST) or in the user's cache, where
 it is downloaded to on first use. Each file is checked on every load, wherever it came from, so a damaged copy never
