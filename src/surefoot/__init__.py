@@ -87,7 +87,7 @@ _DOORS = {
     "uniform": "surefoot.store.ranges",
     "whole": "surefoot.tasks.metrics",
 }
-"""Where each public name of the package is."""
+"""The module of each public name of the package."""
 
 
 def __getattr__(name: str) -> Any:

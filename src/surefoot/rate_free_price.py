@@ -42,11 +42,11 @@ class RateFree:
 
     @cached_property
     def prices(self) -> Prices:
-        """All numbers: for each optimizer what it loses, costs and saves."""
+        """All numbers: the loss, cost and saving of each optimizer."""
         return prices(self.study.summary, BEFORE)
 
     def table(self) -> Table:
-        """A row for each optimizer; print it."""
+        """Return a row for each optimizer; print it."""
         return price_table(self.prices)
 
 
@@ -73,12 +73,12 @@ def rate_free(task: str | Trainable | None = None, **options: Any) -> RateFree:
 
 
 def ask_rate_free(task: str | Trainable, options: Options) -> Request:
-    """Read the options of the study over a task; the range test has not run yet."""
+    """Read the options of the study over a task, before the range test."""
     return ask(task, replace(options, **_changes(options)))
 
 
 def laid_over(request: Request, options: Options, *, find: bool = True) -> Request:
-    """Return the study with its roles: one optimizer more, at the centre of a range test.
+    """Return the study with its roles and one optimizer more, at the centre of a range test.
 
     Args:
         request: the study's optimizers over a task, the one that is tuned last.
@@ -108,7 +108,7 @@ def _known(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(request: Request, options: Options) -> float | None:
-    """Return the rate that an earlier run of the same study found, if the store has one."""
+    """Return the rate that an earlier run of this study found, if the store has one."""
     path = Path(options.store)
     if not path.exists():
         return None
@@ -119,7 +119,7 @@ def _kept(request: Request, options: Options) -> float | None:
 
 
 def _found(request: Request) -> float | None:
-    """Return the centre that a range test finds, in three digits; None, with a warning, where there is none."""
+    """Return the centre from a range test in three digits, or None with a warning."""
     if request.protocol.own_loop:
         reason = "a range test takes the steps itself, and a training function takes its own."
     else:

@@ -1,4 +1,4 @@
-"""`surefoot.compare` and its siblings, and the `Study` that it returns: a comparison as its user holds it."""
+"""`surefoot.compare` and its siblings, and the `Study` that it returns."""
 
 from __future__ import annotations
 
@@ -290,14 +290,14 @@ class Study:
         return verdict_text(self.summary)
 
     def table(self) -> Table:
-        """The result table, a row for each optimizer; print it."""
+        """Return the result table, a row for each optimizer; print it."""
         return table(self.summary)
 
     def __repr__(self) -> str:
         return f"<Study {self.plan.name}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        """The verdict, the result table and what there is to note, for notebooks."""
+        """Return the verdict, the result table and what there is to note, for notebooks."""
         verdict, *remarks = (
             f"<p>{escape(text)}</p>" for text in (self.verdict, *warnings(self.summary), *notes(self.summary))
         )

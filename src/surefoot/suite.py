@@ -47,7 +47,7 @@ Has = TypeVar("Has", bound="InSuite", covariant=True)
 
 
 class InSuite(Protocol):
-    """What a suite asks of each of its studies; one whose scores were made elsewhere has it too."""
+    """The interface of a study in a suite. Scores from elsewhere have it too."""
 
     @property
     def summary(self) -> Summary:
@@ -82,7 +82,7 @@ class Suite(Generic[Has]):
         return {name: study.verdict for name, study in self.studies.items()}
 
     def table(self) -> Table:
-        """The table over all studies, a row for each optimizer; print it."""
+        """Return the table over all studies, a row for each optimizer; print it."""
         return suite_table(self.summary)
 
     def report(self, folder: str | PathLike[str]) -> Path:
