@@ -1,7 +1,7 @@
 """The framework of an array, and that framework's functions under NumPy's names.
 
 No framework is imported: the argument's type tells which one is in use, and that one has been imported already by
-whoever made the array.
+its maker.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`
 `total_all`, for matrices `rows`, `cols`, `transpose`, `orthogonalize` and `eigenbasis`, and `every` from here and
 nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
 arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
-has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
+was imported when the array was made. On Python floats (values that depend only on hyperparameters and
 the step count) the arithmetic is float64.
 """
 
@@ -168,7 +168,7 @@ def total(x: Array) -> Array:
     namespace = namespace_of(x)
     if hasattr(namespace, "total"):
         return namespace.total(x)
-    if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
+    if namespace.__name__ == "jax.numpy":  # which has float64 only where it is enabled
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed, shards = namespace.sum(x, dtype=namespace.float64), _SHARDS.get()
     if not hasattr(summed, "requires_grad"):

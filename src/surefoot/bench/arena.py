@@ -1,6 +1,6 @@
 """The memory of a case: one flat block for weights, gradients and each kind of state.
 
-All torch contenders of a case share it. So a set takes the memory of one optimizer, nobody has the luckier addresses or
+All torch contenders of a case share it. So a set takes the memory of one optimizer, none has the luckier addresses or
 pages, and the floor runs over the very bytes that the contenders move. Tensors start at multiples of 64
 bytes, as torch's own allocations do. Weights are of size 1, gradients of size 1e-2: their squares times 1 - beta2 are
 far above the smallest normal numbers (1e-38), which processors add more slowly below.

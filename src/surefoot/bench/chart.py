@@ -32,7 +32,7 @@ COLOURS = {
 }
 
 END, FASTEST, ROOM = 10.0, 2.5, 1.12
-"""How many times the median floor, or the fastest, the longest bar shows; how far the scale goes on for its label."""
+"""The longest bar in multiples of the median floor or of the fastest, and room for its label."""
 
 
 def check_chart(path: Path) -> None:

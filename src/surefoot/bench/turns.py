@@ -137,7 +137,7 @@ class Interrupt:
     """Notes Ctrl-C, to be checked before each turn. A second one is raised at once.
 
     Python raises KeyboardInterrupt wherever it happens to be; in a callback of the garbage collector, such as jax has,
-    it would be forgotten. Elsewhere than in the main thread, which alone is told, this does nothing.
+    it would be forgotten. Outside the main thread, which alone gets the signal, this does nothing.
     """
 
     def __init__(self) -> None:

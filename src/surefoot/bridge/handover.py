@@ -108,7 +108,7 @@ class Handover:
         """Return the number of steps, for a framework that counts once for all parameters.
 
         Raises:
-            UsageError: parameters have made different numbers of steps, or nobody knows how many.
+            UsageError: parameters have made different numbers of steps, or the number is unknown.
         """
         counts = set(self.counts())
         if len(counts) > 1:

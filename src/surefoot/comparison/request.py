@@ -45,9 +45,6 @@ class Request:
 
     `wanted` holds epochs, trials and seeds unless a time budget decides. `tuned` has the labels of the optimizers to
     tune; None means all.
-
-    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
-    all.
     """
 
     name: str
@@ -134,7 +131,7 @@ class Request:
 
     @property
     def hash(self) -> str:
-        """What tells this request from any other: the number of workers decides nothing, and is not in it."""
+        """The hash that identifies this request. The number of workers is not part of it."""
         asked: dict[str, Any] = {
             "protocol": self.protocol.decides,
             "optimizers": [arm.decides for arm in self.arms],
@@ -219,7 +216,7 @@ def _evaluate_every(options: Options) -> int:
 
 
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
-    """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
+    """Warn of a class without a learning rate, unless the user gave options or ranges."""
     for arm in arms:
         if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.own or arm.ranges:
             continue
@@ -297,7 +294,7 @@ def _protocol(described: StudyPlan, task: Trainable, options: Options, epochs: i
 
 
 def _sizes(task: Trainable) -> dict[str, int]:
-    """Return how many examples each part of a task's data has; a training function does not tell."""
+    """Return the number of examples in each part of a task's data; nothing for a training function."""
     data: Splits | None = getattr(task, "data", None)
     if data is None:
         return {}

@@ -88,13 +88,10 @@ def time_arms(
     seconds: float = inf,
     check: Callable[[Mapping[str, Timing], float], object] = lambda *_: None,
 ) -> dict[str, Timing]:
-    """Return the times of every optimizer, by label. An optimizer that fails gets the mean of the others.
+    """Return the times of every optimizer, by label.
 
     An optimizer that fails gets the mean of the others. `check` is called with the times so far and the seconds they
     took. An exception of its own ends the pilot and names all of them.
-
-    `check` is called with the times so far and the seconds that they took; what it raises ends the pilot, with what it
-    says of all.
 
     Raises:
         NotTimed: it takes longer than so many seconds, and than `PATIENCE`.

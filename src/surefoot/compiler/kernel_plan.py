@@ -125,7 +125,7 @@ class Plan:
         sums: what the kernel adds up, by the name under which later stages know it.
         everywhere: those sums that are added up over all tensors.
         opaque: what the host does after this stage with an array that the stage has written, by the array's name.
-        scratch: the arrays that it reads or writes and nobody keeps: they live for this step alone.
+        scratch: the arrays that live for this step alone.
     """
 
     hoisted: tuple[Node, ...]

@@ -19,7 +19,7 @@ def shakespeare(path: Path = SHAKESPEARE) -> str:
     """Return about 300,000 characters of Shakespeare's plays, of 62 kinds, all ASCII.
 
     Args:
-        path: where the compressed text is; the package's own unless told.
+        path: place of the compressed text; by default the package's own.
 
     Raises:
         DataError: the file is missing or damaged.

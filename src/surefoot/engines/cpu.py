@@ -1,9 +1,9 @@
 """The CPU engine: generated kernels step all tensors in one pass and one native call.
 
 It takes tensors in CPU memory, however they lie there as long as weights do not share memory. The kernel works on
-memory that torch owns, so autograd is told of every tensor that it writes. Python may be interrupted between any two of
-its lines, but never inside a call. So everything that a step writes, step counts included, is written by one call: it
-has happened whole, or not at all.
+memory that torch owns, so autograd is notified of every tensor that it writes. Python may be interrupted between any
+two of its lines, but never inside a call. So everything that a step writes, step counts included, is written by one
+call: it has happened whole, or not at all.
 
 Large steps are split among as many threads as torch uses: the OpenMP threads that torch has loaded, which a backward
 pass leaves awake; OpenMP joins them before the call returns, so none goes on writing. They take chunks from one

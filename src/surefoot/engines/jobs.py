@@ -31,7 +31,7 @@ KERNEL, COUNT, COMPARE, FIND, SAME, STORE, LIST = range(7)
 numbers; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
-"""Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""
+"""Places in a job: its answer or end; chunks taken at a time; the objects to look at."""
 
 _LENGTH, _SIGNATURE = 14, "void(int64)"
 

@@ -199,7 +199,7 @@ class Explanation:
 
 
 def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.Notation) -> Iterator[tuple[str, str]]:
-    """Yield each letter that is no hyperparameter, in the notation of the formula, and what it stands for.
+    """Yield each symbol of the formula that is no hyperparameter, with its meaning.
 
     Args:
         rule: which rule.

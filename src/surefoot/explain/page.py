@@ -5,7 +5,7 @@ evaluated from text at run time, and a content security policy forbids the page 
 drawn on canvas by the page's own files in `web/`, which are put one after the other here.
 
 Text keeps a contrast of 4.5 to what is behind it, and the racers' lines 3 to every band of the map (WCAG 2.2, AA); a
-test computes both. Each racer has a number besides, so that nothing is told by colour alone.
+test computes both. Each racer has a number besides, so that nothing depends on colour alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ STEPS = (100, 200, 400, 1000, 3000)
 """The choices of a race's number of steps."""
 
 SECONDS, USUAL = (4, 10, 30), 10
-"""How long it may take to play a race, and how long it takes."""
+"""The choices of a race's duration in seconds, and the usual one."""
 
 MOST = 8
 """The most racers."""

@@ -72,7 +72,7 @@ class BesideAdamW(Excluding):
         super()._start(call)
         if not self.adam_lr_ratio > 0:
             raise UsageError(f"{self.rule.name}: adam_lr_ratio={self.adam_lr_ratio!r} is not allowed: it is above 0.")
-        self._adam_hyper()  # a value out of range is told here
+        self._adam_hyper()  # a value out of range is refused here
 
     def _rule_of(self, variable: Any) -> Rule:
         return RULES["adamw"] if self._is_for_adam(variable) else self.rule

@@ -18,7 +18,7 @@ from surefoot.update import Update, update
 
 
 class Start(NamedTuple):
-    """What a step of one variable, or of a sparse gradient's rows, starts from.
+    """The inputs of a step of one variable, or of a sparse gradient's rows.
 
     Attributes:
         rule: what steps it.

@@ -41,7 +41,7 @@ class Board:
     """The line below the bars.
 
     Args:
-        todo: the trials that are to run, as far as can be told at the start.
+        todo: the trials to run, as far as they are known at the start.
     """
 
     def __init__(self, todo: Sequence[Trial]) -> None:
@@ -113,7 +113,7 @@ class NotebookCell:
 
     Args:
         board: what is shown.
-        many: whether trials are told apart by their seeds.
+        many: whether seeds are shown to tell trials apart.
     """
 
     def __init__(self, board: Board, *, many: bool) -> None:

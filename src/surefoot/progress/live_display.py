@@ -31,7 +31,7 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
 
     Args:
         study: what is run.
-        known: how many trials it has, as far as can be told now.
+        known: the number of its trials, as far as it is known now.
         todo: those of them that are to run.
         logdir: folder for TensorBoard's event files; None writes none.
 

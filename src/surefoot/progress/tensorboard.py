@@ -37,7 +37,7 @@ def event_files(folder: Path) -> Iterator[Observer]:
             if trial.key not in writers:
                 writers[trial.key] = open_files.enter_context(SummaryWriter(str(folder / run_name(trial))))
             for name, value in _scalars(trial, event).items():
-                if not (isnan(value) and trial.protocol.own_loop):  # not told
+                if not (isnan(value) and trial.protocol.own_loop):  # not reported
                     writers[trial.key].add_scalar(name, value, _step(trial, event))
             if isinstance(event, Finished):
                 writers.pop(trial.key).close()

@@ -69,7 +69,7 @@ class Lines:
 
     Args:
         board: the study as a whole, which says now and then how much is left.
-        many: whether trials are told apart by their seeds.
+        many: whether seeds are shown to tell trials apart.
     """
 
     def __init__(self, board: Board, *, many: bool) -> None:

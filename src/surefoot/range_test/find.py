@@ -24,7 +24,7 @@ COLUMNS = 80
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test of some optimizers shows.
+    """The result of a range test of some optimizers.
 
     Attributes:
         study: what was trained.

@@ -8,7 +8,7 @@ There is a fall at all if the largest mean over seeds is above zero (one-sided t
 Bonferroni). It begins at the first rate from which on, up to its largest, the mean is above zero at every rate (5 % at
 each) and a tenth of the largest: where nothing is random the tiniest fall is significant. It ends at the lowest rate at
 which *any* seed, past its own largest fall, has lost half of it or diverged. The centre is the middle of the two on a
-logarithmic axis; how much it depends on single seeds is told by leaving each of them out in turn. The width is the
+logarithmic axis; leaving out each seed in turn shows how much it depends on single seeds. The width is the
 caller's: the search's own, the same for every optimizer.
 
 Nothing here picks a rate. In the test every rate is used once, by weights that lower rates have trained.
@@ -80,7 +80,7 @@ class Window:
 
 @dataclass(frozen=True)
 class RangeFinding:
-    """What a range test of one optimizer shows: a curve, and a window or the reason why there is none.
+    """The result of a range test for one optimizer: a curve, and a window or the reason for none.
 
     `own` is the window that a search takes without the test, None where it would not search a learning rate.
     """

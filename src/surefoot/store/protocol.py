@@ -27,7 +27,7 @@ Schedule = Literal["constant", "cosine", "linear", "warmup-cosine", "wsd"]
 
 @dataclass(frozen=True)
 class Metric:
-    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
+    """The metric of a task beside its loss: name, better direction, and form.
 
     A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `is_loss` says that it is the
     loss itself, which then need not be shown twice; a metric of the user's may have the same name.
@@ -141,7 +141,7 @@ def _within(name: str, value: float | None, below: float, meaning: str) -> None:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How every trial of a study is trained.
+    """The training protocol of every trial in a study.
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of

@@ -73,7 +73,7 @@ class RuleOptimizer(AveragingOptimizer):
     def engine(self) -> str:
         """What runs the steps: `cpu` or `gpu`, the rule's compiled kernel there; `eager`, the rule itself; or several.
 
-        After a step it is what ran; before the first, what will as far as can be told.
+        After a step it is what ran; before the first, what is expected to run.
         """
         expected = {self._engine(group, p) for group in self.param_groups for p in group["params"]}
         return self._ran or "+".join(sorted(expected))
@@ -257,7 +257,7 @@ class RuleOptimizer(AveragingOptimizer):
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False and not engine_choice.observed()
-        matrix = self.rule.shape == "matrix"  # which has no kernel: who asks for one is told
+        matrix = self.rule.shape == "matrix"  # which has no kernel: a request for one is refused
         plain &= not matrix or self.options.engine != "auto"
         form = kernel_choice.form(hyper) if plain else None
         if form is not None and (not kernel_choice.compiles(self.rule, form) or matrix):

@@ -2,7 +2,7 @@
 
 Adam with the step count of SGD and new moments takes steps three times too long, for thousands of steps, and torch says
 nothing. A checkpoint of torch.optim has no name in it, so the slots decide. Rules that keep the same slots, such as
-Adam, AdamW and AdaBound, may go on with each other's state. Keys that are nobody's, a user's own, are left alone.
+Adam, AdamW and AdaBound, may go on with each other's state. A user's own keys are left alone.
 """
 
 from __future__ import annotations

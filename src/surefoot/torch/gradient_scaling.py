@@ -28,7 +28,7 @@ class Scaling(NamedTuple):
 
     Attributes:
         factor: what the gradients are multiplied by; None for nothing.
-        skip: not zero if the step is to be left out; None if nobody asks. Only where the device counts.
+        skip: not zero if the step is to be left out; None if unused. Only where the device counts.
     """
 
     factor: Any = None
@@ -79,7 +79,7 @@ def joint_norm(params: Iterable[Tensor], device: torch.device | None) -> Any:
 def shared_like(p: Tensor, gradient: Tensor) -> Tensor:
     """Return the gradient with the sharding of its parameter, for steps on the local shards.
 
-    Autograd may leave another division, or the sum over the processes, to whoever reads it: then they communicate.
+    Autograd may leave another division, or the sum over the processes, to its reader: then they communicate.
     """
     asked, given = getattr(p, "placements", None), getattr(gradient, "placements", None)
     if asked == given:

@@ -5,8 +5,8 @@ checked against torch's rules or put into tables again. Whatever a user may have
 group more, a parameter moved or frozen) is noticed by comparing what the tables were made from.
 
 A step is prepared first, and writes nothing; then it is committed, whole: kernels and step counts of the CPU by one
-native call, and what the eager engine has computed by copies that may be done twice. Whoever interrupts a commit gets
-his exception after the rest has been done.
+native call, and what the eager engine has computed by copies that may be done twice. An interrupt
+of a commit is raised after the rest has been done.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class StepTables:
             self._shards.add(number, p)
         self._members.setdefault(launch, []).append(len(self._inputs.params))
         (self._counted if counted else self._counts).append(step)
-        # of inference tensors nobody knows whether they were written to
+        # writes to inference tensors are not recorded
         self._whole &= not step.is_inference() and is_plain(weight) and grad is p.grad and not shown.copied
         if self._whole:
             self._inputs.add(p, own, [*tensors(own, names).values()])

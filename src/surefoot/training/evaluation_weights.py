@@ -112,7 +112,7 @@ class Statistics:
 
 
 def has_other_weights(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether an optimizer has weights for evaluation. For a foreign class, whether it has a mode for it."""
+    """Return whether an optimizer has evaluation weights, or, for a foreign class, a mode for them."""
     if isinstance(optimizer, RuleOptimizer | SplitOptimizer):
         return optimizer.has_evaluation_weights
     return callable(getattr(optimizer, "eval", None))

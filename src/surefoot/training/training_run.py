@@ -1,4 +1,4 @@
-"""What a training function of the user's is given: the optimizer, the epochs, and where to report.
+"""The argument of a user's training function: the optimizer, the epochs, and the reports.
 
 A function is called once for each trial. What it does between two calls of ours is its own: here is only what every
 training has, whatever its framework. Random numbers come from the seed and the epoch's number, as in the loop of tasks,

@@ -20,7 +20,7 @@ LONG = 3
 """The most parts of an expression that is repeated in place. A longer one gets its own line."""
 
 LONG_ON_HOST, ENDLESS = 8, 16
-"""The same for what is equal for all weights; of more parts than the second, it gets one wherever it stands."""
+"""The same for values equal for all weights. Beyond the second number, always a line of its own."""
 
 SIZES = {SIZE: "n", ROWS: "rows", COLS: "cols"}
 """Names of a tensor's number of weights and of a matrix's sides."""
@@ -47,7 +47,7 @@ class Notation:
 
 
 def formulas(graph: Graph, zeros: Collection[str], notation: Notation) -> list[tuple[str, str]]:
-    """Return the left and right side of each line, in the order in which they are computed.
+    """Return the left and right side of each line, in the order of computation.
 
     Args:
         graph: the update.

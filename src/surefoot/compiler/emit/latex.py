@@ -126,7 +126,7 @@ def emit(graph: Graph, hyper: Mapping[str, Any]) -> str:
 
 
 def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the left and right side of each line, in the order in which they are computed.
+    """Return the left and right side of each line, in the order of computation.
 
     Args:
         graph: the update.

@@ -15,7 +15,7 @@ from surefoot.compiler.graph import Node
 from surefoot.errors import UsageError
 
 CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
-"""How tightly an expression holds together, from the loosest to a name or a call."""
+"""The binding strength of an expression, from the loosest to a name or a call."""
 
 LEAVES = ("array", "scalar", "const")
 

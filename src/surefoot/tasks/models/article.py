@@ -86,8 +86,7 @@ class Flatten(nn.Module):
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """Return the network with the initial weights of a seed; torch's global random numbers are neither used nor moved.
-    """
+    """Return the network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
     model = nn.Sequential(
         ConvBlock(1, 32),
         ConvBlock(32, 64),

@@ -51,7 +51,7 @@ def accuracy(outputs: Tensor, labels: Tensor) -> Tensor:
         outputs: N x classes, or N x classes x places.
         labels: N, or N x places, the index of the class.
 
-    The mean is taken in float64, in which the number of right answers can be told from it.
+    The mean is taken in float64, which keeps the number of right answers recoverable.
 
     Raises:
         UsageError: one output an example, whose largest is always right or always wrong.

@@ -1,6 +1,6 @@
 """Functions of two variables with a known minimum, where an optimizer's path can be drawn.
 
-There is no data: an epoch is `STEPS` steps with the whole gradient, from `STEPS` rows that nobody looks at. A seed
+There is no data: an epoch is `STEPS` steps with the whole gradient, from `STEPS` unused rows. A seed
 chooses where the path starts, evenly in a square about the classical starting point, so that one lucky point decides
 nothing. The metric is the distance to the minimum: on a valley floor the loss is small long before the minimum is near,
 and losses of different seeds lie decades apart, so that their mean is that of the worst.
