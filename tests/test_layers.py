@@ -48,6 +48,7 @@ LAYERS = [
     "analysis",
     "words",
     "report",
+    "result",
     "comparison",
     "progress",
     "study",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from surefoot.comparison.forecast import Forecast
     from surefoot.range_test.find import lr_find
     from surefoot.rate_free_price import RateFree, rate_free
+    from surefoot.result import Result
     from surefoot.scores import judge, judge_suite
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
@@ -29,6 +30,7 @@ __all__ = [
     "Forecast",
     "Opt",
     "RateFree",
+    "Result",
     "Runner",
     "Study",
     "Suite",
@@ -67,6 +69,7 @@ _DOORS = {
     "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
     "RateFree": "surefoot.rate_free_price",
+    "Result": "surefoot.result",
     "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",

@@ -1,7 +1,6 @@
 """In a notebook: tables, studies and rules as HTML, progress in the cell's output, and an example that runs."""
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -10,14 +9,15 @@ from rich.console import Console
 
 from paths import ROOT
 from samples import article
+from surefoot.analysis import summarize
 from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
 from surefoot.options import Options
 from surefoot.progress import board as board_module
 from surefoot.progress import live_display
+from surefoot.result import Result
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES
-from surefoot.study import Study
 from surefoot.training import events
 from surefoot.words import notes, table, warnings
 from surefoot.words.cells import lines, plain_table
@@ -46,7 +46,7 @@ def test_a_table_keeps_its_cells_and_escapes_names():
 
 @pytest.fixture
 def study():
-    return Study(SimpleNamespace(name="<i>mine", design=None), tuple(article(seeds=3)), Path("r.sqlite"))
+    return Result("<i>mine", summarize(article(seeds=3)))
 
 
 def test_a_study_says_its_verdict_and_shows_its_table(study):
@@ -59,7 +59,7 @@ def test_a_study_says_its_verdict_and_shows_its_table(study):
 
 
 def test_in_print_a_study_and_a_rule_are_one_line(study):
-    assert repr(study) == f"<Study <i>mine: {study.verdict}>"
+    assert repr(study) == f"<Result <i>mine: {study.verdict}>"
     assert repr(RULES["adam"]) == f"<Rule adam: {RULES['adam'].doc}>"
 
 

@@ -49,7 +49,7 @@ class RangeTest:
         """Write it as one HTML file, and return the file's path; errors as of `write_range_page`."""
         return write_range_page(self.findings, path, self.study, self.about)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
         optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in self.findings]
         return {"study": self.study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}

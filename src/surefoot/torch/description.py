@@ -83,7 +83,7 @@ class Description:
         timed = any(row.steps is not None for row in self.rows)
         return ["", *wrap(TIMESCALE, COLUMNS)] if timed else []
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
         return asdict(self)
 

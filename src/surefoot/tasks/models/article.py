@@ -86,7 +86,7 @@ class Flatten(nn.Module):
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """Return the network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay untouched."""
     model = nn.Sequential(
         ConvBlock(1, 32),
         ConvBlock(32, 64),
