@@ -56,7 +56,7 @@ LAYERS = [
     "scores",
     "explain",
     "range_test",
-    "price",
+    "rate_free_price",
     "selfcheck",
     "bench",
     "doctor",

@@ -30,11 +30,11 @@ class Result:
         return verdict_text(self.summary)
 
     def table(self) -> Table:
-        """The result table, a row for each optimizer; print it."""
+        """Return the result table, a row for each optimizer; print it."""
         return table(self.summary)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it for `json.dumps`, as commands print it with `--json`."""
+        """Return all of it for `json.dumps`, as commands print it with `--json`."""
         return as_json(self.summary)
 
     def report(self, path: str | PathLike[str]) -> Path:
@@ -47,7 +47,7 @@ class Result:
         return f"<{type(self).__name__} {self.name}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        """The verdict, the result table and what there is to note, for notebooks."""
+        """Return the verdict, the result table and what there is to note, for notebooks."""
         texts = (self.verdict, *warnings(self.summary), *notes(self.summary))
         verdict, *remarks = (f"<p>{escape(text)}</p>" for text in texts)
         return f"<h4>{escape(self.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"

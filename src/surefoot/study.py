@@ -1,4 +1,4 @@
-"""`surefoot.compare` and its siblings, and the `Study` that it returns: a comparison as its user holds it."""
+"""`surefoot.compare` and its siblings, and the `Study` that it returns."""
 
 from __future__ import annotations
 

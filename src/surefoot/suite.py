@@ -68,11 +68,11 @@ class Suite(Generic[Has]):
         return {name: study.verdict for name, study in self.studies.items()}
 
     def table(self) -> Table:
-        """The table over all studies, a row for each optimizer; print it."""
+        """Return the table over all studies, a row for each optimizer; print it."""
         return suite_table(self.summary)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it for `json.dumps`, as the command prints it with --json."""
+        """Return all of it for `json.dumps`, as the command prints it with --json."""
         return suite_json(self.summary)
 
     def report(self, folder: str | PathLike[str]) -> Path:

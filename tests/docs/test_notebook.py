@@ -14,7 +14,7 @@ from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
 from surefoot.options import Options
 from surefoot.progress import board as board_module
-from surefoot.progress import show
+from surefoot.progress import live_display
 from surefoot.result import Result
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES
@@ -111,7 +111,7 @@ def display(monkeypatch):
     """A notebook, as far as progress can tell."""
     fake = Display()
     monkeypatch.setitem(sys.modules, "IPython.display", fake)
-    monkeypatch.setattr(show, "Console", lambda **given: Console(force_jupyter=True, **given))
+    monkeypatch.setattr(live_display, "Console", lambda **given: Console(force_jupyter=True, **given))
     return fake
 
 
@@ -119,7 +119,7 @@ def test_progress_in_a_notebook_is_one_place_that_is_replaced(display, monkeypat
     monkeypatch.setattr(board_module, "SECONDS", 0.0)
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=2, trials=0))
     first, second = planned.trials
-    with show.progress(planned, 2, planned.trials) as observe:
+    with live_display.progress(planned, 2, planned.trials) as observe:
         observe(first, events.Started(first.key, 0))
         observe(first, events.Failed(first.key, "no <b> luck"))
         observe(second, events.Started(second.key, 0))
@@ -136,7 +136,7 @@ def test_progress_in_a_notebook_is_one_place_that_is_replaced(display, monkeypat
 def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(display):
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=1, trials=0))
     (trial,) = planned.trials
-    with show.progress(planned, 1, planned.trials) as observe:
+    with live_display.progress(planned, 1, planned.trials) as observe:
         observe(trial, events.Started(trial.key, 0))
         for step in range(1, 200):
             observe(trial, events.StepsDone(trial.key, 1, step, trial.protocol.steps, 0.5))
@@ -147,10 +147,12 @@ def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(d
 
 
 def test_elsewhere_progress_is_as_before(monkeypatch, capsys):
-    monkeypatch.setattr(show, "Console", lambda **given: Console(force_jupyter=False, force_terminal=False, **given))
+    monkeypatch.setattr(
+        live_display, "Console", lambda **given: Console(force_jupyter=False, force_terminal=False, **given)
+    )
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=1, trials=0))
     (trial,) = planned.trials
-    with show.progress(planned, 1, planned.trials) as observe:
+    with live_display.progress(planned, 1, planned.trials) as observe:
         observe(trial, events.Diverged(trial.key, "loss became nan"))
     assert "Adam: diverged: loss became nan" in capsys.readouterr().err
 

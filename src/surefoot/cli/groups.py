@@ -1,4 +1,4 @@
-"""`surefoot groups`: what a model's parameters are, and which rule steps which, before anything is trained."""
+"""`surefoot groups`: lists a model's parameters and the rule that steps each, before training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command ends: the result in print, then the report.
+"""The end of a command: it prints the result and writes the report.
 
 The tutorial's two lines for each optimizer come first, then the table, the verdict, and where the files are.
 """
@@ -24,7 +24,7 @@ from surefoot.words.suite import suite_notes
 
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, price: Prices | None = None) -> None:
-    """Print the result of a study, for people or as JSON, and write its report; `price` is that of not tuning."""
+    """Print the result of a study, for people or as JSON, and write its report."""
     if as_object:
         priced = {"price": plain(price)} if price else {}
         print_json(as_json(summary) | priced | {"store": str(store), "report": str(report)})
@@ -38,7 +38,7 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, pr
 
 
 def conclude_scores(found: Result, report: Path | None, *, as_object: bool) -> None:
-    """Print the verdict on scores that were made elsewhere, for people or as JSON; write its report if asked."""
+    """Print the verdict on scores of other programs, and write its report if asked."""
     if as_object:
         print_json(found.to_json() | ({"report": str(report)} if report else {}))
     else:
@@ -50,7 +50,7 @@ def conclude_scores(found: Result, report: Path | None, *, as_object: bool) -> N
 
 
 def conclude_suite(suite: Suite[Result], folder: Path | None, *, as_object: bool) -> None:
-    """Print what several studies say together, for people or as JSON, and write their reports, if asked."""
+    """Print the results of several studies together, and write their reports if asked."""
     if as_object:
         print_json({**suite.to_json(), **({"reports": str(folder)} if folder else {})})
     else:
@@ -111,7 +111,7 @@ def _print_price(price: Prices) -> None:
 
 
 def _lines(row: ResultRow, metric: Metric) -> list[str]:
-    """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
+    """Return the tutorial's two lines, or one where the loss is the metric. Many seeds give their mean."""
     if row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""
