@@ -43,7 +43,7 @@ PILOT_MOST = 60.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """The size and cost of a study before it runs, and what its seeds can tell.
+    """The size, cost and power of a study before it runs.
 
     Attributes:
         numbers: all of it.
