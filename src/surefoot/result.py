@@ -1,4 +1,4 @@
-"""`Result`: the findings of a comparison, for scores from any source."""
+"""`Result`: what a comparison found and what may be said of it, wherever its scores were made."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Result:
         return table(self.summary)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything for `json.dumps`, as commands print it with `--json`."""
+        """Return all of it for `json.dumps`, as commands print it with `--json`."""
         return as_json(self.summary)
 
     def report(self, path: str | PathLike[str]) -> Path:
@@ -47,7 +47,7 @@ class Result:
         return f"<{type(self).__name__} {self.name}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        """Return the verdict, the result table and the remarks, for notebooks."""
+        """Return the verdict, the result table and what there is to note, for notebooks."""
         texts = (self.verdict, *warnings(self.summary), *notes(self.summary))
         verdict, *remarks = (f"<p>{escape(text)}</p>" for text in texts)
         return f"<h4>{escape(self.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"

@@ -72,7 +72,7 @@ class Suite(Generic[Has]):
         return suite_table(self.summary)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything for `json.dumps`, as the command prints it with --json."""
+        """Return all of it for `json.dumps`, as the command prints it with --json."""
         return suite_json(self.summary)
 
     def report(self, folder: str | PathLike[str]) -> Path:

@@ -43,7 +43,7 @@ PILOT_MOST = 60.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """A study before it runs: size, cost, and what its seeds can tell.
+    """The size, cost and power of a study before it runs.
 
     Attributes:
         numbers: all of it.

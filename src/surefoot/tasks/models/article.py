@@ -86,7 +86,7 @@ class Flatten(nn.Module):
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """Return the network with the initial weights of a seed. Torch's global random numbers stay untouched."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     model = nn.Sequential(
         ConvBlock(1, 32),
         ConvBlock(32, 64),

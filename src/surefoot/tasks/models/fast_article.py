@@ -41,7 +41,7 @@ LIMIT = 256  # channels at most: the distance between the parts of a `local` buf
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """Return the article's model with the initial weights of a seed. Three layers compute faster where they can."""
+    """Return the article's model with the initial weights of a seed; three layers are faster ones."""
     model = article.make_model(seed)
     for place, kind in ((0, Block), (1, Block), (3, Dense)):
         model[place].__class__ = kind

@@ -19,7 +19,7 @@ BIAS = 0.05
 
 
 def make_model(seed: int) -> nn.Module:
-    """Return the network with the initial weights of a seed. Torch's global random numbers stay untouched."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     model = nn.Sequential(
         uninitialized(nn.Conv2d(1, 32, 5, padding=2, device="meta")),
         nn.ReLU(),

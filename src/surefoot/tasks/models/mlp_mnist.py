@@ -9,7 +9,7 @@ from surefoot.tasks.models.parts import classified, dense, pixels
 
 
 def make_model(seed: int) -> nn.Module:
-    """Return the network with the initial weights of a seed. Torch's global random numbers stay untouched."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     generator = torch.Generator().manual_seed(seed)
     first, second, last = (dense(*widths, generator) for widths in ((28 * 28, 128), (128, 64), (64, 10)))
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
