@@ -60,6 +60,8 @@ def test_every_command_has_help_with_an_example(run, command):
     ("arguments", "words"),
     [
         (["compare", "artcle"], "Did you mean 'article'"),
+        (["compare", "rosen"], "Did you mean 'rosenbrock'"),
+        (["compare", "mnist"], "Did you mean 'mlp-mnist' or 'vae-mnist'"),
         (["compare", "-o", "adm"], "Did you mean 'adam'"),
         (["compare", "-o", "adam(lr=-1)"], "lr=-1.0 is not allowed"),
         (["compare", "--only"], "no optimizer to compare; -o needs at least one"),
@@ -141,6 +143,7 @@ def test_list_is_one_screen_and_names_every_study_and_rule(run):
     lines = run("list")[1].splitlines()
     assert len(lines) <= 48
     assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith("...")] == []
     words = {word.strip(",") for line in lines for word in line.split()}
     assert {*STUDIES, *RULES, *COMBINATORS, *NAMES} <= words
 

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from surefoot.arms.arm import Arm
-from surefoot.cli.options import RESULTS, Json, Study, options, takes
+from surefoot.cli.options import RESULTS, Json, Study, options, refuse_function, takes
 from surefoot.cli.printing import print_json
 from surefoot.comparison.request import ask
 from surefoot.files import check_writable
 from surefoot.range_test.find import range_test
+from surefoot.range_test.sweep import OWN_STEPS
 from surefoot.training.process import tune_worker
 
 
@@ -31,6 +32,7 @@ def lr_find(
     Example: surefoot lr-find article -o adam -o "sgd(momentum=0.9)"
     """
     asked = options({**given, "optimizers": given["optimizers"] or ["adam"]})
+    refuse_function(study, OWN_STEPS)
     request = ask(study, asked)
     check_writable(report)
     tune_worker()
