@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ def lr_find(
     request = ask(study, asked)
     check_writable(report)
     tune_worker()
-    found = range_test(request, seeds=seeds, steps=steps, heard=_tell)
+    found = range_test(request, seeds=seeds, steps=steps, heard=partial(_tell, steps))
     found.page(report)
     if as_json:
         print_json({**found.as_json(), "report": str(report)})
@@ -44,5 +45,6 @@ def lr_find(
         typer.echo(f"{found.text()}\n\nReport: {report}")
 
 
-def _tell(arm: Arm, seed: int, losses: Sequence[float]) -> None:
-    typer.echo(f"{arm.label}, seed {seed}: {len(losses)} steps", err=True)
+def _tell(steps: int, arm: Arm, seed: int, losses: Sequence[float]) -> None:
+    end = f"diverged after {len(losses)} of {steps} steps" if len(losses) < steps else f"{steps} steps"
+    typer.echo(f"{arm.label}, seed {seed}: {end}", err=True)
