@@ -1,4 +1,4 @@
-"""What the optimizers of a comparison do with which parameters of its model."""
+"""The parameters of a comparison's model, and the rule that each optimizer gives them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN_MODEL = (
 
 
 def outlined(request: Request) -> Description:
-    """Return the roles of the parameters of a task's model, whoever steps them."""
+    """Return the roles of the parameters of a task's model, without any optimizer."""
     return outline(groups(_model(request)))
 
 
