@@ -348,6 +348,13 @@ def test_event_files_are_read_by_tensorboard_where_it_is_installed(tmp_path, mon
         ("optimizer,seed,score,chance\na,0,1,0.1\nb,0,1,0.2\n", {}, "scores of guessing 0.1, 0.2; expected one"),
         ("optimizer,seed,acc\na,0,1\n", {"columns": {"score": "accu"}}, "unknown column 'accu'. Did you mean 'acc'"),
         ("optimizer,seed,acc\na,0,1\n", {"columns": {"scor": "acc"}}, "unknown part of a score 'scor'"),
+        ("optimizer;seed;score\na;0;0,5\n", {}, "has semicolons between its cells; write commas"),
+        ("optimizer\tseed\tscore\na\t0\t0.5\n", {}, "has tabs between its cells; write commas"),
+        (
+            "seed,a,b\n0,0.9,92.1\n",
+            {"share": True},
+            "b has the score 92.1 with seed 0, and share takes scores from 0 to",
+        ),
         (",summary,config,name\n0,{},7,a\n", {}, "line 2: the config is '7'; expected a dict"),
     ],
 )

@@ -28,6 +28,13 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_
 SETTINGS = ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND", "TRITON_INTERPRET", "XDG_CACHE_HOME")
 """Variables of the environment that change what runs."""
 
+ENGINES = {
+    "cpu": "a kernel that Numba compiled",
+    "gpu": "a kernel that Triton compiled",
+    "eager": "the rule itself, without a kernel",
+}
+"""What computed a step, by the engine."""
+
 Facts = dict[str, Any]
 
 
@@ -113,9 +120,15 @@ def _devices() -> Facts:
     return {
         "torch": _tried(lambda: _torch_devices(import_module("torch"))),
         "jax": _tried(lambda: ", ".join(map(str, import_module("jax").devices()))),
-        "keras": _tried(lambda: f"backend {import_module('keras').backend.backend()}"),
+        "keras": _keras(),
         **_set(SETTINGS),
     }
+
+
+def _keras() -> str:
+    found: str = _tried(lambda: f"backend {import_module('keras').backend.backend()}")
+    missing = found == "tensorflow is not installed"  # the backend that Keras takes unless it is told
+    return f"backend {found}; KERAS_BACKEND=torch or jax sets another" if missing else found
 
 
 def _torch_devices(torch: Any) -> str:
@@ -183,8 +196,9 @@ def _step(device: str) -> str:
     optimizer = import_module("surefoot.torch").Adam([weights], lr=0.25, eps=0.0)
     weights.grad = torch.full_like(weights, 2.0)
     optimizer.step()
+    ran = f"{ENGINES[optimizer.engine]} (engine {optimizer.engine})"
     right = bool((weights - 0.75).abs().max() < 1e-6)
-    return f"engine {optimizer.engine}" if right else f"failed: engine {optimizer.engine} gives {weights[0].item()}"
+    return f"right, by {ran}" if right else f"failed: {ran} gives {weights[0].item()}, not 0.75"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ not an exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 
 
 class Argument(str):
@@ -48,7 +48,19 @@ class SurefootWarning(UserWarning):
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:
     """Return the error for an unknown name, with close matches or the whole list."""
-    names = sorted(known)
-    close = get_close_matches(str(given).lower(), names, n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(names)}."
+    names = list(known)
+    close = _close(str(given).lower().replace("-", "_"), names)
+    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(sorted(names))}."
     return UsageError(f"unknown {kind} {given!r}. {hint}")
+
+
+def _close(given: str, names: Sequence[str]) -> list[str]:
+    """Return the three closest names: of the same letters, then with the same beginning, then the most similar.
+
+    Of names that are equally close the first in the list comes first.
+    """
+    plain = {name: name.lower().replace("-", "_") for name in names}
+    alike = {name: SequenceMatcher(None, plain[name], given).ratio() for name in names}
+    begin = {name for name in names if len(given) > 2 and plain[name].startswith(given)}
+    close = [name for name in names if alike[name] >= 0.6 or name in begin]
+    return sorted(close, key=lambda name: (sorted(plain[name]) != sorted(given), name not in begin, -alike[name]))[:3]

@@ -9,6 +9,7 @@ are taken in our spelling or in the convention's, and what is not given takes th
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -234,6 +235,8 @@ def _parse(text: str, convention: str) -> list[Arm]:
 def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what is called between the commas, and with which options."""
     unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
+    if re.fullmatch(r"[\w-]+", body.strip()):  # a name, perhaps with a dash, which is no Python
+        return [(body.strip(), {})]
     try:
         tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):

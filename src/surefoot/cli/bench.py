@@ -20,8 +20,9 @@ from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS
 from surefoot.bench.turns import Quartiles
 from surefoot.cli.options import Json
-from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
+from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.files import check_writable
+from surefoot.progress.console import console_for_people
 
 LEGEND = (
     "Behind each rule: the bytes that it has to move for a weight. ms: median step; half of the turns lie between the "

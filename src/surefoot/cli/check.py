@@ -13,8 +13,9 @@ from surefoot.analysis import group
 from surefoot.cli.check_parity import check_parity
 from surefoot.cli.check_published import check_published
 from surefoot.cli.options import Json
-from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
+from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.errors import UsageError
+from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
 from surefoot.selfcheck.margins import MARGIN, FalseMargins, Race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks

@@ -10,9 +10,10 @@ from typing import Any
 
 import typer
 
-from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
+from surefoot.cli.printing import print_json, with_clock
 from surefoot.files import check_writable
+from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
 from surefoot.selfcheck.parity.grid import NOT_ON_GRID
 from surefoot.selfcheck.parity.limits import LIMITS

@@ -6,9 +6,9 @@ from typing import Any
 
 import typer
 
-from surefoot.cli.options import Json, Study, takes
+from surefoot.cli.options import Json, Study, refuse_function, takes
 from surefoot.cli.printing import print_json
-from surefoot.comparison.groups import described, outlined
+from surefoot.comparison.groups import OWN_MODEL, described, outlined
 from surefoot.study import asked
 
 
@@ -22,6 +22,7 @@ def groups(
 
     Example: surefoot groups my.py:task -o "lion(rest=adamw)"
     """
+    refuse_function(study, OWN_MODEL)
     request, _ = asked(study, **{**given, "optimizers": given["optimizers"] or ["adamw"]})
     found = described(request) if given["optimizers"] else {request.name: outlined(request)}
     if as_json:

@@ -19,7 +19,9 @@ def judge(
     scores: Annotated[Path, typer.Argument(help="A CSV file of scores, or a folder from TensorBoard.")],
     better: Annotated[Better, typer.Option(help="Whether a higher score is better, or a lower one.")] = "max",
     metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
-    share: Annotated[bool, typer.Option("--share", help="Scores are shares from 0 to 1, written in per cent.")] = False,
+    share: Annotated[
+        bool, typer.Option("--share", help="Scores are shares from 0 to 1; show them in per cent.")
+    ] = False,
     margin: MarginFlag = None,
     chance: Annotated[
         float | None, typer.Option(help="Score of guessing; a seed that diverged counts as this.")

@@ -10,8 +10,11 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
+from surefoot.arms.user_code import in_file
 from surefoot.cli.flags import flag
+from surefoot.errors import UsageError
 from surefoot.options import STORE, Options
+from surefoot.training.function_task import is_training_function
 from surefoot.workers.runner import Runner
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -81,3 +84,9 @@ def options(given: dict[str, Any]) -> Options:
     }
     optimizers = tuple(given.pop("optimizers", None) or ())
     return Options(optimizers=optimizers, runner=Runner(**runner), **given)
+
+
+def refuse_function(study: str, why: str) -> None:
+    """Raise `UsageError` for a training function before anything is asked of it that the command has no flag for."""
+    if ".py:" in study and is_training_function(in_file(study)):
+        raise UsageError(why)

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from surefoot.analysis import ResultRow, Summary
 from surefoot.analysis.rate_free import Prices
-from surefoot.cli.printing import console_for_people, grid, print_json
+from surefoot.cli.printing import grid, print_json
+from surefoot.progress.console import console_for_people
 from surefoot.report import write_report
 from surefoot.result import Result
 from surefoot.store.protocol import Metric

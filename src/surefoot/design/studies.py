@@ -39,7 +39,7 @@ class StudyPlan:
 
 _ARTICLE = StudyPlan(
     "article",
-    "the tutorial's CNN on MNIST: Adagrad, Adadelta, Adam and AdaBound, one untuned learning rate each",
+    "the tutorial's CNN on MNIST, with four untuned optimizers",
     task="article",
     convention="keras",
     optimizers=("adagrad", "adadelta", "adam(lr=0.01)", "adabound"),
@@ -49,21 +49,21 @@ _ARTICLE = StudyPlan(
     trials=0,
 )
 
-_TWO = "a function of two variables: "
+_TWO = "two weights: "
 
 _ALL = (
     _ARTICLE,
     replace(
         _ARTICLE,
         name="article-tuned",
-        summary="the same CNN, each optimizer with its defaults and tuned: equal trials, separate seeds, a verdict",
+        summary="the same CNN, with five optimizers, each untuned and tuned",
         optimizers=("adagrad", "adadelta", "adam", "adabound", "momentum"),
         seeds=6,
         trials=8,
     ),
     StudyPlan(
         "fmnist-2c2d",
-        "DeepOBS's CNN on Fashion-MNIST, of which ten-seed runs are published; slow without a GPU",
+        "DeepOBS's CNN on Fashion-MNIST; slow without a GPU; ten-seed runs are published",
         task="fmnist-2c2d",
         dataset="fashion-mnist",
         optimizers=("sgd", "momentum", "adam"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 
 from surefoot.analysis.interim import Interim
@@ -18,6 +18,7 @@ from surefoot.comparison.driver import Observer, Run
 from surefoot.comparison.request import Request
 from surefoot.design.trial import Trial
 from surefoot.progress.board import Bars, Board, NotebookCell, empty_bars
+from surefoot.progress.console import console_for_people
 from surefoot.progress.tensorboard import event_files
 from surefoot.progress.words import Lines
 from surefoot.training.events import Event
@@ -38,10 +39,10 @@ def progress(study: Run, known: int, todo: Sequence[Trial], logdir: Path | None 
     Raises:
         UsageError: event files are asked for and tensorboardX is not installed.
     """
-    console = Console(stderr=True)
+    console = console_for_people(stderr=True)
     with ExitStack() as shown:
         observers = [shown.enter_context(event_files(logdir))] if logdir else []
-        console.print(_opening(study, known, len(todo)), markup=False, highlight=False)
+        console.print(_opening(study, known, len(todo)))
         many = len({trial.seed for trial in study.trials}) > 1
         if console.is_jupyter:
             observers += [shown.enter_context(NotebookCell(Board(todo), many=many)).observe]
@@ -68,7 +69,7 @@ def announce(request: Request) -> None:
     if flat := request.without_schedule:
         verb, whose = ("keeps", "its") if len(flat) == 1 else ("keep", "their")
         words += f" {join(flat)} {verb} a constant learning rate, as meant; schedule= among {whose} options sets one."
-    Console(stderr=True).print(words, markup=False, highlight=False)
+    console_for_people(stderr=True).print(words)
 
 
 def say_look(found: Interim) -> None:

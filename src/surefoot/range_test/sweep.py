@@ -29,6 +29,11 @@ FEWEST_STEPS, FEWEST_SEEDS = 100, 3
 LOST = 10.0
 """A seed has diverged if its loss exceeds this multiple of its highest in the first tenth of the test."""
 
+OWN_STEPS = (
+    "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
+    "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
+)
+
 Losses = tuple[float, ...]
 """The training loss at each rate, before the step at that rate, until the seed diverged."""
 
@@ -60,10 +65,7 @@ def sweeps(
     """
     _check("seeds", seeds, FEWEST_SEEDS)
     if request.protocol.own_loop:
-        raise UsageError(
-            "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
-            "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
-        )
+        raise UsageError(OWN_STEPS)
     task = checked_task(request.task)
     for arm in request.arms:
         if "lr" not in arm.hyper:

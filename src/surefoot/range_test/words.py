@@ -17,7 +17,7 @@ IS_NOT = (
     "optimizers from this test, with the same number of steps, or of none."
 )
 
-TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoot.log(low, high)).'
+TO_USE = 'To search a window, give it in Python, as in surefoot.Opt("adam", lr=surefoot.log(1e-4, 1e-1)).'
 
 REASONS = {
     "no fall": (

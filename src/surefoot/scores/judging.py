@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis import Summary, summarize
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
 from surefoot.result import Result
 from surefoot.scores.entries import Entries, Entry, by_task, read_score
 from surefoot.scores.looks import SeedsSeen, looks, note
@@ -52,7 +52,7 @@ def judge(
             where it was missed), `task` and `chance` (the score of guessing).
         better: whether `max` or `min` is better.
         metric: what the scores are called.
-        share: whether they are shares such as an accuracy, from 0 to 1, which are written in per cent.
+        share: whether they are shares such as an accuracy, from 0 to 1. They are shown in per cent.
         margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
             number (`0.01`), or a part of it (`"2%"`).
         chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
@@ -167,6 +167,13 @@ def _summary(entries: Entries, task: str, options: _Options, earlier: Sequence[S
             f"there are scores of {', '.join(entries) or 'no optimizer'}; expected two optimizers or more."
         )
     every = [one for own in entries.values() for one in own.values()]
+    beyond = [one for one in every if options.metric.share and one.status == "finished" and not 0 <= one.score <= 1]
+    if beyond:
+        raise UsageError(
+            f"{beyond[0].optimizer} has the score {beyond[0].score:g} with seed {beyond[0].seed}, and ",
+            Argument("share"),
+            " takes scores from 0 to 1; divide by 100, or leave it out.",
+        )
     chances = {options.chance if one.chance is None else one.chance for one in every}
     if len(chances) > 1:
         raise UsageError(f"{task} has the scores of guessing {', '.join(map(str, chances))}; expected one.")

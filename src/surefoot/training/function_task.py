@@ -63,8 +63,8 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
     if better not in ("max", "min"):
         raise UsageError(
             Argument("better"),
-            f" is {better!r}; say which value of what the training reports is better: max, such as an accuracy, or "
-            "min, such as a loss.",
+            f" is {'missing' if better is None else repr(better)}; say which value of what the training reports is "
+            "better: max, such as an accuracy, or min, such as a loss.",
         )
     if metric is not None and not isinstance(metric, str):
         raise UsageError(
