@@ -72,7 +72,9 @@ def signs(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
         bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1
     else:
         bits = np.random.default_rng(seed).integers(0, 2, (count(draws, "draws"), n), dtype=np.int8)
-    patterns = 1 - 2 * bits.astype(np.float64)
+    patterns = bits.astype(np.float64)
+    patterns *= -2.0
+    patterns += 1.0
     patterns.flags.writeable = False  # it is handed to every caller
     return patterns
 
