@@ -11,7 +11,7 @@ CACHES = {
     "jax": "clear_caches",
     "torch._dynamo": "reset",
     "surefoot.engines.kernels": "compiled.cache_clear",
-    "surefoot.statistics.permutation": "signs.cache_clear",
+    "surefoot.statistics.permutation": "sampled.cache_clear",
     "surefoot.statistics.looks": "_turned.cache_clear",
     "linecache": "clearcache",
 }

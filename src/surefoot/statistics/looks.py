@@ -20,15 +20,12 @@ from itertools import pairwise, takewhile
 from math import e, floor, log, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from surefoot.errors import UsageError
 from surefoot.statistics.checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK
-from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, draws_for, paired_permutation, signs
-
-Signs = NDArray[np.int8]
+from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, Signs, draws_for, paired_permutation, signs
 
 SPENDING: dict[str, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
