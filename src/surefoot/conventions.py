@@ -1,4 +1,4 @@
-"""What each framework, and the paper, means by a rule's name: spelling, defaults and form of the formula, as data.
+"""Conventions: the spelling, defaults and formula of a rule's name in each framework and paper, as data.
 
 "Adam(eps=1e-7)" is three different optimizers in torch, Keras and optax. A `Convention` says how one of them spells
 our hyperparameters (`names`), what they are if the user says nothing (`defaults`), and which form of the formula it
@@ -17,7 +17,7 @@ from typing import Any
 from surefoot.about import Convention
 from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, is_built_in, rule_of, spelling
 
 _DECOUPLED = {"decoupled": True}
@@ -238,7 +238,7 @@ _ADABOUND = {
 
 
 def _with(table: Mapping[str, Convention], **defaults: float) -> dict[str, Convention]:
-    """Return a family's conventions with other defaults: the variant is a setting there, not a class."""
+    """Return a family's conventions with other defaults, for a variant that is a setting there."""
     return {name: replace(c, defaults={**c.defaults, **defaults}) for name, c in table.items()}
 
 
@@ -289,7 +289,7 @@ def convention(rule: Rule | str, framework: str) -> Convention:
 
 
 def _around(rule: Rule, inner: Convention) -> Convention:
-    """Return what a framework means by a combinator's rule: by the rule inside, and the combinator's own names."""
+    """Return a framework's convention for a combinator's rule, from the rule inside and the combinator's names."""
     made = rule.combinator
     names = {name: theirs for name, theirs in inner.names.items() if name in rule.defaults}
     numbers = {name: float(value) for name, value in made.own.items() if _is_number(value)}
@@ -343,7 +343,7 @@ def resolve(rule: Rule | str, framework: str, given: Mapping[str, Any], *, idle:
 
 
 def shown(rule: Rule | str, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """As `resolve`, to show a convention and not to train: what it requires and nobody gave is the rule's own default.
+    """Resolve a convention for display. A missing required value becomes the rule's own default.
 
     Raises:
         UsageError: as there, but for what is missing.
@@ -369,7 +369,7 @@ def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dic
     options: dict[str, Any] = {}
     for name, value in given.items():
         own = ours.get(name, name)
-        if own not in rule.defaults or own in GIVEN_BY_MACHINE:
+        if own not in rule.defaults or own in SET_BY_FRONT_END:
             raise unknown(f"option of {rule.name}", name, _writable(rule, ours))
         if own in options:
             raise UsageError(f"{rule.name}: {own} is given twice, under two names; give it once.")
@@ -379,4 +379,4 @@ def _translate(rule: Rule, meaning: Convention, given: Mapping[str, Any]) -> dic
 
 def _writable(rule: Rule, ours: Mapping[str, str]) -> list[str]:
     """Return every option that a user can write, for messages: `betas[0]` cannot be."""
-    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in GIVEN_BY_MACHINE]
+    return [name for name in {*rule.defaults, *ours} if "[" not in name and name not in SET_BY_FRONT_END]

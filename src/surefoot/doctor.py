@@ -1,4 +1,4 @@
-"""What a report of a problem needs: versions, devices, compilers, threads, kernel cache, and one step by each engine.
+"""The facts for a report of a problem: versions, devices, compilers, threads, kernel cache, test steps.
 
 Nothing is taken for granted: a package that is broken is a finding here, and no error. So every import is tried, and
 `python -m surefoot.doctor` needs nothing but Python, where the command line is not installed.
@@ -169,7 +169,7 @@ def _cache(folder: Path) -> Facts:
 
 
 def _steps() -> Facts:
-    """Take one step of Adam on each device that torch has; another result than the formula's is a failure."""
+    """Take one step of Adam on each of torch's devices. A result unlike the formula's is a failure."""
     return {device: _tried(partial(_step, device)) for device in ("cpu", *(["cuda"] if _gpu() else []))}
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 
 class Argument(str):
-    """The name of an argument in a message, as Python has it; the command line writes its flag instead."""
+    """An argument's Python name in a message. The command line shows its flag instead."""
 
 
 class SurefootError(Exception):
@@ -39,7 +39,7 @@ class StoreError(SurefootError):
 
 
 class TrialError(SurefootError):
-    """A trial could not be run: its worker died again and again, or its code raised."""
+    """A trial could not be run: its worker kept dying, or its code raised."""
 
 
 class SurefootWarning(UserWarning):
@@ -47,7 +47,7 @@ class SurefootWarning(UserWarning):
 
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in the list: names the close matches, or the whole list if none is close."""
+    """Return the error for an unknown name, with close matches or the whole list."""
     names = sorted(known)
     close = get_close_matches(str(given).lower(), names, n=3, cutoff=0.6)
     hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(names)}."

@@ -306,7 +306,7 @@ def test_one_call_gives_a_result_that_is_text_json_and_a_page(tmp_path):
     (one,) = test.findings
     assert one.label == "SGD"
     assert f"SGD: {result(one)}" in " ".join(test.text().split())
-    assert test.as_json()["optimizers"][0]["text"] == result(one)
+    assert test.to_json()["optimizers"][0]["text"] == result(one)
     assert "<svg" in test.page(tmp_path / "page.html").read_text(encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ from torch.nn import Parameter
 import surefoot.torch
 from numbered import averaging, estimating, measuring
 from paths import SUPPORT
-from surefoot.torch import RuleOptimizer, program
+from surefoot.torch import RuleOptimizer, step_tables
 from torch_habits import numbers, twin_of
 from torch_runs import params_of
 
@@ -161,7 +161,7 @@ def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("watched", [WATCHED, (program.__file__,)], ids=["anywhere", "as it is committed"])
+@pytest.mark.parametrize("watched", [WATCHED, (step_tables.__file__,)], ids=["anywhere", "as it is committed"])
 def test_a_step_interrupted_at_a_line(name, watched):
     make, params, steps, every = STEPS[name]
     every = every if watched == WATCHED else 1

@@ -22,7 +22,7 @@ from surefoot.torch import Adam, RuleOptimizer
 from surefoot.training import try_out as pilot_run
 from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
-from surefoot.training.recorded import recording_steps
+from surefoot.training.step_records import recording_steps
 from surefoot.training.try_out import Pilot
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,7 +14,7 @@ from rich.table import Table
 from surefoot.bench.cases import case_names
 from surefoot.bench.chart import check_chart, write_chart
 from surefoot.bench.line_up import contenders
-from surefoot.bench.other_peers import INSTALL
+from surefoot.bench.other_libraries import INSTALL
 from surefoot.bench.result import BenchResult, BenchRow, SetResult, milliseconds
 from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS

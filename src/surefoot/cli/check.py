@@ -87,7 +87,7 @@ def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) ->
 
 
 def _stored(store: Path) -> SeedModel:
-    """The newest run of every study in the store, as a world of scores."""
+    """Return the newest run of every study in the store, as a world of scores."""
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]

@@ -1,4 +1,4 @@
-"""`surefoot check --parity`: every rule on every front-end against the rule in float64, beside the frameworks' own."""
+"""`surefoot check --parity`: every rule on every front-end against the rule in float64."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def print_result(result: ParityResult, *, every_row: bool) -> None:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: its title, the heads of its columns, and the cells; the first `left` columns are words."""
+    """A table: its title, column heads and cells. The first `left` columns are words."""
 
     title: str
     heads: Sequence[str]

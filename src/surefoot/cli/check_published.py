@@ -1,4 +1,4 @@
-"""`surefoot check` beside published figures: the runs are repeated here and now, and each figure is marked."""
+"""`surefoot check` beside published figures: repeats the runs and marks each figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`surefoot doctor`: what runs on this machine, and whether it works, for a report of a problem."""
+"""`surefoot doctor`: shows what works on this machine, for a report of a problem."""
 
 from __future__ import annotations
 

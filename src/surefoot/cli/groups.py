@@ -1,4 +1,4 @@
-"""`surefoot groups`: what a model's parameters are, and which rule steps which, before anything is trained."""
+"""`surefoot groups`: lists a model's parameters and the rule that steps each, before training."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def groups(
     request, _ = asked(study, **{**given, "optimizers": given["optimizers"] or ["adamw"]})
     found = described(request) if given["optimizers"] else {request.name: outlined(request)}
     if as_json:
-        print_json({label: one.as_json() for label, one in found.items()})
+        print_json({label: one.to_json() for label, one in found.items()})
         return
     typer.echo("\n\n".join(f"{label}: {one}" for label, one in found.items()))

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from surefoot.analysis import Summary
 from surefoot.cli.options import Json, MarginFlag
 from surefoot.cli.result import conclude_scores, conclude_suite
 from surefoot.errors import UsageError
 from surefoot.scores import judge_any
 from surefoot.store.protocol import Better
+from surefoot.suite import Suite
 
 
 def judge(
@@ -43,10 +43,10 @@ def judge(
     """
     given = {"better": better, "metric": metric, "share": share, "margin": margin, "chance": chance, "runs": runs}
     found = judge_any(scores, columns=dict(map(_pair, column or ())), **given)
-    if isinstance(found, Summary):
-        conclude_scores(found, report, as_object=as_json)
-    else:
+    if isinstance(found, Suite):
         conclude_suite(found, report.parent if report else None, as_object=as_json)
+    else:
+        conclude_scores(found, report, as_object=as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:

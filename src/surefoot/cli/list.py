@@ -13,7 +13,7 @@ from surefoot.cli.options import Json
 from surefoot.cli.printing import print_json
 from surefoot.datasets import NAMES
 from surefoot.design.studies import RATE_FREE, STUDIES
-from surefoot.rule import AROUND, Rule
+from surefoot.rule import WRAPPER_OPTIONS, Rule
 from surefoot.rules import COMBINATORS, RULES
 
 WIDTH, MARGIN = 80, 17
@@ -50,7 +50,7 @@ def list_all(
 
 
 def _print(title: str, entries: Iterable[tuple[str, str]], *, whole: bool = False) -> None:
-    """Print a section; of what is not whole, of each entry with a name one line."""
+    """Print a section. Unless it is shown whole, each named entry takes one line."""
     room = WIDTH - MARGIN
     typer.echo(f"{title}:")
     for name, what in entries:
@@ -68,7 +68,7 @@ def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
 
 
 def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
-    """The first of each family with its sentence, and below it the names of the others; of (family, name, what)."""
+    """Return the first rule of each family with its sentence, then the names of the others."""
     families: dict[str, list[tuple[str, str]]] = {}
     for family, name, what in entries:
         families.setdefault(family, []).append((name, what))
@@ -87,7 +87,7 @@ def _by_parents(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
 
 
 def _options(rule: Rule) -> dict[str, Any]:
-    """The options that people set: the learning rate first, what stands around every rule last."""
-    names = sorted(rule.defaults, key=lambda name: (name != "lr", name in AROUND))
+    """Return the options that people set: the learning rate first, options of every rule last."""
+    names = sorted(rule.defaults, key=lambda name: (name != "lr", name in WRAPPER_OPTIONS))
     shown = {name: rule.defaults[name] for name in names}
     return {name: value for name, value in shown.items() if not isinstance(value, bool) and value is not None}

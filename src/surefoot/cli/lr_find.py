@@ -37,7 +37,7 @@ def lr_find(
     found = range_test(request, seeds=seeds, steps=steps, heard=_tell)
     found.page(report)
     if as_json:
-        print_json({**found.as_json(), "report": str(report)})
+        print_json({**found.to_json(), "report": str(report)})
     else:
         typer.echo(f"{found.text()}\n\nReport: {report}")
 

@@ -1,4 +1,4 @@
-"""The options of the library as flags, with their types, defaults and help; and the few that differ."""
+"""The library's options as flags, with their types, defaults and help."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OWN: dict[str, tuple[Any, Any]] = {
 
 
 def takes(*names: str) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these options, or for all, those of `Runner` among them."""
+    """Give a command a flag for each of these options, or for all of them."""
 
     def with_flags(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True)
@@ -63,7 +63,7 @@ def takes(*names: str) -> Callable[[Command], Command]:
 
 
 def _parameter(one: Field[Any], hint: Any) -> inspect.Parameter:
-    """Return an option as Typer takes it; what may be text is text on a command line."""
+    """Return an option as a Typer parameter. Where text is allowed, its type is text."""
     name = one.metadata.get("flag", one.name)
     text = one.metadata["help"]
     optional = type(None) in get_args(hint)

@@ -1,4 +1,4 @@
-"""What all commands print with: JSON, tables without lines, and words with the time that has passed."""
+"""Output that all commands share: JSON, tables without lines, and messages with a clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def grid(
     padding: tuple[int, ...] | None = (0, 1),
     no_wrap: bool = True,
 ) -> Table:
-    """Draw a table: the first `left` columns and those without a head to the left, the others to the right."""
+    """Draw a table. The first `left` columns and those without a head are flush left, the others right."""
     shape: dict[str, Any] = {} if padding is None else {"padding": padding}
     drawn = Table(box=None, pad_edge=False, header_style="bold", **shape)
     for index, head in enumerate(heads):
@@ -42,6 +42,6 @@ def grid(
 
 
 def with_clock() -> Callable[[str], None]:
-    """Return a function that prints words on standard error, with the seconds since now before them."""
+    """Return a function that prints a message on standard error after the seconds since now."""
     start = time.monotonic()
     return lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True)

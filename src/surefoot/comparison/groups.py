@@ -1,4 +1,4 @@
-"""What the optimizers of a comparison do with which parameters of its model."""
+"""The parameters of a comparison's model, and the rule that each optimizer gives them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from surefoot.torch.description import Description, outline
 
 
 def outlined(request: Request) -> Description:
-    """Return the roles of the parameters of a task's model, whoever steps them."""
+    """Return the roles of the parameters of a task's model, without any optimizer."""
     return outline(groups(_model(request)))
 
 

@@ -111,7 +111,7 @@ _ALL = (
 
 @dataclass(frozen=True)
 class Overlay:
-    """A study that is laid over any task: optimizers with roles, in the task's own convention and protocol.
+    """A study over any task: optimizers with roles, in the task's convention and protocol.
 
     Attributes:
         name: what it is called.
@@ -155,8 +155,7 @@ RATE_FREE = Overlay(
     sweep_steps=200,
     trials=16,
 )
-"""Prodigy, D-Adaptation and DoG come twice: as plain as Adam, and as their authors use them, with a schedule or an
-average of the weights."""
+"""The rate-free rules. Prodigy, D-Adaptation and DoG come plain and as their authors use them."""
 
 STUDIES = {study.name: study for study in _ALL}
 """Every built-in study by its name."""
@@ -170,7 +169,7 @@ def find_study(name: str) -> StudyPlan:
 
 
 def study_of(task: Trainable) -> StudyPlan:
-    """Return the study of a user's own task, as it is before they change an option."""
+    """Return the study of a user's own task, before any option changes it."""
     return StudyPlan(
         task.name,
         "a task of your own",

@@ -1,4 +1,4 @@
-"""Which kernel steps a parameter: one for each rule, form of its formula, kinds of numbers and layout in memory."""
+"""The kernel of a parameter, by rule, form of the formula, kinds of numbers and memory layout."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import Plan, stages
+from surefoot.compiler.kernel_plan import Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 
 Form = tuple[tuple[str, Any], ...]
-"""What of the hyperparameters can change a kernel."""
+"""The facts about hyperparameters that can change a kernel."""
 
 UNREAD = math.inf
 """Stands for a number that only the device reads, where step counts stay there."""
@@ -28,9 +28,9 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
+    """A plan with its text for an engine. `stochastic` and `strided` are needs of the text.
 
-    `before` are the kernels of the stages of sums that this one needs: see `compiler/plan.py`.
+    `before` are the kernels of the stages of sums that this one needs: see `compiler/kernel_plan.py`.
     """
 
     plan: Plan
@@ -41,7 +41,7 @@ class Kernel:
 
     @property
     def by_host(self) -> bool:
-        """Whether the host must know sums over tensors or keep numbers, so that no device can count the steps."""
+        """Whether the host must know sums or keep numbers, so that no device can count the steps."""
         return bool(self.before or self.plan.numbers) or self.plan.by_tensor
 
     @property
@@ -62,7 +62,7 @@ def _form(value: Any) -> Any:
 
 
 def compiles(rule: Rule, of: Form) -> bool:
-    """Tell whether there is a kernel for a rule; if not, a warning says why, once."""
+    """Return whether there is a kernel for a rule. If not, warn once with the reason."""
     return _stages(rule, of) is not None
 
 
@@ -115,5 +115,5 @@ def _say_once(rule: Rule, reason: str) -> None:
 
 
 def eager_instead(who: str, reason: str) -> None:
-    """Warn that something runs on the eager engine, and why: `who` with its verb, such as "a parameter runs"."""
+    """Warn that the eager engine is used, and why. `who` has its verb: "a parameter runs"."""
     warnings.warn(f"{who} on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""A learning-rate range test: a short training whose rate rises from next to nothing until the loss is lost.
+"""The sweep of a range test: a short training whose rate rises until the loss diverges.
 
 It is the training loop of every trial with another schedule, so what it sees is what a comparison would train. One
 run says little, as the suggestion of a single run changes from run to run: each optimizer is run on several seeds, and
@@ -27,14 +27,14 @@ LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3
 
 LOST = 10.0
-"""A seed has diverged where its loss is so many times what it was, at most, in the first tenth of the test."""
+"""A seed has diverged if its loss exceeds this multiple of its highest in the first tenth of the test."""
 
 Losses = tuple[float, ...]
-"""The training loss at each rate, of the batch that this rate then learns from; as many as until the seed diverged."""
+"""The training loss at each rate, before the step at that rate, until the seed diverged."""
 
 
 def learning_rates(steps: int) -> tuple[float, ...]:
-    """Return the rate of each step: from `LOWEST` to `HIGHEST`, each by the same factor above the one before.
+    """Return the rate of each step, from `LOWEST` to `HIGHEST` by equal factors.
 
     Raises:
         UsageError: fewer steps than `FEWEST_STEPS`.
@@ -46,7 +46,7 @@ def learning_rates(steps: int) -> tuple[float, ...]:
 def sweeps(
     request: Request, seeds: int, rates: Sequence[float], heard: Callable[[Arm, int, Losses], None]
 ) -> dict[str, dict[int, Losses]]:
-    """Run the test of every optimizer of a request, in this process; return the losses by label and seed.
+    """Run the test of every optimizer in this process. Returns the losses by label and seed.
 
     Args:
         request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
@@ -122,7 +122,7 @@ class Sweep(Training):
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:
-    """Whether a seed's latest loss shows that it has diverged."""
+    """Return whether a seed's latest loss shows divergence."""
     first = before[: steps // 10]
     return len(before) >= steps // 10 and abs(loss) > LOST * max(map(abs, first))
 

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import special
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.argument_checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK
 from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, Signs, draws_for, paired_permutation, signs
 

@@ -18,7 +18,7 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.argument_checks import Numbers, count, pairs
 from surefoot.statistics.intervals import PLANNED
 
 FEWEST_PAIRS = 5

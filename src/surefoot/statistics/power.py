@@ -18,7 +18,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, positive
+from surefoot.statistics.argument_checks import Numbers, count, positive
 from surefoot.statistics.intervals import PLANNED
 from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
 

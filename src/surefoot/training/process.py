@@ -1,4 +1,4 @@
-"""A worker process: what it sets once before it trains, and the machine and versions that it runs in.
+"""A worker process: its settings before training, and its machine and versions.
 
 By default glibc hands each block of some megabytes back to the system when it is freed, so every activation of every
 step is mapped, zeroed and faulted in again: 2,000 to 9,000 page faults a step for the article's model, a tenth of
@@ -29,7 +29,7 @@ NEVER_TRIM = 2**31 - 1
 
 
 def tune_worker() -> None:
-    """Prepare this process for training on a CPU; call it once, at the start of a worker process.
+    """Prepare this process for training on a CPU. Call it once, at the start of a worker.
 
     torch gets one thread: one in each of several processes does more work in the same time than several in one.
     """
@@ -39,7 +39,7 @@ def tune_worker() -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Tell malloc to keep and reuse large freed blocks; True where that works (glibc), elsewhere nothing happens."""
+    """Let malloc reuse large freed blocks. Returns whether that works: with glibc it does."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is None:
         return False
