@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, log2
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
     left, right = pairs(a, b)
     gaps = left - right
     exact = len(gaps) <= EXACT
-    tried = signs(len(gaps)) if exact else sampled(len(gaps), draws or draws_for(len(gaps)), seed)
+    tried: NDArray[Any] = signs(len(gaps)) if exact else sampled(len(gaps), draws or draws_for(len(gaps)), seed)
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
     blocks = np.array_split(tried, ceil(tried.size / BLOCK))
@@ -76,7 +77,8 @@ def signs(n: int) -> Numbers:
     A pattern and its opposite give the same distance from zero, so of each two only the one that leaves the first
     pair as it is stands here.
     """
-    patterns = 1.0 - 2.0 * (np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1)
+    bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1
+    patterns = 1 - 2 * bits.astype(np.float64)
     patterns.flags.writeable = False  # it is handed to every caller
     return patterns
 

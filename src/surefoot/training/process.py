@@ -56,16 +56,16 @@ def load_compiler_late() -> None:
     torch marks these methods as not to be compiled when they are first called, and loads its compiler for that.
     """
     for method in (Optimizer.add_param_group, Optimizer.zero_grad, Optimizer.state_dict, Optimizer.load_state_dict):
-        if (inner := getattr(method, "__wrapped__", None)) and not hasattr(inner, _MARK):
-            setattr(inner, _MARK, _marked_late(inner))
+        if (plain := getattr(method, "__wrapped__", None)) and not hasattr(plain, _MARK):
+            setattr(plain, _MARK, _until_loaded(method, plain))
 
 
-def _marked_late(method: Callable[..., Any]) -> Callable[..., Any]:
+def _until_loaded(method: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
     def call(*given: Any, **named: Any) -> Any:
         if "torch._dynamo" not in sys.modules:
-            return method(*given, **named)
-        setattr(method, _MARK, torch.compiler.disable(method))
-        return getattr(method, _MARK)(*given, **named)
+            return plain(*given, **named)
+        delattr(plain, _MARK)
+        return method(*given, **named)  # which torch marks then
 
     return call
 
