@@ -12,7 +12,7 @@ from samples import PROTOCOL, article, entered, trial
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration, margins, planned_looks
+from surefoot.selfcheck import calibration, joined, margins, planned_looks
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -188,6 +188,9 @@ def test_more_arms_keep_the_promise_as_a_lower_limit():
 def only_a_few_looks(patch):
     """Calibrate a look of each kind, a margin and a race."""
     patch.setattr(margins, "MARGINS", ((NORMAL, 2, (5,)),))
+    patch.setattr(
+        joined, "DESIGNS", (joined.Design(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4),)
+    )
     patch.setattr(margins, "RACES", ((6, (1.0, 2.0)),))
     patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
     patch.setattr(planned_looks, "BETTER", ((2, planned_looks.plan(2, "pocock"), 1.5),))
@@ -232,6 +235,9 @@ def test_a_broken_promise_breaks_the_whole(result):
     assert not replace(result, races=(replace(raced, dropped=replace(bad.rate, low=0.11)),)).holds
     (equal,), (better,) = result.false_looks, result.true_looks
     assert not replace(result, false_looks=(replace(equal, rate=bad.rate),)).holds
+    (both,) = result.joined
+    for kind in ("apart", "equal", "not_worse"):
+        assert not replace(result, joined=(replace(both, **{kind: bad.rate}),)).holds
     for wrong in (replace(better.promised, power=0.5), replace(better.promised, seeds=11.9)):
         assert not replace(result, true_looks=(replace(better, promised=wrong),)).holds
     assert not replace(result, practices=result.practices[:-1]).holds
@@ -290,7 +296,7 @@ def test_json_is_one_object_with_every_row(run):
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
     content = json.loads(out)
-    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races"]
+    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races", "joined"]
     assert list(content) == ["studies", "seed", "holds", *rows]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]
