@@ -134,6 +134,17 @@ def test_the_page_on_rate_free_has_every_stored_price_and_the_command_that_found
         assert re.search(rf"^\| {re.escape(row['label'])} \|.* {row['claim']} \|$", text, re.MULTILINE), row["label"]
 
 
+def test_the_page_on_choosing_has_the_language_study_and_the_command_that_found_it():
+    command, result = studies.stored(DOCS / "data", "char-lm")
+    assert command == runpy.run_path(str(DOCS.parent / "benchmarks" / "site_data.py"))["LANGUAGE"]
+    text = texts()["generated/studies.md"]
+    assert command in text
+    assert result["verdict"]["text"] in text
+    lr = {row["label"]: row["hyper"]["lr"] for row in result["rows"]}
+    for row in result["tuning"]:
+        assert f"| {row['defaults']} | {lr[row['label']]:.3g} |" in text
+
+
 def test_the_tutorials_script_is_stored_for_every_backend_and_optimizer():
     command, result = studies.stored(DOCS / "data", "keras")
     assert (DOCS.parent / command.removeprefix("python ")).exists()
