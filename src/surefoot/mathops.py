@@ -272,13 +272,13 @@ def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) ->
 def _length_in_torch(x: Array) -> Array:
     """Return a matrix's length in float64.
 
-    torch's norm writes no squares. To take one in float64 it copies what is float32, at the price of a product. So
-    rows of a few thousand numbers are measured in float32, unless squares may leave its range, and joined in float64.
+    torch's norm writes no squares. To take one in float64 it copies what is shorter, at the price of a product. So rows
+    of a few thousand numbers are measured in float32, unless squares may leave its range, and joined in float64.
     """
     torch = namespace_of(x)
     norm = torch.linalg.vector_norm
-    if x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[1] <= _SHORT:
-        length = norm(norm(x, dim=1), dtype=torch.float64)
+    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and x.shape[1] <= _SHORT:
+        length = norm(norm(x, dim=1, dtype=torch.float32), dtype=torch.float64)
         if _SQUARED[0] < length < _SQUARED[1]:
             return length
     return norm(x, dtype=torch.float64)

@@ -70,6 +70,10 @@ def places(every: int) -> Iterator[int]:
 # Steps
 
 
+def square() -> list[Parameter]:
+    return [Parameter(torch.linspace(-1, 1, 6).double().reshape(shape)) for shape in ((2, 3), (3, 2))]
+
+
 def small() -> list[Parameter]:
     return [Parameter(torch.linspace(-1, 1, n).double()) for n in (3, 5)]
 
@@ -112,6 +116,8 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
     "an own rule": (partial(RuleOptimizer, rule="rmsprop", lr=0.1, momentum=0.9), small, 2, 3),
     "Adam, the first step": (partial(surefoot.torch.Adam, lr=0.1), small, 0, 7),
     "momentum, the first step": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 0, 7),
+    "matrices": (partial(surefoot.torch.Muon, lr=0.1), square, 2, 3),
+    "matrices, the first step": (partial(surefoot.torch.Muon, lr=0.1), square, 0, 7),
     "everything": (around("AdamW"), mixed, 2, 7),
     "everything, the first step": (around("AdamW"), mixed, 0, 13),
     "with a sparse gradient": (with_a_sparse_gradient, small, 2, 7),

@@ -207,7 +207,7 @@ def _code(code: CodeType, seen: Seen) -> Iterator[str]:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """Give the names that code uses, those of the functions in it too."""
+    """Yield the names that code uses, with those of inner functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

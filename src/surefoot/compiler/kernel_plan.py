@@ -125,7 +125,7 @@ class Plan:
         sums: what the kernel adds up, by the name under which later stages know it.
         everywhere: those sums that are added up over all tensors.
         opaque: what the host does after this stage with an array that the stage has written, by the array's name.
-        scratch: the arrays that live for this step alone.
+        scratch: the arrays that live for this step alone, with their kind of number. None is that of the computation.
     """
 
     hoisted: tuple[Node, ...]
@@ -137,7 +137,7 @@ class Plan:
     sums: Mapping[str, Node] = field(default_factory=dict)
     everywhere: frozenset[str] = frozenset()
     opaque: Mapping[str, Opaque] = field(default_factory=dict)
-    scratch: frozenset[str] = frozenset()
+    scratch: Mapping[str, str | None] = field(default_factory=dict)
 
     @cached_property
     def by_tensor(self) -> bool:
@@ -150,9 +150,14 @@ class Plan:
         return tuple(dict.fromkeys((*self.reads, *self.outputs)))
 
     def kinds(self, kinds: Kinds) -> dict[str, str]:
-        """Return the kind of each array in order. Scratch has the kind of the computation."""
+        """Return the kind of each array in order."""
         given = kinds if not isinstance(kinds, str) else dict.fromkeys(self.arrays, kinds)
-        return {name: self.compute(kinds) if name in self.scratch else given[name] for name in self.arrays}
+        scratch = self.of_scratch(kinds)
+        return {name: scratch[name] if name in scratch else given[name] for name in self.arrays}
+
+    def of_scratch(self, kinds: Kinds) -> dict[str, str]:
+        """Return the kind of each array that lives for a step alone; of others the weights' kind is enough."""
+        return {name: kind or self.compute(kinds) for name, kind in self.scratch.items()}
 
     def bytes_per_weight(self, kinds: Kinds = "float32") -> float:
         """Return the bytes per weight that one update moves: the floor of a step's cost."""
@@ -302,7 +307,8 @@ def _ended(graph: Graph, names: Mapping[Node, str], ends: Sequence[Node], *, ker
 
 def _scratched(made: Plan, names: Mapping[Node, str]) -> Plan:
     """Return a plan that knows which of its arrays live for a step alone."""
-    return replace(made, scratch=frozenset(names.values()).intersection(made.arrays))
+    scratch = {name: node.value.products for node, name in names.items() if name in made.arrays}
+    return replace(made, scratch=scratch)
 
 
 def _depths(graph: Graph) -> dict[Node, int]:

@@ -10,6 +10,7 @@
 | `eager.py` | the eager engine: the rule itself, on torch's tensors |
 | `all_tensors.py` | the same for a rule that needs all tensors at once |
 | `matrices.py` | the same for a rule for matrices: those of one shape at once |
+| `scratch.py` | the matrices between the kernels of a rule for matrices |
 | `cpu.py` | the CPU engine: a step as one native call, maybe on several threads |
 | `jobs.py` | what native code is asked to do: to step, and to look at tensors and counts |
 | `sums.py` | sums over tensors, of what kernels add up in each chunk |

@@ -198,7 +198,9 @@ class NativeStep:
         self._work = Work(jobs, counts, store)
 
     def begin(self, values: Values) -> None:
-        """Put the numbers of the coming step into the tables, with sums over whole tensors."""
+        """Put the numbers of the coming step into the tables, with sums over tensors and products of matrices."""
+        for launch in self._launches:
+            launch.borrow()
         for stage in self._stages:
             stage.add_up(values)
         for launch, kernel in zip(self._launches, self._work.kernels, strict=True):
@@ -231,7 +233,7 @@ class NativeStep:
 
 
 class _Stage:
-    """One stage of a step's sums: the kernels of all launches that have it, as one native call."""
+    """One stage of a step's sums or matrices: the kernels of all launches that have it, as one native call."""
 
     def __init__(self, k: int, launches: Sequence[Launch], across: Across | None) -> None:
         self._k, self._launches, self._across = k, launches, across
@@ -245,12 +247,14 @@ class _Stage:
         self._work = Work([KernelJob(*each) for each in zip(addresses_of, tables, strict=True)], Counts([]))
 
     def add_up(self, values: Values) -> None:
-        """Let the launches know their sums."""
+        """Let the launches know their sums, and multiply their matrices."""
         for stage, kernel in zip(self._stages, self._work.kernels, strict=True):
             stage.fill(kernel.tables, values)
         self._work.begin([_threads(stage) for stage in self._stages])
         self._work.run()
         add_up(self._launches, self._k, self._chunks, self._across)
+        for launch in self._launches:
+            launch.multiply(self._k)
 
 
 def _threads(launch: Launch) -> int:

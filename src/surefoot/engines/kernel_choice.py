@@ -61,9 +61,12 @@ def _form(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | str | tuple) else float(bool(value))
 
 
-def compiles(rule: Rule, of: Form) -> bool:
-    """Return whether there is a kernel for a rule. If not, warn once with the reason."""
-    return _stages(rule, of) is not None
+def compiles(rule: Rule, of: Form, *, quiet: bool = False) -> bool:
+    """Return whether there is a kernel for a rule. If not, warn once with the reason, unless `quiet`."""
+    made = _stages(rule, of)
+    if isinstance(made, str) and not quiet:
+        _say_once(rule, made)
+    return not isinstance(made, str)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -82,7 +85,7 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
         UsageError: the rule cannot be compiled.
     """
     made = _stages(rule, of)
-    if made is None:
+    if isinstance(made, str):
         raise UsageError(f"there is no kernel for the rule {rule.name}; ask `compiles` first.")
     *before, last = made
 
@@ -94,19 +97,16 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
 
 
 @functools.lru_cache(maxsize=1024)
-def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
+def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | str:
+    """Return the plans of a rule's kernels, or why there are none."""
     try:
         graph = trace(rule, dict(of))
         for name, value in of:
             if value == UNREAD and name in graph.assumed:
                 raise UsageError(f"it asks whether {name} is zero, and that is a tensor; give a number.")
-        made = stages(graph)
-        if any(stage.opaque for stage in made):
-            raise UsageError("no engine makes a matrix orthogonal between two kernels.")
-        return made
+        return stages(graph)
     except UsageError as error:
-        _say_once(rule, str(error))
-        return None
+        return str(error)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -18,11 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from surefoot.compiler.graph import SIZE
+from surefoot.compiler.graph import COLS, ROWS, SIZE
 from surefoot.compiler.kernel_plan import scales
+from surefoot.engines.fits import KINDS
 from surefoot.engines.kernel_choice import Kernel
 from surefoot.engines.layout import Runs
 from surefoot.engines.rounding import key, key_before_steps
+from surefoot.engines.scratch import Layout, Scratch
 
 CHUNK = 1 << 14
 """Weights in a CPU chunk. The arrays of two chunks fit a core's first cache."""
@@ -72,8 +74,12 @@ class Launch:
         """The launches of the stages of sums that this one needs, of the same tensors."""
         self.sums: dict[str, Any] = {}
         """The known sums of this step by name: of each tensor in the order of `add`, or of all."""
+        self.scratch = Scratch()
+        """The arrays that the stages write for this step alone."""
         for stage in self.before:
-            stage.sums = self.sums
+            stage.sums, stage.scratch = self.sums, self.scratch
+        self._borrowed: Mapping[str, int] = {}
+        """The addresses of scratch that the pointers were made for."""
         self.numbers: dict[str, list[Tensor]] = {}
         """The float64 numbers of each tensor in their memory, by slot."""
         self.new: dict[str, NDArray[np.float64]] = {}
@@ -92,6 +98,7 @@ class Launch:
         *,
         size: int | None = None,
         numbers: Mapping[str, Tensor] = MappingProxyType({}),
+        layout: Layout | None = None,
     ) -> None:
         """Add a parameter that fits the kernel. Parameters with the same group and `t` share a row of scalars.
 
@@ -106,18 +113,34 @@ class Launch:
             offset: how many weights of it lie in the shards before this one.
             size: how many weights the whole tensor has, if this is a shard of it.
             numbers: the slots that are one number for it, by the kernel's names: float64 on the CPU, of no dimension.
+            layout: the matrices that it is made of, if the rule multiplies them.
         """
+        if layout is not None:
+            self.scratch.add(layout)
+        self._add(arrays, runs, group, t, parameter, offset, size, numbers)
+
+    def _add(
+        self,
+        arrays: Mapping[str, Tensor],
+        runs: Runs,
+        group: int,
+        t: Any,
+        parameter: int,
+        offset: int,
+        size: int | None,
+        numbers: Mapping[str, Tensor],
+    ) -> None:
         if self.by_row or numbers or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
         for stage in self.before:
-            stage.add(arrays, runs, group, t, parameter, offset, size=size, numbers=numbers)
+            stage._add(arrays, runs, group, t, parameter, offset, size, numbers)
         self._device = arrays["w"].device
         self._whole.append(arrays["w"].numel() if size is None else size)
         self._numbered.append(parameter)
         for name, x in numbers.items():
             self.numbers.setdefault(name, []).append(x)
-        row, names = len(self.rows) - 1, [*arrays]
-        own = self.kernel.plan.arrays
+        row, names = len(self.rows) - 1, [*arrays, *self.kernel.plan.scratch]
+        own, runs = self.kernel.plan.arrays, self._with_scratch(arrays["w"], runs)
         columns = [names.index(name) for name in (*own, *_scales(own, arrays))]
         for k, addresses in enumerate(runs.addresses):
             self._pointers.append([addresses[column] for column in columns])
@@ -128,8 +151,40 @@ class Launch:
         self.parameters += 1
         self.size += arrays["w"].numel()
         self._read.append(arrays["g"])
-        outputs = [*self.kernel.plan.outputs]
+        outputs = [name for name in self.kernel.plan.outputs if name not in self.kernel.plan.scratch]
         self.written += [arrays[name] for name in (*outputs, *_scales(outputs, arrays))]
+
+    def _with_scratch(self, w: Tensor, runs: Runs) -> Runs:
+        """Return runs with the places of scratch, which lies as the weight does, in memory from address 0 on."""
+        kinds = {name: getattr(torch, kind) for name, kind in self.kernel.plan.of_scratch(KINDS[w.dtype]).items()}
+        if not kinds:
+            return runs
+        self.scratch.kinds |= kinds
+        first, at, size = self.scratch.starts[-1], w.data_ptr(), w.element_size()
+        places = [
+            [*run, *((first + (run[0] - at) // size) * kind.itemsize for kind in kinds.values())]
+            for run in runs.addresses
+        ]
+        return Runs(places, (*runs.strides, *runs.strides[:1] * len(kinds)), runs.length)
+
+    def borrow(self) -> None:
+        """Take memory for what the stages of the coming step write."""
+        if self.scratch.layouts:
+            at = self.scratch.borrow()
+            for launch in (self, *self.before):
+                launch._follow_scratch(at)
+
+    def _follow_scratch(self, at: Mapping[str, int]) -> None:
+        arrays = self.kernel.plan.arrays
+        for name in self.kernel.plan.scratch:
+            self.places()[1][:, arrays.index(name)] += at[name] - self._borrowed.get(name, 0)
+        self._borrowed = at
+
+    def multiply(self, k: int) -> None:
+        """Put what products make of the matrices that stage `k` has written in their place."""
+        stage = self.before[k]
+        for name, opaque in stage.kernel.plan.opaque.items():
+            self.scratch.orthogonalize(name, opaque.how, stage.new[opaque.eps].tolist())
 
     @property
     def kept(self) -> list[str]:
@@ -144,7 +199,7 @@ class Launch:
     def by_parameter(self, chunks: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums over each parameter, a row for each, added up over its chunks in order."""
         each = [np.bincount(self._owner, weights=column, minlength=self.parameters) for column in chunks.T]
-        return np.stack(each, axis=1)
+        return np.array(each, np.float64).reshape(chunks.shape[1], self.parameters).T.copy()
 
     @cached_property
     def _owner(self) -> NDArray[np.int64]:
@@ -193,7 +248,7 @@ class Launch:
             return [plan.host({**values[group], **self.sums, "t": t}) for group, t in self.rows]
         table = np.empty((len(self.rows), len(plan.hoisted)))
         kept = {name: np.array([x.value for x in each], np.float64) for name, each in self._views.items()}
-        own = {**self.sums, SIZE: self._sizes, **kept}
+        own = {**self.sums, SIZE: self._sizes, **self._sides, **kept}
         self.new = {name: np.empty(len(self.rows)) for name in plan.numbers}
         for members in self._alike:
             group, t = self.rows[members[0]]
@@ -220,6 +275,12 @@ class Launch:
     def _sizes(self) -> NDArray[np.float64]:
         """The weights of each row's tensor; at least 1, as `mathops.size` has it."""
         return np.maximum(np.array(self._whole, np.float64), 1)
+
+    @cached_property
+    def _sides(self) -> dict[str, NDArray[np.float64]]:
+        """The rows and columns of the matrices of each row's tensor, if the rule multiplies them."""
+        sides = np.array([layout.sides for layout in self.scratch.layouts], np.float64).reshape(-1, 2)
+        return dict(zip((ROWS, COLS), sides.T, strict=True)) if len(sides) else {}
 
     def keys(self) -> NDArray[np.int64]:
         """Return each run's key of random rounding, or, for counted steps, the input of `keys_at`."""
@@ -267,6 +328,7 @@ class Launch:
     def done(self) -> None:
         """Let go of the gradients. The next step looks them up anew."""
         self._read.clear()
+        self.scratch.give_back()
         for launch in self.before:
             launch.done()
 

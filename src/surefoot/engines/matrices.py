@@ -8,7 +8,7 @@ many small matrices then cost one call, not one each. A lot is bounded, because 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from surefoot.engines import eager
 from surefoot.engines.eager import TensorPart, Write
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.update import take_step, update
+
+T = TypeVar("T")
 
 LOT = 1 << 20
 """Weights that a lot has at most, unless one matrix alone has more."""
@@ -62,8 +64,13 @@ def lots(parts: Sequence[TensorPart]) -> Iterator[list[TensorPart]]:
             key = *shape, part.weight.dtype, part.weight.device, count, *map(_same, part.hyper.values())
             alike.setdefault(key, []).append(part)
     for (rows, columns, *_), some in alike.items():
-        many = max(1, LOT // (rows * columns))
-        yield from (some[k : k + many] for k in range(0, len(some), many))
+        yield from lots_of(some, rows * columns)
+
+
+def lots_of(some: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield what has so many weights each in the lots in which it steps together."""
+    many = max(1, LOT // size)
+    return ([*some[k : k + many]] for k in range(0, len(some), many))
 
 
 def _prepare(rule: Rule, lot: Sequence[TensorPart], *, differentiable: bool) -> Iterator[Write]:

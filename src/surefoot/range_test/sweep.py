@@ -116,7 +116,7 @@ class Sweep(Training):
                 group["base_lr"] = group["lr"]
 
     def _epochs(self) -> Iterator[Iterator[Parts]]:
-        """Give the steps of one epoch after the other, in the order of a trial."""
+        """Yield the steps of one epoch after the other, in the order of a trial."""
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)

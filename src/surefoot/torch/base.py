@@ -81,7 +81,7 @@ class RuleOptimizer(AveragingOptimizer):
     def _engine(self, group: Group, p: Tensor) -> str:
         settings = self._settings(group)
         found = settings.form and engine_choice.engine(self.options.engine, p.device, counted=settings.capturable)
-        return found or "eager"
+        return "eager" if not found or (found == "gpu" and settings.rule.shape == "matrix") else found
 
     @staticmethod
     def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -257,10 +257,11 @@ class RuleOptimizer(AveragingOptimizer):
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
         plain &= self.options.engine != "eager" and group.get("fused") is not False and not engine_choice.observed()
-        matrix = self.rule.shape == "matrix"  # which has no kernel: a request for one is refused
-        plain &= not matrix or self.options.engine != "auto"
+        matrix = self.rule.shape == "matrix"  # which may have no kernel: only a request for one gets the reason
+        quiet = matrix and self.options.engine == "auto"
+        plain &= not (quiet and capturable)
         form = kernel_choice.form(hyper) if plain else None
-        if form is not None and (not kernel_choice.compiles(self.rule, form) or matrix):
+        if form is not None and not kernel_choice.compiles(self.rule, form, quiet=quiet):
             form = None
         layout = group.get(matrices.BLOCKS, 1), matrix and group.get(matrices.TRANSPOSED, False)
         made = Settings(hyper, starts, differentiable, capturable, form, self.rule, *layout)
@@ -282,8 +283,11 @@ class RuleOptimizer(AveragingOptimizer):
                     matrices_here.append(self._taking(p, p.grad, settings, tables))
                 else:
                     self._step_parameter(p, p.grad, self._settings_of(p, settings), tables)
-            for some in shared_numbers.lots_apart(matrices_here):
-                tables.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, tables))
+            lots = shared_numbers.lots_apart(matrices_here)
+            for some in lots:
+                left = [one for one in some if len(lots) > 1 or not self._by_kernel(one, settings, tables)]
+                if left:
+                    tables.eager([real(p) for p, *_ in left], partial(self._at_once, left, settings, tables))
 
     def _taking(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> Taking:
         """Return a matrix to step, with its gradient and number. It has state from now on."""
@@ -292,6 +296,12 @@ class RuleOptimizer(AveragingOptimizer):
         if settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
         return p, usable, tables.number(p)
+
+    def _by_kernel(self, one: Taking, settings: Settings, tables: StepTables) -> bool:
+        """Leave a matrix to the kernels around its products. Return False if there are none."""
+        (p, grad, number), names = one, {slot: self._state_name(slot) for slot in settings.starts}
+        layout = None if settings.form is None else matrices.layout(settings, p)
+        return layout is not None and tables.add(p, grad, self.state[p], names, number, layout)
 
     def _at_once(self, some: Iterable[Taking], settings: Settings, tables: StepTables) -> list[Write]:
         """Return the writes of the eager engine for matrices; none if the device knows of a bad gradient."""

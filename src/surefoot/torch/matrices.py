@@ -22,6 +22,8 @@ from torch.nn import functional
 from surefoot.engines import matrices as engine
 from surefoot.engines.eager import SlotValue, TensorPart, Write
 from surefoot.engines.matrices import is_matrix
+from surefoot.engines.scratch import Layout
+from surefoot.engines.scratch import layout as found_layout
 from surefoot.errors import UsageError
 from surefoot.frontends import matrices as frontend
 from surefoot.frontends.matrices import Blocks
@@ -88,7 +90,15 @@ def of_vectors(settings: Settings) -> Settings:
         raise UsageError(f"{settings.rule.name} steps matrices alone, and a parameter is none.")
     given = {name: value for name, value in settings.hyper.items() if name in rule.defaults}
     hyper = {**rule.complete(given), **{k: v for k, v in settings.hyper.items() if k == "gradient_factor"}}
-    return settings._replace(hyper=hyper, starts=rule.starts(hyper), rule=rule, blocks=1, transposed=False)
+    return settings._replace(hyper=hyper, starts=rule.starts(hyper), form=None, rule=rule, blocks=1, transposed=False)
+
+
+def layout(settings: Settings, p: Tensor) -> Layout | None:
+    """Return how a kernel sees the matrices of a parameter; None if the eager engine is to step it."""
+    tall = _heights(p, settings)
+    if is_divided(p) or len({*tall}) > 1:
+        return None
+    return found_layout(p, len(tall), transposed=settings.transposed)
 
 
 def count(settings: Settings, p: Tensor) -> int:

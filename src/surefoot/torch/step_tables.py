@@ -30,6 +30,7 @@ from surefoot.engines.jobs import KINDS, Addresses, Counts
 from surefoot.engines.launch_tables import Launch
 from surefoot.engines.layout import is_plain
 from surefoot.engines.norm import Norm, fits
+from surefoot.engines.scratch import Layout
 from surefoot.errors import UsageError
 from surefoot.rule import Rule
 from surefoot.torch import shared_numbers
@@ -114,7 +115,15 @@ class StepTables:
         self._parameters += 1
         return self._parameters - 1
 
-    def add(self, p: Tensor, grad: Tensor, own: Group, names: Mapping[str, str], number: int) -> bool:
+    def add(
+        self,
+        p: Tensor,
+        grad: Tensor,
+        own: Group,
+        names: Mapping[str, str],
+        number: int,
+        layout: Layout | None = None,
+    ) -> bool:
         """Leave a parameter to a kernel, if one can step it.
 
         Args:
@@ -123,6 +132,7 @@ class StepTables:
             own: its state.
             names: for each slot in use, its name in the state.
             number: the parameter's.
+            layout: the matrices that it is made of, to a rule that multiplies them.
         """
         counted, step = self._groups[-1].settings.capturable, own["step"]
         engine = "" if grad.is_sparse else engine_choice.engine(self.options.engine, p.device, counted=counted)
@@ -135,6 +145,10 @@ class StepTables:
         weight, gradient = real(p), real(grad)
         if any(x.shape != weight.shape for x in (gradient, *state.values())) or not _countable(step, p, counted):
             engine = ""  # a checkpoint of another model, say: the eager engine raises torch's error
+        if layout is not None and engine == "gpu":
+            engine = ""
+            if self.options.engine == "gpu":
+                _say_once("its rule multiplies whole matrices, which no kernel on a GPU does")
         shown = fit(weight, gradient, state) if engine else ""
         if isinstance(shown, str):
             if shown:
@@ -144,11 +158,14 @@ class StepTables:
         if kernel.by_host and counted:
             _say_once("its rule sums over whole tensors or keeps numbers, which the host adds up; not capturable")
             return False
+        if layout is not None and layout.blocks > 1 and (numbers or any(stage.plan.sums for stage in kernel.before)):
+            return False  # each of its matrices has sums of its own
         launch = self._launch(engine, kernel, shown, counted)
         t = step if counted else self._next(step)
-        group, size = len(self._groups) - 1, whole_size(p)
+        group, size = len(self._groups) - 1, whole_size(p) // (1 if layout is None else layout.blocks)
         alone = {f"state.{slot}": own[name] for slot, name in names.items() if slot in numbers} if numbers else {}
-        launch.add(shown.arrays, shown.runs, group, t, number, weights_before(p), size=size, numbers=alone)
+        before = weights_before(p)
+        launch.add(shown.arrays, shown.runs, group, t, number, before, size=size, numbers=alone, layout=layout)
         if kernel.before and hasattr(p, "placements"):
             self._shards.add(number, p)
         self._members.setdefault(launch, []).append(len(self._inputs.params))

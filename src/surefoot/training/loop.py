@@ -164,7 +164,7 @@ class Training:
         return torch.split(used.to(self.protocol.device), step)
 
     def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
-        """Give the batches of each step. Their randomness depends on the seed and the epoch."""
+        """Yield the batches of each step. Their randomness depends on the seed and the epoch."""
         parts = [torch.split(index, self.protocol.batch_size) for index in steps]
         seed = self.trial.seed, self.epoch
         found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))
@@ -365,7 +365,7 @@ def state_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 
 def _tensors(state: Any) -> Iterator[Tensor]:
-    """Give every tensor of a state, however deep it lies, but the step counts."""
+    """Yield every tensor of a state at any depth, except step counts."""
     if isinstance(state, Tensor):
         yield state
         return

@@ -149,7 +149,7 @@ class TrainingRun:
         return Epochs(self)
 
     def step(self, loss: Any) -> None:
-        """Tell that the optimizer has taken a step; call it after each.
+        """Report that the optimizer has taken a step; call it after each.
 
         Args:
             loss: the training loss of this step, a number or a tensor of one. One that is not finite ends the trial.

@@ -75,7 +75,7 @@ def capacity(runner: Runner, device: str) -> int:
 
 @contextmanager
 def open_executor(runner: Runner, task: Trainable, device: str, size: int) -> Iterator[Executor]:
-    """Give an executor for a task; all its workers end with the block.
+    """Yield an executor for a task. Its workers end with the block.
 
     Args:
         runner: which one.

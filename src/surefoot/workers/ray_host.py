@@ -56,7 +56,7 @@ class Actor:
         self._orders.put(order)
 
     def messages(self) -> Iterator[Message]:
-        """Give the worker's messages, for ever."""
+        """Yield the worker's messages for ever."""
         while True:
             yield self._messages.get()
 
@@ -130,7 +130,7 @@ def room(runner: Runner) -> int:
 
 @contextmanager
 def ray_host(runner: Runner, task: Trainable, device: str) -> Iterator[RayHost]:
-    """Give the cluster with the task on it."""
+    """Yield the cluster with the task on it."""
     _connect(runner)
     parts = ray.put([np.frombuffer(part, np.uint8) for part in pickled(task)])
     yield RayHost(runner, Job(FromObjects(parts), device, runner.limits.memory))

@@ -38,7 +38,7 @@ class Autoencoder(nn.Module):
 
 
 def make_model(seed: int) -> nn.Module:
-    """Return the autoencoder with the initial weights of a seed; torch's global random numbers are not moved."""
+    """Return the autoencoder with the initial weights of a seed. Torch's global random numbers stay untouched."""
     return Autoencoder(torch.Generator().manual_seed(seed))
 
 
