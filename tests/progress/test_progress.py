@@ -105,6 +105,10 @@ def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(tri
     board.observe(trial, events.Finished(trial.key, Outcome(0.1, 0.5, 0.1, 0.5, 0.01, 0, 0)))
     counts, best = board.__rich__().plain.splitlines()
     assert counts.startswith("1 of 3 trials done, 2 running, about ")
+    assert counts.endswith(" left, then what tuning chooses")
+    chosen = replace(other, part=TrialPart("measured", "x"))
+    board.observe(chosen, events.Started(chosen.key, 0))
+    assert board.__rich__().plain.splitlines()[0].endswith(" left")
     assert best == f"Best validation accuracy so far: x 90.00 %, {trial.arm.label} 50.00 %"
 
 

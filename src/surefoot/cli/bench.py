@@ -40,11 +40,11 @@ def bench(
         list[str] | None, typer.Option("--rule", "-r", help="Only this rule: -r adam -r my.py:rule.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of each contender; default: torch's.")] = None,
-    rounds: Annotated[int, typer.Option(help="How often each is timed, unless its time is up before.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Number of timings of each, unless its time is up before.")] = 20,
     dtype: Annotated[str, typer.Option(help="Weights, gradients and state: float32 or bfloat16.")] = "float32",
     compiled: Annotated[bool, typer.Option("--compile", help="Time torch.compile too, which starts slowly.")] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Time first steps in fresh processes too.")] = False,
-    busy: Annotated[int, typer.Option(help="Time the first set again beside so many busy processes.")] = 0,
+    busy: Annotated[int, typer.Option(help="Number of busy processes beside which the first set is timed again.")] = 0,
     chart: Annotated[Path | None, typer.Option(help="Also draw a bar chart to this .svg or .png.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show the sets, rules and contenders, and stop.")] = False,
     as_json: Json = False,

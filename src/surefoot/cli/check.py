@@ -35,10 +35,10 @@ KEPT = {True: "kept", False: "broken"}
 
 def check(
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="How often the verdict is wrong, and what it finds, in simulation.")
+        bool, typer.Option("--calibration", help="Simulate how often the verdict is wrong, and what it finds.")
     ] = False,
     parity: Annotated[
-        bool, typer.Option("--parity", help="Every rule in torch, optax and Keras against the rule in float64.")
+        bool, typer.Option("--parity", help="Run every rule in torch, optax and Keras against float64.")
     ] = False,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="With --parity: also write all rows to this file.")
@@ -52,7 +52,7 @@ def check(
         bool,
         typer.Option("--long", help="With --parity: every row. Else: Fashion-MNIST too, minutes a run."),
     ] = False,
-    seeds: Annotated[int, typer.Option(help="With --long: how many runs of each optimizer, from 2.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Number of runs of each optimizer with --long, 2 or more.")] = 3,
     data_dir: Annotated[Path | None, typer.Option(help="Folder searched first for Fashion-MNIST.")] = None,
     as_json: Json = False,
 ) -> None:

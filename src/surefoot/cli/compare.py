@@ -29,7 +29,7 @@ def compare(
     over: Annotated[
         str | None, typer.Argument(help="With rate-free, the task to run it on: a study's, or FILE.py:NAME.")
     ] = None,
-    report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    report: Annotated[Path, typer.Option(help="File for the report.")] = RESULTS / "report.html",
     all_small: Annotated[
         bool, typer.Option("--all-small", help="Run every small study and say what they show together.")
     ] = False,

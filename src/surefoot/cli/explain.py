@@ -36,7 +36,7 @@ def explain(
     surface: Annotated[str, typer.Option(help="Surface to walk on: valley, rosenbrock, beale, ...")] = "valley",
     time: Annotated[bool, typer.Option("--time", help="Measure its step on this machine too; takes seconds.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Write the playground, one offline page.")] = False,
-    out: Annotated[Path, typer.Option(help="Where the playground goes.")] = RESULTS / "playground.html",
+    out: Annotated[Path, typer.Option(help="File for the playground.")] = RESULTS / "playground.html",
     serve: Annotated[bool, typer.Option("--serve", help="Write it, serve it on this machine and open it.")] = False,
     port: Annotated[int, typer.Option(help="Port to serve it on; 0: any.", min=0, max=65535)] = 0,
     as_json: Json = False,

@@ -17,11 +17,11 @@ from surefoot.suite import Suite
 
 def judge(
     scores: Annotated[Path, typer.Argument(help="A CSV file of scores, or a folder from TensorBoard.")],
-    better: Annotated[Better, typer.Option(help="Whether a higher score is better, or a lower one.")] = "max",
+    better: Annotated[
+        Better, typer.Option(help="Direction of the scores: max if higher is better, min if lower.")
+    ] = "max",
     metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
-    share: Annotated[
-        bool, typer.Option("--share", help="Scores are shares from 0 to 1; show them in per cent.")
-    ] = False,
+    share: Annotated[bool, typer.Option("--share", help="Shares from 0 to 1 as scores, shown in per cent.")] = False,
     margin: MarginFlag = None,
     chance: Annotated[
         float | None, typer.Option(help="Score of guessing; a seed that diverged counts as this.")
@@ -32,7 +32,7 @@ def judge(
     runs: Annotated[
         str | None, typer.Option(help="Pattern of run names, such as {optimizer}_{seed}; default: ADAM-seed3.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Also write the report to this page.")] = None,
+    report: Annotated[Path | None, typer.Option(help="File for a report; without it none is written.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say which optimizer is best, which are tied, and how sure that is, from a table of scores.

@@ -14,7 +14,7 @@ from surefoot.conventions import resolve
 
 
 def kernel(
-    rule: Annotated[str, typer.Argument(help='Which rule, options included: "adam(eps=0.1)", my.py:rule.')],
+    rule: Annotated[str, typer.Argument(help='Rule with its options: "adam(eps=0.1)", my.py:rule.')],
     target: Annotated[str, typer.Option("--target", "-t", help="numba, triton, latex or js.")] = "numba",
     convention: Annotated[str, typer.Option(help="Form of the rule: torch, keras, optax or paper.")] = "torch",
     dtype: Annotated[str, typer.Option(help="Numbers of a kernel: float32, float64, bfloat16 or float16.")] = "float32",

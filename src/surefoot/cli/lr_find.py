@@ -22,9 +22,9 @@ from surefoot.training.process import tune_worker
 @takes("optimizers", "batch_size", "dataset", "data_dir", "device")
 def lr_find(
     study: Study = "article",
-    seeds: Annotated[int, typer.Option(help="How many runs of each optimizer, 3 or more.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Number of runs of each optimizer, 3 or more.")] = 5,
     steps: Annotated[int, typer.Option(help="Training steps of a run, 100 or more.")] = 200,
-    report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "lr-find.html",
+    report: Annotated[Path, typer.Option(help="File for the report.")] = RESULTS / "lr-find.html",
     as_json: Json = False,
     **given: Any,
 ) -> None:

@@ -20,15 +20,15 @@ from surefoot.workers.runner import Runner
 Command = TypeVar("Command", bound=Callable[..., None])
 
 RESULTS = Path(STORE).parent
-Study = Annotated[str, typer.Argument(help="Which study (`surefoot list`), or your own task: FILE.py:NAME.")]
+Study = Annotated[str, typer.Argument(help="Name of a study (`surefoot list`), or your own task: FILE.py:NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 MarginFlag = Annotated[
     str | None,
     typer.Option(
         "--margin",
-        help="By how much two may differ and still count as equal: points of a share such as accuracy (0.3); of "
-        "another metric a number (0.01), or a part of it (2%).",
+        help="Difference that still counts as equal: points of a share such as accuracy (0.3); of another metric a "
+        "number (0.01), or a part of it (2%).",
     ),
 ]
 

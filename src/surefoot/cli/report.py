@@ -17,8 +17,8 @@ from surefoot.study import newest_run
 
 @takes("store")
 def report(
-    study: Annotated[str, typer.Argument(help="Which study.")] = "article",
-    report: Annotated[Path, typer.Option(help="Where the report goes.")] = RESULTS / "report.html",
+    study: Annotated[str, typer.Argument(help="Name of the study.")] = "article",
+    report: Annotated[Path, typer.Option(help="File for the report.")] = RESULTS / "report.html",
     figures: Annotated[Path | None, typer.Option(help="Also write each figure as SVG and PNG to this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write every epoch of every trial to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Also write verdict and tables to this Markdown file.")] = None,

@@ -139,7 +139,7 @@ def logistic(x: Any, y: Any) -> Any:
 
 
 _CONDITION = Knob("condition", "condition number: steepest over gentlest curvature", 1.0, 1000.0, 30.0, log=True)
-_TURN = Knob("turn", "turn of the axes: tangent of half the angle, 0.41 is 45°", 0.0, 0.41, 0.0)
+_TURN = Knob("turn", "turn of the axes: angle between the steep direction and an axis", 0.0, 0.41, 0.0)
 _NOISE = Knob("noise", "noise: standard deviation of what is added to each gradient", 0.0, 3.0, 1.0)
 
 SURFACES: dict[str, Landscape] = {

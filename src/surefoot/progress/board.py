@@ -49,6 +49,7 @@ class Board:
         self._taken: dict[str, int] = {}
         self._resumed: dict[str, int] = {}
         self._ended: set[str] = set()
+        self._tunes = any(trial.purpose == "tune" for trial in todo)
         self._best: dict[str, float] = {}
         self._scale = Scale(todo[0].protocol.metric) if todo else Scale()
         self._start = time.monotonic()
@@ -57,6 +58,7 @@ class Board:
     def observe(self, trial: Trial, event: events.Event) -> None:
         """Take an event in."""
         self._steps.setdefault(event.key, _units(trial.protocol, trial.protocol.epochs))
+        self._tunes &= not (trial.purpose == "measure" and trial.part.tuned_from)
         match event:
             case events.Started(key, epoch):
                 if not self._taken:  # what workers take to start is no part of the speed
@@ -87,7 +89,8 @@ class Board:
     def _counts(self) -> str:
         running = len(self._taken) - len(self._ended)
         left = self._left() if running else None
-        time_left = f", about {duration(left)} left" if left is not None else ""
+        then = ", then what tuning chooses" if self._tunes else ""
+        time_left = f", about {duration(left)} left{then}" if left is not None else ""
         return f"{len(self._ended)} of {len(self._steps)} trials done, {running} running{time_left}"
 
     def _bests(self) -> str:
