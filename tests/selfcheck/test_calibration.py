@@ -231,6 +231,9 @@ def test_a_broken_promise_breaks_the_whole(result):
     assert not replace(result, races=(replace(raced, dropped=replace(bad.rate, low=0.11)),)).holds
     (equal,), (better,) = result.false_looks, result.true_looks
     assert not replace(result, false_looks=(replace(equal, rate=bad.rate),)).holds
+    (both,) = result.joined
+    for kind in ("apart", "equal", "not_worse"):
+        assert not replace(result, joined=(replace(both, **{kind: bad.rate}),)).holds
     for wrong in (replace(better.promised, power=0.5), replace(better.promised, seeds=11.9)):
         assert not replace(result, true_looks=(replace(better, promised=wrong),)).holds
     assert not replace(result, practices=result.practices[:-1]).holds
@@ -287,7 +290,7 @@ def test_json_is_one_object_with_every_row(run):
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
     content = json.loads(out)
-    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races"]
+    rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races", "joined"]
     assert list(content) == ["studies", "seed", "holds", *rows]
     assert (content["studies"], content["seed"], content["holds"]) == (100, 3, True)
     first = content["false_verdicts"][0]

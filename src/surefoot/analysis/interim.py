@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from surefoot.analysis.pairwise import Comparison, Looked, Scores
+from surefoot.analysis.pairwise import NONE, Comparison, Looked, Scores
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settled import needed, reference, settled
 from surefoot.analysis.verdict import compare, judge
@@ -91,7 +91,11 @@ class Looker:
         """Every pair, with p-values that count the looks taken; seeds beyond them are one more."""
         if not self.plan.at:
             return compare(results, self.scale, self.own, self.earlier, self.margin, question=self.plan.question)
-        looked = {label: {seed: self._looks(label, seed, taken) for seed in own} for label, own in results.items()}
+        mine = {seed: self._looks(place, taken) for seed, place in self._places.items()}
+        looked = {
+            label: {seed: mine[seed] | self.earlier.get(label, {}).get(seed, NONE) for seed in own}
+            for label, own in results.items()
+        }
         seeds = max((self._places[seed] + 1 for own in results.values() for seed in own), default=0)
         now = TakenLook(NOW, seeds, self.plan.most, self.plan.spending)
         return compare(results, self.scale, self.own, looked, self.margin, now, self.plan.question)
@@ -108,10 +112,9 @@ class Looker:
     def _places(self) -> dict[int, int]:
         return {seed: place for place, seed in enumerate(self.measure)}
 
-    def _looks(self, label: str, seed: int, taken: Sequence[int]) -> frozenset[TakenLook]:
-        """The verdicts that a trial was part of, those of this run among them."""
-        mine = (look for look in self.plan.of(self._places[seed], NOW) if look.seeds in taken)
-        return self.earlier.get(label, {}).get(seed, frozenset()) | frozenset(mine)
+    def _looks(self, place: int, taken: Sequence[int]) -> frozenset[TakenLook]:
+        """The looks of this run that the trials of a seed were part of."""
+        return frozenset(look for look in self.plan.of(place, NOW) if look.seeds in taken)
 
     def _complete(self, found: Interim, ended: Mapping[str, Set[int]]) -> bool:
         seeds = set(self.measure[: found.due])

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import accumulate, combinations
 from math import isnan
 from statistics import fmean
 from typing import Literal
@@ -90,7 +90,8 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
-_NONE: frozenset[TakenLook] = frozenset()
+NONE: frozenset[TakenLook] = frozenset()
+"""The verdicts that a trial was part of that was never judged."""
 
 
 def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
@@ -198,7 +199,8 @@ class _Study:
     def _together(self, a: str, b: str) -> int:
         """How many pairs an earlier verdict tested beside this one, if it tested it."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
-        often = Counter(look for seed in of_a.keys() & of_b.keys() for look in of_a[seed] & of_b[seed])
+        shared = (of_a[seed] & of_b[seed] for seed in of_a.keys() & of_b.keys())
+        often = Counter(look for looks in shared for look in looks if look.pairs)
         return max((look.pairs for look, seeds in often.items() if seeds >= FEWEST_PAIRS), default=0)
 
     def _compare(
@@ -223,9 +225,10 @@ class _Study:
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
-        first = {seed: min(of_a.get(seed, _NONE) & of_b.get(seed, _NONE), default=self.now) for seed in seeds}
+        first = {seed: min(of_a.get(seed, NONE) & of_b.get(seed, NONE), default=self.now) for seed in seeds}
         order = sorted(seeds, key=lambda seed: (first[seed], seed))
-        sizes = {verdict: sum(one <= verdict for one in first.values()) for verdict in sorted({*first.values()})}
+        new = Counter(first.values())
+        sizes = dict(zip(sorted(new), accumulate(new[verdict] for verdict in sorted(new)), strict=True))
         return order, _spending({verdict: size for verdict, size in sizes.items() if size >= FEWEST_PAIRS}, enough)
 
 

@@ -17,6 +17,7 @@ from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.errors import UsageError
 from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
+from surefoot.selfcheck.joined import FalseClaims
 from surefoot.selfcheck.margins import MARGIN, FalseMargins, Race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks
 from surefoot.selfcheck.seed_models import SeedModel, stored
@@ -100,7 +101,7 @@ def result_json(result: Calibration) -> dict[str, Any]:
     """Return a calibration as plain dicts and lists; every row says whether it `holds`."""
     rows = {
         name: [{**plain(row), "holds": row.holds} for row in getattr(result, name)]
-        for name in ("false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races")
+        for name in ("false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races", "joined")
     }
     return {"studies": result.studies, "seed": result.seed, "holds": result.holds, **rows}
 
@@ -127,6 +128,7 @@ def print_result(result: Calibration) -> None:
         _margins(result.margins),
     )
     part("Races of three finalists: is the best dropped (at most 10 %), is the winner worse?", _races(result.races))
+    part("All of these together: how often is a verdict of each kind false? At most 5 %.", _joined(result.joined))
     part("One optimizer is better, scores are normal: how often is that found?", _power(result.power))
     part(f"{RATES} learning rates, all equally good: what does tuning seem to gain?", _practices(result.practices))
     for text in _notes(result):
@@ -194,6 +196,19 @@ def _races(rows: Iterable[Race]) -> Table:
     return grid(
         ("Tuning seeds", "Behind, SD", "Best dropped", "Winner worse", "Saved", ""), map(cells, rows), no_wrap=False
     )
+
+
+def _joined(rows: Iterable[FalseClaims]) -> Table:
+    def cells(row: FalseClaims) -> Sequence[str]:
+        design, count = row.design, len(row.design.images)
+        arms = f"{count // 2} + {count // 2} tuned" if design.tuned else str(count)
+        at, spending, question = _plan(design.plan)
+        looks = f"{at}, then {design.plan.most + design.late}" if design.late else at
+        near = [_percent(rate.value) if design.margin else "–" for rate in (row.equal, row.not_worse)]
+        return design.world.name, arms, looks, spending, question, _percent(row.apart.value), *near, HOLDS[row.holds]
+
+    head = ("Scores", "Arms", "Looks", "Spending", "Asked", "Apart", "Equal", "Not worse", "")
+    return grid(head, map(cells, rows), no_wrap=False)
 
 
 def _plan(plan: LookPlan) -> tuple[str, str, str]:

@@ -21,7 +21,8 @@ import numpy as np
 
 from surefoot.analysis.verdict import compare
 from surefoot.errors import Argument
-from surefoot.selfcheck import margins, planned_looks
+from surefoot.selfcheck import joined, margins, planned_looks
+from surefoot.selfcheck.joined import FalseClaims, false_claims
 from surefoot.selfcheck.margins import FalseMargins, Race, false_margins, race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks, false_looks, true_looks
 from surefoot.selfcheck.seed_models import (
@@ -65,7 +66,7 @@ PROMISED_FROM = 50_000
 SEEDS = 10
 
 SLOW = 5
-"""Of margins and of races so much fewer studies are simulated, as each takes so much longer."""
+"""Of margins, races and what joins several so much fewer studies are simulated, as each takes so much longer."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ class Calibration:
     true_looks: tuple[TrueLooks, ...]
     margins: tuple[FalseMargins, ...]
     races: tuple[Race, ...]
+    joined: tuple[FalseClaims, ...]
 
     @property
     def holds(self) -> bool:
@@ -185,6 +187,7 @@ class Calibration:
         kept = [row.holds for row in self.false_verdicts] + [row.holds for row in self.power]
         kept += [row.holds for row in self.false_looks] + [row.holds for row in self.true_looks]
         kept += [row.holds for row in self.margins] + [row.holds for row in self.races]
+        kept += [row.holds for row in self.joined]
         return all(kept) and self.practices[-1].holds
 
 
@@ -233,6 +236,11 @@ def calibrate(
     ]
     observe("races of finalists")
     raced = [race(*row, fewer, np.random.default_rng([seed, 9, index])) for index, row in enumerate(margins.RACES)]
+    observe("looks, margins and tuning together")
+    both = [
+        false_claims(design, fewer, np.random.default_rng([seed, 10, index]))
+        for index, design in enumerate(joined.DESIGNS)
+    ]
     observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))
@@ -240,9 +248,18 @@ def calibrate(
         for index, promise in enumerate(PROMISES)
     ]
     observe("choosing a learning rate")
-    played = practices(studies, SEEDS, np.random.default_rng([seed, 4]))
-    looks = tuple(false), tuple(true)
-    return Calibration(studies, seed, tuple(wrong), tuple(seen), played, *looks, tuple(near), tuple(raced))
+    return Calibration(
+        studies,
+        seed,
+        false_verdicts=tuple(wrong),
+        power=tuple(seen),
+        practices=practices(studies, SEEDS, np.random.default_rng([seed, 4])),
+        false_looks=tuple(false),
+        true_looks=tuple(true),
+        margins=tuple(near),
+        races=tuple(raced),
+        joined=tuple(both),
+    )
 
 
 def false_verdicts(

@@ -129,7 +129,13 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks) -> float:
         return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
-    tables = _distances(left - right, looks, rounding)
+    return _least_level(tuple((left - right).tolist()), looks, rounding)
+
+
+@lru_cache(maxsize=1024)
+def _least_level(gaps: tuple[float, ...], looks: Looks, rounding: float) -> float:
+    """The p-value of these differences; kept, as a look tests pairs again that have no new seeds."""
+    tables = _distances(np.array(gaps), looks, rounding)
     reached = takewhile(lambda level: _reached(*tables, _shares(looks, level), rounding), LEVELS)
     return min(reached, default=1.0)
 
