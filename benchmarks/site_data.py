@@ -29,7 +29,9 @@ RATE_FREE = (
 )
 """Each small study that learns from data, and how much of it is run."""
 
-LANGUAGE = f"surefoot compare char-lm --only -o muon -o soap -o adamw -o lion -o schedule_free_adamw --epochs 4 {EFFORT}"
+LANGUAGE = (
+    f"surefoot compare char-lm --only -o muon -o soap -o adamw -o lion -o schedule_free_adamw --epochs 4 {EFFORT}"
+)
 """Rules for matrices beside others on a small Transformer; about an hour on two cores."""
 
 ARTICLE = "surefoot compare article --seeds 5 --json"

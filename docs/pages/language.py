@@ -11,7 +11,9 @@ STUDY = "char-lm"
 def section(data: Path) -> str:
     """Return the results of the tuned optimizers, best first, the verdict and what it says of larger models."""
     command, result = stored(data, STUDY)
-    return "\n\n".join((_setting(result), _tuned(result), result["verdict"]["text"], _larger(), fenced(command, "console")))
+    return "\n\n".join(
+        (_setting(result), _tuned(result), result["verdict"]["text"], _larger(), fenced(command, "console"))
+    )
 
 
 def _setting(result: dict) -> str:
@@ -45,7 +47,7 @@ def _tuned(result: dict) -> str:
     return (
         f"{table(head, lines)}\n\n"
         f"Epochs: the median until {target} bits on the validation part, which is evaluated once an epoch. Time of a "
-        f"step: as a multiple of the quickest. Muon's scale is meant to share AdamW's learning rate; here its best rate "
+        f"step: as a multiple of the quickest. Muon's scale is meant to share AdamW's learning rate; here its best one "
         f"is {_rate(rows, 'Muon tuned') / _rate(rows, 'AdamW tuned'):.0f} times AdamW's."
     )
 
