@@ -16,7 +16,7 @@ from surefoot.analysis.scale import scale_of
 from surefoot.analysis.settings import group
 from surefoot.analysis.verdict import compare, judge
 from surefoot.store import Store
-from surefoot.store.design import Design, Part, Planned, Sizing
+from surefoot.store.design import Design, Planned, Sizing, TrialPart
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Record
 
@@ -34,7 +34,9 @@ def records():
         label = f"optimizer {number}"
         for k in range(TUNED + SEEDS):
             tunes = k < TUNED
-            part = Part("tuning" if tunes else "measured", f"{label} untuned", {"lr": 1.0 / (k + 1)} if tunes else {})
+            part = TrialPart(
+                "tuning" if tunes else "measured", f"{label} untuned", {"lr": 1.0 / (k + 1)} if tunes else {}
+            )
             hyper = {"lr": 1.0 / (k + 1) if tunes else 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
             yield Record(
                 f"{number} {k}",

@@ -1,7 +1,8 @@
 """A step of Muon beside torch.optim.Muon's on the hidden matrices of GPT-2, and how much of it the products take.
 
 torch's products are bfloat16, whatever the weights are; ours with `products="bfloat16"` are as exact as those, and else
-computed in the weights' own kind of numbers. They take turns, so that all see the same machine.
+computed in the weights' own kind of numbers. They take turns, so that all see the same machine: the ratio is the median
+of each turn's step over torch's.
 
     python benchmarks/muon.py    (about two minutes)
 """
@@ -48,11 +49,13 @@ def main() -> None:
         for name, optimizer in optimizers.items():
             taken[name].append(timed(optimizer))
     print(f"{asked.blocks} blocks of GPT-2, {torch.get_num_threads()} threads; ms a step, medians of {asked.rounds}")
-    print(f"{'':28} {'step':>8} {'products':>9} {'others':>7}")
+    print(f"{'':28} {'step':>8} {'products':>9} {'others':>7} {'ratio':>6}")
+    theirs = [step for step, _ in taken["torch.optim.Muon"]]
     for name, times in taken.items():
+        ratio = statistics.median(step / other for (step, _), other in zip(times[1:], theirs[1:], strict=True))
         step, products = (1e3 * statistics.median(some) for some in zip(*times[1:], strict=True))
         split = f"{products:9.1f} {step - products:7.1f}" if products else f"{'-':>9} {'-':>7}"
-        print(f"{name:28} {step:8.1f} {split}")
+        print(f"{name:28} {step:8.1f} {split} {ratio:6.2f}")
 
 
 def timed(optimizer: Any) -> tuple[float, float]:

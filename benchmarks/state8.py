@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import Parameter, functional
 
 import surefoot.torch
-from surefoot.compiler.plan import BLOCK
+from surefoot.compiler.kernel_plan import BLOCK
 from surefoot.datasets import load
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.rounding import key, stochastic

@@ -21,7 +21,7 @@ from surefoot.comparison.request import plan
 from surefoot.design.trial import Trial
 from surefoot.options import Options
 from surefoot.store import RATE_QUANTILES, Epoch, Outcome, Rates, Store
-from surefoot.store.design import Part
+from surefoot.store.design import TrialPart
 from surefoot.training.events import Finished, Started
 
 EPOCHS = 10
@@ -92,7 +92,7 @@ def filled(study: str, count: int, store: Store) -> Run:
     assert tuned.tuning is not None
     arms = tuned.tuning.arms
     measure = tuple(range(count // (2 * len(arms))))
-    trials = tuple(tuned.tuning.make(arm, seed, Part()) for seed in measure for arm in arms)
+    trials = tuple(tuned.tuning.make(arm, seed, TrialPart()) for seed in measure for arm in arms)
     tuned = replace(tuned, trials=trials, tuning=replace(tuned.tuning, measure=measure))
     store._connection.execute("PRAGMA synchronous = OFF")  # how a store is filled is not what is measured
     tuned = tuned.freeze(store)

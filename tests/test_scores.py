@@ -10,7 +10,6 @@ import pytest
 
 import surefoot
 from surefoot.errors import UsageError
-from surefoot.words import verdict_text
 from surefoot.words.suite import suite_notes
 
 RNG = np.random.default_rng(4)
@@ -59,24 +58,24 @@ def file(tmp_path):
 def test_every_form_of_a_table_says_the_same(file):
     given = [SCORES, frame(), file(long(), "long.csv"), str(file(wide(), "wide.csv"))]
     given.append({label: [*own.values()] for label, own in SCORES.items()})
-    first, *others = (surefoot.judge(one).verdict for one in given)
+    first, *others = (surefoot.judge(one).summary.verdict for one in given)
     assert all(one == first for one in others)
     assert (first.best, first.ties, first.behind) == ("mine, tuned", ("sgd",), ("adam",))
 
 
 def test_a_lower_score_may_be_better():
     found = surefoot.judge(SCORES, better="min")
-    assert found.verdict.best == "adam"
-    assert found.verdict.behind == ("sgd", "mine, tuned")
+    assert found.summary.verdict.best == "adam"
+    assert found.summary.verdict.behind == ("sgd", "mine, tuned")
 
 
 @pytest.mark.parametrize("lost", ["", "nan", "Diverged", "inf"])
 def test_a_seed_without_a_score_has_diverged(file, lost):
     text = long().replace(f'"sgd",3,{SCORES["sgd"][3]}', f'"sgd",3,{lost}')
     found = surefoot.judge(file(text))
-    assert [row.diverged for row in found.rows] == [0, 1, 0]
-    assert "Diverged: sgd (1 of 8 seeds)." in verdict_text(found)
-    assert surefoot.judge({**SCORES, "sgd": {**SCORES["sgd"], 3: math.nan}}).verdict == found.verdict
+    assert [row.diverged for row in found.summary.rows] == [0, 1, 0]
+    assert "Diverged: sgd (1 of 8 seeds)." in found.verdict
+    assert surefoot.judge({**SCORES, "sgd": {**SCORES["sgd"], 3: math.nan}}).summary.verdict == found.summary.verdict
 
 
 @pytest.mark.parametrize(
@@ -121,32 +120,30 @@ def test_scores_that_are_left_out_after_a_verdict_still_count(file):
     """The best two of three were chosen by the same scores."""
     surefoot.judge(file(long()))
     found = surefoot.judge(file(long({label: own for label, own in SCORES.items() if label != "adam"})))
-    (row,) = found.comparisons
+    (row,) = found.summary.comparisons
     assert (row.n, row.together, row.p) == (8, 3, min(1, 3 * row.difference.p))
-    assert "tested 3 pairs" in verdict_text(found)
+    assert "tested 3 pairs" in found.verdict
 
 
 def test_more_seeds_in_the_same_file_are_another_look(file):
     path = file(some(6))
-    looks = [surefoot.judge(path).verdict.looks, surefoot.judge(path).verdict.looks]
+    looks = [surefoot.judge(path).summary.verdict.looks, surefoot.judge(path).summary.verdict.looks]
     path.write_text(long())
-    looks += [surefoot.judge(path).verdict.looks, surefoot.judge(path).verdict.looks]
+    looks += [surefoot.judge(path).summary.verdict.looks, surefoot.judge(path).summary.verdict.looks]
     assert looks == [(6,), (6,), (6, 8), (6, 8)]
     assert len(json.loads(path.with_name("scores.csv.looks.json").read_text())["looks"]) == 2
-    assert surefoot.judge(SCORES).verdict.looks == (8,)
+    assert surefoot.judge(SCORES).summary.verdict.looks == (8,)
 
 
 def test_a_margin_and_what_guessing_scores():
     """Eight seeds: mine and sgd are near each other, and a diverged seed of adam counts as a guess."""
     found = surefoot.judge(SCORES, margin=0.05)
-    assert {pair.other: pair.answer for pair in found.verdict.pairs} == {"sgd": "equal", "adam": "ahead"}
-    assert "Equal to mine, tuned within 0.05: sgd (" in verdict_text(found)
-    assert "within 5 points" in verdict_text(surefoot.judge(SCORES, margin=5, share=True))
-    assert "within 6 %" in verdict_text(surefoot.judge(SCORES, margin="6%"))
+    assert {pair.other: pair.answer for pair in found.summary.verdict.pairs} == {"sgd": "equal", "adam": "ahead"}
+    assert "Equal to mine, tuned within 0.05: sgd (" in found.verdict
+    assert "within 5 points" in surefoot.judge(SCORES, margin=5, share=True).verdict
+    assert "within 6 %" in surefoot.judge(SCORES, margin="6%").verdict
     lost = {**SCORES, "adam": {**SCORES["adam"], 0: math.nan}}
-    assert "A seed that diverged counts as 0.10000, the score of guessing." in verdict_text(
-        surefoot.judge(lost, chance=0.1)
-    )
+    assert "A seed that diverged counts as 0.10000, the score of guessing." in surefoot.judge(lost, chance=0.1).verdict
     with pytest.raises(UsageError, match="margin is 'wide'"):
         surefoot.judge(SCORES, margin="wide")
 
@@ -231,33 +228,36 @@ SAFE = {label.replace("mine, tuned", "mine"): own for label, own in SCORES.items
 
 
 def test_the_exports_of_wandb_say_what_the_scores_say(file):
-    expected = surefoot.judge(SCORES).verdict
+    expected = surefoot.judge(SCORES).summary.verdict
     named = {"score": "val_acc"}
-    assert surefoot.judge(file(runs_table(), "runs.csv"), columns=named).verdict == expected
-    assert surefoot.judge(file(api_table(), "api.csv"), columns=named).verdict == expected
-    assert surefoot.judge(file(chart(), "chart.csv")).verdict == expected
+    assert surefoot.judge(file(runs_table(), "runs.csv"), columns=named).summary.verdict == expected
+    assert surefoot.judge(file(api_table(), "api.csv"), columns=named).summary.verdict == expected
+    assert surefoot.judge(file(chart(), "chart.csv")).summary.verdict == expected
 
 
 def test_what_wandb_calls_loss_is_that_of_training(file):
     path = file(runs_table())
-    assert all(row.test_loss is None for row in surefoot.judge(path, columns={"score": "val_acc"}).rows)
-    found = surefoot.judge(path, columns={"score": "val_acc", "loss": "loss"}).rows
+    assert all(row.test_loss is None for row in surefoot.judge(path, columns={"score": "val_acc"}).summary.rows)
+    found = surefoot.judge(path, columns={"score": "val_acc", "loss": "loss"}).summary.rows
     assert [round(row.test_loss.mean, 4) for row in found] == [0.31] * 3
 
 
 def test_a_run_of_wandb_that_crashed_has_no_result(file):
     states = {("adam", 1): "running", ("sgd", 2): "crashed"}
     found = surefoot.judge(file(runs_table(states)), columns={"score": "val_acc"})
-    assert [(row.n, row.unfinished, row.failed) for row in found.rows] == [(7, 1, 0), (7, 0, 1), (8, 0, 0)]
-    assert "Failed: sgd (1 of 8 seeds)." in verdict_text(found)
+    assert [(row.n, row.unfinished, row.failed) for row in found.summary.rows] == [(7, 1, 0), (7, 0, 1), (8, 0, 0)]
+    assert "Failed: sgd (1 of 8 seeds)." in found.verdict
     blown = {**SCORES, "sgd": {**SCORES["sgd"], 2: math.nan}}
     found = surefoot.judge(file(runs_table(states, blown)), columns={"score": "val_acc"})
-    assert [row.diverged for row in found.rows] == [0, 1, 0]
+    assert [row.diverged for row in found.summary.rows] == [0, 1, 0]
 
 
 def test_a_crashed_run_gives_way_to_its_repetition(file):
     again = runs_table({("adam", 1): "crashed"}) + runs_table().splitlines()[2] + "\n"
-    assert surefoot.judge(file(again), columns={"score": "val_acc"}).verdict == surefoot.judge(SCORES).verdict
+    assert (
+        surefoot.judge(file(again), columns={"score": "val_acc"}).summary.verdict
+        == surefoot.judge(SCORES).summary.verdict
+    )
     with pytest.raises(UsageError, match="line 26: adam has seed 1 twice"):
         surefoot.judge(file(runs_table() + runs_table().splitlines()[2] + "\n"), columns={"score": "val_acc"})
 
@@ -274,13 +274,13 @@ def scalars(folder, names, tags=("test/accuracy",)):
 
 
 def test_scalars_of_tensorboard_say_what_the_scores_say(tmp_path):
-    expected = surefoot.judge(SAFE).verdict
+    expected = surefoot.judge(SAFE).summary.verdict
     # the order of files is that of their names; of the verdict only its claims
     for folder, pattern in ((scalars(tmp_path / "a", "{optimizer}/seed{seed}"), None),):
-        found = surefoot.judge(folder, runs=pattern).verdict
+        found = surefoot.judge(folder, runs=pattern).summary.verdict
         assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
     own = scalars(tmp_path / "b", "try-{optimizer}-{seed}", ("loss", "test/accuracy"))
-    found = surefoot.judge(own, runs="try-{optimizer}-{seed}", columns={"score": "test/accuracy"}).verdict
+    found = surefoot.judge(own, runs="try-{optimizer}-{seed}", columns={"score": "test/accuracy"}).summary.verdict
     assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
     with pytest.raises(UsageError, match="has the tags loss, test_accuracy; say which is the score with columns"):
         surefoot.judge(own, runs="try-{optimizer}-{seed}")
@@ -327,8 +327,8 @@ def test_event_files_are_read_by_tensorboard_where_it_is_installed(tmp_path, mon
     for name in ("tensorboard", "tensorboard.backend", "tensorboard.backend.event_processing"):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     monkeypatch.setitem(sys.modules, module, SimpleNamespace(EventAccumulator=Accumulator))
-    expected = surefoot.judge(SAFE).verdict
-    found = surefoot.judge(tmp_path).verdict
+    expected = surefoot.judge(SAFE).summary.verdict
+    found = surefoot.judge(tmp_path).summary.verdict
     assert (found.best, found.ties, found.behind) == (expected.best, expected.ties, expected.behind)
 
 
@@ -348,6 +348,13 @@ def test_event_files_are_read_by_tensorboard_where_it_is_installed(tmp_path, mon
         ("optimizer,seed,score,chance\na,0,1,0.1\nb,0,1,0.2\n", {}, "scores of guessing 0.1, 0.2; expected one"),
         ("optimizer,seed,acc\na,0,1\n", {"columns": {"score": "accu"}}, "unknown column 'accu'. Did you mean 'acc'"),
         ("optimizer,seed,acc\na,0,1\n", {"columns": {"scor": "acc"}}, "unknown part of a score 'scor'"),
+        ("optimizer;seed;score\na;0;0,5\n", {}, "has semicolons between its cells; write commas"),
+        ("optimizer\tseed\tscore\na\t0\t0.5\n", {}, "has tabs between its cells; write commas"),
+        (
+            "seed,a,b\n0,0.9,92.1\n",
+            {"share": True},
+            "b has the score 92.1 with seed 0, and share takes scores from 0 to",
+        ),
         (",summary,config,name\n0,{},7,a\n", {}, "line 2: the config is '7'; expected a dict"),
     ],
 )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot.arms.opt import Opt
     from surefoot.comparison.forecast import Forecast
-    from surefoot.price import RateFree, rate_free
     from surefoot.range_test.find import lr_find
+    from surefoot.rate_free_price import RateFree, rate_free
+    from surefoot.result import Result
     from surefoot.scores import judge, judge_suite
     from surefoot.store.ranges import log, one_minus, uniform
     from surefoot.study import Study, compare, forecast, try_out
@@ -29,6 +30,7 @@ __all__ = [
     "Forecast",
     "Opt",
     "RateFree",
+    "Result",
     "Runner",
     "Study",
     "Suite",
@@ -66,7 +68,8 @@ _ROOMS = (
 _DOORS = {
     "Forecast": "surefoot.comparison.forecast",
     "Opt": "surefoot.arms.opt",
-    "RateFree": "surefoot.price",
+    "RateFree": "surefoot.rate_free_price",
+    "Result": "surefoot.result",
     "Runner": "surefoot.workers.runner",
     "Study": "surefoot.study",
     "Suite": "surefoot.suite",
@@ -80,14 +83,14 @@ _DOORS = {
     "judge_suite": "surefoot.scores",
     "lr_find": "surefoot.range_test.find",
     "one_minus": "surefoot.store.ranges",
-    "rate_free": "surefoot.price",
+    "rate_free": "surefoot.rate_free_price",
     "stream": "surefoot.tasks.streams",
     "task": "surefoot.tasks.custom",
     "try_out": "surefoot.study",
     "uniform": "surefoot.store.ranges",
     "whole": "surefoot.tasks.metrics",
 }
-"""Where each public name of the package is."""
+"""The module of each public name of the package."""
 
 
 def __getattr__(name: str) -> Any:

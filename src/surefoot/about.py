@@ -1,4 +1,4 @@
-"""What people should know of a rule beside its formula. All of it has a default: a rule works without a word of it."""
+"""Facts about a rule beside its formula. All have defaults: a rule works without them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Centre:
-    """The middle of a learning-rate window: the mean of log10 lr, another one if `partner` is searched as well."""
+    """The middle of a learning-rate window: the mean of log10 lr, another one if `partner` is searched too."""
 
     mean: float
     source: str
@@ -41,7 +41,7 @@ class Centre:
 
 @dataclass(frozen=True)
 class Contents:
-    """The rules that a rule becomes at some setting: tuned well, it cannot lose to them on the training loss.
+    """The rules that a rule becomes at some setting. Tuned well, it cannot lose to them in training loss.
 
     Attributes:
         rules: their names.
@@ -80,7 +80,7 @@ class Convention:
 
 @dataclass(frozen=True)
 class About:
-    """All that is said of a rule.
+    """The facts about a rule.
 
     Attributes:
         title: how people write its name; as it is, by default.

@@ -1,7 +1,7 @@
-"""Which framework an array is of, and that framework's functions under NumPy's names.
+"""The framework of an array, and that framework's functions under NumPy's names.
 
 No framework is imported: the argument's type tells which one is in use, and that one has been imported already by
-whoever made the array.
+its maker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Array = Any
 
 
 def are_numbers(*values: Array) -> bool:
-    """Whether all of them are Python's own numbers, and so should the result be: NumPy's would widen float32."""
+    """Return whether all are Python's own numbers. The result should be one too: NumPy's would widen float32."""
     return all(isinstance(value, int | float) for value in values)
 
 
@@ -51,7 +51,7 @@ def cast(x: Array, dtype: str) -> Array:
 
 
 def either(condition: Array, new: Callable[[], Array], old: Callable[[], Array]) -> Array:
-    """Return what one of two functions computes; the other one does not run, unless a framework runs many at once."""
+    """Return the result of one of two functions. The other does not run, unless a framework runs batches."""
     jax, tensorflow = sys.modules.get("jax"), sys.modules.get("tensorflow")
     if jax is not None and isinstance(condition, jax.Array):
         return jax.lax.cond(condition, new, old)

@@ -1,4 +1,4 @@
-"""Many tensors as one: what a rule that looks at all of them at once (`total_all`) is run on.
+"""Many tensors as one value, for rules that look at all of them at once (`total_all`).
 
 Arithmetic goes member by member; what is no bundle (a learning rate, a sum over everything) is the same for each of
 them. So one text serves a single array and all tensors of an optimizer, on every kind of array.
@@ -33,7 +33,7 @@ class Bundle:
         self.members = tuple(members)
 
     def __bool__(self) -> bool:
-        """Whether any member is in use: of a hyperparameter that differs from group to group."""
+        """Return whether any member is in use, for a hyperparameter that differs between groups."""
         return any(self.members)
 
     def __mathops__(self) -> _Each:
@@ -64,7 +64,7 @@ for _name in ("add", "sub", "mul", "matmul", "truediv", "pow", "mod", "eq", "ne"
 
 
 def members(value: Any, count: int) -> tuple[Any, ...]:
-    """Return what each member of a bundle has: its own, or the one that all have."""
+    """Return the members of a bundle, or the shared value for each."""
     return value.members if isinstance(value, Bundle) else (value,) * count
 
 
@@ -94,7 +94,7 @@ class _Each:
     def orthogonalize(
         self, x: Bundle, coefficients: Any, eps: Array, *, floor: bool = False, products: str | None = None
     ) -> Bundle:
-        """Return each matrix with singular values near 1; those of one shape, turned where tall, in common products."""
+        """Return each matrix with singular values near 1. Those of one shape share their products."""
         wide = [member.shape[0] <= member.shape[1] for member in x.members]
         given = [mathops.of_length_one(member, eps, floor=floor, products=products) for member in x.members]
         given = [member if flat else mathops.turned(member) for member, flat in zip(given, wide, strict=True)]
@@ -112,7 +112,7 @@ class _Each:
         return Bundle(cast(one, dtype_name(old)) for one, old in zip(turned, x.members, strict=True))
 
     def every(self, period: Array, count: Array, new: Callable[[], Bundle], old: Bundle) -> Bundle:
-        """Return the new members that are due, and the others as they were; computes all new ones if counts differ."""
+        """Return the new members that are due, and the old others. If counts differ, all new ones are computed."""
         if not isinstance(period, Bundle) and not isinstance(count, Bundle):
             due: Bundle = either(count % period == 0, new, lambda: old)
             return due

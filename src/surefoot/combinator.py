@@ -1,4 +1,4 @@
-"""What makes a rule of a rule: something before it, behind its step, or behind the whole update.
+"""Combinators: they make a rule from a rule by a change before it, to its step, or to the whole update.
 
     @combinator(source=...)
     def cautious(step, g, state, t): ...
@@ -32,10 +32,10 @@ from surefoot.update import decayed_before, decayed_inside
 KINDS = ("g", "step", "w")
 
 _FOR_DECAY = ("lr", "weight_decay", "decoupled", "decay")
-"""What decides whether weight decay stands inside what a combinator of steps does."""
+"""The facts that decide whether weight decay is inside a combinator's step."""
 
 _FOR_WEIGHTS = ("decay_by_lr", "base_lr")
-"""What else decides how far decay draws the weights that a combinator of steps sees."""
+"""Further facts that decide how far decay pulls the weights of such a combinator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Combinator:
 
     @property
     def title(self) -> str:
-        """How people write its name."""
+        """Its usual written name."""
         return self.about.title or self.name
 
     def _check(self, inner: Rule) -> None:
@@ -159,7 +159,7 @@ class Combinator:
 
     @functools.cached_property
     def _sees(self) -> bool:
-        """Whether the function takes the weight, beside what it changes."""
+        """Whether the function takes the weight as well."""
         return "w" in positional(self.function)[1:]
 
     def _run(self, *first: Any, w: Array, state: Any, t: Array, hyper: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a report of a problem needs: versions, devices, compilers, threads, kernel cache, and one step by each engine.
+"""The facts for a report of a problem: versions, devices, compilers, threads, kernel cache, test steps.
 
 Nothing is taken for granted: a package that is broken is a finding here, and no error. So every import is tried, and
 `python -m surefoot.doctor` needs nothing but Python, where the command line is not installed.
@@ -27,6 +27,13 @@ BESIDE = ("llvmlite", "triton", "jaxlib", "tensorflow")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_WAIT_POLICY")
 SETTINGS = ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND", "TRITON_INTERPRET", "XDG_CACHE_HOME")
 """Variables of the environment that change what runs."""
+
+ENGINES = {
+    "cpu": "a kernel that Numba compiled",
+    "gpu": "a kernel that Triton compiled",
+    "eager": "the rule itself, without a kernel",
+}
+"""What computed a step, by the engine."""
 
 Facts = dict[str, Any]
 
@@ -113,9 +120,15 @@ def _devices() -> Facts:
     return {
         "torch": _tried(lambda: _torch_devices(import_module("torch"))),
         "jax": _tried(lambda: ", ".join(map(str, import_module("jax").devices()))),
-        "keras": _tried(lambda: f"backend {import_module('keras').backend.backend()}"),
+        "keras": _keras(),
         **_set(SETTINGS),
     }
+
+
+def _keras() -> str:
+    found: str = _tried(lambda: f"backend {import_module('keras').backend.backend()}")
+    missing = found == "tensorflow is not installed"  # the backend that Keras takes unless it is told
+    return f"backend {found}; KERAS_BACKEND=torch or jax sets another" if missing else found
 
 
 def _torch_devices(torch: Any) -> str:
@@ -169,7 +182,7 @@ def _cache(folder: Path) -> Facts:
 
 
 def _steps() -> Facts:
-    """Take one step of Adam on each device that torch has; another result than the formula's is a failure."""
+    """Take one step of Adam on each of torch's devices. A result unlike the formula's is a failure."""
     return {device: _tried(partial(_step, device)) for device in ("cpu", *(["cuda"] if _gpu() else []))}
 
 
@@ -183,8 +196,9 @@ def _step(device: str) -> str:
     optimizer = import_module("surefoot.torch").Adam([weights], lr=0.25, eps=0.0)
     weights.grad = torch.full_like(weights, 2.0)
     optimizer.step()
+    ran = f"{ENGINES[optimizer.engine]} (engine {optimizer.engine})"
     right = bool((weights - 0.75).abs().max() < 1e-6)
-    return f"engine {optimizer.engine}" if right else f"failed: engine {optimizer.engine} gives {weights[0].item()}"
+    return f"right, by {ran}" if right else f"failed: {ran} gives {weights[0].item()}, not 0.75"
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ not an exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 
 
 class Argument(str):
-    """The name of an argument in a message, as Python has it; the command line writes its flag instead."""
+    """An argument's Python name in a message. The command line shows its flag instead."""
 
 
 class SurefootError(Exception):
@@ -39,7 +39,7 @@ class StoreError(SurefootError):
 
 
 class TrialError(SurefootError):
-    """A trial could not be run: its worker died again and again, or its code raised."""
+    """A trial could not be run: its worker kept dying, or its code raised."""
 
 
 class SurefootWarning(UserWarning):
@@ -47,8 +47,20 @@ class SurefootWarning(UserWarning):
 
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in the list: names the close matches, or the whole list if none is close."""
-    names = sorted(known)
-    close = get_close_matches(str(given).lower(), names, n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(names)}."
+    """Return the error for an unknown name, with close matches or the whole list."""
+    names = list(known)
+    close = _close(str(given).lower().replace("-", "_"), names)
+    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Known: {', '.join(sorted(names))}."
     return UsageError(f"unknown {kind} {given!r}. {hint}")
+
+
+def _close(given: str, names: Sequence[str]) -> list[str]:
+    """Return the three closest names: of the same letters, then with the same beginning, then the most similar.
+
+    Of names that are equally close the first in the list comes first.
+    """
+    plain = {name: name.lower().replace("-", "_") for name in names}
+    alike = {name: SequenceMatcher(None, plain[name], given).ratio() for name in names}
+    begin = {name for name in names if len(given) > 2 and plain[name].startswith(given)}
+    close = [name for name in names if alike[name] >= 0.6 or name in begin]
+    return sorted(close, key=lambda name: (sorted(plain[name]) != sorted(given), name not in begin, -alike[name]))[:3]

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: into a temporary neighbour, flushed to disk, then moved into place."""
+"""Whole files: each is written to a temporary neighbour, flushed to disk, then moved into place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surefoot.errors import SurefootError, UsageError
 
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:
-    """Write the content to the path and return the resolved path; its folder is made if it is missing.
+    """Write the content to the path and return the resolved path. A missing folder is made.
 
     Whatever stops the write (a read-only folder, a full disk), the file at `path` stays as it was and no other file is
     left. Raises UsageError when the path cannot be a file, SurefootError when the system refuses.
@@ -25,14 +25,14 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise what `write_whole` would raise at this path, before hours are spent on what it is to write."""
+    """Raise the error of `write_whole` at this path before hours are spent on the content."""
     with _temporary(path) as (temporary, _):
         _write_durably(temporary, b"")
 
 
 @contextmanager
 def _temporary(path: str | Path) -> Iterator[tuple[Path, Path]]:
-    """Give a path beside the target, and the target, in a folder that exists; whatever happens, no temporary stays."""
+    """Yield a path beside the target, and the target. No temporary file stays."""
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
         raise UsageError(f"cannot write {target}: it is not a regular file. Give the path of a file.")

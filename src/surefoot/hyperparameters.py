@@ -1,4 +1,4 @@
-"""What each hyperparameter is: its letter in the papers, its unit, its legal and its sensible range.
+"""Hyperparameters: letter in the papers, unit, legal and sensible range.
 
 One entry serves every rule; where a rule means something else by a name, its `About.meanings` says so. A *switch* is a
 hyperparameter that changes the formula itself (where eps stands, what the momentum buffer holds): it is True or False,
@@ -20,7 +20,7 @@ from surefoot.errors import UsageError
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One hyperparameter: what it means and which values make sense.
+    """One hyperparameter: its meaning and its values.
 
     `low` and `high` bound the legal values; `low` itself is legal unless `above` is set, and `high` itself is legal
     if `closed` is set. `sensible` is where to look for good values; it is advice, never enforced.
@@ -71,7 +71,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _are_threes(value: Any) -> bool:
-    """Whether a value is a tuple of tuples of three numbers, one at least."""
+    """Return whether a value is a tuple of tuples of three numbers, at least one."""
     return (
         isinstance(value, tuple)
         and bool(value)
@@ -80,7 +80,7 @@ def _are_threes(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """Return what to say of a value that may be in range, but in a form of its own: NumPy's bfloat16, an array."""
+    """Return a hint for a value of another form, such as NumPy's bfloat16 or an array; else nothing."""
     if isinstance(value, numbers.Real | bool | np.bool_) or not hasattr(type(value), "__float__"):
         return ""
     return f", as a Python number; this is of type {type(value).__name__}, so give float({value})"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """Return the processor's name; Linux alone tells it in a file."""
+    """Return the processor's name, which Linux has in a file."""
     cpuinfo = Path("/proc/cpuinfo")
     for line in cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else ():
         if line.startswith("model name"):
@@ -17,7 +17,7 @@ def processor() -> str:
 
 
 def usable_cores() -> int | None:
-    """Return how many cores this process may use, which a container or a batch system may have limited."""
+    """Return how many cores this process may use, within the limits of a container or batch system."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux
     return len(allowed(0)) if allowed else os.cpu_count()
 

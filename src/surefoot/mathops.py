@@ -1,10 +1,10 @@
-"""The few mathematical functions that rules are written in, on any kind of array.
+"""The mathematical functions of rules, for any kind of array.
 
 A rule imports `sqrt`, `maximum`, `minimum`, `clip`, `absolute`, `sign`, `atan2`, `where`, the sums `total`, `mean` and
 `total_all`, for matrices `rows`, `cols`, `transpose`, `orthogonalize` and `eigenbasis`, and `every` from here and
 nothing from a framework, so the same text runs on Python floats, NumPy arrays, tensors of torch and TensorFlow, jax
 arrays and the compiler's symbols. No framework is imported: the argument's type tells which one is in use, and that one
-has been imported already by whoever made the array. On Python floats (values that depend only on hyperparameters and
+was imported when the array was made. On Python floats (values that depend only on hyperparameters and
 the step count) the arithmetic is float64.
 """
 
@@ -22,7 +22,7 @@ from surefoot.arrays import are_numbers, cast, dtype_name, either, namespace_of
 from surefoot.errors import UsageError
 
 _GRADIENT: ContextVar[Array] = ContextVar("gradient", default=0.0)
-"""What the rule that runs computes on: `where` between two numbers has no other array to take its precision from."""
+"""The gradient of the running rule. `where` between two numbers takes its precision from it."""
 
 
 class Shards(NamedTuple):
@@ -93,7 +93,7 @@ def clip(x: Array, low: Array | None, high: Array | None) -> Array:
 
 
 def expm1(x: Array) -> Array:
-    """Return exp(x) - 1 with all its digits where x is near 0, element by element; for `number.py`, not for rules."""
+    """Return exp(x) - 1 with all digits near 0, element by element. For `number.py`, not for rules."""
     return namespace_of(x).expm1(x)
 
 
@@ -168,7 +168,7 @@ def total(x: Array) -> Array:
     namespace = namespace_of(x)
     if hasattr(namespace, "total"):
         return namespace.total(x)
-    if namespace.__name__ == "jax.numpy":  # which has float64 only where it was told to
+    if namespace.__name__ == "jax.numpy":  # which has float64 only where it is enabled
         return namespace.sum(x, dtype=namespace.result_type(float)).astype(x.dtype)
     summed, shards = namespace.sum(x, dtype=namespace.float64), _SHARDS.get()
     if not hasattr(summed, "requires_grad"):
@@ -263,7 +263,7 @@ def orthogonalize(
 
 
 def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) -> Array:
-    """Return a matrix divided by its length, as its products are to have it: see `orthogonalize`."""
+    """Return a matrix divided by its length, for `orthogonalize`."""
     namespace = namespace_of(x)
     length = _length_in_torch(x) if hasattr(namespace, "addmm") else sqrt(total(x * x))
     return (x if products is None else cast(x, products)) / (maximum(length, eps) if floor else length + eps)
@@ -272,13 +272,13 @@ def of_length_one(x: Array, eps: float, *, floor: bool, products: str | None) ->
 def _length_in_torch(x: Array) -> Array:
     """Return a matrix's length in float64.
 
-    torch's norm writes no squares. To take one in float64 it copies what is float32, at the price of a product. So
-    rows of a few thousand numbers are measured in float32, unless squares may leave its range, and joined in float64.
+    torch's norm writes no squares. To take one in float64 it copies what is shorter, at the price of a product. So rows
+    of a few thousand numbers are measured in float32, unless squares may leave its range, and joined in float64.
     """
     torch = namespace_of(x)
     norm = torch.linalg.vector_norm
-    if x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[1] <= _SHORT:
-        length = norm(norm(x, dim=1), dtype=torch.float64)
+    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and x.shape[1] <= _SHORT:
+        length = norm(norm(x, dim=1, dtype=torch.float32), dtype=torch.float64)
         if _SQUARED[0] < length < _SQUARED[1]:
             return length
     return norm(x, dtype=torch.float64)
@@ -292,7 +292,7 @@ _SQUARED = (1e-12, 1e12)
 
 
 def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -> Array:
-    """Return what the polynomials make of a matrix, or of each in a stack of them: see `orthogonalize`."""
+    """Return the result of the polynomials on a matrix or each of a stack: see `orthogonalize`."""
     namespace, wide = namespace_of(x), x.shape[-2] <= x.shape[-1]
     plus_product = getattr(namespace, "baddbmm" if len(x.shape) == 3 else "addmm", None)
     x = x if wide else turned(x)
@@ -306,7 +306,7 @@ def drawn_to_one(x: Array, coefficients: Sequence[tuple[float, float, float]]) -
 
 
 def turned(x: Array) -> Array:
-    """Return a matrix whose rows are the columns of this one; of a stack of matrices each."""
+    """Return the transpose of a matrix, or of each in a stack."""
     return x.swapaxes(-1, -2) if hasattr(x, "swapaxes") else namespace_of(x).matrix_transpose(x)
 
 

@@ -1,4 +1,4 @@
-"""What a user can change about a comparison: each option once, with its name, type, default and help.
+"""The options of a comparison, each once: name, type, default and help.
 
 The flags of the command line are made from this file, and a test holds the arguments of `surefoot.compare` to it. What
 `decides` the numbers is what a report repeats.
@@ -91,7 +91,7 @@ class Options:
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    """Return a count as Python's own number; `UsageError` for what is no whole number, such as a list of seeds."""
+    """Return a count as Python's own number; `UsageError` for anything but a whole number."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         many = len(value) if isinstance(value, Sized) and not isinstance(value, str) else 3
         raise UsageError(f"{name} is {value!r}; give how many, a whole number, such as {name}={many}.")

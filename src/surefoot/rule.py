@@ -1,4 +1,4 @@
-"""What a rule is: a function that returns a rate, a direction and the new state.
+"""The interface of a rule: a function that returns a rate, a direction and the new state.
 
     def adagrad(g, state, t, *, lr=1e-2, eps=1e-10): ...
         return Step(rate=lr / (sqrt(s) + eps), direction=g, s=s)
@@ -26,7 +26,7 @@ from surefoot.errors import UsageError, unknown
 from surefoot.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from surefoot.mathops import Array, precision_of
 
-AROUND: dict[str, Any] = {
+WRAPPER_OPTIONS: dict[str, Any] = {
     "weight_decay": 0.0,
     "decoupled": False,
     "decay_by_lr": True,
@@ -39,15 +39,15 @@ AROUND: dict[str, Any] = {
 }
 """Hyperparameters that surround every rule; `update.py` applies them. None: not in use (`base_lr`: the rate stays)."""
 
-GIVEN_BY_MACHINE = ("base_lr", "gradient_factor", "ema")
-"""Those of them that an optimizer sets by itself, or offers as an argument of its own."""
+SET_BY_FRONT_END = ("base_lr", "gradient_factor", "ema")
+"""The options among them that an optimizer sets itself or offers as its own argument."""
 
 WEIGHT = "weight"
 """The start of a slot that begins as a copy of the weight."""
 
 
 Evaluate = Callable[[Array, Any, Mapping[str, Any]], Array]
-"""`(w, state, hyper)` to the weights that a model is evaluated with, where they are not those that it trains with."""
+"""`(w, state, hyper)` to the weights of an evaluation, where they are not the training weights."""
 
 
 class Step:
@@ -80,7 +80,7 @@ class Step:
 
     @property
     def move(self) -> Array:
-        """What is subtracted from the weight."""
+        """The amount that is subtracted from the weight."""
         return self.rate * self.direction if self._move is None else self._move
 
     def with_rate(self, rate: Array) -> Step:
@@ -154,7 +154,7 @@ def Right(name: str, meaning: str = "") -> Slot:  # noqa: N802
 
 
 def slot_shape(per: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a slot beside weights of this shape; of `row` and its like, a matrix's (rows, columns)."""
+    """Return the shape of a slot beside weights of this shape."""
     if per in ("tensor", "optimizer"):
         return ()
     if per == "weight":
@@ -164,7 +164,7 @@ def slot_shape(per: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 SLOTS_AROUND = (Slot("ema", when="ema", start=WEIGHT, meaning="running mean of the weight"),)
-"""What may be kept beside a rule's own slots."""
+"""Slots that may exist beside a rule's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,12 +241,12 @@ class Rule:
 
     @property
     def title(self) -> str:
-        """How people write its name."""
+        """Its usual written name."""
         return self.about.title or self.name
 
     @property
     def related(self) -> About:
-        """What is said of a relative of which nothing else is: its learning rate lies where this one's does."""
+        """The facts about a relative without its own: its learning rate lies where this one's does."""
         return replace(self.about.lent(self.title), meanings=self.about.meanings, scheduled=self.about.scheduled)
 
     def hyperparameter(self, name: str) -> Hyperparameter:
@@ -296,12 +296,12 @@ class Rule:
         return f"<Rule {self.name}: {self.doc}>"
 
     def _repr_html_(self) -> str:
-        """The formula, its symbols and the defaults, for notebooks."""
+        """Return the formula, its symbols and the defaults, for notebooks."""
         # What explains rules stands far above them; they need to know no more of it than its name.
         return str(import_module("surefoot.explain.explanation").rule_html(self))
 
     def check(self, hyper: Mapping[str, Any]) -> None:
-        """Raise `UsageError` if a hyperparameter is unknown, mistyped, out of range or at odds with another."""
+        """Raise `UsageError` if a hyperparameter is unknown, mistyped, out of range or in conflict."""
         for name, value in hyper.items():
             if name not in self.defaults:
                 raise unknown(f"option of {self.name}", name, self.defaults)
@@ -357,7 +357,7 @@ def rule(
             function,
             frozenset(own),
             made,
-            {key: value for key, value in {**AROUND, **own}.items() if key not in (pin or {})},
+            {key: value for key, value in {**WRAPPER_OPTIONS, **own}.items() if key not in (pin or {})},
             source,
             doc,
             name,

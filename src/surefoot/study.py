@@ -1,18 +1,16 @@
-"""`surefoot.compare` and its siblings, and the `Study` that it returns: a comparison as its user holds it."""
+"""`surefoot.compare` and its siblings, and the `Study` that it returns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
-from html import escape
 from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from surefoot.analysis import Summary, summarize
+from surefoot.analysis import summarize
 from surefoot.arms.arm import Arm
 from surefoot.comparison.driver import Run
 from surefoot.comparison.forecast import Forecast, foretell
@@ -22,11 +20,11 @@ from surefoot.design.studies import STUDIES
 from surefoot.errors import StoreError, TrialError, UsageError, unknown
 from surefoot.options import STORE, Options
 from surefoot.progress import announce, progress, say_look
+from surefoot.result import Result
 from surefoot.store import Design, Record, Store
 from surefoot.store.protocol import Better, Precision, Recipe
 from surefoot.tasks import Trainable
 from surefoot.training.function_task import function_task, is_training_function
-from surefoot.words import Table, notes, table, verdict_text, warnings
 from surefoot.workers.runner import Runner
 
 if TYPE_CHECKING:
@@ -200,7 +198,8 @@ def run(request: Request, options: Options) -> Study:
         with progress(planned, len(known), todo, Path(options.logdir) if options.logdir else None) as observe:
             records = planned.run(results, observe, say_look)
         design = results.design(planned.design.hash) or planned.design
-    return Study(replace(planned, design=design), tuple(records), Path(options.store))
+    plan = replace(planned, design=design)
+    return Study(plan.name, summarize(records, design), plan, tuple(records), Path(options.store))
 
 
 def newest_run(study: str, store: str | PathLike[str] = STORE) -> tuple[Design, list[Record]]:
@@ -265,8 +264,8 @@ def _task(task: str | Trainable | None, *, batch_size: int | None, **parts: Any)
     return make_task(**{**parts, "name": parts["name"] or ""}, batch_size=batch_size)
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Result):
     """A finished comparison: its results, what they allow to say, and the optimizer that did best.
 
     Attributes:
@@ -278,36 +277,6 @@ class Study:
     plan: Run
     records: tuple[Record, ...]
     store: Path
-
-    @cached_property
-    def summary(self) -> Summary:
-        """All numbers: a row for each optimizer, every pair, the verdict, the tuning."""
-        return summarize(self.records, self.plan.design)
-
-    @property
-    def verdict(self) -> str:
-        """What the seeds allow to say, in a few sentences; ties are called ties."""
-        return verdict_text(self.summary)
-
-    def table(self) -> Table:
-        """The result table, a row for each optimizer; print it."""
-        return table(self.summary)
-
-    def __repr__(self) -> str:
-        return f"<Study {self.plan.name}: {self.verdict}>"
-
-    def _repr_html_(self) -> str:
-        """The verdict, the result table and what there is to note, for notebooks."""
-        verdict, *remarks = (
-            f"<p>{escape(text)}</p>" for text in (self.verdict, *warnings(self.summary), *notes(self.summary))
-        )
-        return f"<h4>{escape(self.plan.name)}</h4>{verdict}{self.table()._repr_html_()}{''.join(remarks)}"
-
-    def report(self, path: str | PathLike[str]) -> Path:
-        """Write the report, one page that needs no network, and return its path."""
-        from surefoot.report import write_report  # loads all that draws, after the training
-
-        return write_report(self.summary, Path(path))
 
     def best(self) -> Best:
         """Return the optimizer with the best mean on the test data. `verdict` names what is tied with it.

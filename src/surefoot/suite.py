@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from surefoot.analysis import SuiteSummary, Summary, summarize_suite
+from surefoot.analysis import SuiteSummary, summarize_suite
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import STUDIES
 from surefoot.options import Options
+from surefoot.result import Result
 from surefoot.study import Study, run
 from surefoot.words import Table
-from surefoot.words.suite import suite_table
+from surefoot.words.suite import suite_json, suite_table
 
 PAGE = "all-small.html"
 
@@ -43,22 +44,7 @@ def ask_suite(studies: Sequence[str] | None, options: Options) -> list[Request]:
     return [ask(name, options) for name in (small if studies is None else studies)]
 
 
-Has = TypeVar("Has", bound="InSuite", covariant=True)
-
-
-class InSuite(Protocol):
-    """What a suite asks of each of its studies; one whose scores were made elsewhere has it too."""
-
-    @property
-    def summary(self) -> Summary:
-        """All numbers."""
-
-    @property
-    def verdict(self) -> str:
-        """What the seeds allow to say."""
-
-    def report(self, path: str | PathLike[str]) -> Path:
-        """Write the report and return its path."""
+Has = TypeVar("Has", bound=Result, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -82,8 +68,12 @@ class Suite(Generic[Has]):
         return {name: study.verdict for name, study in self.studies.items()}
 
     def table(self) -> Table:
-        """The table over all studies, a row for each optimizer; print it."""
+        """Return the table over all studies, a row for each optimizer; print it."""
         return suite_table(self.summary)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it for `json.dumps`, as the command prints it with --json."""
+        return suite_json(self.summary)
 
     def report(self, folder: str | PathLike[str]) -> Path:
         """Write a report for each study and a page over all of them. Returns that page's path."""

@@ -1,4 +1,4 @@
-"""One whole update of a weight: what stands around a rule, written once for every rule and engine.
+"""One whole update of a weight: everything around a rule, written once for all rules and engines.
 
 Order: the gradient's factor (unscaling, clipping by norm), its limit (clipping by value), its sign (`maximize`),
 coupled weight decay into it, the rule, decoupled weight decay of the weight, the move, the moving average of the
@@ -85,7 +85,7 @@ def change(
 
 
 def evaluated(rule: Rule, weight: Array, state: Mapping[str, Array], hyper: Mapping[str, Any]) -> Array:
-    """Return the weights that a model is evaluated with: their average, what the rule says, or themselves."""
+    """Return the weights to evaluate with: their average, the rule's own, or the training weights."""
     if hyper["ema"]:
         return state["ema"]
     return weight if rule.evaluate is None else rule.evaluate(weight, SimpleNamespace(**state), hyper)
@@ -97,12 +97,12 @@ def evaluates(rule: Rule, hyper: Mapping[str, Any]) -> bool:
 
 
 def measures(rule: Rule, hyper: Mapping[str, Any]) -> bool:
-    """Return whether an update asks how far a schedule has come, which is measured against `base_lr`."""
+    """Return whether an update compares the learning rate with `base_lr`."""
     return "base_lr" in rule.own or not hyper["decay_by_lr"] or hyper["decay"] == "corrected"
 
 
 def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
-    """Return a step with weight decay in it, where that stands inside of what comes after the step."""
+    """Return a step with weight decay in it, where decay comes before what follows the step."""
     if not (hyper["weight_decay"] and hyper["decoupled"] and hyper["decay"] == "inside"):
         return step
     share = hyper["lr"] * hyper["weight_decay"]
@@ -110,7 +110,7 @@ def decayed_inside(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Step:
 
 
 def decayed_before(step: Step, weight: Array, hyper: Mapping[str, Any]) -> Array:
-    """Return the weight as decay leaves it, where that stands before the move; else as it is."""
+    """Return the weight after decay, where decay comes before the move; else as it is."""
     if not _decays(hyper) or hyper["decay"] in ("after", "proximal"):
         return weight
     return weight * (1 - _share(hyper, step, weight))

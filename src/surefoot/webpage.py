@@ -1,4 +1,4 @@
-"""What every page that Surefoot writes is made with: its template, its files as text, and JSON inside it.
+"""The making of every page: its template, its files as text, and JSON inside it.
 
 A folder of templates is a package and a folder in it, such as `("a.package", "web")`.
 
@@ -21,7 +21,7 @@ Folder = tuple[str, str]
 
 @cache
 def template(name: str, *folders: Folder) -> Template:
-    """A template in the first of the folders that has it; it may include others from any of them."""
+    """Return a template from the first folder that has it. It may include others from any of them."""
     loader = ChoiceLoader([PackageLoader(*folder) for folder in folders])
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
     made.filters["unbroken"] = unbroken
@@ -30,16 +30,16 @@ def template(name: str, *folders: Folder) -> Template:
 
 
 def source(name: str, folder: Folder) -> str:
-    """The text of a file that goes into a page as it is."""
+    """Return the text of a file that goes into a page as it is."""
     return files(folder[0]).joinpath(folder[1], name).read_text(encoding="utf-8")
 
 
 def unbroken(text: str) -> str:
-    """The text with spaces between a number and its unit that no line break may use."""
+    """Return the text with unbreakable spaces between a number and its unit."""
     return re.sub(r"(?<=\d) (?=[%A-Za-z])", "\u00a0", text)
 
 
 def script_json(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can close the element or open a comment."""
+    """Return JSON for a script element: nothing in it can close the element or open a comment."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

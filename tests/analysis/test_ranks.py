@@ -9,7 +9,7 @@ from samples import DESIGN, PROTOCOL
 from surefoot.analysis import summarize
 from surefoot.analysis.ranks import Ranking
 from surefoot.report.page import content, html
-from surefoot.store.design import Optimizer, Part
+from surefoot.store.design import Optimizer, TrialPart
 from surefoot.store.looks import LookPlan
 from surefoot.store.records import Epoch, Outcome, Record
 from surefoot.words import as_json
@@ -79,9 +79,10 @@ def test_one_that_was_not_evaluated_in_time_counts_as_diverged():
 
 
 def test_trainings_that_tuned_are_counted_finalists_and_failures_too():
-    tuned = [replace(one, part=Part("measured", "adam")) for one in arm("adam tuned", 0.95)]
+    tuned = [replace(one, part=TrialPart("measured", "adam")) for one in arm("adam tuned", 0.95)]
     tries = [
-        trial("adam tuned", seed, 0.9, purpose="tune", part=Part("tuning", "adam", {"lr": 0.1})) for seed in (90, 91)
+        trial("adam tuned", seed, 0.9, purpose="tune", part=TrialPart("tuning", "adam", {"lr": 0.1}))
+        for seed in (90, 91)
     ]
     tries = [replace(one, key=f"{one.key} t", hyper={"lr": one.seed}) for one in tries]
     given = arm("free", 0.95)

@@ -53,6 +53,8 @@ def test_every_rule_has_a_title():
     ("text", "words"),
     [
         ("adm", "Did you mean 'adam'"),
+        ("adma", "Did you mean 'adam' or 'adamax'"),
+        ("schedule-free", "unknown optimizer 'schedule-free'. Did you mean 'schedule_free_sgd'"),
         ("adam(learning_rat=0.1)", "Did you mean 'learning_rate'"),
         ("adam(lr=0.1", "cannot be read"),
         ("adam(0.1)", "cannot be read"),

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 import torch
 
-from surefoot.bench import cold, memory
+from surefoot.bench import first_step, memory
 from surefoot.bench.arena import ALIGNMENT, DTYPES, Arena
 from surefoot.bench.cases import CLIPPED, BenchCase, bytes_per_weight, case_names, find_case
 from surefoot.bench.contenders import Contender, Stepper, start
@@ -529,8 +529,8 @@ def test_the_first_step_is_timed_twice_in_the_same_caches(monkeypatch):
         folders.append((folder, folder.exists()))
         return 2.0 if len(folders) == 1 else 0.5
 
-    monkeypatch.setattr(cold, "_process", process)
-    (found,) = cold.first_steps("adam", contenders("adam")[:1], "float32", 1)
+    monkeypatch.setattr(first_step, "_process", process)
+    (found,) = first_step.first_steps("adam", contenders("adam")[:1], "float32", 1)
     assert (found.empty_cache, found.cached) == (2.0, 0.5)
     assert folders[0] == folders[1] == (folders[0][0], True)
     assert not folders[0][0].exists()
@@ -540,13 +540,13 @@ def test_a_first_step_is_made_and_timed_in_this_process(monkeypatch):
     made = []
     one = Contender("mine", "torch", lambda arena: made.append(arena.shapes) or Stepper(lambda: made.append("step")))
     monkeypatch.setattr("surefoot.bench.line_up.contenders", lambda *_, **__: [one])
-    assert 0 < cold._time_here("adam", "mine", "float32", torch.get_num_threads()) < 60
+    assert 0 < first_step._time_here("adam", "mine", "float32", torch.get_num_threads()) < 60
     assert made == [find_set("cnn").shapes, "step"]
 
 
 def test_a_process_that_fails_says_why(tmp_path):
-    with pytest.raises(cold.SurefootError, match=r"first step of nobody \(adam\) could not be timed"):
-        cold._process("adam", "nobody", "float32", 1, tmp_path)
+    with pytest.raises(first_step.SurefootError, match=r"first step of nobody \(adam\) could not be timed"):
+        first_step._process("adam", "nobody", "float32", 1, tmp_path)
 
 
 def test_a_stepper_needs_no_torch_optimizer():

@@ -1,6 +1,7 @@
 """The command line: every command has help with an example, every mistake one message and exit code 2."""
 
 import json
+import re
 import shlex
 import sqlite3
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from samples import article, diverged, entered
+from surefoot.cli.printing import grid
 from surefoot.cli.result import print_result
 from surefoot.comparison.request import plan
 from surefoot.datasets import NAMES
@@ -18,6 +20,7 @@ from surefoot.design.studies import STUDIES
 from surefoot.errors import SurefootError
 from surefoot.options import Options
 from surefoot.progress.board import Board
+from surefoot.progress.console import console_for_people
 from surefoot.progress.words import Lines
 from surefoot.report.repeat import repeat
 from surefoot.rules import COMBINATORS, RULES
@@ -57,6 +60,8 @@ def test_every_command_has_help_with_an_example(run, command):
     ("arguments", "words"),
     [
         (["compare", "artcle"], "Did you mean 'article'"),
+        (["compare", "rosen"], "Did you mean 'rosenbrock'"),
+        (["compare", "mnist"], "Did you mean 'mlp-mnist' or 'vae-mnist'"),
         (["compare", "-o", "adm"], "Did you mean 'adam'"),
         (["compare", "-o", "adam(lr=-1)"], "lr=-1.0 is not allowed"),
         (["compare", "--only"], "no optimizer to compare; -o needs at least one"),
@@ -138,6 +143,7 @@ def test_list_is_one_screen_and_names_every_study_and_rule(run):
     lines = run("list")[1].splitlines()
     assert len(lines) <= 48
     assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith("...")] == []
     words = {word.strip(",") for line in lines for word in line.split()}
     assert {*STUDIES, *RULES, *COMBINATORS, *NAMES} <= words
 
@@ -212,8 +218,30 @@ def test_the_result_fits_the_terminal(monkeypatch, capsys, width):
     print_result(summarize(records))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= int(width)
+    assert [line for line in out.splitlines() if line.endswith(" ")] == []
     assert "(mean of 3 seeds)" in out
     assert "diverged" in out
+
+
+@pytest.mark.parametrize("color", ["", "1"])
+def test_no_line_ends_in_a_blank_and_a_name_stands_beside_the_first_line_of_its_cells(monkeypatch, capsys, color):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", color)
+    console = console_for_people(stderr=True)
+    console.print("Wraps at a blank, wherever that is. " * 4, style="dim")
+    console.print("Goes on", end=" ")
+    console.print("here.")
+    console.print(grid(("Optimizer", "Test\nloss", ""), [("sgd", "4 finished,\n1 diverged", ""), ("adam", "5", "ok")]))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err).splitlines()
+    assert [line for line in lines if line.endswith(" ")] == []
+    assert "Goes on here." in lines
+    assert [line.split() for line in lines[-5:]] == [
+        ["Test"],
+        ["Optimizer", "loss"],
+        ["sgd", "4", "finished,"],
+        ["1", "diverged"],
+        ["adam", "5", "ok"],
+    ]
 
 
 def test_log_lines_tell_epochs_ends_and_resumes(capsys):

@@ -22,7 +22,7 @@ def test_it_names_versions_devices_threads_compilers_and_the_cache_and_takes_a_s
     assert found["Compilers"]["LLVM"][0].isdigit()
     assert found["Kernel cache"]["folder"].endswith(str(kernel_cache)[-20:])
     assert found["Kernel cache"]["kernels"] >= 1
-    assert found["One step"]["cpu"] == "engine cpu"
+    assert found["One step"]["cpu"] == "right, by a kernel that Numba compiled (engine cpu)"
 
 
 def test_people_read_lines_under_heads(surefoot_command):
@@ -67,9 +67,20 @@ def test_a_step_with_a_wrong_result_has_failed(monkeypatch):
                 weight.data.add_(1.0)
 
     monkeypatch.setattr("surefoot.torch.Adam.step", wrong)
-    assert doctor.examine()["One step"]["cpu"].startswith("failed: engine ")
+    assert doctor.examine()["One step"]["cpu"].endswith("gives 2.0, not 0.75")
 
 
 def test_no_line_shows_the_users_name(monkeypatch):
     monkeypatch.setattr(doctor.Path, "home", staticmethod(lambda: doctor.Path(surefoot.__file__).parents[1]))
     assert doctor.examine()["Surefoot"]["from"] == "~/surefoot"
+
+
+def test_a_missing_backend_of_keras_is_named_as_such(monkeypatch):
+    def without_tensorflow(name):
+        if name == "keras":
+            raise ModuleNotFoundError(name="tensorflow")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(doctor, "import_module", without_tensorflow)
+    said = "backend tensorflow is not installed; KERAS_BACKEND=torch or jax sets another"
+    assert doctor.examine()["Devices"]["keras"] == said

@@ -194,7 +194,7 @@ def test_the_range_test_is_a_call_and_the_command_shows_the_same(surefoot_comman
     called = surefoot.lr_find("booth", optimizers=["sgd"], seeds=3, steps=100, device="cpu")
     told = json.loads(out)
     del told["report"]
-    assert told == json.loads(json.dumps(called.as_json()))
+    assert told == json.loads(json.dumps(called.to_json()))
     assert "SGD" in called.text()
     with pytest.raises(UsageError, match="steps is 5"):
         surefoot.lr_find("booth", steps=5)

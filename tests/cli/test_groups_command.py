@@ -1,6 +1,7 @@
 """`surefoot groups`: the table of a task's model, for people and as JSON."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,13 @@ def test_a_rule_for_matrices_finds_none_in_a_point(surefoot_command):
     code, _, err = surefoot_command("groups", "booth", "-o", "lion(rest=adamw)")
     assert code == 2
     assert "is a hidden matrix" in err
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("command", "why"), [("groups", "makes its own model"), ("lr-find", "takes its own; give a")])
+def test_a_training_function_is_refused_without_a_question_that_there_is_no_flag_for(surefoot_command, command, why):
+    Path("loop.py").write_text("def train(run): ...")
+    code, _, err = surefoot_command(command, "loop.py:train")
+    assert code == 2
+    assert why in err
+    assert "--better" not in err

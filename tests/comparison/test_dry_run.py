@@ -21,7 +21,7 @@ from surefoot.options import Options
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.power import detectable, permutation_detectable
 from surefoot.store import Store
-from surefoot.store.design import Part, Timing
+from surefoot.store.design import Timing, TrialPart
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.training.events import PilotTimed
 
@@ -126,7 +126,7 @@ def test_the_spread_is_that_of_tuned_pairs_where_there_are_any():
     wild = [*scattered("Adam", 0.06), *scattered("AdaBound", 0.03)]
     calm = [replace(r, label=f"{r.label} tuned") for r in (*scattered("Adam", 0.005), *scattered("AdaBound", 0.0))]
     calm = [
-        replace(r, hyper={**r.hyper, "lr": 0.5}, key=f"{r.key}-tuned", part=Part("measured", r.label.split()[0]))
+        replace(r, hyper={**r.hyper, "lr": 0.5}, key=f"{r.key}-tuned", part=TrialPart("measured", r.label.split()[0]))
         for r in calm
     ]
     both = spread([*wild, *calm])

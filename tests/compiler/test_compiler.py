@@ -11,7 +11,7 @@ import pytest
 from paths import GOLDEN
 from surefoot.compiler.emit.numba import emit
 from surefoot.compiler.graph import Graph
-from surefoot.compiler.plan import COMPUTE, HALF, SIZES, Plan, plan, stages
+from surefoot.compiler.kernel_plan import COMPUTE, HALF, SIZES, Plan, plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, shown
 from surefoot.errors import UsageError
@@ -408,7 +408,7 @@ def test_comparisons(op):
 def test_the_compiler_needs_no_compiler():
     code = (
         "import sys, surefoot; assert not any(m.startswith(('surefoot.comp', 'surefoot.eng')) for m in sys.modules)\n"
-        "import surefoot.compiler.emit.numba, surefoot.compiler.plan, surefoot.compiler.trace\n"
+        "import surefoot.compiler.emit.numba, surefoot.compiler.kernel_plan, surefoot.compiler.trace\n"
         "print(sorted({'torch', 'numba', 'llvmlite'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -12,7 +12,7 @@ from surefoot import mathops
 from surefoot.compiler.emit.latex import emit, formulas, symbol
 from surefoot.compiler.emit.tidy import tidy
 from surefoot.compiler.graph import COLS, ONE, ROWS, SIZE, Graph, Node
-from surefoot.compiler.plan import HOST
+from surefoot.compiler.kernel_plan import HOST
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve, shown
 from surefoot.hyperparameters import HYPERPARAMETERS

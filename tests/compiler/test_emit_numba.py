@@ -13,7 +13,7 @@ from half import check_bits
 from kernel_cases import Case
 from settings import ANY_SHAPE, FORMS, SURROUNDED, Setting, setting
 from surefoot.compiler.emit.numba import emit
-from surefoot.compiler.plan import SIZES as BYTES
+from surefoot.compiler.kernel_plan import SIZES as BYTES
 from surefoot.engines import kernels, pointers
 from surefoot.engines.rounding import key
 from surefoot.rule import Slot, Step, rule

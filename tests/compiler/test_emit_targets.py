@@ -11,7 +11,7 @@ from settings import SETTINGS
 from surefoot.compiler.emit import javascript, latex, numba, triton, walk
 from surefoot.compiler.emit.targets import TARGETS, emit
 from surefoot.compiler.graph import SUMS, Graph
-from surefoot.compiler.plan import HOST, HOST_ONLY, OPAQUE, SIZES, WHOLE_ONLY
+from surefoot.compiler.kernel_plan import HOST, HOST_ONLY, OPAQUE, SIZES, WHOLE_ONLY
 from surefoot.errors import UsageError
 from surefoot.rule import Rule, Step, rule
 

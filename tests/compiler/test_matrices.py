@@ -11,7 +11,7 @@ from cached_kernels import run
 from surefoot import mathops
 from surefoot.compiler.emit import javascript, latex, mathml, numba, triton, unicode
 from surefoot.compiler.graph import Node
-from surefoot.compiler.plan import HOST, Plan, stages
+from surefoot.compiler.kernel_plan import HOST, Plan, stages
 from surefoot.compiler.trace import sums, trace
 from surefoot.engines import kernels
 from surefoot.errors import UsageError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surefoot.compiler.products import decomposes, operations
+from surefoot.compiler.matrix_cost import decomposes, operations
 from surefoot.compiler.trace import trace
 from surefoot.rule import Step, rule
 from surefoot.rules import adam

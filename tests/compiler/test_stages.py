@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from summed import joined
 from surefoot.compiler.emit.targets import emit
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError
 from surefoot.mathops import sqrt, total
@@ -98,7 +98,7 @@ def test_other_numbers(dtype):
 def test_steps_are_laid_out_once_and_copies_go_on():
     optimizer = RuleOptimizer(params(), normalized)
     train(optimizer, steps=2)
-    assert optimizer._program is not None
+    assert optimizer._tables is not None
     twin = copy.deepcopy(optimizer)
     for a, b in zip(train(optimizer), train(twin), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -17,7 +17,7 @@ from kernel_cases import Case
 from settings import SETTINGS
 from summed import chained, trusted
 from surefoot.compiler.emit.triton import emit
-from surefoot.compiler.plan import plan, stages
+from surefoot.compiler.kernel_plan import plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.mathops import atan2
 from surefoot.rule import Step, rule

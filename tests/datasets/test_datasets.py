@@ -14,7 +14,7 @@ import pooch
 import pytest
 
 from surefoot.datasets import NAMES, catalog, load
-from surefoot.datasets.catalog import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Entry
+from surefoot.datasets.catalog import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, CatalogEntry
 from surefoot.datasets.idx import parse, unpack
 from surefoot.datasets.load import read
 from surefoot.errors import DataError, UsageError
@@ -36,9 +36,9 @@ TINY = {
 }
 
 
-def tiny_entry(files: dict[str, bytes], url: str | None = "http://127.0.0.1:9/") -> Entry:
+def tiny_entry(files: dict[str, bytes], url: str | None = "http://127.0.0.1:9/") -> CatalogEntry:
     sha256 = {name: (hashlib.sha256(content).hexdigest(),) for name, content in files.items()}
-    return Entry("tiny", ("a", "b", "c"), "CC0", "a test", sha256, url)
+    return CatalogEntry("tiny", ("a", "b", "c"), "CC0", "a test", sha256, url)
 
 
 def place(folder: Path, files: dict[str, bytes]) -> Path:

@@ -25,6 +25,7 @@ from doc_pages import (
     studies,
     texts,
 )
+from short_calibration import few_rows
 from surefoot.cli.app import app
 
 COMPARE = ("README.md", "start.md")
@@ -86,7 +87,8 @@ def test_no_page_of_a_rule_has_commands_that_are_not_run():
 
 @pytest.mark.usefixtures("workers_here")
 @pytest.mark.parametrize("command", [line for line in console() if "--all-small" not in line])
-def test_a_command_of_a_page_runs(command, surefoot_command):
+def test_a_command_of_a_page_runs(command, surefoot_command, monkeypatch):
+    few_rows(monkeypatch)
     arguments = shlex.split(command)[1:]
     more = {"compare": ["--dry-run"], "check": ["--studies", "100"]}.get(arguments[0], [])
     code, out, err = surefoot_command(*arguments, *more)

@@ -68,7 +68,7 @@ def test_what_the_commands_print_fits(surefoot_command, tmp_path):
 
 
 def test_what_a_program_relies_on_cannot_go_or_change():
-    result = json.loads(json.dumps(as_json(surefoot.judge(SCORES))))
+    result = json.loads(json.dumps(surefoot.judge(SCORES).to_json()))
     VALIDATOR.validate(result)
     for change in ("missing", "renamed", "text"):
         other = copy.deepcopy(result)

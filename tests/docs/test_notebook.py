@@ -1,7 +1,6 @@
 """In a notebook: tables, studies and rules as HTML, progress in the cell's output, and an example that runs."""
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -10,14 +9,15 @@ from rich.console import Console
 
 from paths import ROOT
 from samples import article
+from surefoot.analysis import summarize
 from surefoot.comparison.request import plan
 from surefoot.mathops import sqrt
 from surefoot.options import Options
 from surefoot.progress import board as board_module
-from surefoot.progress import show
+from surefoot.progress import live_display
+from surefoot.result import Result
 from surefoot.rule import Step, rule
 from surefoot.rules import RULES
-from surefoot.study import Study
 from surefoot.training import events
 from surefoot.words import notes, table, warnings
 from surefoot.words.cells import lines, plain_table
@@ -46,7 +46,7 @@ def test_a_table_keeps_its_cells_and_escapes_names():
 
 @pytest.fixture
 def study():
-    return Study(SimpleNamespace(name="<i>mine", design=None), tuple(article(seeds=3)), Path("r.sqlite"))
+    return Result("<i>mine", summarize(article(seeds=3)))
 
 
 def test_a_study_says_its_verdict_and_shows_its_table(study):
@@ -59,7 +59,7 @@ def test_a_study_says_its_verdict_and_shows_its_table(study):
 
 
 def test_in_print_a_study_and_a_rule_are_one_line(study):
-    assert repr(study) == f"<Study <i>mine: {study.verdict}>"
+    assert repr(study) == f"<Result <i>mine: {study.verdict}>"
     assert repr(RULES["adam"]) == f"<Rule adam: {RULES['adam'].doc}>"
 
 
@@ -111,7 +111,7 @@ def display(monkeypatch):
     """A notebook, as far as progress can tell."""
     fake = Display()
     monkeypatch.setitem(sys.modules, "IPython.display", fake)
-    monkeypatch.setattr(show, "Console", lambda **given: Console(force_jupyter=True, **given))
+    monkeypatch.setattr(live_display, "Console", lambda **given: Console(force_jupyter=True, **given))
     return fake
 
 
@@ -119,7 +119,7 @@ def test_progress_in_a_notebook_is_one_place_that_is_replaced(display, monkeypat
     monkeypatch.setattr(board_module, "SECONDS", 0.0)
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=2, trials=0))
     first, second = planned.trials
-    with show.progress(planned, 2, planned.trials) as observe:
+    with live_display.progress(planned, 2, planned.trials) as observe:
         observe(first, events.Started(first.key, 0))
         observe(first, events.Failed(first.key, "no <b> luck"))
         observe(second, events.Started(second.key, 0))
@@ -136,7 +136,7 @@ def test_progress_in_a_notebook_is_one_place_that_is_replaced(display, monkeypat
 def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(display):
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=1, trials=0))
     (trial,) = planned.trials
-    with show.progress(planned, 1, planned.trials) as observe:
+    with live_display.progress(planned, 1, planned.trials) as observe:
         observe(trial, events.Started(trial.key, 0))
         for step in range(1, 200):
             observe(trial, events.StepsDone(trial.key, 1, step, trial.protocol.steps, 0.5))
@@ -147,10 +147,12 @@ def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(d
 
 
 def test_elsewhere_progress_is_as_before(monkeypatch, capsys):
-    monkeypatch.setattr(show, "Console", lambda **given: Console(force_jupyter=False, force_terminal=False, **given))
+    monkeypatch.setattr(
+        live_display, "Console", lambda **given: Console(force_jupyter=False, force_terminal=False, **given)
+    )
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=1, trials=0))
     (trial,) = planned.trials
-    with show.progress(planned, 1, planned.trials) as observe:
+    with live_display.progress(planned, 1, planned.trials) as observe:
         observe(trial, events.Diverged(trial.key, "loss became nan"))
     assert "Adam: diverged: loss became nan" in capsys.readouterr().err
 

@@ -17,7 +17,7 @@ from surefoot.training.loop import Training
 SOURCE = ROOT / "src" / "surefoot"
 UNPICKLED = {
     "training/kept.py": "what a training function of the user's own saves may be anything; SECURITY.md says so",
-    "workers/sharing.py": "the task, from the driver to its own workers",
+    "workers/shared_data.py": "the task, from the driver to its own workers",
     "workers/worker.py": "a trial, from the driver to its own workers",
 }
 

@@ -9,7 +9,7 @@ import torch
 
 from eight_bits import LEAST, decode, encode
 from half import EXTREME, check_bits
-from surefoot.compiler.plan import BLOCK
+from surefoot.compiler.kernel_plan import BLOCK
 from surefoot.engines import pointers
 from surefoot.engines.blocks import Blocks, fits
 from surefoot.engines.float8 import POSITIVE, SIGNED

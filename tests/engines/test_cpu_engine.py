@@ -25,13 +25,12 @@ from settings import ANY_SHAPE
 from signed import signed
 from summed import OnNumpy, Stepped
 from surefoot.conventions import FRAMEWORKS, resolve, shown
-from surefoot.engines import cpu
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import cpu, kernel_choice
+from surefoot.engines.all_tensors import joins
 from surefoot.engines.cpu import KernelJob, NativeStep, Pace, Work
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
-from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
-from surefoot.engines.together import joins
+from surefoot.engines.launch_tables import CHUNK, Launch, Tables, chunks_of
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.mathops import where
 from surefoot.rule import Rule, Slot, Step, rule
@@ -63,10 +62,14 @@ def rows(dtype: str, steps: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
         return usual.astype(dtype), extreme.astype(dtype)
 
 
-def launched(own: Rule, hyper: dict, w: Tensor, g: Tensor, state: dict, t: float = 1.0) -> tuple[choice.Kernel, Launch]:
+def launched(
+    own: Rule, hyper: dict, w: Tensor, g: Tensor, state: dict, t: float = 1.0
+) -> tuple[kernel_choice.Kernel, Launch]:
     """The kernel of a tensor, and its launch."""
     shown = fit(w, g, state)
-    kernel = choice.kernel("cpu", own, choice.form(hyper), shown.kinds, stochastic=False, strided=shown.strided)
+    kernel = kernel_choice.kernel(
+        "cpu", own, kernel_choice.form(hyper), shown.kinds, stochastic=False, strided=shown.strided
+    )
     launch = Launch(kernel, seed=0)
     launch.add(shown.arrays, shown.runs, group=0, t=t, parameter=0)
     return kernel, launch
@@ -637,9 +640,9 @@ def test_a_step_that_raises_has_not_happened(engine):
 
 FORK = """
 import multiprocessing, warnings, torch, surefoot.torch
-from surefoot.engines import kernel_choice as choice, cpu, engine_choice as dispatch
+from surefoot.engines import kernel_choice, cpu, engine_choice
 from surefoot.engines.fits import fit
-from surefoot.engines.launch import CHUNK, Launch, Tables, chunks_of
+from surefoot.engines.launch_tables import CHUNK, Launch, Tables, chunks_of
 from surefoot.engines.cpu import parallel
 torch.set_num_threads(2)
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang
@@ -776,6 +779,6 @@ def test_there_is_no_kernel_of_such_a_rule():
 
     hyper = power.complete({})
     with pytest.warns(SurefootWarning, match="power"):
-        assert not choice.compiles(power, choice.form(hyper))
+        assert not kernel_choice.compiles(power, kernel_choice.form(hyper))
     with pytest.raises(UsageError, match="no kernel for the rule power"):
         launched(power, hyper, torch.ones(2), torch.ones(2), {})

@@ -10,7 +10,7 @@ from torch import Tensor
 from half import EXTREME, check_bits, stored
 from kernel_cases import numbers
 from settings import SURROUNDED, Setting
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.engines import eager
 from surefoot.rule import Rule, Step, rule
 from surefoot.rules import RULES
@@ -22,7 +22,7 @@ SGD = RULES["sgd"], Setting(RULES["sgd"], "torch", {}).hyper
 
 
 def step(rule, *arrays, differentiable=False, **more):
-    for write in eager.prepare(rule, eager.Part(*arrays, **more), differentiable=differentiable):
+    for write in eager.prepare(rule, eager.TensorPart(*arrays, **more), differentiable=differentiable):
         write()
 
 

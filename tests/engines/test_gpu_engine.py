@@ -21,13 +21,11 @@ import interpreter
 import surefoot.torch
 from gpu_interpreter import CASES
 from settings import FUSED, Setting
-from surefoot.compiler.plan import plan, stages
+from surefoot.compiler.kernel_plan import plan, stages
 from surefoot.compiler.trace import trace
-from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import gpu, triton_setup
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import engine_choice, gpu, kernel_choice, triton_setup
 from surefoot.engines.fits import fit
-from surefoot.engines.launch import Launch, chunks_of
+from surefoot.engines.launch_tables import Launch, chunks_of
 from surefoot.engines.rounding import key, key_before_steps, keys_at
 from surefoot.errors import SurefootWarning
 from surefoot.mathops import maximum, where
@@ -39,7 +37,7 @@ CUDA = torch.device("cuda")
 @pytest.fixture
 def _anew(monkeypatch):
     """Nobody has been warned, and nothing is known about this machine."""
-    known = dispatch._usable, triton_setup._driver_problem
+    known = engine_choice._usable, triton_setup._driver_problem
     for each in known:
         each.cache_clear()
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
@@ -95,8 +93,8 @@ def test_compiled_without_a_file_and_where_nothing_can_be_written(tmp_path):
     installed("triton")
     setting = next(s for s in FUSED if str(s) == "adam-torch")
     kinds = tuple((name, "float32") for name in ("w", "g", "state.m", "state.v"))
-    form = choice.form(setting.hyper)
-    text = choice.kernel("gpu", setting.rule, form, kinds, stochastic=False, strided=False).text
+    form = kernel_choice.form(setting.hyper)
+    text = kernel_choice.kernel("gpu", setting.rule, form, kinds, stochastic=False, strided=False).text
     (tmp_path / "text").write_text(text, encoding="utf-8")
     folders = [tmp_path / "kept", tmp_path / "text" / "no folder"]
     keys, warned = [], []
@@ -137,23 +135,23 @@ def test_an_error_that_no_other_folder_cures_is_raised(monkeypatch):
 def test_cuda_tensors_are_the_gpus(monkeypatch):
     monkeypatch.setattr(triton_setup, "find_spec", lambda _: True)
     monkeypatch.setattr(triton_setup, "_driver_problem", lambda: "")
-    assert [dispatch.engine(wanted, CUDA) for wanted in ("auto", "gpu", "eager")] == ["gpu", "gpu", ""]
-    assert dispatch.engine("auto", CUDA, counted=True) == "gpu"
+    assert [engine_choice.engine(wanted, CUDA) for wanted in ("auto", "gpu", "eager")] == ["gpu", "gpu", ""]
+    assert engine_choice.engine("auto", CUDA, counted=True) == "gpu"
 
 
 @pytest.mark.usefixtures("_anew")
 def test_the_cpu_cannot_count_on_the_device():
     cpu = torch.device("cpu")
-    assert dispatch.engine("auto", cpu) == "cpu"
-    assert not dispatch.engine("auto", cpu, counted=True)
+    assert engine_choice.engine("auto", cpu) == "cpu"
+    assert not engine_choice.engine("auto", cpu, counted=True)
 
 
 @pytest.mark.usefixtures("_anew")
 def test_no_triton(monkeypatch):
     monkeypatch.setattr(triton_setup, "find_spec", lambda _: None)
     with pytest.warns(SurefootWarning, match=r"tensors on cuda run on the eager engine.*pip install triton"):
-        assert not dispatch.engine("auto", CUDA)
-    assert not dispatch.engine("auto", CUDA)  # a second warning would be an error
+        assert not engine_choice.engine("auto", CUDA)
+    assert not engine_choice.engine("auto", CUDA)  # a second warning would be an error
 
 
 @pytest.mark.usefixtures("_anew")
@@ -164,7 +162,7 @@ def test_a_triton_that_does_not_work(monkeypatch):
     monkeypatch.setattr(triton_setup, "find_spec", lambda _: True)
     monkeypatch.setattr(triton_setup, "import_module", broken)
     with pytest.warns(SurefootWarning, match=r"Triton does not work here: Failed to find C compiler"):
-        assert not dispatch.engine("auto", CUDA)
+        assert not engine_choice.engine("auto", CUDA)
 
 
 @pytest.mark.usefixtures("_anew")
@@ -174,7 +172,7 @@ def test_the_interpreter_does_not_step_on_a_gpu(monkeypatch):
     monkeypatch.setattr(triton_setup, "_driver_problem", lambda: "")
     monkeypatch.setenv("TRITON_INTERPRET", "True")
     with pytest.warns(SurefootWarning, match="TRITON_INTERPRET=1.*unset it"):
-        assert not dispatch.engine("auto", CUDA)
+        assert not engine_choice.engine("auto", CUDA)
 
 
 @pytest.mark.usefixtures("_anew")
@@ -193,11 +191,11 @@ def test_cpu_tensors_on_the_gpu_engine(monkeypatch):
 @pytest.mark.usefixtures("_anew")
 def test_gpu_tensors_on_the_cpu_engine():
     with pytest.warns(SurefootWarning, match="engine='cpu' steps tensors on the CPU only"):
-        assert not dispatch.engine("cpu", CUDA)
+        assert not engine_choice.engine("cpu", CUDA)
 
 
 def test_other_devices_are_eager():
-    assert not dispatch.engine("auto", torch.device("meta"))
+    assert not engine_choice.engine("auto", torch.device("meta"))
 
 
 def test_tensors_on_two_devices_are_torchs_to_refuse():
@@ -210,8 +208,8 @@ def test_tensors_on_two_devices_are_torchs_to_refuse():
 
 def test_chunks_are_the_engines():
     kernel = SimpleNamespace(before=())
-    assert dispatch.launch("gpu", kernel, 0).chunk == gpu.BLOCK
-    assert dispatch.launch("cpu", kernel, 0).chunk > gpu.BLOCK
+    assert engine_choice.launch("gpu", kernel, 0).chunk == gpu.BLOCK
+    assert engine_choice.launch("cpu", kernel, 0).chunk > gpu.BLOCK
 
 
 def test_an_enormous_tensor_overflows_nothing():

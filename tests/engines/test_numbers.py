@@ -15,10 +15,10 @@ from summed import OnNumpy, Stepped, chained, check_run, joined, tensors, truste
 from surefoot import mathops
 from surefoot.compiler.emit import latex, mathml, unicode
 from surefoot.compiler.emit.targets import emit
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import cpu, sums
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.errors import UsageError
 from surefoot.rule import WEIGHT, Number, Shared, Slot, Step, rule
 

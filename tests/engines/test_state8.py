@@ -22,12 +22,12 @@ from settings import setting
 from surefoot.engines import cpu
 from surefoot.engines.blocks import SMALLEST, Blocks
 from surefoot.engines.cpu import Pace
-from surefoot.engines.launch import CHUNK
+from surefoot.engines.launch_tables import CHUNK
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import WEIGHT, Slot, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from surefoot.training.loop import state_bytes
 from surefoot.update import take_step
 from torch_runs import check_same, drive, params_of
@@ -231,7 +231,7 @@ def test_effective_lr_reads_the_codes():
 
 def test_tables_serve_again_until_the_state_is_another():
     optimizer = make("Adam", weights(), state_dtype=torch.uint8)
-    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as made:
+    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
         drive(optimizer, steps=3)
         assert made.call_count == 1
         own = optimizer.state[params_of(optimizer)[0]]

@@ -18,11 +18,11 @@ from settings import ANY_SHAPE, FUSED, SURROUNDED, Setting, run, setting
 from summed import OnNumpy, Stepped
 from surefoot.compiler.emit import numba as emit_numba
 from surefoot.compiler.emit import triton
-from surefoot.compiler.plan import BLOCK, plan
+from surefoot.compiler.kernel_plan import BLOCK, plan
 from surefoot.compiler.trace import trace
 from surefoot.engines import float8, kernels
 from surefoot.engines.blocks import SMALLEST
-from surefoot.engines.launch import CHUNK
+from surefoot.engines.launch_tables import CHUNK
 from surefoot.errors import UsageError
 from surefoot.rule import Slot, Step, rule
 from surefoot.rules import RULES

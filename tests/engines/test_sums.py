@@ -17,10 +17,10 @@ from kernel_cases import numbers
 from summed import OnNumpy, Stepped, chained, check_run, tensors, trusted
 from surefoot.compiler.emit import numba as numba_text
 from surefoot.compiler.emit.numba import LANES
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import cpu, kernels, pointers
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 

@@ -25,9 +25,9 @@ from surefoot.conventions import FRAMEWORKS, convention, resolve, shown
 from surefoot.errors import UsageError
 from surefoot.explain import differences
 from surefoot.explain.explanation import FONTS, Explanation, rule_html, signs, tree
-from surefoot.explain.forms import Library, settable, slider
 from surefoot.explain.page import DARK, LIGHT, played, render, server_of
 from surefoot.explain.path import GRID, noise, plot, walk
+from surefoot.explain.playground_forms import Library, settable, slider
 from surefoot.explain.surfaces import SURFACES
 from surefoot.explain.terminal import explanation
 from surefoot.hyperparameters import HYPERPARAMETERS

@@ -208,10 +208,10 @@ def test_sparse_gradients_are_what_they_stand_for(case):
     import keras
 
     import surefoot.keras
-    from surefoot.keras import together
+    from surefoot.keras import step
 
     few, name, options = SPARSE[case]
-    sizes, update = [], together.update
+    sizes, update = [], step.update
 
     def seen(rule, weight, *others):
         sizes.append(weight.shape[0])
@@ -219,7 +219,7 @@ def test_sparse_gradients_are_what_they_stand_for(case):
 
     paths = []
     with pytest.MonkeyPatch.context() as patch:  # a fixture would be undone in another process
-        patch.setattr(together, "update", seen)
+        patch.setattr(step, "update", seen)
         for gradient in (rows(), WHOLE):
             made = getattr(surefoot.keras, name)(learning_rate=0.1, **options)
             paths.append(weights(made, [gradient] * 4, TABLE))

@@ -14,7 +14,7 @@ from surefoot.options import Options
 from surefoot.progress.board import Bars, Board, empty_bars
 from surefoot.progress.words import Lines, name_of
 from surefoot.store import Epoch, Outcome
-from surefoot.store.design import Part
+from surefoot.store.design import TrialPart
 from surefoot.training import events
 
 
@@ -95,7 +95,7 @@ def test_a_configuration_that_is_run_again_on_another_seed_is_told_apart(trial):
 
 
 def test_the_board_counts_tells_the_best_of_each_optimizer_and_the_time_left(trial):
-    tuned = replace(trial, arm=replace(trial.arm, label="y"), purpose="tune", part=Part("tuning", "x"))
+    tuned = replace(trial, arm=replace(trial.arm, label="y"), purpose="tune", part=TrialPart("tuning", "x"))
     other = replace(trial, arm=replace(trial.arm, label="x"), seed=1)
     board = Board([trial, tuned, other])
     assert board.__rich__().plain == "0 of 3 trials done, 0 running"

@@ -11,7 +11,7 @@ import pytest
 
 from surefoot.errors import UsageError
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import AROUND
+from surefoot.rule import WRAPPER_OPTIONS
 from surefoot.rule import rule as make
 from surefoot.rules import COMBINATORS, RULES
 
@@ -21,7 +21,7 @@ def test_table_describes_every_hyperparameter_of_every_rule_and_no_other():
     used = used.union(*(combinator.own for combinator in COMBINATORS.values()))
 
     assert used == HYPERPARAMETERS.keys()
-    assert used >= AROUND.keys()
+    assert used >= WRAPPER_OPTIONS.keys()
 
 
 @pytest.mark.parametrize(

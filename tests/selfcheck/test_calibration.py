@@ -9,10 +9,11 @@ import pytest
 from scipy import stats
 
 from samples import PROTOCOL, article, entered, trial
+from short_calibration import few_looks, few_rows
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration, joined, margins, planned_looks
+from surefoot.selfcheck import calibration
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -185,22 +186,11 @@ def test_more_arms_keep_the_promise_as_a_lower_limit():
     assert found(difference, 4, 10, 600, rng(11)).high >= 0.8
 
 
-def only_a_few_looks(patch):
-    """Calibrate a look of each kind, a margin and a race."""
-    patch.setattr(margins, "MARGINS", ((NORMAL, 2, (5,)),))
-    patch.setattr(
-        joined, "DESIGNS", (joined.Design(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4),)
-    )
-    patch.setattr(margins, "RACES", ((6, (1.0, 2.0)),))
-    patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
-    patch.setattr(planned_looks, "BETTER", ((2, planned_looks.plan(2, "pocock"), 1.5),))
-
-
 @pytest.fixture(scope="module")
 def result():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "LOOKED", ((2, (5, 7)),))
-        only_a_few_looks(patch)
+        few_looks(patch)
         return calibrate(studies=300, seed=1)
 
 
@@ -218,7 +208,7 @@ def test_calibration_holds_and_shows_all(result):
 def test_calibration_is_its_seed(monkeypatch):
     monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
     monkeypatch.setattr(calibration, "LOOKED", ())
-    only_a_few_looks(monkeypatch)
+    few_looks(monkeypatch)
     first = calibrate(studies=100, seed=1)
     np.random.seed(1)
     assert calibrate(studies=100, seed=1) == first
@@ -265,9 +255,7 @@ def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
 
 @pytest.fixture
 def run(monkeypatch, surefoot_command):
-    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False), (6, 8, True)))
-    monkeypatch.setattr(calibration, "LOOKED", ((2, (5, 6, 7)),))
-    only_a_few_looks(monkeypatch)
+    few_rows(monkeypatch)
     return lambda *arguments: surefoot_command("check", *arguments)
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from surefoot.errors import UsageError
 from surefoot.statistics.intervals import ALPHA, PLANNED, holm, paired_difference
-from surefoot.statistics.permutation import fewest_pairs, paired_permutation, signs
+from surefoot.statistics.permutation import fewest_pairs, paired_permutation, sampled, signs
 from surefoot.statistics.power import PATTERNS, detectable, permutation_detectable, promised
 
 
@@ -73,7 +73,7 @@ def test_permutation_power_beyond_16_pairs():
 @pytest.mark.parametrize("seed", range(16))
 def test_a_sampled_pattern_that_changes_nothing_counts_however_large_the_difference(seed):
     """With 17 pairs the 10,000 patterns sometimes hold the one seen, and then p cannot get below 2 / 10,001."""
-    again = (np.abs(signs(17, PATTERNS, seed).sum(axis=1)) == 17).any()
+    again = (np.abs(sampled(17, PATTERNS, seed).sum(axis=1)) == 17).any()
     found = permutation_detectable(1, 17, comparisons=round(0.05 * (PATTERNS + 1) / 1.5), studies=20, seed=seed)
     assert (found == inf) == again
 

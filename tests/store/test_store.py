@@ -544,6 +544,7 @@ def test_a_closed_store(path):
 
 UNPRIVILEGED = """
 import os, sys
+import urllib.parse  # pathlib of Python 3.13 imports it late, when Python itself may be out of this user's reach
 from surefoot.errors import StoreError
 from surefoot.store import Store
 if os.geteuid() == 0:

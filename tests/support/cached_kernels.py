@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.compiler.emit.numba import emit
-from surefoot.compiler.plan import plan
+from surefoot.compiler.kernel_plan import plan
 from surefoot.compiler.trace import trace
 from surefoot.conventions import resolve
 from surefoot.engines import jobs, kernels

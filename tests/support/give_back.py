@@ -11,8 +11,8 @@ CACHES = {
     "jax": "clear_caches",
     "torch._dynamo": "reset",
     "surefoot.engines.kernels": "compiled.cache_clear",
-    "surefoot.statistics.permutation": "signs.cache_clear",
-    "surefoot.statistics.looks": "drawn.cache_clear",
+    "surefoot.statistics.permutation": "sampled.cache_clear",
+    "surefoot.statistics.looks": "_turned.cache_clear",
     "linecache": "clearcache",
 }
 """Functions that forget what was compiled, drawn or read, by the module that has them; none is imported for it."""

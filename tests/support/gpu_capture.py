@@ -15,10 +15,9 @@ from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gpu_steps import CASES, case, give, make, parameters, tensors
-from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import gpu, mirror
+from surefoot.engines import device_tables, engine_choice, gpu
 from surefoot.errors import UsageError
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from torch_runs import params_of
 
 
@@ -67,12 +66,12 @@ class Graph(TorchDispatchMode):
         """Do a step, and keep what it puts on the device."""
         with ExitStack() as stack:
             # a graph that is captured watches the stream; this stand-in watches the dispatcher
-            stack.enter_context(mock.patch.object(dispatch, "observed", return_value=False))
-            for module in (gpu, mirror):
+            stack.enter_context(mock.patch.object(engine_choice, "observed", return_value=False))
+            for module in (gpu, device_tables):
                 stack.enter_context(mock.patch.object(module, "capturing", return_value=True))
             stack.enter_context(mock.patch.object(gpu, "_start", self._hosts_own(gpu._start, recorded=True)))
-            staged = self._hosts_own(mirror.Mirror._staged, recorded=False)
-            stack.enter_context(mock.patch.object(mirror.Mirror, "_staged", lambda *args: staged(*args)))
+            staged = self._hosts_own(device_tables.DeviceTables._staged, recorded=False)
+            stack.enter_context(mock.patch.object(device_tables.DeviceTables, "_staged", lambda *args: staged(*args)))
             stack.enter_context(self)
             optimizer.step()
 
@@ -168,7 +167,7 @@ def a_replay_finds_its_own_gradients() -> None:
         step(lambda graph=graph: graph.capture(ours), k, k + 1)
     step(ours.step, 2, 3)  # tables that are laid out under a dispatch mode hold under one only
     turns = [(0, 0), (1, 1), (None, 2), (0, 0), (None, 2), (None, 1), (1, 1), (0, 0), (None, 1)]
-    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as layouts:
+    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts:
         for k, (graph, place) in enumerate(turns, start=4):
             step(ours.step if graph is None else lambda graph=graph: graphs[graph].replay(ours), place, k)
     assert not layouts.call_count

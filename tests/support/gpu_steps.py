@@ -15,14 +15,15 @@ import surefoot.torch
 from half import check_bits, stored
 from kernel_cases import numbers
 from summed import chained, joined, trusted
-from surefoot.compiler.plan import COMPUTE
-from surefoot.engines import gpu, mirror
+from surefoot.compiler.kernel_plan import COMPUTE
+from surefoot.engines import gpu
+from surefoot.engines.device_tables import DeviceTables
 from surefoot.engines.rounding import key, memory_numbers
 from surefoot.mathops import atan2
 from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from surefoot.update import update
 from torch_runs import CASES as TORCH_CASES
 from torch_runs import IDS, params_of
@@ -276,8 +277,8 @@ def counted(optimizer: Any, change: Callable[[], None] = lambda: None) -> tuple[
     change()
     with (
         mock.patch.object(gpu, "_start", side_effect=gpu._start) as launched,
-        mock.patch.object(mirror.Mirror, "_send", autospec=True, side_effect=mirror.Mirror._send) as sent,
-        mock.patch("surefoot.torch.base.Program", side_effect=Program) as layouts,
+        mock.patch.object(DeviceTables, "_send", autospec=True, side_effect=DeviceTables._send) as sent,
+        mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as layouts,
     ):
         optimizer.step()
     return launched.call_count, sent.call_count, layouts.call_count

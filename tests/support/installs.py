@@ -73,6 +73,12 @@ study = surefoot.compare("booth", optimizers=["sgd"], trials=0, seeds=1, epochs=
 assert len(study.records) == 1
 """
 
+TENSORBOARD = """
+import pathlib, surefoot
+surefoot.compare("booth", optimizers=["sgd"], trials=0, seeds=1, epochs=1, workers=1, device="cpu", logdir="events")
+assert list(pathlib.Path("events").rglob("events.out.tfevents.*"))
+"""
+
 GUARD = "if __name__ == '__main__':\n"
 """Workers import the script that started them."""
 
@@ -83,6 +89,7 @@ TRIES = {
     "keras": KERAS,
     "compare": COMPARE,
     "ray": RAY,
+    "tensorboard": TENSORBOARD,
 }
 """What must run after `pip install surefoot[EXTRA]`."""
 
@@ -169,6 +176,7 @@ def main() -> None:
             done = run([here / "bin" / "python"], code, here)
             print(f"surefoot[{extra}]" if extra else "surefoot", "works" if not done.returncode else done.stderr)
             failed += [extra] * bool(done.returncode)
+            shutil.rmtree(here)  # with torch's CUDA build it is 6 GB
     sys.exit(bool(failed))
 
 

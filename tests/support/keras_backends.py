@@ -11,6 +11,7 @@ import importlib
 import inspect
 import multiprocessing
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -73,12 +74,21 @@ def used_in(file: Path) -> bool:
 
 def _begin(backend: str) -> None:
     """Be a user's process: this backend, float32, and no warning left unread."""
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     os.environ.update(KERAS_BACKEND=backend, JAX_ENABLE_X64="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
     import keras  # noqa: F401  its imports, and those of the backend, warn of things that are not ours
 
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     warnings.filterwarnings("ignore", message="__array__ implementation doesn.t accept", category=DeprecationWarning)
+
+
+def _end_with_the_run() -> None:
+    """End when the process of the tests does, also if that is killed, as pytest-xdist's are at Ctrl-C."""
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
 
 
 _LAST: list[str] = []

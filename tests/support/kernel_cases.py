@@ -24,7 +24,7 @@ from settings import Setting
 from surefoot import mathops
 from surefoot.bundle import Bundle, members
 from surefoot.compiler.graph import SIZE
-from surefoot.compiler.plan import COMPUTE, Kinds, Plan, stages
+from surefoot.compiler.kernel_plan import COMPUTE, Kinds, Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.engines import pointers
 from surefoot.update import update

@@ -12,7 +12,7 @@ from surefoot.arms.opt import arms_of
 from surefoot.design.trial import Trial
 from surefoot.store.protocol import Protocol
 from surefoot.training.function_task import function_task
-from surefoot.training.kinds import training
+from surefoot.training.trial_kinds import training
 
 STEPS = 5
 """Of an epoch."""

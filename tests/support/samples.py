@@ -14,7 +14,7 @@ import numpy as np
 
 from surefoot.analysis import Summary
 from surefoot.store import Store
-from surefoot.store.design import Budget, Design, Part, Planned, Search, Sizing
+from surefoot.store.design import Budget, Design, Planned, Search, Sizing, TrialPart
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import RATE_QUANTILES, Epoch, Outcome, Rates, Record
 
@@ -182,7 +182,7 @@ def tuning(label: str, lr: float, **hyper: float) -> Record:
     outcome = replace(base.outcome, test_loss=float("nan"), test_metric=float("nan"))
     changed = {"hyper": {**setting.hyper, "lr": float(lr), **hyper}, "epochs": (*base.epochs[:-1], last)}
     key = f"{label}-tune-{lr:.6g}-{sorted(hyper.items())}"
-    part = Part("tuning", label, {"lr": float(lr), **hyper})
+    part = TrialPart("tuning", label, {"lr": float(lr), **hyper})
     return replace(
         base, key=key, label=f"{label} tuned", purpose="tune", part=part, outcome=outcome, rates=(), **changed
     )

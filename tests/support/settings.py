@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.conventions import FRAMEWORKS, required, shown
-from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
+from surefoot.rule import SET_BY_FRONT_END, WEIGHT, Rule
 from surefoot.rules import RULES
 from surefoot.update import update
 
@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def hyper(self) -> dict[str, Any]:
-        asked = {name: value for name, value in self.options.items() if name not in GIVEN_BY_MACHINE}
+        asked = {name: value for name, value in self.options.items() if name not in SET_BY_FRONT_END}
         return {**shown(self.rule, self.framework, {"lr": 0.01, **asked}), **self.options}
 
     def begin(self, weight: np.ndarray) -> dict[str, np.ndarray]:

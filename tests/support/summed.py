@@ -22,15 +22,14 @@ from half import check_bits, stored
 from kernel_cases import numbers
 from surefoot import mathops
 from surefoot.compiler.graph import SUMS, Node, needed
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.compiler.trace import Symbol, SymbolOps, trace
-from surefoot.engines import kernel_choice as choice
-from surefoot.engines import pointers
+from surefoot.engines import kernel_choice, pointers
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.cpu import NativeStep
 from surefoot.engines.fits import fit
 from surefoot.engines.jobs import Counts
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.engines.rounding import key
 from surefoot.rule import WEIGHT, Rule, Step, rule
 from surefoot.update import update
@@ -112,7 +111,7 @@ class Stepped:
 
     def prepared(self, gradients: Sequence[Tensor | None], **how: Any) -> NativeStep:
         """Return the step that these gradients ask for; nothing is written yet."""
-        self._launches: dict[choice.Kernel, Launch] = {}
+        self._launches: dict[kernel_choice.Kernel, Launch] = {}
         self._places: list[tuple[Launch, int] | None] = []
         counts = []
         for k, (w, g) in enumerate(zip(self.weights, gradients, strict=True)):
@@ -122,8 +121,10 @@ class Stepped:
             self.t[k] += 1
             shown = fit(w, g, self.state[k])
             assert not isinstance(shown, str), shown
-            form, stochastic = choice.form(self.hypers[self.group(k)]), self.seed is not None
-            kernel = choice.kernel("cpu", self.rule, form, shown.kinds, stochastic=stochastic, strided=shown.strided)
+            form, stochastic = kernel_choice.form(self.hypers[self.group(k)]), self.seed is not None
+            kernel = kernel_choice.kernel(
+                "cpu", self.rule, form, shown.kinds, stochastic=stochastic, strided=shown.strided
+            )
             launch = self._launches.setdefault(kernel, Launch(kernel, self.seed or 0))
             named = {f"state.{name}": x for name, x in self.numbers[k].items()}
             self._places.append((launch, launch.parameters))
@@ -195,7 +196,7 @@ class OnNumpy:
     def _step(self, k: int, g: Tensor, shared: dict[str, float], everywhere: dict[str, list[np.ndarray]]) -> None:
         kind = _kind(self.stepped.weights[k])
         compute, hyper = COMPUTE[kind], self.stepped.hypers[self.stepped.group(k)]
-        names = _names_of_sums(self.stepped.rule, choice.form(hyper))
+        names = _names_of_sums(self.stepped.rule, kernel_choice.form(hyper))
         summed = _Summed(names, self.stepped.sums[k], everywhere)
         arrays = {name: np.atleast_1d(self._read(name, x)).astype(compute) for name, x in self.state[k].items()}
         state = {**arrays, **self.numbers[k], **shared}
@@ -276,7 +277,7 @@ class _Summed:
 
 
 @functools.cache
-def _names_of_sums(own: Rule, form: choice.Form) -> list[str]:
+def _names_of_sums(own: Rule, form: kernel_choice.Form) -> list[str]:
     """Return the kernels' name of each sum that a rule asks for, in its order: one that it asks for twice is one.
 
     One that it makes no use of has none.

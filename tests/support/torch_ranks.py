@@ -54,7 +54,7 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 from surefoot.rules.muon import muon
 from surefoot.torch import RuleOptimizer
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from surefoot.update import update
 from without_teardown import end_at_once
 
@@ -92,7 +92,7 @@ def fsdp_step(name: str, engine: str, dtype: torch.dtype = torch.float32) -> dic
 def fsdp_layouts(**options: Any) -> int:
     """How often steps on shards are laid out."""
     model = fsdp()
-    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as made:
+    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
         train(model, ours("Adam", model, **options), mine())
     return made.call_count
 

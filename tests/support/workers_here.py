@@ -14,7 +14,7 @@ import torch
 
 from surefoot.training import process
 from surefoot.workers import executors
-from surefoot.workers.sharing import Shared, attached
+from surefoot.workers.shared_data import Shared, attached
 from surefoot.workers.worker import Job, Message, TrialOrder, work
 
 

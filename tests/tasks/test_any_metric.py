@@ -19,7 +19,7 @@ from surefoot.report import write_report
 from surefoot.report.curve_rows import rows_of
 from surefoot.statistics.budget_curve import budget_curve
 from surefoot.statistics.intervals import HELD_BACK
-from surefoot.store.design import Part
+from surefoot.store.design import TrialPart
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.words import Written, as_json, table, tuning_table, verdict_text, warnings
 from surefoot.words.numbers import MILLISECONDS, significant
@@ -146,7 +146,7 @@ def search(metric, points, seeds=3):
             seed=99,
             purpose="tune",
             epochs=epochs,
-            part=Part("tuning", base[0].label),
+            part=TrialPart("tuning", base[0].label),
             outcome=replace(base[0].outcome, test_metric=nan, test_loss=nan),
         )
         one = at_values(one, lr=lr)

@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler, swa_utils
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 import surefoot.torch
-from surefoot.torch.program import Program
+from surefoot.torch.step_tables import StepTables
 from torch_runs import check_equal, check_same, drive, gradients, parameters, params_of
 
 pytestmark = pytest.mark.usefixtures("kernel_cache")
@@ -34,7 +34,7 @@ def beside_torch(engine, name="Adam", **options):
 
 def layouts(run) -> int:
     """How many steps of a run had to be laid out anew."""
-    with mock.patch("surefoot.torch.base.Program", side_effect=Program) as made:
+    with mock.patch("surefoot.torch.base.StepTables", side_effect=StepTables) as made:
         run()
     return made.call_count
 

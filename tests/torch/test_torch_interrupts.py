@@ -26,7 +26,7 @@ from torch.nn import Parameter
 import surefoot.torch
 from numbered import averaging, estimating, measuring
 from paths import SUPPORT
-from surefoot.torch import RuleOptimizer, program
+from surefoot.torch import RuleOptimizer, step_tables
 from torch_habits import numbers, twin_of
 from torch_runs import params_of
 
@@ -68,6 +68,10 @@ def places(every: int) -> Iterator[int]:
 
 
 # Steps
+
+
+def square() -> list[Parameter]:
+    return [Parameter(torch.linspace(-1, 1, 6).double().reshape(shape)) for shape in ((2, 3), (3, 2))]
 
 
 def small() -> list[Parameter]:
@@ -112,6 +116,8 @@ STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
     "an own rule": (partial(RuleOptimizer, rule="rmsprop", lr=0.1, momentum=0.9), small, 2, 3),
     "Adam, the first step": (partial(surefoot.torch.Adam, lr=0.1), small, 0, 7),
     "momentum, the first step": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 0, 7),
+    "matrices": (partial(surefoot.torch.Muon, lr=0.1), square, 2, 3),
+    "matrices, the first step": (partial(surefoot.torch.Muon, lr=0.1), square, 0, 7),
     "everything": (around("AdamW"), mixed, 2, 7),
     "everything, the first step": (around("AdamW"), mixed, 0, 13),
     "with a sparse gradient": (with_a_sparse_gradient, small, 2, 7),
@@ -161,7 +167,7 @@ def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("watched", [WATCHED, (program.__file__,)], ids=["anywhere", "as it is committed"])
+@pytest.mark.parametrize("watched", [WATCHED, (step_tables.__file__,)], ids=["anywhere", "as it is committed"])
 def test_a_step_interrupted_at_a_line(name, watched):
     make, params, steps, every = STEPS[name]
     every = every if watched == WATCHED else 1

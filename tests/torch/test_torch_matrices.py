@@ -19,6 +19,7 @@ from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rules import rule_of
 from surefoot.rules.hyperball import hyperball
 from surefoot.rules.muon import muon
+from surefoot.rules.normuon import normuon
 from surefoot.torch import RuleOptimizer
 from torch_small import F64, give, params, same, through_file, train
 
@@ -298,7 +299,7 @@ def test_a_matrix_that_is_given_twice_moves_twice():
 
 
 def test_who_asks_for_a_kernel_is_told_that_there_is_none():
-    own = replace(muon, name="another")  # of each rule it is said once
+    own = replace(normuon, name="another")  # of each rule it is said once
     ps = params(shapes=[(6, 4)])
     optimizer = RuleOptimizer(ps, own, engine="cpu")
     with pytest.warns(SurefootWarning, match="the rule another runs on the eager engine, which is slower"):

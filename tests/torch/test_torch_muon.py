@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -17,7 +20,7 @@ from torch.optim import _muon
 import surefoot.torch
 from near import assert_near
 from surefoot.errors import UsageError
-from surefoot.torch import Muon
+from surefoot.torch import Muon, RuleOptimizer
 from torch_small import F64, params, same, through_file, train
 
 SHAPES = ((6, 10), (10, 6), (8, 8), (1, 7), (7, 1))
@@ -68,6 +71,83 @@ def test_is_torchs_with_products_in_bfloat16(options):
         shrunk = start * (1 - options["lr"] * options.get("weight_decay", 0.1))
         assert (p - q).norm() < 16 * 2**-8 * (q - shrunk).norm()
         assert (p - q).norm() > 0 or p.numel() < 10
+
+
+LAYOUTS = [
+    {},
+    {"blocks": 3},
+    {"transposed": True},
+    {"blocks": 3, "transposed": True},
+    {"adjust_lr_fn": "match_rms_adamw", "nesterov": False},
+    {"convention": "optax", "learning_rate": 0.1, "weight_decay": 0.1},
+]
+
+
+@pytest.mark.parametrize("options", LAYOUTS, ids=str)
+def test_kernels_around_the_products_make_the_same_step(options):
+    """Conventions, blocks, and how a parameter lies: in order, its columns first, with its channels last."""
+    made = []
+    for engine in ("cpu", "eager"):
+        ps = params(shapes=[(6, 9), (9, 6), (9, 3, 2, 2), (9, 6)])
+        ps[2].data = ps[2].data.contiguous(memory_format=torch.channels_last)
+        ps[3].data = ps[3].data.T.contiguous().T
+        convention, own = options.get("convention"), {k: x for k, x in options.items() if k in ("blocks", "transposed")}
+        rest = {k: x for k, x in options.items() if k not in own}
+        kept = ps[:2] + ps[3:] if options.get("transposed") else ps  # a transposed convolution has no kernel
+        groups = [{"params": kept, **own}]
+        make = partial(RuleOptimizer, rule="muon") if convention else Muon
+        optimizer = make(groups, engine=engine, **rest)
+        train(optimizer, kept, range(4))
+        assert optimizer.engine == engine
+        made.append(kept)
+    for p, q in zip(*made, strict=True):
+        assert_near(p, q, 1e-13)
+
+
+@pytest.mark.parametrize("engine", ["cpu", "eager"])
+def test_products_in_bfloat16_are_as_good_on_either_engine(engine):
+    """What is made orthogonal is rounded once, and what is above .003 of its length ends between .68 and 1.21."""
+    (p,) = params(torch.float32, shapes=[(48, 96)])
+    p.data.zero_()
+    p.grad = 1e-3 * torch.randn(48, 96, generator=torch.Generator().manual_seed(0))
+    optimizer = Muon([p], lr=1.0, weight_decay=0.0, products="bfloat16", engine=engine)
+    optimizer.step()
+    assert optimizer.engine == engine
+    singular = torch.linalg.svdvals(p.detach().double())
+    assert singular.min() > 0.67
+    assert singular.max() < 1.22
+
+
+def test_what_kernels_leave_for_the_products_is_gone_after_the_step():
+    (p,) = params(shapes=[(60, 90)])
+    optimizer = Muon([p], lr=0.02)
+    train(optimizer, [p], range(2))
+    assert optimizer.engine == "cpu"
+    everything = [x for x in gc.get_objects() if type(x) in (Tensor, Parameter)]
+    large = {x.data_ptr() for x in everything if x.dtype == F64 and x.numel() >= p.numel()}
+    assert large <= {p.data_ptr(), p.grad.data_ptr(), optimizer.state[p]["momentum_buffer"].data_ptr()}
+
+
+@pytest.mark.parametrize("blocks", [(2, 4), 2])
+def test_blocks_of_unequal_heights_take_the_eager_engine(blocks):
+    ps = params(shapes=[(6, 4)])
+    optimizer = Muon([{"params": ps, "blocks": blocks}], lr=0.02)
+    train(optimizer, ps, range(1))
+    assert optimizer.engine == ("cpu" if blocks == 2 else "eager")
+
+
+@pytest.mark.parametrize("engine", ["auto", "gpu"])
+def test_on_a_gpu_the_rule_itself_makes_the_step_and_who_asked_for_kernels_is_told(engine, monkeypatch):
+    monkeypatch.setattr("surefoot.engines.engine_choice.engine", lambda *_, **__: "gpu")
+    ps, qs = params(shapes=SHAPES), params(shapes=SHAPES)
+    optimizer = Muon(ps, lr=0.02, engine=engine)
+    assert optimizer.engine == "eager"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        train(optimizer, ps, range(2))
+    assert any("no kernel on a GPU" in str(one.message) for one in said) is (engine == "gpu")
+    train(Muon(qs, lr=0.02, engine="eager"), qs, range(2))
+    assert same(ps, qs)
 
 
 def test_takes_torchs_arguments():

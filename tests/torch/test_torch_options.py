@@ -13,7 +13,7 @@ from torch.nn import Parameter
 
 import surefoot.torch
 from surefoot.errors import UsageError
-from surefoot.rule import AROUND as AROUND_RULES
+from surefoot.rule import WRAPPER_OPTIONS
 from surefoot.rules import COMBINATORS, RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.options import Extras
@@ -49,7 +49,7 @@ def test_a_combinator_by_name_is_the_rule_of_that_name(outer, inner):
     Both sides would run the same kernels, so one class of four has them compiled.
     """
     make = partial(AROUND[inner], engine="auto" if inner == "adamw" else "eager")
-    if COMBINATORS[outer].reads - RULES[inner].own - AROUND_RULES.keys():
+    if COMBINATORS[outer].reads - RULES[inner].own - WRAPPER_OPTIONS.keys():
         with pytest.raises(UsageError, match=f"{outer} reads"):
             make(params(), **{outer: True})
         return

@@ -379,7 +379,7 @@ class TestDescription:
         assert max(map(len, lines)) <= 80
 
     def test_json_has_all_of_it(self):
-        (row, *_) = split(made(), **PARTS).describe().as_json()["rows"]
+        (row, *_) = split(made(), **PARTS).describe().to_json()["rows"]
         assert row == {
             "role": "hidden",
             "blocks": 1,

@@ -1,6 +1,8 @@
 """One trial: the same seed gives the same numbers, a resumed run equals an undisturbed one, divergence is a result."""
 
 import math
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -20,7 +22,7 @@ from surefoot.torch import Adam, RuleOptimizer
 from surefoot.training import try_out as pilot_run
 from surefoot.training.events import Diverged, EpochDone, Finished, Started, StepsDone
 from surefoot.training.loop import Training
-from surefoot.training.recorded import recording_steps
+from surefoot.training.step_records import recording_steps
 from surefoot.training.try_out import Pilot
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -284,3 +286,33 @@ def test_training_does_not_touch_the_data():
     Training(trial(epochs=1), task(given), events.append).run(None)
     assert np.array_equal(before.train_images, given.train_images)
     assert math.isfinite(events[-1].outcome.test_loss)
+
+
+LATE = """
+import sys
+import torch
+from torch.optim import Optimizer
+from surefoot.torch import Adam
+from surefoot.training.process import tune_worker
+
+def use(weight):
+    optimizer = Adam([weight])
+    weight.grad = torch.ones(3)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
+
+tune_worker()
+use(torch.nn.Parameter(torch.ones(3)))
+print("torch._dynamo" in sys.modules)
+import torch._dynamo
+use(torch.nn.Parameter(torch.ones(3)))
+for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+    print(getattr(Optimizer, name).__wrapped__.__dynamo_disable._torchdynamo_disable)
+"""
+
+
+def test_a_worker_loads_torchs_compiler_only_if_something_compiles():
+    """Then it leaves alone what torch says that it does not compile."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", *["True"] * 4]

@@ -470,7 +470,7 @@ def test_what_is_no_training_function_is_refused():
         task_of(3)
     with pytest.raises(UsageError, match="give a function of one argument"):
         task_of(max)
-    with pytest.raises(UsageError, match="better is None; say which value"):
+    with pytest.raises(UsageError, match="better is missing; say which value"):
         task_of(bare, better=None)
     with pytest.raises(UsageError, match="metric='AUROC'"):
         task_of(bare, metric=accuracy)

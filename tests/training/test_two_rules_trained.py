@@ -14,7 +14,7 @@ from surefoot.arms.arm import parse_arms
 from surefoot.errors import TrialError, UsageError
 from surefoot.store.protocol import Recipe
 from surefoot.torch import SplitOptimizer
-from surefoot.training.evaluated import Average
+from surefoot.training.evaluation_weights import Average
 from surefoot.training.events import EpochDone, Finished, TryOutPassed
 from surefoot.training.loop import Training
 from surefoot.training.try_out import TryOut

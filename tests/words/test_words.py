@@ -345,6 +345,16 @@ def test_a_column_is_one_entry_and_stands_everywhere(monkeypatch, capsys):
     assert "Twice is only a test." in page
 
 
+def test_json_has_the_unit_of_the_number_and_not_of_what_is_printed():
+    summary = summarize(article(3))
+    row, told = summary.rows[1], as_json(summary)["table"][1]
+    assert {told[name]["unit"] for name in ("Test accuracy", "Accuracy gap")} == {"fraction"}
+    assert (told["Time per step"]["value"], told["Time per step"]["unit"]) == (row.step_seconds, "s")
+    assert told["Training"]["unit"] == "s"
+    assert told["State memory"]["unit"] == "bytes"
+    assert told["Test loss"]["unit"] == ""
+
+
 if __name__ == "__main__":
     SENTENCES.parent.mkdir(exist_ok=True)
     sys.exit(None if SENTENCES.write_text(golden(), encoding="utf-8") else 1)

@@ -205,7 +205,9 @@ def test_a_function_is_tried_out_timed_and_ended_with_its_own_error(driver):
     def train(run):
         if run.hyper["lr"] == 0.25:
             raise ZeroDivisionError("not with this rate")
-        return classify(run)
+        found = classify(run)
+        assert "torch._dynamo" not in sys.modules, "torch's compiler is not loaded where nothing compiles"
+        return found
 
     task, (good, bad) = of_function(train, "sgd(lr=0.5)", "sgd(lr=0.25)")
     planned = [replace(good, purpose="try"), replace(good, purpose="pilot"), bad]

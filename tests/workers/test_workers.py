@@ -12,7 +12,7 @@ from surefoot.errors import TrialError
 from surefoot.workers import pool
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Pool
-from surefoot.workers.sharing import shared
+from surefoot.workers.shared_data import shared
 
 INTERRUPTED_WHILE_PLANNING = """
 import surefoot.comparison.request as planning
@@ -106,7 +106,7 @@ def test_a_worker_whose_driver_is_killed_while_it_starts_says_nothing():
 DRIVER = """
 import time
 from surefoot.workers.local import LocalHost
-from surefoot.workers.sharing import shared
+from surefoot.workers.shared_data import shared
 
 task = shared(None)
 host = LocalHost(task.__enter__(), "cpu")

@@ -1,4 +1,4 @@
-"""Who is compared: an optimizer with its options, ranges and name, ours or anybody's.
+"""Arms: the optimizers of a comparison, with options, ranges and names.
 
 | file | concept |
 | --- | --- |
@@ -7,7 +7,7 @@
 | `schedule.py` | how a learning rate goes: of a study, or of one optimizer |
 | `opt.py` | `Opt`: an optimizer as a user writes it in Python |
 | `parameters.py` | what an optimizer is made of: parameters, groups, names, the model |
-| `several.py` | several optimizers of one model as one |
+| `several_optimizers.py` | several optimizers of one model as one |
 | `other_optimizers.py` | classes that make a torch optimizer, of any library |
 | `code_hash.py` | what tells the code of an optimizer from another |
 | `user_code.py` | names of the user's own code, in a file or a module |

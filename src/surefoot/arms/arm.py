@@ -1,4 +1,4 @@
-"""An arm of a comparison: one optimizer with every hyperparameter decided, read from text such as `sgd(lr=0.1)`.
+"""An arm of a comparison: one optimizer with all its hyperparameters, read from text such as `sgd(lr=0.1)`.
 
 The text is Python's own call syntax, parsed and never run; a name with dots in it is a class to import, of torch or any
 other library; `my.py:calm` is what a file of the user's defines, `package.module:calm` what a module does. A name may
@@ -9,13 +9,13 @@ are taken in our spelling or in the convention's, and what is not given takes th
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
-from surefoot.arms import other_optimizers as foreign
-from surefoot.arms import two_rules
+from surefoot.arms import other_optimizers, two_rules
 from surefoot.arms.code_hash import code_of, digest, written
 from surefoot.arms.parameters import argument_of, check_groups, parameters_of
 from surefoot.arms.schedule import Scheduled, name_of, own_schedule
@@ -23,7 +23,7 @@ from surefoot.arms.user_code import imported, referred, without_references
 from surefoot.conventions import resolve
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import find, home, reference
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import is_built_in, rule_of
 from surefoot.search.space import space
 from surefoot.store.design import Optimizer, Search
@@ -37,26 +37,26 @@ _EXAMPLE = 'write it as "adam", "sgd(lr=0.1, momentum=0.9)" or "mine=sgd(lr=0.1)
 
 @dataclass(frozen=True)
 class Arm(Optimizer):
-    """One optimizer of a comparison, as it was asked for and as it can be made.
+    """One optimizer of a comparison: its request, and the way to make it.
 
     What is not built in is in `make`, a rule or a class. `rest` is the rule of what is no hidden matrix, if it is
     another.
     """
 
-    make: Rule | foreign.Make | None = None
+    make: Rule | other_optimizers.Make | None = None
     rest: Rule | None = None
 
     @property
     def asked(self) -> Optimizer:
-        """What was asked for, as a design keeps it."""
+        """The request for it, as a design keeps it."""
         about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
-        plain = {name: foreign.plain_value(value) for name, value in {**self.given, **about}.items()}
+        plain = {name: other_optimizers.plain_value(value) for name, value in {**self.given, **about}.items()}
         names = (self.is_named, self.reference)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
     @property
     def decides(self) -> dict[str, Any]:
-        """What an optimizer has in a design's hash; an option given its default value too, which is not searched."""
+        """The optimizer's part of a design's hash. An explicit default counts, as it is not searched."""
         asked = asdict(self.asked)
         plain = _hyper(self.made_by, self.convention, {}, self.ranges)
         fixed = {name: value for name, value in asked["given"].items() if plain.get(name, value) == value}
@@ -65,16 +65,16 @@ class Arm(Optimizer):
 
     @property
     def schedule(self) -> Scheduled | None:
-        """How its learning rate goes, where it has a schedule of its own."""
+        """Its own learning-rate schedule, if it has one."""
         return own_schedule(_of_training(self.made_by, self.given))
 
     @property
     def closure(self) -> Literal["", "first", "more"]:
-        """Whether its step is given a closure: for the first gradient of a batch too, or for more; empty for none."""
+        """The closure of its step: for the first gradient of a batch, or for more; empty for none."""
         made_by = self.made_by
         if isinstance(made_by, Rule):
             return ""
-        if foreign.needs_closure(made_by):
+        if other_optimizers.needs_closure(made_by):
             return "first"
         return "more" if _of_training(made_by, self.given).get("closure") else ""
 
@@ -84,7 +84,7 @@ class Arm(Optimizer):
         return _own(self.made_by, self.given)
 
     def following(self, schedule: Scheduled) -> Arm:
-        """Return the same optimizer under a study's schedule, which a protocol cannot have if it is a function.
+        """Return the same optimizer under a study's schedule.
 
         One that is meant to be without a schedule, as its rule says, is left without, unless it has one of its own.
         """
@@ -96,7 +96,7 @@ class Arm(Optimizer):
 
     @property
     def is_meant_constant(self) -> bool:
-        """Whether it is meant to be without a schedule or a learning rate, and its rate is constant."""
+        """Whether its rule asks for no schedule or learning rate, and its rate is constant."""
         return not self._is_scheduled and (self.schedule is None or self.schedule.is_constant)
 
     @property
@@ -116,7 +116,7 @@ class Arm(Optimizer):
         if isinstance(made_by, Rule):
             own, _ = two_rules.apart(self.own)
             return space(made_by, trials, self.convention, fixed=own, given=self.ranges)
-        return foreign.space(made_by, trials, self.own, self.ranges)
+        return other_optimizers.space(made_by, trials, self.own, self.ranges)
 
     def build(self, model: Any) -> Any:
         """Make the optimizer, a `torch.optim.Optimizer`, or several that are used as one.
@@ -131,15 +131,15 @@ class Arm(Optimizer):
         if isinstance(rule, Rule) and self.rest is not None:
             return two_rules.build(model, rule, self.rest, self.hyper)
         if not isinstance(rule, Rule):
-            parameters = argument_of(foreign.first_argument(rule), model, groups)
-            return foreign.build(rule, parameters, self.label, self.own, self.ranges)
+            parameters = argument_of(other_optimizers.first_argument(rule), model, groups)
+            return other_optimizers.build(rule, parameters, self.label, self.own, self.ranges)
         from surefoot.torch import RuleOptimizer
 
         made = parameters_of(model, groups)
         return RuleOptimizer(made, rule, **{n: value for n, value in self.hyper.items() if n in rule.defaults})
 
     @property
-    def made_by(self) -> Rule | foreign.Make:
+    def made_by(self) -> Rule | other_optimizers.Make:
         """The rule, or the class."""
         return rule_of(self.rule) if self.make is None else self.make
 
@@ -152,7 +152,7 @@ def make_arm(
     ranges: Mapping[str, Range] | None = None,
     name: str = "",
 ) -> Arm:
-    """Return the arm of a rule, built in or the user's own, or of any class that makes a torch optimizer.
+    """Return the arm of a rule, or of any class that makes a torch optimizer.
 
     Args:
         optimizer: `adam`, a `Rule`, or a class such as `torch.optim.NAdam`.
@@ -165,7 +165,7 @@ def make_arm(
         UsageError: no such rule or option, a bad value, or something that is no optimizer.
     """
     ranges = ranges or {}
-    made: Rule | foreign.Make
+    made: Rule | other_optimizers.Make
     if isinstance(optimizer, str | Rule):
         made = rule_of(optimizer.lower() if isinstance(optimizer, str) else optimizer)
         if "max_grad_norm" in given:
@@ -176,13 +176,13 @@ def make_arm(
         title, rule = made.title, made.name
         full = "" if is_built_in(made) else f"{home(made)}.{rule}@{digest(made)}"
     else:
-        made, convention = foreign.check(optimizer), ""
-        title, rule = made.__qualname__, foreign.name_of(made)
+        made, convention = other_optimizers.check(optimizer), ""
+        title, rule = made.__qualname__, other_optimizers.name_of(made)
         full = f"{rule}@{code_of(made)}".rstrip("@")
     options = ", ".join(f"{option}={_shown(option, value)}" for option, value in given.items())
     hyper, label = _hyper(made, convention, given, ranges), f"{title}({options})" if options else title
     if not isinstance(made, Rule):
-        foreign.check_lr(made, hyper)
+        other_optimizers.check_lr(made, hyper)
     is_named = bool(name) and name != label
     stands = reference(made) if isinstance(made, Rule) and full else None
     own = (is_named, stands or "", made if full else None)
@@ -201,7 +201,7 @@ def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:
 
 
 def parse_rule(text: str) -> tuple[Rule, dict[str, Any]]:
-    """Return a rule and the options that go with it, from text such as `adam(beta1=0.5)` or `my.py:calm`.
+    """Return the rule and the options of a text such as `adam(beta1=0.5)` or `my.py:calm`.
 
     Raises:
         UsageError: text that is no such call, or what is no rule.
@@ -235,6 +235,8 @@ def _parse(text: str, convention: str) -> list[Arm]:
 def _calls(body: str, text: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what is called between the commas, and with which options."""
     unreadable = UsageError(f"optimizer {text!r} cannot be read; {_EXAMPLE}.")
+    if re.fullmatch(r"[\w-]+", body.strip()):  # a name, perhaps with a dash, which is no Python
+        return [(body.strip(), {})]
     try:
         tree = ast.parse(body.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -260,21 +262,21 @@ def _called(part: ast.expr, text: str, unreadable: UsageError) -> tuple[str, dic
 
 
 def _hyper(
-    optimizer: Rule | foreign.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
+    optimizer: Rule | other_optimizers.Make, convention: str, given: Mapping[str, Any], ranges: Mapping[str, Range]
 ) -> dict[str, Any]:
-    """Return a value for every hyperparameter that a user can set; of a built-in rule also those that it fixes."""
+    """Return a value for every settable hyperparameter. Built-in rules include their fixed ones."""
     about, own = _of_training(optimizer, given), _own(optimizer, given)
     schedule = own_schedule(about)
     check_groups(about.get("groups"))
     names = {name: code_name(value) for name, value in about.items()}
     names |= {"schedule": schedule.name} if schedule else {}
     if not isinstance(optimizer, Rule):
-        return foreign.hyper(optimizer, own, ranges) | names
+        return other_optimizers.hyper(optimizer, own, ranges) | names
     own, around = two_rules.apart(own)
     rest = two_rules.rest_of(optimizer, given)
     own = own if rest is None else two_rules.at_the_rests_rate(optimizer, convention, own)
     resolved = resolve(optimizer, convention, own) | names
-    hidden = {*GIVEN_BY_MACHINE, *(() if is_built_in(optimizer) else optimizer.pinned)}
+    hidden = {*SET_BY_FRONT_END, *(() if is_built_in(optimizer) else optimizer.pinned)}
     if resolved["decay"] is None:  # as in trials that were stored before there was a word for it
         hidden.add("decay")
     found = {option: value for option, value in resolved.items() if option not in hidden}
@@ -282,7 +284,7 @@ def _hyper(
 
 
 def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rule of the rest and its hyperparameters, as those of the arm have them."""
+    """Return the rule of the rest and its hyperparameters among those of the arm."""
     rule, given = parse_rule(text)
     if own := two_rules.apart(given)[1]:
         raise UsageError(f"rest={text} has {', '.join(own)} of its own, and a split has two rules; leave it out.")
@@ -291,19 +293,19 @@ def _of_the_rest(text: str, convention: str, matrices: Rule, hyper: Mapping[str,
     return {"rest": arm.rule, **{f"rest.{name}": value for name, value in arm.hyper.items()}}
 
 
-def _of_training(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that say how it is trained with; a class may have options of these names itself."""
-    taken = () if isinstance(optimizer, Rule) else foreign.options_of(optimizer)
+def _of_training(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of training. A class may have options of the same names."""
+    taken = () if isinstance(optimizer, Rule) else other_optimizers.options_of(optimizer)
     return {name: given[name] for name in OF_TRAINING if name in given and name not in taken}
 
 
-def _own(optimizer: Rule | foreign.Make, given: Mapping[str, Any]) -> dict[str, Any]:
+def _own(optimizer: Rule | other_optimizers.Make, given: Mapping[str, Any]) -> dict[str, Any]:
     about = _of_training(optimizer, given)
     return {name: value for name, value in given.items() if name not in about}
 
 
 def code_name(value: Any) -> Any:
-    """Return what tells a function from another: its name, and a few characters of its code; a plain value as it is."""
+    """Return a function's name with a short hash of its code, and a plain value as it is."""
     return f"{name_of(value)}@{digest(value)}" if callable(value) else value
 
 
@@ -340,7 +342,7 @@ def _value(keyword: ast.keyword) -> Any:
 
 
 def without_twins(arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return the arms; `UsageError` if two have one name, or are the same optimizer with the same settings and ranges.
+    """Return the arms; `UsageError` if two share a name, or are the same optimizer with the same settings.
 
     Two of one name but of different conventions or libraries have these in their names. Two that only differ in their
     ranges share the trials of their untuned settings.

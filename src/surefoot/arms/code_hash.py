@@ -27,14 +27,14 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 METHODS = (FunctionType, staticmethod, classmethod, property)
 
 PLACE = re.compile(r" at 0x[0-9a-fA-F]+")
-"""Where an object lies, as Python writes one that has no text of its own: another place in every process."""
+"""The address in an object's default text, which differs from process to process."""
 
 Seen = set[Any]
-"""What has been read already: things may refer to each other in circles."""
+"""The objects read so far. References may form circles."""
 
 
 def code_of(make: Any) -> str:
-    """Return the version of the installed library that a class comes from, or eight digits for the user's own code."""
+    """Return the version of a class's library, or eight digits for the user's own code."""
     module = make.__module__
     return _version(module) if _installed(module) else digest(make)
 
@@ -64,7 +64,7 @@ def written(thing: Any, write: Callable[[Any], str] = str) -> str:
 
 
 def _installed(module: str) -> bool:
-    """Whether a module is Python's, ours, or lies where packages are installed."""
+    """Return whether a module is Python's, ours, or an installed package's."""
     top = module.partition(".")[0]
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return (
@@ -75,7 +75,7 @@ def _installed(module: str) -> bool:
 
 
 def _version(module: str) -> str:
-    """Return the version of the package that a module is in; nothing for one that pip does not know."""
+    """Return the version of a module's package; empty if pip does not know it."""
     return ",".join(sorted({version(name) for name in _packages().get(module.partition(".")[0], ())}))
 
 
@@ -83,7 +83,7 @@ _packages = cache(packages_distributions)  # for it takes 0.2 s
 
 
 def _parts(thing: Any, seen: Seen) -> Iterator[str]:
-    """Give what a thing consists of, as texts, in an order that is always the same."""
+    """Yield the contents of a thing as texts, in a fixed order."""
     thing = _within(thing)
     if isinstance(thing, PLAIN):
         yield repr(thing)
@@ -108,13 +108,13 @@ def _parts(thing: Any, seen: Seen) -> Iterator[str]:
 
 
 def _holds_data(thing: Any) -> bool:
-    """Whether it is an array, a tensor, or a library's object that holds some: a data set, a loader or a model."""
+    """Return whether it is an array, a tensor, or a library's object with some: a data set, a loader or a model."""
     made = type(thing)
     return hasattr(made, "__array__") or made.__module__.startswith(("torch.utils.data", "torch.nn"))
 
 
 def _array(thing: Any, seen: Seen) -> Iterator[str]:
-    """Give what an array or a tensor holds, in a few characters; nothing of one without numbers, as a meta tensor."""
+    """Yield a short hash of an array or a tensor; nothing for one without numbers, as a meta tensor."""
     with suppress(Exception):
         if hasattr(thing, "detach"):
             thing = thing.detach().cpu()
@@ -127,7 +127,7 @@ def _array(thing: Any, seen: Seen) -> Iterator[str]:
 
 
 def _within(thing: Any) -> Any:
-    """Return the user's function in what a library wrapped around it, as `torch.no_grad` and every torch optimizer do.
+    """Return the user's function inside a library's wrapper, as `torch.no_grad` and torch optimizers have it.
 
     Torch wraps `step` when the first optimizer of a class is made: the code is the same before and after.
     """
@@ -141,7 +141,7 @@ def _library(function: FunctionType) -> bool:
 
 
 def _contained(thing: Any) -> Iterator[Any]:
-    """Give what a container, a method of some kind or an object of a user's class holds."""
+    """Yield the contents of a container, a method or an object of a user's class."""
     match thing:
         case tuple() | list():
             yield from thing
@@ -162,7 +162,7 @@ def _contained(thing: Any) -> Iterator[Any]:
 
 
 def _class(made: type, seen: Seen) -> Iterator[str]:
-    """Give what a class has and inherits; of what describes it, such as its docstring, nothing."""
+    """Yield the members of a class, own and inherited, without its docstring and the like."""
     for base in made.__mro__:
         if _installed(base.__module__):
             yield f"{base.__module__}.{base.__qualname__} {_version(base.__module__)}"
@@ -174,7 +174,7 @@ def _class(made: type, seen: Seen) -> Iterator[str]:
 
 
 def _rule(rule: Rule, seen: Seen) -> Iterator[str]:
-    """Give what decides a rule's numbers: its function, and what a library's, such as `bounded`'s, was made with."""
+    """Yield what decides a rule's numbers: its function, and the arguments of a library's function."""
     function: Any = rule.function
     slots = [(slot.name, slot.when, slot.start, slot.positive) for slot in rule.slots]
     for part in (function, slots, dict(rule.defaults), dict(rule.pinned)):
@@ -207,7 +207,7 @@ def _code(code: CodeType, seen: Seen) -> Iterator[str]:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """Give the names that code uses, those of the functions in it too."""
+    """Yield the names that code uses, with those of inner functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -215,7 +215,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _named(space: Mapping[str, Any], names: frozenset[str], seen: Seen) -> Iterator[str]:
-    """Give what names stand for in a module and, for names such as `helpers.step`, in the user's modules it imports."""
+    """Yield the things behind names in a module, and in the user's modules that it imports."""
     for name in sorted(names & space.keys()):
         thing = space[name]
         module = getattr(thing, "__name__" if isinstance(thing, ModuleType) else "__module__", None) or ""

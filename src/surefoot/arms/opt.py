@@ -1,4 +1,4 @@
-"""`Opt`: an optimizer of a comparison as a user writes it in Python, with values, ranges and a name of their own."""
+"""`Opt`: an optimizer of a comparison in Python, with values, ranges and a name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Opt:
 
 
 def arms_of(optimizers: Any, convention: str = "torch") -> tuple[Arm, ...]:
-    """The arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes, `Opt` and arms.
+    """Return the arms of a list that mixes names, texts such as `sgd(lr=0.1)`, rules, classes, `Opt` and arms.
 
     Raises:
         UsageError: an empty list, or something in it that is no optimizer.

@@ -1,4 +1,4 @@
-"""Optimizers that are not ours: any class that is made as torch's are, `cls(parameters, lr=..., ...)`.
+"""Optimizers of other libraries: any class with torch's call, `cls(parameters, lr=..., ...)`.
 
 What it can be tuned in is read from its signature, so that it gets as many dimensions, as wide, as an optimizer of
 ours. A pair `betas` is searched, stored and shown as `beta1` and `beta2`, the names that every other optimizer has.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from surefoot.arms.code_hash import written
-from surefoot.arms.several import together
+from surefoot.arms.several_optimizers import together
 from surefoot.errors import TrialError, UsageError, unknown
 from surefoot.search.space import DECAY, DECAY_SOURCE, EPS, ORDER, SHARE, dimensions_for, lr_window, searched
 from surefoot.store.design import Search
@@ -49,13 +49,13 @@ def check(make: Any) -> Make:
 
 
 def _needed(make: Any) -> list[str]:
-    """Return the arguments without which a class takes no step, such as the closure of torch's LBFGS."""
+    """Return the arguments that a class's step requires, such as the closure of torch's LBFGS."""
     step = list(inspect.signature(make.step).parameters.values())[1:]
     return [p.name for p in step if p.default is MISSING and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def needs_closure(make: Make) -> bool:
-    """Whether a class takes no step without a closure, as torch's LBFGS."""
+    """Return whether a class requires a closure, as torch's LBFGS does."""
     return isinstance(make, type) and CLOSURE in _needed(make)
 
 
@@ -65,7 +65,7 @@ def first_argument(make: Make) -> str:
 
 
 def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
-    """Return the value of every known option: the one given, the class's own, or the middle of its range.
+    """Return the value of every known option: given, the class's default, or the middle of its range.
 
     Raises:
         UsageError: an option that the class does not take.
@@ -81,7 +81,7 @@ def hyper(make: Make, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> 
 
 
 def check_lr(make: Make, values: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if a class has a learning rate and none of these values is one."""
+    """Raise `UsageError` if a class has a learning rate without a value."""
     if "lr" in _signature(make)[0] and "lr" not in values:
         raise UsageError(
             f"{name_of(make)} has no learning rate of its own; give one: surefoot.Opt({make.__qualname__}, lr=0.1)."
@@ -89,7 +89,7 @@ def check_lr(make: Make, values: Mapping[str, Any]) -> None:
 
 
 def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Any:
-    """Make the optimizer; `TrialError` with the options it takes if it refuses those that were given.
+    """Make the optimizer; `TrialError` with its options if it refuses the given ones.
 
     What the class has no default for is in the middle of its range, as `hyper` says.
     """
@@ -106,7 +106,7 @@ def build(make: Make, parameters: Any, label: str, given: Mapping[str, Any], ran
 
 
 def space(make: Make, trials: int, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Search:
-    """Return what is searched, by the same list and as wide as for our own optimizers.
+    """Return its search space, from the same list and as wide as for our own optimizers.
 
     The learning-rate window is centred on the class's default, or on the value given.
     """

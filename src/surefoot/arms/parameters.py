@@ -1,4 +1,4 @@
-"""What an optimizer is made of: a model's parameters, groups of them, its named parameters, or the model itself."""
+"""The first argument of an optimizer: parameters, groups, named parameters or the model itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODEL = ("model", "module", "net", "network")
 NAMED = ("named_parameters", "named_params")
 
 Groups = Callable[[list[tuple[str, Any]]], Iterable[Mapping[str, Any]]]
-"""A function of the user's: from the names and parameters of a model to param groups, as torch takes them."""
+"""A user's function from the names and parameters of a model to torch's param groups."""
 
 
 def parameters_of(given: Any, groups: Groups | None = None) -> list[Any]:
@@ -45,7 +45,7 @@ def parameters_of(given: Any, groups: Groups | None = None) -> list[Any]:
 
 
 def argument_of(name: str, given: Any, groups: Groups | None = None) -> Any:
-    """Return what a class takes first, by what it calls it: a model, its named parameters, or parameters.
+    """Return the first argument of a class, by its name there: a model, named parameters or parameters.
 
     Raises:
         TrialError: a class that takes a model or names, and parameters are given, or groups are.

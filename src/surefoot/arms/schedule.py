@@ -1,4 +1,4 @@
-"""How a learning rate goes over a training: a shape by name or a function, after a warm-up.
+"""Learning-rate schedules: a shape by name or a function, after a warm-up.
 
 A study has one schedule; an optimizer may have one of its own, as one of its options. So an optimizer without a
 schedule can be compared with another one at its best, which has one.
@@ -18,18 +18,18 @@ from surefoot.store.protocol import Schedule
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
 WARMUP = 0.05
-"""The share of the steps in which `warmup-cosine` and `wsd` rise, as in AlgoPerf, unless another one is given."""
+"""The default share of steps in which `warmup-cosine` and `wsd` rise, as in AlgoPerf."""
 
 COOLDOWN = 0.2
 """The share of the steps in which `wsd` falls at the end (Hägele et al. 2024, arXiv:2405.18392)."""
 
 Function = Callable[[int, int], float]
-"""A schedule of the user's: what the learning rate is multiplied by at a step of so many steps."""
+"""A user's schedule: the factor of the learning rate at a step, of a number of steps."""
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """How a learning rate goes.
+    """A learning-rate schedule.
 
     Attributes:
         shape: a name, or a function of the step, from 1, and of the number of steps.
@@ -41,16 +41,16 @@ class Scheduled:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the rate stays what it is."""
+        """Whether the rate never changes."""
         return self.shape == "constant" and not self.warmup
 
     @property
     def name(self) -> str:
-        """The name of the shape; of a function its own, with what tells its code from another."""
+        """The name of the shape, or of a function with a hash of its code."""
         return f"{name_of(self.shape)}@{digest(self.shape)}" if callable(self.shape) else self.shape
 
     def factor(self, step: int, steps: int) -> float:
-        """Return what the learning rate is multiplied by at a step, from 1, of so many."""
+        """Return the factor of the learning rate at a step, from 1."""
         rising = max(1, round(self.warmup * steps)) if self.warmup else 0
         if step <= rising:
             return step / rising
@@ -74,7 +74,7 @@ _FALLS: Mapping[Schedule, Callable[[float], float]] = {
     "warmup-cosine": _cosine,
     "wsd": _wsd,
 }
-"""What is left of a rate when this share of the steps after the warm-up is done; each begins with 1."""
+"""The factor of the rate at a share of the steps after the warm-up. Each begins with 1."""
 
 
 def scheduled(shape: Any, warmup: Any = None) -> Scheduled:

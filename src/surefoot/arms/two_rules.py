@@ -14,7 +14,7 @@ from surefoot.conventions import convention
 from surefoot.rule import Rule
 
 OPTIONS = ("rest", "head", "overrides", "blocks")
-"""What a rule takes to be one of two; the last three as `surefoot.torch.split` does."""
+"""The options of a rule that is one of two. The last three are those of `surefoot.torch.split`."""
 
 USUAL = "adamw"
 
@@ -32,7 +32,7 @@ def rest_of(rule: Rule, given: Mapping[str, Any]) -> str | None:
 
 
 def at_the_rests_rate(rule: Rule, framework: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options under which steps of matrices are as long as AdamW's at the same rate, unless others are given.
+    """Return options under which matrices move as far as with AdamW at the same rate.
 
     torch leaves the choice to an argument, `adjust_lr_fn`; who asks for another convention gets its rate and its scale.
     """
@@ -40,7 +40,7 @@ def at_the_rests_rate(rule: Rule, framework: str, given: Mapping[str, Any]) -> d
 
 
 def in_proportion(rule: Rule, hyper: Mapping[str, Any], rest: Rule, framework: str) -> dict[str, float]:
-    """Return the learning rate, in the convention's spelling, that a rest has beside that of the matrices.
+    """Return the learning rate of a rest beside that of the matrices, in the convention's spelling.
 
     Nothing where one of them has no rate. The usual rate of a rule may depend on its form, as Muon's on its scale.
     """
@@ -53,7 +53,7 @@ def in_proportion(rule: Rule, hyper: Mapping[str, Any], rest: Rule, framework: s
 
 
 def values(rule: Rule, rest: Rule, hyper: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the values of both rules among the hyperparameters of an arm: those of the rest begin with `rest.`."""
+    """Return the values of both rules among an arm's hyperparameters. Those of the rest begin with `rest.`."""
     first = {name: value for name, value in hyper.items() if name in rule.defaults}
     return first, {name: hyper[f"rest.{name}"] for name in rest.defaults if f"rest.{name}" in hyper}
 

@@ -16,7 +16,7 @@ from surefoot.errors import UsageError, unknown
 
 
 def in_file(text: str) -> Any:
-    """Return what `FILE.py:NAME` names; the file is run, and its folder is searched for what it imports.
+    """Return the object that `FILE.py:NAME` names. The file is run, with its folder on the path.
 
     Worker processes get its functions whole, so they need not find the file.
 
@@ -35,7 +35,7 @@ def in_file(text: str) -> Any:
 
 
 def imported(dotted: str) -> Any:
-    """Return what a full name such as `torch.optim.NAdam` stands for; `UsageError` if there is no such thing."""
+    """Return the object of a full name such as `torch.optim.NAdam`; `UsageError` if there is none."""
     parent, _, name = dotted.rpartition(".")
     try:
         return getattr(importlib.import_module(parent), name)
@@ -52,7 +52,7 @@ def referred(reference: str) -> Any:
 
 
 def without_references(text: str) -> tuple[str, dict[str, str]]:
-    """Return a text with each `my.py:calm` replaced by a plain name, and what each name means."""
+    """Return a text with each `my.py:calm` replaced by a plain name, and the meaning of each."""
     references: dict[str, str] = {}
 
     def named(found: re.Match[str]) -> str:
@@ -68,7 +68,7 @@ _REFERENCE = re.compile(r"(?P<before>(?:^|,)\s*)(?P<reference>[^,()=\[\]{}'\"]+:
 
 
 def _how(path: Path) -> str:
-    """Say how a task in a file is written, with the tasks that the file makes; it is read and not run."""
+    """Return how to write a task in a file, with the file's own tasks. The file is read, not run."""
     if not path.is_file():
         return "there is no such file either; write it as my.py:task"
     with suppress(SyntaxError, ValueError):

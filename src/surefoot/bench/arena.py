@@ -1,6 +1,6 @@
-"""The memory of a case: one flat block of weights, one of gradients and one for each kind of state.
+"""The memory of a case: one flat block for weights, gradients and each kind of state.
 
-All torch contenders of a case share it. So a set takes the memory of one optimizer, nobody has the luckier addresses or
+All torch contenders of a case share it. So a set takes the memory of one optimizer, none has the luckier addresses or
 pages, and the floor runs over the very bytes that the contenders move. Tensors start at multiples of 64
 bytes, as torch's own allocations do. Weights are of size 1, gradients of size 1e-2: their squares times 1 - beta2 are
 far above the smallest normal numbers (1e-38), which processors add more slowly below.
@@ -46,7 +46,7 @@ class Arena:
             parameter.grad = gradient
 
     def renew_gradients(self) -> Callable[[], object]:
-        """Draw the same gradients again, to which somebody wrote; returns what does so from a copy, and faster."""
+        """Draw the same gradients again after a write. Returns a faster function for it, from a copy."""
         self._draw_gradients()
         return partial(self._blocks["gradient"].copy_, self._blocks["gradient"].clone())
 
@@ -55,14 +55,14 @@ class Arena:
         self._blocks["gradient"].normal_(std=GRADIENT, generator=generator)
 
     def slot(self, name: str) -> list[Tensor]:
-        """Return the state of this name: a tensor for each parameter, zero when it is first asked for."""
+        """Return the state of this name: a tensor for each parameter, at first zero."""
         key = f"state.{name}"
         if key not in self._blocks:
             self._blocks[key] = self._block().fill_(0)  # written: pages that never were are not read from memory
         return self._views(key)
 
     def blocks(self, count: int) -> list[Tensor]:
-        """Return `count` flat blocks: weights and state, as much as it takes, and the gradients last."""
+        """Return `count` flat blocks: weights and as much state as needed, the gradients last."""
         while len(self._blocks) < count:
             self.slot(f"spare {len(self._blocks)}")
         first = [block for name, block in self._blocks.items() if name != "gradient"][: count - 1]

@@ -1,4 +1,4 @@
-"""What is timed: a step of each rule, and the step that large models take, clipping + AdamW + averaging.
+"""The timed cases: a step of each rule, and clipping + AdamW + averaging as large models use it.
 
 Each case tells how many arrays one update has to read and to write, from the compiler's own plan. Clipping by the
 global norm needs the gradients once before anything can move: a pass of its own.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot.arms.user_code import referred
-from surefoot.compiler.plan import stages
+from surefoot.compiler.kernel_plan import stages
 from surefoot.compiler.trace import trace
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
@@ -27,7 +27,7 @@ MAX_NORM, EMA = 1.0, 0.999
 """The largest norm of the gradients, and the share of the averaged weights kept each step, of the last case."""
 
 Pass = tuple[int, int]
-"""How many arrays are read and how many are written while going once through memory."""
+"""Arrays read and arrays written in one pass over memory."""
 
 ADAM: tuple[Pass, ...] = ((4, 3),)
 """Adam's traffic: weight, gradient and two moments read, all but the gradient written."""
@@ -45,7 +45,7 @@ class BenchCase:
 
     @property
     def arrays(self) -> int:
-        """How many arrays there are: weights, gradients and state."""
+        """The number of arrays: weights, gradients and state."""
         return max(reads for reads, _ in self.passes)
 
 
@@ -55,7 +55,7 @@ def bytes_per_weight(passes: Sequence[Pass], size: int) -> int:
 
 
 def case_names() -> tuple[str, ...]:
-    """Return the name of every case: the rules in their order, but for those of matrices; the composite last."""
+    """Return the name of every case: rules in order without those for matrices, the composite last."""
     return (*(name for name, rule in RULES.items() if rule.shape == "any"), CLIPPED)
 
 
@@ -85,12 +85,12 @@ def rule_of_case(name: str) -> Rule:
 
 
 def lr_of(rule: Rule) -> dict[str, Any]:
-    """Return the learning rate as an option of a rule, which may have none; a distance that multiplies it is 1."""
+    """Return the learning rate as options of a rule, if it has one. A rate that scales a distance is 1."""
     distance = convention(rule, "torch").names.get("first_distance", "first_distance")
     return dict.fromkeys(rule.own & {"lr"}, LR) | dict.fromkeys([distance] if "first_distance" in rule.own else [], 1.0)
 
 
 def _passes(rule: Rule, **around: float) -> tuple[Pass, ...]:
-    """Return a pass for each sum over a tensor that a rule needs, and that of the update."""
+    """Return a pass for each sum over a tensor that a rule needs, and one for the update."""
     *sums, update = stages(trace(rule, {**resolve(rule, "torch", lr_of(rule)), **around}))
     return (*((len(one.reads), 0) for one in sums), (len(update.reads), len(update.outputs)))

@@ -1,4 +1,4 @@
-"""The picture of a benchmark: for each set, bars of step times grouped by case, and the floor of each case as a line.
+"""The picture of a benchmark: bars of step times by set and case, with each case's floor as a line.
 
 All bars of a set share one linear scale, which ends at a few times the floor, so that what is close to it can be told
 apart, and not before the fastest of the cases: a longer bar is cut off, and an arrow behind its label says so.
@@ -32,7 +32,7 @@ COLOURS = {
 }
 
 END, FASTEST, ROOM = 10.0, 2.5, 1.12
-"""How many times the median floor, or the fastest, the longest bar shows; how far the scale goes on for its label."""
+"""The longest bar in multiples of the median floor or of the fastest, and room for its label."""
 
 
 def check_chart(path: Path) -> None:

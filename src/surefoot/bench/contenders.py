@@ -1,4 +1,4 @@
-"""Who is timed: a name, the library it comes from, and what makes its step out of an arena.
+"""Contenders: a name, a library, and the function that makes a step from an arena.
 
 A contender that is a torch optimizer does not keep state of its own: the arena's is loaded into it as a checkpoint, in
 which it has the names and types that the optimizer itself chose for a parameter of a few numbers.
@@ -20,7 +20,7 @@ from surefoot.bench.arena import Arena
 from surefoot.errors import UsageError
 
 PROBE = (8, 8)
-"""The shape of the parameter that tells what state an optimizer keeps, and in which shape."""
+"""The shape of a parameter that shows an optimizer's state and its shapes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Stepper:
 
 @dataclass(frozen=True)
 class Contender:
-    """Someone to time.
+    """An implementation to time.
 
     Attributes:
         name: what it is called in tables: the library and which of its implementations.
@@ -58,7 +58,7 @@ class Contender:
 
     @property
     def available(self) -> bool:
-        """Whether everything that it needs is installed."""
+        """Whether all its packages are installed."""
         return all(find_spec(name) is not None for name in self.needs)
 
 
@@ -112,7 +112,7 @@ def _is_per_weight(value: Any) -> bool:
 
 
 def _load(optimizer: Optimizer, found: dict[str, Any], arena: Arena) -> None:
-    """Give an optimizer the arena's state; numbers that it keeps for each tensor are its own."""
+    """Give an optimizer the arena's state. Its numbers for each tensor are its own."""
     slots = {name: _slot(arena, name, value) for name, value in found.items() if _is_per_weight(value)}
     state = {
         k: {
@@ -125,6 +125,6 @@ def _load(optimizer: Optimizer, found: dict[str, Any], arena: Arena) -> None:
 
 
 def _slot(arena: Arena, name: str, like: Tensor) -> list[Tensor]:
-    """Return the arena's state of a name, flat where an optimizer keeps it flat (Prodigy's authors' own)."""
+    """Return the arena's state of a name, flat where an optimizer keeps it flat (Prodigy's authors' code)."""
     slot = arena.slot(name)
     return slot if like.shape == PROBE else [each.view(-1) for each in slot]

@@ -36,7 +36,7 @@ def sweep({arrays}, mask):
 
 
 def sweep_text(reads: int, writes: int) -> str:
-    """Return the kernel that reads `reads` arrays and writes the first `writes` of them, which are not all."""
+    """Return the text of a kernel that reads `reads` arrays and writes the first `writes` of them."""
     names = [f"a{k}" for k in range(reads)]
     body = [f"        {name}[i] = {name}[i] ^ x" for name in names[:writes]] or ["        seen ^= x"]
     read = " ^ ".join(f"{name}[i]" for name in names[writes:])
@@ -51,7 +51,7 @@ def _sweep(reads: int, writes: int) -> Any:
 
 
 def floor(arena: Arena, passes: Sequence[Pass], threads: int, mask: int = 0) -> Turn:
-    """Return the turn of a kernel that goes through the arena with all passes, as often as it is told.
+    """Return the turn of a kernel that makes all passes over the arena, as often as asked.
 
     Args:
         arena: whose blocks it reads and writes: the gradients are only read, and so is what a pass does not write.
@@ -73,7 +73,7 @@ def floor(arena: Arena, passes: Sequence[Pass], threads: int, mask: int = 0) -> 
 
 
 def _share(arena: Arena, passes: Sequence[Pass], threads: int, k: int) -> list[tuple[Any, Arrays]]:
-    """Return what thread `k` does in each pass: the kernel and its part of every array."""
+    """Return the share of thread `k` in each pass: the kernel and its part of every array."""
     arrays = [[block.view(torch.int64).numpy() for block in arena.blocks(reads)] for reads, _ in passes]
     return [
         (_sweep(*own), [np.array_split(array, threads)[k] for array in found])

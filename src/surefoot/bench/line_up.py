@@ -1,4 +1,4 @@
-"""Who is there to time, case by case: our engines, torch.optim's ways, and other libraries, present or not.
+"""The contenders of each case: our engines, torch.optim's ways, and other libraries if installed.
 
 Each is written as its users write it. torch's ways are a loop over tensors, lists of tensors (foreach), its fused
 kernels, and torch.compile; of the composite case `clip_grad_norm_`, the fused AdamW, and `torch._foreach_lerp_`.
@@ -16,7 +16,7 @@ import surefoot.torch
 from surefoot.bench.arena import Arena
 from surefoot.bench.cases import CLIPPED, EMA, LR, MAX_NORM, case_names, lr_of, rule_of_case
 from surefoot.bench.contenders import Contender, Stepper
-from surefoot.bench.other_peers import INSTALL, author_peers, optax_peers, pytorch_optimizer_peers
+from surefoot.bench.other_libraries import INSTALL, author_peers, optax_peers, pytorch_optimizer_peers
 
 ENGINES = ("cpu", "eager")
 
@@ -26,7 +26,7 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
     "amsgrad": ("Adam", {"amsgrad": True}),
 }
-"""How each rule is written in PyTorch: class and options. A rule that is not here has no class of its own."""
+"""The class and options of each rule in PyTorch. A missing rule has no class there."""
 
 
 def contenders(case: str, *, compiled: bool = False) -> list[Contender]:
@@ -65,7 +65,7 @@ def _make_ours(case: str, engine: str, arena: Arena) -> Stepper:
 
 
 def torch_peers(case: str, *, compiled: bool = False) -> list[Contender]:
-    """Return torch's ways to do a case; the compiled one takes long to start and needs a C++ compiler."""
+    """Return torch's ways to do a case. The compiled one starts slowly and needs a C++ compiler."""
     if case == CLIPPED:
         return [Contender("torch fused, 3 calls", "torch", _clipped)]
     name, options = CLASSES.get(case, ("", {}))

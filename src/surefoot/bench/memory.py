@@ -1,4 +1,4 @@
-"""Whether a parameter set fits into memory, decided before the system has to.
+"""The check that a parameter set fits into memory, before the system has to decide.
 
 A case takes its arena, what jax keeps for itself, and what others make on their way: lists of tensors as large as all
 weights together (torch's foreach; the eager engine, which writes nothing before all is computed), and arrays as large
@@ -18,10 +18,10 @@ from surefoot.bench.shapes import ParameterSet
 from surefoot.errors import UsageError
 
 LISTS = 3
-"""Lists of tensors that foreach holds at most at a time beside weights, gradients and state (AMSGrad, Adadelta)."""
+"""Lists of tensors that foreach holds beside weights, gradients and state, at most (AMSGrad, Adadelta)."""
 
 BESIDE_LISTS = 10
-"""Arrays as large as the largest tensor that the eager engine holds at most at a time."""
+"""Arrays of the largest tensor's size that the eager engine holds at a time, at most."""
 
 MARGIN = 1.1
 
@@ -48,7 +48,7 @@ def check(sets: Sequence[ParameterSet], cases: Sequence[BenchCase], size: int, *
 
 
 def available() -> int | None:
-    """Return how many bytes this process may still take; None where the system does not tell."""
+    """Return the bytes that this process may still take; None where the system does not say."""
     limits = [limit for limit in (_of_machine(), _of_container()) if limit is not None]
     return min(limits, default=None)
 

@@ -1,4 +1,4 @@
-"""The figures of a benchmark: a row for each contender of each case, and the floor of each set.
+"""The figures of a benchmark: a row for each contender and case, and the floor of each set.
 
 Ratios are of step times, so smaller is better: to the fastest of torch.optim in the same case (of the other libraries,
 where torch lacks the rule), and to the floor of the case's own bytes.
@@ -17,7 +17,7 @@ from surefoot.words import plain
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a contender of a case: its name and library, bytes of state per weight, seconds per step."""
+    """A measured contender of a case: name, library, bytes of state per weight, seconds per step."""
 
     name: str
     library: str
@@ -53,7 +53,7 @@ class BenchRow:
 
 @dataclass(frozen=True)
 class Floor:
-    """The machine's own speed: seconds to move Adam's bytes and compute nothing, over the whole run of a set."""
+    """The machine's own speed: seconds to move Adam's bytes without computing, over a set's whole run."""
 
     seconds: Quartiles
     bytes_per_weight: int
@@ -62,7 +62,7 @@ class Floor:
 
 @dataclass
 class SetResult:
-    """What was measured on a parameter set; `floor` is None until there is anything."""
+    """The measurements on a parameter set. `floor` is None at first."""
 
     name: str
     tensors: int
@@ -72,8 +72,8 @@ class SetResult:
 
 
 @dataclass(frozen=True)
-class Cold:
-    """Seconds of the first step in a fresh process, imports not counted: nothing cached, and the same again."""
+class FirstStep:
+    """Seconds of the first step in a fresh process without imports: with empty caches, and again."""
 
     case: str
     contender: str
@@ -100,7 +100,7 @@ class BenchResult:
     threads: int
     rounds: int
     sets: list[SetResult] = field(default_factory=list)
-    cold: list[Cold] = field(default_factory=list)
+    cold: list[FirstStep] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
 
@@ -111,7 +111,7 @@ class BenchResult:
 
 
 def rows(case: BenchCase, timed: Sequence[Measured], floor: list[float], weights: int, size: int) -> list[BenchRow]:
-    """Return the rows of a case: `floor` are seconds to move its own bytes, `size` the bytes of a number."""
+    """Return the rows of a case. `floor`: seconds to move its own bytes; `size`: bytes of a number."""
     spreads = {entry.name: spread(entry.times) for entry in timed}
     torch = [spreads[entry.name].median for entry in timed if entry.library == "torch"]
     others = [spreads[entry.name].median for entry in timed if entry.library not in ("torch", "surefoot")]

@@ -21,11 +21,11 @@ import torch
 from surefoot.bench import memory
 from surefoot.bench.arena import DTYPES, Arena
 from surefoot.bench.cases import ADAM, BenchCase, bytes_per_weight, case_names, find_case
-from surefoot.bench.cold import first_steps
 from surefoot.bench.contenders import Contender, ReadyContender, start
+from surefoot.bench.first_step import first_steps
 from surefoot.bench.floor import floor
 from surefoot.bench.line_up import absent, contenders
-from surefoot.bench.other_peers import limit_jax
+from surefoot.bench.other_libraries import limit_jax
 from surefoot.bench.result import BenchResult, BenchRow, Measured, SetResult, floor_of, rows
 from surefoot.bench.shapes import ParameterSet, find_set
 from surefoot.bench.turns import Interrupt, take_turns, turn_of
@@ -42,7 +42,7 @@ FLOOR, OWN_FLOOR = "floor of Adam's bytes", "floor of the case's own bytes"
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to time.
+    """The options of a benchmark.
 
     Attributes:
         sets: names of parameter sets.
@@ -148,7 +148,7 @@ def _run_set(
 
 
 class CaseRun:
-    """One case on one parameter set: everyone who can do it, and what their turns took."""
+    """One case on one parameter set: its contenders and their times."""
 
     def __init__(self, planned: BenchPlan, parameters: ParameterSet, case: BenchCase) -> None:
         self.planned, self.parameters, self.case = planned, parameters, case
@@ -176,7 +176,7 @@ class CaseRun:
             notes.append(f"{contender.name} cannot do {self.case.name} here: {reason}")
 
     def rows(self) -> list[BenchRow]:
-        """Return what was measured, ours first; nothing if Ctrl-C came before the first round was over."""
+        """Return the measurements, ours first; none if Ctrl-C came in the first round."""
         own = self.times.get(OWN_FLOOR) or self.times.get(FLOOR, [])
         timed = [
             Measured(name, contender.library, ready.state_bytes, self.times[name])

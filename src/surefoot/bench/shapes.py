@@ -1,4 +1,4 @@
-"""The parameter sets of the benchmark: the shapes of three networks, and many tensors of four weights.
+"""The parameter sets of the benchmark: shapes of three networks, and many tensors of four weights.
 
 A step's time depends on how many tensors there are and how large, not on what the network computes, so no library of
 models is needed. The shapes are generated as the networks are built; the article's are taken from its own model. Of
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """The parameters of a network: its name, what it is, and the shape of each tensor."""
+    """The parameters of a network: its name, its kind, and the shape of each tensor."""
 
     name: str
     summary: str
@@ -26,7 +26,7 @@ class ParameterSet:
 
     @property
     def weights(self) -> int:
-        """How many numbers the tensors hold together."""
+        """The number of weights in all tensors."""
         return sum(prod(shape) for shape in self.shapes)
 
 

@@ -1,4 +1,4 @@
-"""The clock: contenders take turns, so that whatever slows the machine down for a while slows all of them.
+"""The clock: contenders take turns, so that a slow moment of the machine slows all of them.
 
 In each round every contender has one turn, and the round begins with another one each time. A turn of a step that is
 shorter than a few milliseconds is as many steps as fill them, after one that is not timed: it brings the contender's
@@ -53,7 +53,7 @@ def spread(times: list[float]) -> Quartiles:
 
 
 def turn_of(step: Callable[[], object], tidy: Callable[[], object] | None = None) -> Turn:
-    """Return the turn of a step; `tidy` puts back in order, after each and untimed, what the step should have left."""
+    """Return the turn of a step. `tidy` restores its start after each step, untimed."""
 
     def turn(many: int, clock: Clock) -> float:
         start = clock()
@@ -134,10 +134,10 @@ def _no_collection() -> Iterator[None]:
 
 
 class Interrupt:
-    """Notes Ctrl-C while it is entered, to ask about it before each turn; a second one is raised at once.
+    """Notes Ctrl-C, to be checked before each turn. A second one is raised at once.
 
     Python raises KeyboardInterrupt wherever it happens to be; in a callback of the garbage collector, such as jax has,
-    it would be forgotten. Elsewhere than in the main thread, which alone is told, this does nothing.
+    it would be forgotten. Outside the main thread, which alone gets the signal, this does nothing.
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ Slots = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the numbers of the slots mean.
+    """The meaning of the slots' numbers.
 
     Attributes:
         lr: learning rate of the coming step; None if the optimizer does not show it, as optax's own do not.
@@ -50,7 +50,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Handover:
-    """How far an optimizer has come.
+    """The progress of an optimizer.
 
     Attributes:
         rule: name of the rule. Variants that keep the same state have one: `sgd`, `adam`, `adabound`.
@@ -108,7 +108,7 @@ class Handover:
         """Return the number of steps, for a framework that counts once for all parameters.
 
         Raises:
-            UsageError: parameters have made different numbers of steps, or nobody knows how many.
+            UsageError: parameters have made different numbers of steps, or the number is unknown.
         """
         counts = set(self.counts())
         if len(counts) > 1:
@@ -157,12 +157,12 @@ def fit(given: Handover, target: Handover) -> Handover:
 
 
 def apart(rule: Rule) -> frozenset[str]:
-    """Return the slots of a rule that do not lie as a parameter does: see `Handover.numbers`."""
+    """Return the slots of a rule that lie unlike a parameter: see `Handover.numbers`."""
     return frozenset(slot.name for slot in rule.slots if slot.per not in ("weight", "optimizer"))
 
 
 def both(name: str, children: Iterable[str]) -> str:
-    """Return what to do with an optimizer of two rules, which has them under this name."""
+    """Return an error's advice for an optimizer of two rules, which has them under this name."""
     parts = " and ".join(f"{name}[{child!r}]" for child in children)
     return f"the optimizer has two rules, each with its own state; move {parts}, one after the other."
 

@@ -1,4 +1,4 @@
-"""Keras's side: lists of variables, ours under the rule's names and Keras's own under those of its classes.
+"""Keras's side of the bridge: lists of variables, with our names or those of Keras's classes.
 
 Keras's SGD subtracts in its velocity what ours adds: it points downhill, and changes its sign here.
 """
@@ -23,7 +23,7 @@ KERAS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "RMSprop": ("rmsprop", {"v": "_velocities", "a": "_average_gradients", "b": "_momentums"}),
     "Adam": ("adam", {"m": "_momentums", "v": "_velocities", "vmax": "_velocity_hats"}),
 }
-"""For each of Keras's own classes: the rule, and the attribute that holds each of its slots."""
+"""The rule of each of Keras's own classes, and the attribute of each of its slots."""
 
 
 def from_keras(optimizer: Any) -> Handover:
@@ -106,7 +106,7 @@ def _numbers(optimizer: Any) -> frozenset[str]:
 
 
 def _sign(optimizer: Any) -> Mapping[str, float]:
-    """Return what makes of our numbers those that the optimizer keeps, and the other way round."""
+    """Return the signs between our numbers and the optimizer's, in both directions."""
     return {"b": -1.0} if isinstance(optimizer, keras.optimizers.SGD) else {}
 
 

@@ -1,4 +1,4 @@
-"""optax's side: states are trees of named tuples; ours is one of them, and optax's own are told by their kinds.
+"""Optax's side of the bridge: states as trees of named tuples, ours or optax's own.
 
 A state does not say which rule it belongs to, so ours is read with the transformation that made it. optax's RMSprop
 puts the negative learning rate before its momentum: the trace holds steps downhill, and changes its sign here.
@@ -30,7 +30,7 @@ OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ScaleByAdaDeltaState": ("adadelta", {"v": "e_g", "u": "e_x"}),
     "TraceState": ("sgd", {"b": "trace"}),
 }
-"""For each kind of optax's own states: the rule, and the field that holds each of its slots."""
+"""The rule of each kind of optax's own states, and the field of each of its slots."""
 
 
 def from_optax(
@@ -91,14 +91,14 @@ def to_optax(progress: Handover, state: Any, optimizer: optax.GradientTransforma
 
 @dataclass(frozen=True)
 class _Found:
-    """What a state says, and whether the trace in it points downhill."""
+    """The content of a state, and whether its trace points downhill."""
 
     progress: Handover
     hyper: Hyper | None
     downhill: bool
 
     def sign(self, slot: str) -> float:
-        """Return what makes of our number the one that is kept, and the other way round."""
+        """Return the factor between our number and the kept one, in both directions."""
         return -1.0 if self.downhill and slot == "b" else 1.0
 
 
@@ -147,7 +147,7 @@ def _read_theirs(nodes: list[Any], known: list[Any], steps: int | None) -> _Foun
 
 
 def _slots(leaves: Mapping[str, list[Any]]) -> tuple[Slots, ...]:
-    """Return what each parameter has; one that is no matrix has not all of the slots of a rule for matrices."""
+    """Return the slots of each parameter. A parameter that is no matrix has fewer under a matrix rule."""
     each = zip(*leaves.values(), strict=True)
     return tuple({slot: _array(x) for slot, x in zip(leaves, some, strict=True) if x is not None} for some in each)
 
@@ -162,7 +162,7 @@ def _array(leaf: Any) -> np.ndarray:
 
 
 def _with(tree: Any, slot: str, fitted: Handover, sign: float) -> Any:
-    """Return a tree with a slot's arrays in the place of its leaves, in their kind of numbers."""
+    """Return a tree with a slot's arrays as leaves, in the leaves' dtypes."""
     leaves, structure = jax.tree.flatten(tree, is_leaf=lambda x: x is None)
     pairs = zip(fitted.slots, leaves, strict=True)
     new = [None if leaf is None else jnp.asarray(sign * own[slot], leaf.dtype) for own, leaf in pairs]
@@ -170,7 +170,7 @@ def _with(tree: Any, slot: str, fitted: Handover, sign: float) -> Any:
 
 
 def _check_base(fitted: Handover, found: _Found) -> None:
-    """Raise if the rate that a schedule is measured against is another than the target was made with."""
+    """Raise if the base rate of schedules differs from the target's."""
     for given, wanted in zip(fitted.meanings, found.progress.meanings, strict=True):
         fixed = found.hyper is not None and not found.hyper.follows
         if fixed and given.base_lr and wanted.base_lr and not np.isclose(given.base_lr, wanted.base_lr, rtol=1e-6):
@@ -181,7 +181,7 @@ def _check_base(fitted: Handover, found: _Found) -> None:
 
 
 def _mapped(node: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a state with each named tuple that keeps something of a rule's, or counts, changed."""
+    """Return a state with a function applied to each named tuple that has a rule's state or counts."""
     if isinstance(node, RuleState) or type(node).__name__ in OPTAX:
         return change(node)
     if hasattr(node, "_fields"):

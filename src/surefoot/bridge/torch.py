@@ -16,11 +16,11 @@ from surefoot.bridge.handover import Handover, Meaning, Slots, apart, both, fit
 from surefoot.errors import UsageError
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
-from surefoot.torch.settings import Settings
+from surefoot.torch.group_settings import Settings
 from surefoot.torch.state import decoded, number, steps_so_far
 
 TWINS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "AdamW", "Adam")
-"""Classes of torch.optim that have a twin here; AdamW is an Adam there, and comes first."""
+"""Classes of torch.optim with a twin here. AdamW is an Adam there, so it comes first."""
 
 
 def from_torch(optimizer: torch.optim.Optimizer, *, steps: int | None = None) -> Handover:
@@ -85,7 +85,7 @@ def _counts(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _twin(optimizer: torch.optim.Optimizer) -> RuleOptimizer:
-    """Return the optimizer itself if it is one of ours, else one of ours in the same state."""
+    """Return the optimizer if it is ours, else one of ours in the same state."""
     if isinstance(optimizer, RuleOptimizer):
         return optimizer
     if isinstance(optimizer, SplitOptimizer):

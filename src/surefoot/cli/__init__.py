@@ -1,4 +1,4 @@
-"""The command line: one small file per command; each parses, calls one function of the library, and prints.
+"""The command line, one small file per command. Each parses, calls one function and prints.
 
 | file | concept |
 | --- | --- |

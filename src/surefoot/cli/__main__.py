@@ -1,4 +1,4 @@
-"""Where the command `surefoot` starts and ends: every error becomes one message and exit code 2, Ctrl-C becomes 130.
+"""The entry point of `surefoot`. An error becomes one message and exit code 2; Ctrl-C becomes 130.
 
 After Ctrl-C nothing is left to tidy up (workers end with their driver), so the process ends without Python's shutdown:
 a second Ctrl-C would interrupt that with a traceback, and under `python -m` it turns 130 into a death by signal when
@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for an error of the user's or the machine's, 130 for Ctrl-C."""
+    """Run the command line. The exit code is 2 for an error and 130 for Ctrl-C."""
     try:
         _run()
     except KeyboardInterrupt:

@@ -14,14 +14,15 @@ from rich.table import Table
 from surefoot.bench.cases import case_names
 from surefoot.bench.chart import check_chart, write_chart
 from surefoot.bench.line_up import contenders
-from surefoot.bench.other_peers import INSTALL
+from surefoot.bench.other_libraries import INSTALL
 from surefoot.bench.result import BenchResult, BenchRow, SetResult, milliseconds
 from surefoot.bench.run import BenchOptions, plan, run
 from surefoot.bench.shapes import SETS
 from surefoot.bench.turns import Quartiles
 from surefoot.cli.options import Json
-from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
+from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.files import check_writable
+from surefoot.progress.console import console_for_people
 
 LEGEND = (
     "Behind each rule: the bytes that it has to move for a weight. ms: median step; half of the turns lie between the "

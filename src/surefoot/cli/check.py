@@ -13,8 +13,9 @@ from surefoot.analysis import group
 from surefoot.cli.check_parity import check_parity
 from surefoot.cli.check_published import check_published
 from surefoot.cli.options import Json
-from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
+from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.errors import UsageError
+from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
 from surefoot.selfcheck.joined import FalseClaims
 from surefoot.selfcheck.margins import MARGIN, FalseMargins, Race
@@ -88,7 +89,7 @@ def _calibrate(studies: int, seed: int, store: Path | None, *, as_json: bool) ->
 
 
 def _stored(store: Path) -> SeedModel:
-    """The newest run of every study in the store, as a world of scores."""
+    """Return the newest run of every study in the store, as a world of scores."""
     with Store(store, readonly=True) as results:
         newest = {design.study: design for design in results.designs()}
         runs = [run for design in newest.values() if (run := results.run(design))]

@@ -1,4 +1,4 @@
-"""`surefoot check --parity`: every rule on every front-end against the rule in float64, beside the frameworks' own."""
+"""`surefoot check --parity`: every rule on every front-end against the rule in float64."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import typer
 
-from surefoot.cli.printing import console_for_people, print_json, with_clock
 from surefoot.cli.printing import grid as draw
+from surefoot.cli.printing import print_json, with_clock
 from surefoot.files import check_writable
+from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.parity import FRONT_ENDS, Distance, ParityResult, run
 from surefoot.selfcheck.parity.grid import NOT_ON_GRID
 from surefoot.selfcheck.parity.limits import LIMITS
@@ -79,7 +80,7 @@ def print_result(result: ParityResult, *, every_row: bool) -> None:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: its title, the heads of its columns, and the cells; the first `left` columns are words."""
+    """A table: its title, column heads and cells. The first `left` columns are words."""
 
     title: str
     heads: Sequence[str]

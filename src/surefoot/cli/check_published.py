@@ -1,4 +1,4 @@
-"""`surefoot check` beside published figures: the runs are repeated here and now, and each figure is marked."""
+"""`surefoot check` beside published figures: repeats the runs and marks each figure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from rich.table import Table
 
 from surefoot.analysis.published import FMNIST_2C2D, INITIAL_LOSS, QUADRATIC_DEEP, SEEDS, Publication
-from surefoot.cli.printing import console_for_people, grid, print_json, with_clock
+from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.design.trial import Trial
 from surefoot.errors import Argument, UsageError
+from surefoot.progress.console import console_for_people
 from surefoot.selfcheck.published import (
     LEVEL,
     Agreement,

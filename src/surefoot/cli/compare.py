@@ -1,4 +1,4 @@
-"""`surefoot compare`: run a study, or what is left of it, and leave a table and a report."""
+"""`surefoot compare`: runs what is left of a study, then prints a table and writes a report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.files import check_writable
 from surefoot.options import Options
-from surefoot.price import RateFree, ask_rate_free, laid_over
+from surefoot.rate_free_price import RateFree, ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
 
@@ -65,7 +65,7 @@ def compare(
 
 
 def _request(study: str, over: str | None, asked: Options, *, find: bool) -> Request:
-    """Return what is asked for; of rate-free with the rate that a range test finds, if that may run."""
+    """Return the checked request. A rate-free study gets the rate of a range test, if that may run."""
     if study != RATE_FREE.name:
         if over is not None:
             raise UsageError(f"{over!r} is one task too many: only {RATE_FREE.name} takes a task beside its name.")

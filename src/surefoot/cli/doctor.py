@@ -1,4 +1,4 @@
-"""`surefoot doctor`: what runs on this machine, and whether it works, for a report of a problem."""
+"""`surefoot doctor`: shows what works on this machine, for a report of a problem."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from surefoot.doctor import as_text, examine
 
 
 def doctor(as_json: Json = False) -> None:
-    """Print versions, devices, threads, compilers and the kernel cache, and take one step by each engine.
+    """Print versions, devices, threads, compilers and the kernel cache, and take one step on each device.
 
     Example: surefoot doctor
     """

@@ -1,4 +1,4 @@
-"""`surefoot explain`: what a rule does, from the code that runs; in the terminal or as a page to play with."""
+"""`surefoot explain`: shows a rule from the code that runs, in the terminal or as a page."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ PARAMETERS = "the article's network, float32"
 
 
 def _times(case: str) -> tuple[dict[str, float], list[str]]:
-    """Return the median seconds of a step of everyone who was timed, in turns, and what the benchmark remarks."""
+    """Return the median seconds of a step by contender, and the benchmark's remarks."""
     from surefoot.bench.run import BenchOptions, plan, run  # loads torch, which nothing else here needs
 
     result = run(plan(BenchOptions(sets=("cnn",), cases=(case,))), lambda _: None)

@@ -1,4 +1,4 @@
-"""What the arguments of the library are called on the command line: their names with dashes, but for a few."""
+"""Flags of the library's arguments: their names with dashes, with a few exceptions."""
 
 from __future__ import annotations
 

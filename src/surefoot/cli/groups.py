@@ -1,4 +1,4 @@
-"""`surefoot groups`: what a model's parameters are, and which rule steps which, before anything is trained."""
+"""`surefoot groups`: lists a model's parameters and the rule that steps each, before training."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import typer
 
-from surefoot.cli.options import Json, Study, takes
+from surefoot.cli.options import Json, Study, refuse_function, takes
 from surefoot.cli.printing import print_json
-from surefoot.comparison.groups import described, outlined
+from surefoot.comparison.groups import OWN_MODEL, described, outlined
 from surefoot.study import asked
 
 
@@ -22,9 +22,10 @@ def groups(
 
     Example: surefoot groups my.py:task -o "lion(rest=adamw)"
     """
+    refuse_function(study, OWN_MODEL)
     request, _ = asked(study, **{**given, "optimizers": given["optimizers"] or ["adamw"]})
     found = described(request) if given["optimizers"] else {request.name: outlined(request)}
     if as_json:
-        print_json({label: one.as_json() for label, one in found.items()})
+        print_json({label: one.to_json() for label, one in found.items()})
         return
     typer.echo("\n\n".join(f"{label}: {one}" for label, one in found.items()))

@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from surefoot.analysis import Summary
 from surefoot.cli.options import Json, MarginFlag
 from surefoot.cli.result import conclude_scores, conclude_suite
 from surefoot.errors import UsageError
 from surefoot.scores import judge_any
 from surefoot.store.protocol import Better
+from surefoot.suite import Suite
 
 
 def judge(
     scores: Annotated[Path, typer.Argument(help="A CSV file of scores, or a folder from TensorBoard.")],
     better: Annotated[Better, typer.Option(help="Whether a higher score is better, or a lower one.")] = "max",
     metric: Annotated[str, typer.Option(help="Name of the scores.")] = "score",
-    share: Annotated[bool, typer.Option("--share", help="Scores are shares from 0 to 1, written in per cent.")] = False,
+    share: Annotated[
+        bool, typer.Option("--share", help="Scores are shares from 0 to 1; show them in per cent.")
+    ] = False,
     margin: MarginFlag = None,
     chance: Annotated[
         float | None, typer.Option(help="Score of guessing; a seed that diverged counts as this.")
@@ -43,10 +45,10 @@ def judge(
     """
     given = {"better": better, "metric": metric, "share": share, "margin": margin, "chance": chance, "runs": runs}
     found = judge_any(scores, columns=dict(map(_pair, column or ())), **given)
-    if isinstance(found, Summary):
-        conclude_scores(found, report, as_object=as_json)
-    else:
+    if isinstance(found, Suite):
         conclude_suite(found, report.parent if report else None, as_object=as_json)
+    else:
+        conclude_scores(found, report, as_object=as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from textwrap import fill, shorten, wrap
+from textwrap import fill, wrap
 from typing import Annotated, Any
 
 import typer
@@ -13,10 +14,13 @@ from surefoot.cli.options import Json
 from surefoot.cli.printing import print_json
 from surefoot.datasets import NAMES
 from surefoot.design.studies import RATE_FREE, STUDIES
-from surefoot.rule import AROUND, Rule
+from surefoot.rule import WRAPPER_OPTIONS, Rule
 from surefoot.rules import COMBINATORS, RULES
 
 WIDTH, MARGIN = 80, 17
+ROOM = WIDTH - MARGIN
+
+IMAGES = "28 x 28 grey images in 10 classes"
 
 
 def list_all(
@@ -30,34 +34,38 @@ def list_all(
     """
     rules = {**RULES, **{text: parse_rule(text)[0] for text in own or []}}
     studies = {name: study.summary for name, study in STUDIES.items()} | {RATE_FREE.name: RATE_FREE.summary}
-    data = dict.fromkeys(NAMES, "28 x 28 grey images in 10 classes")
+    data = dict.fromkeys(NAMES, IMAGES)
     around = {name: one.doc for name, one in COMBINATORS.items()}
     if as_json:
         whole = {name: {"summary": rule.doc, "options": _options(rule)} for name, rule in rules.items()}
         print_json({"studies": studies, "optimizers": whole, "combinators": around, "data sets": data})
         return
     if everything:
-        _print("Studies", studies.items(), whole=True)
-        _print("Optimizers", _whole(rules), whole=True)
-        _print("Combinators, as in cautious(adamw)", around.items(), whole=True)
-        _print("Data sets", data.items(), whole=True)
+        _print("Studies", studies.items())
+        _print("Optimizers", _whole(rules))
+        _print("Combinators, as in cautious(adamw)", around.items())
+        _print("Data sets", data.items())
         return
-    _print("Studies", studies.items())
+    _print("Studies", ((name, _cut(what, r"[,;:](?= )")) for name, what in studies.items()))
     _print("Optimizers", _folded(_by_parents(rules)))
     typer.echo(fill(f"Combinators, as in cautious(adamw): {', '.join(around)}", WIDTH, subsequent_indent="  "))
-    _print("Data sets", _folded((what, name, what) for name, what in data.items()))
+    typer.echo(fill(f"Data sets of {IMAGES}: {', '.join(data)}", WIDTH, subsequent_indent="  "))
     typer.echo("surefoot list --all shows every optimizer with its options.")
 
 
-def _print(title: str, entries: Iterable[tuple[str, str]], *, whole: bool = False) -> None:
-    """Print a section; of what is not whole, of each entry with a name one line."""
-    room = WIDTH - MARGIN
+def _print(title: str, entries: Iterable[tuple[str, str]]) -> None:
     typer.echo(f"{title}:")
     for name, what in entries:
-        lines = wrap(what, room) if whole or not name else [shorten(what, room, placeholder=" ...")]
+        lines = wrap(what, ROOM)
         typer.echo(f"  {name:<{MARGIN - 3}} {lines[0]}")
         for line in lines[1:]:
             typer.echo(f"{'':{MARGIN}}{line}")
+
+
+def _cut(what: str, mark: str) -> str:
+    """Return a text up to the last such mark that fits in a line; as it is, if there is none or all of it fits."""
+    ends = [found.start() for found in re.finditer(mark, what) if found.start() <= ROOM]
+    return what[: ends[-1]] if ends and len(what) > ROOM else what
 
 
 def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
@@ -68,12 +76,12 @@ def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
 
 
 def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
-    """The first of each family with its sentence, and below it the names of the others; of (family, name, what)."""
+    """Return the first rule of each family with its sentence, then the names of the others."""
     families: dict[str, list[tuple[str, str]]] = {}
     for family, name, what in entries:
         families.setdefault(family, []).append((name, what))
     for first, *others in families.values():
-        yield first
+        yield first[0], _cut(first[1], r"(?<=\.) ")
         if others:
             yield "", f"and {', '.join(name for name, _ in others)}"
 
@@ -87,7 +95,7 @@ def _by_parents(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
 
 
 def _options(rule: Rule) -> dict[str, Any]:
-    """The options that people set: the learning rate first, what stands around every rule last."""
-    names = sorted(rule.defaults, key=lambda name: (name != "lr", name in AROUND))
+    """Return the options that people set: the learning rate first, options of every rule last."""
+    names = sorted(rule.defaults, key=lambda name: (name != "lr", name in WRAPPER_OPTIONS))
     shown = {name: rule.defaults[name] for name in names}
     return {name: value for name, value in shown.items() if not isinstance(value, bool) and value is not None}

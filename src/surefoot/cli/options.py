@@ -1,4 +1,4 @@
-"""The options of the library as flags, with their types, defaults and help; and the few that differ."""
+"""The library's options as flags, with their types, defaults and help."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
+from surefoot.arms.user_code import in_file
 from surefoot.cli.flags import flag
+from surefoot.errors import UsageError
 from surefoot.options import STORE, Options
+from surefoot.training.function_task import is_training_function
 from surefoot.workers.runner import Runner
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -45,7 +48,7 @@ OWN: dict[str, tuple[Any, Any]] = {
 
 
 def takes(*names: str) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these options, or for all, those of `Runner` among them."""
+    """Give a command a flag for each of these options, or for all of them."""
 
     def with_flags(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True)
@@ -63,7 +66,7 @@ def takes(*names: str) -> Callable[[Command], Command]:
 
 
 def _parameter(one: Field[Any], hint: Any) -> inspect.Parameter:
-    """Return an option as Typer takes it; what may be text is text on a command line."""
+    """Return an option as a Typer parameter. Where text is allowed, its type is text."""
     name = one.metadata.get("flag", one.name)
     text = one.metadata["help"]
     optional = type(None) in get_args(hint)
@@ -81,3 +84,9 @@ def options(given: dict[str, Any]) -> Options:
     }
     optimizers = tuple(given.pop("optimizers", None) or ())
     return Options(optimizers=optimizers, runner=Runner(**runner), **given)
+
+
+def refuse_function(study: str, why: str) -> None:
+    """Raise `UsageError` for a training function before anything is asked of it that the command has no flag for."""
+    if ".py:" in study and is_training_function(in_file(study)):
+        raise UsageError(why)

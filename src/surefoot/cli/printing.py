@@ -1,4 +1,4 @@
-"""What all commands print with: JSON, tables without lines, and words with the time that has passed."""
+"""Output that all commands share: JSON, tables without lines, and messages with a clock."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.align import Align
 from rich.table import Table
 
 
 def print_json(content: Any) -> None:
     """Print one JSON object."""
     print(json.dumps(content, ensure_ascii=False), flush=True)
-
-
-def console_for_people() -> Console:
-    """Make a console that prints names as they are."""
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 def grid(
@@ -30,18 +25,22 @@ def grid(
     padding: tuple[int, ...] | None = (0, 1),
     no_wrap: bool = True,
 ) -> Table:
-    """Draw a table: the first `left` columns and those without a head to the left, the others to the right."""
+    """Draw a table. The first `left` columns and those without a head are flush left, the others right.
+
+    A head of fewer lines than its neighbours stands at the bottom, and a cell at the top.
+    """
     shape: dict[str, Any] = {} if padding is None else {"padding": padding}
     drawn = Table(box=None, pad_edge=False, header_style="bold", **shape)
     for index, head in enumerate(heads):
         justify: Any = "left" if index < left or not head else "right"
-        drawn.add_column(head, justify=justify, no_wrap=no_wrap, overflow="fold", vertical="bottom")
+        bottom = Align(head, justify, vertical="bottom")
+        drawn.add_column(bottom, justify=justify, no_wrap=no_wrap, overflow="fold")
     for row in rows:
         drawn.add_row(*row)
     return drawn
 
 
 def with_clock() -> Callable[[str], None]:
-    """Return a function that prints words on standard error, with the seconds since now before them."""
+    """Return a function that prints a message on standard error after the seconds since now."""
     start = time.monotonic()
     return lambda words: typer.echo(f"[{time.monotonic() - start:4.0f} s] {words}", err=True)

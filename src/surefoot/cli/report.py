@@ -1,4 +1,4 @@
-"""`surefoot report`: write the report of stored results again, with figures and tables as files if asked."""
+"""`surefoot report`: writes the report of stored results again, and figures and tables on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command ends: the result in print, then the report.
+"""The end of a command: it prints the result and writes the report.
 
 The tutorial's two lines for each optimizer come first, then the table, the verdict, and where the files are.
 """
@@ -11,19 +11,21 @@ from rich.console import Console
 
 from surefoot.analysis import ResultRow, Summary
 from surefoot.analysis.rate_free import Prices
-from surefoot.cli.printing import console_for_people, grid, print_json
+from surefoot.cli.printing import grid, print_json
+from surefoot.progress.console import console_for_people
 from surefoot.report import write_report
+from surefoot.result import Result
 from surefoot.store.protocol import Metric
-from surefoot.suite import PAGE, InSuite, Suite
+from surefoot.suite import PAGE, Suite
 from surefoot.words import Table, as_json, notes, plain, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.ranks import TITLE, rank_table
 from surefoot.words.rate_free import price_sentence, price_table
-from surefoot.words.suite import suite_json, suite_notes
+from surefoot.words.suite import suite_notes
 
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, price: Prices | None = None) -> None:
-    """Print the result of a study, for people or as JSON, and write its report; `price` is that of not tuning."""
+    """Print the result of a study, for people or as JSON, and write its report."""
     if as_object:
         priced = {"price": plain(price)} if price else {}
         print_json(as_json(summary) | priced | {"store": str(store), "report": str(report)})
@@ -36,22 +38,22 @@ def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, pr
         console_for_people().print(f"\nReport: {report}\nResults: {store}", soft_wrap=True)
 
 
-def conclude_scores(summary: Summary, report: Path | None, *, as_object: bool) -> None:
-    """Print the verdict on scores that were made elsewhere, for people or as JSON; write its report if asked."""
+def conclude_scores(found: Result, report: Path | None, *, as_object: bool) -> None:
+    """Print the verdict on scores of other programs, and write its report if asked."""
     if as_object:
-        print_json(as_json(summary) | ({"report": str(report)} if report else {}))
+        print_json(found.to_json() | ({"report": str(report)} if report else {}))
     else:
-        print_result(summary)
+        print_result(found.summary)
     if report:
-        write_report(summary, report)
+        found.report(report)
         if not as_object:
             console_for_people().print(f"\nReport: {report}", soft_wrap=True)
 
 
-def conclude_suite(suite: Suite[InSuite], folder: Path | None, *, as_object: bool) -> None:
-    """Print what several studies say together, for people or as JSON, and write their reports, if asked."""
+def conclude_suite(suite: Suite[Result], folder: Path | None, *, as_object: bool) -> None:
+    """Print the results of several studies together, and write their reports if asked."""
     if as_object:
-        print_json({**suite_json(suite.summary), **({"reports": str(folder)} if folder else {})})
+        print_json({**suite.to_json(), **({"reports": str(folder)} if folder else {})})
     else:
         _print_suite(suite)
     if folder:
@@ -61,7 +63,7 @@ def conclude_suite(suite: Suite[InSuite], folder: Path | None, *, as_object: boo
         console_for_people().print(places, soft_wrap=True)
 
 
-def _print_suite(suite: Suite[InSuite]) -> None:
+def _print_suite(suite: Suite[Result]) -> None:
     console = console_for_people()
     for name, verdict in suite.verdicts.items():
         console.print(f"\n{name}", style="bold")
@@ -110,7 +112,7 @@ def _print_price(price: Prices) -> None:
 
 
 def _lines(row: ResultRow, metric: Metric) -> list[str]:
-    """Return the tutorial's own two lines, one where the loss is the metric; the mean, where there are many seeds."""
+    """Return the tutorial's two lines, or one where the loss is the metric. Many seeds give their mean."""
     if row.test_metric is None:
         return [f"No test result using {row.label}: {'; '.join(row.reasons) or 'unfinished'}"]
     mean = f" (mean of {row.n} seeds)" if row.n > 1 else ""

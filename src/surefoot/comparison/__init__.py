@@ -1,4 +1,4 @@
-"""From a request to a finished run: plan, try out, train, and what is left to do.
+"""The way from a request to a finished run: plan, try out, train, count what is left.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""Where checkpoints are kept: in the store, or as files in a folder or under any URL that fsspec knows.
+"""Checkpoints: in the store, in a folder or under any URL that fsspec knows.
 
 In the store a checkpoint is part of its epoch's transaction. A file of its own is written whole before that
 transaction, and the one before it is removed after it: a driver that is killed in between leaves a file that is
@@ -63,7 +63,7 @@ class Checkpoints:
         return found
 
     def save(self, done: EpochDone) -> None:
-        """Save an epoch and its checkpoint, and drop the one before; `StoreError` if it cannot be written."""
+        """Save an epoch and its checkpoint, then drop the checkpoint before it."""
         key, epoch = done.key, done.epoch.epoch
         if done.checkpoint is None:
             self._store.save_epoch(key, done.epoch, done.rates, None)

@@ -1,4 +1,4 @@
-"""A run of a study: train those of its trials that the store does not have finished yet, hand back the records.
+"""A run of a study: trains the trials that the store has not finished and returns all records.
 
 The driver is the only writer to the store, and an epoch is written with its checkpoint in one transaction. So the same
 command again goes on where it was, whatever ended it, and a finished trial is never trained twice.
@@ -42,7 +42,7 @@ AtLook = Callable[[Interim], None]
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a study: its trials in the order in which they start, the task that they train, and its tuning.
+    """A run of a study: its trials in order, its task and its tuning.
 
     `trials` are those of the optimizers as they were given; what `tuning` adds follows from results, round by round,
     and is stored before it is run. `design` is what was decided, to be stored before the first trial. With a budget in
@@ -63,11 +63,11 @@ class Run:
 
     @property
     def protocol(self) -> Protocol:
-        """How every trial is trained."""
+        """The protocol of every trial."""
         return self.trials[0].protocol
 
     def freeze(self, store: Store) -> Run:
-        """Store the run with the trials that are known from the start; return the plan as it was first stored.
+        """Store the run with the trials known from the start. Returns the plan as first stored.
 
         What follows from a trial that failed is forgotten, as that is tried again.
         """
@@ -86,14 +86,14 @@ class Run:
         return frozen
 
     def beginning(self) -> list[Trial]:
-        """Return the trials that are known before any result: with planned looks, those up to the first."""
+        """Return the trials known before any result. With planned looks, they end at the first."""
         looks, first = self.design.looks.at, self.trials
         if looks:
             first = tuple(trial for trial in first if trial.seed in self.design.measure[: looks[0]])
         return [*first, *(self.tuning.first() if self.tuning else [])]
 
     def run(self, store: Store, observe: Observer, at_look: AtLook = lambda _: None) -> list[Record]:
-        """Run what is not finished yet, writing to the store as it happens; returns this study's records.
+        """Run the trials that are not finished, and store each result as it comes.
 
         Args:
             store: open for writing.
@@ -119,7 +119,7 @@ class Run:
         return self._noted(store)
 
     def _noted(self, store: Store) -> list[Record]:
-        """Return the records, and note how many seeds the verdict on them is on: more seeds will be another look."""
+        """Return the records, and note the seeds behind their verdict. More seeds will be another look."""
         records, places = self.records(store), {seed: place for place, seed in enumerate(self.design.measure, 1)}
         ended = [one.seed for one in records if one.purpose == "measure" and one.status in ENDED]
         measured = [places[seed] for seed in ended if seed in places]
@@ -127,7 +127,7 @@ class Run:
         return records
 
     def _next(self, store: Store, tried: set[str], clock: TimeBudget, at_look: AtLook) -> list[Trial]:
-        """Return what is run next; with a budget, only as much measuring as there is time for."""
+        """Return the trials to run next. A time budget limits the measuring."""
         todo = [trial for trial in self.standing(store, tried, at_look)[1] if trial.key not in tried]
         if clock.deadline is None:
             return todo
@@ -167,7 +167,7 @@ class Run:
     def standing(
         self, store: Store, tried: Collection[str] = (), at_look: AtLook = lambda _: None
     ) -> tuple[list[Trial], list[Trial]]:
-        """Return every trial that the results so far ask for, in the order in which they start, and those still to run.
+        """Return every trial that the results so far ask for, in order, and those still to run.
 
         A round that follows from these results is stored first. A trial that failed is tried again, and nothing
         follows from it until it is one of the `tried`; one that two optimizers share is run once.
@@ -185,7 +185,7 @@ class Run:
         return [self._trial(one) for one in store.planned(self.design.hash)]
 
     def records(self, store: Store) -> list[Record]:
-        """Return the stored records of this study's trials, in its order and under its name and labels."""
+        """Return the stored records of this study's trials, with its order, name and labels."""
         return store.run(self.design)
 
     def arm(self, store: Store, label: str) -> Arm:
@@ -224,7 +224,7 @@ class Run:
         return interim_of(looker_of(arms, scale_of(self.protocol), self.design, self.design.margin), arms, self.design)
 
     def _up_to_look(self, known: Sequence[Trial], found: Interim) -> list[Trial]:
-        """Return the trials that the next look needs, of those that are still in, as a round of their own."""
+        """Return the trials up to the next look, without dropped optimizers, as a round."""
         more = self.design.measure[: found.due] if found.due else ()
         inside = {trial.arm.label: trial for trial in known if trial.purpose == "measure"}
         inside = {label: trial for label, trial in inside.items() if label not in found.out}

@@ -1,4 +1,4 @@
-"""What a study would run, read from its plan and from the store; nothing is trained or written.
+"""A forecast of a study, read from its plan and the store. Nothing is trained or written.
 
 Tuning decides on the way whether a search goes on and what is measured at the end, so what is left is a range: without
 any extension, and with all that `MOST_EXTENSIONS` allows.
@@ -38,12 +38,12 @@ from surefoot.store.records import ENDED, Record
 from surefoot.words.forecast import forecast_json, forecast_text
 
 PILOT_MOST = 60.0
-"""Seconds in which a forecast times the optimizers; a training function is timed for a whole epoch."""
+"""Seconds of a forecast for timing the optimizers. A training function is timed for a whole epoch."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would run and cost, and what its seeds can tell.
+    """The size, cost and power of a study before it runs.
 
     Attributes:
         numbers: all of it.
@@ -55,12 +55,12 @@ class Forecast:
         return forecast_text(self.numbers)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain dicts and lists for `json.dumps`."""
+        """Return the numbers as plain dicts and lists for `json.dumps`."""
         return forecast_json(self.numbers)
 
 
 def foretell(request: Request, options: Options) -> Forecast:
-    """Return the forecast of a study; a store that is not there yet is not made.
+    """Return the forecast of a study. A missing store is not created.
 
     For a budget in minutes that no earlier run has timed, the optimizers are timed, for a second or two each.
 
@@ -127,7 +127,7 @@ def _prospect(request: Request, store: Store | None) -> Prospect:
 
 
 def _piloted(request: Request, seconds: float) -> Mapping[str, Timing]:
-    """Return the times of every optimizer; none where it takes longer than a forecast may, and the budget is larger."""
+    """Return the times of every optimizer, or none where timing exceeds a forecast's limit."""
     try:
         return request.pilot(min(seconds, PILOT_MOST))
     except NotTimed:
@@ -137,27 +137,27 @@ def _piloted(request: Request, seconds: float) -> Mapping[str, Timing]:
 
 
 def _same_steps(mine: Protocol, its: Protocol) -> bool:
-    """Whether two protocols train the same model on as many examples, on the same device."""
+    """Return whether two protocols train the same model on equally many examples and the same device."""
     names = ("task", "fingerprint", "batch_size", "device", "train_size", "recipe")
     return all(getattr(mine, name) == getattr(its, name) for name in names)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """The phases that are certain, and the one that only happens if a best learning rate lies at an edge of ours."""
+    """The phases that are certain, and the extension, which needs a best learning rate at our edge."""
 
     certain: tuple[Phase, ...]
     extension: Phase | None = None
 
     @property
     def trials(self) -> tuple[int, int]:
-        """How many trials the study has, at least and at most."""
+        """The smallest and the largest number of trials."""
         least = sum(phase.trials for phase in self.certain)
         return least, least + (self.extension.trials if self.extension else 0)
 
     @property
     def left(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """How many trials of each rule are still to run, at least and at most."""
+        """The smallest and the largest number of trials left, by rule."""
         least: Counter[str] = Counter()
         for phase in self.certain:
             least.update(phase.left)
@@ -165,7 +165,7 @@ class Outlook:
 
 
 def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = None) -> Outlook:
-    """Return what a run will do, at most, given the records there are, by key; nothing is run.
+    """Return the trials that a run can still do, at most. Nothing is run.
 
     Args:
         run: the run.
@@ -201,7 +201,7 @@ def outlook(run: Run, records: Mapping[str, Record], found: Interim | None = Non
 
 
 def _comes(run: Run, trial: Trial, found: Interim | None) -> bool:
-    """Whether a measuring trial comes, as far as looks have decided."""
+    """Return whether a measuring trial comes, given the looks so far."""
     if found is None or not found.taken:
         return True
     seeds = next((one.seeds for one in found.left if one.label == trial.arm.label), None)

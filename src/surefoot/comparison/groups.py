@@ -1,4 +1,4 @@
-"""What the optimizers of a comparison do with which parameters of its model."""
+"""The parameters of a comparison's model, and the rule that each optimizer gives them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from surefoot.errors import UsageError
 from surefoot.torch import groups
 from surefoot.torch.description import Description, outline
 
+OWN_MODEL = (
+    "a training function makes its own model; call surefoot.torch.groups(model), and print what describe() of "
+    "its optimizer returns."
+)
+
 
 def outlined(request: Request) -> Description:
-    """Return the roles of the parameters of a task's model, whoever steps them."""
+    """Return the roles of the parameters of a task's model, without any optimizer."""
     return outline(groups(_model(request)))
 
 
@@ -33,8 +38,5 @@ def described(request: Request) -> dict[str, Description]:
 def _model(request: Request) -> Any:
     """Return the model of a task; `UsageError` for a training function, which makes its own."""
     if not hasattr(request.task, "make_model"):
-        raise UsageError(
-            "a training function makes its own model; call surefoot.torch.groups(model), and print what describe() of "
-            "its optimizer returns."
-        )
+        raise UsageError(OWN_MODEL)
     return request.task.make_model(0)

@@ -1,4 +1,4 @@
-"""From the looks that a user asks for to those that a run takes, decided before its first trial."""
+"""Planned looks: from a user's request to the plan of a run, before its first trial."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AskedLooks:
         return cls(at, auto, known[spending], Question.read(question, names))
 
     def decides(self, seeds: int | None, optimizers: int) -> dict[str, Any]:
-        """What tells these looks from the one look at the end that every run has; nothing for that.
+        """Return what distinguishes these looks in a design. One look at the end adds nothing.
 
         Args:
             seeds: the most seeds; None where a clock chooses them.
@@ -65,7 +65,7 @@ class AskedLooks:
         return {"looks": looks, "spending": self.spending, "question": self.question.text}
 
     def plan(self, seeds: int, optimizers: int, *, at_most: bool = False) -> LookPlan:
-        """Return the looks at a run of so many seeds and optimizers; the last one is at its end.
+        """Return the looks of a run of this size. The last one is at its end.
 
         Args:
             seeds: the most seeds.

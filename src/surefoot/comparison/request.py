@@ -1,4 +1,4 @@
-"""From a study's name, or a task of the user's own, to the plan of a comparison: every decision before training."""
+"""A comparison's request: every decision between a study's name and its first trial."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from surefoot.options import Options
 from surefoot.rule import Rule
 from surefoot.search.proposals import FINALISTS, TUNING_SEEDS, seeds
 from surefoot.store import Design, Store
-from surefoot.store.design import Budget, Part, Sizing, Timing
+from surefoot.store.design import Budget, Sizing, Timing, TrialPart
 from surefoot.store.margin import Margin, read_margin
 from surefoot.store.protocol import Protocol, Recipe
 from surefoot.tasks import Splits, Trainable, checked_task, make_task
@@ -36,15 +36,15 @@ from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
 
 EVALUATIONS = 20
-"""How often a trial of so many steps is evaluated, at most, unless the user says after how many."""
+"""Evaluations of a trial that is counted in steps, at most, unless the user sets the interval."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, every option read.
+    """A checked request.
 
-    `wanted` is how much is run if no clock decides it; `tuned` has the labels of the optimizers that are tuned, None of
-    all.
+    `wanted` holds epochs, trials and seeds unless a time budget decides. `tuned` has the labels of the optimizers to
+    tune; None means all.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Request:
     tune_seeds: int = TUNING_SEEDS
 
     def prepare(self, store: Store) -> Run:
-        """Plan, store the run, and return the plan as it was when this run was first stored.
+        """Store the run. Returns its plan as it was first stored.
 
         With a budget in minutes the optimizers are timed first, for a second or two each.
 
@@ -82,11 +82,11 @@ class Request:
         return self.plan(sizing, timings, spent).freeze(store)
 
     def pilot(self, seconds: float) -> dict[str, Timing]:
-        """Time every optimizer, in so many seconds at most; the first may show that the budget buys too little."""
+        """Time every optimizer within this many seconds. The first times may refuse the budget."""
         return time_arms(self.task, self.arms, self.protocol, self.workers, self.runner, seconds, self.bought)
 
     def bought(self, timings: Mapping[str, Timing], spent: float) -> Sizing:
-        """Return what the budget in minutes buys, less the seconds spent; `UsageError` if that is too little."""
+        """Return what the rest of the time budget buys; `UsageError` if that is too little."""
         left = (self.budget.seconds or 0.0) - spent
         return size(left, self.workers, timings, self.protocol, self.wanted, self.budget, self.tune_seeds)
 
@@ -120,7 +120,7 @@ class Request:
             looks=looks,
             seconds=spent,
         )
-        trials = tuple(make(arm, seed, Part()) for seed in measure for arm in self.arms)
+        trials = tuple(make(arm, seed, TrialPart()) for seed in measure for arm in self.arms)
         return Run(design, trials, self.task, self.workers, tuning, self.runner)
 
     @property
@@ -131,7 +131,7 @@ class Request:
 
     @property
     def hash(self) -> str:
-        """What tells this request from any other: the number of workers decides nothing, and is not in it."""
+        """The hash that identifies this request. The number of workers is not part of it."""
         asked: dict[str, Any] = {
             "protocol": self.protocol.decides,
             "optimizers": [arm.decides for arm in self.arms],
@@ -216,7 +216,7 @@ def _evaluate_every(options: Options) -> int:
 
 
 def _warn_of_untuned(arms: Sequence[Arm]) -> None:
-    """Warn of a class whose signature does not tell what to tune, and of which the user says nothing either."""
+    """Warn of a class without a learning rate, unless the user gave options or ranges."""
     for arm in arms:
         if arm.make is None or isinstance(arm.make, Rule) or "lr" in arm.hyper or arm.own or arm.ranges:
             continue
@@ -294,7 +294,7 @@ def _protocol(described: StudyPlan, task: Trainable, options: Options, epochs: i
 
 
 def _sizes(task: Trainable) -> dict[str, int]:
-    """Return how many examples each part of a task's data has; a training function does not tell."""
+    """Return the number of examples in each part of a task's data; nothing for a training function."""
     data: Splits | None = getattr(task, "data", None)
     if data is None:
         return {}
@@ -305,5 +305,5 @@ def _sizes(task: Trainable) -> dict[str, int]:
     }
 
 
-def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: Part) -> Trial:
+def _trial(study: str, protocol: Protocol, arm: Arm, seed: int, part: TrialPart) -> Trial:
     return Trial(study, arm, seed, protocol, "tune" if part.role in ("tuning", "final") else "measure", part)

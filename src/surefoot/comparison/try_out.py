@@ -24,10 +24,10 @@ from surefoot.workers.executors import open_executor
 from surefoot.workers.runner import Executor, Resume, Runner
 
 PATIENCE = 30.0
-"""Seconds that a pilot may take in any case: a budget that is too small is refused with what would do."""
+"""Seconds that a pilot always gets, so that a refusal of the budget can name one that would do."""
 
 STORING = 0.01
-"""Seconds from a worker's message that an epoch is done to its place in the store; a pilot stores nothing."""
+"""Seconds between a worker's message and the stored epoch. A pilot stores nothing."""
 
 
 class NotTimed(UsageError):  # noqa: N818  it is what happened
@@ -35,7 +35,9 @@ class NotTimed(UsageError):  # noqa: N818  it is what happened
 
 
 class TriedOut:
-    """An executor that tries each optimizer out before its first trial, and does not begin those of one that fails.
+    """An executor that tries out each optimizer before its first trial.
+
+    Trials of an optimizer that fails are not begun.
 
     Args:
         executor: runs the trials.
@@ -61,7 +63,7 @@ class TriedOut:
 
 
 def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = None) -> dict[str, str]:
-    """Try the optimizer of each trial; return why each fails, by its label, or an empty text."""
+    """Try the optimizer of each trial. Returns the reason of failure by label, empty where it works."""
     tries = {one.key: one for one in (replace(trial, purpose="try") for trial in trials)}
     reasons = {trial.optimizer: "" for trial in trials}
     for event in executor.run(list(tries.values()), lambda _: None, deadline):
@@ -71,7 +73,7 @@ def tried(trials: Sequence[Trial], executor: Executor, deadline: float | None = 
 
 
 def try_arms(task: Trainable, arms: Sequence[Arm], protocol: Protocol, workers: int, runner: Runner) -> dict[str, str]:
-    """Try every optimizer and train nothing; return why each fails, by its label, or an empty text."""
+    """Try every optimizer without training. Returns the reason of failure by label, empty where it works."""
     trials = [Trial(task.name, arm, 0, protocol, "try") for arm in arms]
     with open_executor(runner, task, protocol.device, min(workers, len(trials))) as executor:
         return tried(trials, executor)
@@ -86,10 +88,10 @@ def time_arms(
     seconds: float = inf,
     check: Callable[[Mapping[str, Timing], float], object] = lambda *_: None,
 ) -> dict[str, Timing]:
-    """Return the times of every optimizer, by its label; one that cannot be run has the mean of the others.
+    """Return the times of every optimizer, by label.
 
-    `check` is called with the times so far and the seconds that they took; what it raises ends the pilot, with what it
-    says of all.
+    An optimizer that fails gets the mean of the others. `check` is called with the times so far and the seconds they
+    took. An exception of its own ends the pilot and names all of them.
 
     Raises:
         NotTimed: it takes longer than so many seconds, and than `PATIENCE`.
@@ -125,7 +127,7 @@ def _check(
     arms: Sequence[Arm],
     spent: float,
 ) -> None:
-    """Refuse what those that are timed refuse by themselves, by what all are reckoned to take."""
+    """Check the times so far. On failure the error is about all optimizers, with missing times estimated."""
     try:
         check(found, spent)
     except UsageError:
@@ -134,6 +136,6 @@ def _check(
 
 
 def of_every(found: Mapping[str, Timing], arms: Sequence[Arm]) -> dict[str, Timing]:
-    """Return the times of every optimizer; one that was not timed has the mean of the others."""
+    """Return the times of every optimizer. Missing times become the mean of the others."""
     mean = Timing(*map(fmean, zip(*map(astuple, found.values()), strict=True)))
     return {arm.label: found.get(arm.label, mean) for arm in arms}

@@ -1,4 +1,4 @@
-"""The arc tangent that kernels compute: one formula for CPU and GPU, of elementary operations that go many at a time.
+"""The arc tangent of kernels: one formula of elementary operations for CPU and GPU.
 
 A library's function goes weight by weight, and Triton's interpreter has none. This is Cephes' rational approximation,
 in float64 whatever the weights are: in float32 it is the nearest number, in float64 it is off by two units in the last

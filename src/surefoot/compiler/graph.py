@@ -19,7 +19,7 @@ from typing import Any
 from surefoot.errors import UsageError
 
 SUMS = ("total", "total_all")
-"""The operations that make one number of a value per weight: for each tensor, or of all tensors."""
+"""The operations from a value per weight to one number, for each tensor or for all."""
 
 SIZE = "size"
 """The scalar that has the weights of the whole tensor."""
@@ -28,7 +28,7 @@ ROWS, COLS, ONE = "rows", "cols", "1"
 """The scalars that have the sides of a matrix; one of its sides, where there is a single row or column."""
 
 Sides = tuple[str, str]
-"""How high and how wide an array is, each `ROWS`, `COLS` or `ONE`."""
+"""The height and the width of an array, each `ROWS`, `COLS` or `ONE`."""
 
 WHOLE: Sides = (ROWS, COLS)
 """The sides of an array that has a value for each weight."""
@@ -40,12 +40,12 @@ SIDES: dict[str, Sides] = {
     "left": (ROWS, ROWS),
     "right": (COLS, COLS),
 }
-"""Those of an array that there is one value of for each of these: see `Slot.per`."""
+"""The sides of an array by its `Slot.per`."""
 
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """How a matrix is made orthogonal: see `mathops.orthogonalize`."""
+    """The way to make a matrix orthogonal: see `mathops.orthogonalize`."""
 
     coefficients: tuple[tuple[float, float, float], ...]
     floor: bool
@@ -53,7 +53,7 @@ class Orthogonal:
 
     @property
     def steps(self) -> int:
-        """How many times a polynomial acts on the singular values."""
+        """The number of polynomial steps on the singular values."""
         return len(self.coefficients)
 
 
@@ -77,12 +77,12 @@ class Node:
 
 @dataclass
 class Graph:
-    """All nodes of one update, in an order in which each follows its arguments, and what the update results in.
+    """All nodes of one update, each after its arguments, and the update's results.
 
     `outputs` are the nodes that are written, by their array's name: `w` and the slots, of a stage also what a later
     one reads; `numbers` those of slots that are a number for a tensor or for the optimizer; `sums` what a stage of a
-    kernel adds up (`plan.py`). `rate` is the effective step size. `assumed` tells of each hyperparameter that the rule
-    asked about whether it was zero: another answer, another graph.
+    kernel adds up (`kernel_plan.py`). `rate` is the effective step size. `assumed` tells of each hyperparameter that
+    the rule asked about whether it was zero: another answer, another graph.
     """
 
     nodes: list[Node] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Call a rule once on symbols, and read off what it does.
+"""Tracing: a rule is called once on symbols, which record its operations.
 
 A symbol stands for a number or an array; every operation on it makes a node. A rule may ask whether a hyperparameter
 is zero (`if momentum:`): the answer is that of the values at hand, and is noted in the graph. It may not ask about
@@ -24,7 +24,7 @@ class Symbol:
         self.graph, self.node, self.truth = graph, node, truth
 
     def __bool__(self) -> bool:
-        """Answer for a hyperparameter; for anything else tell the rule's author what to write instead."""
+        """Answer for a hyperparameter. For anything else raise an error that shows the right form."""
         if self.truth is None:
             raise UsageError(
                 "it asks `if` about a value that differs from weight to weight or from step to step, or whether a "
@@ -73,7 +73,7 @@ class SymbolOps:
 
     @staticmethod
     def total(x: Symbol) -> Symbol:
-        """Add up over a tensor; what is no value per weight is its own sum, as for `mathops.total`."""
+        """Add up over a tensor. A value that is not per weight is its own sum, as in `mathops.total`."""
         return _apply("total", x) if x.node.per_weight else x
 
     @staticmethod
@@ -85,7 +85,7 @@ class SymbolOps:
 
     @staticmethod
     def size(x: Symbol) -> Any:
-        """Return the weights of a tensor, or the values of what has other sides; a number has one."""
+        """Return the number of weights in a tensor, or of values in another array; 1 for a number."""
         if not x.node.per_weight:
             return 1.0
         return _scalar(x.graph, SIZE) if x.node.sides == WHOLE else SymbolOps.rows(x) * SymbolOps.cols(x)
@@ -153,12 +153,12 @@ def trace(rule: Rule, hyper: Mapping[str, Any]) -> Graph:
 
 
 def sums(rule: Rule, hyper: Mapping[str, Any]) -> bool:
-    """Return whether a weight's step depends on other weights: the rule adds up tensors, or is one for matrices."""
+    """Return whether a weight's step depends on other weights, by sums or by matrices."""
     return rule.shape == "matrix" or any(node.op in SUMS for node in needed(trace(rule, hyper).results))
 
 
 def _check_slot(slot: str, node: Node, per: str) -> None:
-    """Raise `UsageError` if a slot is given what has other sides than it, or differs more often than a number."""
+    """Raise `UsageError` if a slot's new value has other sides, or varies over more than the slot."""
     if per in SIDES:
         _check_sides(slot, node, SIDES[per])
     elif node.per_weight:

@@ -1,4 +1,4 @@
-"""The data sets of the built-in tasks: MNIST inside the package, the others downloaded once and verified.
+"""The data sets of the built-in tasks: MNIST in the package, others downloaded once and verified.
 
 | file | concept |
 | --- | --- |

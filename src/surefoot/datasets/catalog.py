@@ -1,4 +1,4 @@
-"""What is known of each data set, as data: classes, licence, source and the checksums of its four files.
+"""The catalog of data sets: classes, licence, source and checksums of the four files.
 
 A checksum is the sha256 of the compressed file. Some files circulate in two compressions of the same content, so a
 file may have more than one: the first is the one that this package holds or downloads. The downloads' checksums are
@@ -20,7 +20,7 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """One data set of the catalog.
 
     `sha256` maps each of `FILES` to its accepted checksums. `url` is the folder to download from, None for the set
@@ -36,7 +36,7 @@ class Entry:
     hint: str = ""
 
 
-MNIST = Entry(
+MNIST = CatalogEntry(
     name="mnist",
     classes=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
     licence="CC BY-SA 3.0",
@@ -61,7 +61,7 @@ MNIST = Entry(
     },
 )
 
-KMNIST = Entry(
+KMNIST = CatalogEntry(
     name="kmnist",
     classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     licence="CC BY-SA 4.0",
@@ -76,7 +76,7 @@ KMNIST = Entry(
     url="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
 )
 
-FASHION_MNIST = Entry(
+FASHION_MNIST = CatalogEntry(
     name="fashion-mnist",
     classes=(
         "T-shirt/top",
@@ -114,13 +114,13 @@ FASHION_MNIST = Entry(
     hint="On Debian and Ubuntu, `apt install dataset-fashion-mnist`, then the FOLDER is /usr/share/datasets.",
 )
 
-ENTRIES: Mapping[str, Entry] = {entry.name: entry for entry in (MNIST, KMNIST, FASHION_MNIST)}
+ENTRIES: Mapping[str, CatalogEntry] = {entry.name: entry for entry in (MNIST, KMNIST, FASHION_MNIST)}
 NAMES = tuple(ENTRIES)
 ALIASES: Mapping[str, str] = {"fmnist": "fashion-mnist"}
 
 
-def find(name: str) -> Entry:
-    """The entry of the data set called `name`; `fmnist` stands for `fashion-mnist`.
+def find(name: str) -> CatalogEntry:
+    """Return the entry of the data set called `name`; `fmnist` stands for `fashion-mnist`.
 
     Raises:
         UsageError: there is no data set of this name; the message names the close ones.

@@ -1,4 +1,4 @@
-"""The idx format of the MNIST family: four bytes of type and rank, each size as a 32-bit number, then the bytes.
+"""The idx format of the MNIST family: four bytes of type and rank, 32-bit sizes, then the data.
 
 Only unsigned bytes occur here. Every way in which a file can be wrong is a `DataError` that names the file, because
 the next thing that the user does is look at that file.
@@ -20,7 +20,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def unpack(compressed: bytes, file: str) -> bytes:
-    """The content of a gzip file given as bytes; `file` is its name for the error message.
+    """Return the content of a gzip file given as bytes. `file` names it in errors.
 
     Raises:
         DataError: the bytes are no gzip stream, or a damaged or cut off one.
@@ -32,7 +32,7 @@ def unpack(compressed: bytes, file: str) -> bytes:
 
 
 def parse(content: bytes, rank: int, file: str) -> NDArray[np.uint8]:
-    """The array in an idx file's uncompressed content; `rank` is 3 for images (N x height x width), 1 for labels.
+    """Return the array in an idx file. `rank` is 3 for images (N x height x width), 1 for labels.
 
     The array owns its memory and can be written to: torch warns about arrays that cannot.
 

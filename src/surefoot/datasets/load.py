@@ -1,4 +1,4 @@
-"""Load a data set: find its four files, verify each against the catalog's checksum, read them.
+"""Loading of a data set: find its four files, verify their checksums, read them.
 
 A file is looked for in the folder that the user names, then inside the package (MNIST) or in the user's cache, where
 it is downloaded to on first use. Each file is checked on every load, wherever it came from, so a damaged copy never
@@ -15,7 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.datasets.catalog import ENTRIES, FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Entry, find
+from surefoot.datasets.catalog import (
+    ENTRIES,
+    FILES,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    CatalogEntry,
+    find,
+)
 from surefoot.datasets.idx import parse, unpack
 from surefoot.errors import Argument, DataError, UsageError
 
@@ -59,7 +68,7 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     return read(find(name), _user_folder(data_dir))
 
 
-def read(entry: Entry, folder: Path | None) -> Dataset:
+def read(entry: CatalogEntry, folder: Path | None) -> Dataset:
     """Load the data set of a catalog entry, looking in `folder` first."""
     train_images, train_labels = _split(entry, TRAIN_IMAGES, TRAIN_LABELS, folder)
     test_images, test_labels = _split(entry, TEST_IMAGES, TEST_LABELS, folder)
@@ -82,7 +91,7 @@ def _user_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _split(
-    entry: Entry, images_name: str, labels_name: str, folder: Path | None
+    entry: CatalogEntry, images_name: str, labels_name: str, folder: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images_path, labels_path = _locate(entry, images_name, folder), _locate(entry, labels_name, folder)
     images = parse(unpack(_verified(entry, images_path), str(images_path)), 3, str(images_path))
@@ -96,14 +105,14 @@ def _split(
     return images, labels
 
 
-def _locate(entry: Entry, file: str, folder: Path | None) -> Path:
+def _locate(entry: CatalogEntry, file: str, folder: Path | None) -> Path:
     for place in (folder / entry.name, folder) if folder else ():
         if (place / file).is_file():
             return place / file
     return BUNDLED / entry.name / file if entry.url is None else _download(entry, file)
 
 
-def _verified(entry: Entry, path: Path) -> bytes:
+def _verified(entry: CatalogEntry, path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -122,7 +131,7 @@ def _diagnosis(file: str, checksum: str) -> str:
     return f"it belongs to {owners[0]}" if owners else "it is damaged, or another data set under this name"
 
 
-def _download(entry: Entry, file: str) -> Path:
+def _download(entry: CatalogEntry, file: str) -> Path:
     url = f"{entry.url}{file}"
     try:
         import pooch
@@ -133,7 +142,7 @@ def _download(entry: Entry, file: str) -> Path:
         raise DataError(f"cannot download {url} for {entry.name}: {error}. ", *_ways_out(entry)) from error
 
 
-def _ways_out(entry: Entry) -> tuple[str, ...]:
+def _ways_out(entry: CatalogEntry) -> tuple[str, ...]:
     if entry.url is None:
         return ("Install surefoot again: the file belongs to the package.",)
     ways = f"Either connect to the internet and run again, or put the files {', '.join(FILES)} in FOLDER/{entry.name} "

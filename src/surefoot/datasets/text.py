@@ -16,10 +16,10 @@ SHA256 = "7bce277f2f9d6c2c5ebb6307101f7b5a6fe4ada24dd87971bd874d4bed8d503b"
 
 
 def shakespeare(path: Path = SHAKESPEARE) -> str:
-    """About 300,000 characters of Shakespeare's plays, of 62 kinds, all of them ASCII.
+    """Return about 300,000 characters of Shakespeare's plays, of 62 kinds, all ASCII.
 
     Args:
-        path: where the compressed text is; the package's own unless told.
+        path: place of the compressed text; by default the package's own.
 
     Raises:
         DataError: the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""What is decided before the first trial, and the trials that follow from it.
+"""Decisions before the first trial, and the trials that follow from them.
 
 | file | concept |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""Budgets: trials, epochs or minutes, read from text; and what so many minutes can buy, decided before the first trial.
+"""Budgets: trials, epochs or minutes read from text, and what minutes can buy.
 
 A few steps of every optimizer are timed, on all workers at once, as they will be later. From these times follow the
 epochs, the tuning trials and the most seeds. The clock decides one thing more, how many of these seeds are reached: all
@@ -20,7 +20,7 @@ UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0, "h": 
 COUNTS = ("trial", "epoch", "seed")
 
 MARGIN = 0.94
-"""The share of a budget that is planned with: times vary, and the report takes some."""
+"""The share of a budget that plans may use. Times vary, and the report takes some."""
 
 FEWEST_TRIALS, MOST_TRIALS = 4, 16
 """Tuning trials that a time budget buys."""
@@ -30,7 +30,7 @@ FEWEST_SEEDS = 5
 
 
 def once(timings: Mapping[str, Timing]) -> float:
-    """Return the seconds that every worker takes once; what one has compiled, the others find in the cache."""
+    """Return the seconds that every worker takes once. Workers share compiled kernels through the cache."""
     return max((timing.cold for timing in timings.values()), default=0.0)
 
 
@@ -87,7 +87,7 @@ def size(
 
 
 def _least(fixed: Budget, tune_seeds: int) -> int:
-    """Return the trials of each optimizer that there have to be: tuning at its longest, and measuring twice."""
+    """Return the fewest trials of each optimizer: the longest tuning, and two that measure."""
     trials = FEWEST_TRIALS if fixed.trials is None else fixed.trials
     return longest(trials, tune_seeds) + _arms(trials) * (fixed.seeds or FEWEST_SEEDS)
 

@@ -1,4 +1,4 @@
-"""The rounds of tuning: which trials the results so far ask for, decided by results alone.
+"""The rounds of tuning: the trials that the results so far ask for.
 
 Every optimizer is compared twice, with its defaults and tuned. Tuning has trials of its own, on seeds of its own, that
 never see the test images: every configuration is tried on the first of these seeds, and the best few on the rest. With
@@ -32,11 +32,11 @@ from surefoot.search.proposals import (
     propose,
 )
 from surefoot.search.race import FIRST, dropped
-from surefoot.store.design import Part, Role, Search
+from surefoot.store.design import Role, Search, TrialPart
 from surefoot.store.protocol import Better
 from surefoot.store.records import Record
 
-Make = Callable[[Arm, int, Part], Trial]
+Make = Callable[[Arm, int, TrialPart], Trial]
 """Makes the trial of an arm, a seed and a part in the run."""
 
 Records = Mapping[str, Record]
@@ -70,12 +70,12 @@ class TunedArms:
 
     @cached_property
     def spaces(self) -> dict[str, Search]:
-        """What is searched for each optimizer, by its label."""
+        """The search space of each optimizer, by label."""
         return {arm.label: arm.space(self.trials) for arm in self.arms}
 
     @cached_property
     def searches(self) -> Mapping[str, Search]:
-        """Where each optimizer is searched, and what it tries before any result is known, by its label."""
+        """The search of each optimizer by label: its ranges, and the configurations known from the start."""
         return self.frozen or {
             label: replace(space, configurations=tuple(propose(space, self.trials, self.seed)))
             for label, space in self.spaces.items()
@@ -96,7 +96,7 @@ class TunedArms:
         return self._round("tuning", 0, {at: one.configurations for at, one in self.searches.items()}, self.tune[:1])
 
     def following(self, trials: Sequence[Trial], records: Records) -> list[Trial]:
-        """Return the round that follows on these trials; none if one of them still tunes, or all is known.
+        """Return the round that follows these trials. It is empty while one still tunes, or if all is known.
 
         Args:
             trials: all of this tuning so far.
@@ -124,18 +124,18 @@ class TunedArms:
 
     @property
     def first_round(self) -> int:
-        """How many seeds the finalists are run on before the first look at them: all, unless they race."""
+        """The seeds of the finalists before the first look at them: all, unless they race."""
         return FIRST if len(self.tune) >= RACING_SEEDS else len(self.tune) - 1
 
     def known(self, records: Records) -> list[Trial]:
-        """Return every trial that these records, by key, ask for: the tuning so far, and then the measuring."""
+        """Return every trial that these records ask for: first the tuning, then the measuring."""
         trials = self.first()
         while more := self.following(trials, records):
             trials += more
         return trials
 
-    def trial(self, arm: Arm, seed: int, part: Part) -> Trial:
-        """Return the trial of a part: of an arm as it was given, or at a configuration that was searched."""
+    def trial(self, arm: Arm, seed: int, part: TrialPart) -> Trial:
+        """Return the trial of a part: its arm as given, or at the configuration of the part."""
         return self.make(tuned(arm, part.configuration, self.labels[arm.label]), seed, part)
 
     def _round(
@@ -145,13 +145,13 @@ class TunedArms:
         arms = {arm.label: arm for arm in self.arms}
         turns = zip_longest(*([(label, config) for config in configs] for label, configs in asked.items()))
         return [
-            self.trial(arms[label], seed, Part(role, label, config, number, self.searches[label]))
+            self.trial(arms[label], seed, TrialPart(role, label, config, number, self.searches[label]))
             for label, config in filter(None, chain.from_iterable(turns))
             for seed in seeds
         ]
 
     def _tuning(self, label: str, trials: Iterable[Trial], records: Records) -> Tuning:
-        """Return what was tried for one optimizer, as far as these trials tell."""
+        """Return the tuning of one optimizer so far, from these trials."""
         mine = [trial for trial in trials if trial.part.tuned_from == label]
         tuning = Tuning(self.spaces[label])
         for _, group in groupby((t for t in mine if t.part.role == "tuning"), lambda trial: trial.part.round):
@@ -178,7 +178,7 @@ class TunedArms:
         return dropped(gains, len(self.tune) - 1, self.step)
 
     def _race(self, trials: Sequence[Trial], records: Records) -> tuple[dict[str, list[Config]], Sequence[int]] | None:
-        """Return who is left of each race that is not decided, and the next seed; None if there is nothing to run."""
+        """Return the finalists left in each open race, and the next seed; None if nothing is to run."""
         run = {trial.seed for trial in trials if trial.part.role == "final"}
         left: dict[str, list[Config]] = {}
         for label in self.spaces:
@@ -192,7 +192,7 @@ class TunedArms:
 
 
 def tuned(arm: Arm, config: Config, label: str) -> Arm:
-    """Return an arm at a configuration that was searched, under the label of its tuned results."""
+    """Return an arm at a searched configuration, under its tuned label."""
     return replace(arm.with_options(config), label=label)
 
 

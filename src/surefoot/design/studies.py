@@ -39,7 +39,7 @@ class StudyPlan:
 
 _ARTICLE = StudyPlan(
     "article",
-    "the tutorial's CNN on MNIST: Adagrad, Adadelta, Adam and AdaBound, one untuned learning rate each",
+    "the tutorial's CNN on MNIST, with four untuned optimizers",
     task="article",
     convention="keras",
     optimizers=("adagrad", "adadelta", "adam(lr=0.01)", "adabound"),
@@ -49,21 +49,21 @@ _ARTICLE = StudyPlan(
     trials=0,
 )
 
-_TWO = "a function of two variables: "
+_TWO = "two weights: "
 
 _ALL = (
     _ARTICLE,
     replace(
         _ARTICLE,
         name="article-tuned",
-        summary="the same CNN, each optimizer with its defaults and tuned: equal trials, separate seeds, a verdict",
+        summary="the same CNN, with five optimizers, each untuned and tuned",
         optimizers=("adagrad", "adadelta", "adam", "adabound", "momentum"),
         seeds=6,
         trials=8,
     ),
     StudyPlan(
         "fmnist-2c2d",
-        "DeepOBS's CNN on Fashion-MNIST, of which ten-seed runs are published; slow without a GPU",
+        "DeepOBS's CNN on Fashion-MNIST; slow without a GPU; ten-seed runs are published",
         task="fmnist-2c2d",
         dataset="fashion-mnist",
         optimizers=("sgd", "momentum", "adam"),
@@ -111,7 +111,7 @@ _ALL = (
 
 @dataclass(frozen=True)
 class Overlay:
-    """A study that is laid over any task: optimizers with roles, in the task's own convention and protocol.
+    """A study over any task: optimizers with roles, in the task's convention and protocol.
 
     Attributes:
         name: what it is called.
@@ -155,8 +155,7 @@ RATE_FREE = Overlay(
     sweep_steps=200,
     trials=16,
 )
-"""Prodigy, D-Adaptation and DoG come twice: as plain as Adam, and as their authors use them, with a schedule or an
-average of the weights."""
+"""The rate-free rules. Prodigy, D-Adaptation and DoG come plain and as their authors use them."""
 
 STUDIES = {study.name: study for study in _ALL}
 """Every built-in study by its name."""
@@ -170,7 +169,7 @@ def find_study(name: str) -> StudyPlan:
 
 
 def study_of(task: Trainable) -> StudyPlan:
-    """Return the study of a user's own task, as it is before they change an option."""
+    """Return the study of a user's own task, before any option changes it."""
     return StudyPlan(
         task.name,
         "a task of your own",

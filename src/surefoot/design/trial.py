@@ -1,4 +1,4 @@
-"""A trial: everything that decides the numbers of one training run, and the key that says so.
+"""A trial: everything that decides the numbers of one training, and its key.
 
 Two trials with the same key give the same numbers on the same machine, so a finished one need not run again. The
 user's name for the optimizer is not in the key; the form of the protocol is, so that a changed training loop never
@@ -17,7 +17,7 @@ from typing import Any
 
 from surefoot.arms.arm import Arm
 from surefoot.arms.schedule import Scheduled, scheduled
-from surefoot.store.design import Part, Planned
+from surefoot.store.design import Planned, TrialPart
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Purpose, Record
 
@@ -34,11 +34,11 @@ class Trial:
     seed: int
     protocol: Protocol
     purpose: Purpose = "measure"
-    part: Part = field(default_factory=Part)
+    part: TrialPart = field(default_factory=TrialPart)
 
     @cached_property
     def key(self) -> str:
-        """Sixteen hexadecimal digits that tell this trial from any other."""
+        """Sixteen hexadecimal digits that identify the trial."""
         parts = [self.arm.rule, dict(self.arm.hyper), self.seed, self.protocol.decides]
         parts += [self.purpose] if self.purpose != "measure" else []
         parts += ["evaluated with the average"] if self.arm.hyper.get("ema") else []
@@ -47,7 +47,7 @@ class Trial:
 
     @cached_property
     def schedule(self) -> Scheduled:
-        """How its learning rate goes: as the optimizer's own options say, or else as the study's."""
+        """The learning-rate schedule: the optimizer's own, else the study's."""
         return self.arm.schedule or scheduled(self.protocol.schedule)
 
     def record(self, environment: Mapping[str, Any]) -> Record:
@@ -78,5 +78,5 @@ class Trial:
 
 
 def hash_of(parts: Any) -> str:
-    """Return sixteen hexadecimal digits that tell what JSON can hold from anything else."""
+    """Return sixteen hexadecimal digits that identify a JSON value."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

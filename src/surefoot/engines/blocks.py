@@ -1,4 +1,4 @@
-"""8-bit state: a byte for each weight, relative to the largest absolute value of its block of 256 neighbours in memory.
+"""8-bit state: a byte per weight, relative to the largest value in its block of 256.
 
 `float8.py` says which numbers there are: all have the same relative accuracy, also beside one that is 10,000 times as
 large, where linear codes and the table of bitsandbytes lose it (`benchmarks/state8.py` measures both). They are rounded
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from surefoot.compiler.plan import BLOCK
+from surefoot.compiler.kernel_plan import BLOCK
 from surefoot.engines.float8 import LOW, POSITIVE, SHIFT, SIGN, SIGNED
 from surefoot.engines.layout import is_dense, is_plain, memory_numbers, memory_order
 from surefoot.engines.rounding import random_bits
@@ -25,7 +25,7 @@ SMALLEST = 4096
 
 
 def fits(p: Tensor) -> bool:
-    """Tell whether a parameter can have 8-bit state: real numbers that fill one stretch of plain memory."""
+    """Return whether a parameter can have 8-bit state: real numbers in one stretch of plain memory."""
     return p.is_floating_point() and is_plain(p) and is_dense(p) and p.numel() >= SMALLEST
 
 
@@ -44,7 +44,7 @@ class Blocks:
     positive: bool
 
     def __post_init__(self) -> None:
-        """Raise if codes and scales do not belong together: a kernel would read memory that is not theirs."""
+        """Raise if codes and scales do not match: a kernel would read foreign memory."""
         wanted = (-(-self.codes.numel() // BLOCK),)
         if self.scales.shape != wanted or (self.codes.dtype, self.scales.dtype) != (torch.uint8, torch.float32):
             raise UsageError(
@@ -117,7 +117,7 @@ class Blocks:
 
 
 def _rows(turned: Tensor) -> Tensor:
-    """Return a tensor in memory order as one row per block; zeros fill the last row."""
+    """Return a tensor in memory order as one row per block, padded with zeros."""
     flat = turned.reshape(-1)
     return functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
 

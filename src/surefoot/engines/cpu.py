@@ -1,9 +1,9 @@
-"""The CPU engine: the rule's generated kernels, all tensors of a step in one pass over memory and one native call.
+"""The CPU engine: generated kernels step all tensors in one pass and one native call.
 
 It takes tensors in CPU memory, however they lie there as long as weights do not share memory. The kernel works on
-memory that torch owns, so autograd is told of every tensor that it writes. Python may be interrupted between any two of
-its lines, but never inside a call. So everything that a step writes, step counts included, is written by one call: it
-has happened whole, or not at all.
+memory that torch owns, so autograd is notified of every tensor that it writes. Python may be interrupted between any
+two of its lines, but never inside a call. So everything that a step writes, step counts included, is written by one
+call: it has happened whole, or not at all.
 
 Large steps are split among as many threads as torch uses: the OpenMP threads that torch has loaded, which a backward
 pass leaves awake; OpenMP joins them before the call returns, so none goes on writing. They take chunks from one
@@ -40,27 +40,27 @@ from surefoot.engines.jobs import (
     place,
     words,
 )
-from surefoot.engines.launch import Launch, Tables
+from surefoot.engines.launch_tables import Launch, Tables
 from surefoot.engines.layout import addresses
 from surefoot.engines.sums import Across, add_up, stages_of
 
 SPLIT = 1 << 14
-"""Weights in a step for each thread: fewer are done before another thread has noticed that there is work."""
+"""The fewest weights for each thread of a step. Fewer are done before another thread wakes up."""
 
 PARTS = 32
-"""Parts of a kernel's chunks for each thread: whoever is done first takes the next."""
+"""Parts of a kernel's chunks per thread. A free thread takes the next part."""
 
 SLICE = 0.005
-"""Seconds that one thread may take for a step; longer ones are always shared, a slice more matters little there."""
+"""Seconds of a step up to which one thread may be best. Longer steps are always shared."""
 
 SLOWER = 1.5
-"""How many times as long as one thread a shared step may take."""
+"""The factor over one thread's time at which a shared step counts as a failure."""
 
 MOST = 16
-"""How many times as long as a failure took no other is risked, at most."""
+"""The longest wait after a failure, in multiples of its time."""
 
 FORGET = 1.02
-"""By how much the estimate of one thread's time grows in each step: caches and clocks change."""
+"""The growth of one thread's estimated time per step. Caches and clocks change."""
 
 clock = time.perf_counter
 
@@ -89,7 +89,7 @@ class KernelJob:
 
 
 class Pace:
-    """Whether a small step is shared among threads, decided by what the last ones took.
+    """The choice to share a small step among threads, from the times of the last steps.
 
     Threads that share a step wait for each other. Where other processes use the cores, that wait is a time slice of the
     system, several milliseconds, for what one thread does in a tenth of it. So a shared step that took longer than one
@@ -101,11 +101,11 @@ class Pace:
         self._alone = math.inf
         """Seconds that one thread takes, at most."""
         self._rest, self._patience = 0.0, 1
-        """Seconds of work until the next try, and how many times as long as it took the next failure counts."""
+        """Seconds of one-thread work until the next try, and the factor on the next failure's time."""
 
     @property
     def shared(self) -> bool:
-        """Whether to share the next one; the first is done alone, to know what that takes."""
+        """Whether to share the next step. The first runs alone, to learn its time."""
         return self._rest <= 0 and self._alone < math.inf
 
     def took(self, threads: int, seconds: float) -> None:
@@ -143,7 +143,7 @@ class Work:
         self._at = place(self._list)
 
     def begin(self, threads: list[int]) -> None:
-        """Start anew, each kernel with so many threads, unless one is faster now; nothing is written yet."""
+        """Start anew with this many threads per kernel, or one where that is faster. Nothing is written yet."""
         self._list[ANSWER] = 0
         if not self._pace.shared:
             threads = [1] * len(threads)
@@ -161,12 +161,12 @@ class Work:
 
     @property
     def done(self) -> bool:
-        """Whether everything has been written; the native code notes it, so no interrupt can come in between."""
+        """Whether everything has been written. The native code notes it, so no interrupt comes between."""
         return bool(self._list[ANSWER])
 
 
 class NativeStep:
-    """One step of some launches, and of the step counts and numbers that go with it, as one native call.
+    """One step of some launches, their step counts and numbers, as one native call.
 
     It serves again: `begin` takes the numbers of a step and writes nothing of the optimizer's, `run` does it.
 
@@ -187,7 +187,7 @@ class NativeStep:
     ) -> None:
         self.counts = counts
         self.shared: dict[str, float] = {}
-        """The new values of numbers that are kept for all tensors, for whoever keeps them; `begin` computes them."""
+        """The new values of numbers for all tensors, computed by `begin` for the optimizer."""
         self._launches, self._elsewhere = launches, [one for one in elsewhere if one.kernel.plan.numbers]
         self._stages = [_Stage(k, members, across) for k, members in stages_of(launches)]
         kept = [x for launch in (*launches, *self._elsewhere) for name in launch.kept for x in launch.numbers[name]]
@@ -198,7 +198,9 @@ class NativeStep:
         self._work = Work(jobs, counts, store)
 
     def begin(self, values: Values) -> None:
-        """Put the numbers of the coming step into the tables, sums over whole tensors among them."""
+        """Put the numbers of the coming step into the tables, with sums over tensors and products of matrices."""
+        for launch in self._launches:
+            launch.borrow()
         for stage in self._stages:
             stage.add_up(values)
         for launch, kernel in zip(self._launches, self._work.kernels, strict=True):
@@ -231,7 +233,7 @@ class NativeStep:
 
 
 class _Stage:
-    """One stage of the sums of a step: the kernels of all launches that have it, as one native call."""
+    """One stage of a step's sums or matrices: the kernels of all launches that have it, as one native call."""
 
     def __init__(self, k: int, launches: Sequence[Launch], across: Across | None) -> None:
         self._k, self._launches, self._across = k, launches, across
@@ -245,12 +247,14 @@ class _Stage:
         self._work = Work([KernelJob(*each) for each in zip(addresses_of, tables, strict=True)], Counts([]))
 
     def add_up(self, values: Values) -> None:
-        """Let the launches know their sums."""
+        """Let the launches know their sums, and multiply their matrices."""
         for stage, kernel in zip(self._stages, self._work.kernels, strict=True):
             stage.fill(kernel.tables, values)
         self._work.begin([_threads(stage) for stage in self._stages])
         self._work.run()
         add_up(self._launches, self._k, self._chunks, self._across)
+        for launch in self._launches:
+            launch.multiply(self._k)
 
 
 def _threads(launch: Launch) -> int:
@@ -267,7 +271,7 @@ _PROCESS = os.getpid()
 
 
 def parallel() -> int:
-    """Return the address of OpenMP's `GOMP_parallel` as torch has loaded it; 0 if this process has no team.
+    """Return the address of torch's OpenMP `GOMP_parallel`; 0 in a process without threads.
 
     A forked child has none: OpenMP's threads do not survive a fork.
     """

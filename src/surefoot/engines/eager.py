@@ -1,4 +1,4 @@
-"""The eager engine: the rule's own function, called on the framework's arrays, its results written in place.
+"""The eager engine: it calls the rule's own function and writes its results in place.
 
 It runs wherever torch runs and lets autograd see through the step. It passes over memory once per operation, so
 it is the engine to trust, not the one to be fast. Arrays are computed in the precision that the plan of a kernel would
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from surefoot.compiler.plan import COMPUTE
+from surefoot.compiler.kernel_plan import COMPUTE
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import is_apart, memory_numbers
 from surefoot.engines.rounding import stochastic
@@ -27,16 +27,16 @@ from surefoot.update import evaluated, update
 Random = tuple[int, Tensor]
 """A key of random rounding, and the number of each weight."""
 
-Kept = Tensor | Blocks
+SlotValue = Tensor | Blocks
 """A slot: numbers of their own, or in 8 bits."""
 
 Write = Callable[[], object]
-"""What writes a part of a step, the same however often it is done."""
+"""A repeatable write of a part of a step."""
 
 _COMPUTE = {getattr(torch, kind): getattr(torch, compute) for kind, compute in COMPUTE.items()}
 
 
-class Part(NamedTuple):
+class TensorPart(NamedTuple):
     """One tensor of a step.
 
     Attributes:
@@ -52,15 +52,15 @@ class Part(NamedTuple):
 
     weight: Tensor
     gradient: Tensor
-    state: MutableMapping[str, Kept]
+    state: MutableMapping[str, SlotValue]
     t: Array
     hyper: Mapping[str, Any]
     key: int | None = None
     offset: int = 0
 
 
-def prepare(rule: Rule, part: Part, *, differentiable: bool = False) -> list[Write]:
-    """Compute one step of `rule`; return what writes it into weight and state, which may be done more than once.
+def prepare(rule: Rule, part: TensorPart, *, differentiable: bool = False) -> list[Write]:
+    """Compute one step of `rule`. Returns repeatable writes into weight and state.
 
     Args:
         rule: which rule.
@@ -79,9 +79,9 @@ def prepare(rule: Rule, part: Part, *, differentiable: bool = False) -> list[Wri
 
 
 def evaluation_weight(
-    rule: Rule, weight: Tensor, state: Mapping[str, Kept | float], hyper: Mapping[str, Any]
+    rule: Rule, weight: Tensor, state: Mapping[str, SlotValue | float], hyper: Mapping[str, Any]
 ) -> Tensor:
-    """Return the weights that a model is evaluated with, of the kind of `weight` and in memory of their own.
+    """Return the weights to evaluate with, of the kind of `weight`, in new memory.
 
     Args:
         rule: which rule.
@@ -90,7 +90,7 @@ def evaluation_weight(
         hyper: a value for every hyperparameter.
     """
     tensors = {slot: x for slot, x in state.items() if not isinstance(x, float)}
-    part = Part(weight, weight, tensors, 0, hyper)
+    part = TensorPart(weight, weight, tensors, 0, hyper)
     wide, _, slots = widened(rule, part)
     made: Tensor = evaluated(rule, wide, {**state, **slots}, hyper)
     return made.to(weight.dtype, copy=True)
@@ -102,15 +102,15 @@ def numbers_of(rule: Rule) -> frozenset[str]:
     return frozenset(slot.name for slot in rule.slots if slot.per in ("tensor", "optimizer"))
 
 
-def check_apart(part: Part) -> None:
+def check_apart(part: TensorPart) -> None:
     """Raise torch's own error if a tensor's weights share memory."""
     for x in (part.weight, *part.state.values()):
         if isinstance(x, Tensor) and not is_apart(x):
             x.mul_(1)  # torch has the words for it
 
 
-def widened(rule: Rule, part: Part) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return weight, gradient and state of a part in the precision that a step is computed in."""
+def widened(rule: Rule, part: TensorPart) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Return a part's weight, gradient and state in the precision of the computation."""
     dtype, numbers = _COMPUTE.get(part.weight.dtype, part.weight.dtype), numbers_of(rule)
     read = {slot: x.read() if isinstance(x, Blocks) else x for slot, x in part.state.items()}
     state = {slot: x if slot in numbers else x.to(dtype) for slot, x in read.items()}
@@ -122,7 +122,7 @@ def changed(made: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     return {slot: value for slot, value in made.items() if value is not old.get(slot)}
 
 
-def _prepare_sparse(rule: Rule, part: Part) -> list[Write]:
+def _prepare_sparse(rule: Rule, part: TensorPart) -> list[Write]:
     """Step the weights whose gradient there is."""
     gradient = part.gradient.coalesce()
     touched, random = tuple(gradient.indices()), _random(part)
@@ -139,7 +139,7 @@ def _prepare_sparse(rule: Rule, part: Part) -> list[Write]:
 
 
 def writes(
-    rule: Rule, part: Part, weight: Tensor, slots: Mapping[str, Any], *, differentiable: bool = False
+    rule: Rule, part: TensorPart, weight: Tensor, slots: Mapping[str, Any], *, differentiable: bool = False
 ) -> list[Write]:
     """Return what writes a new weight, and the slots that have changed."""
     random = _random(part)
@@ -156,7 +156,7 @@ def writes(
     return found
 
 
-def _random(part: Part) -> Random | None:
+def _random(part: TensorPart) -> Random | None:
     """Return what rounds a part at random; None if nothing does."""
     kept = (part.weight, *part.state.values())
     if part.key is None or not any(isinstance(x, Blocks) or x.dtype == torch.bfloat16 for x in kept):
@@ -165,12 +165,12 @@ def _random(part: Part) -> Random | None:
 
 
 def _rounded(
-    rule: Rule, part: Part, weight: Tensor, slots: Mapping[str, Any], random: Random | None
+    rule: Rule, part: TensorPart, weight: Tensor, slots: Mapping[str, Any], random: Random | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return a new weight and state in the kinds of numbers of the old, numbers of a tensor last."""
+    """Return a new weight and state in the kinds of the old ones, numbers of a tensor last."""
     numbers, olds = numbers_of(rule), (part.gradient, *part.state.values())
 
-    def rounded(value: Tensor, old: Kept, k: int) -> Tensor:
+    def rounded(value: Tensor, old: SlotValue, k: int) -> Tensor:
         if isinstance(old, Blocks):
             return value
         if random is not None and old.dtype == torch.bfloat16:

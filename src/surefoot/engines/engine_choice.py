@@ -1,4 +1,4 @@
-"""Which engine steps a tensor, and how it is called."""
+"""The engine of a tensor, and the call of it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 
 from surefoot.engines.gpu import BLOCK
 from surefoot.engines.kernel_choice import Kernel, eager_instead
-from surefoot.engines.launch import CHUNK, Launch
+from surefoot.engines.launch_tables import CHUNK, Launch
 from surefoot.engines.triton_setup import unusable
 
 ENGINES = ("auto", "cpu", "gpu", "eager")
-"""What a user can ask for: the best there is, or one of them."""
+"""The choices of a user: the best engine, or one by name."""
 
 _CHUNK = {"cpu": CHUNK, "gpu": BLOCK}
 _BEST = {"cpu": "cpu", "cuda": "gpu"}
-"""Of each type of device; to torch an AMD GPU is a device of type `cuda` too."""
+"""The best engine for each type of device. Torch calls an AMD GPU `cuda` too."""
 
 
 def engine(wanted: str, device: torch.device, *, counted: bool = False) -> str:
@@ -38,7 +38,7 @@ def engine(wanted: str, device: torch.device, *, counted: bool = False) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _usable(engine: str, device_type: str) -> bool:
-    """Tell whether an engine can step tensors on a type of device; if not, warn."""
+    """Return whether an engine can step tensors on a type of device; warn if not."""
     reason = unusable(device_type) if engine == "gpu" else _without_numba(device_type)
     if reason:
         eager_instead(f"tensors on {device_type} run", reason)
@@ -54,7 +54,7 @@ def _without_numba(device_type: str) -> str:
 
 
 def observed() -> bool:
-    """Tell whether somebody watches what torch does, such as `make_fx`: no kernel would be seen by them."""
+    """Return whether something records torch's operations, such as `make_fx`. It would miss a kernel."""
     if torch._C._len_torch_dispatch_stack():
         return True
     return torch._C._functorch.peek_interpreter_stack() is not None

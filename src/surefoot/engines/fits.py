@@ -1,4 +1,4 @@
-"""Whether a kernel can step a parameter where it lies, and how it is shown to the kernel."""
+"""The test whether a kernel can step a parameter in its place, and the view for the kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from surefoot.compiler.plan import scales
+from surefoot.compiler.kernel_plan import scales
 from surefoot.engines.blocks import Blocks
 from surefoot.engines.layout import Runs, find_runs, is_apart, is_plain, is_quick, lies_like
 from surefoot.engines.uninterrupted import load
@@ -33,12 +33,12 @@ class Fitted(NamedTuple):
 
     @property
     def strided(self) -> bool:
-        """Whether neighbours lie apart in some array."""
+        """Whether neighbours are apart in some array."""
         return any(stride != 1 for stride in self.runs.strides)
 
 
 def fit(weight: Tensor, gradient: Tensor, state: Mapping[str, Tensor | Blocks]) -> Fitted | str:
-    """Return the parameter as a kernel sees it, or the reason why no kernel can step it."""
+    """Return the kernel's view of a parameter, or the reason why no kernel can step it."""
     blocks = {f"state.{slot}": x for slot, x in state.items() if isinstance(x, Blocks)}
     slots = {f"state.{slot}": x.codes if isinstance(x, Blocks) else x for slot, x in state.items()}
     arrays = {"w": weight, "g": gradient.resolve_neg(), **slots}
@@ -65,7 +65,7 @@ def fit(weight: Tensor, gradient: Tensor, state: Mapping[str, Tensor | Blocks]) 
 
 
 def _with_scales(fitted: Fitted, blocks: Mapping[str, Blocks]) -> Fitted | str:
-    """Return the same with the scales; a kernel counts blocks from the start of a parameter that is one run."""
+    """Return the same with the scales. Kernels count blocks from the start of one run."""
     arrays, runs = {scales(name): x.scales for name, x in blocks.items()}, fitted.runs
     if any(x.device.type != "cpu" for x in arrays.values()):
         return "there is no kernel yet for 8-bit state on a GPU"

@@ -1,4 +1,4 @@
-"""The numbers of 8-bit state: which share of its block's scale each code of a byte stands for.
+"""The numbers of 8-bit state: the share of a block's scale for each code.
 
 A code is a float that counts downwards from 1: three bits of mantissa, as many of exponent as are left. It is the upper
 bits of a float32, but for a constant, so that integer arithmetic converts it. With a sign it spans 16 binades, and what
@@ -12,13 +12,13 @@ import struct
 from typing import NamedTuple
 
 SHIFT = 20
-"""Bits of a float32 that its code has not: they decide, together with as many random ones, between two codes."""
+"""Bits of a float32 beyond its code. Together with random bits they choose between two codes."""
 
 ONE = 0x3F800000 >> SHIFT
 
 
 class Format(NamedTuple):
-    """Which codes there are.
+    """The codes of a format.
 
     Attributes:
         most: the code of 1.
@@ -28,7 +28,7 @@ class Format(NamedTuple):
 
     @property
     def below(self) -> int:
-        """What is added to a code to have the upper bits of its number."""
+        """The offset from a code to the upper bits of its number."""
         return ONE - self.most
 
     @property
@@ -44,4 +44,4 @@ SIGN = 0x80
 """The bit of a code that is negative."""
 
 LOW = (1 << SHIFT) / SIGNED.least
-"""What makes random bits comparable with a number below the least one."""
+"""The factor that makes random bits comparable with a number below the smallest one."""

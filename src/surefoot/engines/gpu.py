@@ -1,8 +1,8 @@
-"""The GPU engine: the rule's generated kernel, all tensors of a step in one launch of Triton.
+"""The GPU engine: one launch of a generated Triton kernel steps all tensors.
 
-The kernel goes by tables on the device (`mirror.py`). Work is put on torch's current stream, and the host waits for
-none of it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so a
-captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
+The kernel goes by `device_tables.py`, tables on the device. Work is put on torch's current stream, and the host does
+not wait for it. Where the device counts the steps (`capturable`), what depends on the step count is computed there, so
+a captured CUDA graph is a whole step and goes on counting by itself. On CPU tensors the same code runs in Triton's
 interpreter, which shows everything but speed.
 """
 
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from surefoot.compiler.graph import Node
-from surefoot.compiler.plan import HOST, Plan
+from surefoot.compiler.kernel_plan import HOST, Plan
 from surefoot.engines import sums
-from surefoot.engines.launch import Launch
-from surefoot.engines.mirror import Mirror, capturing
+from surefoot.engines.device_tables import DeviceTables, capturing
+from surefoot.engines.launch_tables import Launch
 from surefoot.engines.rounding import keys_at
 from surefoot.engines.sums import Across, stages_of
 from surefoot.engines.triton_setup import with_cache
@@ -67,7 +67,7 @@ def _on(device: torch.device) -> contextlib.AbstractContextManager[None]:
 
 
 def add_up(launches: Sequence[Launch], values: Sequence[Mapping[str, Any]], across: Across | None = None) -> None:
-    """Let launches know the sums over their tensors, before any of them is run; the host waits for the device.
+    """Give launches the sums over their tensors before any runs. The host waits for the device.
 
     Args:
         launches: all of the step.
@@ -98,7 +98,7 @@ def _start(launch: Launch, chunks: Tensor, others: Sequence[Tensor]) -> None:
 
 
 def _parts(launch: Launch, chunks: Tensor) -> list[Tensor]:
-    """Return the chunks of each launch: all in one, but weights that share memory move one after the other."""
+    """Return the chunks of each launch in one part. Weights that share memory move one after the other."""
     if not launch.overlaps:
         return [chunks]
     tensor = launch.places()[0][:, 0]
@@ -108,22 +108,22 @@ def _parts(launch: Launch, chunks: Tensor) -> list[Tensor]:
 
 def _tables(launch: Launch, values: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
     """Return chunks, pointers, strides, scalars and keys on the device."""
-    if launch.mirror is None:
-        launch.mirror = Mirror(launch.device, counted=launch.counted)
-    mirror: Mirror = launch.mirror
+    if launch.on_device is None:
+        launch.on_device = DeviceTables(launch.device, counted=launch.counted)
+    tables: DeviceTables = launch.on_device
     chunks, pointers, strides = launch.places()
-    places = mirror.fixed("chunks", chunks), mirror.changing("pointers", pointers), mirror.fixed("strides", strides)
+    places = tables.fixed("chunks", chunks), tables.changing("pointers", pointers), tables.fixed("strides", strides)
     if not launch.counted:
-        return *places, mirror.changing("scalars", launch.scalars(values)), mirror.changing("keys", launch.keys())
-    steps, keys = step_counts(launch), mirror.fixed("keys", launch.keys())
+        return *places, tables.changing("scalars", launch.scalars(values)), tables.changing("keys", launch.keys())
+    steps, keys = step_counts(launch), tables.fixed("keys", launch.keys())
     if launch.kernel.stochastic:
-        keys = keys_at(keys, steps[mirror.fixed("rows", launch.rows_of_runs())])
+        keys = keys_at(keys, steps[tables.fixed("rows", launch.rows_of_runs())])
     return *places, device_scalars(launch, values, steps), keys
 
 
 @functools.lru_cache(maxsize=1024)
 def compiled(text: str) -> Any:
-    """Return the kernel `step` of a module's text; Triton compiles it when it is first called, and keeps that on disk.
+    """Return the function `step` of a module's text. Triton compiles and caches it at the first call.
 
     Triton reads a function's source where tracebacks find it, in `linecache`: no file is needed.
     """
@@ -141,7 +141,7 @@ def step_counts(launch: Launch) -> Tensor:
 
 
 def device_scalars(launch: Launch, values: Sequence[Mapping[str, Any]], steps: Tensor) -> Tensor:
-    """Return a row of scalars for each step count, computed on the device as `plan.host` does, in float64.
+    """Return a row of scalars for each step count, computed on the device in float64 as by `plan.host`.
 
     Only a power may differ from the host's, in the last digit. A hyperparameter may be a tensor of no dimension, such
     as a learning rate that changes between replays; `values` are those of each group.

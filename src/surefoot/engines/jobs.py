@@ -1,4 +1,4 @@
-"""What native code is asked to do: jobs, each a row of numbers of 64 bits, worked off by one generated function.
+"""Jobs for native code: rows of 64-bit numbers, done by one generated function.
 
 A job says by its first number what it is; addresses and sizes follow. `cpu.py` makes the jobs that write; those that
 look at places and step counts are here: Python would take longer than a step. Python cannot interrupt a job.
@@ -31,12 +31,12 @@ KERNEL, COUNT, COMPARE, FIND, SAME, STORE, LIST = range(7)
 numbers; a list."""
 
 ANSWER, PIECE, OBJECTS = 1, 3, 3
-"""Places in a job: what it has found, or whether it is done; chunks taken at a time; the objects to look at."""
+"""Places in a job: its answer or end; chunks taken at a time; the objects to look at."""
 
 _LENGTH, _SIGNATURE = 14, "void(int64)"
 
 ADDRESS_OF: int = getattr(guards, "_torchinductor_pyobject_tensor_data_ptr", 0)
-"""The function by which code that torch.compile generates asks where a tensor lies; 0 if this torch has none."""
+"""The function in torch.compile's generated code for a tensor's address; 0 if this torch has none."""
 
 _TEXT = '''\
 """Do the job at an address: numbers of 64 bits, the first of which says what kind it is."""
@@ -118,7 +118,7 @@ def step(address):
 
 
 def kernel_address(text: str) -> int:
-    """Return the address of a kernel; it is compiled, or found on disk, when its text is first seen."""
+    """Return the address of a kernel. The first use compiles it or finds it on disk."""
     kernels = load("surefoot.engines.kernels")
     found: int = kernels.address(kernels.compiled(text))
     return found
@@ -138,7 +138,7 @@ def words(*numbers: int) -> NDArray[np.int64]:
 
 
 def items(things: tuple[Any, ...]) -> int:
-    """Return where a tuple has the addresses of its items, for as long as it lives: behind what every tuple has."""
+    """Return the address of a tuple's items, valid while the tuple lives."""
     return id(things) + tuple.__basicsize__
 
 
@@ -149,7 +149,7 @@ def place(array: NDArray[Any]) -> int:
 
 
 class Same:
-    """Objects as they were; `hold` tells whether others are the same ones, in the same order."""
+    """Remembered objects. `hold` checks that others are the same, in the same order."""
 
     def __init__(self, things: tuple[Any, ...]) -> None:
         self._things = things
@@ -157,7 +157,7 @@ class Same:
         self._compare, self._at = native()[1], place(self._words)
 
     def hold(self, things: tuple[Any, ...]) -> bool:
-        """Tell whether these are they."""
+        """Return whether these are the remembered objects."""
         if len(things) != len(self._things):
             return False
         self._words[OBJECTS] = items(things)
@@ -196,7 +196,7 @@ class Places:
         self._compare, self._at = native()[1], place(self._words)
 
     def hold(self) -> bool:
-        """Tell whether every tensor lies where it lay, and every count says what was seen."""
+        """Return whether every tensor has its old address, and every count its noted value."""
         if not ADDRESS_OF and addresses(self._tensors) != self._where.tolist():
             return False
         self._compare(self._at)
@@ -204,7 +204,7 @@ class Places:
 
 
 class Addresses:
-    """Where tensors lie that are others in each step, such as gradients; `where` is where they lay last."""
+    """Addresses of tensors that change each step, such as gradients. `where` has the last ones."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         n = len(tensors)
@@ -214,7 +214,7 @@ class Addresses:
         self._find, self._at = native()[1], place(self._words)
 
     def look(self, tensors: tuple[Tensor, ...]) -> NDArray[np.int64] | None:
-        """Return by how many bytes each lies from where its like lay before; None if all lie there still."""
+        """Return the moves of the addresses in bytes; None if there are none."""
         if not ADDRESS_OF:
             now = np.array(addresses(tensors), np.int64)
             self._distances[:], self.where[:] = now - self.where, now

@@ -1,4 +1,4 @@
-"""Which kernel steps a parameter: one for each rule, form of its formula, kinds of numbers and layout in memory."""
+"""The kernel of a parameter, by rule, form of the formula, kinds of numbers and memory layout."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from surefoot.compiler.emit import numba, triton
-from surefoot.compiler.plan import Plan, stages
+from surefoot.compiler.kernel_plan import Plan, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.rule import Rule
 
 Form = tuple[tuple[str, Any], ...]
-"""What of the hyperparameters can change a kernel."""
+"""The facts about hyperparameters that can change a kernel."""
 
 UNREAD = math.inf
 """Stands for a number that only the device reads, where step counts stay there."""
@@ -28,9 +28,9 @@ EMIT: dict[str, Callable[..., str]] = {"cpu": numba.emit, "gpu": triton.emit}
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A plan, and its text for an engine; `stochastic` and `strided` say what the text asks for.
+    """A plan with its text for an engine. `stochastic` and `strided` are needs of the text.
 
-    `before` are the kernels of the stages of sums that this one needs: see `compiler/plan.py`.
+    `before` are the kernels of the stages of sums that this one needs: see `compiler/kernel_plan.py`.
     """
 
     plan: Plan
@@ -41,7 +41,7 @@ class Kernel:
 
     @property
     def by_host(self) -> bool:
-        """Whether the host must know sums over tensors or keep numbers, so that no device can count the steps."""
+        """Whether the host must know sums or keep numbers, so that no device can count the steps."""
         return bool(self.before or self.plan.numbers) or self.plan.by_tensor
 
     @property
@@ -61,9 +61,12 @@ def _form(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | str | tuple) else float(bool(value))
 
 
-def compiles(rule: Rule, of: Form) -> bool:
-    """Tell whether there is a kernel for a rule; if not, a warning says why, once."""
-    return _stages(rule, of) is not None
+def compiles(rule: Rule, of: Form, *, quiet: bool = False) -> bool:
+    """Return whether there is a kernel for a rule. If not, warn once with the reason, unless `quiet`."""
+    made = _stages(rule, of)
+    if isinstance(made, str) and not quiet:
+        _say_once(rule, made)
+    return not isinstance(made, str)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -82,7 +85,7 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
         UsageError: the rule cannot be compiled.
     """
     made = _stages(rule, of)
-    if made is None:
+    if isinstance(made, str):
         raise UsageError(f"there is no kernel for the rule {rule.name}; ask `compiles` first.")
     *before, last = made
 
@@ -94,19 +97,16 @@ def kernel(engine: str, rule: Rule, of: Form, kinds: Form, *, stochastic: bool, 
 
 
 @functools.lru_cache(maxsize=1024)
-def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | None:
+def _stages(rule: Rule, of: Form) -> tuple[Plan, ...] | str:
+    """Return the plans of a rule's kernels, or why there are none."""
     try:
         graph = trace(rule, dict(of))
         for name, value in of:
             if value == UNREAD and name in graph.assumed:
                 raise UsageError(f"it asks whether {name} is zero, and that is a tensor; give a number.")
-        made = stages(graph)
-        if any(stage.opaque for stage in made):
-            raise UsageError("no engine makes a matrix orthogonal between two kernels.")
-        return made
+        return stages(graph)
     except UsageError as error:
-        _say_once(rule, str(error))
-        return None
+        return str(error)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -115,5 +115,5 @@ def _say_once(rule: Rule, reason: str) -> None:
 
 
 def eager_instead(who: str, reason: str) -> None:
-    """Warn that something runs on the eager engine, and why: `who` with its verb, such as "a parameter runs"."""
+    """Warn that the eager engine is used, and why. `who` has its verb: "a parameter runs"."""
     warnings.warn(f"{who} on the eager engine, which is slower: {reason}", SurefootWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""From a kernel's text to a function: compiled once for a machine, and kept on disk for the next process.
+"""Compiled kernels: from text to a function, kept on disk for the next process.
 
 The text is the key: its file is named by the hash of the text and of the versions of what compiles it, and Numba itself
 keeps the machine code beside it, for each kind of processor; a checksum tells if that is damaged. Whatever fails around
@@ -29,7 +29,7 @@ from surefoot.errors import SurefootWarning
 from surefoot.files import write_whole
 
 _CALLED = (pointers, float8, arctan)
-"""What machine code is made of besides a kernel's text."""
+"""The modules that go into machine code beside a kernel's text."""
 
 SIGNATURE = "void(int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1], int64[::1], int64, int64)"
 
@@ -45,7 +45,7 @@ def cache_folder() -> Path:
 
 @functools.lru_cache(maxsize=1024)
 def compiled(text: str, signature: str = SIGNATURE) -> Any:
-    """Return the function `step` of a module's text, compiled; of a kernel, unless another signature is given."""
+    """Return the compiled function `step` of a module's text, by default with a kernel's signature."""
     kernel, reason = uninterrupted(lambda: _compiled(text, signature))
     if reason:
         _say_once(reason)
@@ -64,14 +64,14 @@ def _compiled(text: str, signature: str) -> tuple[Any, str]:
 
 
 def address(kernel: Any) -> int:
-    """Return the address of a compiled function, for native code: it takes its arguments as C does."""
+    """Return the address of a compiled function, for a call from native code."""
     (made,) = uninterrupted(lambda: [*kernel.overloads.values()])  # a Ctrl-C in it would come out as a KeyError
     place: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
     return place
 
 
 def _fingerprint(text: str) -> str:
-    """Return a hash of everything that decides the machine code, but for the processor, which Numba looks after."""
+    """Return a hash of everything that decides the machine code except the processor, which Numba checks."""
     versions = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__
     files = [*(str(module.__file__) for module in _CALLED), __file__]
     sources = [Path(file).read_text(encoding="utf-8") for file in files]
@@ -107,7 +107,7 @@ def _code(seal: Path) -> list[Path]:
 
 
 def _digest(seal: Path) -> bytes:
-    """Return the checksum of the machine code: Numba runs what it finds, and damaged code may do anything."""
+    """Return the checksum of the machine code. Numba runs damaged code without a check."""
     digest = hashlib.sha256()
     for path in _code(seal):
         with contextlib.suppress(FileNotFoundError):  # another process has just taken it for damaged
@@ -116,7 +116,7 @@ def _digest(seal: Path) -> bytes:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Write a file, unless it says that already: Numba may take machine code for older than its source."""
+    """Write a file unless it has this content. A newer source would make Numba compile again."""
     if not path.exists() or path.read_bytes() != content:
         write_whole(path, content)
 
@@ -125,7 +125,7 @@ _said: list[str] = []
 
 
 def _say_once(reason: str) -> None:
-    """Warn of the first kernel that cannot be kept; for the others it is the same news, whatever each one's reason."""
+    """Warn of the first kernel that cannot be kept. Later ones are no news."""
     if _said:
         return
     _said.append(reason)

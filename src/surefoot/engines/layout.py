@@ -1,4 +1,4 @@
-"""Where the arrays of one parameter lie in memory, as runs of neighbours that a kernel goes through.
+"""The memory layout of a parameter's arrays, as runs of neighbours for a kernel.
 
 Weight, gradient and state have one shape and maybe different strides. Axes that all of them step through alike become
 one; the innermost that remains is a run. A parameter that lies densely, in whatever order of its axes, is one run.
@@ -38,27 +38,27 @@ def addresses(tensors: Sequence[Tensor]) -> list[int]:
 
 
 def is_plain(x: Tensor) -> bool:
-    """Tell whether a tensor is the memory at its address: no subclass, not sparse, no sign yet to flip."""
+    """Return whether a tensor is the memory at its address: no subclass, not sparse, no pending sign."""
     return type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided and not x.is_neg()
 
 
 def lies_like(a: Tensor, b: Tensor) -> bool:
-    """Tell whether equal indices are equally far from the start; an axis of length one has no say."""
+    """Return whether equal indices have equal offsets. Axes of length one do not matter."""
     return a.shape == b.shape and all(n == 1 or i == j for n, i, j in zip(a.shape, a.stride(), b.stride(), strict=True))
 
 
 def is_quick(x: Tensor, like: Tensor) -> bool:
-    """Tell whether an array is quick to read in the order of another: by neighbours, or all from one place."""
+    """Return whether an array is quick to read in another's order: by neighbours, or from one place."""
     return lies_like(x, like) or _axes([like, x])[-1][1][1] in (0, 1)
 
 
 def is_dense(x: Tensor) -> bool:
-    """Tell whether an array fills one stretch of memory, in whatever order of its axes."""
+    """Return whether an array fills one stretch of memory, in any order of its axes."""
     return x.is_contiguous() or x.permute(memory_order(x)).is_contiguous()
 
 
 def is_apart(x: Tensor) -> bool:
-    """Tell whether every number of an array has memory of its own, as far as its strides tell."""
+    """Return whether every number of an array has its own memory, judged by its strides."""
     reach = 0
     for n, (stride,) in reversed(_axes([x])):
         if n > 1 and stride <= reach:
@@ -68,7 +68,7 @@ def is_apart(x: Tensor) -> bool:
 
 
 def find_runs(arrays: Sequence[Tensor]) -> Runs | None:
-    """Return the runs of arrays of one shape, of which the first is the weight; None if there are too many."""
+    """Return the runs of arrays of one shape, the weight first; None if there are too many."""
     if not arrays[0].numel():
         return Runs([], (1,) * len(arrays), 0)
     *outer, (length, strides) = _axes(arrays)
@@ -82,7 +82,7 @@ def find_runs(arrays: Sequence[Tensor]) -> Runs | None:
 
 
 def memory_order(x: Tensor) -> list[int]:
-    """Return the axes as they follow each other in memory, the one with the widest stride first."""
+    """Return the axes in their order in memory, the widest stride first."""
     strides = x.stride()
     return sorted(range(x.dim()), key=lambda axis: -strides[axis])
 
@@ -99,7 +99,7 @@ def memory_numbers(x: Tensor) -> Tensor:
 
 
 def _axes(arrays: Sequence[Tensor]) -> list[tuple[int, list[int]]]:
-    """Return length, and stride in each array, of the axes that remain when those that can be are one; widest first."""
+    """Return length and strides of each axis after merging, the widest first."""
     shape, strides = arrays[0].shape, [x.stride() for x in arrays]
     found: list[tuple[int, list[int]]] = []
     for axis in (axis for axis in memory_order(arrays[0]) if shape[axis] != 1):

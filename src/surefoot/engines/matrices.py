@@ -1,4 +1,4 @@
-"""A rule for matrices, on the eager engine: matrices of one shape step together, so that their products are one.
+"""A rule for matrices on the eager engine: matrices of one shape step jointly.
 
 A parameter is a matrix with a row for each output; of a convolution's kernel the rest of the axes make the columns. A
 step takes matrices in lots of one shape (a tall one counts as the wide one that it is when turned): the products of
@@ -8,28 +8,30 @@ many small matrices then cost one call, not one each. A lot is bounded, because 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from surefoot.bundle import Bundle, members
 from surefoot.engines import eager
-from surefoot.engines.eager import Part, Write
+from surefoot.engines.eager import TensorPart, Write
 from surefoot.rule import SLOTS_AROUND, Rule
 from surefoot.update import take_step, update
+
+T = TypeVar("T")
 
 LOT = 1 << 20
 """Weights that a lot has at most, unless one matrix alone has more."""
 
 
 def is_matrix(x: Tensor) -> bool:
-    """Tell whether a tensor is a matrix to a rule: it has outputs and inputs, also if there is only one of them."""
+    """Return whether a tensor is a matrix to a rule: it has outputs and inputs, even if only one."""
     return x.dim() > 1
 
 
-def prepare(rule: Rule, parts: Sequence[Part], *, differentiable: bool = False) -> list[Write]:
-    """Compute one step of many matrices; return what writes it, as `eager.prepare` does.
+def prepare(rule: Rule, parts: Sequence[TensorPart], *, differentiable: bool = False) -> list[Write]:
+    """Compute one step of many matrices. Returns its writes, as `eager.prepare` does.
 
     Args:
         rule: for matrices.
@@ -43,8 +45,8 @@ def prepare(rule: Rule, parts: Sequence[Part], *, differentiable: bool = False) 
     return [write for lot in lots(parts) for write in _prepare(rule, lot, differentiable=differentiable)]
 
 
-def rates(rule: Rule, parts: Sequence[Part]) -> list[Tensor]:
-    """Return the rate of each weight in the coming step, in the arrangement of the weights; a part after the other."""
+def rates(rule: Rule, parts: Sequence[TensorPart]) -> list[Tensor]:
+    """Return the rate of each weight in the coming step, in the weights' layout, part by part."""
     found: dict[int, Tensor] = {}
     for lot in lots(parts):
         made = take_step(rule, *_given(rule, lot)).rate
@@ -52,9 +54,9 @@ def rates(rule: Rule, parts: Sequence[Part]) -> list[Tensor]:
     return [found.get(id(part), part.weight) for part in parts]
 
 
-def lots(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Yield the parts that step together: of one shape, kind, place, group and count; none without weights."""
-    alike: dict[Any, list[Part]] = {}
+def lots(parts: Sequence[TensorPart]) -> Iterator[list[TensorPart]]:
+    """Yield the parts that step jointly: equal in shape, kind, place, group and count. Empty ones are left out."""
+    alike: dict[Any, list[TensorPart]] = {}
     for part in parts:
         if part.weight.numel():
             shape = sorted((part.weight.shape[0], part.weight.shape[1:].numel()))
@@ -62,11 +64,16 @@ def lots(parts: Sequence[Part]) -> Iterator[list[Part]]:
             key = *shape, part.weight.dtype, part.weight.device, count, *map(_same, part.hyper.values())
             alike.setdefault(key, []).append(part)
     for (rows, columns, *_), some in alike.items():
-        many = max(1, LOT // (rows * columns))
-        yield from (some[k : k + many] for k in range(0, len(some), many))
+        yield from lots_of(some, rows * columns)
 
 
-def _prepare(rule: Rule, lot: Sequence[Part], *, differentiable: bool) -> Iterator[Write]:
+def lots_of(some: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield what has so many weights each in the lots in which it steps together."""
+    many = max(1, LOT // size)
+    return ([*some[k : k + many]] for k in range(0, len(some), many))
+
+
+def _prepare(rule: Rule, lot: Sequence[TensorPart], *, differentiable: bool) -> Iterator[Write]:
     for part in lot:
         eager.check_apart(part)
     weight, gradient, state, t, hyper = _given(rule, lot)
@@ -79,8 +86,8 @@ def _prepare(rule: Rule, lot: Sequence[Part], *, differentiable: bool) -> Iterat
         yield from eager.writes(rule, part, new.reshape(part.weight.shape), own, differentiable=differentiable)
 
 
-def _given(rule: Rule, lot: Sequence[Part]) -> tuple[Bundle, Bundle, dict[str, Bundle], Any, Mapping[str, Any]]:
-    """Return what a rule steps a lot with, in the order in which `update` takes it."""
+def _given(rule: Rule, lot: Sequence[TensorPart]) -> tuple[Bundle, Bundle, dict[str, Bundle], Any, Mapping[str, Any]]:
+    """Return the inputs of a lot's step, in the order of `update`."""
     wide = {slot.name for slot in (*rule.slots, *SLOTS_AROUND) if slot.per == "weight"}
     weights, gradients, states = zip(*(eager.widened(rule, part) for part in lot), strict=True)
     state = {slot: Bundle(as_matrix(one[slot]) if slot in wide else one[slot] for one in states) for slot in states[0]}
@@ -94,19 +101,19 @@ def as_matrix(x: Tensor) -> Tensor:
     return x.reshape(len(x), -1)
 
 
-def _as_kept(value: Any, kept: eager.Kept, olds: Sequence[Tensor]) -> Any:
-    """Return what a rule has made of a slot as the slot lies, and apart from what was there."""
+def _as_kept(value: Any, kept: eager.SlotValue, olds: Sequence[Tensor]) -> Any:
+    """Return a slot's new value in the slot's layout, apart from the old value's memory."""
     if not isinstance(value, Tensor):
         return value
     return (value.clone() if any(value is old for old in olds) else value).reshape(kept.shape)
 
 
 def _same(value: Any) -> Any:
-    """Return what tells whether two hyperparameters are the same; a tensor's value is not read."""
+    """Return a key by which equal hyperparameters compare equal. A tensor's value is not read."""
     return id(value) if isinstance(value, Tensor) else value
 
 
-def _spread(rate: Any, part: Part) -> Tensor:
+def _spread(rate: Any, part: TensorPart) -> Tensor:
     weight = as_matrix(part.weight)
     wide = torch.as_tensor(rate, dtype=weight.dtype, device=weight.device).expand_as(weight)
     return wide.reshape(part.weight.shape)

@@ -1,4 +1,4 @@
-"""The joint norm of gradients in one pass over memory: what clipping by norm must know before anything moves.
+"""The joint norm of gradients in one pass over memory, as clipping by norm needs it.
 
 Squares are added in float64: in 64 lanes a chunk, one lane after the other, one chunk after the other. So the norm is
 the same to the last bit for any number of threads. Gradients that are not dense memory of the CPU are torch's business.
@@ -17,7 +17,7 @@ from torch import Tensor
 from surefoot.engines.cpu import KernelJob, Work, parallel
 from surefoot.engines.fits import KINDS
 from surefoot.engines.jobs import Counts, kernel_address
-from surefoot.engines.launch import CHUNK, Tables, chunks_of
+from surefoot.engines.launch_tables import CHUNK, Tables, chunks_of
 from surefoot.engines.layout import is_dense
 
 _READ = {
@@ -26,7 +26,7 @@ _READ = {
     "bfloat16": ("array_half", "float64(from_bfloat16({}))"),
     "float16": ("array_half", "float64(from_float16({}))"),
 }
-"""How a kind of number is found in memory, and how it becomes float64."""
+"""The way from a kind of number in memory to float64."""
 
 _TEXT = '''\
 """Sum of squares of each chunk, in 64 lanes."""
@@ -61,7 +61,7 @@ def step(chunks, pointers, strides, scalars, keys, first, last):
 
 
 def fits(gradient: Tensor) -> bool:
-    """Tell whether a gradient is dense memory of the CPU, of a kind that is added up here."""
+    """Return whether a gradient is dense CPU memory of a supported kind."""
     if type(gradient) is not Tensor or gradient.device.type != "cpu" or gradient.dtype not in KINDS:
         return False
     return gradient.layout == torch.strided and is_dense(gradient)  # a sign yet to flip does not matter

@@ -1,4 +1,4 @@
-"""What generated code imports: arrays and functions at an address, numbers in 16 and 8 bits, maximum and sign with NaN.
+"""The imports of generated code: access by address, numbers in 16 and 8 bits, and more.
 
 Half precision lies in memory as 16-bit integers, since Numba has no such numbers on the CPU; it becomes float32 when
 read and is rounded when written. bfloat16 is the upper half of a float32, so integer arithmetic converts it, to nearest
@@ -76,7 +76,7 @@ def table_float64(address: int, rows: int, columns: int) -> Any:
 
 @intrinsic
 def take(typing_context: Any, address: Any, amount: Any) -> Any:  # noqa: ARG001
-    """Add to the int64 number at an address, in one piece for all threads; return what it was."""
+    """Add to the int64 at an address, atomically among threads. Returns its old value."""
 
     def generate(context: Any, make: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         return make.atomic_rmw("add", make.inttoptr(arguments[0], _INT64.as_pointer()), arguments[1], "acq_rel")
@@ -86,7 +86,7 @@ def take(typing_context: Any, address: Any, amount: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def call(typing_context: Any, function: Any, arguments: Any) -> Any:  # noqa: ARG001
-    """Call the function at an address, which returns nothing, with a tuple of numbers and arrays."""
+    """Call the function at an address with a tuple of numbers and arrays. It returns nothing."""
 
     def generate(context: Any, make: Any, signature: Any, given: Any) -> Any:
         kinds = [context.get_value_type(kind) for kind in signature.args[1].types]
@@ -100,7 +100,7 @@ def call(typing_context: Any, function: Any, arguments: Any) -> Any:  # noqa: AR
 
 @intrinsic
 def address_of(typing_context: Any, function: Any, thing: Any) -> Any:  # noqa: ARG001
-    """Return the address that the function at an address gives for a Python object at another."""
+    """Return the result of the function at an address for the Python object at another."""
 
     def generate(context: Any, make: Any, signature: Any, given: Any) -> Any:  # noqa: ARG001
         kind = ir.FunctionType(_INT64, [_INT64]).as_pointer()
@@ -111,18 +111,18 @@ def address_of(typing_context: Any, function: Any, thing: Any) -> Any:  # noqa: 
 
 @njit(inline="always")
 def array_codes(address: int, start: int, count: int) -> Any:
-    """Return `count` codes of a byte each, from number `start` after an address on, as an array."""
+    """Return an array of `count` one-byte codes, from index `start` after an address."""
     return carray(_pointer(address + start, uint8(0)), (count,))
 
 
 @njit(inline="always")
 def array_half(address: int, start: int, count: int) -> Any:
-    """Return `count` numbers in half precision, from number `start` after an address on, as an array of their bits."""
+    """Return the bits of `count` half-precision numbers, from index `start` after an address."""
     return carray(_pointer(address + 2 * start, uint16(0)), (count,))
 
 
 def _conversion(given: Any, returned: Any, generate: Callable[[Any, Any], Any]) -> Any:
-    """Return a function that kernels can call, written in LLVM's terms: of a builder and the argument."""
+    """Return a function for kernels, written in LLVM terms: of a builder and the argument."""
 
     @intrinsic
     def convert(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
@@ -234,7 +234,7 @@ def to_positive8(x: Any, scale: Any, random: Any = _NEAREST) -> Any:
 
 
 def has_float16() -> bool:
-    """Tell whether the processor, as Numba compiles for it, converts float16 by itself."""
+    """Return whether the processor converts float16 itself, as Numba compiles for it."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     return triple.startswith(("aarch64", "arm64")) or "+f16c" in features.split(",")
 

@@ -1,4 +1,4 @@
-"""Stochastic rounding to bfloat16: up or down at random, so that small steps are not lost but taken on average.
+"""Stochastic rounding to bfloat16: up or down at random, so that small steps count on average.
 
 Next to 1 lie 1 - 2^-8 and 1 + 2^-7 in bfloat16: rounded to nearest, a step of 1e-3 is no step. The random bits are
 counted, not drawn: a hash of the tensor's key and the weight's number, so that every engine, device and number of
@@ -35,12 +35,12 @@ def key(seed: int, parameter: int, t: int) -> int:
 
 
 def key_before_steps(seed: int, parameter: int) -> int:
-    """Return what is the same in all steps of the keys of one parameter: 64 bits, as an int64 has them."""
+    """Return the part of a parameter's keys that all steps share: 64 bits as an int64."""
     return _signed(_splitmix64(_splitmix64(seed & _MASK64) ^ (parameter & _MASK64)), 64)
 
 
 def keys_at(before: Tensor, t: Tensor) -> Tensor:
-    """Return the keys of several parameters where step counts are tensors, which nobody reads: int64, 32 bits each.
+    """Return the keys of parameters whose step counts are unread tensors: int64 with 32 bits each.
 
     Args:
         before: `key_before_steps` of each parameter, int64.
@@ -65,7 +65,7 @@ def _splitmix64(z: int) -> int:
 
 
 def stochastic(x: Tensor, key: int, k: int, numbers: Tensor | None = None) -> Tensor:
-    """Return `x` in bfloat16, each element one of its two neighbours with the odds of its distance to the other.
+    """Return `x` in bfloat16, each element rounded at random to one of its neighbours in proportion.
 
     What bfloat16 holds exactly stays; NaN stays NaN, infinities stay. Autograd sees a conversion.
 
@@ -95,7 +95,7 @@ class _Stochastic(torch.autograd.Function):
 
 
 def random_bits(numbers: Tensor, key: int, k: int) -> Tensor:
-    """Return 32 random bits for each number, as int32: Murmur3's finalizer, whose 32-bit arithmetic wraps around."""
+    """Return 32 random bits for each number as int32, by Murmur3's finalizer."""
     h = numbers.to(torch.int32) * _signed(0x9E3779B1) + _signed(key + k * 0x85EBCA77)
     h = (h ^ ((h >> 16) & 0xFFFF)) * _signed(0x85EBCA6B)  # `>>` copies the sign, which a hash has not
     h = (h ^ ((h >> 13) & 0x7FFFF)) * _signed(0xC2B2AE35)
@@ -103,6 +103,6 @@ def random_bits(numbers: Tensor, key: int, k: int) -> Tensor:
 
 
 def _signed(number: int, bits: int = 32) -> int:
-    """Return the lower bits of a number as a signed integer of that width has them."""
+    """Return the lower bits of a number as a signed integer of that width."""
     half = 1 << (bits - 1)
     return ((number + half) & (2 * half - 1)) - half

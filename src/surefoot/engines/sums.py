@@ -1,4 +1,4 @@
-"""From what kernels add up in each chunk to sums over tensors, and over all tensors of a step.
+"""Sums over tensors, and over all tensors of a step, from the sums of chunks.
 
 Sums over several launches (other kinds of numbers, other layouts, groups of another form) belong together: a stage of
 all launches comes before the next stage of any. A tensor's chunks are added one after the other, so the sum is the same
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.engines.launch import Launch
+from surefoot.engines.launch_tables import Launch
 from surefoot.errors import UsageError
 
 Across = Callable[[NDArray[np.float64], NDArray[np.int64]], None]
-"""Adds up, in place, sums over this process's shards with those of others: the sums of a stage, and of each the number
-of its parameter, in ascending order. Sums of a parameter that is not divided it leaves alone."""
+"""Adds up a stage's sums in place over all processes' shards, given each parameter's number in ascending order.
+Undivided parameters are left alone.
+"""
 
 
 def stages_of(launches: Sequence[Launch]) -> Iterator[tuple[int, list[Launch]]]:

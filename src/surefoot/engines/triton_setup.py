@@ -1,4 +1,4 @@
-"""Whether Triton works here, and where it keeps what it compiles.
+"""The test whether Triton works here, and the folder of its compiled kernels.
 
 Triton needs a GPU and, to talk to its driver, a C compiler; it is asked once, and its answer is the reason that a user
 reads. With TRITON_INTERPRET=1 it interprets kernels on the CPU instead, all of them: addresses on a GPU would then lead
@@ -51,7 +51,7 @@ _moved: list[str] = []
 
 
 def with_cache(call: Callable[[], Result]) -> Result:
-    """Call what may compile; if its result cannot be written where Triton keeps it, keep it for this process only."""
+    """Call a function that may compile. If Triton's folder cannot be written, use one for this process."""
     try:
         return call()
     except OSError as error:

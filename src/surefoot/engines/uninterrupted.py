@@ -1,4 +1,4 @@
-"""What must come to its end: Numba that is imported or compiles, and is broken for good if Ctrl-C stops it midway.
+"""Work that Ctrl-C must not break off: Numba's import and its compiling.
 
 It runs in a thread of its own, since Python gives signals to the main thread alone, and that waits for it. An interrupt
 that came in between is raised when it is done, at most a few seconds later. It may come as the thread is started, too:
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def uninterrupted(work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises; an interrupt waits until it is done."""
+    """Return the result of `work` or raise its error. An interrupt waits until it is done."""
     outcome: list[tuple[Any, BaseException | None]] = []
     once, finished, late = Lock(), Lock(), None
     finished.acquire()
@@ -49,7 +49,7 @@ def uninterrupted(work: Callable[[], T]) -> T:
 
 
 def load(name: str) -> Any:
-    """Return a module that needs Numba, whose import takes a while: when it is needed, and not before.
+    """Return a module that needs Numba, imported at its first use because that takes long.
 
     One that another thread still imports is waited for: it goes on after an interrupt.
     """

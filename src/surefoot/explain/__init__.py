@@ -7,6 +7,6 @@
 | `terminal.py` | the same in 80 columns |
 | `surfaces.py`, `gradient.py` | the landscapes: functions of two weights, their gradients derived from their graphs |
 | `path.py` | a rule walking over a surface in float64: what the page must repeat; its picture in dots |
-| `forms.py` | each rule in each convention as JavaScript and MathML, with a slider for each number |
+| `playground_forms.py` | each rule in each convention as JavaScript and MathML, with a slider for each number |
 | `page.py`, `web/` | the playground: one file that needs no network, and a server for it |
 """

@@ -1,4 +1,4 @@
-"""Where the frameworks differ about a rule, and what it costs to copy numbers from one to another.
+"""Differences between the frameworks' versions of a rule, and the cost of copying numbers across.
 
 The numbers are those that one convention has as defaults; the formula is once that convention's and once the other's.
 Both are run on the same gradients. After so many steps the drift is how far apart the weights are, as a share of the
@@ -31,25 +31,25 @@ SCALES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
 
 STEPS, WEIGHTS, SEED, START = 1000, 64, 0, 1.0
 MATRIX_ROWS = 4
-"""Rows of the matrix that a rule for matrices sees these weights as: no square, so that scales show."""
+"""Rows of the matrix of these weights, for a rule for matrices. It is no square, so that scales show."""
 
 
 @dataclass(frozen=True)
 class ConventionLine:
-    """One line of the table: what it is about, what each framework has, and whether they differ."""
+    """One line of the table: a topic, each framework's value, and whether they differ."""
 
     about: str
     values: dict[str, str]
 
     @property
     def differs(self) -> bool:
-        """Whether not all that have it agree."""
+        """Whether the frameworks that have it disagree."""
         return len({value for value in self.values.values() if value}) > 1
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What copying `source`'s numbers into `target`'s formula costs: the share that goes astray, by `SCALES`."""
+    """The cost of `source`'s numbers in `target`'s formula: the share that goes astray, by `SCALES`."""
 
     source: str
     target: str
@@ -57,7 +57,7 @@ class Drift:
 
 
 def defaults(rule: Rule | str) -> list[ConventionLine]:
-    """Return a line for each number: its default in each convention, empty where the user has to give it."""
+    """Return a line for each number with its default in each convention, empty if it is required."""
     meanings = _table(rule).values()
     names = dict.fromkeys(name for meaning in meanings for name in (*meaning.names, *meaning.defaults))
     return [ConventionLine(name, {f: _value(rule, f, name) for f in FRAMEWORKS}) for name in names]
@@ -108,7 +108,7 @@ def gradients_of(scale: float) -> Array:
 
 
 def numbers_of(rule: Rule | str, framework: str) -> dict[str, float]:
-    """Return a convention's defaults; what it does not have is the rule's own."""
+    """Return a convention's defaults, filled up with the rule's own."""
     return {name: value for name, value in shown(rule, framework, {}).items() if isinstance(value, float)}
 
 

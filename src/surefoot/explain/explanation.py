@@ -1,4 +1,4 @@
-"""All that is known about one rule in one convention, gathered from where it is defined; nothing is stated twice.
+"""An explanation: all known facts about one rule in one convention, from their only sources.
 
 Also the family of the built-in rules, which builds on which, and a rule in a notebook: with its own defaults, and
 self-contained, so without a script, a style sheet or anything that is loaded.
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from surefoot.compiler.emit import formula, latex, mathml, unicode
 from surefoot.compiler.emit.targets import moved
 from surefoot.compiler.graph import SIDES, WHOLE, Graph, Node, needed
-from surefoot.compiler.plan import SIZES
-from surefoot.compiler.products import decomposes, operations
+from surefoot.compiler.kernel_plan import SIZES
+from surefoot.compiler.matrix_cost import decomposes, operations
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention
 from surefoot.explain.differences import ConventionLine, defaults, forms
@@ -33,7 +33,7 @@ FONTS = "'STIX Two Math', 'Latin Modern Math', 'Cambria Math', 'DejaVu Math TeX 
 
 @dataclass(frozen=True)
 class Letter:
-    """A hyperparameter of the formula: its symbol, name, meaning, legal and sensible values, and its value here."""
+    """A hyperparameter of the formula: symbol, name, meaning, legal and sensible values, and its value here."""
 
     symbol: str
     name: str
@@ -45,7 +45,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a rule costs for each float32 weight: bytes of state that are kept, and bytes that a step moves.
+    """The cost of a rule per float32 weight: bytes of state, and bytes that a step moves.
 
     Attributes:
         slots: what is kept for each weight.
@@ -65,13 +65,13 @@ class Cost:
 
 
 CALLED = {"torch": "torch", "keras": "Keras", "optax": "optax", "paper": "the paper"}
-"""What a convention is called in print."""
+"""The printed name of each convention."""
 
 STEPS = 100
 """Steps of the walk that is drawn."""
 
 SOON = 0.03
-"""AdaBound's gamma in that walk, if nobody chose one: by its default, no bound acts within so few steps."""
+"""AdaBound's gamma in that walk, unless it was chosen. With the default no bound acts in so few steps."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Explanation:
 
     @property
     def meant(self) -> str:
-        """Whose rule this is, in a sentence: the framework's, or whose it is where the framework has none."""
+        """A sentence about the rule's origin: the framework, or the author where the framework lacks it."""
         meaning = convention(self.rule, self.framework)
         if not meaning.call and self.framework != "paper":
             return f"{meaning.note}."
@@ -109,7 +109,7 @@ class Explanation:
         return trace(self.rule, self.hyper)
 
     def unicode(self, width: int) -> str:
-        """The formula for terminals."""
+        """Return the formula for terminals."""
         return unicode.emit(self.graph, self.hyper, width)
 
     @property
@@ -139,7 +139,7 @@ class Explanation:
 
     @property
     def cost(self) -> Cost:
-        """What it costs for each float32 weight."""
+        """The cost per float32 weight."""
         active = self.rule.active(self.hyper)
         slots = tuple(slot.name for slot in active if slot.per == "weight")
         beside = {slot.name: " x ".join(SIDES[slot.per]) for slot in active if SIDES.get(slot.per, WHOLE) != WHOLE}
@@ -154,7 +154,7 @@ class Explanation:
 
     @property
     def hastened(self) -> dict[str, float]:
-        """The numbers that the walk has otherwise than the explanation, so that it shows what is the rule's own."""
+        """The numbers that the walk changes so that the rule's own behaviour shows."""
         bounded = "gamma" in self.rule.own and self.hyper["gamma"] == self.rule.defaults["gamma"]
         return {"gamma": SOON} if bounded else {}
 
@@ -166,7 +166,7 @@ class Explanation:
 
     @property
     def remark(self) -> str:
-        """What has to be said of the walk; empty if its numbers are those of the explanation, one by one."""
+        """A remark on the walk's numbers; empty if they are those of the explanation."""
         if self.rule.shape == "matrix":
             return "both weights as a matrix of one column"
         changes = (f"{name} {value:g} in place of {self.hyper[name]:g}" for name, value in self.hastened.items())
@@ -199,7 +199,7 @@ class Explanation:
 
 
 def signs(rule: Rule, hyper: Mapping[str, Any], graph: Graph, notation: formula.Notation) -> Iterator[tuple[str, str]]:
-    """Yield each letter that is no hyperparameter, in the notation of the formula, and what it stands for.
+    """Yield each symbol of the formula that is no hyperparameter, with its meaning.
 
     Args:
         rule: which rule.
@@ -231,7 +231,7 @@ def _in_between(letter: str, node: Node) -> str:
 
 
 class Branch(NamedTuple):
-    """A place in the tree of rules: who stands there, what is drawn before it, and what goes on below it."""
+    """A place in the tree of rules: its name, the lines before it, and the prefix of what follows."""
 
     rules: tuple[Rule, ...]
     drawn: str
@@ -242,11 +242,11 @@ LARGE = 1024
 """Rows of the square matrix whose products are counted."""
 
 FEW = 4
-"""So many rules on which none builds, and more, share a line where the tree is folded."""
+"""The fewest leaves that share a line in a folded tree."""
 
 
 def tree(parent: Rule | None = None, trunk: str = "", *, fold: bool = False) -> Iterator[Branch]:
-    """Yield what grows below `parent`, depth first: a rule at a time, or with `fold` its many leaves together."""
+    """Yield the tree below `parent`, depth first: a rule at a time, or with `fold` many leaves together."""
     children = [rule for rule in RULES.values() if rule.parent is parent]
     leaves = [rule for rule in children if not any(other.parent is rule for other in RULES.values())]
     folded = leaves if fold and len(leaves) >= FEW else []
@@ -279,7 +279,7 @@ def plain(text: str) -> str:
 
 
 def rule_html(rule: Rule) -> str:
-    """Return the rule as a piece of HTML: its formula as MathML, what each symbol is, and the default of each.
+    """Return the rule as HTML: its formula as MathML, its symbols and their defaults.
 
     Args:
         rule: any rule whose formula can be drawn, one of a user's own too.

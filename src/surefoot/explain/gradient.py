@@ -1,4 +1,4 @@
-"""The gradient of a function of two weights, derived from its graph: no derivative is written by hand.
+"""The gradient of a function of two weights, derived from its graph.
 
 The function is called once on symbols, as a rule is; going back through its operations gives a graph for each partial
 derivative (reverse mode). The graph then becomes Python for the reference and JavaScript for the page, so both compute
@@ -36,7 +36,7 @@ def _call(op: str, x: Symbol) -> Symbol:
 
 
 def differentiate(function: Callable[..., Any], knobs: Sequence[str]) -> Graph:
-    """Return the graph of a function `(x, y, **knobs)`: its outputs are `loss`, `x` and `y`, the derivatives."""
+    """Return the graph of a function `(x, y, **knobs)` with the outputs `loss`, and `x` and `y` for the derivatives."""
     graph = Graph()
     x, y = (Symbol(graph, graph.add("array", value=name)) for name in "xy")
     given = {name: Symbol(graph, graph.add("scalar", value=name)) for name in knobs}
@@ -48,7 +48,7 @@ def differentiate(function: Callable[..., Any], knobs: Sequence[str]) -> Graph:
 
 
 def _multiplied(graph: Graph, root: Node) -> tuple[Graph, Node]:
-    """Return the graph with powers as products: every machine rounds those alike, but not every machine a power."""
+    """Return the graph with powers as products, which every machine rounds alike."""
     made: dict[Node, Node] = {}
     copy = Graph()
     for node in graph.nodes:

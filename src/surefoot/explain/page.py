@@ -5,7 +5,7 @@ evaluated from text at run time, and a content security policy forbids the page 
 drawn on canvas by the page's own files in `web/`, which are put one after the other here.
 
 Text keeps a contrast of 4.5 to what is behind it, and the racers' lines 3 to every band of the map (WCAG 2.2, AA); a
-test computes both. Each racer has a number besides, so that nothing is told by colour alone.
+test computes both. Each racer has a number besides, so that nothing depends on colour alone.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from surefoot import __version__
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import Argument, UsageError
 from surefoot.explain.explanation import CALLED
-from surefoot.explain.forms import Library
 from surefoot.explain.path import GRID, SEED
+from surefoot.explain.playground_forms import Library
 from surefoot.explain.surfaces import SURFACES
 from surefoot.files import write_whole
 from surefoot.rule import Rule
@@ -47,16 +47,16 @@ SCRIPTS = (
 )
 
 STEPS = (100, 200, 400, 1000, 3000)
-"""How many steps a race may have."""
+"""The choices of a race's number of steps."""
 
 SECONDS, USUAL = (4, 10, 30), 10
-"""How long it may take to play a race, and how long it takes."""
+"""The choices of a race's duration in seconds, and the usual one."""
 
 MOST = 8
-"""How many may race."""
+"""The most racers."""
 
 FIRST = ("sgd", "momentum", "adagrad", "adam", "adabound")
-"""Who races when the page is opened."""
+"""The racers when the page opens."""
 
 _RACERS = ("#0067a6", "#b84300", "#00704f", "#a32a78", "#1f2329", "#5b47b8", "#7d5a00", "#7a3f24")
 _RACERS_DARK = ("#62b4f4", "#ff9550", "#35d0a2", "#f394cf", "#f2f2f2", "#b3a6ff", "#f2d24a", "#d6a588")
@@ -109,7 +109,7 @@ def write_page(path: str | Path, own: Sequence[Rule] = ()) -> Path:
 
 
 def render(own: Sequence[Rule] = ()) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     for rule in own:
         if rule.shape == "matrix":
             raise UsageError(f"{rule.name} steps matrices, and a racer of the playground is two weights; leave it out.")
@@ -164,7 +164,7 @@ def render(own: Sequence[Rule] = ()) -> str:
 
 
 def played() -> dict[str, Rule]:
-    """Return who may race by name: every rule, and around AdamW each combinator that none of them is made by.
+    """Return the possible racers by name: every rule, and each combinator around AdamW that no rule has.
 
     A racer is two weights on a surface, which are no matrix.
     """

@@ -1,4 +1,4 @@
-"""A rule walking over a surface, in float64 and in plain Python: the reference that the page must repeat.
+"""A rule's walk over a surface in plain Python and float64: the reference for the page.
 
 The noise of the noisy quadratic is the same in Python and in JavaScript (`web/walk.js`), to the last bit. Each number
 follows from a seed, a step and a weight, so that all racers see the same noise, and scrubbing back shows the same path.
@@ -37,7 +37,7 @@ _BRAILLE = 0x2800
 
 @dataclass(frozen=True)
 class Path:
-    """A walk: the points, the first one included, the loss at each, and the rates of each step."""
+    """A walk: its points with the start, the loss at each, and the rates of each step."""
 
     points: tuple[tuple[float, float], ...]
     losses: tuple[float, ...]
@@ -73,7 +73,7 @@ Pair = tuple[float, float]
 
 
 class _OneByOne:
-    """Both weights, each as a tensor of its own, in Python's numbers: a tenth of the time of arrays."""
+    """Both weights as tensors of their own, in Python's numbers, which take a tenth of the time of arrays."""
 
     def __init__(self, rule: Rule, hyper: Mapping[str, Any], weights: Pair) -> None:
         self._rule, self._hyper = rule, hyper
@@ -88,7 +88,7 @@ class _OneByOne:
 
 
 class _Together:
-    """Both weights as one tensor, of a rule that sums over it; as a matrix of one column, of one for matrices."""
+    """Both weights as one tensor for a rule that sums, or a one-column matrix for a rule for matrices."""
 
     def __init__(self, rule: Rule, hyper: Mapping[str, Any], weights: Pair) -> None:
         self._rule, self._hyper, self._shape = rule, hyper, (2, 1) if rule.shape == "matrix" else (2,)
@@ -123,7 +123,7 @@ def best_rate(rule: Rule, hyper: Mapping[str, Any], surface: Landscape, steps: i
     """Return the grid's rate with the lowest mean loss in the walk's last tenth."""
 
     def late(lr: float) -> float:
-        """That mean; infinite for a walk that ended early."""
+        """Return that mean; infinite for a walk that ended early."""
         losses = walk(rule, {**hyper, "lr": lr}, surface, steps).losses
         last = losses[int(0.9 * steps) :]
         mean = sum(last) / len(last) if len(losses) == steps + 1 else math.inf
@@ -162,7 +162,7 @@ class Canvas:
         self.rows = [[" "] * width for _ in range(height)]
 
     def cell(self, x: float, y: float) -> tuple[int, int] | None:
-        """The row and the column of a point; None if it is outside."""
+        """Return the row and the column of a point; None if it is outside."""
         across = (x - self.x[0]) / (self.x[1] - self.x[0]) * self.width
         down = (self.y[1] - y) / (self.y[1] - self.y[0]) * self.height
         return (int(down), int(across)) if 0 <= across < self.width and 0 <= down < self.height else None
@@ -173,7 +173,7 @@ class Canvas:
             self.rows[cell[0]][cell[1]] = mark
 
     def lines(self, labels: Mapping[int, str], left: int) -> list[str]:
-        """The rows behind their labels, which are `left` characters wide, and a line."""
+        """Return the rows behind their labels, which are `left` characters wide, and a line."""
         return [f"{labels.get(place, ''):>{left}} │{''.join(row)}" for place, row in enumerate(self.rows)]
 
 

@@ -1,4 +1,4 @@
-"""The landscapes of the playground: functions of two weights, each with what it shows about optimizers.
+"""The landscapes of the playground: functions of two weights, and what each shows.
 
 A function is written once, in plain arithmetic; `gradient.py` derives the rest. Two weights show mechanisms (a valley,
 a saddle, a plateau, noise) and nothing about which optimizer is best for a network: the page says so.
@@ -21,7 +21,7 @@ Window = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Knob:
-    """A number of a surface that can be turned: its meaning, range and first value; `log` if decades count."""
+    """An adjustable number of a surface: meaning, range and first value; `log` if decades count."""
 
     name: str
     meaning: str
@@ -77,7 +77,7 @@ class Landscape:
 
 
 def heights(surface: Landscape, columns: int, rows: int) -> list[list[float]]:
-    """The value in the middle of each cell of a grid over what is drawn, from the top down."""
+    """Return the value in the middle of each grid cell of the picture, from the top down."""
     x0, x1, y0, y1 = surface.window
     across = [x0 + (x1 - x0) * (column + 0.5) / columns for column in range(columns)]
     down = [y1 - (y1 - y0) * (row + 0.5) / rows for row in range(rows)]

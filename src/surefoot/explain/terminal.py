@@ -1,4 +1,4 @@
-"""Explanations in print, in 80 columns or fewer, to be read with and without colour (there is none)."""
+"""Explanations as plain text in 80 columns, without colour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDTH = 80
 
 
 def family(*, whole: bool) -> str:
-    """Return the rules as a tree, each with what it adds to the one before; unless `whole`, leaves share a line."""
+    """Return the rules as a tree, each with its addition to its parent. Unless `whole`, leaves share a line."""
     lines = ["The family: what each rule adds to the one before.", ""]
     for rules, drawn, below in tree(fold=not whole):
         first, *others = rules
@@ -61,7 +61,7 @@ def explanation(one: Explanation, surface: str, times: Sequence[str] = ()) -> st
 
 
 def conventions(rule: Rule) -> str:
-    """Return how the frameworks differ about a rule, and what copying numbers from one to another costs."""
+    """Return the differences between frameworks, and the cost of copying numbers across."""
     lines = [f"{rule.title}: what each framework means by it", ""]
     lines += _table(defaults(rule))
     if changed := forms(rule):
@@ -128,7 +128,7 @@ def _differences(one: Explanation) -> list[str]:
 
 
 def _table(lines: Sequence[ConventionLine], width: int = WIDTH) -> list[str]:
-    """Return a table with a column for each framework; * marks lines on which they differ."""
+    """Return a table with a column for each framework. A * marks lines on which they differ."""
     columns = [max(9, len(framework) + 2) for framework in FRAMEWORKS]
     first = width - sum(columns)
     made = [" " * first + "".join(f"{name:>{w}}" for name, w in zip(FRAMEWORKS, columns, strict=True))]
@@ -220,7 +220,7 @@ def share(value: float) -> str:
 
 
 def times_of(seconds: Mapping[str, float], what: str, notes: Sequence[str]) -> list[str]:
-    """Return lines about measured step times: who, milliseconds, and what has to be known of the measurement."""
+    """Return lines about measured step times: contender, milliseconds, and remarks."""
     rows = (f"  {name:<24} {1e3 * time:.3f} ms" for name, time in seconds.items())
     remarks = (line for note in notes for line in _indented("  note: ", note))
     return [f"step time on {what}, measured now:", *rows, *remarks]

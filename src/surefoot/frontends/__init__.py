@@ -1,4 +1,4 @@
-"""What the front-ends share, and what each of them must do.
+"""The front-ends' common ground, and the contract for each.
 
 | file | concept |
 | --- | --- |

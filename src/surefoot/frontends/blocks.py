@@ -21,7 +21,7 @@ Arrays = Mapping[str, Any]
 
 
 def blocks_of(path: str, blocks: Mapping[str, Blocks]) -> Blocks:
-    """Return how many matrices a parameter is, or their heights: what the last pattern says that fits, else 1."""
+    """Return the count of matrices in a parameter, or their heights, by the last matching pattern; else 1."""
     return next((said for pattern, said in [*blocks.items()][::-1] if fnmatchcase(path, pattern)), 1)
 
 

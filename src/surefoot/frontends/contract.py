@@ -1,4 +1,4 @@
-"""The contract of the front-ends: each runs an optimizer over given gradients, as the rule on NumPy does in float64.
+"""The contract of the front-ends: an optimizer follows the rule on NumPy in float64.
 
 `tests/frontends/test_contract.py` holds every front-end to it, and `surefoot check --parity` measures how exactly.
 """
@@ -79,7 +79,7 @@ def exact(setup: Setup, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _begin(rule: Rule, weight: np.ndarray, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state before the first step; the only tensor is all of them, so that its sums are those over all."""
+    """Return the state before the first step. The single tensor is the whole model for its sums."""
     starts, numbers = rule.starts(hyper), rule.numbers(hyper)
     arrays = {slot: np.full_like(weight, weight if x is WEIGHT else x) for slot, x in starts.items()}
     return {slot: float(starts[slot]) if slot in numbers else x for slot, x in arrays.items()}

@@ -21,7 +21,7 @@ Init = TypeVar("Init", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Call:
-    """How a constructor was called.
+    """A call of a constructor.
 
     Attributes:
         given: what the caller gave of the arguments that the signature names.
@@ -35,7 +35,7 @@ class Call:
 
 
 def declaring(*more: Parameter) -> Callable[[Init], Init]:
-    """Return a decorator that makes a constructor of its signature: it hands a `Call` to `self._start`.
+    """Return a decorator that makes a constructor from its signature and hands a `Call` to `self._start`.
 
     Args:
         more: arguments of every constructor, which follow those of their kind that it declares.

@@ -1,4 +1,4 @@
-"""What a front-end needs and is not installed is named, with the line that installs it."""
+"""Errors for a front-end's missing package, with the line that installs it."""
 
 from __future__ import annotations
 

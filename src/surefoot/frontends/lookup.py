@@ -1,4 +1,4 @@
-"""Which rule an optimizer runs: one of Surefoot's or the user's own, how a file names it, and its values.
+"""The rule of an optimizer: ours or the user's, its name in a file, and its values.
 
 A pickle and a `.keras` model hold no functions. A built-in rule is written as its name, a user's own as `module:name`,
 where loading finds it again; so it has to stand at the top level of a module. No convention but a front-end's own
@@ -19,7 +19,7 @@ from surefoot.rules import COMBINATORS, is_built_in, rule_of
 
 
 def find(rule: Rule | str) -> Rule:
-    """Return a rule that is given as itself, by a built-in one's name, or as `module:name`.
+    """Return a rule from itself, its built-in name, or `module:name`.
 
     Raises:
         UsageError: not a rule, or not the name of one.
@@ -43,7 +43,7 @@ def find(rule: Rule | str) -> Rule:
 
 
 def combined(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, dict[str, Any]]:
-    """Return a rule in the combinators that options ask for, as `cautious=True`, and the other options.
+    """Return a rule in the combinators of its options, such as `cautious=True`, and the other options.
 
     Where several do, they stand in the order of `COMBINATORS`, the first one innermost.
 
@@ -59,7 +59,7 @@ def combined(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, dict[str, Any]
 
 
 def reference(rule: Rule) -> str | None:
-    """Return the text by which `find` finds the rule; None if it was made inside a function."""
+    """Return the text by which `find` finds the rule; None if a function made it."""
     if is_built_in(rule):
         return rule.name
     module = home(rule)
@@ -93,6 +93,6 @@ def values(rule: Rule, convention: str, given: Mapping[str, Any], *, at_home: st
 
 
 def check_convention(rule: Rule, convention: str, *, at_home: str) -> None:
-    """Raise `UsageError` if the rule is the user's own and a convention is asked for, which cannot speak of it."""
+    """Raise `UsageError` if a convention is asked for with a user's own rule, which has none."""
     if not is_built_in(rule) and convention != at_home:
         raise UsageError(f"{rule.name}: convention={convention!r} says nothing about a rule of your own; leave it out.")

@@ -1,4 +1,4 @@
-"""A parameter as the matrix that a rule for matrices sees, a row for each output, a column for each input; or several.
+"""The matrix of a parameter, or several: a row for each output, a column for each input.
 
 Which axis has the outputs is a fact of the framework that made the layer, not of the shape: a square kernel does not
 tell. A kernel of a convolution is outputs x all the rest.
@@ -19,17 +19,17 @@ from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule, slot_shape
 
 Layout = Literal["in_out", "out_in"]
-"""Whether outputs are the last axis, as JAX's libraries and Keras have it, or the first, as torch has it."""
+"""Whether outputs are the last axis (JAX's libraries, Keras) or the first (torch)."""
 
 LAYOUTS: tuple[Layout, ...] = ("in_out", "out_in")
 
 Blocks = int | Sequence[int]
-"""How many matrices of one height a parameter is made of, or the height of each."""
+"""The count of equal matrices in a parameter, or the height of each."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How arrays of a parameter's shape become its matrix, and back.
+    """The conversion of a parameter's arrays to its matrix and back.
 
     Attributes:
         shape: the parameter's.
@@ -42,7 +42,7 @@ class View:
     blocks: Blocks = 1
 
     def of(self, x: Any, ops: Any) -> Any:
-        """Return an array of the parameter's shape as a matrix; `ops` has the framework's `transpose` and `reshape`."""
+        """Return an array of the parameter's shape as a matrix. `ops` has `transpose` and `reshape`."""
         return ops.reshape(ops.transpose(x, self._axes), self.matrix)
 
     def back(self, x: Any, ops: Any) -> Any:
@@ -52,13 +52,13 @@ class View:
 
     @property
     def matrix(self) -> tuple[int, int]:
-        """How many rows and columns there are."""
+        """The rows and columns."""
         first, *rest = (self.shape[axis] for axis in self._axes)
         return first, math.prod(rest)
 
     @cached_property
     def heights(self) -> tuple[int, ...]:
-        """How many rows each of its matrices has."""
+        """The rows of each of its matrices."""
         return heights(self.blocks, self.matrix[0], "a parameter", self.shape)
 
     @property
@@ -69,7 +69,7 @@ class View:
 
 
 def rule_for(rule: Rule, shape: tuple[int, ...]) -> Rule | None:
-    """Return what steps a parameter of this shape: the rule, its rule for what is no matrix, or None if it has none."""
+    """Return the rule for a parameter of this shape: itself, its rule for other parameters, or None."""
     return rule if rule.shape != "matrix" or len(shape) > 1 else rule.vector
 
 
@@ -81,7 +81,7 @@ def view_for(rule: Rule, shape: tuple[int, ...], layout: Layout, blocks: Blocks 
 def slot_shapes(
     rule: Rule, hyper: Mapping[str, Any], shape: tuple[int, ...], layout: Layout, blocks: Blocks = 1
 ) -> dict[str, Any]:
-    """Return the shape of each slot in use beside a parameter of this shape; `()` of what is one number."""
+    """Return the shape of each slot in use for a parameter of this shape; `()` for a single number."""
     view = view_for(rule, shape, layout, blocks)
     return {
         slot.name: slot_shape(slot.per, shape)
@@ -136,7 +136,7 @@ def check_layout(layout: Any) -> None:
 
 
 def check_matrix(rule: Rule, name: str, shape: tuple[int, ...], advice: str) -> None:
-    """Raise `UsageError` if a rule for matrices is given a parameter that is none, and has no other rule for it."""
+    """Raise `UsageError` if a parameter is no matrix and the rule has no other rule for it."""
     if rule_for(rule, shape) is None:
         raise UsageError(
             f"{rule.name} steps matrices, and {name} has shape {shape}; give biases, gains, embeddings and the output "

@@ -1,10 +1,10 @@
-"""A scalar of a framework that a rule takes for a number: a schedule's value, a learning rate, the step count.
+"""A framework's scalar in the place of a number: a schedule's value, a learning rate, a step count.
 
 A rule asks `if momentum:` to learn whether momentum is in use. jax cannot answer for a number that it has yet to
 compute; that it is computed at all means that it is in use. What is calculated with it is a plain array.
 
 Rules divide by 1 - beta^t. In float32, 1 - 0.999 has lost half of its digits, and Adam's first steps are wrong by
-7e-6; those of optax and Keras are. The compiled kernels compute such values in float64, which jax has only if told.
+7e-6; those of optax and Keras are. The compiled kernels compute such values in float64, which jax has only if enabled.
 exp(t log beta) - 1 as one function is right in the last digits in any precision.
 """
 

@@ -1,4 +1,4 @@
-"""The roles that a model's parameters have, in every framework, and what an override may say of them.
+"""The roles of a model's parameters in every framework, and the overrides of them.
 
 A front-end finds the role of each parameter by what its framework knows: modules in torch, layers in Keras, names in a
 tree of JAX. A matrix rule takes what is a matrix for certain, and the usual decay is of what decays here.
@@ -15,7 +15,7 @@ from surefoot.errors import UsageError, unknown
 
 
 class Role(NamedTuple):
-    """What a parameter is for; whether a matrix rule takes it, and whether it decays as a rule."""
+    """The role of a parameter: whether a matrix rule takes it, and whether it decays by default."""
 
     means: str
     is_matrix: bool = False
@@ -37,17 +37,17 @@ ROLES: Mapping[str, Role] = {
 """Every role by its name, in the order of the param groups."""
 
 ALIASES = {"matrices": "hidden", "rest": "other"}
-"""What an override may say instead of a role, where only the rule matters."""
+"""Words for an override that stand for a role, where only the rule matters."""
 
 HEADS = {"head", "heads", "lm_head", "classifier", "logits", "embed_out", "output_layer"}
-"""What an output head is called, at the top of a model."""
+"""Names of an output head at the top of a model."""
 
 NAMED_EMBEDDING = re.compile(r"embed|token|bias_table|position", re.IGNORECASE)
-"""What a parameter is called that is an embedding, though no module of its own says so."""
+"""Names of parameters that are embeddings without a module for it."""
 
 
 def is_vector(shape: Iterable[int]) -> bool:
-    """Tell whether no more than one axis of a shape is longer than 1."""
+    """Return whether at most one axis of a shape is longer than 1."""
     return sum(n > 1 for n in shape) < 2
 
 
@@ -75,7 +75,7 @@ def said_role(name: str, shape: Iterable[int], said: str) -> str:
 
 
 def fitting(names: Mapping[str, Iterable[str]], pattern: str, argument: str) -> set[str]:
-    """Return which names a pattern fits, each with its other names; `UsageError` if there are none."""
+    """Return the names that a pattern fits, each with its other names; `UsageError` without any."""
     fits = {name for name, others in names.items() if any(fnmatchcase(one, pattern) for one in (name, *others))}
     if not fits:
         raise unknown(f"parameter in {argument}", pattern, names)

@@ -50,7 +50,7 @@ class RuleOptimizer(KerasOptimizer):
         """Return the arguments that make an optimizer like this one.
 
         Raises:
-            UsageError: the rule is the user's own and stands where nobody finds it again.
+            UsageError: the rule is the user's own and cannot be found again by name.
         """
         name = reference(self.rule)
         if name is None:

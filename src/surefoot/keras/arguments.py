@@ -1,4 +1,4 @@
-"""What a user writes, sorted and checked: Keras's arguments of every optimizer, the rule's own, the learning rate.
+"""The arguments of a Keras optimizer, sorted and checked: Keras's, the rule's, and the learning rate.
 
 A class declares its arguments with Keras's names, order and defaults, for people and their editors to read. What a
 user leaves out is not taken from there but from the `convention`, of which `keras` has the declared defaults.
@@ -28,7 +28,7 @@ Rate = float | Schedule | Callable[[], Any]
 
 
 class Common(TypedDict, total=False):
-    """What every optimizer takes: Keras's own arguments, see `keras.optimizers.Optimizer`, and some of ours.
+    """The arguments of every optimizer: Keras's (see `keras.optimizers.Optimizer`) and some of ours.
 
     `convention` is whose form and defaults of the rule to use: `keras`, `torch`, `optax` or `paper`.
     `base_learning_rate` is the rate that a schedule is measured against, where the rule asks how far it has come
@@ -56,7 +56,7 @@ class Common(TypedDict, total=False):
 _KERAS = inspect.signature(keras.optimizers.SGD).parameters.values()
 
 declared = declaring(*(parameter for parameter in _KERAS if parameter.name in Common.__annotations__))
-"""Makes a constructor of its signature; Keras's arguments of every optimizer may follow by position, in its order."""
+"""Makes a constructor from its signature. Keras's common arguments may follow by position."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class Arguments:
 
     rate: Any
     decay: float | None
-    """Weight decay; None if nobody asked for any."""
+    """Weight decay; None if none was given."""
     common: Mapping[str, Any]
     """Keras's own arguments."""
     convention: str
     base: float | None
     """The rate that schedules are measured against; None if the rule does not."""
     blocks: Mapping[str, Blocks]
-    """Which variables are several matrices, by patterns of paths."""
+    """The variables that are several matrices, by patterns of paths."""
     given: Mapping[str, Any]
-    """What the user gave of the rule's hyperparameters, by our names."""
+    """The user's values of the rule's hyperparameters, by our names."""
     hyper: Mapping[str, Any]
 
 
@@ -133,7 +133,7 @@ def _own(rule: Rule, given: Mapping[str, Any], spelled: Mapping[str, str]) -> di
 
 
 def _base(rule: Rule, hyper: Mapping[str, Any], given: float | None, rate: Any) -> float | None:
-    """Return the rate that schedules are measured against, after any warm-up; None if the rule does not."""
+    """Return the base rate of schedules, after any warm-up; None if the rule has none."""
     if not measures(rule, hyper):
         return None
     if given is None and isinstance(rate, Schedule):

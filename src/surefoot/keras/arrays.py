@@ -1,4 +1,4 @@
-"""Gradients and weights that are no plain arrays of float32: rows of an embedding, and numbers in 16 bits.
+"""Gradients and weights other than plain float32 arrays: embedding rows, and 16-bit numbers.
 
 Rows of a table come as TensorFlow (`IndexedSlices`) and jax (`BCOO`) have them. Only these rows are stepped where a
 weight without a gradient rests, and its state too: SGD's and Adagrad's do, those with a fading mean do not. Whether a
@@ -26,11 +26,11 @@ from surefoot.rule import Rule
 from surefoot.update import update
 
 _HALF = {"bfloat16": (2.0**-8, 0.0), "float16": (2.0**-11, 2.0**-25)}
-"""For each format in 16 bits, the largest error of rounding to it: relative, and absolute where numbers end."""
+"""The largest rounding error of each 16-bit format: relative, and absolute near zero."""
 
 
 def sparse(gradient: Any) -> tuple[Any, Any] | None:
-    """Return the numbers of a gradient's rows and what stands in them; None of a gradient that is not of rows."""
+    """Return the row numbers and the values of a gradient in rows; None for any other."""
     if hasattr(gradient, "dense_shape"):
         return gradient.indices, gradient.values
     if getattr(gradient, "n_sparse", None) == 1 and gradient.n_batch == 0:
@@ -67,7 +67,7 @@ def rests(rule: Rule, hyper: Mapping[str, Any]) -> bool:
 
 
 def summed(rows: Any, values: Any) -> tuple[Any, Any]:
-    """Return rows in order, each mention of one with the sum of all that stands at it."""
+    """Return rows in order, with repeated rows summed."""
     order = ops.argsort(rows)
     rows, values = ops.take(rows, order, axis=0), ops.take(values, order, axis=0)
     fresh = ops.not_equal(rows, ops.concatenate([rows[:1], rows[:-1]]))
@@ -84,7 +84,7 @@ def written(variable: Any, rows: Any, values: Any) -> Any:
 
 
 def begun(variable: Any, dtype: Any) -> Any:
-    """Return a copy of a weight to begin a slot with; what TensorFlow compiles may not read a variable for that."""
+    """Return a copy of a weight as the start of a slot. Compiled TensorFlow may not read a variable for it."""
     if keras.backend.backend() == "tensorflow":
         with sys.modules["tensorflow"].init_scope():
             variable = ops.convert_to_numpy(variable)
@@ -92,7 +92,7 @@ def begun(variable: Any, dtype: Any) -> Any:
 
 
 def apart(values: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
-    """Return arrays, each in memory of its own: that of no other, and of none that is taken."""
+    """Return arrays that share no memory with taken ones or each other."""
     seen = list(taken)
     for value in values:
         seen.append(ops.copy(value) if any(value is other for other in seen) else value)
@@ -100,12 +100,12 @@ def apart(values: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
 
 
 def is_half(dtype: Any) -> bool:
-    """Whether numbers of this kind are too coarse to add steps up in."""
+    """Return whether a dtype is too coarse to add up steps in."""
     return backend.standardize_dtype(dtype) in _HALF
 
 
 def kept_dtype(dtype: Any) -> str:
-    """Return the kind of numbers that a step is computed in and an optimizer keeps, for weights of this kind."""
+    """Return the dtype of steps and state for weights of this dtype."""
     return "float32" if is_half(dtype) else str(backend.standardize_dtype(dtype))
 
 
@@ -123,7 +123,7 @@ def widened(gradient: Any) -> Any:
 
 
 def followed(weight: Any, copy: Any) -> Any:
-    """Return the copy where the weight is what it rounds to, else the weight: float32.
+    """Return the copy where the weight is its rounding, else the weight in float32.
 
     Distances are compared, not roundings: compilers are free to leave out a rounding to bfloat16 and back (XLA's
     `xla_allow_excess_precision`), after which nothing would be equal. On the CPU they were not seen to.
@@ -135,6 +135,6 @@ def followed(weight: Any, copy: Any) -> Any:
 
 
 def size(variables: Iterable[Any]) -> tuple[int, int]:
-    """Return how many numbers the arrays among variables have, and how many bytes; single numbers are not counted."""
+    """Return the count and the bytes of the numbers in the arrays among variables, without single numbers."""
     arrays = [ops.convert_to_numpy(one.value) for one in variables if len(one.shape)]
     return sum(array.size for array in arrays), sum(array.nbytes for array in arrays)

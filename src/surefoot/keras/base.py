@@ -34,14 +34,14 @@ from surefoot.keras.arrays import (
     written,
 )
 from surefoot.keras.evaluation import AveragingOptimizer, PutBy
-from surefoot.keras.together import Start, each_weight, stepped
-from surefoot.rule import GIVEN_BY_MACHINE, WEIGHT, Rule
+from surefoot.keras.step import Start, each_weight, stepped
+from surefoot.rule import SET_BY_FRONT_END, WEIGHT, Rule
 from surefoot.update import Update
 
 register = keras.saving.register_keras_serializable("surefoot")
 """Lets a saved model find a class by its name."""
 
-ELSEWHERE = ("lr", "weight_decay", *GIVEN_BY_MACHINE)
+ELSEWHERE = ("lr", "weight_decay", *SET_BY_FRONT_END)
 """Hyperparameters that attributes of Keras's own hold, or that an optimizer sets by itself."""
 
 
@@ -87,7 +87,7 @@ class KerasOptimizer(AveragingOptimizer):
         return {name: spelled.get(name, name) for name in self.rule.defaults if name not in ELSEWHERE}
 
     def _hyper(self) -> dict[str, Any]:
-        """Return a value for every hyperparameter, as the attributes have them now; `lr` is the step's to say."""
+        """Return the present value of every hyperparameter except `lr`, which a step sets."""
         values = {name: getattr(self, attribute) for name, attribute in self._attributes().items()}
         around = {"weight_decay": self.weight_decay or 0.0, "base_lr": self.base_learning_rate}
         return self.rule.complete({**values, **around})
@@ -104,7 +104,7 @@ class KerasOptimizer(AveragingOptimizer):
         return config
 
     def add_variable(self, shape: Any, initializer: Any = "zeros", dtype: Any = None, **options: Any) -> Any:
-        """Add a variable to what the optimizer keeps, in float32 where 16 bits are asked for."""
+        """Add a variable of the optimizer, in float32 where 16 bits are asked for."""
         dtype = kept_dtype(dtype or keras.config.floatx())
         return super().add_variable(shape, initializer, dtype, **options)
 
@@ -160,20 +160,20 @@ class KerasOptimizer(AveragingOptimizer):
         return self.add_variable(shape, first, variable.dtype, name=f"{owner}_{name}")
 
     def _number(self, variables: Sequence[Any], name: str, start: float, shape: tuple[int, ...] = ()) -> Any:
-        """Make a slot of numbers, by default one, in the widest kind of numbers that its variables are stepped in."""
+        """Make a slot of numbers, by default one, in the widest dtype of its variables' steps."""
         kind = widest(v.dtype for v in variables)
         # keras.initializers.Constant makes TensorFlow round to float32
         return self.add_variable(shape, lambda shape, dtype: ops.full(shape, start, dtype=dtype), kind, name=name)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """Take a step; gradients in 16 bits are read as float32 before anything is done to them."""
+        """Take a step. Gradients in 16 bits are converted to float32 first."""
         whole = (self.clipnorm, self.clipvalue, self.global_clipnorm, self.gradient_accumulation_steps)
         by_rows = any(sparse(g) for g in grads) and not any((*whole, self.loss_scale_factor))
         by_rows = by_rows and rests(self.rule, {**self._hyper(), "lr": 0.1})
         super().apply([g if by_rows and sparse(g) else widened(g) for g in grads], trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move one variable and its slots one step of the rule; of a sparse gradient, its rows."""
+        """Move a variable and its slots by one step. A sparse gradient moves its rows."""
         rows = None
         if part := sparse(gradient):
             half = self._copies[self._get_variable_index(variable)] is not None
@@ -183,7 +183,7 @@ class KerasOptimizer(AveragingOptimizer):
         self._write(variable, start, made, rows)
 
     def _backend_update_step(self, grads: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
-        """Step each variable, or all at once where the rule sums over all; one without a gradient takes no part."""
+        """Step each variable, or all jointly where the rule sums over all. A missing gradient leaves one out."""
         if not self.rule.shared:
             super()._backend_update_step(grads, variables, learning_rate)
             return
@@ -198,13 +198,13 @@ class KerasOptimizer(AveragingOptimizer):
             self._write(variable, start, new)
 
     def _path_of(self, variable: Any) -> str:
-        """Return the path of a variable; in a step TensorFlow hands its own ones over, which have none."""
+        """Return the path of a variable. In a step TensorFlow passes its own variables, without paths."""
         if not hasattr(variable, "path"):
             variable = self._trainable_variables[self._get_variable_index(variable)]
         return str(variable.path)
 
     def _start_of(self, gradient: Any, variable: Any, rows: Any = None, weight: Any = None) -> Start:
-        """Return what the coming step of a variable, or of some rows of it, starts from; maybe of another weight."""
+        """Return the inputs of the coming step of a variable or of some rows, for its weight or another."""
 
         def part(kept: Any) -> Any:
             whole = ops.convert_to_tensor(kept)
@@ -226,7 +226,7 @@ class KerasOptimizer(AveragingOptimizer):
         return stepped(self.rule, starts, self.iterations + 1, learning_rate)
 
     def _write(self, variable: Any, start: Start, made: Update, rows: Any = None) -> None:
-        """Keep what a step has made of a variable, each array in memory of its own.
+        """Store the results of a variable's step, each array in memory of its own.
 
         On torch what was read before is overwritten in place: a value that is another's old one has to be copied first.
         """
@@ -267,13 +267,13 @@ class KerasOptimizer(AveragingOptimizer):
         return [None if g is None else _rate(*next(made)) for g, _ in pairs]
 
     def _full(self, variable: Any, weight: Any = None) -> Any:
-        """Return a weight, by default what a variable holds, as the array that steps add up in."""
+        """Return a weight, by default a variable's value, as the array in which steps add up."""
         weight = ops.convert_to_tensor(variable if weight is None else weight)
         copy = self._copies[self._get_variable_index(variable)]
         return weight if copy is None else followed(weight, ops.convert_to_tensor(copy))
 
     def _evaluation(self, variable: Any, weight: Any) -> Any:
-        """Return what a variable holds in an evaluation, if this is its training weight: an array of its own."""
+        """Return a variable's evaluation weights, given its training weights, in a new array."""
         index, value = self._get_variable_index(variable), weight
         if self.use_ema:
             average = self._model_variables_moving_average[index]
@@ -289,11 +289,11 @@ class KerasOptimizer(AveragingOptimizer):
         """Leave weight decay to the step, which knows whether it is coupled."""
 
     def _update_model_variables_moving_average(self, trainable_variables: Sequence[Any]) -> None:
-        """Average what the steps add up in: nothing but large steps reaches an average in bfloat16."""
+        """Average the full-precision weights: in bfloat16 only large steps would reach an average."""
         super()._update_model_variables_moving_average([self._full(v) for v in trainable_variables])
 
     def _backend_apply_gradients(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
-        """Take a step and average; where the averages took the weights' place, steps add up from them."""
+        """Take a step and update averages. Steps go on from averages that overwrote the weights."""
         super()._backend_apply_gradients(grads, trainable_variables)
         if not (self.use_ema and self.ema_overwrite_frequency):
             return
@@ -303,7 +303,7 @@ class KerasOptimizer(AveragingOptimizer):
                 self.assign(copy, ops.where(due, *map(ops.convert_to_tensor, (average, copy))))
 
     def _overwrite_model_variables_with_average_value(self, trainable_variables: Sequence[Any]) -> None:
-        """Let the averages take the weights' place, rounded where the weights are shorter, in memory of their own."""
+        """Overwrite the weights with the averages, rounded where needed, in memory of their own."""
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             if average is not None:
                 self.assign(variable, ops.copy(ops.cast(average, variable.dtype)))

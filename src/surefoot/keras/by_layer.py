@@ -1,4 +1,4 @@
-"""The role of each variable of a Keras model, by the type of its layer, and the reason.
+"""The role of each variable of a Keras model by its layer's type, and the reason.
 
 Keras writes kernels as inputs by outputs, and convolutions with the outputs last.
 """

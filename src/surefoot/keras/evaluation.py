@@ -1,4 +1,4 @@
-"""The weights that a model is evaluated with, where they are others than those that it trains with.
+"""The weights to evaluate a model with, where they are not the training weights.
 
 They are computed from weights and state when they are asked for. The training weights are put by and come back to the
 last bit; a file that is saved meanwhile has both. Keras compiles a step once and keeps it, so that no step could see
@@ -22,7 +22,7 @@ from surefoot.rule import Rule
 from surefoot.update import evaluates
 
 _PREFIX = "training_"
-"""Before the numbers of training weights in a file; Keras numbers an optimizer's variables without one."""
+"""The prefix of training weights' numbers in a file. Keras's own numbers have none."""
 
 
 @dataclass
@@ -119,12 +119,12 @@ class AveragingOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         raise NotImplementedError
 
     def _evaluation(self, variable: Any, weight: Any) -> Any:
-        """Return what a variable holds in an evaluation, if this is its training weight: an array of its own."""
+        """Return a variable's evaluation weights, given its training weights, in a new array."""
         raise NotImplementedError
 
 
 def _is_near(variable: Any, expected: Any) -> bool:
-    """Whether a variable is what was put there, up to roundings of another machine that a file comes from."""
+    """Return whether a variable equals what was put there, up to the rounding of another machine."""
     error = 2.0**-7 if is_half(variable.dtype) else 1e-5
     found, wanted = (ops.cast(x, "float32") for x in (variable, expected))
     return bool(ops.all(ops.abs(found - wanted) <= error * (ops.max(ops.abs(wanted), initial=0.0) + 1e-30)))
@@ -211,7 +211,7 @@ class EvaluationWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _averaging(optimizer: Any) -> list[AveragingOptimizer]:
-    """Return our optimizers within what a model is compiled with: loss scaling, or several in one."""
+    """Return our optimizers inside a model's optimizer: under loss scaling, or several in one."""
     if isinstance(optimizer, AveragingOptimizer):
         return [optimizer]
     inner = getattr(optimizer, "inner_optimizer", None)

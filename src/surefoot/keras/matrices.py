@@ -15,13 +15,13 @@ from surefoot.frontends.lookup import values
 from surefoot.keras.arguments import Common, Rate, declared
 from surefoot.keras.base import register
 from surefoot.keras.optimizers import MOMENTS, NamedOptimizer
-from surefoot.keras.together import Start
+from surefoot.keras.step import Start
 from surefoot.rule import Rule
 from surefoot.rules import RULES
 from surefoot.update import Update
 
 _ADAM = {"adam_beta_1": "beta1", "adam_beta_2": "beta2", "epsilon": "eps", "adam_weight_decay": "weight_decay"}
-"""Arguments of the AdamW inside, and what it calls them."""
+"""Arguments of the AdamW inside, and their names there."""
 
 _POLYNOMIAL = ("muon_a", "muon_b", "muon_c", "ns_steps")
 """Arguments that make a polynomial, repeated."""
@@ -72,7 +72,7 @@ class BesideAdamW(Excluding):
         super()._start(call)
         if not self.adam_lr_ratio > 0:
             raise UsageError(f"{self.rule.name}: adam_lr_ratio={self.adam_lr_ratio!r} is not allowed: it is above 0.")
-        self._adam_hyper()  # a value out of range is told here
+        self._adam_hyper()  # a value out of range is refused here
 
     def _rule_of(self, variable: Any) -> Rule:
         return RULES["adamw"] if self._is_for_adam(variable) else self.rule

@@ -1,4 +1,4 @@
-"""Rules of the years after Adam: Keras's own with Keras's arguments, the others in Keras's manner."""
+"""Rules after Adam: Keras's own with Keras's arguments, the others in Keras's manner."""
 
 from __future__ import annotations
 

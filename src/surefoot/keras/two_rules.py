@@ -1,4 +1,4 @@
-"""Two optimizers as one Keras optimizer: one has the matrices of a model, the other the rest.
+"""Two optimizers as one Keras optimizer: one for the matrices of a model, one for the rest.
 
 Which has what is decided when it is made, by the layers of a model, and kept in the order of its variables, which a
 saved model has too: their paths are others after loading. Each of the two steps its variables as if it were alone;
@@ -73,7 +73,7 @@ def split(
 def _parted(
     matrices: keras.optimizers.Optimizer, shapes: Mapping[str, tuple[int, ...]], blocks: Mapping[str, Blocks]
 ) -> dict[str, Blocks]:
-    """Return the blocks of each matrix by its path; none to a rule that steps all weights alike."""
+    """Return the blocks of each matrix by its path; none for a rule that steps all weights alike."""
     rule = getattr(matrices, "rule", None)
     if blocks and rule is None:
         raise UsageError(f"blocks are for rules of Surefoot's, and {matrices.name} is none; leave them out.")
@@ -127,7 +127,7 @@ class SplitOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     @property
     def learning_rate(self) -> Any:
-        """That of the matrices."""
+        """The learning rate of the matrices."""
         return self.children["matrices"].learning_rate
 
     @learning_rate.setter

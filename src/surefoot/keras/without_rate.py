@@ -1,4 +1,4 @@
-"""Rules without a schedule or without a learning rate to tune: ScheduleFreeAdamW with Keras's arguments, others alike.
+"""Rules without a schedule or a learning rate to tune, with Keras's arguments where it has the rule.
 
 The Schedule-Free ones average the weights. Those that find the rate by sums over all variables do so over those that
 have a gradient in a step.

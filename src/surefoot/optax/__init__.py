@@ -17,11 +17,11 @@ A combinator makes a factory of a factory, a rule or a rule's name: `cautious(ad
 | `state.py` | what a transformation keeps |
 | `transformation.py` | a rule as a transformation: its state and its update |
 | `step.py` | one step of all leaves, each by itself or all as one |
-| `watched.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
+| `whole_optimizer.py` | what a chain that contains one of ours says: rates, and the weights to evaluate with |
 | `by_path.py` | the role of each leaf, and labels for `optax.multi_transform` |
 | `two_rules.py` | the matrices' transformation and that of the rest, as one |
 | `leaves.py` | the leaves of a tree: kinds of numbers, decay, rounding |
-| `plane.py` | complex weights |
+| `complex_weights.py` | complex weights: each a vector in the plane, with one rate |
 """
 
 from surefoot import rules
@@ -31,7 +31,7 @@ with needed("optax", "jax", "optax"):
     from surefoot.optax.by_path import labels, roles
     from surefoot.optax.factory import Around, Factory, around_rules, factory
     from surefoot.optax.state import RuleState
-    from surefoot.optax.watched import effective_lr, evaluation_params
+    from surefoot.optax.whole_optimizer import effective_lr, evaluation_params
 
 sgd = factory(rules.sgd)
 momentum = factory(rules.momentum)

@@ -1,4 +1,4 @@
-"""The role of each leaf of a tree of weights, by its path, and labels for `optax.multi_transform`.
+"""The role of each leaf of a tree by its path, and labels for `optax.multi_transform`.
 
 A tree has names and shapes, and no modules; its order is the alphabet's and tells nothing. So the names decide that
 Flax, Haiku and Equinox give, and of what they leave open the user is asked: which layer is the output head.
@@ -20,7 +20,7 @@ KERNELS = ("kernel", "w", "weight")
 BIASES = ("bias", "b", "offset", "beta")
 QKV = ("qkv", "qkv_proj", "to_qkv", "wqkv", "c_attn", "in_proj", "query_key_value")
 FEW = 4
-"""Channels that an image has at most: a convolution of so few inputs sees the input."""
+"""The most input channels of a convolution that sees an image."""
 
 Overrides = Mapping[str, str] | Callable[[str, Any], str | None]
 
@@ -76,7 +76,7 @@ def labels(params: Any, *, head: str | Sequence[str] | None = None, overrides: O
 
 
 def path_text(path: Sequence[Any]) -> str:
-    """Return a path in a tree as text: `params.Dense_0.kernel`, without the box that Flax has around a weight."""
+    """Return a path in a tree as text, such as `params.Dense_0.kernel`, without Flax's box around a weight."""
     boxed = len(path) > 1 and getattr(path[-1], "name", "") == "value"
     keys = ((getattr(key, name) for name in ("key", "name", "idx") if hasattr(key, name)) for key in path)
     return ".".join([str(next(key)) for key in keys][: -1 if boxed else None])
@@ -103,7 +103,7 @@ def _heads(paths: Sequence[str], head: str | Sequence[str] | None) -> Mapping[st
 
 
 def _called_head(parts: Sequence[str]) -> bool:
-    """Tell whether a name says head before any that ends with the number of a block."""
+    """Return whether a name means head before any that ends with a block's number."""
     named = next((part for part in parts if part in HEADS or part[-1:].isdigit()), "")
     return named in HEADS
 

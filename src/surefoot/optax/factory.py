@@ -37,14 +37,14 @@ from surefoot.rule import Rule
 
 
 class Factory(Protocol):
-    """What makes optax transformations of one rule."""
+    """A factory: it makes optax transformations of one rule."""
 
     rule: Rule
     convention: str
     __signature__: Signature
 
     def __call__(self, *args: Any, **kwargs: Any) -> optax.GradientTransformationExtraArgs:
-        """Return a transformation; `help` of the factory tells the arguments."""
+        """Return a transformation; `help` of the factory lists the arguments."""
 
     def by(self, convention: str) -> Factory:
         """Return the factory with another convention's defaults and form of the rule."""
@@ -85,12 +85,12 @@ def factory(rule: Rule, convention: str | None = None) -> Factory:
 
 
 class Around(Protocol):
-    """What makes a factory of a factory: a combinator."""
+    """A combinator: it makes a factory from a factory."""
 
     combinator: Combinator
 
     def __call__(self, inner: Factory | Rule | str) -> Factory:
-        """Return the factory of the rule that the combinator makes of another; `help` tells what it does."""
+        """Return the factory of the combined rule; `help` describes it."""
 
 
 def around_rules(combinator: Combinator) -> Around:
@@ -173,7 +173,7 @@ def _make(rule: Rule, framework: str, arguments: Mapping[str, Any]) -> optax.Gra
 
 
 def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
-    """Raise for what optax has beyond the rule, unless it is what optax has by default."""
+    """Raise for an argument of optax that the rule lacks, unless it has optax's default."""
     for name, default in beyond(rule).items():
         value = arguments.get(name)
         if value is not None and (isinstance(value, jax.Array) or value != default):
@@ -184,7 +184,7 @@ def _refuse_beyond(rule: Rule, arguments: Mapping[str, Any]) -> None:
 
 
 def _kept(rule: Rule, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the kind of numbers that a slot is to be kept in, by the slot."""
+    """Return the wanted dtype of each slot that has one."""
     name, slot = KEPT.get(inmost(rule), ("", ""))
     if options.get(name) is None:
         return {}

@@ -1,4 +1,4 @@
-"""The hyperparameters of a transformation: those known now, and those that are known only while training.
+"""The hyperparameters of a transformation: constants, and values known only while training.
 
 The first are checked as everywhere. The others, schedules and arrays, enter each update as a `Number`, in the precision
 that the weights are computed in; a value that is out of range there is not noticed. Never in less: in bfloat16, 0.999
@@ -37,11 +37,11 @@ class Hyper:
 
     @property
     def follows(self) -> bool:
-        """Whether the state says what a schedule is measured against, and not an option."""
+        """Whether the state, not an option, has the base rate of a schedule."""
         return "base_lr" not in self.moving
 
     def at(self, count: Any, dtype: Any, base_lr: Any = None) -> dict[str, Any]:
-        """Return all values for the step after `count` others, for weights that are computed in `dtype`."""
+        """Return all values for the step after `count` others, for weights computed in `dtype`."""
         made = {name: fitted(jnp.asarray(self.value(name, count)), dtype) for name in self.moving}
         base = self.moving.get("base_lr", base_lr)
         if base is not None:
@@ -49,7 +49,7 @@ class Hyper:
         return {**self.fixed, **{name: Number(value) for name, value in made.items()}}
 
     def base(self) -> Any:
-        """Return, as an array, the learning rate that a schedule is measured against from the first step on."""
+        """Return the base rate of a schedule as an array, from the first step on."""
         return own(fitted(jnp.asarray(self.value("lr" if self.follows else "base_lr", 0)), jnp.result_type(float)))
 
     def value(self, name: str, count: Any) -> Any:
@@ -59,7 +59,7 @@ class Hyper:
 
 
 def _base(lr: Any, base: Any) -> Any:
-    """Return the rate to divide by: where a schedule begins at zero, the rate itself, so that none is scaled."""
+    """Return the rate to divide by. Where a schedule begins at zero, it is the rate itself."""
     return jnp.where(base == 0, jnp.where(lr == 0, 1.0, lr), base)
 
 

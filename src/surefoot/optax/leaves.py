@@ -1,4 +1,4 @@
-"""The leaves of a tree of weights: which of them a rule moves, which decay, in which numbers, and how it is rounded.
+"""The leaves of a tree of weights: which move, which decay, their dtypes and their rounding.
 
 A leaf of which only shape and dtype are known, such as a `jax.ShapeDtypeStruct`, is as good as an array where no value
 is asked for. Integers and booleans are passed through: they have no gradient.
@@ -22,7 +22,7 @@ from surefoot.errors import UsageError
 
 
 def described(leaf: Any) -> Any:
-    """Return a leaf that has a shape and a dtype: itself, or the array that a number stands for."""
+    """Return a leaf with a shape and a dtype: itself, or the array of a plain number."""
     return leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else jnp.asarray(leaf)
 
 
@@ -48,18 +48,18 @@ def kind(dtype: Any) -> Any:
 
 
 def fitted(value: Any, dtype: Any) -> Any:
-    """Return an array in another kind of numbers; of complex ones as real the real part."""
+    """Return an array in another dtype. Complex numbers become real by their real part."""
     loses = is_complex(value.dtype) and not is_complex(dtype)
     return (jnp.real(value) if loses else value).astype(dtype)
 
 
 def own(value: Any) -> Any:
-    """Return an array that shares its memory with no other, so that a state can be donated; a number stays one."""
+    """Return an array in memory of its own, so that a state can be donated. A number stays one."""
     return jnp.array(value, copy=True) if isinstance(value, jax.Array) else value
 
 
 def apart(values: Mapping[str, Any], *others: Any) -> dict[str, Any]:
-    """Return arrays of which none is another's or one of the others: a rule may return what it was given."""
+    """Return arrays that share no memory with others or each other. A rule may return its input."""
     made: dict[str, Any] = {}
     for name, value in values.items():
         taken = any(value is other for other in (*others, *made.values()))
@@ -115,13 +115,13 @@ def check_key(key: Any) -> None:
 
 
 def rounded_change(change: Any, weight: Any, key: Any) -> Any:
-    """Return the change, in bfloat16, that makes of a bfloat16 weight one of the neighbours of where it should be."""
+    """Return the bfloat16 change that takes a bfloat16 weight to a neighbour of its exact target."""
     before = weight.astype(jnp.float32)
     return (stochastic(before + change, key) - before).astype(jnp.bfloat16)
 
 
 def stochastic(x: Any, key: Any) -> Any:
-    """Return float32 numbers that bfloat16 holds: what it holds stays, and so does what is not finite.
+    """Return float32 numbers that bfloat16 can hold. Those that it holds already stay, as do non-finite ones.
 
     Derivatives are those of a plain conversion.
     """
@@ -132,12 +132,12 @@ def stochastic(x: Any, key: Any) -> Any:
 
 
 def size(tree: Any) -> tuple[int, int]:
-    """Return how many numbers the arrays of a tree have, and how many bytes; single numbers are not counted."""
+    """Return the count and the bytes of the numbers in a tree's arrays, without single numbers."""
     arrays = [leaf for leaf in jax.tree.leaves(tree) if getattr(leaf, "ndim", 0)]
     return sum(array.size for array in arrays), sum(array.size * array.dtype.itemsize for array in arrays)
 
 
 def looked_up(values: Sequence[float]) -> Callable[[Any], Any]:
-    """Return a schedule that has these values, one a step; after the last one it stays."""
+    """Return a schedule of these values, one a step. The last one stays."""
     table = jnp.asarray(values)
     return lambda count: table[jnp.minimum(count, len(values) - 1)]

@@ -1,4 +1,4 @@
-"""How optax spells a rule: the signature of its factory, made from optax's own and the table of conventions.
+"""The spelling of a rule in optax: its factory's signature, from optax's own and our conventions.
 
 What may be given by position is what optax has there, in its order. What optax has beyond a rule, such as `eps_root`,
 is taken at optax's default only. A hyperparameter that is 0 by default, as are momentum and weight decay, is None in
@@ -19,7 +19,7 @@ import optax.contrib
 
 from surefoot.conventions import convention
 from surefoot.hyperparameters import HYPERPARAMETERS
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, is_built_in
 
 BUILT_IN = "optax"
@@ -29,10 +29,10 @@ _SWITCHES = {"rmsprop": {"eps_inside": "eps_in_sqrt"}}
 """Switches that optax has, under another name."""
 
 _MASK = dict.fromkeys(("adadelta", "lars", "muon", "adafactor"), "weight_decay_mask")
-"""What optax calls the mask, where it is not `mask`."""
+"""Optax's name of the mask, where it is not `mask`."""
 
 WITHOUT_RATE = ("adafactor",)
-"""What optax makes without a learning rate too, which is then 1. Its adadelta then goes uphill; ours asks for one."""
+"""Optax's factories without a learning rate, which is then 1. Its adadelta then goes uphill; ours needs one."""
 
 _MOMENTUM = ("accumulator_dtype", "b")
 _MEAN = ("mu_dtype", "m")
@@ -44,9 +44,9 @@ KEPT = {
         _MEAN,
     ),
 }
-"""The argument that says in which kind of numbers a slot is kept, and which slot."""
+"""The argument for a slot's dtype, and that slot."""
 
-AROUND: dict[str, str] = {
+WRAPPER_DOCS: dict[str, str] = {
     "base_lr": "the learning rate that a schedule is measured against: AdaBound's bounds move with the rate by "
     "lr / base_lr; the rate at the first step if None",
     "mask": "which weights decay: a tree of True and False like the weights', or shorter; or a function of the weights "
@@ -55,7 +55,7 @@ AROUND: dict[str, str] = {
     "small steps count; rounded to nearest if None",
     "convention": "whose defaults and form of the rule to use: 'optax', 'torch', 'keras' or 'paper'",
 }
-"""What every factory takes beside hyperparameters, and what it means."""
+"""The arguments of every factory beside hyperparameters, with their meanings."""
 
 MATRICES = {
     "layout": "where the outputs of a matrix are: 'in_out', on the last axis, as JAX's libraries have them, if None; "
@@ -63,14 +63,14 @@ MATRICES = {
     "blocks": "which leaves are several matrices along the outputs, by patterns of paths: `{'*.qkv.kernel': 3}`, or "
     "their heights, (768, 256, 256); none if None",
 }
-"""What that of a rule for matrices takes besides."""
+"""The further arguments of a factory for matrices."""
 
 
 def names(rule: Rule) -> dict[str, str]:
     """Return the spelling of each hyperparameter that a user may set: optax's own first."""
     first = {ours: theirs for ours, theirs in convention(rule, BUILT_IN).names.items() if ours in rule.defaults}
     switches = _SWITCHES.get(inmost(rule), {})
-    rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *GIVEN_BY_MACHINE)}
+    rest = {ours: switches.get(ours, ours) for ours in rule.defaults if ours not in (*first, *SET_BY_FRONT_END)}
     return {**first, **rest}
 
 
@@ -79,11 +79,11 @@ def around(rule: Rule) -> dict[str, str]:
     inner = inmost(rule)
     kept = KEPT[inner][:1] if is_built_in(rule) and inner in KEPT else ()
     matrices = MATRICES if rule.shape == "matrix" else ()
-    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *AROUND, *matrices)}
+    return {name: _MASK.get(inner, name) if name == "mask" else name for name in (*kept, *WRAPPER_DOCS, *matrices)}
 
 
 def inmost(rule: Rule) -> str:
-    """Return the name of the rule that combinators go around, whose spelling is optax's own: `adamw`."""
+    """Return the name of the rule inside all combinators, such as `adamw`. Its spelling is optax's own."""
     while rule.combinator is not None and rule.parent is not None and rule.name not in RULES:
         rule = rule.parent
     return rule.name
@@ -125,7 +125,9 @@ def signature(rule: Rule, framework: str) -> Signature:
 
 
 def _positional(rule: Rule) -> Iterator[str]:
-    """Yield what may be given by position: as in optax, up to what the rule fixes; the numbers of a rule it lacks."""
+    """Yield the positional arguments: optax's up to those that the rule fixes, or the numbers of a rule that optax
+    lacks.
+    """
     if not (theirs := peer(rule)):
         yield from (name for ours, name in convention(rule, BUILT_IN).names.items() if ours in rule.defaults)
     for name, parameter in theirs.items():
@@ -140,7 +142,7 @@ def document(rule: Rule, framework: str) -> str:
     for ours, theirs in names(rule).items():
         about = rule.hyperparameter(ours)
         lines.append(f"    {theirs}: {about.meaning}; {about.range}.")
-    known = {**AROUND, **MATRICES}
+    known = {**WRAPPER_DOCS, **MATRICES}
     lines += [f"    {theirs}: {known.get(name, _KEPT)}." for name, theirs in around(rule).items()]
     lines += [f"    {name}: optax's; this rule has none, and takes {value!r}." for name, value in beyond(rule).items()]
     lines += ["", _VALUES, "", f"Source: {rule.source}."]

@@ -1,4 +1,4 @@
-"""What a transformation keeps: trees of the weights' shapes, numbers, and the count of steps.
+"""The state of a transformation: trees of the weights' shapes, numbers, and the step count.
 
 State is kept as computed unless another kind is asked for (`kept`), for a mean of squares in bfloat16 stops growing.
 What is one number for a leaf, or for all of them, is kept in the widest kind that jax has, whatever the weights are.
@@ -48,7 +48,7 @@ class RuleState(NamedTuple):
 
 
 def number_kind() -> Any:
-    """Return the kind of numbers that jax has for what is one number for many weights: float64, if it was told to."""
+    """Return JAX's dtype for one number of many weights: float64 where it is enabled."""
     return jnp.result_type(float)
 
 
@@ -84,7 +84,7 @@ class Keeper:
         return blocks_of(path_text(path), self.blocks) if self.blocks else 1
 
     def _check(self, leaves: Sequence[tuple[Any, Any]]) -> None:
-        """Raise `UsageError` if the rule cannot step one of these leaves, each given with its path."""
+        """Raise `UsageError` if the rule cannot step one of these leaves. Each comes with its path."""
         for path, leaf in leaves:
             check_matrix(self.rule, f"the leaf {jax.tree_util.keystr(path)}", described(leaf).shape, _APART)
         shapes = {path_text(path): described(leaf).shape for path, leaf in leaves}
@@ -118,7 +118,7 @@ class Keeper:
         return jnp.array(plain(start), number_kind())
 
     def _leaf(self, slot: str, leaf: Any, blocks: Blocks) -> Any:
-        """Return a slot of one leaf before the first step; None if the rule that steps it has none."""
+        """Return a slot of one leaf before the first step; None if its rule has none."""
         leaf = described(leaf)
         rule = rule_for(self.rule, leaf.shape)
         if rule is None or slot not in (shapes := slot_shapes(rule, self.hyper.fixed, leaf.shape, self.layout, blocks)):

@@ -1,4 +1,4 @@
-"""One step of all leaves, each in the numbers that its kind of weights is computed in.
+"""One step of all leaves, each computed in the dtype for its kind of weights.
 
 A leaf is computed in float32, or in float64 if that is its kind, and only what is returned is rounded to the kind of
 the weight. A rule that sums over all tensors is run on all leaves as one (`Bundle`), any other on each by itself.
@@ -21,16 +21,16 @@ from surefoot.errors import UsageError
 from surefoot.frontends.blocks import evaluated_in_blocks, in_blocks
 from surefoot.frontends.matrices import Blocks, Layout, View, rule_for, slot_shapes, view_for
 from surefoot.frontends.number import Count, plain
+from surefoot.optax.complex_weights import Vector, flat
 from surefoot.optax.hyper import Hyper
 from surefoot.optax.leaves import apart, check_shapes, described, fitted, is_complex, kind, moves, own, rounded_change
-from surefoot.optax.plane import Vector, flat
 from surefoot.optax.state import RuleState, number_kind
 from surefoot.rule import Rule
 from surefoot.update import Update, change
 
 
 class Leaf(NamedTuple):
-    """What a step is given of a leaf; without a gradient it takes no part."""
+    """The inputs of a leaf's step. A leaf without gradient takes no part."""
 
     gradient: Any
     weight: Any
@@ -39,8 +39,8 @@ class Leaf(NamedTuple):
     blocks: Blocks = 1
 
 
-class Made(NamedTuple):
-    """What a step makes of a leaf."""
+class LeafStep(NamedTuple):
+    """The results of a leaf's step."""
 
     change: Any
     state: Mapping[str, Any]
@@ -48,7 +48,7 @@ class Made(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """A leaf that takes part: its place, and what its rule is run on; `target` has the weight's shape and kind."""
+    """A leaf that takes part: its place and its rule's inputs. `target` has the weight's shape and dtype."""
 
     place: int
     leaf: Leaf
@@ -65,7 +65,7 @@ class _Member(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """What a rule is run on at once: one leaf, or all of them."""
+    """The leaves of one call of the rule: one of them, or all."""
 
     rule: Rule
     parts: Sequence[_Member]
@@ -79,7 +79,7 @@ class _Group(NamedTuple):
         return members(value, len(self.parts))
 
     def changed(self, t: Count) -> Update:
-        """Return what a step adds to the weights; a leaf of several matrices is run on by each of them."""
+        """Return the changes of the weights. A leaf of several matrices is run matrix by matrix."""
 
         def step(weight: Any, gradient: Any, state: Mapping[str, Any]) -> Update:
             return change(self.rule, weight, gradient, state, t, self.hyper)
@@ -105,8 +105,8 @@ class TreeStep:
     t: Count
     layout: Layout = "in_out"
 
-    def run(self, leaves: Sequence[Leaf]) -> tuple[list[Made], dict[str, Any]]:
-        """Return what the step makes of each leaf, and of the numbers that all of them share."""
+    def run(self, leaves: Sequence[Leaf]) -> tuple[list[LeafStep], dict[str, Any]]:
+        """Return the step of each leaf, and the new shared numbers."""
         made, shared = [_left(leaf) for leaf in leaves], self.before.shared
         for group in self._groups(leaves):
             update = group.changed(self.t)
@@ -153,7 +153,7 @@ class TreeStep:
         return _Group(rule, parts, weight, gradient, {**state, **shared}, hyper)
 
     def _one(self, values: Sequence[Any]) -> Any:
-        """Return what the rule is run on at once: all leaves together if it sums over them, also if there is one."""
+        """Return a bundle of all values if the rule sums over leaves, else the only value."""
         return Bundle(values) if self.rule.shared else values[0]
 
     def _member(self, place: int, leaf: Leaf) -> _Member:
@@ -184,7 +184,7 @@ class TreeStep:
         for slot in kept.keys() - each:
             self._check_shape(slot, kept[slot], shapes[slot], "give the state that `init` made for these weights")
 
-    def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> Made:
+    def _made(self, member: _Member, move: Any, new: Mapping[str, Any], rate: Any) -> LeafStep:
         target, leaf, each = member.target, member.leaf, self._each_weight(member.rule)
         made = {
             slot: fitted(member.whole(flat(value)), leaf.state[slot].dtype)
@@ -198,10 +198,10 @@ class TreeStep:
             return member.whole(jnp.broadcast_to(jnp.asarray(plain(rate), kind(target.dtype)), shape))
 
         change = self._rounded(member.whole(flat(move)), target, member.place)
-        return Made(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
+        return LeafStep(change, {**leaf.state, **apart(made, leaf.gradient, target)}, rates)
 
     def _as_kept(self, slot: str, value: Any, before: Any) -> Any:
-        """Return the new value of a slot that is a number, in the dtype of its state."""
+        """Return the new value of a single-number slot, in the dtype of its state."""
         made = jnp.asarray(flat(value))
         self._check_shape(slot, made, before.shape, "a rule makes it of numbers, sums, or means with an axis")
         return own(fitted(made, before.dtype))  # a number of one leaf may be that of another as well
@@ -226,16 +226,16 @@ def _target(leaf: Leaf) -> Any:
     return described(leaf.gradient if leaf.weight is None else leaf.weight)
 
 
-def _left(leaf: Leaf) -> Made:
+def _left(leaf: Leaf) -> LeafStep:
     """Return what is made of a leaf that takes no part."""
     if leaf.gradient is None:
-        return Made(None, leaf.state, lambda: None)
+        return LeafStep(None, leaf.state, lambda: None)
     target = _target(leaf)
-    return Made(jnp.zeros_like(target), leaf.state, lambda: jnp.zeros(target.shape))
+    return LeafStep(jnp.zeros_like(target), leaf.state, lambda: jnp.zeros(target.shape))
 
 
 def _computed(value: Any, weight: Any, is_real: bool = False) -> Any:
-    """Return a leaf's gradient or state in the numbers that a weight of this kind is computed in."""
+    """Return a leaf's gradient or state in the dtype for computing with such weights."""
     if is_real or not is_complex(weight):
         return fitted(value, kind(weight))
     return Vector(fitted(value, jnp.promote_types(kind(weight), jnp.complex64)))

@@ -119,7 +119,7 @@ class _Transformation:
             )
 
     def _evaluated(self, state: RuleState, params: Any) -> Any:
-        """Return the weights to evaluate with; `MaskedNode` where they are those that the model trains with."""
+        """Return the weights to evaluate with; `MaskedNode` where they are the training weights."""
         if not evaluates(self.rule, self.hyper.fixed):
             return optax.MaskedNode()
         weights, paths, structure = _flat(params)
@@ -132,7 +132,7 @@ class _Transformation:
 
 
 def _flat(tree: Any) -> tuple[list[Any], list[Any], Any]:
-    """Return the leaves of a tree, their paths, and its structure; None is a leaf that is left out."""
+    """Return the leaves of a tree, their paths, and its structure. A None counts as a leaf left out."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: x is None)
     return [leaf for _, leaf in leaves], [path for path, _ in leaves], structure
 

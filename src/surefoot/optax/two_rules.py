@@ -1,4 +1,4 @@
-"""Two transformations as one, for an arm of two rules: the matrices' and that of the rest, as `surefoot.torch.split`.
+"""Two transformations as one, for matrices and the rest, as `surefoot.torch.split`.
 
 Roles are read from the paths of the weights when a state is made of them. Later trees may have less.
 """

@@ -1,4 +1,4 @@
-"""Where the study as a whole stands: trials done, the best of each optimizer so far, and the time left.
+"""The state of a study: trials done, the best of each optimizer so far, and the time left.
 
 The best is the best validation metric of any trial, tuning included: something to watch, not a result. The time left is
 that of the steps which are known to come, at the speed so far. In a notebook the board is shown by IPython's own
@@ -41,7 +41,7 @@ class Board:
     """The line below the bars.
 
     Args:
-        todo: the trials that are to run, as far as can be told at the start.
+        todo: the trials to run, as far as they are known at the start.
     """
 
     def __init__(self, todo: Sequence[Trial]) -> None:
@@ -74,7 +74,7 @@ class Board:
                 self._ended.add(key)
 
     def news(self) -> str:
-        """Return how much is done and left: after the first epoch, and each time that a quarter more is done."""
+        """Return the progress in words after the first epoch and after each further quarter; else nothing."""
         quarters = QUARTERS * len(self._ended) // len(self._steps)
         if quarters <= self._told or len(self._ended) == len(self._steps) or self._left() is None:
             return ""
@@ -98,7 +98,7 @@ class Board:
         return f"Best validation {self._scale.name} so far: {best}"
 
     def _left(self) -> float | None:
-        """Seconds that the steps to come take at the speed so far; None before any was taken."""
+        """Return the seconds of the remaining steps at the speed so far; None before the first."""
         fresh = sum(taken - self._resumed.get(key, 0) for key, taken in self._taken.items())
         if fresh <= 0:
             return None
@@ -107,13 +107,13 @@ class Board:
 
 
 class NotebookCell:
-    """The board in a cell's output, replaced in place, and below it a line for each trial that failed.
+    """The board in a notebook cell, replaced in place, with a line for each failed trial.
 
     Enter it to show the board, leave it to show how all ended.
 
     Args:
         board: what is shown.
-        many: whether trials are told apart by their seeds.
+        many: whether seeds are shown to tell trials apart.
     """
 
     def __init__(self, board: Board, *, many: bool) -> None:
@@ -205,5 +205,5 @@ class Bars:
 
 
 def _units(protocol: Protocol, epochs: int) -> int:
-    """Return how far so many epochs are: in steps, or in epochs where their steps are not known."""
+    """Return the length of these epochs in steps, or in epochs where steps are unknown."""
     return epochs * (protocol.steps_per_epoch or 1)

@@ -19,7 +19,7 @@ from surefoot.training.events import EpochDone, Event, Finished
 
 @contextmanager
 def event_files(folder: Path) -> Iterator[Observer]:
-    """Give the function that writes each event of a trial into its own run below the folder.
+    """Yield the function that writes each event of a trial into its own run below the folder.
 
     Raises:
         UsageError: tensorboardX is not installed.
@@ -37,7 +37,7 @@ def event_files(folder: Path) -> Iterator[Observer]:
             if trial.key not in writers:
                 writers[trial.key] = open_files.enter_context(SummaryWriter(str(folder / run_name(trial))))
             for name, value in _scalars(trial, event).items():
-                if not (isnan(value) and trial.protocol.own_loop):  # not told
+                if not (isnan(value) and trial.protocol.own_loop):  # not reported
                     writers[trial.key].add_scalar(name, value, _step(trial, event))
             if isinstance(event, Finished):
                 writers.pop(trial.key).close()
@@ -46,7 +46,7 @@ def event_files(folder: Path) -> Iterator[Observer]:
 
 
 def run_name(trial: Trial) -> str:
-    """The folder of a trial: its study, its optimizer and seed, and a few digits that tell tuning trials apart."""
+    """Return the folder of a trial: study, optimizer, seed, and digits that separate tuning trials."""
     label = "".join(letter if letter.isalnum() or letter in "-_.=" else "_" for letter in trial.arm.label)
     return f"{trial.study}/{label}/{trial.purpose}-seed{trial.seed}-{trial.key[:6]}"
 
@@ -67,6 +67,6 @@ def _scalars(trial: Trial, event: EpochDone | Finished) -> dict[str, float]:
 
 
 def _step(trial: Trial, event: EpochDone | Finished) -> int:
-    """Optimizer steps so far, by which runs with batches of different sizes compare; epochs where these are unknown."""
+    """Return the optimizer steps so far, which compare across batch sizes; epochs where unknown."""
     epochs = event.epoch.epoch if isinstance(event, EpochDone) else trial.protocol.epochs
     return epochs * (trial.protocol.steps_per_epoch or 1)

@@ -1,4 +1,4 @@
-"""What is said of a trial: its name, how it ended, and a line for each epoch and each end, for logs."""
+"""Texts about a trial: its name, its end, and log lines for epochs and ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
-    """Return what a trial is called: a tuning one by what it tries, and by its seed where there are several."""
+    """Return the name of a trial. A tuning trial is named by its values, and by its seed if there are several."""
     label = trial.arm.label
     if trial.purpose == "tune":
         label += f" ({', '.join(f'{name}={_short(value)}' for name, value in trial.arm.given.items())})"
@@ -30,7 +30,7 @@ def name_of(trial: Trial, many: bool, longest: int = 26) -> str:
 
 
 def _short(value: Any) -> str:
-    """Return an option's value with three digits; a class or another object that a user gave by its name."""
+    """Return an option's value with three digits. A class or another object is named."""
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_short, value))})"
     if isinstance(value, float):
@@ -65,11 +65,11 @@ def place(trial: Trial, epoch: int) -> str:
 
 
 class Lines:
-    """One line for each epoch and each end, for logs; of a trial that tunes, one for its end.
+    """Log lines: one for each epoch and each end. A tuning trial has one for its end only.
 
     Args:
         board: the study as a whole, which says now and then how much is left.
-        many: whether trials are told apart by their seeds.
+        many: whether seeds are shown to tell trials apart.
     """
 
     def __init__(self, board: Board, *, many: bool) -> None:
@@ -79,7 +79,7 @@ class Lines:
         self._begun = self._moves = False
 
     def observe(self, trial: Trial, event: events.Event) -> None:
-        """Print an event, unless it is mere progress; of that the first, which says that it trains."""
+        """Print an event. Of mere progress only the first is printed."""
         if isinstance(event, events.EpochDone):
             self._last[event.key] = event.epoch.validation_metric
         if words := self._words(trial, event):

@@ -1,4 +1,4 @@
-"""The learning-rate range test: where the loss falls as the rate rises, where it is lost, and what to search.
+"""The learning-rate range test: the rates at which the loss falls and diverges, and a range to search.
 
 The room is not named after its door, `surefoot.lr_find`: a module of that name would stand before the function.
 

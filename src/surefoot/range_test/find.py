@@ -1,4 +1,4 @@
-"""The learning-rate range test as one call: sweep every optimizer, read the curves, keep them to be shown."""
+"""The learning-rate range test as one call: sweep every optimizer and read the curves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = 80
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test of some optimizers shows.
+    """The result of a range test of some optimizers.
 
     Attributes:
         study: what was trained.
@@ -37,7 +37,7 @@ class RangeTest:
     about: str
 
     def text(self) -> str:
-        """All of it for a terminal, in 80 columns: pictures, windows, and how to read them."""
+        """Return everything for a terminal of 80 columns: pictures, windows, and how to read them."""
         parts = []
         for one in self.findings:
             parts += [f"{one.label}: training loss by learning rate\n{plot(one)}\n"]
@@ -49,7 +49,7 @@ class RangeTest:
         """Write it as one HTML file, and return the file's path; errors as of `write_range_page`."""
         return write_range_page(self.findings, path, self.study, self.about)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
         optimizers: list[Any] = [{**plain(one), "text": result(one)} for one in self.findings]
         return {"study": self.study, "smoothing_decades": SMOOTHING, "optimizers": optimizers, "note": IS_NOT}
@@ -92,7 +92,7 @@ def range_test(
     steps: int = 200,
     heard: Callable[[Arm, int, Losses], None] = lambda *_: None,
 ) -> RangeTest:
-    """Run the test of `lr_find` in this process; a learning rate that the request gives is not used."""
+    """Run the test of `lr_find` in this process. A learning rate of the request is ignored."""
     rates = learning_rates(steps)
     losses = sweeps(request, seeds, rates, heard)
     found = (finding(arm.label, rates, losses[arm.label], WIDTH, _searched(arm)) for arm in request.arms)
@@ -100,6 +100,6 @@ def range_test(
 
 
 def _searched(arm: Arm) -> tuple[float, float] | None:
-    """Return the window that a search takes without the test, if it would search a learning rate."""
+    """Return the window of a search without the test, if it would search a learning rate."""
     lr = arm.space(1).ranges.get("lr")
     return (lr.low, lr.high) if lr and lr.kind == "log" else None

@@ -1,4 +1,4 @@
-"""The page of a learning-rate range test: one HTML file without scripts, its figures drawn as SVG when it is written.
+"""The page of a range test: one HTML file without scripts, with figures as SVG.
 
 There is nothing to switch here, so the page does without the browser's Vega that the comparison's report carries. The
 look is the report's: its style sheet, and its colours, which dark mode replaces. A terminal has the same curve as a
@@ -52,7 +52,7 @@ def write_range_page(found: Sequence[RangeFinding], path: str | Path, study: str
 
 
 def figure(one: RangeFinding, look: Style) -> ReportFigure:
-    """The curve of one optimizer: every seed, their mean and band, and the window shaded."""
+    """Return the curve of one optimizer: every seed, their mean and band, and the window shaded."""
     curve, (low, high) = one.curve, frame(one.curve)
     along = log_axis("learning rate (logarithmic)", (curve.rates[0], curve.rates[-1]))
     up = linear_axis("training loss", (low - (high - low) * 0.04, high))
@@ -83,7 +83,7 @@ def _lines(look: Style, along: Axis, up: Axis) -> list[alt.Chart]:
 
 
 def _shaded(window: Window, curve: Curve, along: Axis) -> list[alt.Chart]:
-    """The window, as far as it is within the axis, and its centre."""
+    """Return the window, as far as it is within the axis, and its centre."""
     first, last = curve.rates[0], curve.rates[-1]
     row: dict[str, Any] = {"low": max(window.low, first), "high": min(window.high, last), "centre": window.centre}
     base = alt.Chart(alt.InlineData(values=[row]))
@@ -93,7 +93,7 @@ def _shaded(window: Window, curve: Curve, along: Axis) -> list[alt.Chart]:
 
 
 def plot(found: RangeFinding) -> str:
-    """Return the picture, 80 columns wide or less: ● mean, ░ from the lowest to the highest seed, ├─┼─┤ the window."""
+    """Return the picture, at most 80 columns wide: ● mean, ░ from the lowest to the highest seed, ├─┼─┤ the window."""
     low, high = frame(found.curve)
     half = (high - low) / (HEIGHT - 1) / 2  # the ends are in the middle of the first and of the last row
     canvas = Canvas((-0.5, WIDTH - 0.5), (low - half, high + half), WIDTH, HEIGHT)

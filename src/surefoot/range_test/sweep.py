@@ -1,4 +1,4 @@
-"""A learning-rate range test: a short training whose rate rises from next to nothing until the loss is lost.
+"""The sweep of a range test: a short training whose rate rises until the loss diverges.
 
 It is the training loop of every trial with another schedule, so what it sees is what a comparison would train. One
 run says little, as the suggestion of a single run changes from run to run: each optimizer is run on several seeds, and
@@ -27,14 +27,19 @@ LOWEST, HIGHEST = 1e-7, 100.0
 FEWEST_STEPS, FEWEST_SEEDS = 100, 3
 
 LOST = 10.0
-"""A seed has diverged where its loss is so many times what it was, at most, in the first tenth of the test."""
+"""A seed has diverged if its loss exceeds this multiple of its highest in the first tenth of the test."""
+
+OWN_STEPS = (
+    "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
+    "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
+)
 
 Losses = tuple[float, ...]
-"""The training loss at each rate, of the batch that this rate then learns from; as many as until the seed diverged."""
+"""The training loss at each rate, before the step at that rate, until the seed diverged."""
 
 
 def learning_rates(steps: int) -> tuple[float, ...]:
-    """Return the rate of each step: from `LOWEST` to `HIGHEST`, each by the same factor above the one before.
+    """Return the rate of each step, from `LOWEST` to `HIGHEST` by equal factors.
 
     Raises:
         UsageError: fewer steps than `FEWEST_STEPS`.
@@ -46,7 +51,7 @@ def learning_rates(steps: int) -> tuple[float, ...]:
 def sweeps(
     request: Request, seeds: int, rates: Sequence[float], heard: Callable[[Arm, int, Losses], None]
 ) -> dict[str, dict[int, Losses]]:
-    """Run the test of every optimizer of a request, in this process; return the losses by label and seed.
+    """Run the test of every optimizer in this process. Returns the losses by label and seed.
 
     Args:
         request: the task and the optimizers, as `ask` reads them; a learning rate that is given is not used.
@@ -60,10 +65,7 @@ def sweeps(
     """
     _check("seeds", seeds, FEWEST_SEEDS)
     if request.protocol.own_loop:
-        raise UsageError(
-            "a range test takes the steps itself, and a training function takes its own; give a task, or compare the "
-            "function with ranges of yours, as in surefoot.Opt('adam', lr=surefoot.log(1e-4, 1e-1))."
-        )
+        raise UsageError(OWN_STEPS)
     task = checked_task(request.task)
     for arm in request.arms:
         if "lr" not in arm.hyper:
@@ -114,7 +116,7 @@ class Sweep(Training):
                 group["base_lr"] = group["lr"]
 
     def _epochs(self) -> Iterator[Iterator[Parts]]:
-        """Give the steps of one epoch after the other, in the order of a trial."""
+        """Yield the steps of one epoch after the other, in the order of a trial."""
         for self.epoch in count(1):
             seed_everything(self.trial.seed, self.epoch)
             self._mode(training=True)
@@ -122,7 +124,7 @@ class Sweep(Training):
 
 
 def lost(before: Sequence[float], loss: float, steps: int) -> bool:
-    """Whether a seed's latest loss shows that it has diverged."""
+    """Return whether a seed's latest loss shows divergence."""
     first = before[: steps // 10]
     return len(before) >= steps // 10 and abs(loss) > LOST * max(map(abs, first))
 

@@ -1,4 +1,4 @@
-"""From the losses of a learning-rate range test to a window for the search, or to the reason why there is none.
+"""The window of a range test, found from its losses, or the reason why there is none.
 
 The rule. Each seed's losses are smoothed (`smoothed`). Its *level* is its median loss in the first decade of rates,
 where nothing is learned yet, and its *fall* is the level minus the smoothed loss, so that every seed is compared with
@@ -8,7 +8,7 @@ There is a fall at all if the largest mean over seeds is above zero (one-sided t
 Bonferroni). It begins at the first rate from which on, up to its largest, the mean is above zero at every rate (5 % at
 each) and a tenth of the largest: where nothing is random the tiniest fall is significant. It ends at the lowest rate at
 which *any* seed, past its own largest fall, has lost half of it or diverged. The centre is the middle of the two on a
-logarithmic axis; how much it depends on single seeds is told by leaving each of them out in turn. The width is the
+logarithmic axis; leaving out each seed in turn shows how much it depends on single seeds. The width is the
 caller's: the search's own, the same for every optimizer.
 
 Nothing here picks a rate. In the test every rate is used once, by weights that lower rates have trained.
@@ -60,7 +60,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Window:
-    """Where to search a learning rate, and what says so.
+    """A window for the search of a learning rate, and its evidence.
 
     Attributes:
         low, high: ends of the window.
@@ -80,7 +80,7 @@ class Window:
 
 @dataclass(frozen=True)
 class RangeFinding:
-    """What a range test of one optimizer shows: a curve, and a window or the reason why there is none.
+    """The result of a range test for one optimizer: a curve, and a window or the reason for none.
 
     `own` is the window that a search takes without the test, None where it would not search a learning rate.
     """
@@ -120,7 +120,7 @@ def finding(
 
 
 def smoothed(losses: Sequence[float], rates: Sequence[float]) -> Array:
-    """Return the running median over `SMOOTHING` decades about each rate; at the ends, over what there is.
+    """Return the running median over `SMOOTHING` decades about each rate, narrower at the ends.
 
     A median about the rate neither lags behind, as a running average of the past does, nor lets the explosion at the
     end reach back.
@@ -131,7 +131,7 @@ def smoothed(losses: Sequence[float], rates: Sequence[float]) -> Array:
 
 
 def frame(curve: Curve) -> tuple[float, float]:
-    """Return the losses between which the curve is worth drawing: half of its fall above where it starts at most."""
+    """Return the losses to draw: from the lowest to half of the fall above the start."""
     lowest = min(curve.low)
     start = max(line[0] for line in curve.seeds.values())
     room = (start - lowest) / 2 or abs(start) / 2 or 1.0
@@ -150,7 +150,7 @@ def _curve(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> Cur
 def _evidence(
     rates: Sequence[float], losses: Mapping[int, Sequence[float]], tests: float, seeds: int
 ) -> tuple[int, int] | Reason:
-    """Return the places of the rate from which on the loss falls and of the one at which it is lost.
+    """Return the places of the first rate at which the loss falls and of the rate at which it diverges.
 
     In one of so many `tests` a fall may be chance, judged as strictly as so many `seeds` allow.
     """
@@ -169,7 +169,7 @@ def _evidence(
 
 
 def _falls(rates: Sequence[float], losses: Mapping[int, Sequence[float]], early: int) -> list[Array]:
-    """Return how far each seed is below its level; as a share of it, where no loss is negative."""
+    """Return the fall of each seed below its level, as a share where no loss is negative."""
     levels = [float(np.median(values[:early])) for values in losses.values()]
     positive = min(min(values) for values in losses.values()) >= 0 and min(levels) > 0
     lines = [smoothed(values, rates) for values in losses.values()]
@@ -177,7 +177,7 @@ def _falls(rates: Sequence[float], losses: Mapping[int, Sequence[float]], early:
 
 
 def _begin(falls: Array, tests: float, seeds: int) -> int | None:
-    """Return from where the mean over seeds (rows) stays sure and large enough until its highest, if that is sure."""
+    """Return the place from which the mean fall stays sure and large enough until its highest."""
     mean, error = falls.mean(0), falls.std(0, ddof=1) / np.sqrt(len(falls))
     best = int(mean.argmax())
     if not mean[best] > _quantile(seeds, ALPHA / tests) * error[best]:
@@ -192,14 +192,14 @@ def _quantile(count: int, alpha: float) -> float:
 
 
 def _lost(fall: Array) -> int:
-    """Return where a seed has lost half of its fall again; past its end if it never has before that."""
+    """Return the place where a seed has lost half of its fall; past its end if nowhere."""
     best = int(fall.argmax())
     after = np.flatnonzero(fall[best:] < LEFT * fall[best])
     return best + int(after[0]) if len(after) else len(fall)
 
 
 def _without_one(rates: Sequence[float], losses: Mapping[int, Sequence[float]]) -> tuple[float, float] | None:
-    """Return the lowest and the highest centre; that there is a fall, all seeds together have shown already.
+    """Return the lowest and the highest centre when each seed is left out in turn; None if one is missing.
 
     What is left is judged as strictly as all together: with a seed less, Student's t of two seeds would ask for twice
     the fall, and every centre would lie beyond that of all.

@@ -1,4 +1,4 @@
-"""What a learning-rate range test is, is not, and has shown, in sentences: the same in the terminal and on the page."""
+"""Sentences about a range test: what it is, what it is not, and what it has shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IS_NOT = (
     "optimizers from this test, with the same number of steps, or of none."
 )
 
-TO_USE = 'To search a window, give it in Python: surefoot.Opt("adam", lr=surefoot.log(low, high)).'
+TO_USE = 'To search a window, give it in Python, as in surefoot.Opt("adam", lr=surefoot.log(1e-4, 1e-1)).'
 
 REASONS = {
     "no fall": (
@@ -36,7 +36,7 @@ REASONS = {
 
 
 def what_it_is(count: int, steps: int, rates: tuple[float, float], width: float) -> str:
-    """Return what was done: on so many seeds, in so many steps, between these rates, for a search so wide."""
+    """Return a sentence on what was done: seeds, steps, rates and the width of the search."""
     return (
         f"What it is: a short training on each of {seeds(count)} (those that tune, not those that measure), whose "
         f"learning rate rises from {rates[0]:g} to {rates[1]:g} in {steps} steps. It shows at which rate the "

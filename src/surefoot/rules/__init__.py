@@ -14,6 +14,7 @@
 | `ademamix.py` | AdEMAMix: Adam with a second, much slower mean of the gradients |
 | `adopt.py` | ADOPT: divide by the mean square before this gradient |
 | `cautious.py` | Cautious: leave out the weights whose step goes against their gradient |
+| `classic_conventions.py` | what each framework means by the classic rules, from SGD to AdaBound |
 | `dadaptation.py` | D-Adaptation: a rate from the guess of how far there is to go |
 | `dog.py` | DoG and DoWG: a rate from the distance gone so far |
 | `gradient_filters.py` | MARS and Grokfast: what changes gradients before a rule sees them |

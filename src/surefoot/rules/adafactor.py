@@ -107,7 +107,7 @@ def adafactor_vector(
 
 
 def _mean_square(square: Array, state: Any, share: Array, floor: Array) -> tuple[Array, dict[str, Array]]:
-    """Return each weight's mean square, and what is kept of it: itself, or a number a row and a number a column."""
+    """Return each weight's mean square, and its stored form: itself, or row and column numbers."""
     if hasattr(state, "v"):
         v = state.v + share * (square - state.v)
         return v, {"v": v}

@@ -20,7 +20,7 @@ from surefoot.rules.rmsprop import rmsprop
 from surefoot.rules.spelling import BETAS, BETAS_KERAS, BETAS_OPTAX, BETAS_TORCH, KERAS, OPTAX, PAPER, TORCH
 
 LR = Centre(-3.02, "Sivaprasad et al. 2020: Adam, lr only; with eps, all of Adam", "eps", -2.70)
-"""Where Adam's learning rate lies."""
+"""The prior of Adam's learning rate."""
 
 
 @rule(

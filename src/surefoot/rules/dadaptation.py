@@ -1,4 +1,4 @@
-"""D-Adaptation: Adam and SGD whose rate is a guess of how far the weights have to go. Prodigy came of it.
+"""D-Adaptation: Adam and SGD whose rate estimates how far the weights have to go; Prodigy's ancestor.
 
 The guess `d` is one number for all tensors of an optimizer, and never falls. The learning rate is a factor of it, and
 stays 1. As long as all gradients were zero there is nothing to guess from: `d` stays as it is.

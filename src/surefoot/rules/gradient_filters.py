@@ -1,4 +1,4 @@
-"""What changes gradients before any rule sees them: MARS and Grokfast."""
+"""Filters of gradients before any rule: MARS and Grokfast."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def muon(
 
 
 def ahead(new: Array, m: Array, t: Array, mu: Array, *, nesterov: bool, corrected: bool) -> Array:
-    """Return what is made orthogonal: the momentum, or one step ahead of it, given what the step adds to it."""
+    """Return the matrix to make orthogonal: the momentum, or one step ahead of it."""
     if corrected:
         return mu * m / (1 - mu ** (t + 1)) + new / (1 - mu**t) if nesterov else m / (1 - mu**t)
     return new + mu * m if nesterov else m

@@ -1,4 +1,4 @@
-"""Polynomials that draw singular values to 1: their coefficients of x, x^3 and x^5, one three for each step.
+"""Polynomials that draw singular values to 1: three coefficients (of x, x^3, x^5) for each step.
 
 Keller Jordan's is steep at 0 and never arrives: what was .003 or more ends between .68 and 1.21. The quintic, five
 polynomials that a search of You's has found, ends between .97 and 1.15. Polar Express takes the best polynomial for

@@ -1,4 +1,4 @@
-"""Prodigy: Adam whose rate is a guess of how far the weights have to go, as far as the gradients tell.
+"""Prodigy: Adam whose rate estimates, from gradients, how far the weights have to go.
 
 The guess `d` is one number for all tensors of an optimizer, and never falls. The learning rate is a factor of it, and
 stays 1. A step computes the new guess and takes the old one; the new one stands beside eps only. As long as all

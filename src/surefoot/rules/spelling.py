@@ -1,4 +1,4 @@
-"""How frameworks spell what many rules have: tables that the conventions of rules are put together from."""
+"""Framework spellings shared by many rules: tables for the rules' conventions."""
 
 TORCH = {"lr": "lr", "weight_decay": "weight_decay"}
 KERAS = {"lr": "learning_rate", "weight_decay": "weight_decay"}

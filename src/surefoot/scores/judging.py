@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.analysis import Summary, summarize
-from surefoot.errors import UsageError
+from surefoot.errors import Argument, UsageError
+from surefoot.result import Result
 from surefoot.scores.entries import Entries, Entry, by_task, read_score
 from surefoot.scores.looks import SeedsSeen, looks, note
 from surefoot.scores.tables import read_csv, read_table
@@ -24,7 +25,6 @@ from surefoot.store.margin import read_margin
 from surefoot.store.protocol import Better, Metric, Protocol
 from surefoot.store.records import Outcome, Record, Status
 from surefoot.suite import Suite
-from surefoot.words import verdict_text
 
 
 def judge(
@@ -38,7 +38,7 @@ def judge(
     name: str = "scores",
     columns: Mapping[str, str] | None = None,
     runs: str | None = None,
-) -> Summary:
+) -> Result:
     """Judge scores made anywhere: which optimizer is best, which are tied, how sure that is.
 
     Use it on results of your own scripts, of W&B or of TensorBoard. Optimizers must have been run with the same seeds:
@@ -52,7 +52,7 @@ def judge(
             where it was missed), `task` and `chance` (the score of guessing).
         better: whether `max` or `min` is better.
         metric: what the scores are called.
-        share: whether they are shares such as an accuracy, from 0 to 1, which are written in per cent.
+        share: whether they are shares such as an accuracy, from 0 to 1. They are shown in per cent.
         margin: by how much two may differ and still count as equal. Points of a share (`0.3`); of any other score a
             number (`0.01`), or a part of it (`"2%"`).
         chance: the score of guessing, which is what a seed counts that diverged. Without it such a seed counts as no
@@ -62,18 +62,18 @@ def judge(
         runs: pattern of the names of runs, such as `{optimizer}_{seed}`, where no columns tell optimizer and seed.
 
     Returns:
-        everything that is known of them: `.verdict`, `.comparisons`, `.rows`; it is written by `surefoot.words`.
+        their verdict in words, table, report and JSON; `.summary` has the numbers.
 
     Raises:
         UsageError: a row cannot be read, by its line; or there are no two optimizers; or there are several tasks.
 
     Example:
-        >>> print(verdict_text(judge({"adam": [0.91, 0.92, 0.90], "sgd": [0.88, 0.89, 0.87]})))
+        >>> print(surefoot.judge({"adam": [0.91, 0.92, 0.90], "sgd": [0.88, 0.89, 0.87]}).verdict)
     """
     tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, name, columns or {}, runs))
     if len(tasks) > 1:
         raise UsageError(f"the scores are of the tasks {', '.join(tasks)}; use judge_suite, which judges several.")
-    return next(iter(tasks.values()))
+    return Result(*next(iter(tasks.items())))
 
 
 def judge_suite(
@@ -86,7 +86,7 @@ def judge_suite(
     chance: float | None = None,
     columns: Mapping[str, str] | None = None,
     runs: str | None = None,
-) -> Suite[Judged]:
+) -> Suite[Result]:
     """Judge scores of several tasks, each by itself and all together.
 
     Args:
@@ -106,32 +106,14 @@ def judge_suite(
         >>> print(surefoot.judge_suite("scores.csv").table())
     """
     tasks = _judged(scores, _Options(Metric(metric, better, share), margin, chance, "scores", columns or {}, runs))
-    return Suite({task: Judged(summary) for task, summary in tasks.items()})
+    return Suite({task: Result(task, summary) for task, summary in tasks.items()})
 
 
-def judge_any(scores: Any, **options: Any) -> Summary | Suite[Judged]:
+def judge_any(scores: Any, **options: Any) -> Result | Suite[Result]:
     """Judge scores of one task as `judge` does, and those of several as `judge_suite` does."""
     found = judge_suite(scores, **options)
     first, *others = found.studies.values()
-    return found if others else first.summary
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The scores of one task, judged, as a part of several."""
-
-    summary: Summary
-
-    @property
-    def verdict(self) -> str:
-        """What the seeds allow to say."""
-        return verdict_text(self.summary)
-
-    def report(self, path: str | PathLike[str]) -> Path:
-        """Write the report, one page that needs no network, and return its path."""
-        from surefoot.report import write_report  # loads all that draws
-
-        return write_report(self.summary, Path(path))
+    return found if others else first
 
 
 @dataclass(frozen=True)
@@ -185,6 +167,13 @@ def _summary(entries: Entries, task: str, options: _Options, earlier: Sequence[S
             f"there are scores of {', '.join(entries) or 'no optimizer'}; expected two optimizers or more."
         )
     every = [one for own in entries.values() for one in own.values()]
+    beyond = [one for one in every if options.metric.share and one.status == "finished" and not 0 <= one.score <= 1]
+    if beyond:
+        raise UsageError(
+            f"{beyond[0].optimizer} has the score {beyond[0].score:g} with seed {beyond[0].seed}, and ",
+            Argument("share"),
+            " takes scores from 0 to 1; divide by 100, or leave it out.",
+        )
     chances = {options.chance if one.chance is None else one.chance for one in every}
     if len(chances) > 1:
         raise UsageError(f"{task} has the scores of guessing {', '.join(map(str, chances))}; expected one.")

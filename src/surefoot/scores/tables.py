@@ -55,6 +55,9 @@ def csv_columns(path: Path) -> dict[str, list[Any]]:
         raise UsageError(f"{path} is no text file; expected CSV.") from error
     if not rows:
         raise UsageError(f"{path} has no rows; expected a line of names, and one or more below it.")
+    for mark, what in ((";", "semicolons"), ("\t", "tabs")):
+        if mark in str(next(iter(rows[0]))):
+            raise UsageError(f"{path} has {what} between its cells; write commas there, and a point in 0.5.")
     for number, row in enumerate(rows, 2):
         if None in row:
             raise UsageError(f"{path}, line {number}: there are more cells than names; quote a text with a comma.")
@@ -137,7 +140,9 @@ def _long(
     wanted = "" if "score" in names else "one that is called score"
     wanted = "seed, and optimizer and score" if run is None and "seed" not in names else wanted
     if wanted:
-        raise UsageError(f"the table has the columns {known}; expected {wanted}, or name yours in ", COLUMNS, ".")
+        raise UsageError(
+            f"the table has the columns {known}; expected {wanted}, or name yours in ", COLUMNS, ": score=val_acc."
+        )
     for number, cells in enumerate(zip(*columns.values(), strict=True), first):
         where, raw = f"{row} {number}", dict(zip(columns, cells, strict=True))
         told = {part: raw[column] for part, column in names.items()}

@@ -1,1 +1,1 @@
-"""What is tried: `space.py` has the ranges of every optimizer, `proposals.py` the configurations and the winner."""
+"""The search: `space.py` has the ranges of every optimizer, `proposals.py` the configurations and the winner."""

@@ -1,4 +1,4 @@
-"""Tuning, as pure functions: which configurations are tried, which one wins, and when the search goes on.
+"""Tuning as pure functions: the configurations to try, the winner, and the end of the search.
 
 Four things make it fair. Every optimizer is tried at the same positions of its space, so no one draws the lucky
 points; the first column is the learning rate, hence its positions are the same however many dimensions follow. The
@@ -25,27 +25,27 @@ from surefoot.store.ranges import Side
 Config = Mapping[str, float]
 
 COLUMNS = 32
-"""Dimensions of the one Sobol sequence of which a space of d dimensions takes the first d columns."""
+"""Dimensions of the one Sobol sequence. A space of d dimensions takes its first d columns."""
 
 MOST_EXTENSIONS = 2
-"""How often a search may go on; it then costs twice what was planned."""
+"""Extensions of a search, at most. They double its planned cost."""
 
 FINALISTS = 3
-"""How many of an optimizer's configurations, the best on the first tuning seed, are run again on the others."""
+"""Configurations of an optimizer that run on all tuning seeds: the best on the first one."""
 
 TUNING_SEEDS = 3
-"""Every configuration is tried on the first of these, the finalists on all, and their mean chooses among them."""
+"""Tuning seeds. All configurations run on the first, the finalists on all. Their mean chooses."""
 
 RACING_SEEDS = 4
-"""From so many tuning seeds on the finalists race: one that is clearly behind is not run on the rest of them."""
+"""The fewest tuning seeds for a race. A finalist that is clearly behind skips the remaining seeds."""
 
 FIRST_TUNING_SEED = 1000
-"""Seeds below measure, seeds from here on tune, so that no configuration is measured on a seed that chose it."""
+"""The first seed that tunes. Seeds below it measure, so no seed both chooses and measures."""
 
 
 @dataclass(frozen=True)
 class Extension:
-    """What one optimizer tries next: beyond one side of its window, or, if None, more of its own space."""
+    """The next configurations of one optimizer: beyond one side of its window, or, if None, within its space."""
 
     side: Side | None
     configs: tuple[Config, ...]
@@ -53,7 +53,7 @@ class Extension:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was tried for one optimizer, in order, and how it went.
+    """The tuning of one optimizer: its configurations in order, and their results.
 
     `values` are validation values; one that is not finite diverged. `extensions` has an entry for each time that the
     search went on: the side of the window, or None if it went on within. `finals` are the means over all tuning seeds
@@ -77,7 +77,7 @@ class Tuning:
 
 
 def propose(space: Search, trials: int, seed: int, skip: int = 0) -> list[dict[str, float]]:
-    """Return the configurations to try; those for fewer trials are the first of those for more.
+    """Return the configurations to try. A smaller number of trials gives the first of them.
 
     Args:
         space: what is searched; if that is nothing, nothing is proposed.
@@ -103,7 +103,7 @@ def _points(count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.fl
 
 
 def best(values: Sequence[float], better: Better) -> int:
-    """Return the index of the best validation value; what diverged comes last, of equals the earlier wins.
+    """Return the index of the best validation value. Diverged values come last; the earlier of equals wins.
 
     Raises:
         UsageError: there is no value, or `better` is neither "max" nor "min".
@@ -121,7 +121,7 @@ def _ranked(values: Sequence[float], better: Better) -> list[int]:
 
 
 def finalists(tuning: Tuning, better: Better) -> list[Config]:
-    """Return the configurations that are run again, the best on the first tuning seed first; none if one was tried."""
+    """Return the finalists, the best on the first tuning seed first. A single configuration has none."""
     if len(tuning.configs) < 2:
         return []
     return [tuning.configs[index] for index in _ranked(tuning.values, better)[:FINALISTS]]
@@ -133,7 +133,7 @@ def again(trials: int, seeds: int = TUNING_SEEDS) -> int:
 
 
 def longest(trials: int, seeds: int = TUNING_SEEDS) -> int:
-    """Return the most trials that tuning in so many configurations takes: all extensions, and the finalists."""
+    """Return the most trials that this tuning can take: all extensions and the finalists."""
     tried = trials + MOST_EXTENSIONS * extra(trials)
     return tried + again(tried, seeds)
 
@@ -150,7 +150,7 @@ def chosen(tuning: Tuning, better: Better) -> Config:
 
 
 def edge(space: Search, configs: Sequence[Config], winner: int) -> Side | None:
-    """Return the side on which no learning rate was tried beyond the winner's, or None if it has neighbours on both.
+    """Return the side on which the winner has no neighbour; None if it has both.
 
     Trials that diverged are neighbours too: they show where the good rates end. Only the order of positions counts, so
     the answer is the same in any unit of the axis.
@@ -165,7 +165,7 @@ def edge(space: Search, configs: Sequence[Config], winner: int) -> Side | None:
 
 
 def growing_side(tuning: Tuning, better: Better) -> Side | None:
-    """Return at which edge of our window the best lies; nowhere if nothing was searched or all diverged.
+    """Return the edge of our window at which the best lies; None if nothing was searched or all diverged.
 
     The ends of a range that the user gave are hard.
     """
@@ -175,7 +175,7 @@ def growing_side(tuning: Tuning, better: Better) -> Side | None:
 
 
 def extended(space: Search, side: Side, times: int = 1) -> Search:
-    """Return the space with the half-width window of learning rates beyond one edge; `times` counts them from 1.
+    """Return the half-width window beyond one edge of a space. `times` counts extensions from 1.
 
     With half of the trials (`extra`) it is searched as densely as the first window.
     """
@@ -185,12 +185,12 @@ def extended(space: Search, side: Side, times: int = 1) -> Search:
 
 
 def extra(trials: int) -> int:
-    """Return how many more trials an extension gives to every optimizer: half as many as planned, rounded up."""
+    """Return the trials of an extension: half as many as planned, rounded up."""
     return (trials + 1) // 2
 
 
 def plan_extension(tunings: Mapping[str, Tuning], trials: int, better: Better, seed: int) -> dict[str, Extension]:
-    """Return what every optimizer tries next, or nothing if the search is over.
+    """Return the next configurations of every optimizer, or nothing if the search is over.
 
     It goes on if any best lies at an edge of our window, at most `MOST_EXTENSIONS` times. Then every optimizer gets
     `extra(trials)` more trials at the next points of the one sequence: beyond its edge if its best lies there, else
@@ -226,7 +226,7 @@ def _extension(tuning: Tuning, side: Side | None, trials: int, seed: int) -> Ext
 
 
 def seeds(measure: int, tuning: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the seeds that measure, from 0, and those that tune, from `FIRST_TUNING_SEED`: none is in both.
+    """Return the seeds that measure, from 0, and those that tune, from `FIRST_TUNING_SEED`.
 
     Raises:
         UsageError: fewer than 1 of either, or more than 1,000 that measure.

@@ -1,4 +1,4 @@
-"""A race of a few candidates on the same seeds: who is clearly behind is dropped before all seeds are run.
+"""A race of candidates on the same seeds: one that is clearly behind is dropped early.
 
 At each look every two candidates that are left are tested (one-sided paired t-tests), and who is behind any is dropped.
 All tests of one together have `ALPHA` (Bonferroni over looks and rivals), so that the truly best is dropped in one race

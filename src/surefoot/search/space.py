@@ -1,4 +1,4 @@
-"""What is tuned, and between which values: the informed search space of every rule, as data.
+"""The search spaces: the ranges of every rule's hyperparameters, as data.
 
 Two numbers decide whether tuning is fair: how many dimensions an optimizer is searched in, and how wide. Both are the
 same for all. Ranges are taken from one list (`ORDER`), as many as the trials allow, and every learning rate has a
@@ -16,7 +16,7 @@ from typing import Any
 from surefoot.about import Centre
 from surefoot.conventions import convention, resolve
 from surefoot.errors import UsageError, unknown
-from surefoot.rule import GIVEN_BY_MACHINE, Rule
+from surefoot.rule import SET_BY_FRONT_END, Rule
 from surefoot.rules import RULES, rule_of
 from surefoot.store.design import Search
 from surefoot.store.ranges import GIVEN_BY_USER, Range, log, one_minus
@@ -25,7 +25,7 @@ WIDTH = 3.0
 """Decades in every learning-rate window: 1.5 to either side, just over one deviation of the priors (1.2 to 1.55)."""
 
 ORDER = ("lr", "weight_decay", "beta1", "momentum", "eps", "alpha", "rho")
-"""What is searched first; a rule that lacks one takes the next (Google's tuning playbook: lr, beta1, eps, beta2)."""
+"""The order in which hyperparameters are searched (Google's tuning playbook). A rule skips those it lacks."""
 
 STEPS = ((10, 1), (25, 2), (math.inf, 3))
 """Under 10 trials one dimension is searched, under 25 two, else three (Google's tuning playbook)."""
@@ -78,20 +78,20 @@ def space(
     names = _names(trials, hyper, fixed, given)
     ours = {name: _informed(rule, name, hyper, names) for name in names if name not in given}
     made = searched(names, ours, given)
-    options = {name: hyper[name] for name in rule.defaults.keys() - GIVEN_BY_MACHINE if hyper[name] is not None}
+    options = {name: hyper[name] for name in rule.defaults.keys() - SET_BY_FRONT_END if hyper[name] is not None}
     for u in (0.0, 1.0):  # an end may be a value that the rule, as the framework means it, does not take
         resolve(rule, framework, {**options, **made.at([u] * len(names))})
     return made
 
 
 def searched(names: Iterable[str], ours: Mapping[str, tuple[Range, str]], given: Mapping[str, Range]) -> Search:
-    """Return a search in this order; what the user gave stands before our own ranges and their sources."""
+    """Return a search in this order. A user's range replaces ours and its source."""
     found = {**ours, **{name: (range_, GIVEN_BY_USER) for name, range_ in given.items()}}
     return Search({name: found[name][0] for name in names}, {name: found[name][1] for name in names})
 
 
 def dimensions_for(has: Collection[str], trials: int) -> list[str]:
-    """Return what so many trials search of an optimizer that has these hyperparameters, the learning rate first."""
+    """Return the names that this number of trials searches, the learning rate first."""
     count = next(count for below, count in STEPS if trials < below)
     return [name for name in ORDER if name in has][:count]
 
@@ -108,7 +108,7 @@ def check_count(name: str, value: int) -> None:
 
 
 def _names(trials: int, hyper: Mapping[str, Any], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Return what is searched: the first of `ORDER` that this optimizer has, less the fixed, and all that is given."""
+    """Return the names to search: the first free ones in `ORDER`, and every range that the user gave."""
     has = {name for name in hyper if name not in ("momentum", "weight_decay") or hyper[name]}
     names = [name for name in dimensions_for(has, trials) if name not in fixed]
     return names + [name for name in given if name not in names]
@@ -147,7 +147,7 @@ def _our_names(rule: Rule, framework: str, options: Mapping[str, Any]) -> dict[s
 
 
 def _check_given(rule: Rule, fixed: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    searchable = rule.defaults.keys() - GIVEN_BY_MACHINE
+    searchable = rule.defaults.keys() - SET_BY_FRONT_END
     for name, dimension in given.items():
         if name not in searchable:
             raise unknown(f"option of {rule.name}", name, searchable)

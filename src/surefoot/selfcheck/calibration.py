@@ -37,7 +37,7 @@ from surefoot.selfcheck.seed_models import (
     by_label,
     counting,
 )
-from surefoot.statistics.checks import count
+from surefoot.statistics.argument_checks import count
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.power import promised
 from surefoot.statistics.proportions import Proportion, clopper_pearson

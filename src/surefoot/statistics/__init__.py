@@ -2,7 +2,7 @@
 
 | file | concept |
 | --- | --- |
-| `checks.py` | what every function asks of its numbers |
+| `argument_checks.py` | what every function asks of its numbers |
 | `intervals.py` | means with intervals, paired differences, Holm's correction |
 | `proportions.py` | k of n with its interval, and how often one beats the other |
 | `permutation.py` | the paired permutation test |

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, finite
+from surefoot.statistics.argument_checks import Numbers, count, finite
 from surefoot.statistics.intervals import LEVEL
 
 Places = NDArray[np.intp]

@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.statistics.checks import Numbers, count
+from surefoot.statistics.argument_checks import Numbers, count
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.looks import LEVELS, Looks, drawn
 from surefoot.statistics.permutation import signs

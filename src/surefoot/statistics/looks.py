@@ -23,9 +23,9 @@ import numpy as np
 from scipy import special
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.argument_checks import Numbers, count, pairs
 from surefoot.statistics.intervals import ALPHA, HELD_BACK
-from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, draws_for, paired_permutation, signs
+from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, Signs, draws_for, paired_permutation, signs
 
 SPENDING: dict[str, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
@@ -158,22 +158,36 @@ def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbe
     One that is nearer than the pattern seen at every look decides nothing, and is left out. A study that is to have
     many seeds samples its patterns from the first look on, so that what is found once stays found.
     """
-    n = len(gaps)
+    n, at = len(gaps), looks.at[looks.assumed :]
     most = max(n, looks.planned if looks.due else n)
-    patterns = signs(n) if most <= EXACT else drawn(n, draws_for(most))
-    every = [np.abs(patterns[:, :m] @ gaps[:m]) for m in looks.at[looks.assumed :]]
+    draws = 2 ** (n - 1) if most <= EXACT else draws_for(most)
+    every = [np.abs(signs(n)[:, :m] @ gaps[:m]) for m in at] if most <= EXACT else _sampled(gaps, at, draws)
     rivals = np.any([distances >= distances[0] - 2 * rounding for distances in every], axis=0)
-    return [distances[rivals] for distances in every], len(patterns)
+    return [distances[rivals] for distances in every], draws
 
 
-@lru_cache(maxsize=4)
-def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
+def _sampled(gaps: Numbers, at: Sequence[int], draws: int) -> list[Numbers]:
+    """How far from zero the sum under each random sign pattern is at each look, which goes on from the look before."""
+    found, sums = [], np.zeros(draws)
+    for pair, gap in enumerate(gaps):
+        sums += _turned(pair, draws) * gap
+        if pair + 1 in at:
+            found.append(np.abs(sums))
+    return found
+
+
+def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Signs:
     """Random sign patterns, the one that leaves all as it is first; those of fewer pairs are the beginning of these."""
-    columns = [np.random.default_rng([seed, column]).integers(0, 2, draws, dtype=np.int8) for column in range(n)]
-    patterns = 1 - 2 * np.stack(columns, axis=1).astype(np.float64)
-    patterns[0] = 1
-    patterns.flags.writeable = False  # it is handed to every caller
-    return patterns
+    return np.stack([_turned(pair, draws, seed) for pair in range(n)], axis=1)
+
+
+@lru_cache(maxsize=512)
+def _turned(pair: int, draws: int, seed: int = 0) -> Signs:
+    """How each random pattern turns a pair, in a byte: the table of 400 pairs takes 20 MB, and 160 as floats."""
+    column = 1 - 2 * np.random.default_rng([seed, pair]).integers(0, 2, draws, dtype=np.int8)
+    column[0] = 1
+    column.flags.writeable = False  # it is handed to every caller
+    return column
 
 
 def _reached(tables: Sequence[Numbers], patterns: int, spent: Sequence[float], rounding: float) -> bool:

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, log2
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from surefoot.statistics.checks import Numbers, count, pairs
+from surefoot.statistics.argument_checks import Numbers, count, pairs
 from surefoot.statistics.intervals import PLANNED
 
 FEWEST_PAIRS = 5
@@ -31,6 +33,11 @@ DRAWS = 50_000
 
 FEWEST_DRAWS = 10_000
 MOST_SIGNS = 20_000_000
+
+BLOCK = 2_000_000
+"""Signs that are numbers of double precision at a time."""
+
+Signs = NDArray[np.int8]
 
 
 def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | None = None, seed: int = 0) -> float:
@@ -49,11 +56,13 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
     """
     left, right = pairs(a, b)
     gaps = left - right
-    tried = signs(len(gaps), draws or draws_for(len(gaps)), seed)
+    exact = len(gaps) <= EXACT
+    tried: NDArray[Any] = signs(len(gaps)) if exact else sampled(len(gaps), draws or draws_for(len(gaps)), seed)
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
-    reached = int(np.count_nonzero(np.abs(tried @ gaps) >= abs(gaps.sum()) - rounding))
-    return reached / len(tried) if len(gaps) <= EXACT else (1 + reached) / (1 + len(tried))
+    blocks = np.array_split(tried, ceil(tried.size / BLOCK))
+    reached = sum(int(np.count_nonzero(np.abs(some @ gaps) >= abs(gaps.sum()) - rounding)) for some in blocks)
+    return reached / len(tried) if exact else (1 + reached) / (1 + len(tried))
 
 
 def draws_for(pairs: int) -> int:
@@ -62,18 +71,23 @@ def draws_for(pairs: int) -> int:
 
 
 @lru_cache(maxsize=4)
-def signs(n: int, draws: int = DRAWS, seed: int = 0) -> Numbers:
-    """The sign patterns that the test tries, one in each row: 2^(n-1) up to 16 pairs, `draws` random ones beyond.
+def signs(n: int) -> Numbers:
+    """All sign patterns of up to 16 pairs, one in each row; the first leaves all as they are.
 
     A pattern and its opposite give the same distance from zero, so of each two only the one that leaves the first
-    pair as it is stands here. The first row leaves all as they are.
+    pair as it is stands here.
     """
-    if n <= EXACT:
-        bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1
-    else:
-        bits = np.random.default_rng(seed).integers(0, 2, (count(draws, "draws"), n), dtype=np.int8)
+    bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)[None, ::-1] & 1
     patterns = 1 - 2 * bits.astype(np.float64)
     patterns.flags.writeable = False  # it is handed to every caller
+    return patterns
+
+
+@lru_cache(maxsize=4)
+def sampled(n: int, draws: int, seed: int) -> Signs:
+    """Random sign patterns, one in each row; in bytes, as numbers of double precision would take 160 MB."""
+    patterns = 1 - 2 * np.random.default_rng(seed).integers(0, 2, (count(draws, "draws"), n), dtype=np.int8)
+    patterns.flags.writeable = False
     return patterns
 
 

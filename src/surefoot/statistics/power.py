@@ -18,9 +18,9 @@ import numpy as np
 from scipy import optimize, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, count, positive
+from surefoot.statistics.argument_checks import Numbers, count, positive
 from surefoot.statistics.intervals import PLANNED
-from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, signs
+from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
 
 POWER = 0.8
 STUDIES = 1000
@@ -116,7 +116,8 @@ def _turning_points(seeds: int, level: float, studies: int, seed: int, step: flo
     if allowed < 0:
         return np.full(studies, inf)
     noise = np.random.default_rng([seed, seeds]).standard_normal((studies, seeds))
-    patterns = signs(seeds, PATTERNS, seed)[1 if seeds <= EXACT else 0 :]  # the pattern seen is always far enough
+    # without the pattern seen, which is always far enough
+    patterns = signs(seeds)[1:] if seeds <= EXACT else sampled(seeds, PATTERNS, seed).astype(np.float64)
     parts = np.array_split(noise, ceil(noise.shape[0] * len(patterns) / BLOCK))
     return np.concatenate([_crossings(part, patterns, allowed, step) for part in parts])
 

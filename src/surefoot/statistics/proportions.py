@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import count, pairs
+from surefoot.statistics.argument_checks import count, pairs
 from surefoot.statistics.intervals import LEVEL
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, positive
+from surefoot.statistics.argument_checks import Numbers, positive
 
 Flags = NDArray[np.bool_]
 

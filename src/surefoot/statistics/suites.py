@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import count, finite
+from surefoot.statistics.argument_checks import count, finite
 from surefoot.statistics.intervals import LEVEL
 
 R_MAX = 4.0

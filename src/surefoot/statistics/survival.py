@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from surefoot.errors import UsageError
-from surefoot.statistics.checks import Numbers, finite
+from surefoot.statistics.argument_checks import Numbers, finite
 from surefoot.statistics.intervals import LEVEL, Interval, t_interval
 
 Counts = NDArray[np.intp]

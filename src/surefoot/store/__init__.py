@@ -12,7 +12,7 @@
 | `rows.py` | records to rows and back |
 | `connection.py` | open the file: one writer at a time, any number of readers; failures with advice |
 | `schema.py` | the tables, their version, and recognising a store |
-| `relate.py` | which run had which trial, guessed for stores of older versions |
+| `old_runs.py` | which run had which trial, guessed for stores of older versions |
 """
 
 from surefoot.store.design import Design

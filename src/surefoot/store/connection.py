@@ -1,4 +1,4 @@
-"""Open the SQLite file behind a store: by one writer at a time, or by any number of readers.
+"""The SQLite connection of a store: one writer at a time, any number of readers.
 
 Write-ahead logging lets readers and the writer not wait for each other; `synchronous = FULL` costs one flush per
 epoch and keeps finished epochs through a power cut too. The lock against a second writer is an exclusive SQLite
@@ -37,7 +37,7 @@ ADVICE = {
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write to the store at `path`; of an older version it is to a copy in memory.
+    """Return a connection that cannot write. For an older store it is to a copy in memory.
 
     Raises `StoreError` if there is no store of a known version, `sqlite3.Error` or `OSError` if it cannot be opened.
     """
@@ -55,7 +55,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def open_writer(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """The one connection that may write to the store at `path`, made if missing, and the lock to close after it.
+    """Return the only writing connection to a store, and the lock to close after it. A missing store is made.
 
     Raises `StoreError` if it is no store of a known version or another writer has it, else as `open_reader` does.
     """
@@ -70,7 +70,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """Run the block in a transaction of this kind (DEFERRED to read, IMMEDIATE to write); undo it on any exception."""
+    """Run a block in a transaction of this kind: DEFERRED to read, IMMEDIATE to write. Any exception undoes it."""
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -82,7 +82,7 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 def shrink(connection: sqlite3.Connection) -> None:
-    """Give the space of dropped checkpoints back to the system, once it is most of the file.
+    """Give the space of dropped checkpoints back, once it is most of the file.
 
     A full disk and another program at the file are reasons to leave the file as it is, and harm nothing.
     """

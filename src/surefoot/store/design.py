@@ -1,4 +1,4 @@
-"""What crosses the store besides records: a run's design, and what each of its trials is in it.
+"""Designs: a run's decisions, and the part of each of its trials, as the store keeps them.
 
 A design is what was asked for and what was decided from it, before the first trial. A part says what a trial is in a
 run; one trial may have a part in many. Both are typed on either side of the store; their form as JSON is that of their
@@ -17,14 +17,14 @@ from surefoot.store.protocol import Protocol
 from surefoot.store.ranges import GIVEN_BY_USER, Range, ranges_from
 
 Role = Literal["untuned", "tuning", "final", "measured"]
-"""Why a run has a trial: an optimizer as it was given, a configuration tried, one of the best tried again on another
-seed, or what tuning chose, measured."""
+"""The reason for a trial: an optimizer as given, a configuration tried, a finalist on another seed, or the winner
+measured.
+"""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Where one optimizer is searched: a range for each name, the learning rate first, the source of each, and the
-    configurations that are tried before any result is known."""
+    """The search of one optimizer: ranges by name, their sources, and the first configurations."""
 
     ranges: Mapping[str, Range]
     sources: Mapping[str, str]
@@ -32,17 +32,17 @@ class Search:
 
     @property
     def lr_is_users(self) -> bool:
-        """Whether the learning rates were searched in a range that the user gave, which a search does not leave."""
+        """Whether the user gave the range of the learning rate. The search then stays within it."""
         return self.sources.get("lr") == GIVEN_BY_USER
 
     @property
     def may_grow(self) -> bool:
-        """Whether the search may leave these learning rates: they are our own window, and no user's range."""
+        """Whether the search may leave its learning rates. It may if their window is ours."""
         return "lr" in self.ranges and self.ranges["lr"].kind == "log" and not self.lr_is_users
 
     @property
     def text(self) -> str:
-        """What is searched, as people read it: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
+        """The ranges as people read them: `lr log 0.0001..0.1, momentum 1 - log 0.005..0.5`."""
         return ", ".join(f"{name} {found.text}" for name, found in self.ranges.items()) or "nothing is searched"
 
     def at(self, point: Sequence[float]) -> dict[str, float]:
@@ -51,13 +51,13 @@ class Search:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Search:
-        """The search of a stored design."""
+        """Return the search of a stored design."""
         return cls(ranges_from(found["ranges"]), found["sources"], tuple(found["configurations"]))
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a trial is in a run.
+class TrialPart:
+    """The part of a trial in a run.
 
     Attributes:
         role: why the run has it.
@@ -76,17 +76,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Planned:
-    """A trial that a run asks for: its key, its label in this run, its seed, and its part."""
+    """A trial of a run's plan: its key, its label in this run, its seed and its part."""
 
     key: str
     label: str
     seed: int
-    part: Part
+    part: TrialPart
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer as it was asked for: every hyperparameter, and the options and ranges that the user gave.
+    """An optimizer of a request: every hyperparameter, and the options and ranges from the user.
 
     `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
     class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
@@ -104,7 +104,7 @@ class Optimizer:
 
     @property
     def name(self) -> str:
-        """The name of the rule, or the full name of a class, without what tells its code from another."""
+        """The name of the rule, or the full name of a class, without the hash of its code."""
         return self.rule.partition("@")[0]
 
     @property
@@ -120,12 +120,12 @@ class Optimizer:
 
     @property
     def is_imported(self) -> bool:
-        """Whether it is a class of some library, under its full name."""
+        """Whether it is a class from a library, under its full name."""
         return "." in self.name
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a class or a rule of the script that was run, which has no name elsewhere."""
+        """Whether it is a class or a rule of the script that ran, without an importable name."""
         unnamed = bool(self.convention) and self.is_imported and not self.reference
         local = self.rule.startswith("__main__.") or "<locals>" in self.rule
         return unnamed or (local and ".py:" not in self.reference)
@@ -133,7 +133,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a user allows: seconds, or a number of trials, epochs or seeds; None where that is left open."""
+    """The budget that a user sets: seconds, trials, epochs or seeds. None leaves one open."""
 
     seconds: float | None = None
     trials: int | None = None
@@ -143,7 +143,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Sizing:
-    """How much is run: epochs of a trial, configurations that tune, and seeds that measure, at most."""
+    """The size of a run: epochs of a trial, configurations to tune, and seeds to measure, at most."""
 
     epochs: int
     trials: int
@@ -152,7 +152,7 @@ class Sizing:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds that one optimizer takes: to begin a trial, for a step, to evaluate an example, to keep an epoch.
+    """Seconds of one optimizer: to begin a trial, for a step, to evaluate an example, to store an epoch.
 
     `cold` is what a worker takes once, to start and to begin its first trial.
     """
@@ -172,7 +172,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Design:
-    """What a run was asked for and what was decided, before its first trial.
+    """A run's request and the decisions from it, before its first trial.
 
     Attributes:
         hash: of what was asked for; the same again finds this run.
@@ -213,14 +213,14 @@ class Design:
     looked: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """All that a run's columns do not have, as the store keeps it; without a margin as it always was."""
+        """Return the design without the run's columns, as the store keeps it."""
         found = asdict(self) | {"protocol": self.protocol.content}
         unasked = () if self.margin else ("margin",)
         return {name: value for name, value in found.items() if name not in (*COLUMNS, "looked", *unasked)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:
-        """The design that `to_json` wrote, and the run's columns."""
+        """Return the design that `to_json` wrote, with the run's columns."""
         typed = {
             "protocol": Protocol.from_json(found["protocol"]),
             "optimizers": tuple(
@@ -239,4 +239,4 @@ class Design:
 
 
 COLUMNS = ("hash", "study", "frozen", "seconds")
-"""What a run has in columns of its own."""
+"""The fields of a design that are columns of a run."""

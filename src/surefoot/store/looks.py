@@ -1,4 +1,4 @@
-"""When a run is looked at while its seeds come in, what is asked of it, and which verdicts a trial was part of."""
+"""Looks: when a run is looked at, what is asked, and the verdicts that a trial was part of."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, Literal, get_args
 from surefoot.errors import UsageError, unknown
 
 Spending = Literal["obrien-fleming", "pocock", "linear"]
-"""How the 5 % of false verdicts are shared out over looks: little at first, evenly, or in proportion to the seeds."""
+"""The way in which looks share the 5 % of false verdicts: little at first, evenly, or by seeds."""
 
 Kind = Literal["best", "all-pairs", "against"]
 
 NOW = 2**62
-"""The number of a run that is looked at now: above that of all before it."""
+"""The number of the present run, above that of all earlier ones."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a comparison is to answer: which is best, how every pair compares, or how all compare with one.
+    """The question of a comparison: the best, every pair, or all against one.
 
     Attributes:
         kind: which of these.
@@ -55,13 +55,13 @@ class Question:
         return f"against {self.against}" if self.kind == "against" else self.kind
 
     def pairs(self, optimizers: int) -> int:
-        """How many pairs of so many optimizers are tested together."""
+        """Return how many pairs are tested together among this many optimizers."""
         return max(0, optimizers - 1) if self.kind == "against" else optimizers * (optimizers - 1) // 2
 
 
 @dataclass(frozen=True)
 class LookPlan:
-    """When a run is looked at, decided before its first trial.
+    """The looks of a run, decided before its first trial.
 
     Attributes:
         at: numbers of seeds at which it is, the most seeds last; none where the end is the only look.
@@ -82,13 +82,13 @@ class LookPlan:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> LookPlan:
-        """The plan of a stored design."""
+        """Return the plan of a stored design."""
         return cls(tuple(found["at"]), found["spending"], Question(**found["question"]), tuple(found["left_out"]))
 
     def of(
         self, place: int, run: int, seeds: int = 0, noted: Sequence[int] = (), pairs: int = 0
     ) -> frozenset[TakenLook]:
-        """The looks of a run that a trial is part of.
+        """Return the looks of a run that a trial is part of.
 
         Args:
             place: of the seed of the trial among those of the run, from 0.
@@ -123,7 +123,7 @@ class TakenLook:
 
 
 BEST = Question()
-"""What is asked by default."""
+"""The default question."""
 
 PRESENT = TakenLook(NOW)
-"""The verdict that is made now, at the end of a run whose end is its only look."""
+"""The verdict of now, at the end of a run with a single look."""

@@ -1,4 +1,4 @@
-"""The margin: by how much two optimizers may differ and still count as equal, in points, a unit or a share of a score.
+"""The margin: the largest difference between two optimizers that still counts as equal.
 
 It belongs to the question and not to the results, so a user chooses it before looking, and a design keeps it.
 """
@@ -27,22 +27,22 @@ class Margin:
     relative: bool = False
 
     def of(self, a: float, b: float) -> float:
-        """What it comes to where two optimizers have these scores."""
+        """Return the margin in the unit of the scores, for two optimizers with these scores."""
         return self.size * abs(a + b) / 2 if self.relative else self.size
 
     def given(self, *, share: bool) -> str:
-        """The text that a user gives for it, where scores are a `share` or not."""
+        """Return the margin as a user writes it, for scores that are a `share` or not."""
         number = f"{100 * self.size if self.relative or share else self.size:.12g}"
         return f"{number}%" if self.relative else number
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any] | None) -> Margin | None:
-        """The margin of a stored design; None where it has none."""
+        """Return the margin of a stored design; None where it has none."""
         return None if found is None else cls(**found)
 
 
 def read_margin(given: float | str | None, metric: Metric) -> Margin | None:
-    """Read a margin as a user gives it: points of a share, or a number or "2%" for any other metric.
+    """Read a margin from text: points of a share, or a number or "2%" for any other metric.
 
     Raises:
         UsageError: it is no such number, or not above 0.

@@ -1,4 +1,4 @@
-"""The protocol: everything besides the optimizer and the seed that decides the numbers of a trial, and the metric.
+"""The protocol: everything but the optimizer and the seed that decides a trial's numbers, and the metric.
 
 What stands at its oldest value is left out of the content, so that results from before an option existed still count.
 """
@@ -17,17 +17,17 @@ VERSION = 1
 """Raised when the training loop changes in a way that changes its numbers."""
 
 Better = Literal["max", "min"]
-"""Whether the larger or the smaller value of a metric is the better one."""
+"""The better direction of a metric: larger or smaller."""
 
 Order = Literal["shuffled", "frozen"]
-"""Whether every epoch has an order of its own, or all have that of the first."""
+"""The order of examples: new in every epoch, or that of the first."""
 
 Schedule = Literal["constant", "cosine", "linear", "warmup-cosine", "wsd"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a task is judged by, besides its loss: its name, which way is better, and how it is written.
+    """The metric of a task beside its loss: name, better direction, and form.
 
     A `share` is a fraction from 0 to 1 that people read in per cent, such as an accuracy. `is_loss` says that it is the
     loss itself, which then need not be shown twice; a metric of the user's may have the same name.
@@ -49,13 +49,13 @@ class Metric:
         return f"metric {self.name}" if self.name == LOSS.name and not self.is_loss else self.name
 
     def to_json(self) -> dict[str, Any]:
-        """The metric as the store keeps it; `is_loss` only where name and direction do not tell, as they always did."""
+        """Return the metric as stored. `is_loss` is left out where name and direction imply it."""
         found = asdict(self)
         return found if self.is_loss != _reads_as_loss(found) else {n: found[n] for n in ("name", "better", "share")}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Metric:
-        """The metric that `to_json` wrote; accuracy where nothing was."""
+        """Return the metric that `to_json` wrote; accuracy where none was written."""
         return cls(**{"is_loss": _reads_as_loss(found), **found})
 
 
@@ -69,7 +69,7 @@ def _reads_as_loss(found: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class TrainingUnit:
-    """What people count a training in: epochs, or steps where it is evaluated after so many of these.
+    """The unit that people count a training in: epochs, or steps if evaluations are counted in steps.
 
     Attributes:
         word: one of them.
@@ -80,23 +80,23 @@ class TrainingUnit:
     each: int = 1
 
     def amount(self, evaluations: float) -> str:
-        """So many evaluations as people read them: "3 epochs", "1,500 steps"."""
+        """Return a number of evaluations as people read it: "3 epochs", "1,500 steps"."""
         number = evaluations * self.each
         return f"{number:,.12g} {self.word}{'' if number == 1 else 's'}"
 
     def at(self, evaluation: int, of: int | None = None) -> str:
-        """The place of an evaluation: "epoch 3/20", "step 1500/10000"; without `of` the place alone."""
+        """Return the place of an evaluation: "epoch 3/20", "step 1500/10000"; without `of` the place alone."""
         place = f"{self.word} {evaluation * self.each}"
         return place if of is None else f"{place}/{of * self.each}"
 
 
 Precision = Literal["fp32", "bf16", "fp16"]
-"""What forward passes compute in; the weights stay in the model's own numbers."""
+"""The numbers of forward passes. The weights keep the model's own."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What every training step does besides the optimizer, the same for all.
+    """The parts of a training step besides the optimizer, the same for all.
 
     Attributes:
         clip: the largest norm of all gradients together; None does not clip.
@@ -123,13 +123,13 @@ class Recipe:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What differs from a plain step, by its name."""
+        """The differences from a plain step, by name."""
         plain = asdict(Recipe())
         return {name: value for name, value in asdict(self).items() if value != plain[name]}
 
     @property
     def text(self) -> str:
-        """What differs from a plain step, as a user gives it: `clip=1.0, accumulate=4`."""
+        """The differences from a plain step, as a user writes them: `clip=1.0, accumulate=4`."""
         return ", ".join(f"{name}={value!r}" for name, value in self.changes.items())
 
 
@@ -141,7 +141,7 @@ def _within(name: str, value: float | None, below: float, meaning: str) -> None:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How every trial of a study is trained.
+    """The training protocol of every trial in a study.
 
     `epochs` counts passes over the `train_size` training examples, taken in batches of `batch_size`; with `drop_last`
     an incomplete last batch is left out. Where `evaluate_every` is not 0, an epoch is so many steps, whatever part of
@@ -184,7 +184,7 @@ class Protocol:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Protocol:
-        """The protocol of a content; what is left out stands at its oldest value."""
+        """Return the protocol of a content. Missing entries have their oldest value."""
         known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
         recipe = Recipe(**content.get("recipe", {}))
         return cls(**{**known, "metric": Metric.from_json(content.get("metric", {})), "recipe": recipe})
@@ -214,7 +214,7 @@ class Protocol:
 
     @property
     def unit(self) -> TrainingUnit:
-        """What people count its training in."""
+        """The unit that people count its training in."""
         return TrainingUnit("step", self.evaluate_every) if self.evaluate_every else TrainingUnit()
 
     @property

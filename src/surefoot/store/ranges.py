@@ -1,4 +1,4 @@
-"""Ranges that are searched: where a value stands on an axis, and which value stands where.
+"""Search ranges: the position of a value on an axis, and the value at a position.
 
 A position is 0 at one end of a range and 1 at the other, so that every optimizer is asked the same points, whatever it
 calls its hyperparameters and however large they are. A range is its kind and two exact numbers, which cross the store
@@ -71,7 +71,7 @@ class Range:
         return math.log(at / self.low) / math.log(self.high / self.low)
 
     def beyond(self, side: Side, times: int = 1) -> Range:
-        """Return the window of half this width that follows beyond one edge; `times` counts such windows from 1."""
+        """Return a window of half this width beyond one edge. `times` counts such windows from 1."""
         far, near = times / 2, (times - 1) / 2
         ends = (1 + near, 1 + far) if side == "above" else (-far, -near)
         return log(*map(self.at, ends))

@@ -1,4 +1,4 @@
-"""What the store keeps, as plain frozen data: written by a running trial, read by analysis and report.
+"""Records: what the store keeps of a trial, as plain frozen data.
 
 Nothing here knows SQLite or a framework, so the three sides meet in this file only.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from surefoot.store.design import Part
+from surefoot.store.design import TrialPart
 from surefoot.store.looks import TakenLook
 from surefoot.store.protocol import LOSS as LOSS
 from surefoot.store.protocol import Better as Better
@@ -19,10 +19,10 @@ from surefoot.store.protocol import Protocol
 Status = Literal["running", "finished", "diverged", "failed"]
 
 ENDED: tuple[Status, ...] = ("finished", "diverged")
-"""How a trial ends with a result; one that failed is tried again."""
+"""The statuses of trials that ended with a result. A failed trial is tried again."""
 
 Purpose = Literal["measure", "tune", "pilot", "try"]
-"""Why a trial is run; a pilot is only timed, a try only shows whether the optimizer works: they leave no record."""
+"""The purpose of a trial. A pilot is only timed, a try only shows that the optimizer works: neither leaves a record."""
 
 RATE_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -48,7 +48,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Rates:
-    """The distribution over all weights of the effective step size (the rule's `rate`) at one step.
+    """The distribution of the effective step size (the rule's `rate`) over all weights, at one step.
 
     `quantiles` stand at `RATE_QUANTILES`. `lower` and `upper` are the bounds at this step for AdaBound and AMSBound,
     None for rules without bounds.
@@ -62,7 +62,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is measured once, at the end of a trial, in evaluation mode.
+    """The measurements at the end of a trial, in evaluation mode.
 
     `train_loss` and `train_metric` are of the first images of the training part, as many as the validation part
     has, so that train and validation compare like with like. `step_seconds` is the median time of one training step
@@ -86,7 +86,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Record:
-    """One trial as the store has it: an optimizer with its hyperparameters, one seed, one protocol.
+    """A trial in the store: an optimizer with its hyperparameters, one seed, one protocol.
 
     `key` identifies it; `label` is the user's name for the optimizer (any text: escape it); `hyper` the decoded
     hyperparameters; `protocol` everything else that decides the numbers; `environment` the machine and versions that
@@ -109,7 +109,7 @@ class Record:
     purpose: Purpose = "measure"
     status: Status = "running"
     reason: str = ""
-    part: Part = field(default_factory=Part)
+    part: TrialPart = field(default_factory=TrialPart)
     epochs: tuple[Epoch, ...] = ()
     rates: tuple[Rates, ...] = ()
     outcome: Outcome | None = None

@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from surefoot.store.design import Part, Planned, Search
+from surefoot.store.design import Planned, Search, TrialPart
 from surefoot.store.looks import LookPlan, TakenLook
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch, Outcome, Rates, Record
@@ -29,41 +29,41 @@ PLAIN = ("key", "study", "label", "rule", "convention", "seed", "purpose")
 TRIAL = (*PLAIN, "hyper", "environment", "protocol", "status", "reason")
 PLANNED = "key, label, seed, role, tuned_from, configuration, round"
 OF_A_RUN = ("id", *TRIAL, "name", "role", "tuned_from", "configuration", "round")
-"""The columns of a trial with those of its part in a run, where its label is a `name`."""
+"""The columns of a trial and of its part in a run. Its label there is `name`."""
 
 
 def trial_row(record: Record) -> dict[str, Any]:
-    """The columns that `begin` writes, by name."""
+    """Return the columns that `begin` writes, by name."""
     mappings = {"hyper": record.hyper, "environment": record.environment, "protocol": record.protocol.content}
     return {name: getattr(record, name) for name in PLAIN} | {n: json.dumps(dict(m)) for n, m in mappings.items()}
 
 
 def rates_row(trial: int, epoch: int, rates: Rates) -> tuple[Any, ...]:
-    """A row of the table `rates`."""
+    """Return a row of the table `rates`."""
     return (trial, rates.step, epoch, json.dumps(rates.quantiles), json.dumps([rates.lower, rates.upper]))
 
 
 def planned_row(place: int, planned: Planned) -> tuple[Any, ...]:
-    """A row of the table `run_trials`, without the run."""
+    """Return a row of the table `run_trials`, without the run."""
     part = planned.part
     named = (planned.key, planned.label, planned.seed, part.role, part.tuned_from)
     return (place, *named, json.dumps(dict(part.configuration)), part.round)
 
 
 def planned(row: Row, searches: Mapping[str, Search]) -> Planned:
-    """The planned trial of such a row (its columns `PLANNED`); `searches` are those of its run."""
+    """Return the planned trial of a row with the columns `PLANNED`. `searches` are those of its run."""
     key, label, seed, role, tuned_from, configuration, number = row
-    part = Part(role, tuned_from, json.loads(configuration), number, searches.get(tuned_from))
+    part = TrialPart(role, tuned_from, json.loads(configuration), number, searches.get(tuned_from))
     return Planned(key, label, seed, part)
 
 
 def epochs_by_trial(rows: Iterable[Row]) -> Mapping[int, tuple[Epoch, ...]]:
-    """The epochs of each trial, from rows in the order of trial and epoch."""
+    """Return the epochs of each trial, from rows in the order of trial and epoch."""
     return {trial: tuple(Epoch(*_reals(row[1:])) for row in mine) for trial, mine in groupby(rows, itemgetter(0))}
 
 
 def rates_by_trial(rows: Sequence[Row]) -> Mapping[int, tuple[Rates, ...]]:
-    """The rates of each trial, from rows (trial, step, quantiles, bounds) in the order of trial and step."""
+    """Return the rates of each trial, from rows ordered by trial and step."""
     found = decoded(f"[{quantiles},{bounds}]" for *_, quantiles, bounds in rows)
     return {
         trial: tuple(Rates(row[1], tuple(quantiles), *bounds) for row, (quantiles, bounds) in mine)
@@ -75,7 +75,7 @@ EARLIER = """
 SELECT key, seed, run FROM run_trials
 WHERE role IN ('untuned', 'measured') AND run != {run} AND key IN (SELECT key FROM run_trials WHERE run = {run})
 """
-"""Which other runs measure the trials of a run."""
+"""The query for other runs that measure the trials of a run."""
 
 
 RUNS = """
@@ -87,12 +87,11 @@ FROM runs LEFT JOIN (
 ) ON run = id
 GROUP BY id
 """
-"""Every run, the one that is asked about among them: how many seeds and optimizers it has measured, when it was first
-looked at, and with how many seeds it was."""
+"""The query for every run: its measured seeds and optimizers, the time of its first look, and its looks."""
 
 
 def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[TakenLook]]:
-    """The looks at earlier runs that each trial was part of, of rows of `EARLIER` and of `RUNS`."""
+    """Return the looks of earlier runs by trial, from rows of `EARLIER` and of `RUNS`."""
     found: defaultdict[str, set[TakenLook]] = defaultdict(set)
     looks = {run: _looks(number, *row) for number, (run, *row) in enumerate(_before(runs), 1)}
     for key, seed, run in rows:
@@ -101,7 +100,7 @@ def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, froze
 
 
 def _before(runs: Sequence[Row]) -> list[Row]:
-    """The id, design, seeds, optimizers and looks of the runs that were looked at before the one that is asked about.
+    """Return the id, design, seeds, optimizers and looks of the runs with an earlier first look.
 
     One that was never looked at is looked at now. Of others, which may be of an older version, their ids tell.
     """
@@ -115,7 +114,7 @@ def _before(runs: Sequence[Row]) -> list[Row]:
 
 
 def _looks(number: int, content: str, seeds: int, optimizers: int, noted: str) -> Callable[[int], frozenset[TakenLook]]:
-    """The looks at a run that the trial of a seed was part of."""
+    """Return the looks at a run that the trial of a seed was part of."""
     design = json.loads(content)
     plan = LookPlan.from_json(design["looks"]) if "looks" in design else LookPlan()
     places = {seed: place for place, seed in enumerate(design["measure"])}
@@ -124,12 +123,12 @@ def _looks(number: int, content: str, seeds: int, optimizers: int, noted: str) -
 
 
 def looked(text: str) -> dict[int, str]:
-    """When a run was looked at, by the number of seeds, of a row's JSON."""
+    """Return the times of a run's looks by number of seeds, from a row's JSON."""
     return {int(seeds): taken for seeds, taken in json.loads(text).items()}
 
 
 def outcomes_by_trial(rows: Sequence[Row]) -> Mapping[int, Outcome]:
-    """The outcome of each trial that has one."""
+    """Return the outcome of each trial that has one."""
     others = decoded(row[-1] for row in rows)
     return {row[0]: Outcome(*(*_reals(row[1:-1]), more)) for row, more in zip(rows, others, strict=True)}
 
@@ -141,14 +140,14 @@ def columns(found: Iterable[Row], names: Sequence[str]) -> Columns:
     return made | {"protocol": [_protocol(text) for text in made["protocol"]]}
 
 
-def parts(found: Columns, searches: Mapping[str, Search]) -> list[Part]:
-    """What each trial is in a run, from its columns of `PLANNED`."""
+def parts(found: Columns, searches: Mapping[str, Search]) -> list[TrialPart]:
+    """Return the part of each trial in a run, from its columns of `PLANNED`."""
     names = ("role", "tuned_from", "configuration", "round")
-    return [Part(*(*row, searches.get(row[1]))) for row in zip(*(found[name] for name in names), strict=True)]
+    return [TrialPart(*(*row, searches.get(row[1]))) for row in zip(*(found[name] for name in names), strict=True)]
 
 
 def records(found: Columns) -> list[Record]:
-    """The records of columns that have every field by its name."""
+    """Return the records of columns that have every field by its name."""
     return [Record(*row) for row in zip(*(found[one.name] for one in fields(Record)), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""The tables of a store, their version, and how a file is recognised as a store.
+"""The tables of a store, their version, and the marks of a store's file.
 
 SQLite keeps two numbers in the file's header for this purpose: `application_id` says "a Surefoot store",
 `user_version` which tables it has. Both are written in the transaction that makes the tables, so a file is a whole
@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from surefoot.errors import StoreError
-from surefoot.store.relate import relate
+from surefoot.store.old_runs import relate
 
 APPLICATION_ID = int.from_bytes(b"Sure")
 ELSEWHERE = "give another file as the store"
@@ -125,7 +125,7 @@ VERSION = len(MIGRATIONS)
 
 
 def recognise(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the store at `path`, 0 for an empty file; reads only.
+    """Return the version of the store at `path`, 0 for an empty file. Reads only.
 
     Raises:
         StoreError: the file is another program's database, or a store of a version that this program does not know.
@@ -158,5 +158,5 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 
 
 def number(connection: sqlite3.Connection, pragma: str) -> int:
-    """The value of one of SQLite's pragmas."""
+    """Return the value of one of SQLite's pragmas."""
     return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

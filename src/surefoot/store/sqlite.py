@@ -1,4 +1,4 @@
-"""`Store`: the results of a study in one SQLite file, written by one process while any number read.
+"""`Store`: the results of studies in one SQLite file, with one writer and any number of readers.
 
 A finished epoch is one transaction (its figures, its rates, the checkpoint to go on from), so a process that is killed
 at any moment loses at most the epoch that it was computing. A checkpoint is kept only while its trial runs: each
@@ -19,7 +19,7 @@ from typing import Any
 from surefoot.errors import StoreError
 from surefoot.store import rows
 from surefoot.store.connection import as_store_error, open_reader, open_writer, shrink, transaction
-from surefoot.store.design import COLUMNS, Design, Part, Planned
+from surefoot.store.design import COLUMNS, Design, Planned, TrialPart
 from surefoot.store.records import Epoch, Outcome, Rates, Record, Status
 
 BEGIN = """
@@ -97,7 +97,7 @@ class Store:
                 self._lock.close()
 
     def begin(self, record: Record) -> None:
-        """Enter the trial if it is new and set it running; what cannot go on from a checkpoint starts anew.
+        """Enter the trial if it is new and set it running. Without a checkpoint it starts anew.
 
         A trial that is there keeps its identity and place; its environment becomes this record's.
         """
@@ -111,7 +111,7 @@ class Store:
             connection.execute("DELETE FROM outcomes WHERE trial = ?", (trial,))
 
     def save_epoch(self, key: str, epoch: Epoch, rates: Sequence[Rates], checkpoint: bytes | None) -> None:
-        """Save a finished epoch, the rates measured in it, and the trial's new checkpoint, if any: all or nothing."""
+        """Save a finished epoch with its rates and the trial's new checkpoint: all or nothing."""
         with self._writing() as connection:
             trial = self._trial(key)
             connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?)", (trial, *astuple(epoch)))
@@ -121,7 +121,7 @@ class Store:
                 connection.execute("REPLACE INTO checkpoints VALUES (?, ?, ?)", (trial, epoch.epoch, checkpoint))
 
     def finish(self, key: str, outcome: Outcome) -> None:
-        """End a trial after its last epoch and drop its checkpoint, as the other two ends do."""
+        """End a trial after its last epoch and drop its checkpoint."""
         with self._writing() as connection:
             trial = self._end(key, "finished", "")
             row = (trial, *astuple(outcome)[:-1], json.dumps(dict(outcome.others)))
@@ -138,7 +138,7 @@ class Store:
             self._end(key, "failed", reason)
 
     def freeze(self, design: Design) -> Design:
-        """Enter a run if it is new, make it the one used last, and return its stored design: the first one stays."""
+        """Enter a run if it is new and make it the latest. Returns its design as first stored."""
         with self._writing() as connection:
             content = json.dumps(design.to_json())
             connection.execute(FREEZE, (design.hash, design.study, content, design.frozen, design.seconds))
@@ -146,12 +146,12 @@ class Store:
         return self._designs("WHERE hash = ?", design.hash)[0]
 
     def design(self, hash_: str) -> Design | None:
-        """The design of this hash, or None."""
+        """Return the design of this hash, or None."""
         found = self._designs("WHERE hash = ?", hash_)
         return found[0] if found else None
 
     def designs(self, study: str | None = None) -> list[Design]:
-        """The designs of all runs, or those of one study, the one used last at the end."""
+        """Return the designs of all runs, or of one study, the latest at the end."""
         return self._designs("") if study is None else self._designs("WHERE study = ?", study)
 
     def spend(self, hash_: str, seconds: float) -> None:
@@ -160,13 +160,13 @@ class Store:
             connection.execute("UPDATE runs SET seconds = ? WHERE hash = ?", (seconds, hash_))
 
     def look(self, hash_: str, seeds: Iterable[int], at: str) -> None:
-        """Note that a run was looked at with so many seeds, and when; what is noted already stays."""
+        """Note a look at a run with this many seeds, and its time. A look that is noted already stays."""
         with self._writing() as connection:
             rows_ = [(hash_, one, at) for one in seeds]
             connection.executemany(f"INSERT OR IGNORE INTO looks VALUES ({THE_RUN}, ?, ?)", rows_)
 
     def plan(self, hash_: str, trials: Iterable[Planned], after: int) -> None:
-        """Enter the trials that a run asks for after this round, in their order; they replace any there are."""
+        """Enter the planned trials of the rounds after this one, in order. They replace earlier ones."""
         with self._writing() as connection:
             connection.execute(f"DELETE FROM run_trials WHERE run = {THE_RUN} AND round > ?", (hash_, after))
             count = f"SELECT count(*) FROM run_trials WHERE run = {THE_RUN}"
@@ -175,14 +175,14 @@ class Store:
             connection.executemany(f"INSERT INTO run_trials VALUES ({THE_RUN}, ?, ?, ?, ?, ?, ?, ?, ?)", planned)
 
     def planned(self, hash_: str) -> list[Planned]:
-        """The trials that a run asks for, in the order in which they start, whether they have begun or not."""
+        """Return the planned trials of a run, in the order in which they start, begun or not."""
         design = self.design(hash_)
         searches = design.searches if design else {}
         query = f"SELECT {rows.PLANNED} FROM run_trials WHERE run = {THE_RUN} ORDER BY place"
         return [rows.planned(row, searches) for row in self._rows(query, hash_)]
 
     def run(self, design: Design, *, curves: bool = True) -> list[Record]:
-        """The trials of a run that have begun, in its order, under its name and its labels."""
+        """Return the trials of a run that have begun, in its order and under its labels."""
         stored = self.design(design.hash)
         with self._reading():
             found = self._columns(RUN, rows.OF_A_RUN, IN_THE_RUN, [design.hash], curves=curves)
@@ -197,18 +197,18 @@ class Store:
         return rows.records(found)
 
     def checkpoint(self, key: str) -> tuple[int, bytes] | None:
-        """The last finished epoch of a trial that has not ended, and the checkpoint saved with it; None without one."""
+        """Return the last epoch and the checkpoint of a trial that has not ended; None without one."""
         query = "SELECT epoch, data FROM checkpoints WHERE trial = (SELECT id FROM trials WHERE key = ?)"
         found: list[Any] = self._rows(query, key)
         return found[0] if found else None
 
     def record(self, key: str) -> Record | None:
-        """The trial of this key, with its curves, or None."""
+        """Return the trial of this key with its curves, or None."""
         found = self._read("key = ?", key)
         return found[0] if found else None
 
     def records(self, study: str | None = None, *, curves: bool = True) -> list[Record]:
-        """All trials, or those of one study, in the order in which they were first begun.
+        """Return all trials, or those of one study, in the order in which they first began.
 
         Without `curves` each has its last epoch only and no rates: ten times as quick.
         """
@@ -216,7 +216,7 @@ class Store:
         return self._read(where, *values, curves=curves)
 
     def statuses(self, keys: Iterable[str]) -> dict[str, Status]:
-        """The status of those of these trials that the store has; quick, as no curves are read."""
+        """Return the status of each of these trials that the store has. No curves are read."""
         wanted = set(keys)
         return {key: status for key, status in self._rows("SELECT key, status FROM trials") if key in wanted}
 
@@ -236,12 +236,12 @@ class Store:
         with self._reading():
             found = self._columns(query, ("id", *rows.TRIAL), where, values, curves=curves)
         count = len(found["key"])
-        return rows.records(found | {"part": [Part()] * count, "judged": [frozenset()] * count})
+        return rows.records(found | {"part": [TrialPart()] * count, "judged": [frozenset()] * count})
 
     def _columns(
         self, query: str, names: Sequence[str], where: str, values: Sequence[str], *, curves: bool
     ) -> rows.Columns:
-        """The trials of a query with their epochs, rates and outcomes, column by column; `where` chooses the same."""
+        """Return the trials of a query with their epochs, rates and outcomes, column by column."""
 
         def select(what: str, order: str) -> list[rows.Row]:
             return self._rows(f"{what} WHERE trial IN (SELECT id FROM trials WHERE {where}) ORDER BY {order}", *values)

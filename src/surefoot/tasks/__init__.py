@@ -47,13 +47,13 @@ TASKS: dict[str, Make] = {
     "quadratic-deep": partial(own_data, quadratic_task),
     **{name: partial(own_data, partial(surface_task, name)) for name in SURFACES},
 }
-"""How each built-in task is made."""
+"""The makers of the built-in tasks, by name."""
 
 
 def make_task(
     name: str, dataset: str, *, size: int | None, validation: float, data_dir: str | os.PathLike[str] | None = None
 ) -> Task:
-    """Make a built-in task and load its data, without torch; `UsageError` with the close matches for another name."""
+    """Make a built-in task and load its data, without torch. Errors name close matches."""
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return TASKS[name](dataset, size=size, validation=validation, data_dir=data_dir)

@@ -40,13 +40,13 @@ class Arrays:
         return Arrays(*(array[rows] for array in self.arrays))
 
     def to(self, device: str) -> Tensors:
-        """The examples as tensors on a device; on the CPU they share the arrays' memory."""
+        """Return the examples as tensors on a device; on the CPU they share the arrays' memory."""
         import torch
 
         return Tensors([torch.from_numpy(array).to(device) for array in self.arrays])
 
     def batch(self, index: Tensor | slice) -> tuple[Tensor, ...]:
-        """A batch on the CPU."""
+        """Return a batch on the CPU."""
         return self.to("cpu").batch(index)
 
 
@@ -60,7 +60,7 @@ class Tensors:
         return len(self.tensors[0])
 
     def to(self, device: str) -> Tensors:
-        """The same rows on another device."""
+        """Return the same rows on another device."""
         return Tensors([tensor.to(device) for tensor in self.tensors])
 
     def batch(self, index: Tensor | slice) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""A task of ours: a module with `make_model` and `measure`, named and not imported, and data that needs no framework.
+"""A built-in task: a module named by text, with `make_model` and `measure`, and data without a framework.
 
 So a study is planned without loading torch; the module is imported by the process that trains. Tasks on images cut
 their training images as Keras does: those that train first, then those that validate. Others bring their own data, and
@@ -44,12 +44,12 @@ class BuiltIn:
     arguments: tuple[str, ...] = ()
 
     def make_model(self, seed: int) -> nn.Module:
-        """The model with the initial weights of a seed."""
+        """Return the model with the initial weights of a seed."""
         model: nn.Module = import_module(self.module).make_model(seed, *self.arguments)
         return model
 
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
-        """The mean loss and the mean metric of a batch."""
+        """Return the mean loss and the mean metric of a batch."""
         measured: tuple[Tensor, Tensor] = import_module(self.module).measure(model, batch)
         return measured
 
@@ -64,7 +64,7 @@ def image_task(
     data_dir: str | os.PathLike[str] | None,
     metric: Metric = ACCURACY,
 ) -> BuiltIn:
-    """A task on labelled images, judged by accuracy unless another metric is given.
+    """Return a task on labelled images, judged by accuracy unless another metric is given.
 
     Args:
         name: of the task.
@@ -97,7 +97,7 @@ def _image_splits(data: Dataset, size: int | None, validation: float) -> Splits:
 
 
 def own_data(make: Callable[[], Task], dataset: str, *, size: int | None, **_: Any) -> Task:
-    """What `make` makes, a task that its authors split; `UsageError` if another data set or a size is asked for."""
+    """Return the task that `make` makes, which fixes its data; `UsageError` if the user asks for others."""
     task = make()
     if dataset != task.dataset or size is not None:
         given = (Argument("dataset"), " and ", Argument("train_size"), ".")

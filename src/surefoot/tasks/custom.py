@@ -1,4 +1,4 @@
-"""A task from a user's own model, data, loss and metric: what `surefoot.compare` makes of its arguments.
+"""A task from a user's own model, data, loss and metric.
 
 It is tried out once before anything is trained, on a batch of each part, so that a mistake is one clear message and not
 a failed trial of every optimizer. What the try-out saw is also the task's fingerprint: the initial weights, the data,
@@ -29,7 +29,7 @@ from surefoot.tasks.seeds import seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Splits
 
 Measure = Callable[[Any, Any], Tensor]
-"""A loss or a metric: a number from the model's outputs and the targets of a batch, its mean over the batch."""
+"""A loss or a metric of a batch: a number from outputs and targets, the mean over the batch."""
 
 VALIDATION = 0.1
 BATCH_SIZE = 64
@@ -37,7 +37,7 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class CustomTask:
-    """A task of a user's; see `task` for its parts and `Task` for what a comparison makes of it."""
+    """A user's own task; see `task` for its parts."""
 
     name: str
     model: Callable[[], nn.Module]
@@ -56,12 +56,12 @@ class CustomTask:
     dataset: str = ""
 
     def make_model(self, seed: int) -> nn.Module:
-        """The model that the factory makes when every random number comes from the seed."""
+        """Return the model that the factory makes when every random number comes from the seed."""
         with seeded(seed):
             return self.model()
 
     def measure(self, model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
-        """The loss and the metric of a batch."""
+        """Return the loss and the metric of a batch."""
         loss, metric = self.begin(model, batch)
         found = metric() if callable(metric) else metric
         if not is_of_whole(self.score) and not self.others:
@@ -71,12 +71,12 @@ class CustomTask:
         return loss, torch.tensor(alone.value())
 
     def gauge(self) -> Gauge:
-        """What takes the batches of a split for the metric."""
+        """Return the gauge of a split's metric."""
         judges = gauge_of(self.score)
         return First(judges, self.others) if self.others else judges
 
     def begin(self, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
-        """The loss of a batch, and what computes the metric from the same outputs, unless it is the loss.
+        """Return the loss of a batch, and what computes the metric from the same outputs, unless it is the loss.
 
         Of a metric of a whole split that gives the outputs and the targets, which a gauge takes.
         """
@@ -174,7 +174,7 @@ def task(
 
 
 def _metric(metric: Any, better: Better | None, loss: Measure | None) -> tuple[Any, Metric]:
-    """Return what computes the metric, None where it is the loss, and what it is."""
+    """Return the metric and its function, None where it is the loss."""
     if metric is None:
         metric = "loss" if loss is not None and loss is not functional.cross_entropy else "accuracy"
     if isinstance(metric, str):  # asked first: an object of the user's may say that it equals anything
@@ -211,7 +211,7 @@ def _several(metric: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _its_better(metric: Any) -> Better | None:
-    """Which way is better, by what a metric of torchmetrics says of itself."""
+    """Return the better direction that a torchmetrics metric states."""
     told: dict[Any, Better] = {True: "max", False: "min"}
     says = getattr(metric, "higher_is_better", None)
     return told[says] if isinstance(says, bool) else None
@@ -276,13 +276,13 @@ def _forward(model: nn.Module, batch: Any) -> tuple[Any, Any]:
 
 
 def _own_chance(score: Any) -> float | None:
-    """What a metric says that guessing gets, as its attribute `chance`."""
+    """Return the score of guessing that a metric states in its attribute `chance`."""
     found = getattr(getattr(score, "function", score), "chance", None)
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
 def _largest_class(test: Any) -> float | None:
-    """The accuracy of always guessing the most frequent class; None where targets are not one class each."""
+    """Return the accuracy of guessing the most frequent class; None for other targets."""
     targets = test.arrays[-1] if isinstance(test, Arrays) else np.empty((0, 0))
     if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0:
         return None

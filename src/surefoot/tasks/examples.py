@@ -1,4 +1,4 @@
-"""Examples of a user's own data: tensors, arrays, torch's Datasets and DataLoaders, all in an order that we choose.
+"""Examples of a user's data: tensors, arrays, torch Datasets and DataLoaders, in our order.
 
 Every optimizer has to see the same batches for a seed. So of a DataLoader its data set, its batch size, its workers and
 its way of putting examples together are used, and its own order is not. What is random in a batch follows the seed and
@@ -42,7 +42,7 @@ EXPECTED = "give a pair of tensors (inputs, targets), a torch Dataset or a DataL
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of a map-style Dataset, taken one by one and put together as a DataLoader does."""
+    """Examples of a map-style Dataset, collated as a DataLoader does it."""
 
     dataset: Any
     collate: Collate = default_collate
@@ -54,15 +54,15 @@ class Examples:
         return len(self.dataset)
 
     def to(self, device: str) -> Examples:
-        """The same examples, whose batches are moved to a device."""
+        """Return the same examples, whose batches are moved to a device."""
         return replace(self, device=device)
 
     def batch(self, index: Tensor | slice) -> Any:
-        """The examples at these places."""
+        """Return the examples at these places."""
         return moved(_Batches(self, [index], ())[0], self.device)
 
     def batches(self, places: Sequence[Tensor | slice], seed: Sequence[int]) -> Iterator[Any]:
-        """The examples at these places, batch by batch, loaded ahead where there are workers for it."""
+        """Return the examples at these places, batch by batch, loaded ahead where there are workers for it."""
         found = _Batches(self, places, seed)
         if not self.workers:
             return (moved(found[number], self.device) for number in range(len(places)))
@@ -73,7 +73,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class _Batches(Dataset[Any]):
-    """Batches by their number; with a seed, the random numbers of each follow it and the number."""
+    """Batches by number. With a seed, each has random numbers from it and the number."""
 
     examples: Examples
     places: Sequence[Tensor | slice]
@@ -90,7 +90,7 @@ class _Batches(Dataset[Any]):
 
 
 def _start(start: Callable[[int], None] | None, dataset: Any, number: int) -> None:
-    """Start a worker as the user's loader does; what it asks torch for is the user's data set."""
+    """Start a worker as the user's loader does. Torch's worker information holds the user's data set."""
     torch.set_num_threads(1)
     object.__setattr__(get_worker_info(), "dataset", dataset)
     if start is not None:
@@ -98,7 +98,7 @@ def _start(start: Callable[[int], None] | None, dataset: Any, number: int) -> No
 
 
 def split_of(given: Any, name: str) -> Split:
-    """The examples of one part of the data.
+    """Return the examples of one part of the data.
 
     Args:
         given: a pair (or more) of tensors or arrays, a map-style Dataset, or a DataLoader of one.
@@ -131,7 +131,7 @@ def split_of(given: Any, name: str) -> Split:
 
 
 def batch_size_of(given: Any) -> int | None:
-    """The batch size that a DataLoader was given; None for anything else."""
+    """Return the batch size of a DataLoader; None for anything else."""
     if not isinstance(given, DataLoader):
         return None
     size: int | None = getattr(given.batch_sampler, "batch_size", given.batch_size)
@@ -139,12 +139,12 @@ def batch_size_of(given: Any) -> int | None:
 
 
 def drops_last(given: Any) -> bool:
-    """Whether a DataLoader leaves an epoch's incomplete last batch out."""
+    """Return whether a DataLoader leaves out an incomplete last batch."""
     return isinstance(given, DataLoader) and bool(getattr(given.batch_sampler, "drop_last", given.drop_last))
 
 
 def cut(split: Split, share: float) -> tuple[Split, Split]:
-    """Take a share of the examples away at random, the same ones each time: what is left, and what was taken.
+    """Split off a share of the examples at random, always the same. Returns the rest and the share.
 
     Raises:
         UsageError: too few examples to take any away.

@@ -1,4 +1,4 @@
-"""Try a task out on a batch of each part: what is wrong with it is told at once, and what it does is its fingerprint.
+"""The try-out of a task on a batch of each part. It finds mistakes early and gives the task's fingerprint.
 
 Of the data, arrays are in the fingerprint whole. A data set that makes its examples one by one would take too long: a
 hundred of them stand for it, so that a change to a few others is not seen.
@@ -25,17 +25,17 @@ from surefoot.tasks.streams import Stream
 from surefoot.tasks.task import EVALUATION_BATCH, Gauge, Mean, Split, Task, begin, gauge
 
 BATCH = 64
-"""Examples in the batch; not the user's batch size, of which the fingerprint is not to depend."""
+"""Examples in the batch of a try-out. The fingerprint must not depend on the user's batch size."""
 
 PEEK = 100
-"""How many examples, evenly spaced, stand for a data set that is not made of arrays."""
+"""Examples, evenly spaced, that stand for a data set that is not made of arrays."""
 
 FEW = 10
-"""How many of them are held in memory at a time."""
+"""Examples of them in memory at a time."""
 
 
 LOOKS = 4
-"""How many examples are made twice, to see whether chance has a part in them."""
+"""Examples that are made twice, to find random ones."""
 
 
 def examine(task: Task) -> str:
@@ -92,7 +92,7 @@ def _transformed(task: Task, model: nn.Module) -> str:
 
 
 def is_random(split: Split) -> bool:
-    """Whether an example differs from one time to the next, as one that is augmented does."""
+    """Return whether an example differs each time, as an augmented one does."""
     if isinstance(split, Arrays | Stream):
         return False
     looks = [hashlib.sha256(), hashlib.sha256()]
@@ -120,7 +120,7 @@ def _made(task: Task, seed: int) -> nn.Module:
 
 
 def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
-    """Warn of a model whose start no seed changes, unless it holds nothing but constants, such as zeros."""
+    """Warn if no seed changes the initial model, unless it is all constants."""
     pairs = [pair for pair in zip(one.parameters(), other.parameters(), strict=False) if not any(map(is_lazy, pair))]
     if all(torch.equal(*pair) for pair in pairs) and any((p != p.flatten()[0]).any() for p, _ in pairs if p.numel()):
         warnings.warn(
@@ -133,7 +133,7 @@ def _warn_if_alike(one: nn.Module, other: nn.Module) -> None:
 
 
 def _measured(task: Task, model: nn.Module, split: Split, part: str) -> tuple[Tensor, float]:
-    """Return the loss of a part's first batch, found to be a number, and the metric of it."""
+    """Return the loss of a part's first batch, checked to be a number, and its metric."""
     try:
         with seeded(0):
             loss, measured = _of_batch(task, model, split, 0)
@@ -165,7 +165,7 @@ def _of_batch(task: Task, model: nn.Module, split: Split, start: int, end: int |
 
 
 def _value(task: Task, model: nn.Module, split: Split, found: Gauge) -> float:
-    """Return the metric of the first batch, or of more batches where one has none (F1 of one class)."""
+    """Return the metric of the first batch. Where it has none (F1 of one class), take more batches."""
     for start in range(BATCH, len(split), BATCH):
         with suppress(Exception):
             return found.value()
@@ -182,7 +182,7 @@ def _check_number(task: Task, value: Any, what: str) -> None:
 
 
 def _evaluated(task: Task) -> str:
-    """Say how many examples are evaluated at a time, where a metric of the user's may depend on it."""
+    """Warn of the size of evaluation batches where a user's metric may depend on it."""
     size = getattr(task, "evaluation_batch", EVALUATION_BATCH)
     own = not task.metric.is_loss and task.metric != Metric() and isinstance(gauge(task), Mean)
     return f"evaluated {size} at a time" if own and size != EVALUATION_BATCH else ""
@@ -204,7 +204,7 @@ def _check_gradient(task: Task, model: nn.Module, loss: Tensor) -> None:
 
 
 def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> None:
-    """Measure a batch of the other parts now, so that a mistake is found before training."""
+    """Measure a batch of the other parts, to find mistakes before training."""
     model.eval()
     with torch.no_grad():
         validation_metric = _measured(task, model, task.data.validation, "validation")[1]
@@ -220,7 +220,7 @@ def _check_evaluation(task: Task, model: nn.Module, training_metric: float) -> N
 
 
 def _warn_of_no_mean(task: Task, model: nn.Module) -> None:
-    """Warn of a metric that is not a mean: two halves of a batch do not average to the whole."""
+    """Warn if a metric is no mean: two half batches do not average to the whole."""
     if task.metric.is_loss or task.metric == Metric() or not isinstance(gauge(task), Mean):
         return
     for split in (task.data.validation, task.data.test):

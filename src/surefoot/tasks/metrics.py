@@ -1,4 +1,4 @@
-"""From the batches of a split to the value of its metric: the mean of the batches, or a value of the split as a whole.
+"""Metrics of a split: the mean of its batches, or a value of the split as a whole.
 
 A mean over batches is what a loss is. F1, AUROC, perplexity and the like are none: their values on parts do not average
 to that of the whole. Such a metric is a function of all outputs and targets (`whole`), or an object that collects
@@ -22,7 +22,7 @@ from surefoot.errors import UsageError
 from surefoot.tasks.task import Gauge, Mean
 
 TARGETS_FIRST = "y_true"
-"""What the first argument of a metric is called where it takes the targets first, as scikit-learn's do."""
+"""Names of a metric's first argument that mean targets first, as in scikit-learn."""
 
 
 class Whole:
@@ -39,7 +39,7 @@ class Whole:
         return _number(value, self.__name__)
 
 
-class Kept:
+class KeptOutputs:
     """Keeps all outputs and targets of a split for a `Whole`, on the CPU."""
 
     def __init__(self, metric: Whole) -> None:
@@ -51,7 +51,7 @@ class Kept:
         self._batches.append((_kept(measured[0]), _kept(measured[1])))
 
     def value(self) -> float:
-        """The metric of all outputs and targets."""
+        """Return the metric of all outputs and targets."""
         outputs, targets = zip(*self._batches, strict=True)
         return self._metric(_joined(outputs), _joined(targets))
 
@@ -71,7 +71,7 @@ class Collected:
         self._metric.update(outputs, targets)
 
     def value(self) -> float:
-        """What it computes from all batches."""
+        """Return the metric of all batches."""
         return _number(self._metric.compute(), self._name)
 
 
@@ -97,16 +97,16 @@ class First:
                 found.add(pair if is_of_whole(metric) else torch.as_tensor(metric(*pair)), examples)
 
     def value(self) -> float:
-        """The metric that judges."""
+        """Return the metric that judges."""
         return self._first.value()
 
     def others(self) -> dict[str, float]:
-        """The further metrics by their names; not a number where there is none of these examples."""
+        """Return the further metrics by their names; not a number where there is none of these examples."""
         return {name: or_nan(found) for name, (_, found) in self._others.items()}
 
 
 def or_nan(found: Gauge) -> float:
-    """Return the metric of a part that is only shown; NaN where some examples have none."""
+    """Return the metric of a part that is only shown; NaN where it is undefined."""
     try:
         return found.value()
     except Exception:  # whatever it is, such as F1 of one class: what judges was tried before
@@ -135,20 +135,20 @@ def whole(function: Callable[[Any, Any], Any]) -> Whole:
 
 
 def understood(metric: Any) -> Any:
-    """Return a metric as it is, and one of scikit-learn's, which takes `y_true` first, as one of a whole split."""
+    """Return a metric. One of scikit-learn's, with `y_true` first, becomes one of a whole split."""
     plain = callable(metric) and not is_of_whole(metric)
     return Whole(metric) if plain and _first_argument(metric) == TARGETS_FIRST else metric
 
 
 def is_of_whole(metric: Any) -> bool:
-    """Whether a metric is one of a whole split, and not a mean over batches."""
+    """Return whether a metric is one of a whole split, not a mean over batches."""
     return isinstance(metric, Whole) or all(callable(getattr(metric, name, None)) for name in _COLLECTS)
 
 
 def gauge_of(metric: Any) -> Gauge:
     """Return what takes the batches of a split for a metric."""
     if isinstance(metric, Whole):
-        return Kept(metric)
+        return KeptOutputs(metric)
     return Collected(metric) if is_of_whole(metric) else Mean()
 
 
@@ -175,7 +175,7 @@ def _number(value: Any, name: str) -> float:
 
 
 def _kept(part: Any) -> Any:
-    """Return the tensors of a batch without their graph, on the CPU; half precision as float32, which NumPy knows."""
+    """Return the tensors of a batch on the CPU without graph. Half precision becomes float32 for NumPy."""
     if isinstance(part, Tensor):
         found = part.detach().cpu()
         return found.float() if found.dtype in (torch.bfloat16, torch.float16) else found

@@ -1,4 +1,4 @@
-"""Random numbers that come from a seed and leave no trace: the process's own go on as if nothing had happened."""
+"""Random numbers from a seed, without any effect on the process's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples that can only be read from their start, such as those of an IterableDataset, a file or a service.
+"""Examples that can only be read from their start: an IterableDataset, a file or a service.
 
 A comparison has to show every optimizer the same batches, and has to know how long an epoch is. So the number of its
 examples is stated, and reading starts anew each epoch with a seed, on which all chance in it depends.
@@ -33,11 +33,11 @@ class Stream:
         return self.examples
 
     def to(self, device: str) -> Stream:
-        """The same examples, whose batches are moved to a device."""
+        """Return the same examples, whose batches are moved to a device."""
         return replace(self, device=device)
 
     def batch(self, index: Tensor | slice) -> Any:
-        """The examples of a slice, read with the seed 0; of other places, as many from the start."""
+        """Return the examples of a slice, read with the seed 0; of other places, as many from the start."""
         start, end = (index.start or 0, index.stop) if isinstance(index, slice) else (0, len(index))
         return self._together(list(islice(self._read(0), start, end)), end - start)
 

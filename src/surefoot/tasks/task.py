@@ -1,4 +1,4 @@
-"""What a task is: what a comparison has to know about the thing that is trained, and no more.
+"""The interface of a task: all that a comparison knows about what is trained.
 
 Everything else, the loop, the seeds, the clock and the checkpoints, is the same for every task. A task travels to
 worker processes as a pickle, its arrays through memory that all share.
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 EVALUATION_BATCH = 500
-"""How many examples are evaluated at a time, unless a task says otherwise with `evaluation_batch`."""
+"""Examples in an evaluation batch, unless a task has its own `evaluation_batch`."""
 
 
 class Split(Protocol):
     """Examples of one part of the data, in a fixed order."""
 
     def __len__(self) -> int:
-        """How many examples there are."""
+        """Return the number of examples."""
         ...
 
     def to(self, device: str) -> Split:
-        """The same examples, whose batches lie on a device."""
+        """Return the same examples, whose batches lie on a device."""
         ...
 
     def batch(self, index: Tensor | slice) -> Any:
-        """The examples at these places as one batch."""
+        """Return the examples at these places as one batch."""
         ...
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The data of a task: what trains, what chooses configurations, and what is looked at once, at the end."""
+    """The data of a task: training examples, validation examples, and test examples for the end."""
 
     train: Split
     validation: Split
@@ -46,7 +46,7 @@ class Splits:
 
 
 class Trainable(Protocol):
-    """What a comparison has to know about what is trained, however it is trained.
+    """The facts of a task that a comparison needs, however it is trained.
 
     Attributes:
         name: its name.
@@ -91,14 +91,14 @@ class Task(Trainable, Protocol):
 
 
 class Gauge(Protocol):
-    """Takes what was measured of each batch, and tells the value of all."""
+    """Collects the measurements of batches and computes the value of all."""
 
     def add(self, measured: Any, examples: int) -> None:
         """Take a batch of so many examples."""
         ...
 
     def value(self) -> float:
-        """The metric of all batches so far."""
+        """Return the metric of all batches so far."""
         ...
 
 
@@ -113,12 +113,12 @@ class Mean:
         self._sum, self._examples = self._sum + measured.item() * examples, self._examples + examples
 
     def value(self) -> float:
-        """The mean of all."""
+        """Return the mean of all."""
         return self._sum / self._examples
 
 
 def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
-    """Return the loss of a batch, and what its gauge takes of it, or what computes that.
+    """Return the loss of a batch, and its metric or a function that computes it.
 
     A task with a method `begin` computes its metric when it is asked for it, so that the time of a training step does
     not hold that of the metric; any other has measured both.
@@ -128,7 +128,7 @@ def begin(task: Task, model: nn.Module, batch: Any) -> tuple[Tensor, Any]:
 
 
 def batches(split: Split, places: Sequence[Tensor | slice], seed: Sequence[int]) -> Iterator[Any]:
-    """Give the batches of these places one after the other; chance in an example depends on the seed alone.
+    """Yield the batches at these places. Randomness in examples depends on the seed alone.
 
     A split may have a method `batches` for that, as one has whose examples are loaded ahead or made at random.
     """
@@ -137,6 +137,6 @@ def batches(split: Split, places: Sequence[Tensor | slice], seed: Sequence[int])
 
 
 def gauge(task: Task) -> Gauge:
-    """Return what takes the batches of a split for the metric: the mean, unless a task has a method `gauge`."""
+    """Return the gauge of a split's metric: the mean, unless a task has a method `gauge`."""
     made: Gauge = getattr(task, "gauge", Mean)()
     return made

@@ -11,24 +11,24 @@
 | `spelling.py` | a rule under torch's names, with torch's checks |
 | `options.py` | what every optimizer takes beside the rule's numbers |
 | `base.py` | any rule as a torch optimizer: the step, and no formula |
-| `rates.py` | the step size of each weight |
+| `effective_lr.py` | the step size of each weight |
 | `layers.py` | where a parameter stands in a model, and which layer is the output head |
 | `roles.py` | the role of each parameter, and the reason |
 | `by_role.py` | param groups by role; one rule for the matrices, another for the rest |
 | `composite.py` | several rules as one optimizer |
 | `description.py` | what an optimizer does with which parameters, as a table |
-| `settings.py` | what a param group says in the rule's words |
-| `gradients.py` | unscaling and clipping: one factor for all gradients |
-| `program.py` | the kernel tables of a step, which the next one uses again |
+| `group_settings.py` | what a param group says in the rule's words |
+| `gradient_scaling.py` | unscaling and clipping: one factor for all gradients |
+| `step_tables.py` | the kernel tables of a step, which the next one uses again |
 | `sharded_sums.py` | sums over tensors that are divided among processes |
-| `watch.py` | what these tables were made from, and whether it still holds |
+| `table_inputs.py` | what these tables were made from, and whether it still holds |
 | `matrices.py` | parameters of rules for matrices, and their blocks |
-| `divided.py` | matrices that are divided among processes, gathered |
+| `sharded_matrices.py` | matrices that are divided among processes, gathered |
 | `slots.py` | the slots of a rule: made, kept, restored from a checkpoint |
-| `shared.py` | numbers for the whole optimizer, in the param groups |
+| `shared_numbers.py` | numbers for the whole optimizer, in the param groups |
 | `averages.py` | the weights to evaluate with |
 | `state.py` | shapes, kinds of numbers and step counts in `state`; slots in 8 bits |
-| `owner.py` | whose state a checkpoint holds |
+| `checkpoint_owner.py` | whose state a checkpoint holds |
 """
 
 from surefoot.frontends.installed import needed

@@ -1,4 +1,4 @@
-"""Adam's younger kin: torch's NAdam with torch's arguments, the others with those of their authors' code."""
+"""Adam's younger kin, with the arguments of torch's NAdam or of the authors' code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights that a model is evaluated with, where they are others than those that it trains with.
+"""The weights to evaluate a model with, where they are not the training weights.
 
 They are computed from weights and state when they are asked for, out of place: the training weights are put by and come
 back to the last bit. (Switching in place, there and back, rounds: it moves float32 weights by an ulp and bfloat16 ones
@@ -20,11 +20,11 @@ from torch.utils.hooks import RemovableHandle
 
 from surefoot.engines.eager import evaluation_weight
 from surefoot.errors import SurefootWarning, UsageError
-from surefoot.torch import shared
-from surefoot.torch.program import Program
-from surefoot.torch.settings import Group
+from surefoot.torch import shared_numbers
+from surefoot.torch.group_settings import Group
 from surefoot.torch.slots import SlotKeeper
 from surefoot.torch.state import TRAINING, real, steps_so_far
+from surefoot.torch.step_tables import StepTables
 from surefoot.update import evaluates
 
 
@@ -41,8 +41,8 @@ class _Other(NamedTuple):
 class AveragingOptimizer(SlotKeeper):
     """An optimizer that knows with which weights to evaluate; `RuleOptimizer` makes them."""
 
-    _program: Program | None = None
-    """The tables of the last step, for the next; in eval mode there are none, so that the next step looks anew."""
+    _tables: StepTables | None = None
+    """The kernel tables of the last step, for the next. Eval mode drops them."""
     _averaging = False
     _warned = False
 
@@ -86,7 +86,7 @@ class AveragingOptimizer(SlotKeeper):
         others = [] if self._evaluating() else self._others()
         if not others:
             return
-        self._program = None
+        self._tables = None
 
         def put() -> None:
             for other in others:
@@ -122,7 +122,7 @@ class AveragingOptimizer(SlotKeeper):
 
     @property
     def has_evaluation_weights(self) -> bool:
-        """Whether any group is evaluated with other weights than those that it trains with."""
+        """Whether any group evaluates with other weights than it trains."""
         return any(evaluates(self.rule, {"ema": group.get("ema")}) for group in self.param_groups)
 
     def _evaluating(self) -> bool:
@@ -132,7 +132,7 @@ class AveragingOptimizer(SlotKeeper):
     @torch.no_grad()
     def _others(self) -> list[_Other]:
         """Return the parameters that have been stepped and are evaluated with other weights."""
-        found, known = [], shared.read(self.param_groups, self.rule, self._shared_names())
+        found, known = [], shared_numbers.read(self.param_groups, self.rule, self._shared_names())
         for group in self.param_groups:
             settings = self._settings(group)
             for p in group["params"] if evaluates(self.rule, settings.hyper) else ():
@@ -167,7 +167,7 @@ def watch(optimizer: Any, model: torch.nn.Module) -> RemovableHandle:
 
 
 class _Look:
-    """A forward pre-hook, which ends after its word; a copy of the model is another model, and not looked at."""
+    """A forward pre-hook that warns once. A copy of the model is not watched."""
 
     _at: tuple[Any, Any, RemovableHandle] | None = None
 

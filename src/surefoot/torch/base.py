@@ -18,25 +18,23 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from surefoot.engines import eager
-from surefoot.engines import engine_choice as dispatch
-from surefoot.engines import kernel_choice as choice
+from surefoot.engines import eager, engine_choice, kernel_choice
+from surefoot.engines.all_tensors import AllTensors, joins
 from surefoot.engines.matrices import is_matrix
 from surefoot.engines.rounding import key
-from surefoot.engines.together import Together, joins
 from surefoot.errors import UsageError
 from surefoot.frontends.lookup import combined, find, values
 from surefoot.rule import Rule
-from surefoot.torch import gradients, matrices, shared
+from surefoot.torch import gradient_scaling, matrices, shared_numbers
 from surefoot.torch.averages import AveragingOptimizer
 from surefoot.torch.description import Description, describe
+from surefoot.torch.effective_lr import rate_of, spread
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.matrices import Matrix, step_matrices
 from surefoot.torch.options import split
-from surefoot.torch.program import Program, Write, take_step
-from surefoot.torch.rates import rate_of, spread
-from surefoot.torch.settings import Group, Settings
 from surefoot.torch.sharded_sums import whole
 from surefoot.torch.state import TRAINING, decoded, like, number, real, scalar, steps_so_far, weights_before
+from surefoot.torch.step_tables import StepTables, Write, take_step
 
 Taking = tuple[Tensor, Tensor, int]
 """A matrix that a step takes, its gradient, and its number."""
@@ -75,19 +73,19 @@ class RuleOptimizer(AveragingOptimizer):
     def engine(self) -> str:
         """What runs the steps: `cpu` or `gpu`, the rule's compiled kernel there; `eager`, the rule itself; or several.
 
-        After a step it is what ran; before the first, what will as far as can be told.
+        After a step it is what ran; before the first, what is expected to run.
         """
         expected = {self._engine(group, p) for group in self.param_groups for p in group["params"]}
         return self._ran or "+".join(sorted(expected))
 
     def _engine(self, group: Group, p: Tensor) -> str:
         settings = self._settings(group)
-        found = settings.form and dispatch.engine(self.options.engine, p.device, counted=settings.capturable)
-        return found or "eager"
+        found = settings.form and engine_choice.engine(self.options.engine, p.device, counted=settings.capturable)
+        return "eager" if not found or (found == "gpu" and settings.rule.shape == "matrix") else found
 
     @staticmethod
     def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a step with torch's hooks around it, shown in torch's profile: its entry costs 10 us."""
+        """Return a step with torch's hooks, shown in torch's profile: its entry costs 10 us."""
         watched = torch.optim.Optimizer.profile_hook_step(func)
 
         @functools.wraps(func)
@@ -122,44 +120,46 @@ class RuleOptimizer(AveragingOptimizer):
 
         While tables change they are out of reach: after a step that was interrupted the next one makes its own.
         """
-        scaling = gradients.scaling(self, self._counting_device())
+        scaling = gradient_scaling.scaling(self, self._counting_device())
         if scaling is None:
             return
-        program, self._program = None if dispatch.observed() else self._program, None
+        tables, self._tables = None if engine_choice.observed() else self._tables, None
         with torch.no_grad():
-            repeated = program is not None and program.repeat(self, scaling, self._settings)
-        self._program = program if repeated else self._step_anew(scaling)
+            repeated = tables is not None and tables.repeat(self, scaling, self._settings)
+        self._tables = tables if repeated else self._step_anew(scaling)
 
     def _counting_device(self) -> torch.device | None:
-        """Return the device that counts all steps, so that nothing is read from it; None if the host counts some."""
+        """Return the device that counts all steps; None if the host counts some."""
         if not all(group.get("capturable") for group in self.param_groups):
             return None
         devices = {p.device for group in self.param_groups for p in group["params"]}
-        kernels = [dispatch.engine(self.options.engine, device, counted=True) for device in devices]
+        kernels = [engine_choice.engine(self.options.engine, device, counted=True) for device in devices]
         return devices.pop() if len(kernels) == 1 and kernels[0] else None
 
-    def _step_anew(self, scaling: gradients.Scaling) -> Program | None:
-        """Take a step as if it were the first; return its tables, if they can serve again."""
+    def _step_anew(self, scaling: gradient_scaling.Scaling) -> StepTables | None:
+        """Take a step as if it were the first. Returns its tables if later steps can use them."""
         self._back_to_training()
         limit, params = self.options.max_grad_norm, [p for group in self.param_groups for p in group["params"]]
         if limit is not None:
-            scaling = gradients.clip(scaling, limit, gradients.joint_norm(params, self._counting_device()))
-        program, before = self._new_program(scaling), {p: copy(own) for p, own in self.state.items()}
+            scaling = gradient_scaling.clip(
+                scaling, limit, gradient_scaling.joint_norm(params, self._counting_device())
+            )
+        tables, before = self._new_tables(scaling), {p: copy(own) for p, own in self.state.items()}
         try:
             for group in self.param_groups:
-                self._step_group(group, program)
-            program = self._alike(program)
-            program.commit()
+                self._step_group(group, tables)
+            tables = self._alike(tables)
+            tables.commit()
         except BaseException:
-            if not program.begun:
+            if not tables.begun:
                 self._put_back(before)
             raise
-        self._ran = "+".join(sorted(program.ran))
+        self._ran = "+".join(sorted(tables.ran))
         with torch.no_grad():
-            return program.keep(self.state)
+            return tables.keep(self.state)
 
-    def _new_program(self, scaling: gradients.Scaling) -> Program:
-        return Program(self.rule, self.options, scaling, self._shared_names())
+    def _new_tables(self, scaling: gradient_scaling.Scaling) -> StepTables:
+        return StepTables(self.rule, self.options, scaling, self._shared_names())
 
     def _put_back(self, before: dict[Tensor, Group]) -> None:
         """Take state back that a step has made which did not happen."""
@@ -201,16 +201,16 @@ class RuleOptimizer(AveragingOptimizer):
         """
         return describe([(self, index) for index in range(len(self.param_groups))], steps_per_epoch)
 
-    def _coming(self, p: Tensor, settings: Settings) -> eager.Part:
-        """Return what the coming step of a parameter starts from; without a gradient, from a zero one."""
+    def _coming(self, p: Tensor, settings: Settings) -> eager.TensorPart:
+        """Return the start of a parameter's coming step. A missing gradient counts as zero."""
         grad = torch.zeros_like(p) if p.grad is None else self._usable(p, p.grad, settings).to_dense()
         own = self.state.get(p, {})
         t = float(steps_so_far(own)) + 1
         state: dict[str, Any] = {slot: decoded(x) for slot, x in self._slots(p, own, settings).items()}
-        return eager.Part(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
+        return eager.TensorPart(real(own.get(TRAINING, p)), real(grad), state, t, settings.hyper)
 
-    def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.Part]]) -> dict[Tensor, Any]:
-        """Return the rates; where all parameters step at once, one without a gradient changes nothing for others."""
+    def _rates(self, steps: Mapping[Tensor, tuple[Settings, eager.TensorPart]]) -> dict[Tensor, Any]:
+        """Return the rates. In a joint step, a parameter without gradient changes nothing for others."""
         if joins(self.rule):
             parts = {p: part for p, (_, part) in steps.items()}
             with_gradient = {p: part for p, part in parts.items() if p.grad is not None}
@@ -231,10 +231,10 @@ class RuleOptimizer(AveragingOptimizer):
             group["base_lr"] = number(group.get("initial_lr", group["lr"]))
         if joins(self.rule):
             starts = self.rule.starts(self._settings(group).hyper)
-            shared.begin(self.param_groups, self._shared_names(), starts)
+            shared_numbers.begin(self.param_groups, self._shared_names(), starts)
 
     def _check_matrices(self, group: Group) -> None:
-        """Raise if the rule cannot step the last group, which then is none of the optimizer's."""
+        """Raise if the rule cannot step the last group, and remove that group."""
         try:
             matrices.check(self.rule, group, len(self.param_groups) - 1)
         except UsageError:
@@ -242,8 +242,8 @@ class RuleOptimizer(AveragingOptimizer):
             raise
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled state, or load a checkpoint; what was laid out for the old one serves no more."""
-        self._program = None
+        """Restore a pickled state or load a checkpoint, and drop the old tables."""
+        self._tables = None
         super().__setstate__(state)
 
     def _hyper(self, group: Group) -> dict[str, Any]:
@@ -256,49 +256,59 @@ class RuleOptimizer(AveragingOptimizer):
         starts = self.rule.starts(hyper)
         differentiable, capturable = group.get("differentiable", False), group.get("capturable", False)
         plain = not differentiable and (capturable or not any(isinstance(value, Tensor) for value in hyper.values()))
-        plain &= self.options.engine != "eager" and group.get("fused") is not False and not dispatch.observed()
-        matrix = self.rule.shape == "matrix"  # which has no kernel: who asks for one is told
-        plain &= not matrix or self.options.engine != "auto"
-        form = choice.form(hyper) if plain else None
-        if form is not None and (not choice.compiles(self.rule, form) or matrix):
+        plain &= self.options.engine != "eager" and group.get("fused") is not False and not engine_choice.observed()
+        matrix = self.rule.shape == "matrix"  # which may have no kernel: only a request for one gets the reason
+        quiet = matrix and self.options.engine == "auto"
+        plain &= not (quiet and capturable)
+        form = kernel_choice.form(hyper) if plain else None
+        if form is not None and not kernel_choice.compiles(self.rule, form, quiet=quiet):
             form = None
         layout = group.get(matrices.BLOCKS, 1), matrix and group.get(matrices.TRANSPOSED, False)
         made = Settings(hyper, starts, differentiable, capturable, form, self.rule, *layout)
-        return shared.settings(self.rule, made) if joins(self.rule) else made
+        return shared_numbers.settings(self.rule, made) if joins(self.rule) else made
 
     def _for_matrices(self) -> dict[str, Any]:
         """Return what the param groups of a rule for matrices have besides."""
         return {matrices.BLOCKS: 1, matrices.TRANSPOSED: False} if self.rule.shape == "matrix" else {}
 
-    def _step_group(self, group: Group, program: Program) -> None:
+    def _step_group(self, group: Group, tables: StepTables) -> None:
         settings = self._settings(group)
-        program.begin(group, settings, (*self.defaults, *self.rule.defaults))
+        tables.begin(group, settings, (*self.defaults, *self.rule.defaults))
         with torch.set_grad_enabled(settings.differentiable and torch.is_grad_enabled()):
             matrices_here: list[Taking] = []
             for p in group["params"]:
                 if p.grad is None:
-                    program.skip(p)
+                    tables.skip(p)
                 elif settings.rule.shape == "matrix" and is_matrix(p):
-                    matrices_here.append(self._taking(p, p.grad, settings, program))
+                    matrices_here.append(self._taking(p, p.grad, settings, tables))
                 else:
-                    self._step_parameter(p, p.grad, self._settings_of(p, settings), program)
-            for some in shared.lots_apart(matrices_here):
-                program.eager([real(p) for p, *_ in some], partial(self._at_once, some, settings, program))
+                    self._step_parameter(p, p.grad, self._settings_of(p, settings), tables)
+            lots = shared_numbers.lots_apart(matrices_here)
+            for some in lots:
+                left = [one for one in some if len(lots) > 1 or not self._by_kernel(one, settings, tables)]
+                if left:
+                    tables.eager([real(p) for p, *_ in left], partial(self._at_once, left, settings, tables))
 
-    def _taking(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> Taking:
-        """Return a matrix that is to be stepped, with its gradient and number; it has state from now on."""
+    def _taking(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> Taking:
+        """Return a matrix to step, with its gradient and number. It has state from now on."""
         usable = self._usable(p, grad, settings)
         own = self._ensure_state(p, settings)
         if settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        return p, usable, program.number(p)
+        return p, usable, tables.number(p)
 
-    def _at_once(self, some: Iterable[Taking], settings: Settings, program: Program) -> list[Write]:
-        """Return what the eager engine writes to step matrices; nothing if the device knows of a bad gradient."""
-        if program.scaling.skip is not None and program.scaling.skip:
+    def _by_kernel(self, one: Taking, settings: Settings, tables: StepTables) -> bool:
+        """Leave a matrix to the kernels around its products. Return False if there are none."""
+        (p, grad, number), names = one, {slot: self._state_name(slot) for slot in settings.starts}
+        layout = None if settings.form is None else matrices.layout(settings, p)
+        return layout is not None and tables.add(p, grad, self.state[p], names, number, layout)
+
+    def _at_once(self, some: Iterable[Taking], settings: Settings, tables: StepTables) -> list[Write]:
+        """Return the writes of the eager engine for matrices; none if the device knows of a bad gradient."""
+        if tables.scaling.skip is not None and tables.scaling.skip:
             return []
         found = {
-            p: Matrix(p, self._part(p, grad, settings, program, number), settings, number) for p, grad, number in some
+            p: Matrix(p, self._part(p, grad, settings, tables, number), settings, number) for p, grad, number in some
         }
         writes = step_matrices([*found.values()], settings)
         for p, matrix in found.items():
@@ -311,37 +321,37 @@ class RuleOptimizer(AveragingOptimizer):
     def _take_over(self, own: Group, matrix: Matrix, settings: Settings) -> None:
         own.update({self._state_name(slot): matrix.slot(slot) for slot in settings.starts})
 
-    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, program: Program) -> None:
-        """Leave a parameter to the kernel that steps the whole program, or to the eager engine."""
+    def _step_parameter(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables) -> None:
+        """Give a parameter to the kernel of all tables, or to the eager engine."""
         usable = self._usable(p, grad, settings)
-        own, number = self._ensure_state(p, settings), program.number(p)
+        own, number = self._ensure_state(p, settings), tables.number(p)
         names = {slot: self._state_name(slot) for slot in settings.starts}
         if usable.is_sparse or settings.differentiable or settings.capturable:
             self._decode(p, own, settings)
-        left = settings.form is None or not program.add(p, usable, own, names, number)
-        if program.parts is not None:
-            program.parts[p] = partial(self._part, p, usable, settings, program, number)
-            program.apart |= left
+        left = settings.form is None or not tables.add(p, usable, own, names, number)
+        if tables.parts is not None:
+            tables.parts[p] = partial(self._part, p, usable, settings, tables, number)
+            tables.apart |= left
         elif left:
-            program.eager([real(p)], lambda: self._eagerly(p, usable, settings, program, number))
+            tables.eager([real(p)], lambda: self._eagerly(p, usable, settings, tables, number))
 
-    def _part(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> eager.Part:
+    def _part(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> eager.TensorPart:
         """Return a parameter as the eager engine takes it."""
         own = self.state[p]
-        step, counted = own["step"] + 1, settings.capturable or dispatch.observed()
+        step, counted = own["step"] + 1, settings.capturable or engine_choice.observed()
         # In float64, as on the CPU: 1 - beta2^t would lose half its digits in float32. A copy, which autograd may keep.
         t = step.to(torch.float64, copy=True) if counted else float(step)
         rounding = None
         if self.options.stochastic_rounding and not counted:
             rounding = key(self.options.seed, number, int(t))
-        slots, hyper = self._slots(p, own, settings), program.values(settings)
-        return eager.Part(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
+        slots, hyper = self._slots(p, own, settings), tables.values(settings)
+        return eager.TensorPart(real(p), real(grad), slots, t, hyper, rounding, weights_before(p))
 
-    def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, program: Program, number: int) -> list[Write]:
-        """Return what the eager engine writes to step a parameter; nothing if the device knows of a bad gradient."""
-        if program.scaling.skip is not None and program.scaling.skip:
+    def _eagerly(self, p: Tensor, grad: Tensor, settings: Settings, tables: StepTables, number: int) -> list[Write]:
+        """Return the writes of the eager engine for a parameter; none if the device knows of a bad gradient."""
+        if tables.scaling.skip is not None and tables.scaling.skip:
             return []
-        own, part = self.state[p], self._part(p, grad, settings, program, number)
+        own, part = self.state[p], self._part(p, grad, settings, tables, number)
         with whole(p):
             writes = eager.prepare(settings.rule, part, differentiable=settings.differentiable)
         if settings.differentiable:
@@ -350,35 +360,35 @@ class RuleOptimizer(AveragingOptimizer):
         return [(torch.is_grad_enabled(), write) for write in writes]
 
     @torch.no_grad()
-    def _alike(self, program: Program) -> Program:
-        """Return a program that steps all parameters at once, if the rule asks for it and kernels do not step each."""
-        if program.parts:
-            shared.check_apart(self.rule, program.parts)
-        if not program.apart:
-            return program
-        parts = {p: part() for p, part in (program.parts or {}).items()}
+    def _alike(self, tables: StepTables) -> StepTables:
+        """Return tables that step all parameters jointly, if the rule needs it and kernels do not step each."""
+        if tables.parts:
+            shared_numbers.check_apart(self.rule, tables.parts)
+        if not tables.apart:
+            return tables
+        parts = {p: part() for p, part in (tables.parts or {}).items()}
         writes, new = self._together(parts).prepare()
         named = {self._state_name(slot): value for slot, value in new.items()}
         writes += [partial(group.update, named) for group in self.param_groups]
         writes += [partial(self.state[p]["step"].fill_, part.t) for p, part in parts.items()]
-        alike = self._new_program(program.scaling)
+        alike = self._new_tables(tables.scaling)
         alike.write(writes)
         return alike
 
-    def _together(self, parts: Mapping[Tensor, eager.Part]) -> Together:
+    def _together(self, parts: Mapping[Tensor, eager.TensorPart]) -> AllTensors:
         """Return parameters as the eager engine steps them at once."""
         if any(hasattr(p, "to_local") for p in parts):
             raise UsageError(
                 f"{self.rule.name} adds up over all parameters, and the eager engine has the shards of this process "
                 "alone; leave engine='auto', and give all parameters dense gradients."
             )
-        known = shared.read(self.param_groups, self.rule, self._shared_names())
-        return Together(self.rule, [*parts.values()], known)
+        known = shared_numbers.read(self.param_groups, self.rule, self._shared_names())
+        return AllTensors(self.rule, [*parts.values()], known)
 
     def _usable(self, p: Tensor, grad: Tensor, settings: Settings) -> Tensor:
-        """Return the gradient in a form that the engine takes; torch's own error where torch has one."""
+        """Return the gradient in a form for the engine, or raise torch's own error."""
         if not grad.is_sparse:
-            return gradients.shared_like(p, grad.resolve_conj())
+            return gradient_scaling.shared_like(p, grad.resolve_conj())
         if self.sparse_error:
             raise RuntimeError(self.sparse_error.format(type(self).__name__))
         if settings.hyper["weight_decay"] != 0:

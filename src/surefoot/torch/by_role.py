@@ -1,4 +1,4 @@
-"""Param groups by role, and the optimizer that gives matrices one rule and the rest another.
+"""Param groups by role, and the optimizer with one rule for matrices and another for the rest.
 
 The usual split of AdamW, no decay on biases, norms and embeddings, is the same call: `AdamW(groups(model), lr=1e-3)`.
 """
@@ -15,8 +15,8 @@ from surefoot.frontends.roles import ROLES
 from surefoot.rule import Rule
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.composite import SplitOptimizer
+from surefoot.torch.group_settings import Group
 from surefoot.torch.roles import Blocks, Overrides, Placed, roles
-from surefoot.torch.settings import Group
 
 Chosen = str | Rule | type[RuleOptimizer]
 """A rule by its name, a rule, or a class of `surefoot.torch`."""
@@ -124,7 +124,7 @@ def split(
 
 
 def _named(matrices: Part | None, rule: Mapping[str, Any]) -> tuple[Chosen, dict[str, Any]]:
-    """Return the rule of the matrices and its options, which are given as a part or by a keyword."""
+    """Return the rule of the matrices and its options, from a part or a keyword."""
     if len(rule) + (matrices is not None) != 1:
         given = [*(["matrices"] if matrices is not None else []), *rule]
         raise UsageError(

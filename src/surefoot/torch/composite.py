@@ -1,4 +1,4 @@
-"""Several rules as one torch optimizer: each has its parameters, and schedulers, scalers and checkpoints see one.
+"""Several rules as one torch optimizer, for schedulers, scalers and checkpoints.
 
 The param groups are the children's own dicts, so what a scheduler sets is what the child reads. State is asked of the
 child that has the parameter. Gradients are unscaled and clipped over all parameters at once, and each child gets the
@@ -17,13 +17,13 @@ from torch.utils.hooks import RemovableHandle
 
 from surefoot.errors import UsageError
 from surefoot.frontends.roles import ROLES, part_of
-from surefoot.torch import gradients
+from surefoot.torch import gradient_scaling
 from surefoot.torch.averages import watch
 from surefoot.torch.base import RuleOptimizer
 from surefoot.torch.description import Description, describe
+from surefoot.torch.group_settings import FACTS, Group
 from surefoot.torch.options import RunOptions
-from surefoot.torch.program import take_step
-from surefoot.torch.settings import FACTS, Group
+from surefoot.torch.step_tables import take_step
 
 
 class SplitOptimizer(torch.optim.Optimizer):
@@ -47,7 +47,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def state(self) -> Any:  # a mapping, as torch has it
-        """What the children keep, by parameter."""
+        """The children's state, by parameter."""
         return _States(list(self.children.values()))
 
     @state.setter
@@ -56,7 +56,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def engine(self) -> str:
-        """What runs the steps; see `RuleOptimizer.engine`."""
+        """The engine of the steps; see `RuleOptimizer.engine`."""
         return "+".join(sorted({part for child in self.children.values() for part in child.engine.split("+")}))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -65,17 +65,17 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     def _advance(self) -> None:
         device = self._counting_device()
-        scaling = gradients.scaling(self, device)
+        scaling = gradient_scaling.scaling(self, device)
         if scaling is None:
             return
         if self.max_grad_norm is not None:
             params = [p for group in self.param_groups for p in group["params"]]
-            scaling = gradients.clip(scaling, self.max_grad_norm, gradients.joint_norm(params, device))
+            scaling = gradient_scaling.clip(scaling, self.max_grad_norm, gradient_scaling.joint_norm(params, device))
         for child in self.children.values():
             _advance_scaled(child, scaling)
 
     def _counting_device(self) -> torch.device | None:
-        """Return the device that counts the steps of all children; None if the host counts some."""
+        """Return the device that counts all children's steps; None if the host counts some."""
         found = {child._counting_device() for child in self.children.values()}
         return found.pop() if len(found) == 1 else None
 
@@ -123,7 +123,7 @@ class SplitOptimizer(torch.optim.Optimizer):
                 child.load_state_dict(part)
         except BaseException:
             for child, fields in before:
-                child.__dict__.update(fields, _program=None)
+                child.__dict__.update(fields, _tables=None)
             raise
         finally:
             self._gather(places)
@@ -212,7 +212,7 @@ class SplitOptimizer(torch.optim.Optimizer):
 
     @property
     def has_evaluation_weights(self) -> bool:
-        """Whether any weights are evaluated with others than those that are trained."""
+        """Whether any weights are evaluated with others than the trained ones."""
         return any(child.has_evaluation_weights for child in self.children.values())
 
     def _others(self) -> list[Any]:
@@ -220,11 +220,11 @@ class SplitOptimizer(torch.optim.Optimizer):
 
 
 _LOADED = ("state", "param_groups")
-"""What loading a checkpoint replaces in an optimizer."""
+"""The attributes of an optimizer that a checkpoint replaces."""
 
 
 def _check_alike(own: Group, saved: Group) -> None:
-    """Raise `UsageError` if a group of a checkpoint is of other parameters, as far as it says."""
+    """Raise `UsageError` if a checkpoint's group has other parameters, as far as it says."""
     said = [[group.get("role"), *group.get("param_names", ())] for group in (saved, own)]
     for theirs, mine in zip(*said, strict=False):
         if theirs not in (mine, None):
@@ -234,8 +234,8 @@ def _check_alike(own: Group, saved: Group) -> None:
             )
 
 
-def _advance_scaled(child: Any, scaling: gradients.Scaling) -> None:
-    """Take a child's step with the gradients times a factor, said as a GradScaler says it."""
+def _advance_scaled(child: Any, scaling: gradient_scaling.Scaling) -> None:
+    """Take a child's step with its gradients times a factor, passed as a GradScaler passes it."""
     if scaling.factor is not None:
         child.grad_scale = torch.as_tensor(1 / scaling.factor, dtype=torch.float64)
     if scaling.skip is not None:

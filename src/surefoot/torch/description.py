@@ -1,4 +1,4 @@
-"""What an optimizer does with which parameters, as a table to be read before training.
+"""The description of an optimizer: a table of its parameters and their treatment, before training.
 
 Rows are param groups. The decay's timescale is how many steps it takes, at the rate of now, to shrink a weight that
 nothing else moves to 1/e: 1 / (lr x decay). It is the number that decides what a decay means, and none of the options
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from surefoot.frontends.roles import part_of, shape_text
 from surefoot.rule import Rule
-from surefoot.torch.settings import Group
+from surefoot.torch.group_settings import Group
 
 COLUMNS = 80
 HEADS = ("Role", "Rule", "Tensors", "Weights", "lr", "Decay", "Timescale")
@@ -28,8 +28,8 @@ TIMESCALE = (
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Parameters of one kind: a name with `*` for the numbers that differ, how many, their shape, and the reason."""
+class DescriptionEntry:
+    """Parameters of one kind: their pattern of names (`*` for a number), count, shape and reason."""
 
     name: str
     count: int
@@ -54,7 +54,7 @@ class Row:
     weight_decay: float | None
     decay: str
     steps: float | None
-    entries: tuple[Entry, ...]
+    entries: tuple[DescriptionEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Description:
     steps_per_epoch: int | None = None
 
     def __str__(self) -> str:
-        """The table and the reasons, for a terminal of 80 columns."""
+        """Return the table and the reasons, for a terminal of 80 columns."""
         cells = [[_title(row), row.rule, *_numbers(row), self._timescale(row)] for row in self.rows]
         columns = [column for column in zip(HEADS, *cells, strict=True) if {*column[1:]} - {"", "-"}]
         widths = [max(map(len, column)) for column in columns]
@@ -83,7 +83,7 @@ class Description:
         timed = any(row.steps is not None for row in self.rows)
         return ["", *wrap(TIMESCALE, COLUMNS)] if timed else []
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
         return asdict(self)
 
@@ -148,7 +148,7 @@ def _row(optimizer: Any, index: int) -> Row:
 
 
 def _facts(group: Group, name: str = "") -> dict[str, Any]:
-    """Return what a row says of the parameters, whoever steps them."""
+    """Return the facts about a group's parameters, apart from their optimizer."""
     blocks = group.get("blocks", 1)
     return {
         "role": group.get("role", name),
@@ -160,7 +160,7 @@ def _facts(group: Group, name: str = "") -> dict[str, Any]:
 
 
 def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Return the kind of decay in a word or two, and its timescale in steps if known."""
+    """Return the kind of decay in one or two words, and its timescale in steps if known."""
     if not hyper["weight_decay"]:
         return "none", None
     if not hyper["decoupled"]:
@@ -173,13 +173,13 @@ def _decay(rule: Rule, hyper: Mapping[str, Any]) -> tuple[str, float | None]:
     return ("decoupled", 1 / share) if share else ("lr is 0", None)
 
 
-def _entries(group: Group) -> tuple[Entry, ...]:
-    """Return the parameters of a group, those together that differ in a number of their names alone."""
+def _entries(group: Group) -> tuple[DescriptionEntry, ...]:
+    """Return the parameters of a group. Names that differ in one number only become one entry."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for name, reason, p in zip(group.get("param_names", ()), group.get("reasons", ()), group["params"], strict=False):
         alike.setdefault((re.sub(r"(?<![^.])\d+(?=\.)", "*", name), shape_text(p.shape), reason), []).append(name)
     return tuple(
-        Entry(name if len(names) > 1 else names[0], len(names), shape, reason)
+        DescriptionEntry(name if len(names) > 1 else names[0], len(names), shape, reason)
         for (name, shape, reason), names in alike.items()
     )
 

@@ -1,4 +1,4 @@
-"""Where each parameter of a model stands, and which of its layers is the output head.
+"""The place of each parameter in a model, and the layer that is the output head.
 
 A model does not say which layer comes last: what Hugging Face's models say is believed, then names, then the order in
 which layers were made. A layer of a stack of equal blocks is not the head, though it be the last.
@@ -20,13 +20,13 @@ from surefoot.frontends.roles import HEADS, is_vector
 TRANSPOSED_CONVS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED_CONVS)
 LINEAR = re.compile(r"Linear|Dense|^Conv1D$")
-"""How the classes of others call what is a linear layer; Conv1D is Hugging Face's, outputs as columns."""
+"""Class names of other libraries' linear layers. Conv1D is Hugging Face's, with outputs as columns."""
 
 PARAMETRIZED = re.compile(r"(?:(?P<owner>.*)\.)?parametrizations\.[^.]+")
-"""The path of what torch has made of a weight, such as the two parts of a `weight_norm`."""
+"""The path of a parametrized weight in torch, such as the two parts of a `weight_norm`."""
 
 COMPILED = re.compile(r"(^|\.)_orig_mod(?=\.|$)")
-"""What `torch.compile` adds to a path."""
+"""The prefix that `torch.compile` adds to a path."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Use:
 
     @property
     def kind(self) -> str:
-        """What its module is."""
+        """The class name of its module."""
         return type(self.module).__name__
 
     @property
@@ -56,17 +56,17 @@ class Use:
 
     @property
     def is_vector(self) -> bool:
-        """Whether no more than one axis is longer than 1."""
+        """Whether at most one axis is longer than 1."""
         return is_vector(self.parameter.shape)
 
     @property
     def is_weight(self) -> bool:
-        """Whether it is what a layer multiplies by."""
+        """Whether it is a layer's weight."""
         return self.attribute == "weight" and self.parameter.dim() > 1
 
 
 def is_linear(module: nn.Module) -> bool:
-    """Tell whether a module is a linear layer, by its type or by what its author calls it."""
+    """Return whether a module is a linear layer, by its type or its class name."""
     return isinstance(module, nn.Linear) or bool(LINEAR.search(type(module).__name__))
 
 
@@ -117,7 +117,7 @@ class _Part(Use):
 
 
 def stacked(use: Use, among: Iterable[Use]) -> int:
-    """Return how many other layers stand in the same place of blocks that are equal; 0 for one by itself."""
+    """Return how many other layers have the same place in equal blocks; 0 for a single one."""
     others = (other for other in among if other is not use and other.parameter.shape == use.parameter.shape)
     return sum(_place(other.path) == _place(use.path) for other in others)
 
@@ -178,7 +178,7 @@ class Heads:
         return {id(last.module): "the last layer"}
 
     def _called(self) -> list[Use]:
-        """Return the last layer under each name that says head, at the top of the model."""
+        """Return the last top-level layer under each name that means a head."""
         under: dict[str, Use] = {}
         for use in self.layers:
             parts = use.path.split(".")

@@ -1,4 +1,4 @@
-"""Parameters of a rule for matrices: which of them are some, and the blocks that they are made of.
+"""Parameters of a rule for matrices: those that are matrices, and their blocks.
 
 A layer that computes queries, keys and values at once has three matrices in one parameter, one below the other:
 `blocks=3` in the param group makes the rule see each by itself, `blocks=(768, 256, 256)` matrices of these heights.
@@ -20,27 +20,29 @@ from torch import Tensor
 from torch.nn import functional
 
 from surefoot.engines import matrices as engine
-from surefoot.engines.eager import Kept, Part, Write
+from surefoot.engines.eager import SlotValue, TensorPart, Write
 from surefoot.engines.matrices import is_matrix
+from surefoot.engines.scratch import Layout
+from surefoot.engines.scratch import layout as found_layout
 from surefoot.errors import UsageError
 from surefoot.frontends import matrices as frontend
 from surefoot.frontends.matrices import Blocks
 from surefoot.rule import Rule, slot_shape
-from surefoot.torch.divided import Divided, is_divided, per
-from surefoot.torch.settings import Group, Settings
+from surefoot.torch.group_settings import Group, Settings
+from surefoot.torch.sharded_matrices import ShardedMatrix, is_divided, per
 from surefoot.torch.state import decoded
 
 BLOCKS = "blocks"
-"""The key of a param group that tells the matrices in each of its parameters."""
+"""The key of a param group for the matrices in each of its parameters."""
 
 TRANSPOSED = "transposed"
-"""The key of a param group that tells whether the outputs of its parameters are their columns."""
+"""The key of a param group for parameters whose outputs are columns."""
 
 _MIX = 0x9E3779B1
 
 
 def check(rule: Rule, group: Group, number: int) -> None:
-    """Raise `UsageError` if a new param group has parameters that the rule cannot step, or blocks that do not fit.
+    """Raise `UsageError` if the rule cannot step a new param group, or its blocks do not fit.
 
     Args:
         rule: which rule.
@@ -73,7 +75,7 @@ def check(rule: Rule, group: Group, number: int) -> None:
 
 
 def heights(p: Tensor, blocks: Blocks, said: str = "a parameter", *, transposed: bool = False) -> tuple[int, ...]:
-    """Return how many rows each of a parameter's matrices has; if it is transposed, how many of its columns.
+    """Return the rows of each matrix in a parameter, or the columns if it is transposed.
 
     Raises:
         UsageError: they do not add up to its rows.
@@ -88,11 +90,19 @@ def of_vectors(settings: Settings) -> Settings:
         raise UsageError(f"{settings.rule.name} steps matrices alone, and a parameter is none.")
     given = {name: value for name, value in settings.hyper.items() if name in rule.defaults}
     hyper = {**rule.complete(given), **{k: v for k, v in settings.hyper.items() if k == "gradient_factor"}}
-    return settings._replace(hyper=hyper, starts=rule.starts(hyper), rule=rule, blocks=1, transposed=False)
+    return settings._replace(hyper=hyper, starts=rule.starts(hyper), form=None, rule=rule, blocks=1, transposed=False)
+
+
+def layout(settings: Settings, p: Tensor) -> Layout | None:
+    """Return how a kernel sees the matrices of a parameter; None if the eager engine is to step it."""
+    tall = _heights(p, settings)
+    if is_divided(p) or len({*tall}) > 1:
+        return None
+    return found_layout(p, len(tall), transposed=settings.transposed)
 
 
 def count(settings: Settings, p: Tensor) -> int:
-    """Return how many matrices a parameter is; 1 to a rule for which it need not be any."""
+    """Return the number of matrices in a parameter; 1 for a rule that does not need any."""
     return len(_heights(p, settings)) if settings.rule.shape == "matrix" else 1
 
 
@@ -110,7 +120,7 @@ def kept_shape(settings: Settings, slot: str, p: Tensor) -> tuple[int, ...] | No
 
 
 def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -> None:
-    """Raise `UsageError` if a slot for rows, columns or pairs has not the shape that its parameter asks for."""
+    """Raise `UsageError` if a slot for rows, columns or pairs does not fit its parameter."""
     wanted = kept_shape(settings, slot, p)
     if wanted is not None and tuple(x.shape) != wanted:
         layout = f"blocks={settings.blocks!r}" + ", transposed" * settings.transposed
@@ -121,14 +131,14 @@ def check_kept(settings: Settings, slot: str, name: str, p: Tensor, x: Tensor) -
         )
 
 
-def turned(part: Part, rule: Rule) -> Part:
+def turned(part: TensorPart, rule: Rule) -> TensorPart:
     """Return the step of a transposed parameter's matrix, in the same memory."""
     state = {slot: _plain(x).transpose(0, 1) if per(rule, slot) == "weight" else x for slot, x in part.state.items()}
     weight, gradient = (x.transpose(0, 1) for x in (part.weight, part.gradient))
     return part._replace(weight=weight, gradient=gradient, state=state)
 
 
-def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
+def in_blocks(part: TensorPart, rule: Rule, tall: Sequence[int]) -> list[TensorPart]:
     """Return the matrices of a parameter, in the same memory; `tall` are their heights."""
     if len(tall) == 1:
         return [part]
@@ -144,7 +154,7 @@ def in_blocks(part: Part, rule: Rule, tall: Sequence[int]) -> list[Part]:
 
 
 class Matrix:
-    """A parameter as a rule for matrices steps it: whole, and in blocks.
+    """A parameter for a rule for matrices: whole, and in blocks.
 
     Args:
         p: the parameter.
@@ -153,16 +163,16 @@ class Matrix:
         turn: its number, which tells who steps it where processes share it; None if each process is to know its rate.
     """
 
-    def __init__(self, p: Tensor, part: Part, settings: Settings, turn: int | None = None) -> None:
+    def __init__(self, p: Tensor, part: TensorPart, settings: Settings, turn: int | None = None) -> None:
         self.part, self._rule = part, settings.rule
         tall, self._transposed = _heights(p, settings), settings.transposed
-        self._divided = Divided(p, part, settings.rule, turn) if is_divided(p) else None
+        self._divided = ShardedMatrix(p, part, settings.rule, turn) if is_divided(p) else None
         whole = part if self._divided is None else self._divided.whole
         if whole is not None and self._transposed:
             whole = turned(whole, settings.rule)
         self.blocks = [] if whole is None else in_blocks(whole, settings.rule, tall)
         self.copied = self._divided is not None
-        """Whether the blocks are copies, so that the parameter is to be written after them."""
+        """Whether the blocks are copies, so that the parameter must be written after them."""
         if settings.differentiable and (self._transposed or len(tall) > 1):  # of views autograd would follow one
             self.copied, self.blocks = True, [block._replace(weight=block.weight.clone()) for block in self.blocks]
 
@@ -199,7 +209,7 @@ def step_matrices(found: Sequence[Matrix], settings: Settings) -> list[Write]:
     return writes[False] + [write for matrix in found if matrix.copied for write in matrix.back()]
 
 
-def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kept:
+def _block(x: SlotValue, kind: str, k: int, tall: Sequence[int], columns: int) -> SlotValue:
     """Return what belongs to one block of a slot."""
     x = _plain(x)
     if kind in ("tensor", "optimizer"):
@@ -211,14 +221,14 @@ def _block(x: Kept, kind: str, k: int, tall: Sequence[int], columns: int) -> Kep
     return x.narrow(0, sum(high for high, _ in shapes[:k]), rows).narrow(1, 0, width)
 
 
-def _plain(x: Kept) -> Tensor:
-    """Return a slot of a parameter that is several matrices, or a transposed one: none has state in 8 bits."""
+def _plain(x: SlotValue) -> Tensor:
+    """Return a slot of several matrices or a transposed one. State in 8 bits is refused."""
     if not isinstance(x, Tensor):
         raise UsageError("state in 8 bits is of whole parameters; one in blocks, or a transposed one, has none.")
     return x
 
 
-def joined(parts: Iterable[Part], rule: Rule, slot: str) -> Tensor:
+def joined(parts: Iterable[TensorPart], rule: Rule, slot: str) -> Tensor:
     """Return a slot of a parameter, of what its blocks have: the inverse of `in_blocks`."""
     found = [decoded(part.state[slot]) for part in parts]
     if len(found) == 1:

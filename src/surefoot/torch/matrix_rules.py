@@ -15,9 +15,9 @@ import torch
 from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import Call
 from surefoot.hyperparameters import HYPERPARAMETERS
+from surefoot.torch.group_settings import Group
 from surefoot.torch.optimizers import Number, as_torch
 from surefoot.torch.options import Common, Extras, declared
-from surefoot.torch.settings import Group
 from surefoot.torch.spelling import TorchOptimizer
 
 _SCALES = {"original": "original", "match_rms_adamw": "rms"}
@@ -213,6 +213,6 @@ class SOAP(TorchOptimizer):
 
 
 def check_products(call: Call) -> None:
-    """Raise `UsageError` if an optimizer is called with products in a kind of number that there is not."""
+    """Raise `UsageError` if products are wanted in an unknown kind of number."""
     if call.given.get("products") is not None:
         HYPERPARAMETERS["products"].check("optimizer", "products", call.given["products"])

@@ -1,4 +1,4 @@
-"""Rules of the years after Adam: torch's own with torch's arguments, the others with those of their authors' code.
+"""Rules after Adam, with torch's arguments or those of the authors' code.
 
 State has the names that torch or the authors give it, so checkpoints are exchanged with torch.optim where it has the
 rule.

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from surefoot.conventions import convention as find_convention
 from surefoot.frontends.declared import declaring
+from surefoot.torch.group_settings import Group, Settings
 from surefoot.torch.options import Common, Extras, declared
-from surefoot.torch.settings import Group, Settings
 from surefoot.torch.spelling import MOMENTS, TorchOptimizer
 from surefoot.torch.state import tensors
 
@@ -57,7 +57,7 @@ class SGD(TorchOptimizer):
         return {**given, "nesterov": bool(given["nesterov"] and given["momentum"])}
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
-        """Return the parameter's state; momentum switched on late starts like a first step, as in torch."""
+        """Return the parameter's state. Late momentum starts as in a first step, as in torch."""
         if settings.starts and self.state[p].get("momentum_buffer") is None:
             self.state[p].pop("step", None)
         return super()._ensure_state(p, settings)

@@ -1,4 +1,4 @@
-"""What every Surefoot optimizer takes beside torch's own arguments: how it runs, not what it computes.
+"""Options of every Surefoot optimizer beside torch's arguments: they set how it runs.
 
 These belong to the optimizer, not to a param group or a checkpoint: a run that is resumed elsewhere chooses anew.
 """
@@ -80,7 +80,7 @@ declared = declaring(*(Parameter(name, Parameter.KEYWORD_ONLY, default=x) for na
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How an optimizer runs.
+    """The run options of an optimizer.
 
     Attributes:
         engine: `auto` takes the compiled kernel for the parameter's device where there is one; `cpu` and `gpu` are

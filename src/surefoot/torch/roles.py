@@ -1,4 +1,4 @@
-"""The role of each parameter of a model, and the reason: which is an embedding, which a hidden matrix, which a gain.
+"""The role of each parameter of a model, such as embedding, hidden matrix or gain, and the reason.
 
 A shape cannot tell an embedding from a hidden matrix, and nothing raises where one is taken for the other. So roles are
 read from the modules that parameters stand in, then from names, and from a shape only where it leaves no doubt. What
@@ -20,12 +20,12 @@ from surefoot.torch.layers import CONVS, TRANSPOSED_CONVS, Heads, Use, is_linear
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
 GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
-"""How many matrices a recurrent layer keeps in one."""
+"""The matrices in a recurrent layer's weight, by class name."""
 
 NAMED_QKV = re.compile(r"(^|\.)(in_proj|qkv|qkv_proj|to_qkv|wqkv|c_attn|query_key_value)\.weight$", re.IGNORECASE)
 
 Blocks = int | tuple[int, ...]
-"""Matrices of one parameter along its outputs: so many of equal height, or of these heights."""
+"""Matrices of one parameter along its outputs: a count of equal ones, or their heights."""
 
 
 Overrides = Mapping[str, str] | Callable[[str, Tensor], str | None]
@@ -55,12 +55,12 @@ class Placed:
 
     @property
     def outputs(self) -> int:
-        """How many rows its matrix has, or columns where it is transposed."""
+        """The rows of its matrix, or the columns if it is transposed."""
         return self.parameter.shape[1 if self.transposed else 0]
 
     @property
     def inputs(self) -> int:
-        """How long such a row is."""
+        """The length of such a row."""
         return self.parameter.numel() // self.outputs
 
 
@@ -114,7 +114,7 @@ class _Reader:
         return replace(made, blocks=_known_blocks(use, made)) if ROLES[role].is_matrix else made
 
     def _readers(self) -> Sequence[Callable[[Use], tuple[str, str] | None]]:
-        """Return what may tell a role, the surest first."""
+        """Return the readers of a role, the surest first."""
         certain = (_embedding, _norm, _bias, self._head, _called_embedding, _gain)
         return (*certain, self._conv, _qkv, self._hidden, _other)
 
@@ -174,7 +174,7 @@ def _other(use: Use) -> tuple[str, str]:
 
 
 def _known_blocks(use: Use, placed: Placed) -> Blocks | None:
-    """Return how a parameter falls into matrices, where its module or its name leaves no doubt."""
+    """Return the matrices in a parameter, where its module or its name leaves no doubt."""
     if use.attribute.startswith(("weight_ih", "weight_hh")):
         return GATES.get(use.kind)
     by_heads = "query_key_value" in use.name  # whose query, key and value lie by heads, in an order of their own
@@ -183,7 +183,7 @@ def _known_blocks(use: Use, placed: Placed) -> Blocks | None:
 
 
 def _hinted(one: Placed) -> Placed:
-    """Return a parameter with a word in its reason if it looks as if it were several matrices."""
+    """Return a parameter. Its reason gets a hint if it looks like several matrices."""
     if one.role != "hidden" or one.blocks is not None or one.outputs != 3 * one.inputs:
         return one
     return replace(one, reason=f"{one.reason}; if it holds query, key and value, say blocks=")

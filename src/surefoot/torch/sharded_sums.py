@@ -43,7 +43,7 @@ class ShardedSums:
 
 
 def whole(p: Tensor) -> AbstractContextManager[None]:
-    """Let a rule that runs on the shard of a parameter sum over the whole; where autograd looks on, it sees that."""
+    """Let a rule on a shard sum over the whole parameter. Under autograd it sees the whole."""
     if not hasattr(p, "placements") or torch.is_grad_enabled():
         return nullcontext()
 
@@ -56,7 +56,7 @@ def whole(p: Tensor) -> AbstractContextManager[None]:
 
 
 def _groups(p: Any) -> list[tuple[Any, int]]:
-    """Return the processes that a parameter is divided among: a mesh of them, and along which of its dimensions."""
+    """Return the processes of a divided parameter: their mesh, and the mesh's dimensions."""
     return [(p.device_mesh, dim) for dim, placement in enumerate(p.placements) if not placement.is_replicate()]
 
 

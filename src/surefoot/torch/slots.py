@@ -1,9 +1,9 @@
-"""What an optimizer keeps for its parameters, and how it is restored from a checkpoint.
+"""The slots of an optimizer, and how they are restored from a checkpoint.
 
 Slots of the rule lie in torch's `state`, under torch's names and in the kind of numbers asked for. A slot is made when
 it is first needed, starts where the rule says, and lies in memory as its parameter does. State in 8 bits is kept where
 kernels and the eager engine can use it; where autograd follows the state it is not. A slot that is one number for a
-tensor is float64, always, and lies where the step count does. One for the whole optimizer is in `shared.py`.
+tensor is float64, always, and lies where the step count does. One for the whole optimizer is in `shared_numbers.py`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks
-from surefoot.engines.eager import Kept, numbers_of
+from surefoot.engines.eager import SlotValue, numbers_of
 from surefoot.engines.matrices import is_matrix
 from surefoot.frontends.lookup import find, reference
 from surefoot.rule import Rule
 from surefoot.torch import matrices
+from surefoot.torch.checkpoint_owner import check_owner, lasting, missing
+from surefoot.torch.group_settings import FACTS, Group, Settings
 from surefoot.torch.options import RunOptions
-from surefoot.torch.owner import check_owner, lasting, missing
-from surefoot.torch.settings import FACTS, Group, Settings
 from surefoot.torch.state import (
     counts,
     filled,
@@ -45,7 +45,7 @@ class SlotKeeper(torch.optim.Optimizer):
     options = RunOptions()
 
     fixed: ClassVar[Mapping[str, Any]] = {}
-    """Options that make the class what it is: a checkpoint of a sibling does not change them."""
+    """Group options that a checkpoint must not change (AdamW's decoupled decay)."""
 
     _given: Mapping[str, Any] = MappingProxyType({})
     """The checkpoint that is being loaded, as hooks have left it."""
@@ -55,14 +55,14 @@ class SlotKeeper(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _settings_of(self, p: Tensor, settings: Settings) -> Settings:
-        """Return what a parameter of the group follows: one that is no matrix the rule for such."""
+        """Return the settings of a parameter. A parameter that is no matrix gets those of the rule for such."""
         return settings if settings.rule.shape == "any" or is_matrix(p) else matrices.of_vectors(settings)
 
     def _state_name(self, slot: str) -> str:
         return slot
 
     def _shared_names(self) -> dict[str, str]:
-        """Return, for each number that the rule keeps for the whole optimizer, its name in the groups."""
+        """Return the names in the groups of the rule's numbers for the whole optimizer."""
         return {slot: self._state_name(slot) for slot in self.rule.shared}
 
     def _ensure_state(self, p: Tensor, settings: Settings) -> Group:
@@ -79,14 +79,14 @@ class SlotKeeper(torch.optim.Optimizer):
             raise KeyError(missing(self._state_name(gone[0].name), own["step"]))
         return self._with_slots(own, p, settings)
 
-    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, Kept]:
-        """Return each slot in use; those that the parameter's state lacks are new."""
+    def _slots(self, p: Tensor, own: Group, settings: Settings) -> dict[str, SlotValue]:
+        """Return each slot in use. Missing ones are new."""
         own = self._with_slots({**own}, p, settings)
         positive = settings.rule.positive
         return {slot: kept(own, self._state_name(slot), positive=slot in positive) for slot in settings.starts}
 
     def _with_slots(self, own: Group, p: Tensor, settings: Settings) -> Group:
-        """Return a parameter's state, to which the slots in use that it lacked have been added."""
+        """Return a parameter's state, with its missing slots added."""
         for slot in settings.starts:
             name = self._state_name(slot)
             if own.get(name) is None:
@@ -97,7 +97,7 @@ class SlotKeeper(torch.optim.Optimizer):
             own[name] = self._number(own[name], p, settings)
         return own
 
-    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> Kept:
+    def _new_slot(self, p: Tensor, slot: str, settings: Settings) -> SlotValue:
         start, dtype = settings.starts[slot], self._slot_dtype(p, slot, settings)
         if slot in numbers_of(settings.rule):
             return self._number(float(start), p, settings)
@@ -127,7 +127,7 @@ class SlotKeeper(torch.optim.Optimizer):
                 keep(own, self._state_name(slot), x.read().to(wanted))
 
     def _restore_kinds(self, own: Group, p: Tensor, settings: Settings, given: Mapping[str, Any]) -> None:
-        """Take slots whose kind of numbers is not the parameter's from the checkpoint anew: torch casts all to it."""
+        """Take slots of other dtypes from the checkpoint again: torch casts all to the parameter's."""
         for slot in settings.starts:
             name, wanted = self._state_name(slot), self._slot_dtype(p, slot, settings)
             if name in given and slot in numbers_of(settings.rule):
@@ -144,7 +144,7 @@ class SlotKeeper(torch.optim.Optimizer):
         return {**super().__getstate__(), "rule": reference(self.rule) or self.rule, "options": self.options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickled state, or load a checkpoint: this optimizer's, or torch's of the same name.
+        """Restore a pickled state, or load a checkpoint of this optimizer or torch's of the same name.
 
         What torch's checkpoint lacks stays as this optimizer was made; where it has a scheduler's `initial_lr`,
         that is the learning rate at construction.
@@ -174,7 +174,7 @@ class SlotKeeper(torch.optim.Optimizer):
             del self._given
 
     def _from_checkpoint(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return what torch has made of a checkpoint, completed; nothing of this optimizer has changed yet."""
+        """Return a checkpoint after torch's work on it, completed. The optimizer is still unchanged."""
         given_groups = self._given.get("param_groups", state["param_groups"])
         for group, before, given in zip(state["param_groups"], self.param_groups, given_groups, strict=True):
             self._complete(group, before)

@@ -1,4 +1,4 @@
-"""A rule under torch's names: arguments, hyperparameters in the param groups and state in `state`, as in torch.optim.
+"""A rule under torch's names: arguments, hyperparameters and state, as in torch.optim.
 
 What a caller leaves out comes from his `convention=`, of which `torch` has the declared defaults. torch's own checks
 follow, in torch's words.
@@ -18,8 +18,8 @@ from surefoot.frontends.declared import Call
 from surefoot.frontends.lookup import combined
 from surefoot.rules import RULES
 from surefoot.torch.base import RuleOptimizer
+from surefoot.torch.group_settings import Group
 from surefoot.torch.options import split
-from surefoot.torch.settings import Group
 
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"}
 """torch's names for the state of Adam and its relatives."""
@@ -52,7 +52,7 @@ class TorchOptimizer(RuleOptimizer):
         torch.optim.Optimizer.__init__(self, params, {**made, **around, **self._for_matrices()})
 
     def _of_combinators(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the numbers of the combinators around the rule, beside those that it has arguments for."""
+        """Return the numbers of the combinators around the rule that have no arguments of their own."""
         known, named, inner = dict[str, Any](), find_convention(self.name, "torch").names, self.rule
         while inner.combinator is not None and inner.parent is not None and inner is not RULES[self.name]:
             known |= {name: value for name, value in inner.combinator.own.items() if name not in named}

@@ -1,4 +1,4 @@
-"""What an optimizer keeps for a parameter, and in which form the rule sees it.
+"""The state of a parameter, and its form for the rule.
 
 State has the parameter's own shape, dtype and memory layout, the step count is a tensor as in torch. A rule works on
 real numbers: a complex parameter and its state are shown to it as pairs, which move independently.
@@ -18,22 +18,22 @@ import torch
 from torch import Tensor
 
 from surefoot.engines.blocks import Blocks, fits
-from surefoot.engines.eager import Kept
+from surefoot.engines.eager import SlotValue
 from surefoot.engines.jobs import KINDS
 from surefoot.engines.layout import lies_like
 from surefoot.errors import UsageError
 
 TRAINING = "training_weight"
-"""The name in `state` of the weights that a model trains with, while it holds those that it is evaluated with."""
+"""The name in `state` of the training weights, while evaluation weights are in place."""
 
 
 def steps_so_far(own: Mapping[str, Any]) -> Any:
-    """Return the step count; torch's SGD keeps none, but a momentum buffer there tells that there was a step."""
+    """Return the step count. Torch's SGD has none: its momentum buffer means at least one step."""
     return own.get("step", 0.0 if own.get("momentum_buffer") is None else 1.0)
 
 
 def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
-    """Return a step count in which steps can be counted: of a plain number a new one.
+    """Return a step count that can count: a new tensor for a plain number or a short dtype.
 
     So of a short kind, such as bfloat16, in which counting stops early.
     """
@@ -45,7 +45,7 @@ def counts(step: Any, p: Tensor, *, capturable: bool) -> Tensor:
 
 
 def tensor_number(value: Any, p: Tensor, *, capturable: bool, count: int = 1) -> Tensor:
-    """Return a slot that is one number for `p` as it is kept: float64, where the step count lies; itself if it is so.
+    """Return a slot that is one number for `p`: float64, beside the step count.
 
     Args:
         value: the number.
@@ -66,7 +66,7 @@ def tensor_number(value: Any, p: Tensor, *, capturable: bool, count: int = 1) ->
 
 
 def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
-    """Return a new slot for `p`, with `start` everywhere, or with the weights themselves if it is `WEIGHT`."""
+    """Return a new slot for `p`, filled with `start`, or with the weights if it is `WEIGHT`."""
     if isinstance(start, str):
         return p.to(dtype, copy=True)
     value = complex(start, start) if p.is_complex() else start
@@ -76,7 +76,7 @@ def filled(p: Tensor, start: float | str, dtype: torch.dtype) -> Tensor:
 def slot_dtype(
     p: Tensor, slot: str, start: float | str, wanted: torch.dtype | None, *, encode: bool = True
 ) -> torch.dtype:
-    """Return the kind of numbers of a slot that starts at `start`: the parameter's, unless another is wanted.
+    """Return the dtype of a slot that starts at `start`: the parameter's, unless another is wanted.
 
     A slot that starts as the weights has no fewer digits than they: its distance from them would be their rounding
     error. The moving average of weights in half precision is kept in float32: its steps are too small for theirs. So is
@@ -105,7 +105,7 @@ def real(x: Tensor) -> Tensor:
 
 
 def weights_before(p: Tensor) -> int:
-    """Return how many weights of the whole tensor lie before the local shard; 0 if `p` is not sharded.
+    """Return how many weights of the whole tensor precede the local shard; 0 without sharding.
 
     The rows of a shard, as FSDP2 splits tensors, are numbered as in the whole, so that random rounding is the same
     however many processes share the work. Of a shard across rows only the first weight is.
@@ -129,12 +129,12 @@ def like(p: Tensor, value: Tensor) -> Tensor:
 
 
 def number(lr: Any) -> float:
-    """Return a learning rate as a number, also if it is a tensor that autograd follows."""
+    """Return a learning rate as a number, even from a tensor with autograd."""
     return float(lr.detach() if isinstance(lr, Tensor) else lr)
 
 
 def scalar(value: Any) -> Any:
-    """Return a hyperparameter as a rule takes it: NumPy's numbers as Python's, which are in double precision.
+    """Return a hyperparameter for a rule. NumPy's numbers become Python's, in double precision.
 
     A tensor of one element becomes one of no dimension, so that it broadcasts.
     """
@@ -161,8 +161,8 @@ def scale_name(name: str) -> str:
     return f"{name}_scale"
 
 
-def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> Kept:
-    """Return a slot as engines see it; `positive` tells that its numbers are never negative.
+def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> SlotValue:
+    """Return a slot for engines. `positive` means that its numbers are never negative.
 
     Raises:
         UsageError: codes without scales, or of another size.
@@ -175,7 +175,7 @@ def kept(own: Mapping[str, Any], name: str, *, positive: bool) -> Kept:
     return Blocks(x, own[scale_name(name)], positive)
 
 
-def keep(own: dict[str, Any], name: str, x: Kept) -> None:
+def keep(own: dict[str, Any], name: str, x: SlotValue) -> None:
     """Put a slot into a parameter's state."""
     own.pop(scale_name(name), None)
     if isinstance(x, Blocks):
@@ -184,19 +184,19 @@ def keep(own: dict[str, Any], name: str, x: Kept) -> None:
         own[name] = x
 
 
-def decoded(x: Kept) -> Tensor:
+def decoded(x: SlotValue) -> Tensor:
     """Return a slot's numbers."""
     return x.read() if isinstance(x, Blocks) else x
 
 
 def tensors(own: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of all tensors that slots are made of, of some also the scales'."""
+    """Return the names of all tensors of some slots, with scales where there are any."""
     scales = {f"{slot} scales": scale_name(name) for slot, name in names.items() if own[name].dtype == torch.uint8}
     return {**names, **scales}
 
 
-def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> Kept:
-    """Return a slot of a checkpoint for `p`, if it is in 8 bits or is to be; encoded to nearest.
+def restored(given: Mapping[str, Any], name: str, p: Tensor, wanted: torch.dtype, *, positive: bool) -> SlotValue:
+    """Return a checkpoint's slot for `p`, if it is or becomes 8 bits, encoded to nearest.
 
     Blocks are neighbours in memory: codes that lie otherwise than `p` are encoded anew, so that kernels can use them.
     """

@@ -1,4 +1,4 @@
-"""Rules without a schedule or without a learning rate to tune, with the arguments of their authors' code.
+"""Rules without a schedule or a learning rate to tune, with their authors' arguments.
 
 The Schedule-Free ones average the weights: train with `optimizer.train()`, and evaluate and save in `optimizer.eval()`
 or inside `with optimizer.averaged():`. The others find the rate by sums over all parameters of the optimizer.

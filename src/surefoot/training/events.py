@@ -1,4 +1,4 @@
-"""What a running trial reports to the driver, in the order in which it happens."""
+"""Events: a running trial's reports to the driver, in the order in which they happen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Started:
 
 @dataclass(frozen=True)
 class StepsDone:
-    """Where a trial is: `step` of `steps` in all, the epoch it is in, the mean training loss of that epoch so far."""
+    """The place of a running trial: its step, epoch, and mean training loss of the epoch so far."""
 
     key: str
     epoch: int
@@ -35,7 +35,7 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch was trained and validated; `checkpoint` is what it takes to go on from here, if it is known."""
+    """The end of an epoch, trained and validated. `checkpoint` resumes from here, if there is one."""
 
     key: str
     epoch: Epoch
@@ -69,7 +69,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class PilotTimed:
-    """The trial was not to be trained, only timed; keeping an epoch is here no more than making its checkpoint."""
+    """The end of a trial that was only timed. Its cost of keeping an epoch is that of a checkpoint alone."""
 
     key: str
     timing: Timing
@@ -86,4 +86,4 @@ Event = Started | StepsDone | EpochDone | Finished | Diverged | Failed | PilotTi
 """Anything that a running trial reports."""
 
 End = Finished | Diverged | Failed | PilotTimed | TryOutPassed
-"""What a trial reports last."""
+"""The last event of a trial."""

@@ -1,4 +1,4 @@
-"""A training function of the user's: what is compared where a model, data, a loss and a metric do not say it.
+"""A user's training function as a task, for trainings that a model, data and a loss do not describe.
 
 Its fingerprint is that of its code, with the functions and the data that it names, so that an edited function is
 trained anew.
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from surefoot.training.training_run import TrainingRun
 
 Train = Callable[["TrainingRun"], object]
-"""Trains once, from its first line to its last; what it returns is not used."""
+"""A function that trains once, from start to end. Its return value is ignored."""
 
 ARGUMENT = "run"
-"""What a function's only argument is called where it is a training function."""
+"""The name of a training function's only argument."""
 
 SCORE = "score"
 
 
 @dataclass(frozen=True)
 class FunctionTask:
-    """What a training function trains; see `Trainable` for its attributes."""
+    """The task of a training function; see `Trainable` for its attributes."""
 
     name: str
     train: Train
@@ -40,7 +40,7 @@ class FunctionTask:
 
 
 def is_training_function(thing: Any) -> bool:
-    """Whether it is a function whose only argument is called `run`; others may have defaults."""
+    """Return whether it is a function whose only argument is called `run`; others may have defaults."""
     return _needed(thing) == [ARGUMENT]
 
 
@@ -63,8 +63,8 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
     if better not in ("max", "min"):
         raise UsageError(
             Argument("better"),
-            f" is {better!r}; say which value of what the training reports is better: max, such as an accuracy, or "
-            "min, such as a loss.",
+            f" is {'missing' if better is None else repr(better)}; say which value of what the training reports is "
+            "better: max, such as an accuracy, or min, such as a loss.",
         )
     if metric is not None and not isinstance(metric, str):
         raise UsageError(
@@ -76,7 +76,7 @@ def function_task(train: Any, *, better: Better | None, metric: Any = None, name
 
 
 def _needed(thing: Any) -> list[str]:
-    """Return the arguments that a function cannot be called without; none of what is no function."""
+    """Return the arguments without a default; none for anything but a function."""
     if not callable(thing) or isinstance(thing, type):
         return []
     try:
@@ -87,7 +87,7 @@ def _needed(thing: Any) -> list[str]:
 
 
 def _metric(name: str | None, better: Better) -> Metric:
-    """Return the metric; what has no name and is to be small is the loss, which is then not asked for besides."""
+    """Return the metric. Without a name, a smaller-is-better metric is the loss itself."""
     if better == "min" and name in (None, LOSS.name):
         return LOSS
     return Metric(name or SCORE, better, share=False)

@@ -1,4 +1,4 @@
-"""One trial of a training function, from its call to its outcome; it is tried out, timed and trained like a task's."""
+"""One trial of a training function: tried out, timed or trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surefoot.training.loop import DivergedError
 from surefoot.training.training_run import Enough, TrainingRun
 
 STEPS = 2
-"""After how many steps a training has shown that it works with an optimizer; or after the first report."""
+"""Steps that show that a training works with an optimizer, unless its first report comes earlier."""
 
 
 class FunctionTraining:
@@ -45,10 +45,10 @@ class FunctionTraining:
 
 
 class FunctionTryOut(FunctionTraining):
-    """The try-out of one optimizer: the first steps, and whether what is to be kept can be."""
+    """The try-out of one optimizer: its first steps, and a checkpoint of what the function saves."""
 
     def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
-        """Try it, and emit that it works; steps that lose the loss are no fault of this kind."""
+        """Try the optimizer and report that it works. A lost loss is no failure here."""
         self.emit(Started(self.trial.key, 0))
         run = TrainingRun(self.trial, lambda _: None, steps=STEPS)
         try:
@@ -62,7 +62,7 @@ class FunctionTryOut(FunctionTraining):
 
 
 class FunctionPilot(FunctionTraining):
-    """A trial that is only timed: its first epoch; an epoch's time is that of what it keeps, validation and steps."""
+    """A trial that is only timed, over its first epoch with validation and checkpoint."""
 
     def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
         """Time it and emit the times."""

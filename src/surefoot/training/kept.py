@@ -1,7 +1,8 @@
-"""What it takes to go on with a training function after an interruption: how far it was, and what it said to keep.
+"""The checkpoint of a training function: its progress, and the parts that it saves.
 
 What has a state is restored in place; any other value is handed back. A checkpoint is a pickle, as values may be of
-any kind: it is read by the process that trains, from the store that its user names.
+any kind: it is read by the process that trains, from the store that its user names. It has
+`Progress` under its full name, so neither that class nor this module can be renamed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ OPTIMIZERS = "optimizer "
 
 @dataclass
 class Progress:
-    """How far a training is: epochs, seconds and steps, the time of each, the last step of which rates were kept.
+    """The progress of a training: epochs, seconds, steps, step times, and the last step whose rates were recorded.
 
     `further` are gradients that closures took, besides the one of each step.
     """
@@ -35,8 +36,8 @@ class Progress:
     further: int = 0
 
 
-class Kept:
-    """What a training keeps.
+class KeptParts:
+    """The saved parts of a training.
 
     Args:
         checkpoint: what `checkpoint` returned before, or None.
@@ -63,7 +64,7 @@ class Kept:
         self._parts |= parts
 
     def restore(self, optimizers: Mapping[str, Any], *, wholly: bool) -> None:
-        """Put what has a state back to where it was, if there is a checkpoint; `wholly`, or what there is by now."""
+        """Restore the parts that have a state. With `wholly` every saved part must exist by now."""
         parts = {**self._parts, **_named(optimizers)}
         for name in [name for name in self._states if name in parts]:
             part, state = parts[name], self._states.pop(name)
@@ -75,7 +76,7 @@ class Kept:
             )
 
     def checkpoint(self, optimizers: Mapping[str, Any]) -> bytes | None:
-        """Return what it takes to go on from here; None if the training has not said what to keep."""
+        """Return the checkpoint of this moment; None if the training has not saved anything."""
         if not self._parts:
             return None
         own = {name: part for name, part in self._parts.items() if not any(part is one for one in optimizers.values())}
@@ -93,7 +94,7 @@ class Kept:
         checkpoint = self.checkpoint(optimizers)
         if checkpoint is not None:
             try:
-                self._states = Kept(checkpoint, device)._states
+                self._states = KeptParts(checkpoint, device)._states
                 self.restore(optimizers, wholly=True)
             except Exception as error:
                 raise TrialError(f"what run.save keeps cannot be restored: {type(error).__name__}: {error}") from error

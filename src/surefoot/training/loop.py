@@ -1,4 +1,4 @@
-"""One trial, trained: the same loop for every optimizer, with nothing in it that depends on which one it is.
+"""The training loop of one trial, the same for every optimizer.
 
 All randomness comes from the seed and the epoch's number, so a run that goes on from a checkpoint equals one that was
 never stopped, and every arm with the same seed sees the same initial weights and the same batches. The clock runs
@@ -32,23 +32,23 @@ from surefoot.tasks.metrics import or_nan
 from surefoot.tasks.seeds import seed_everything, seeded
 from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, gauge
 from surefoot.torch import RuleOptimizer, SplitOptimizer
-from surefoot.training.evaluated import RENEWING, Average, Statistics, has_other_weights
+from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
-from surefoot.training.recorded import Stopwatch, record_rates, recording_steps
+from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 COUNTS = ("epoch", "seconds", "step_seconds", "steps_taken", "gradients_taken", "trained")
-"""What a training counts, and a checkpoint keeps; one of an older version may lack some."""
+"""The counters of a training, as a checkpoint keeps them. Older checkpoints may lack some."""
 
 Parts = list[tuple[int, Any]]
-"""The batches that make one step: how many examples each has, and what it is."""
+"""The batches of one step: the number of examples and the batch itself."""
 
 
 class DivergedError(Exception):
-    """Ends the training of a trial whose loss is no longer finite, or whose metric is not a number at the end."""
+    """Ends a trial whose loss is not finite, or whose final metric is not a number."""
 
 
 class Training:
@@ -105,7 +105,7 @@ class Training:
             self.emit(Diverged(self.trial.key, str(reason)))
 
     def _warm_up(self) -> None:
-        """Take a step and start anew: what a process compiles at its first step is no optimizer's own time."""
+        """Take a step and start anew, so that the compiling of a first step is not timed."""
         with contextlib.suppress(DivergedError):
             self._step(next(self._loaded(self._of_pass(0)[:1])), 0, [])
         self._start()
@@ -123,7 +123,7 @@ class Training:
             self._check_metric(validation_loss, validation_metric, "validation")
 
     def _train_epoch(self) -> list[Rates]:
-        """Take the steps of an epoch; none where the closure of the last step has spent this epoch's gradients too."""
+        """Take the steps of an epoch; none where the last closure has used up its gradients."""
         self._mode(training=True)
         rates: list[Rates] = []
         losses, seen = 0.0, 0
@@ -148,7 +148,7 @@ class Training:
         return max(1, self.epoch) * self.protocol.steps_per_epoch - self.gradients_taken
 
     def _batches(self) -> tuple[Tensor, ...]:
-        """Return the steps that this epoch has gradients for, in its order, as indices of their training examples."""
+        """Return the steps of this epoch in order, as indices of training examples."""
         each, first = self.protocol.steps_per_pass, self.steps_taken
         last = first + max(0, self._left())
         begun = range(first // each, -(-last // each))
@@ -164,7 +164,7 @@ class Training:
         return torch.split(used.to(self.protocol.device), step)
 
     def _loaded(self, steps: Sequence[Tensor]) -> Iterator[Parts]:
-        """Give the batches of each step. Their randomness depends on the seed and the epoch."""
+        """Yield the batches of each step. Their randomness depends on the seed and the epoch."""
         parts = [torch.split(index, self.protocol.batch_size) for index in steps]
         seed = self.trial.seed, self.epoch
         found = enumerate(batches(self.train, [*chain.from_iterable(parts)], seed))
@@ -202,7 +202,7 @@ class Training:
         return value
 
     def _closure(self, parts: Parts, clock: Stopwatch) -> Callable[[], Tensor]:
-        """Return what computes the loss and the gradients of a step; the metric is of the first time."""
+        """Return the closure of a step, which computes its loss and gradients. The metric is from its first call."""
         first = True
 
         @torch.enable_grad()
@@ -217,7 +217,7 @@ class Training:
         return closure
 
     def _gradients(self, parts: Parts, clock: Stopwatch, *, measuring: bool) -> Tensor:
-        """Add up the gradients of a step's batches, clipped, and gauge their metric; returns the mean loss."""
+        """Add up and clip the gradients of a step's batches. Returns the mean loss."""
         examples = sum(size for size, _ in parts)
         losses = []
         for size, batch in parts:
@@ -236,13 +236,13 @@ class Training:
         return torch.stack(losses).sum()
 
     def _begun(self, batch: Any) -> tuple[Tensor, Any]:
-        """Return the loss of a batch in the precision of the recipe, and what its metric is, or computes it."""
+        """Return the loss of a batch in the recipe's precision, and its metric or a function that computes it."""
         dtype = AUTOCAST.get(self.protocol.recipe.precision)
         with torch.autocast(self.protocol.device, dtype, enabled=dtype is not None):
             return begin(self.task, self.model, batch)
 
     def update(self, closure: Callable[[], Tensor]) -> Any:
-        """Let the optimizer take its step; one that takes a closure returns the loss that it computed first."""
+        """Let the optimizer take its step. With a closure it returns the first loss."""
         if self.trial.arm.closure:
             return self.optimizer.step(closure)
         self.scaler.step(self.optimizer)
@@ -250,7 +250,7 @@ class Training:
         return None
 
     def set_rates(self, step: int) -> None:
-        """Set the learning rates of a step as the schedule has them; constant ones are left alone."""
+        """Set the learning rates of a step by the schedule. Constant rates are left alone."""
         schedule = self.trial.schedule
         if schedule.is_constant:
             return
@@ -264,7 +264,7 @@ class Training:
             group["lr"] = lr * factor
 
     def _mode(self, *, training: bool) -> None:
-        """Turn the model to training or evaluation, and an optimizer that keeps two sets of weights with it."""
+        """Switch the model, and an optimizer with two sets of weights, to training or evaluation."""
         self.model.train(training)
         turn = getattr(self.optimizer, "train" if training else "eval", None)
         if turn is not None:
@@ -272,7 +272,7 @@ class Training:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Evaluation mode, with the weights that the optimizer has for it: its moving average, where it keeps one."""
+        """Evaluate with the optimizer's evaluation weights, its moving average, or the training weights."""
         self._mode(training=False)
         with ExitStack() as stack:
             if self.average and self.average.weights:
@@ -307,7 +307,7 @@ class Training:
         return losses / size, or_nan(self.gauge) if limit or not math.isfinite(losses) else self.gauge.value()
 
     def _check_metric(self, loss: float, metric: float, part: str) -> None:
-        """End a trial that nothing can be judged by, though its loss may be fine, with a reason of its own."""
+        """End a trial whose metric is not a number, though its loss may be fine."""
         if math.isfinite(loss) and math.isnan(metric):
             name = self.task.metric.name
             raise DivergedError(
@@ -360,12 +360,12 @@ class Training:
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Return the bytes of the optimizer's state: what it needs besides the weights and their gradients."""
+    """Return the bytes of the optimizer's state, without weights and gradients."""
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
 
 
 def _tensors(state: Any) -> Iterator[Tensor]:
-    """Give every tensor of a state, however deep it lies, but the step counts."""
+    """Yield every tensor of a state at any depth, except step counts."""
     if isinstance(state, Tensor):
         yield state
         return

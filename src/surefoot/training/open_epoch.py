@@ -1,4 +1,4 @@
-"""The epoch of a training function that runs: its clock, its losses and what was reported in it."""
+"""The running epoch of a training function: its clock, its losses and its reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from surefoot.errors import TrialError
 from surefoot.store.records import Rates
-from surefoot.training.recorded import Stopwatch
+from surefoot.training.step_records import Stopwatch
 
 
 class OpenEpoch:

@@ -1,4 +1,4 @@
-"""What a training function of the user's is given: the optimizer, the epochs, and where to report.
+"""The argument of a user's training function: the optimizer, the epochs, and the reports.
 
 A function is called once for each trial. What it does between two calls of ours is its own: here is only what every
 training has, whatever its framework. Random numbers come from the seed and the epoch's number, as in the loop of tasks,
@@ -22,13 +22,13 @@ from surefoot.store.records import Epoch, Outcome
 from surefoot.tasks.seeds import seed_everything
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.events import EpochDone, Event, StepsDone
-from surefoot.training.every_made import EveryMade
-from surefoot.training.kept import Kept, Progress
+from surefoot.training.function_optimizers import FunctionOptimizers
+from surefoot.training.kept import KeptParts, Progress
 from surefoot.training.loop import PROGRESS_SECONDS, DivergedError
 from surefoot.training.open_epoch import OpenEpoch, number
-from surefoot.training.recorded import record_rates, recording_steps
+from surefoot.training.step_records import record_rates, recording_steps
 
-NOT_TOLD = math.nan
+NOT_REPORTED = math.nan
 """A figure that a training function does not report."""
 
 RECORDED = recording_steps(10**9)
@@ -76,9 +76,9 @@ class TrainingRun:
         self._trial, self._emit, self._most = trial, emit, steps
         self._protocol = trial.protocol
         self._last = 1 if trial.purpose == "pilot" else self._protocol.epochs
-        self._kept = Kept(checkpoint, self.device)
+        self._kept = KeptParts(checkpoint, self.device)
         self._now: Progress = self._kept.progress
-        self._made = EveryMade(trial)
+        self._made = FunctionOptimizers(trial)
         self._steps_per_epoch: int | None = None
         self._epoch: OpenEpoch | None = None
         self._tested: tuple[float, float] | None = None
@@ -149,7 +149,7 @@ class TrainingRun:
         return Epochs(self)
 
     def step(self, loss: Any) -> None:
-        """Tell that the optimizer has taken a step; call it after each.
+        """Report that the optimizer has taken a step; call it after each.
 
         Args:
             loss: the training loss of this step, a number or a tensor of one. One that is not finite ends the trial.
@@ -243,18 +243,18 @@ class TrainingRun:
             self._epoch.evaluated = True
 
     def _outcome(self) -> Outcome:
-        """End the training, which the function has left, and return what it came to."""
+        """End the training after its function has returned. Returns its outcome."""
         self._end_epoch()
         if self._now.epoch == 0:
             raise TrialError("the training has no epoch: write `for epoch in run.epochs():` around its steps.")
         if self._trial.purpose == "measure" and self._tested is None:
             raise TrialError("the training is never tested: call run.test(function) after the last epoch.")
-        metric, loss = self._tested or (NOT_TOLD, NOT_TOLD)
+        metric, loss = self._tested or (NOT_REPORTED, NOT_REPORTED)
         return Outcome(
             test_loss=loss,
             test_metric=metric,
-            train_loss=NOT_TOLD,
-            train_metric=NOT_TOLD,
+            train_loss=NOT_REPORTED,
+            train_metric=NOT_REPORTED,
             step_seconds=median(self._now.step_seconds),
             gradients=1 + self._now.further / self._now.steps,
             **self._made.sizes,
@@ -273,7 +273,7 @@ class TrainingRun:
         return self._epoch
 
     def _go_on(self, *, wholly: bool) -> None:
-        """Put everything back to where it was when the training was stopped, or what there is by now."""
+        """Restore everything from before the interruption, as far as it exists by now."""
         self._kept.restore(self._made.by_name, wholly=wholly)
         self._made.follow(self._now.steps)
 
@@ -284,7 +284,7 @@ class TrainingRun:
         return self._now.epoch + 1
 
     def _end_epoch(self) -> None:
-        """Report the epoch that runs, if one does, and keep what it takes to go on from here."""
+        """Report the running epoch, if there is one, with a checkpoint."""
         if self._over is not None:
             raise self._over
         epoch, self._epoch = self._epoch, None
@@ -298,8 +298,8 @@ class TrainingRun:
         if not self._now.steps:
             raise TrialError(f"epoch {count} ends without a step: call run.step(loss) after each optimizer step.")
         metric, loss = epoch.reported
-        trained = fmean(epoch.losses) if epoch.losses else NOT_TOLD
-        judged = trained if self._protocol.metric.is_loss else NOT_TOLD
+        trained = fmean(epoch.losses) if epoch.losses else NOT_REPORTED
+        judged = trained if self._protocol.metric.is_loss else NOT_REPORTED
         done = Epoch(count, self._now.seconds, trained, judged, loss, metric)
         checkpoint = self._kept.checkpoint(self._made.by_name)
         self._emit(EpochDone(self._trial.key, done, tuple(epoch.rates), checkpoint))
@@ -320,14 +320,14 @@ class TrainingRun:
         for name, figure in figures.items():
             if not math.isfinite(figure):
                 self._end(f"run.{what} was given a {name} of {figure} {when}; see what it divides by, or is the log of")
-        return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_TOLD)
+        return metric, metric if self._protocol.metric.is_loss else figures.get("loss", NOT_REPORTED)
 
     def _end(self, reason: str) -> None:
         self._over = DivergedError(reason)
         raise self._over
 
     def _check_evaluated(self, epoch: OpenEpoch) -> None:
-        """Raise `TrialError` if what is reported was computed with weights that are not meant for it."""
+        """Raise `TrialError` if a report was computed with the training weights in place of the evaluation weights."""
         if self._made.is_forgotten(evaluated=epoch.evaluated):
             raise TrialError(
                 f"{self._trial.arm.label} is evaluated with other weights than it trains with, and run.report is given "

@@ -1,4 +1,4 @@
-"""A try-out in its worker: an optimizer is built on the real model, stepped, evaluated, saved, loaded, stepped again.
+"""The try-out of an optimizer in a worker: built on the real model, stepped, saved, loaded, stepped again.
 
 A trial that goes on after an interruption has to end with the numbers of one that was never stopped. So the steps after
 loading are held to those without it: an optimizer that keeps something outside its `state_dict` shows here, and not
@@ -31,7 +31,7 @@ from surefoot.training.events import Event, PilotTimed, Started, TryOutPassed
 from surefoot.training.loop import DivergedError, Training
 
 FURTHER = 6
-"""Steps after loading: what an optimizer does every fifth or sixth step, as Lookahead does, is among them."""
+"""Steps after loading. They cover what an optimizer does every fifth or sixth step, as Lookahead does."""
 
 KEEP = "Keep tensors, numbers, texts, lists and dicts of these, in state[parameter] or in the param groups."
 CALLED = (
@@ -61,7 +61,7 @@ class TryOut(Training):
             super().__init__(trial, task, emit)
 
     def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
-        """Try it, and emit that it works; steps that lose the loss are no fault of this kind."""
+        """Try the optimizer and report that it works. A lost loss is no failure here."""
         self.emit(Started(self.trial.key, 0))
         with suppress(DivergedError):
             self._try()
@@ -84,7 +84,7 @@ class TryOut(Training):
             )
 
     def _beginning(self) -> bytes:
-        """Take a step with the first batch and one with the last, which may be shorter; evaluate, and save."""
+        """Take a step with the first and with the last batch, which may be shorter; evaluate and save."""
         batches = self._of_pass(0)
         self._steps([batches[0], batches[-1]])
         with _named("it cannot be evaluated"):
@@ -131,16 +131,16 @@ def _named(what: str, fix: str = "") -> Iterator[None]:
 
 
 def _core(error: Exception) -> str:
-    """Return an error's text; of what torch says of a checkpoint that it refuses, only what it found there."""
+    """Return an error's text. A refused checkpoint gives only torch's reason."""
     found = re.search(r"WeightsUnpickler error: (.*?)(?: by default)?(?:\. Please|\n|$)", str(error))
     return found[1] if found else str(error)
 
 
 class Pilot(Training):
-    """A trial that is only timed; its steps with all that they take, also the examples' loading and the metric."""
+    """A trial that is only timed. Its steps include the loading of examples and the metric."""
 
     def run(self, checkpoint: bytes | None) -> None:  # noqa: ARG002  there is none
-        """Time it and emit the times.
+        """Time the trial and report the times.
 
         The beginning is timed twice: only a process's first trial pays for what it loads and compiles.
         """
@@ -151,7 +151,7 @@ class Pilot(Training):
         self.emit(PilotTimed(self.trial.key, Timing(setup, step, example, saving, max(0.0, first - setup))))
 
     def _a_step(self) -> float:
-        """Return the seconds of a step; of one with a closure, those of each of its gradients, as they are charged."""
+        """Return the seconds of a step. A step with a closure gives those of each gradient."""
         start, found = time.perf_counter(), []
         with suppress(DivergedError):
             begun = start

@@ -45,8 +45,8 @@ class Cell:
         return " ".join((*self.lines, *self.below))
 
     def to_json(self) -> Any:
-        """The numbers, with the symbol of their unit."""
-        return {"value": self.value, "low": self.low, "high": self.high, "unit": self.unit.symbol, "note": self.note}
+        """The numbers as they are stored, with their unit: seconds also where milliseconds are printed."""
+        return {"value": self.value, "low": self.low, "high": self.high, "unit": self.unit.stored, "note": self.note}
 
 
 @dataclass(frozen=True)

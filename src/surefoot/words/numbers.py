@@ -39,11 +39,15 @@ def short(value: float) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """How the numbers of one kind are written: their digits, the symbol after them, and the `ends` of an interval."""
+    """How the numbers of one kind are written: their digits, the symbol after them, and the `ends` of an interval.
+
+    `of` is the unit of the number itself, where it is written in another: 0.0098 s is written "9.8 ms".
+    """
 
     digits: Callable[[float], str]
     symbol: str = ""
     ends: Callable[[float], str] | None = None
+    of: str = ""
 
     def __call__(self, number: float) -> str:
         """The number with its symbol: "98.02 %"."""
@@ -52,7 +56,12 @@ class Unit:
     @property
     def bare(self) -> Unit:
         """The same without the symbol, where the heading has it."""
-        return replace(self, symbol="")
+        return replace(self, symbol="", of=self.stored)
+
+    @property
+    def stored(self) -> str:
+        """The unit of a number that is not written yet."""
+        return self.of or self.symbol
 
     def times(self, factor: float) -> Unit:
         """The same for numbers that are counted in pieces of so many."""
@@ -87,10 +96,10 @@ def _hundredths(fraction: float, sign: str = "") -> str:
 
 
 SHARE = (
-    Unit(_hundredths, "%"),
-    Unit(_hundredths, "pp"),
-    Unit(partial(_hundredths, sign="+"), "pp"),
-    Unit(partial(_hundredths, sign="+"), "pp", ends=_hundredths),
+    Unit(_hundredths, "%", of="fraction"),
+    Unit(_hundredths, "pp", of="fraction"),
+    Unit(partial(_hundredths, sign="+"), "pp", of="fraction"),
+    Unit(partial(_hundredths, sign="+"), "pp", ends=_hundredths, of="fraction"),
 )
 """How `Written` writes the values and differences of a share."""
 
@@ -104,12 +113,12 @@ ANY = (
 )
 """And those of any other metric."""
 
-WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%")
+WHOLE_PERCENT = Unit(lambda fraction: f"{100 * fraction:.0f}", "%", of="fraction")
 PLAIN = Unit("{:g}".format)
 COUNTED = Unit("{:,.12g}".format)
-DURATION = Unit(duration)
-MEMORY = Unit(memory)
-MILLISECONDS = Unit(lambda seconds: significant(1000 * seconds), "ms")
+DURATION = Unit(duration, of="s")
+MEMORY = Unit(memory, of="bytes")
+MILLISECONDS = Unit(lambda seconds: significant(1000 * seconds), "ms", of="s")
 
 
 class Written:

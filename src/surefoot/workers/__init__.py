@@ -1,4 +1,4 @@
-"""Where trials run: a pool of workers on this machine or on a Ray cluster.
+"""Workers: a pool of them on this machine or on a Ray cluster runs the trials.
 
 | file | concept |
 | --- | --- |
@@ -8,5 +8,5 @@
 | `worker.py` | a worker: takes one trial after another, and reports; what it and its driver send each other |
 | `local.py` | workers as processes of this machine |
 | `ray_host.py` | workers as actors on a Ray cluster |
-| `sharing.py` | one copy of the data for all workers of a machine |
+| `shared_data.py` | one copy of the data for all workers of a machine |
 """

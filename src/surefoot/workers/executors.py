@@ -1,4 +1,4 @@
-"""The executor that a user's choice of a runner means: on which device, for how many trials at a time.
+"""Executors: the device of a run, its trials at a time, and the executor of a runner.
 
 `local` has worker processes on this machine, `ray` has actors on a Ray cluster. Both are the same pool of workers over
 another host, give the same events, and leave the store to the driver, who is its only writer.
@@ -18,13 +18,13 @@ from surefoot.tasks import Trainable
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Host, Pool
 from surefoot.workers.runner import Executor, Runner
-from surefoot.workers.sharing import shared
+from surefoot.workers.shared_data import shared
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def device_for(runner: Runner, name: str) -> str:
-    """Return the device that trials run on, `cpu`, `cuda` or `mps`; `auto` takes a GPU where there is one.
+    """Return the device of the trials: `cpu`, `cuda` or `mps`. `auto` takes a GPU where there is one.
 
     It is one of this machine's, or one of a cluster's nodes, which are not asked for it.
 
@@ -59,7 +59,7 @@ def _gpu() -> str | None:
 
 
 def capacity(runner: Runner, device: str) -> int:
-    """Return how many trials run at a time: one on a GPU, else one for each core that this process may use.
+    """Return how many trials run at a time: one on a GPU, else one for each usable core.
 
     Raises:
         UsageError: a cluster cannot be reached, or has no room for a trial.
@@ -75,7 +75,7 @@ def capacity(runner: Runner, device: str) -> int:
 
 @contextmanager
 def open_executor(runner: Runner, task: Trainable, device: str, size: int) -> Iterator[Executor]:
-    """Give an executor for a task; all its workers end with the block.
+    """Yield an executor for a task. Its workers end with the block.
 
     Args:
         runner: which one.

@@ -20,7 +20,7 @@ from multiprocessing.spawn import get_executable
 from typing import IO, Any
 
 from surefoot.errors import TrialError
-from surefoot.workers.sharing import Places, Shared, attached
+from surefoot.workers.shared_data import Places, Shared, attached
 from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied
 
 if sys.platform == "win32":
@@ -53,7 +53,7 @@ class LocalWorker:
         self.give(Job(FromFile(file, task.places), device, memory))
 
     def give(self, message: Job | TrialOrder) -> None:
-        """Hand over a trial; a worker that is gone is noticed when it is next heard."""
+        """Hand over a trial. A lost worker is noticed when it is next heard."""
         with contextlib.suppress(OSError):
             self.connection.send(message)
 
@@ -70,7 +70,7 @@ class LocalWorker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     @property

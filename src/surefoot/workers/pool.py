@@ -1,4 +1,4 @@
-"""The pool: workers that each run one trial at a time, and their messages as one stream of events.
+"""The pool: workers that run one trial each, with one stream of events.
 
 A worker that dies (killed, out of memory, its machine gone) is replaced and its trial goes on from its last epoch; a
 trial that loses three workers within one epoch has failed and the others go on. One trial has one thread: on two cores
@@ -24,20 +24,20 @@ from surefoot.workers.worker import FinalFailure, Message, TrialOrder, WorkerDie
 
 RESTARTS = 2
 START_SECONDS = 300.0
-"""How long the workers may take until the first of them is ready."""
+"""Seconds that the workers may take until the first one is ready."""
 
 PAUSE_SECONDS = 0.5
-"""How much longer each time the pool waits for the next start, while workers die before they are ready."""
+"""Seconds by which each pause before a start grows, while workers die before they are ready."""
 
 LOOK_SECONDS = 0.5
-"""How often the pool looks at the clock while no worker sends anything."""
+"""Seconds between looks at the clock while workers are silent."""
 
 
 class Worker(Protocol):
     """One worker, wherever it runs."""
 
     def give(self, order: TrialOrder) -> None:
-        """Hand over a trial; a worker that is gone is noticed when it is next heard."""
+        """Hand over a trial. A lost worker is noticed when it is next heard."""
         ...
 
     def listen(self) -> Message:
@@ -86,7 +86,7 @@ class WorkerSlot:
 
 @dataclass
 class Queue:
-    """The trials of one run: those that wait, how many have not ended, and the workers that each has lost."""
+    """The trials of one run: those waiting, the number not ended, and the workers that each has lost."""
 
     waiting: deque[Trial]
     left: int
@@ -110,7 +110,7 @@ class Pool:
     def run(
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
     ) -> Generator[Event, None, None]:
-        """See `Executor.run`; the workers stay for the next run, unless they are busy when this one ends."""
+        """Run trials; see `Executor.run`. Idle workers stay for the next run."""
         queue = Queue(deque(trials), len(trials))
         self._ready_at = time.monotonic()
         try:
@@ -130,7 +130,7 @@ class Pool:
         self._slots = []
 
     def _staff(self, queue: Queue, resume: Resume) -> None:
-        """Start the workers that are missing and give trials to those that are idle."""
+        """Start missing workers and give trials to idle ones."""
         while len(self._slots) < min(self._size, queue.left) and time.monotonic() >= self._start_at:
             self._slots.append(WorkerSlot(self._host.start()))
         for slot in self._slots:
@@ -149,7 +149,7 @@ class Pool:
         self._check_start()
 
     def _listen(self, slot: WorkerSlot, queue: Queue) -> Iterator[Event]:
-        """Take one message of a worker: it is ready, or cannot be, or its trial has an event, or it died."""
+        """Take one message of a worker: it is ready, it failed to start, its trial has an event, or it died."""
         try:
             message = slot.worker.listen()
         except WorkerDied as death:
@@ -174,7 +174,7 @@ class Pool:
                 yield message
 
     def _bury(self, slot: WorkerSlot, queue: Queue, how: str) -> Iterator[Event]:
-        """Let the trial of a worker that died wait again, or fail if it took too many workers with it."""
+        """Requeue the trial of a dead worker. A trial that lost too many workers fails."""
         self._dismiss(slot)
         if slot.environment is None:
             self._early_death(how)

@@ -1,4 +1,4 @@
-"""A Ray cluster as a place for workers: each is an actor that streams its messages to the driver.
+"""Workers on a Ray cluster: each is an actor that streams its messages to the driver.
 
 The task is put into Ray's object store once. An actor that dies, alone or with its node, ends its stream; the pool
 replaces it, and Ray finds room for the new one. The actors end with the driver. Surefoot and the libraries that the
@@ -24,7 +24,7 @@ from ray.exceptions import RayError
 from surefoot.errors import Argument, UsageError
 from surefoot.tasks import Trainable
 from surefoot.workers.runner import Runner
-from surefoot.workers.sharing import pickled, unpickled
+from surefoot.workers.shared_data import pickled, unpickled
 from surefoot.workers.worker import Job, Message, TrialOrder, WorkerDied, work
 
 
@@ -35,12 +35,12 @@ class FromObjects:
     parts: Any
 
     def __call__(self) -> Any:
-        """Return the task; its arrays are copies, since those in the store cannot be written to."""
+        """Return the task. Its arrays are copies, since those in the object store are read-only."""
         return unpickled([memoryview(bytearray(part)) for part in ray.get(self.parts)])
 
 
 class Actor:
-    """What runs on the cluster: a worker's thread, a way in and a way out.
+    """A worker on the cluster: its thread, its inbox and its outbox.
 
     `paths` are where the driver finds modules; a node that shares its files finds them there too.
     """
@@ -56,7 +56,7 @@ class Actor:
         self._orders.put(order)
 
     def messages(self) -> Iterator[Message]:
-        """Give the worker's messages, for ever."""
+        """Yield the worker's messages for ever."""
         while True:
             yield self._messages.get()
 
@@ -69,7 +69,7 @@ class RayWorker:
         self.messages = self._actor.messages.options(num_returns="streaming").remote()
 
     def give(self, order: TrialOrder) -> None:
-        """Hand over a trial; an actor that is gone is noticed when it is next heard."""
+        """Hand over a trial. A lost actor is noticed when it is next heard."""
         self._actor.give.remote(order)
 
     def listen(self) -> Message:
@@ -88,7 +88,7 @@ class RayWorker:
 
 
 class RayHost:
-    """A Ray cluster, connected already, as a place for workers, each of which takes what the runner says."""
+    """A connected Ray cluster as a place for workers. Each takes the runner's resources."""
 
     attempts = 20  # an actor may be sent to a node that is gone, for as long as Ray has not noticed: half a minute
 
@@ -130,7 +130,7 @@ def room(runner: Runner) -> int:
 
 @contextmanager
 def ray_host(runner: Runner, task: Trainable, device: str) -> Iterator[RayHost]:
-    """Give the cluster with the task on it."""
+    """Yield the cluster with the task on it."""
     _connect(runner)
     parts = ray.put([np.frombuffer(part, np.uint8) for part in pickled(task)])
     yield RayHost(runner, Job(FromObjects(parts), device, runner.limits.memory))

@@ -1,4 +1,4 @@
-"""Where trials run, and what runs them: the choice that a user makes, and the interface behind it.
+"""The choice of where trials run, and the interface of what runs them.
 
 The driver watches the time of a trial, its worker the memory: what the process has for itself alone, as the system
 counts it. Arrays that all workers share are not in it, the libraries' own (about 0.3 GB with torch) are. A limit on
@@ -29,7 +29,7 @@ Resume = Callable[[str], bytes | None]
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one trial may use, None for as much as it likes: `seconds` of wall clock, `memory` in bytes."""
+    """Limits of one trial, None for none: `seconds` of wall clock, `memory` in bytes."""
 
     seconds: float | None = None
     memory: int | None = None
@@ -43,7 +43,7 @@ class Limits:
 
 
 def watch_memory(limit: int, over: Callable[[str], None]) -> None:
-    """Look at this process's memory from now on, and call `over` with the reason when it is above the limit."""
+    """Watch this process's memory. Above the limit, call `over` with the reason."""
 
     def look() -> None:
         while private_memory() <= limit:
@@ -62,7 +62,7 @@ def private_memory() -> int:
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes that `4GB`, `1.5 GB`, `500MB` or `2GiB` stands for; `UsageError` for other text."""
+    """Return the bytes in `4GB`, `1.5 GB`, `500MB` or `2GiB`; `UsageError` for other text."""
     found = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
     try:
         number, unit, binary = found.groups() if found else ("", "", "")
@@ -85,7 +85,7 @@ class Executor(Protocol):
     def run(
         self, trials: Sequence[Trial], resume: Resume, deadline: float | None = None
     ) -> Generator[Event, None, None]:
-        """Run every trial and give its events as they come; each ends once, finished, diverged or failed.
+        """Run every trial and yield its events. Each ends once: finished, diverged or failed.
 
         When the iterator is closed, or an error ends it, whatever runs is stopped.
 
@@ -101,13 +101,13 @@ class Executor(Protocol):
 
 
 def option(default: Any, help: str, **more: Any) -> Any:
-    """Return the field of an option: its default, what it is, and more that its readers know."""
+    """Return the field of an option, with its default, help and metadata."""
     return field(default=default, metadata={"help": help, **more})
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Where trials run, and what each may use.
+    """The place where trials run, and the limits of each.
 
     Attributes:
         name: `local` or `ray`.

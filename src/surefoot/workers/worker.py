@@ -26,12 +26,12 @@ from surefoot.training.events import End, Event, Failed
 from surefoot.workers.runner import watch_memory
 
 FAREWELL_SECONDS = 1.0
-"""How long a worker that has to end leaves its last message to reach the driver."""
+"""Seconds that an ending worker gives its last message to reach the driver."""
 
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """The worker waits for its first trial; `environment` is what it runs in."""
+    """The worker waits for its first trial. `environment` has its machine and versions."""
 
     environment: Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class FinalFailure:
 
 @dataclass(frozen=True)
 class TrialOrder:
-    """A trial to run: its key, and the pickle of the trial and its checkpoint, which may need the user's code."""
+    """An order to run a trial: its key, and a pickle of the trial and its checkpoint."""
 
     key: str
     content: bytes
@@ -57,7 +57,7 @@ Message = WorkerReady | Event | FinalFailure | TrialError
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is there for: how to get the task, the device, and the memory that a trial may use."""
+    """The job of a worker: the way to the task, the device, and the memory limit of a trial."""
 
     attach: Callable[[], Any]
     device: str
@@ -69,7 +69,7 @@ class WorkerDied(Exception):  # noqa: N818  it is what happened, and nobody's er
 
 
 class Reporter:
-    """Sends the events of the running trial, from whichever thread; after its last event nothing more."""
+    """Sends the events of the running trial from any thread, and nothing after its last event."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send, self._lock, self._key = send, threading.Lock(), ""
@@ -151,8 +151,8 @@ def main(handle: int) -> NoReturn:
 
 def _prepare(job: Job) -> tuple[Mapping[str, Any], Callable[..., None]]:
     """Load torch, set the process up for one-thread training, and attach the task."""
-    from surefoot.training.kinds import training
     from surefoot.training.process import environment, tune_worker
+    from surefoot.training.trial_kinds import training
 
     tune_worker()
     task = job.attach()

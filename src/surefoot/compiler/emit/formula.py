@@ -1,4 +1,4 @@
-"""A rule as formulas, whatever they are written in: which expressions get a line, and in which order.
+"""A rule as formulas in any notation: the expressions with lines of their own, and their order.
 
 A line for each state slot, for the rate if it differs from weight to weight, and for the weight. The formula is the one
 of the options at hand, written as a person would (`tidy.py`). An expression that is long and stands in several
@@ -17,21 +17,21 @@ from surefoot.compiler.emit.walk import APART, LEAVES, Language, write
 from surefoot.compiler.graph import COLS, ROWS, SIZE, Graph, Node, needed
 
 LONG = 3
-"""An expression of more parts than this gets its own line if it stands in several places."""
+"""The most parts of an expression that is repeated in place. A longer one gets its own line."""
 
 LONG_ON_HOST, ENDLESS = 8, 16
-"""The same for what is equal for all weights; of more parts than the second, it gets one wherever it stands."""
+"""The same for values equal for all weights. Beyond the second number, always a line of its own."""
 
 SIZES = {SIZE: "n", ROWS: "rows", COLS: "cols"}
-"""What the number of a tensor's weights, and the sides of a matrix, are called."""
+"""Names of a tensor's number of weights and of a matrix's sides."""
 
 GRADIENT = "gradient"
-"""What the gradient with what surrounds it is called among the results in between."""
+"""The name of the gradient after clipping and decay, among intermediate results."""
 
 
 @dataclass(frozen=True)
 class Notation:
-    """How formulas look.
+    """The notation of formulas.
 
     Attributes:
         language: how expressions are written.
@@ -47,7 +47,7 @@ class Notation:
 
 
 def formulas(graph: Graph, zeros: Collection[str], notation: Notation) -> list[tuple[str, str]]:
-    """Return the left and right side of each line, in the order in which they are computed.
+    """Return the left and right side of each line, in the order of computation.
 
     Args:
         graph: the update.
@@ -68,7 +68,7 @@ def formulas(graph: Graph, zeros: Collection[str], notation: Notation) -> list[t
 
 
 def _turn(node: Node, weight: Node) -> int:
-    """Return when a line comes: before the weight's, as it, or after it, of which it makes use."""
+    """Return the turn of a line: before the weight's, the weight's, or after it."""
     return 1 if node is weight else 2 if weight in needed([node]) else 0
 
 
@@ -100,7 +100,7 @@ def _results(graph: Graph, notation: Notation) -> dict[Node, str]:
 
 
 def _between(graph: Graph, order: list[Node]) -> dict[Node, str]:
-    """Return the letter of what is long and stands in several places, and of a matrix that is made orthogonal."""
+    """Return the letter of a long repeated expression, or of a matrix that is made orthogonal."""
     uses = Counter(arg for node in order for arg in node.args)
     named = {node for node in graph.results if node.op not in LEAVES}
     if graph.rate is not None and graph.rate.per_weight and graph.rate.op not in LEAVES:

@@ -1,7 +1,7 @@
-"""A rule as a JavaScript function in float64, for pages that show it at work: of one weight, or of a whole tensor.
+"""A rule as a JavaScript function in float64 for web pages: of one weight, or of a whole tensor.
 
-A rule that adds up over a tensor is a function of all its weights, with a loop for each stage of sums (`plan.py`). They
-are all the weights that there are, so that a sum over all tensors is the same.
+A rule that adds up over a tensor is a function of all its weights, with a loop for each stage of sums
+(`kernel_plan.py`). They are all the weights that there are, so that a sum over all tensors is the same.
 
 Everything is computed inside, also what a kernel leaves to the host. JavaScript's numbers are IEEE float64 and nothing
 is reordered, so every operation but two gives NumPy's very bits; `Math.pow` and `Math.atan2` may be one unit in the
@@ -17,7 +17,7 @@ from dataclasses import replace
 from surefoot.compiler.emit import walk
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, LEAVES, PRODUCT, SIGN, SUM, Language, Spelling, write
 from surefoot.compiler.graph import SIZE, SUMS, Graph, Node, needed
-from surefoot.compiler.plan import Plan, stages
+from surefoot.compiler.kernel_plan import Plan, stages
 from surefoot.errors import UsageError
 
 
@@ -46,7 +46,7 @@ _AMONG = replace(
     array=lambda name: f"state[i].{name.removeprefix('state.')}" if name.startswith("state.") else f"{name}[i]",
     scalar=lambda name: "w.length" if name == SIZE else name.replace("state.", "state[0]."),
 )
-"""Of weight `i` among all of a tensor; each has its own state, and in it what is one number for all."""
+"""Weight `i` among all of a tensor. Each has its own state, with the numbers for all in it."""
 
 _TEXT = """\
 // One step of {title} for {whom}, in float64.
@@ -97,7 +97,7 @@ def emit(graph: Graph, title: str) -> str:
 
 
 def adds_up(nodes: Iterable[Node]) -> bool:
-    """Return whether anything is computed from sums over a tensor, so that a function needs all its weights."""
+    """Return whether a value depends on sums over a tensor, so that a function needs all weights."""
     return any(node.op in SUMS for node in needed(nodes))
 
 
@@ -141,7 +141,7 @@ def _of_all(graph: Graph, answer: Answer) -> list[str]:
 
 
 def _split(stage: Plan, roots: Mapping[str, Node]) -> tuple[list[str], list[str], dict[Node, str]]:
-    """Return a stage's lines that are the same for all weights, those that are not, and all names."""
+    """Return a stage's lines that are equal for all weights, the other lines, and all names."""
     lines, names = _lines((*stage.scalars, *stage.loop), roots, _AMONG)
     host = [line for node, line in lines.items() if not node.per_weight]
     return host, [line for node, line in lines.items() if node.per_weight], names

@@ -1,4 +1,4 @@
-"""What the kernels for CPU and GPU have in common: both are Python text, and read, compute and write in this order.
+"""The common parts of CPU and GPU kernels: Python text that reads, computes and writes in one order.
 
 An array `state.m` is `state_m` where it was read, `new_state_m` where it is computed and `at_state_m` in memory, so no
 slot's name can be that of something else in the text. All arrays are read before anything is written: a rule may give
@@ -16,15 +16,15 @@ from itertools import pairwise
 from textwrap import wrap
 
 from surefoot.compiler.emit.walk import PYTHON, Language, lines, write
-from surefoot.compiler.plan import HALF, Kinds, Plan
+from surefoot.compiler.kernel_plan import HALF, Kinds, Plan
 
 LINE = 108
-"""Columns of a line of code with its comment, without what it is indented by."""
+"""Columns of a line of code with its comment, without its indentation."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The text of a kernel but for its memory.
+    """The text of a kernel except for its memory access.
 
     Attributes:
         doc: what it does, in a line.
@@ -79,7 +79,7 @@ def _doc(plan: Plan, title: str, kinds: Kinds) -> str:
 
 
 Spell = Callable[[str, str, str], str]
-"""How a target converts a number: of the number's text, its kind and the kind that is wanted."""
+"""The conversion of a number in a target: from its text, its kind and the wanted kind."""
 
 
 def converted(text: str, given: str, wanted: str, spell: Spell) -> str:
@@ -98,7 +98,7 @@ def rounded(text: str, given: str, wanted: str, spell: Spell, random: str) -> st
 
 
 def commented(code: str, meaning: str) -> list[str]:
-    """Return a line of code with what it means behind it, or above it where that is long."""
+    """Return a line of code with a comment behind it, or above it where that is long."""
     line = f"{code}  # {meaning}"
     return [line] if len(line) <= LINE else [*(f"# {part}" for part in wrap(meaning, LINE - 2)), code]
 

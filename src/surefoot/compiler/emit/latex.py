@@ -1,4 +1,4 @@
-r"""A rule as formulas in LaTeX, in the paper's letters; which lines there are says `formula.py`.
+r"""A rule as formulas in LaTeX, in the paper's letters. `formula.py` chooses the lines.
 
 `m_t` is a slot after step t and `m_{t-1}` before it; `g_t` the gradient at `w_{t-1}`, `\tilde{g}_t` the same with what
 surrounds it; hyperparameters go by their symbols in `hyperparameters.py`.
@@ -65,7 +65,7 @@ def _parentheses(text: str) -> str:
 
 
 def _scalar(name: str) -> str:
-    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    """Return a number: a hyperparameter, the step count, a tensor's size, or a number of the last step."""
     if name in formula.SIZES:
         letter = formula.SIZES[name]
         return letter if len(letter) == 1 else rf"\mathrm{{{letter}}}"
@@ -111,7 +111,7 @@ LANGUAGE = Language(
 
 
 def _letter(name: str, when: str) -> str:
-    """Return a slot or weight at a step: by its symbol, or by its first letter with the rest above it."""
+    """Return a slot or weight at a step: its symbol, or its first letter with the rest as superscript."""
     name = name.removeprefix("state.")
     at = when if len(when) == 1 else f"{{{when}}}"
     if name in _SLOTS:
@@ -126,7 +126,7 @@ def emit(graph: Graph, hyper: Mapping[str, Any]) -> str:
 
 
 def formulas(graph: Graph, hyper: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the left and right side of each line, in the order in which they are computed.
+    """Return the left and right side of each line, in the order of computation.
 
     Args:
         graph: the update.

@@ -1,4 +1,4 @@
-"""A rule as MathML, for pages: browsers draw it without a library. Which lines there are says `formula.py`.
+"""A rule as MathML, which browsers draw without a library. `formula.py` chooses the lines.
 
 Every symbol says in `data-v` what it stands for (`h.lr`, `s.m` before the step, `n.m` after it, `g`, `w`, `rate`,
 `t`, `i.d` in between), so that a page can put the numbers of a step in the places of the letters.
@@ -18,7 +18,7 @@ _BELOW = dict(zip("₀₁₂₃", "0123", strict=True))
 
 
 def _marked(element: str, what: str) -> str:
-    """Return an element that says what it stands for."""
+    """Return an element marked with its meaning."""
     return element.replace(">", f' data-v="{escape(what)}">', 1)
 
 
@@ -36,7 +36,7 @@ def symbol(name: str) -> str:
 
 
 def _scalar(name: str) -> str:
-    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    """Return a number: a hyperparameter, the step count, a tensor's size, or a number of the last step."""
     if name in formula.SIZES:
         return _marked(f"<mi>{formula.SIZES[name]}</mi>", name)
     return _array(name) if name.startswith("state.") else symbol(name)

@@ -1,4 +1,4 @@
-"""A plan as the text of a Numba kernel: one loop over memory that reads each array once and writes each once.
+"""A plan as the text of a Numba kernel: one loop that reads and writes each array once.
 
 The kernel goes through chunks of tensors, all tensors of a step in one call. Arrays in half precision are 16-bit
 integers to it, and conversions of `engines/pointers.py` at their borders. State in 8 bits can be written only when the
@@ -15,7 +15,7 @@ from textwrap import wrap
 
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, COMPARISON, INFIX, Language, Spelling, called
-from surefoot.compiler.plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
+from surefoot.compiler.kernel_plan import BLOCK, BLOCKWISE, HALF, Kinds, Plan
 
 LANGUAGE = Language(
     "Numba",
@@ -26,7 +26,7 @@ LANGUAGE = Language(
     },
     array=spelled,
 )
-"""Each operation in Python as Numba compiles it; `maximum` and `minimum` let NaN win, as NumPy's do."""
+"""Each operation in Python for Numba. `maximum` and `minimum` let NaN win, as NumPy's do."""
 
 IMPORTS = {
     "math": ("sqrt",),
@@ -54,10 +54,10 @@ IMPORTS = {
         "to_signed8",
     ),
 }
-"""What a kernel may use, and where it is."""
+"""The names that a kernel may use, by module."""
 
 LANES = 64
-"""Neighbours that a sum is added in, each by itself: so many additions go on at the same time, in a fixed order."""
+"""Independent partial sums of neighbours. They allow as many additions at a time, in a fixed order."""
 
 WIDTH = 100
 
@@ -127,7 +127,7 @@ def emit(plan: Plan, title: str, kinds: Kinds, *, stochastic: bool = False, stri
 
 
 def _each(loop: Sequence[str], sums: Sequence[str]) -> list[str]:
-    """Return the loop over weights; where they are added up, over so many neighbours at a time."""
+    """Return the loop over weights. Sums take several neighbours at a time."""
     if not sums:
         return ["for i in range(count):", *_inside(1, loop)]
     return [
@@ -143,7 +143,7 @@ def _each(loop: Sequence[str], sums: Sequence[str]) -> list[str]:
 
 
 def _added_up(chunk: Sequence[str], sums: int) -> list[str]:
-    """Return the lines for a chunk, around them what sums need: lanes that are 0, and are added up one by one."""
+    """Return the lines for a chunk. Sums need lanes that start at 0 and are added one by one."""
     if not sums:
         return [*chunk]
     return [
@@ -165,7 +165,7 @@ def _by_block(
     encoded: Mapping[str, str],
     columns: int,
 ) -> list[str]:
-    """Return the lines that go through a chunk block by block: compute, find the scales, encode.
+    """Return the lines that process a chunk block by block: compute, find the scales, encode.
 
     `loop` goes through a block's weights; `encoded` has for each array in 8 bits that is written the line that does it;
     `columns` of the table of pointers come before the scales.

@@ -1,4 +1,4 @@
-"""The targets of the compiler by name: a rule with its options as the text of a kernel, a function or a formula."""
+"""The targets of the compiler: the text of a rule as a kernel, a function or a formula."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from surefoot.compiler.emit import javascript, latex, numba, triton
 from surefoot.compiler.graph import WHOLE, Graph, needed
-from surefoot.compiler.plan import SIZES, stages
+from surefoot.compiler.kernel_plan import SIZES, stages
 from surefoot.compiler.trace import trace
 from surefoot.errors import UsageError, unknown
 from surefoot.rule import Rule
@@ -25,7 +25,7 @@ TARGETS = tuple(_EMIT)
 
 @dataclass(frozen=True)
 class Emitted:
-    """A rule's text for one target, and the bytes that one update of one weight moves in a kernel."""
+    """A rule's text for one target, and the bytes per weight that its kernel moves."""
 
     text: str
     bytes_per_weight: int
@@ -52,7 +52,7 @@ def emit(rule: Rule, hyper: Mapping[str, Any], target: str, dtype: str = "float3
 
 
 def moved(graph: Graph, dtype: str) -> int:
-    """Return the bytes that one update moves per weight, in all stages or, if no kernel can do it, in one pass."""
+    """Return the bytes that one update moves per weight. Without a kernel, those of one pass."""
     try:
         return sum(int(stage.bytes_per_weight(dtype)) for stage in stages(graph))
     except UsageError:

@@ -1,4 +1,4 @@
-"""A graph rewritten as a person would write the formula: for reading only, never for kernels, because it re-associates.
+"""A graph in the form in which a person writes the formula. It re-associates: never for kernels.
 
 What a hyperparameter of zero makes vanish goes, with zeros and ones themselves; `(a * g) * g` becomes a times g
 squared, `(a / b) / c` becomes `a / (b * c)`, and a quotient of roots the root of the quotient. The rate stays whole,

@@ -1,4 +1,4 @@
-"""A plan as the text of a Triton kernel: one launch for all tensors, which reads each array once and writes each once.
+"""A plan as the text of a Triton kernel: one launch for all tensors, each array read and written once.
 
 Each program takes one chunk, so a step is one launch, however many tensors there are, and a captured CUDA graph stays
 valid while the tables stay where they are. bfloat16 numbers are integers to it, converted as `engines/pointers.py`
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from surefoot.compiler.arctan import ABOVE, BELOW, HALF, HALF_REST, KINK
 from surefoot.compiler.emit.kernel import commented, converted, indent, parts, rounded, spelled
 from surefoot.compiler.emit.walk import CHOICE, INFIX, SUM, Language, Spelling, called
-from surefoot.compiler.plan import BLOCKWISE, Kinds, Plan
+from surefoot.compiler.kernel_plan import BLOCKWISE, Kinds, Plan
 from surefoot.errors import UsageError
 
 FLOAT64 = Language(
@@ -29,7 +29,7 @@ FLOAT64 = Language(
     },
     array=spelled,
 )
-"""`maximum` and `minimum` let NaN win, as NumPy's do; a condition may be a number from the host."""
+"""`maximum` and `minimum` let NaN win, as NumPy's do. A condition may be a number from the host."""
 
 FLOAT32 = Language(
     "Triton",
@@ -99,7 +99,7 @@ def random_bits(number, key, k: tl.constexpr):
     return h ^ (h >> 16)
 """,
 }
-"""What a kernel may call: a NaN stays one, with the bit that keeps it so when its lower half goes."""
+"""Functions of a kernel. Rounding keeps a NaN by a bit that survives the loss of its lower half."""
 
 _TEXT = '''\
 """{doc}"""

@@ -1,4 +1,4 @@
-"""A rule as formulas in plain text with Unicode's letters, for terminals; which lines there are says `formula.py`.
+"""A rule as formulas in plain text with Unicode's letters, for terminals. `formula.py` chooses the lines.
 
 Each line keeps to the width that it is given: one that is too long is broken after the commas and at the signs that
 hold its parts most loosely together, and goes on below the place where those parts begin.
@@ -47,7 +47,7 @@ class _Steps(str):
 
 
 def _scalar(name: str) -> str:
-    """Return a number: a hyperparameter, the step count, a tensor's weights, or what is kept of the last step."""
+    """Return a number: a hyperparameter, the step count, a tensor's size, or a number of the last step."""
     if name in formula.SIZES:
         return formula.SIZES[name]
     return _letter(name, "t-1") if name.startswith("state.") else symbol(name)
@@ -83,7 +83,7 @@ LANGUAGE = Language(
 
 
 def _letter(name: str, when: str) -> str:
-    """Return a slot or weight at a step: by its symbol, or by its first letter with the rest above it."""
+    """Return a slot or weight at a step: its symbol, or its first letter with the rest as superscript."""
     name = name.removeprefix("state.")
     letter = "w̄" if name == "ema" else name[0] + name[1:].translate(_ABOVE)
     return letter + when.translate(_BELOW)
@@ -111,7 +111,7 @@ def emit(graph: Graph, hyper: Mapping[str, Any], width: int = 80) -> str:
 
 
 def fit(text: str, width: int) -> str:
-    """Return an expression on as many lines as it takes: the arguments of a function stand below each other."""
+    """Return an expression on several lines if need be, with a function's arguments below each other."""
     if len(text) <= width:
         return text
     choice, _, otherwise = text.partition(" else ")
@@ -128,7 +128,7 @@ def fit(text: str, width: int) -> str:
 
 
 def columns(text: str) -> int:
-    """Return how wide a text is: what stands above or below a letter takes no room."""
+    """Return the width of a text. Marks above or below a letter take no room."""
     return sum(letter not in "\u0303\u0304" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""Expressions as text: one walker for every target; what differs from target to target is a table of spellings.
+"""Expressions as text: one walker for all targets, with a table of spellings for each.
 
 An expression is written where it is used; what is used more than once, written back or long to write gets a line and
 a name of its own. Parentheses stand only where precedence needs them, and the order of floating-point operations is
@@ -15,17 +15,17 @@ from surefoot.compiler.graph import Node
 from surefoot.errors import UsageError
 
 CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
-"""How tightly an expression holds together, from the loosest to a name or a call."""
+"""The binding strength of an expression, from the loosest to a name or a call."""
 
 LEAVES = ("array", "scalar", "const")
 
 APART = ("maximum", "minimum", "where")
-"""Operations that are long to write: one inside another would be hard to read, so each gets a line."""
+"""Operations with long text. One inside another gets a line of its own."""
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """How one operation is written.
+    """The spelling of one operation.
 
     Attributes:
         text: the operation with `{}` for each argument, and `{value}` for what else it goes by.
@@ -54,13 +54,13 @@ class Language:
 
 
 def compared(*signs: str, pattern: str = "{{}} {} {{}}") -> dict[str, Spelling]:
-    """Return how compared are written: the signs of `eq`, `ne`, `lt`, `gt`, `le` and `ge`, as far as they go."""
+    """Return the spellings of comparisons, from the signs of `eq`, `ne`, `lt`, `gt`, `le` and `ge` in turn."""
     names = ("eq", "ne", "lt", "gt", "le", "ge")
     return {op: Spelling(pattern.format(sign), COMPARISON, (SUM, SUM)) for op, sign in zip(names, signs, strict=False)}
 
 
 def called(**names: str) -> dict[str, Spelling]:
-    """Return how operations are written that are functions of a target: what each is called there."""
+    """Return the spellings of operations that are functions of a target, by their names there."""
     two = ("pow", "maximum", "minimum", "atan2")
     return {op: Spelling(f"{name}({{}}, {{}})" if op in two else f"{name}({{}})") for op, name in names.items()}
 
@@ -73,7 +73,7 @@ INFIX: dict[str, Spelling] = {
     "neg": Spelling("-{}", SIGN, (POWER,)),
     **compared("==", "!=", "<", ">", "<=", ">="),
 }
-"""What Python and JavaScript write alike."""
+"""The spellings that Python and JavaScript share."""
 
 PYTHON = Language(
     "Python",

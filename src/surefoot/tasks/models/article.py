@@ -1,4 +1,4 @@
-"""The tutorial's task: a small convolutional network on 28 x 28 images in ten classes, as Keras defines its layers.
+"""The tutorial's network: a small CNN for 28 x 28 images in ten classes, with Keras's layers.
 
 Two convolutions with ReLU, each followed by BatchNorm, 2 x 2 max-pooling and another BatchNorm; a dense layer of 256
 with ReLU and BatchNorm; ten outputs. The softmax is in the loss. Initial weights (Glorot uniform, biases zero),
@@ -20,7 +20,7 @@ MOMENTUM = 0.01  # in torch's sense: the share of the new batch; Keras calls its
 
 
 class BatchNorm(nn.Module):
-    """BatchNorm over all but axis 1 whose moving variance takes the biased variance, where torch's takes the unbiased.
+    """BatchNorm over all but axis 1. Its moving variance takes the biased variance, unlike torch's.
 
     Args:
         channels: the length of axis 1.
@@ -71,7 +71,7 @@ class ConvBlock(nn.Module):
         return self.after(functional.conv2d(x, self.conv.weight))
 
     def after(self, y: Tensor) -> Tensor:
-        """What follows the convolution, from its bias on."""
+        """Apply the rest of the block after the convolution, from its bias on."""
         y = self.norm(functional.relu(y + self.conv.bias.view(-1, 1, 1)))
         normalized: Tensor = self.pooled_norm(functional.max_pool2d(y, 2))
         return normalized
@@ -86,7 +86,7 @@ class Flatten(nn.Module):
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """The network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     model = nn.Sequential(
         ConvBlock(1, 32),
         ConvBlock(32, 64),
@@ -105,5 +105,5 @@ def make_model(seed: int) -> nn.Sequential:
 
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the accuracy of a batch of raw images and labels."""
+    """Return the cross-entropy and the accuracy of a batch of raw images and labels."""
     return classified(model(pixels(batch[0].unsqueeze(1))), batch[1])

@@ -1,4 +1,4 @@
-"""A small causal transformer that tells the next character: two pre-norm blocks of width 96 with four heads.
+"""A small causal transformer that predicts the next character: two pre-norm blocks of width 96, four heads.
 
 241,982 weights, without dropout. They start as GPT-2's do (Radford et al. 2019): normal with deviation 0.02, those that
 lead back into the residual stream smaller by the root of the number of such layers, biases zero.
@@ -21,7 +21,7 @@ BACK = DEVIATION / math.sqrt(2 * BLOCKS)  # for the layers that add to the resid
 
 
 class Block(nn.Module):
-    """Attention to the characters before, then a layer of four times the width; both add to what they are given."""
+    """A pre-norm block: causal attention, then a layer of four times the width, both residual."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,14 +57,16 @@ class Transformer(nn.Module):
         self.head = uninitialized(nn.Linear(WIDTH, VOCABULARY, device="meta"))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """The logits of what comes after each place."""
+        """Return the logits of what comes after each place."""
         x = self.letters(codes) + self.places.weight[: codes.shape[1]]
         logits: Tensor = self.head(self.norm(self.blocks(x)))
         return logits.transpose(1, 2)
 
 
 def make_model(seed: int) -> nn.Module:
-    """The transformer with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    """Return the transformer with the initial weights of a seed; torch's global random numbers are neither used nor
+    moved.
+    """
     model, generator = Transformer(), torch.Generator().manual_seed(seed)
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -76,7 +78,7 @@ def make_model(seed: int) -> nn.Module:
 
 
 def measure(model: nn.Module, batch: tuple[Tensor]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy of a batch of rows in nats a character, and the same in bits."""
+    """Return the cross-entropy of a batch of rows in nats a character, and the same in bits."""
     codes = batch[0].long()
     loss = functional.cross_entropy(model(codes[:, :-1]), codes[:, 1:])
     return loss, loss.detach().double() / math.log(2)

@@ -1,4 +1,4 @@
-"""The article's network with faster ways to the same values on a CPU; `article.py` is the definition, layers alone.
+"""The article's network with faster ways to the same values on a CPU. `article.py` defines it.
 
 A training step of 250 images takes 62 ms with it in a process of one thread, two such processes side by side; with
 plain channels_last layers 109 ms, with torch.compile 127 ms.
@@ -41,7 +41,7 @@ LIMIT = 256  # channels at most: the distance between the parts of a `local` buf
 
 
 def make_model(seed: int) -> nn.Sequential:
-    """The article's model with the initial weights of a seed; three of its layers compute faster where they can."""
+    """Return the article's model with the initial weights of a seed; three layers are faster ones."""
     model = article.make_model(seed)
     for place, kind in ((0, Block), (1, Block), (3, Dense)):
         model[place].__class__ = kind
@@ -62,7 +62,7 @@ class Block(article.ConvBlock):
         return self.after(y) if torch.is_grad_enabled() else self.infer_fast(y)
 
     def train_fast(self, y: Tensor) -> Tensor:
-        """What follows the convolution, in training."""
+        """Apply the rest of the block after the convolution, in training."""
         norm, pooled = self.norm, self.pooled_norm
         affine = (norm.weight, norm.bias, pooled.weight, pooled.bias)
         y, mean, variance, pooled_mean, pooled_variance = NormPool.apply(y, self.conv.bias, *affine, EPSILON)  # type: ignore[no-untyped-call]
@@ -71,7 +71,7 @@ class Block(article.ConvBlock):
         return y
 
     def infer_fast(self, y: Tensor) -> Tensor:
-        """What follows the convolution, in evaluation mode and without gradients."""
+        """Apply the rest of the block after the convolution, in evaluation without gradients."""
         bias = self.conv.get_parameter("bias")
         s, _ = pooled_relu(y, bias, self.norm.weight)
         slope, offset = np.ones(len(bias)), np.zeros(len(bias))
@@ -83,7 +83,7 @@ class Block(article.ConvBlock):
 
 
 class Dense(nn.Linear):
-    """A linear layer that multiplies by oneDNN on a CPU, which has AVX-512 on AMD processors, where MKL has not."""
+    """A linear layer through oneDNN on a CPU, which uses AVX-512 on AMD processors; MKL does not."""
 
     def forward(self, x: Tensor) -> Tensor:
         """N x inputs to N x outputs."""
@@ -95,7 +95,7 @@ class Dense(nn.Linear):
 
 
 def memory(x: Tensor) -> NDArray[np.float32]:
-    """The memory of a channels_last tensor as N x H x W x C."""
+    """Return the memory of a channels_last tensor as N x H x W x C."""
     array: NDArray[np.float32] = x.detach().permute(0, 2, 3, 1).numpy()
     return array
 
@@ -186,13 +186,13 @@ class NormPool(torch.autograd.Function):
 
 @njit(cache=True)
 def relu(v: Any) -> Any:
-    """The larger of v and zero; a NaN stays one."""
+    """Return the larger of v and zero; a NaN stays one."""
     return ZERO if v < ZERO else v
 
 
 @njit(cache=True)
 def surplus(i: int, rows: int, columns: int) -> int:
-    """The first column of row `i` that no pooling window covers."""
+    """Return the first column of row `i` that no pooling window covers."""
     return 0 if i == rows // 2 * 2 else columns // 2 * 2
 
 

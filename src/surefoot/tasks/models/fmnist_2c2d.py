@@ -1,4 +1,4 @@
-"""DeepOBS's network "2c2d" (Schneider et al., ICLR 2019), for Fashion-MNIST: the one with published runs of ten seeds.
+"""DeepOBS's network "2c2d" for Fashion-MNIST (Schneider et al., ICLR 2019), with published runs of ten seeds.
 
 Two 5 x 5 convolutions that keep the size, each with ReLU and 2 x 2 max-pooling; a dense layer of 1,024 with ReLU; ten
 outputs. Weights are drawn from a normal distribution of deviation 0.05, cut off at two deviations as TensorFlow cuts
@@ -19,7 +19,7 @@ BIAS = 0.05
 
 
 def make_model(seed: int) -> nn.Module:
-    """The network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     model = nn.Sequential(
         uninitialized(nn.Conv2d(1, 32, 5, padding=2, device="meta")),
         nn.ReLU(),
@@ -42,5 +42,5 @@ def make_model(seed: int) -> nn.Module:
 
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the accuracy of a batch of raw images and labels."""
+    """Return the cross-entropy and the accuracy of a batch of raw images and labels."""
     return classified(model(pixels(batch[0].unsqueeze(1))), batch[1])

@@ -1,4 +1,4 @@
-"""Logistic regression on images of digits: a convex task, where every optimizer that converges finds the same loss.
+"""Logistic regression on images of digits: a convex task, where all that converge find the same loss.
 
 Weights start at zero, so a seed decides nothing but the order of the examples. 7,850 numbers.
 """
@@ -14,7 +14,7 @@ __all__ = ["make_model", "measure"]
 
 
 def make_model(seed: int) -> nn.Module:  # noqa: ARG001  a seed's weights are those of any other: zero
-    """The ten outputs, linear in the pixels."""
+    """Return the ten outputs, linear in the pixels."""
     layer = uninitialized(nn.Linear(28 * 28, 10, device="meta"))
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)

@@ -9,12 +9,12 @@ from surefoot.tasks.models.parts import classified, dense, pixels
 
 
 def make_model(seed: int) -> nn.Module:
-    """The network with the initial weights of a seed; torch's global random numbers are neither used nor moved."""
+    """Return the network with the initial weights of a seed. Torch's global random numbers stay as they are."""
     generator = torch.Generator().manual_seed(seed)
     first, second, last = (dense(*widths, generator) for widths in ((28 * 28, 128), (128, 64), (64, 10)))
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
 
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the accuracy of a batch of raw images and labels."""
+    """Return the cross-entropy and the accuracy of a batch of raw images and labels."""
     return classified(model(pixels(batch[0].flatten(1))), batch[1])

@@ -1,4 +1,4 @@
-"""What the models share: layers whose weights a generator draws, pixels as numbers, accuracy, and loss with accuracy.
+"""Parts that models share: layers drawn from a generator, pixels as numbers, accuracy and loss.
 
 No layer draws from torch's global random numbers, not even while it is made.
 """
@@ -19,12 +19,14 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def uninitialized(layer: Layer) -> Layer:
-    """A layer made on torch's device "meta", in memory: its constructor drew no random numbers."""
+    """Return a layer made on torch's device "meta", in memory: its constructor drew no random numbers."""
     return layer.to_empty(device="cpu")
 
 
 def dense(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer as He et al. 2015 start it for ReLU: uniform weights of variance 2 / inputs, biases of zero."""
+    """Return a linear layer as He et al. 2015 start it for ReLU: uniform weights of variance 2 / inputs, biases of
+    zero.
+    """
     layer = uninitialized(nn.Linear(inputs, outputs, device="meta"))
     nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
     nn.init.zeros_(layer.bias)
@@ -37,19 +39,19 @@ def pixels(images: Tensor) -> Tensor:
 
 
 def classified(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The cross-entropy and the accuracy of a batch of outputs."""
+    """Return the cross-entropy and the accuracy of a batch of outputs."""
     labels = labels.long()
     return functional.cross_entropy(outputs, labels), accuracy(outputs, labels)
 
 
 def accuracy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """The share of examples whose largest output is at their class.
+    """Return the share of examples whose largest output is at their class.
 
     Args:
         outputs: N x classes, or N x classes x places.
         labels: N, or N x places, the index of the class.
 
-    The mean is taken in float64, in which the number of right answers can be told from it.
+    The mean is taken in float64, which keeps the number of right answers recoverable.
 
     Raises:
         UsageError: one output an example, whose largest is always right or always wrong.

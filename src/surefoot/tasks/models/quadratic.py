@@ -26,7 +26,7 @@ TEST_SEED, VALIDATION_SEED = 43, 44
 
 
 def quadratic_task() -> BuiltIn:
-    """The task, judged by its loss."""
+    """Return the task, judged by its loss."""
     splits = Splits(examples(TRAIN_SEED, TRAIN), examples(VALIDATION_SEED, TRAIN), examples(TEST_SEED, TRAIN)[:TEST])
     return BuiltIn("quadratic-deep", "surefoot.tasks.models.quadratic_deep", "", splits, LOSS)
 
@@ -37,7 +37,7 @@ def examples(seed: int, count: int) -> Arrays:
 
 
 def hessian() -> Array:
-    """The matrix H, 100 x 100, symmetric and positive definite."""
+    """Return the matrix H, 100 x 100, symmetric and positive definite."""
     random = np.random.RandomState(PROBLEM_SEED)
     eigenvalues = np.concatenate([random.uniform(0, 1, 90), random.uniform(30, 60, 10)])
     turned = rotation(SIZE, random)
@@ -45,7 +45,7 @@ def hessian() -> Array:
 
 
 def rotation(size: int, random: np.random.RandomState) -> Array:
-    """An orthogonal matrix, uniform over all, by the subgroup algorithm (Diaconis & Shahshahani 1987).
+    """Return an orthogonal matrix, uniform over all, by the subgroup algorithm (Diaconis & Shahshahani 1987).
 
     A rotation of a subspace becomes one of the next larger space when it is followed by a reflection that takes the new
     axis to a uniformly random direction. The sign at the end makes the determinant +1 where `size` is even.

@@ -28,11 +28,11 @@ class Quadratic(nn.Module):
 
 
 def make_model(seed: int) -> nn.Module:  # noqa: ARG001  every seed starts at the same weights
-    """The weights, all of them 1."""
+    """Return the weights, all of them 1."""
     return Quadratic()
 
 
 def measure(model: nn.Module, batch: tuple[Tensor]) -> tuple[Tensor, Tensor]:
-    """The mean loss of a batch, twice: it is the metric too."""
+    """Return the mean loss of a batch, twice: it is the metric too."""
     loss: Tensor = model(batch[0]).mean()
     return loss, loss.detach()

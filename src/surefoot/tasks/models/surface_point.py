@@ -24,7 +24,7 @@ class Point(nn.Module):
         self.place = nn.Parameter(torch.tensor(self.surface.start) + aside)
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        """The height, and the distance to the minimum."""
+        """Return the height, and the distance to the minimum."""
         height: Tensor = self.surface.function(self.place[0], self.place[1])
         away = self.place.detach() - torch.tensor(self.surface.minimum, device=self.place.device)
         return height, away.double().norm()
@@ -34,6 +34,6 @@ make_model = Point
 
 
 def measure(model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:  # noqa: ARG001  nothing is in it
-    """The height of the point, and its distance to the minimum."""
+    """Return the height of the point, and its distance to the minimum."""
     measured: tuple[Tensor, Tensor] = model()
     return measured

@@ -1,6 +1,6 @@
 """Functions of two variables with a known minimum, where an optimizer's path can be drawn.
 
-There is no data: an epoch is `STEPS` steps with the whole gradient, from `STEPS` rows that nobody looks at. A seed
+There is no data: an epoch is `STEPS` steps with the whole gradient, from `STEPS` unused rows. A seed
 chooses where the path starts, evenly in a square about the classical starting point, so that one lucky point decides
 nothing. The metric is the distance to the minimum: on a valley floor the loss is small long before the minimum is near,
 and losses of different seeds lie decades apart, so that their mean is that of the worst.
@@ -23,7 +23,7 @@ STEPS = 50
 """Steps in an epoch, with a batch size of 1."""
 
 REACH = 0.25
-"""How far from the classical point a seed may start, in each coordinate."""
+"""The largest distance of a start from the classical point, in each coordinate."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ DISTANCE = Metric("distance to minimum", "min", share=False)
 
 
 def surface_task(name: str) -> BuiltIn:
-    """The task of finding the minimum of the surface of this name."""
+    """Return the task of finding the minimum of the surface of this name."""
     train, evaluation = (Arrays(np.zeros((rows, 1), np.float32)) for rows in (STEPS, 1))
     splits = Splits(train, evaluation, evaluation)
     return BuiltIn(name, "surefoot.tasks.models.surface_point", "", splits, DISTANCE, arguments=(name,))

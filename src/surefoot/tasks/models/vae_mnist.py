@@ -1,4 +1,4 @@
-"""A variational autoencoder (Kingma & Welling, ICLR 2014) on images made black and white: a loss that is no accuracy.
+"""A variational autoencoder (Kingma & Welling, ICLR 2014) on binarized images: a task without accuracy.
 
 The encoder and the decoder have one hidden layer of 256, the latent space 8 dimensions: 408,864 numbers. The loss is
 the negative evidence lower bound in nats an image: the Bernoulli cross-entropy of its 784 pixels plus the divergence of
@@ -38,12 +38,12 @@ class Autoencoder(nn.Module):
 
 
 def make_model(seed: int) -> nn.Module:
-    """The autoencoder with the initial weights of a seed; torch's global random numbers are not moved."""
+    """Return the autoencoder with the initial weights of a seed. Torch's global random numbers stay untouched."""
     return Autoencoder(torch.Generator().manual_seed(seed))
 
 
 def measure(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The mean loss of a batch of raw images, twice: it is the metric too. The labels are not looked at."""
+    """Return the mean loss of a batch of raw images, twice: it is the metric too. The labels are not looked at."""
     ink = (batch[0].flatten(1) > HALF).float()
     logits, mean, log_variance = model(ink)
     wrong = functional.binary_cross_entropy_with_logits(logits, ink, reduction="none").sum(1)
