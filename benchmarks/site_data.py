@@ -1,7 +1,7 @@
 """Run the studies that the site shows, and keep in docs/data what they found: `python benchmarks/site_data.py`.
 
 Everything is what a command prints or stores; beside each result stands the command that repeats it. Name a part to run
-only that: suite, rate-free, article, or keras-tensorflow, keras-jax and keras-torch, which need that of
+only that: suite, rate-free, language, article, or keras-tensorflow, keras-jax and keras-torch, which need that of
 `make test-frameworks`.
 """
 
@@ -28,6 +28,9 @@ RATE_FREE = (
     "mlp-mnist --trials 8 --seeds 6",
 )
 """Each small study that learns from data, and how much of it is run."""
+
+LANGUAGE = f"surefoot compare char-lm --only -o muon -o soap -o adamw -o lion -o schedule_free_adamw --epochs 4 {EFFORT}"
+"""Rules for matrices beside others on a small Transformer; about an hour on two cores."""
 
 ARTICLE = "surefoot compare article --seeds 5 --json"
 
@@ -63,6 +66,11 @@ def rate_free(folder: Path) -> None:
         keep(found["study"], command, {**kept, "settings": settings})
 
 
+def language(folder: Path) -> None:
+    """Run the small language model."""
+    keep("char-lm", LANGUAGE, printed(LANGUAGE, folder))
+
+
 def article(folder: Path) -> None:
     """Run the tutorial's experiment and keep its store; its step times are those of the machine as busy as it is."""
     printed(ARTICLE, folder)
@@ -84,7 +92,7 @@ def keras(backend: str, folder: Path) -> None:
 
 
 BACKENDS = {f"keras-{name}": partial(keras, name) for name in ("tensorflow", "jax", "torch")}
-PARTS = {"suite": suite, "rate-free": rate_free, "article": article, **BACKENDS}
+PARTS = {"suite": suite, "rate-free": rate_free, "language": language, "article": article, **BACKENDS}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

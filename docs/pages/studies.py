@@ -5,7 +5,7 @@ A sentence here says what a number means, never what somebody thinks.
 
 from pathlib import Path
 
-from pages import rate_free
+from pages import language, rate_free
 from pages.markdown import fenced, table
 from pages.results import TASKS, figure, interval, stored
 
@@ -20,7 +20,8 @@ def page(data: Path) -> str:
     command, suite = stored(data, SUITE)
     parts = [
         f"## Do I have to tune?\n\n{rate_free.answer(data)}",
-        f"All figures below come from one command:\n\n{fenced(command, 'console')}",
+        f"## Do Muon and SOAP pay?\n\n{language.section(data)}",
+        f"## All small studies\n\nAll figures below come from one command:\n\n{fenced(command, 'console')}",
         f"## Does tuning matter more than the choice?\n\n{_tuning(results)}",
         f"## Adam, or something else?\n\n{_rivals(results)}",
         f"## Which one is quick?\n\n{_suite(suite)}",

@@ -100,6 +100,14 @@ def test_site_data_py_rate_free(printed, tmp_path):
     assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
 
 
+def test_site_data_py_language(printed, tmp_path):
+    small = "surefoot compare char-lm --only -o adamw --steps 1 --seeds 1 --trials 0 --json"
+    printed("site_data.py", call="language", DATA=tmp_path, LANGUAGE=small)
+    kept = json.loads((tmp_path / "char-lm.json").read_text())
+    assert kept["command"] == small
+    assert [row["label"] for row in kept["result"]["rows"]] == ["AdamW"]
+
+
 def test_startup_py(printed):
     lines = printed("startup.py", ROUNDS=1)
     assert len(lines) == 6

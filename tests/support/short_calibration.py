@@ -1,4 +1,4 @@
-"""A calibration of a few rows: one look of each kind, a margin, a race and one that joins them."""
+"""A calibration of a few rows: one look of each kind, a margin and a race."""
 
 from surefoot.selfcheck import calibration, joined, margins, planned_looks
 from surefoot.selfcheck.seed_models import NORMAL
@@ -7,8 +7,8 @@ from surefoot.selfcheck.seed_models import NORMAL
 def few_looks(patch):
     """Leave one of each kind of look, of margin and of race; which rows there are in all is asked of the tables."""
     patch.setattr(margins, "MARGINS", ((NORMAL, 2, (5,)),))
-    late = joined.Design(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4)
-    patch.setattr(joined, "DESIGNS", (late,))
+    both = joined.Design(NORMAL, (0, joined.EDGE), planned_looks.plan(2, "linear"), late=4)
+    patch.setattr(joined, "DESIGNS", (both,))
     patch.setattr(margins, "RACES", ((6, (1.0, 2.0)),))
     patch.setattr(planned_looks, "EQUAL", ((NORMAL, 2, planned_looks.plan(2), 0.0),))
     patch.setattr(planned_looks, "BETTER", ((2, planned_looks.plan(2, "pocock"), 1.5),))
