@@ -99,6 +99,8 @@ def test_the_command_prints_the_price(surefoot_command, store, found):
     code, out, _ = surefoot_command("compare", "rate-free", "quadratic-deep", *few, "--workers", "1", "--json")
     price = json.loads(out)["price"]
     assert (code, price["study"], len(price["rows"])) == (0, "rate-free-quadratic-deep", 3)
+    code, again, _ = surefoot_command("report", "rate-free-quadratic-deep", "--store", str(store), "--json")
+    assert (code, json.loads(again)) == (0, json.loads(out)), "what compare printed is what report prints"
     code, out, _ = surefoot_command("compare", "rate-free", "quadratic-deep", *few, "--workers", "1")
     assert (code, "The price of not tuning" in out) == (0, True)
 

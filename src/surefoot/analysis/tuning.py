@@ -15,6 +15,7 @@ from math import isfinite, nan
 from statistics import median
 
 from surefoot.analysis.configurations import Configuration, Edge, Exploration, Searched, seeds_of
+from surefoot.analysis.pairwise import counted
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group
 from surefoot.search.proposals import RACING_SEEDS
@@ -51,7 +52,8 @@ class TuningRow:
     `edge`, a better one may lie beyond. `sensitivity` is there where only the learning rate was searched. `curve` is
     the expected validation metric of the best of k trials, `cumulative` its mean heights, and `failure` what a trial
     that diverged counts in it. `gain` is by how much the tuned one's test metric is better than the untuned one's,
-    paired by seed. `apart` is False if a tuning trial shared a seed with a measuring one or saw the test data.
+    paired by seed, where a seed that diverged counts as in the verdict.
+    `apart` is False if a tuning trial shared a seed with a measuring one or saw the test data.
     `planned` is where it was to be searched.
     """
 
@@ -104,8 +106,9 @@ def tunings(records: Sequence[Record], seeds: Sequence[int] = ()) -> tuple[Tunin
         found[label] = Exploration(searching, winner.trials[0].part.configuration if winner else {}, scale)
     ends = (0.0, 1.0) if scale.metric.share else [score for one in found.values() for score in one.finished]
     failure = scale.worst(ends) if ends else None
+    scores = counted({arm.label: arm.results() for arm in settings.values() if arm.judged}, scale)
     return tuple(
-        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure, seeds)
+        _row(label, one, settings.get(label), settings.get(one.trials[0].part.tuned_from), failure, seeds, scores)
         for label, one in found.items()
     )
 
@@ -117,6 +120,7 @@ def _row(
     untuned: Setting | None,
     failure: float | None,
     seeds: Sequence[int],
+    scores: Mapping[str, Mapping[int, float]],
 ) -> TuningRow:
     tried, trials, scale = found.tried, found.trials, found.scale
     eliminated = _eliminated(found, len(seeds) - 1) if len(seeds) >= RACING_SEEDS else ()
@@ -153,7 +157,9 @@ def _row(
         curve=curve,
         cumulative=cumulative(curve.mean) if curve else None,
         failure=failure,
-        gain=_gain(winner, untuned, scale) if winner and untuned else None,
+        gain=_gain(scores.get(winner.label, {}), scores.get(untuned.label, {}), scale)
+        if winner and untuned and winner.finished
+        else None,
         planned=found.planned,
         race=len(seeds) if found.finalists and len(seeds) >= RACING_SEEDS else None,
         eliminated=eliminated,
@@ -184,9 +190,8 @@ def _curve(tried: Sequence[Configuration], scale: Scale, failure: float | None) 
     return budget_curve(scores, higher=scale.sign > 0, failure=failure, resamples=resamples)
 
 
-def _gain(winner: Setting, untuned: Setting, scale: Scale) -> Interval | None:
-    """How much better the tuned one is, over the seeds that both finished; one seed gives no interval."""
-    ours, theirs = winner.metrics(), untuned.metrics()
+def _gain(ours: Mapping[int, float], theirs: Mapping[int, float], scale: Scale) -> Interval | None:
+    """How much better the tuned one is, over the seeds of both; one seed gives no interval."""
     both = [(scale.gain(ours[seed]), scale.gain(theirs[seed])) for seed in ours if seed in theirs]
     if len(both) < 2:
         return Interval(both[0][0] - both[0][1], None, None, 1) if both else None

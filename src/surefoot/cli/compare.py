@@ -16,7 +16,7 @@ from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.files import check_writable
 from surefoot.options import Options
-from surefoot.rate_free_price import RateFree, ask_rate_free, laid_over
+from surefoot.rate_free_price import ask_rate_free, laid_over
 from surefoot.study import run
 from surefoot.suite import Suite, ask_suite
 
@@ -58,8 +58,7 @@ def compare(
     if all_small:
         conclude_suite(Suite({one.plan.name: one for one in studies}), report.parent, as_object=as_json)
     else:
-        price = RateFree(studies[0]).prices if study == RATE_FREE.name else None
-        conclude(studies[0].summary, studies[0].store, report, as_object=as_json, price=price)
+        conclude(studies[0].summary, studies[0].store, report, as_object=as_json)
     if any(record.status == "failed" for one in studies for record in one.records):
         raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ from surefoot.analysis import ResultRow, Summary
 from surefoot.analysis.rate_free import Prices
 from surefoot.cli.printing import grid, print_json
 from surefoot.progress.console import console_for_people
+from surefoot.rate_free_price import price_of
 from surefoot.report import write_report
 from surefoot.result import Result
 from surefoot.store.protocol import Metric
@@ -24,8 +25,9 @@ from surefoot.words.rate_free import price_sentence, price_table
 from surefoot.words.suite import suite_notes
 
 
-def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool, price: Prices | None = None) -> None:
+def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
     """Print the result of a study, for people or as JSON, and write its report."""
+    price = price_of(summary)
     if as_object:
         priced = {"price": plain(price)} if price else {}
         print_json(as_json(summary) | priced | {"store": str(store), "report": str(report)})
