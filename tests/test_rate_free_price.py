@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,9 @@ def test_the_command_prints_the_price(surefoot_command, store, found):
     assert (code, price["study"], len(price["rows"])) == (0, "rate-free-quadratic-deep", 3)
     code, again, _ = surefoot_command("report", "rate-free-quadratic-deep", "--store", str(store), "--json")
     assert (code, json.loads(again)) == (0, json.loads(out)), "what compare printed is what report prints"
+    page = Path(json.loads(out)["report"]).read_text(encoding="utf-8")
+    assert '<h2 id="price">What can be had without tuning?</h2>' in page
+    assert "AdamW(schedule=cosine) tuned, which took" in page
     code, out, _ = surefoot_command("compare", "rate-free", "quadratic-deep", *few, "--workers", "1")
     assert (code, "The price of not tuning" in out) == (0, True)
 

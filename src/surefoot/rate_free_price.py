@@ -14,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis import Summary
-from surefoot.analysis.rate_free import Prices, prices, usual_margin
+from surefoot.analysis.rate_free import BEFORE, Prices, prices, usual_margin
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
@@ -26,9 +25,6 @@ from surefoot.study import Study, asked, run
 from surefoot.tasks import Trainable
 from surefoot.words import Table
 from surefoot.words.rate_free import price_table
-
-BEFORE: Mapping[str, int] = {RATE_FREE.centre: RATE_FREE.sweep_seeds * RATE_FREE.sweep_steps}
-"""The training steps that the range test takes."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +67,6 @@ def rate_free(task: str | Trainable | None = None, **options: Any) -> RateFree:
     """
     request, read = asked(task, **{**options, **_changes(Options(**_known(options)))})
     return RateFree(run(laid_over(request, read), read))
-
-
-def price_of(summary: Summary) -> Prices | None:
-    """Return the price of not tuning, of a study that `rate_free` laid out; None of any other, or before its end."""
-    tuned = {row.label for row in summary.tuning} & {row.label for row in summary.rows}
-    laid_out = summary.study.startswith(f"{RATE_FREE.name}-") and len(tuned) == 1
-    return prices(summary, BEFORE) if laid_out else None
 
 
 def ask_rate_free(task: str | Trainable, options: Options) -> Request:

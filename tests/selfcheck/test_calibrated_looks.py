@@ -8,7 +8,7 @@ import pytest
 from surefoot.analysis import interim, pairwise
 from surefoot.selfcheck import planned_looks
 from surefoot.selfcheck.planned_looks import AGAINST, ALL_PAIRS, WORSE, false_looks, plan, played, true_looks
-from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, SKEWED, TWO_BASINS
+from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, SKEWED, TWO_BASINS, UNBOUNDED
 from surefoot.store.looks import LookPlan, TakenLook
 
 
@@ -20,7 +20,7 @@ def test_what_is_calibrated_has_every_spending_question_and_world():
     plans = [row[2] for row in planned_looks.EQUAL]
     assert {one.spending for one in plans} == {"obrien-fleming", "pocock", "linear"}
     assert {one.question.kind for one in plans} == {"best", "all-pairs", "against"}
-    assert {row[0] for row in planned_looks.EQUAL} == {NORMAL, SKEWED, TWO_BASINS, DIVERGING}
+    assert {row[0] for row in planned_looks.EQUAL} == {NORMAL, SKEWED, TWO_BASINS, DIVERGING, UNBOUNDED}
     assert {row[3] for row in planned_looks.EQUAL} == {0.0, WORSE}
     assert all(len(one.at) > 1 for one in plans)
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from surefoot.analysis.pairwise import Comparison, counted
 from surefoot.analysis.summary import ResultRow, Summary
+from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.statistics.equivalence import adjusted, short_of
 from surefoot.statistics.intervals import ALPHA, Interval, PairedDifference
@@ -25,6 +26,9 @@ from surefoot.store.protocol import Metric
 
 POINTS, PART = Margin(0.003), Margin(0.02, relative=True)
 """The margin for a share, such as an accuracy: 0.3 points; and for any other metric: 2 % of it."""
+
+BEFORE: Mapping[str, int] = {RATE_FREE.centre: RATE_FREE.sweep_seeds * RATE_FREE.sweep_steps}
+"""The training steps that the range test takes."""
 
 Claim = Literal["not worse", "worse", "open"]
 
@@ -78,6 +82,13 @@ class Prices:
 def usual_margin(metric: Metric) -> Margin:
     """By how much an optimizer may be worse, where the user does not say."""
     return POINTS if metric.share else PART
+
+
+def price_of(summary: Summary) -> Prices | None:
+    """Return the price of not tuning, of a study that `rate_free` laid out; None of any other, or before its end."""
+    tuned = {row.label for row in summary.tuning} & {row.label for row in summary.rows}
+    laid_out = summary.study.startswith(f"{RATE_FREE.name}-") and len(tuned) == 1
+    return prices(summary, BEFORE) if laid_out else None
 
 
 def prices(summary: Summary, steps_before: Mapping[str, int]) -> Prices:

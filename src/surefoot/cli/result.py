@@ -10,15 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 from surefoot.analysis import ResultRow, Summary
-from surefoot.analysis.rate_free import Prices
+from surefoot.analysis.rate_free import Prices, price_of
 from surefoot.cli.printing import grid, print_json
 from surefoot.progress.console import console_for_people
-from surefoot.rate_free_price import price_of
 from surefoot.report import write_report
 from surefoot.result import Result
 from surefoot.store.protocol import Metric
 from surefoot.suite import PAGE, Suite
-from surefoot.words import Table, as_json, notes, plain, table, tuning_table, tuning_warnings, verdict_text, warnings
+from surefoot.words import Table, as_json, notes, table, tuning_table, tuning_warnings, verdict_text, warnings
 from surefoot.words.notes import PRINTED_CAPTION
 from surefoot.words.ranks import TITLE, rank_table
 from surefoot.words.rate_free import price_sentence, price_table
@@ -27,13 +26,11 @@ from surefoot.words.suite import suite_notes
 
 def conclude(summary: Summary, store: Path, report: Path, *, as_object: bool) -> None:
     """Print the result of a study, for people or as JSON, and write its report."""
-    price = price_of(summary)
     if as_object:
-        priced = {"price": plain(price)} if price else {}
-        print_json(as_json(summary) | priced | {"store": str(store), "report": str(report)})
+        print_json(as_json(summary) | {"store": str(store), "report": str(report)})
     else:
         print_result(summary)
-        if price:
+        if price := price_of(summary):
             _print_price(price)
     write_report(summary, report)
     if not as_object:

@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from surefoot import __version__
 from surefoot.analysis import SuiteSummary, Summary
+from surefoot.analysis.rate_free import price_of
 from surefoot.files import write_whole
 from surefoot.report import provenance
 from surefoot.report.export import left_out, packed
@@ -37,6 +38,7 @@ from surefoot.words.answers import QUESTIONS, answers, at_a_glance
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
 from surefoot.words.ranks import rank_table
+from surefoot.words.rate_free import price_table
 from surefoot.words.results import arrival_table, setting
 from surefoot.words.suite import profile_table, suite_notes, suite_table
 from surefoot.words.tuning import cumulative_table, ledger
@@ -104,6 +106,7 @@ def content(summary: Summary) -> dict[str, Any]:
         "counts": standings(summary, compared(summary)),
         "matrix_caption": matrix_caption(summary),
         "ranks": rank_table(summary, "page"),
+        "price": price_table(price) if (price := price_of(summary)) else None,
         "tuning_warnings": tuning_warnings(summary),
         "ledger": ledger(summary),
         "cumulative": cumulative_table(summary),
@@ -136,6 +139,7 @@ def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]])
         **dict.fromkeys(figures, True),
         "pairs": said["matrix"],
         "ranks": said["ranks"],
+        "price": said["price"],
         "tuning": said["ledger"],
         **dict.fromkeys(("settings", "protocol", "environment"), said["summary"].trained_here),
         "raw": True,

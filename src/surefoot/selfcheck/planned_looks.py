@@ -15,7 +15,17 @@ import numpy as np
 
 from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison
-from surefoot.selfcheck.seed_models import DIVERGING, NORMAL, OWN, SKEWED, TWO_BASINS, Scores, SeedModel, by_label
+from surefoot.selfcheck.seed_models import (
+    DIVERGING,
+    NORMAL,
+    OWN,
+    SKEWED,
+    TWO_BASINS,
+    UNBOUNDED,
+    Scores,
+    SeedModel,
+    by_label,
+)
 from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.look_power import Course, course
 from surefoot.statistics.looks import Looks, even_looks
@@ -56,6 +66,8 @@ EQUAL: tuple[tuple[SeedModel, int, LookPlan, float], ...] = (
     (TWO_BASINS, 4, plan(4, "linear", AGAINST), 0.0),
     (NORMAL, 4, plan(4, "pocock"), WORSE),
     (TWO_BASINS, 4, plan(4, "linear", ALL_PAIRS), WORSE),
+    (UNBOUNDED, 2, plan(2, "pocock"), 0.0),
+    (UNBOUNDED, 4, plan(4, "linear", ALL_PAIRS), 0.0),
 )
 """World, arms, looks, and by how much the first arm is better, of studies in which the others are equal."""
 

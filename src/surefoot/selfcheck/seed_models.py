@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.analysis.pairwise import Looked
-from surefoot.analysis.scale import Scale
+from surefoot.analysis.scale import ACCURACY, Scale
 from surefoot.analysis.settings import Setting
 from surefoot.analysis.verdict import compare, judge
 from surefoot.errors import UsageError
 from surefoot.store.looks import TakenLook
+from surefoot.store.protocol import Metric
 
 Scores = NDArray[np.float64]
 
@@ -39,11 +40,12 @@ class SeedModel:
     name: str
     draw: Callable[..., Scores]
     test_size: int = IMAGES
+    metric: Metric = ACCURACY
 
     @property
     def scale(self) -> Scale:
-        """The scale of its accuracies."""
-        return Scale(test_size=self.test_size)
+        """The scale of its scores."""
+        return Scale(self.metric, self.test_size)
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Scores:
@@ -65,6 +67,12 @@ def two_basins(rng: np.random.Generator, *shape: int) -> Scores:
 def diverging(rng: np.random.Generator, *shape: int) -> Scores:
     """Draw luck that follows the bell curve, but for three trials in ten, which diverge and have no score."""
     return np.where(rng.random(shape) < 0.3, np.nan, normal(rng, *shape))
+
+
+def losses(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
+    """Draw losses with a long tail, of which three in ten diverge: what these count changes as seeds come in."""
+    shape = studies, arms, seeds
+    return np.where(rng.random(shape) < 0.3, np.nan, rng.lognormal(0, 1.5, shape))
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
@@ -125,3 +133,4 @@ NORMAL = simulated("normal", normal)
 SKEWED = simulated("skewed, heavy tail", skewed)
 TWO_BASINS = simulated("two basins", two_basins)
 DIVERGING = simulated("3 in 10 diverge", diverging)
+UNBOUNDED = SeedModel("losses, 3 in 10 diverge", losses, metric=Metric("loss", "min", share=False))

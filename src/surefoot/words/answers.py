@@ -11,6 +11,7 @@ from math import isfinite
 from statistics import fmean
 
 from surefoot.analysis import Summary
+from surefoot.analysis.rate_free import price_of
 from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import (
@@ -25,6 +26,7 @@ from surefoot.words.numbers import (
     short,
 )
 from surefoot.words.pairs import standing
+from surefoot.words.rate_free import price_answer
 
 NAMED = 6
 """Most names in an answer."""
@@ -38,6 +40,7 @@ QUESTIONS = {
     "tuning-best-of": "What does tuning buy?",
     "pairs": "Which differences are real?",
     "ranks": "Best by steps, by seconds or by tuning cost?",
+    "price": "What can be had without tuning?",
     "generalization": "Does it hold on new data?",
     "profile": "Is it fast on every seed?",
     "step-sizes": "How large are the steps?",
@@ -136,6 +139,7 @@ def answers(summary: Summary) -> dict[str, str]:
         "tuning-learning-rate": _rates,
         "tuning-best-of": _gains,
         "pairs": _differ,
+        "price": lambda summary: price_answer(found) if (found := price_of(summary)) else "",
         "generalization": _generalizes,
         "profile": _reliable,
         "step-sizes": _sizes,

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from surefoot.analysis import Summary
+from surefoot.analysis.rate_free import price_of
 from surefoot.store.protocol import Metric, Protocol
 from surefoot.words.notes import notes, warnings
 from surefoot.words.results import table
@@ -40,6 +41,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "table": table(summary, "page").to_json(),
         "planned": _planned(summary),
     }
+    if price := price_of(summary):
+        written["price"] = price
     return {name: plain(value) for name, value in written.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surefoot.analysis.rate_free import Price, Prices
 from surefoot.words.cells import Cell, Table, of, plain_table, text
-from surefoot.words.numbers import PLAIN, Unit, Written, seeds
+from surefoot.words.numbers import PLAIN, Unit, Written, join, seeds
 
 TRAININGS = Unit("{:.1f}".format)
 
@@ -40,6 +40,15 @@ def price_sentence(found: Prices) -> str:
         "make a false claim. Trainings: what the optimizer costs, tuning and range test included. Saved: how many "
         f"fewer than the {found.trainings:g} of {found.tuned}."
     )
+
+
+def price_answer(found: Prices) -> str:
+    """What can be had without tuning, in one line."""
+    good = [row for row in found.rows if row.claim == "not worse"]
+    if not good:
+        return f"None was shown to be as good as {found.tuned}, which took {found.trainings:g} trainings."
+    named = join([f"{row.label} ({TRAININGS(row.trainings)})" for row in good])
+    return f"Not worse than {found.tuned}, which took {found.trainings:g} trainings: {named}."
 
 
 def _lost(row: Price, written: Written) -> Cell:
