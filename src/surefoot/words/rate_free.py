@@ -47,7 +47,7 @@ def price_answer(found: Prices) -> str:
     good = [row for row in found.rows if row.claim == "not worse"]
     if not good:
         return f"None was shown to be as good as {found.tuned}, which took {found.trainings:g} trainings."
-    named = join([f"{row.label} ({TRAININGS(row.trainings)})" for row in good])
+    named = join([f"{row.label} for {TRAININGS(row.trainings)}" for row in good])
     return f"Not worse than {found.tuned}, which took {found.trainings:g} trainings: {named}."
 
 
