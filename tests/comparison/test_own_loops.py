@@ -164,7 +164,7 @@ def test_a_budget_in_minutes_is_reckoned_from_an_epoch(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"better": None}, "better is None; say which value of what the training reports is better"),
+        ({"better": None}, "better is missing; say which value of what the training reports is better"),
         ({"model": net}, "train and model are given; a training function makes these itself"),
         ({"batch_size": 8}, "batch_size is for tasks; a training function makes its own batches"),
         ({"clip": 1.0}, "train and clip are given; a training function makes these itself"),
@@ -208,7 +208,7 @@ def test_the_command_takes_a_function_in_a_file(surefoot_command):
     some = ["--epochs", "1", "--trials", "0", "--seeds", "2", "--device", "cpu"]
     code, _, err = surefoot_command("compare", *common, *some)
     assert code == 2
-    assert "--better is None; say which value" in err
+    assert "--better is missing; say which value" in err
     code, out, err = surefoot_command("try", "my_loop.py:train", "-o", "adam", "--better", "min", "--device", "cpu")
     assert (code, out) == (0, "Adam: works\n"), err
     code, out, err = surefoot_command("compare", *common, *some, "--better", "min")

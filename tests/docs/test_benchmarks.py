@@ -157,7 +157,7 @@ def test_muon_py(printed):
         "surefoot, bfloat16 products",
         "surefoot, float32 products",
     ]
-    assert [len(line[28:].split()) for line in lines[2:]] == [3, 3, 3]
+    assert [len(line[28:].split()) for line in lines[2:]] == [4, 4, 4]
 
 
 def test_looks_py(printed):

@@ -1,6 +1,7 @@
 """In a notebook: tables, studies and rules as HTML, progress in the cell's output, and an example that runs."""
 
 import sys
+from functools import partial
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -111,7 +112,7 @@ def display(monkeypatch):
     """A notebook, as far as progress can tell."""
     fake = Display()
     monkeypatch.setitem(sys.modules, "IPython.display", fake)
-    monkeypatch.setattr(live_display, "Console", lambda **given: Console(force_jupyter=True, **given))
+    monkeypatch.setattr("surefoot.progress.console.Console", partial(Console, force_jupyter=True))
     return fake
 
 
@@ -147,9 +148,8 @@ def test_progress_in_a_notebook_is_drawn_twice_a_second_at_most_and_at_the_end(d
 
 
 def test_elsewhere_progress_is_as_before(monkeypatch, capsys):
-    monkeypatch.setattr(
-        live_display, "Console", lambda **given: Console(force_jupyter=False, force_terminal=False, **given)
-    )
+    plain = partial(Console, force_jupyter=False, force_terminal=False)
+    monkeypatch.setattr("surefoot.progress.console.Console", plain)
     planned = plan("logreg-digits", Options(("adam",), only=True, device="cpu", seeds=1, trials=0))
     (trial,) = planned.trials
     with live_display.progress(planned, 1, planned.trials) as observe:

@@ -18,7 +18,7 @@ from paths import ROOT
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("Adam", {"beta1_": 0.9}, "unknown option of adam 'beta1_'. Did you mean 'beta1'"),
+        ("Adam", {"beta1_": 0.9}, "unknown option of adam 'beta1_'. Did you mean 'beta_1' or 'beta1'"),
         ("Adam", {"beta_1": 1.0}, "adam: beta1=1.0 is not allowed"),
         ("Adam", {"learning_rate": -1}, "adam: lr=-1.0 is not allowed"),
         ("Adam", {"lr": 0.1, "learning_rate": 0.1}, "lr is given twice"),
