@@ -365,6 +365,7 @@ def test_package_holds_the_template():
     assert {Path(str(file)).name for file in folder.iterdir()} == {
         "macros.html.j2",
         "page.html.j2",
+        "price.html.j2",
         "ranks.html.j2",
         "script.js",
         "style.css.j2",
