@@ -117,23 +117,10 @@ class Launch:
         """
         if layout is not None:
             self.scratch.add(layout)
-        self._add(arrays, runs, group, t, parameter, offset, size, numbers)
-
-    def _add(
-        self,
-        arrays: Mapping[str, Tensor],
-        runs: Runs,
-        group: int,
-        t: Any,
-        parameter: int,
-        offset: int,
-        size: int | None,
-        numbers: Mapping[str, Tensor],
-    ) -> None:
         if self.by_row or numbers or self.counted or (group, t) not in self.rows[-1:]:
             self.rows.append((group, t))
         for stage in self.before:
-            stage._add(arrays, runs, group, t, parameter, offset, size, numbers)
+            stage.add(arrays, runs, group, t, parameter, offset, size=size, numbers=numbers)  # scratch is shared
         self._device = arrays["w"].device
         self._whole.append(arrays["w"].numel() if size is None else size)
         self._numbered.append(parameter)
