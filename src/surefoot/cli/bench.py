@@ -85,7 +85,7 @@ def print_result(result: BenchResult) -> None:
     if result.cold:
         console.print("First step in a fresh process, imports not counted (s)", style="bold")
         rows = ((f"{one.case}: {one.contender}", f"{one.empty_cache:.2f}", f"{one.cached:.2f}") for one in result.cold)
-        console.print(grid(("", "nothing cached", "cached"), rows))
+        console.print(grid(("", "nothing cached", "cached"), rows, no_wrap=True))
         console.print()
     console.print(LEGEND)
     for note in result.notes:
@@ -131,7 +131,7 @@ def _table(entry: SetResult) -> Table:
     if entry.floor:
         name, speed = f"floor, {entry.floor.bytes_per_weight} bytes", f"{entry.floor.gigabytes_per_second:.1f}"
         lines.append((name, *_times(entry.floor.seconds), "", speed, "1.00", ""))
-    return grid(("", "ms", "quartiles", "x best", "GB/s", "x floor", "state"), lines)
+    return grid(("", "ms", "quartiles", "x best", "GB/s", "x floor", "state"), lines, no_wrap=True)
 
 
 def _cells(row: BenchRow) -> Iterable[str]:

@@ -141,9 +141,7 @@ def _false_verdicts(rows: Iterable[FalseVerdicts]) -> Table:
         seeds = ", ".join(map(str, row.looks)) or str(row.seeds)
         return row.world, _arms(row), seeds, _percent(row.rate.value), _range(row.rate), mark
 
-    return grid(
-        ("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", ""), map(cells, rows), no_wrap=False
-    )
+    return grid(("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", ""), map(cells, rows))
 
 
 def _arms(row: FalseVerdicts) -> str:
@@ -156,9 +154,7 @@ def _power(rows: Iterable[TrueFindings]) -> Table:
         found = (_percent(row.found.value), _range(row.found), KEPT[row.holds])
         return f"{100 * row.difference:.2f} pp", str(row.arms), str(row.seeds), promised, *found
 
-    return grid(
-        ("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", ""), map(cells, rows), no_wrap=False
-    )
+    return grid(("Better by", "Optimizers", "Seeds", "Promised", "Found", "99 % interval", ""), map(cells, rows))
 
 
 def _false_looks(rows: Iterable[FalseLooks]) -> Table:
@@ -166,7 +162,7 @@ def _false_looks(rows: Iterable[FalseLooks]) -> Table:
         arms = f"{row.arms - 1} + 1 worse" if row.worse else str(row.arms)
         return row.world, arms, *_plan(row.plan), _percent(row.rate.value), _range(row.rate), HOLDS[row.holds]
 
-    return grid(("Scores", "Arms", "Looks", "Spending", "Asked", "Apart", "99 %", ""), map(cells, rows), no_wrap=False)
+    return grid(("Scores", "Arms", "Looks", "Spending", "Asked", "Apart", "99 %", ""), map(cells, rows))
 
 
 def _true_looks(rows: Iterable[TrueLooks]) -> Table:
@@ -176,7 +172,7 @@ def _true_looks(rows: Iterable[TrueLooks]) -> Table:
         return f"{row.promised.effect:g} SD", str(row.arms), *_plan(row.plan), seeds, promised, KEPT[row.holds]
 
     head = ("Better", "Arms", "Looks", "Spending", "Asked", "Seeds: dry run, seen", "Found: dry run, seen", "")
-    return grid(head, map(cells, rows), no_wrap=False)
+    return grid(head, map(cells, rows))
 
 
 def _margins(rows: Iterable[FalseMargins]) -> Table:
@@ -184,7 +180,7 @@ def _margins(rows: Iterable[FalseMargins]) -> Table:
         rates = (_percent(row.equal.value), _percent(row.not_worse.value))
         return row.world, str(row.arms), ", ".join(map(str, row.looks)), *rates, HOLDS[row.holds]
 
-    return grid(("Scores", "Optimizers", "Seeds", "Called equal", "Not worse", ""), map(cells, rows), no_wrap=False)
+    return grid(("Scores", "Optimizers", "Seeds", "Called equal", "Not worse", ""), map(cells, rows))
 
 
 def _races(rows: Iterable[Race]) -> Table:
@@ -193,9 +189,7 @@ def _races(rows: Iterable[Race]) -> Table:
         found = (_percent(row.dropped.value), f"{row.loss.mean:+.3f} SD", f"{100 * row.saved:.0f} %")
         return str(row.seeds), gaps, *found, HOLDS[row.holds]
 
-    return grid(
-        ("Tuning seeds", "Behind, SD", "Best dropped", "Winner worse", "Saved", ""), map(cells, rows), no_wrap=False
-    )
+    return grid(("Tuning seeds", "Behind, SD", "Best dropped", "Winner worse", "Saved", ""), map(cells, rows))
 
 
 def _joined(rows: Iterable[FalseClaims]) -> Table:
@@ -208,7 +202,7 @@ def _joined(rows: Iterable[FalseClaims]) -> Table:
         return design.world.name, arms, looks, spending, question, _percent(row.apart.value), *near, HOLDS[row.holds]
 
     head = ("Scores", "Arms", "Looks", "Spending", "Asked", "Apart", "Equal", "Not worse", "")
-    return grid(head, map(cells, rows), no_wrap=False)
+    return grid(head, map(cells, rows))
 
 
 def _plan(plan: LookPlan) -> tuple[str, str, str]:
@@ -218,7 +212,7 @@ def _plan(plan: LookPlan) -> tuple[str, str, str]:
 
 def _practices(rows: Iterable[Practice]) -> Table:
     cells = ((row.name, _gain(row.gain), _percent(row.called.value), HOLDS[row.holds]) for row in rows)
-    return grid(("Measured on", "Gain seen (pp), 99 %", "Called better", ""), cells, no_wrap=False)
+    return grid(("Measured on", "Gain seen (pp), 99 %", "Called better", ""), cells)
 
 
 def _gain(gain: Interval) -> str:

@@ -101,7 +101,7 @@ def _print_result(start: float, results: Sequence[Result], stated: Sequence[Stat
     for one in stated:
         console.print(one.title, style="bold")
         cells = ((row.name, row.published, f"{row.ours:.4f}", AGREES[row.holds]) for row in one.figures)
-        console.print(grid(("Figure", "Published", "Ours", ""), cells, padding=(0, 1, 0, 0)))
+        console.print(grid(("Figure", "Published", "Ours", ""), cells, padding=(0, 1, 0, 0), no_wrap=True))
         console.print(f"Setting: {one.setting}.\nSource: {one.source}.\n", style="dim")
     for text in _notes(holds):
         console.print(text)
@@ -121,7 +121,7 @@ def _table(reference: Publication, rows: Sequence[Agreement]) -> Table:
         )
 
     heads = ("Optimizer", "Figure", "Epoch", "Published", "Ours", "Difference", "")
-    return grid(heads, map(cells, rows), left=2, padding=(0, 1, 0, 0))
+    return grid(heads, map(cells, rows), left=2, padding=(0, 1, 0, 0), no_wrap=True)
 
 
 def _quantity(reference: Publication, row: Agreement) -> str:

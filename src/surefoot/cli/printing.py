@@ -23,7 +23,7 @@ def grid(
     *,
     left: int = 1,
     padding: tuple[int, ...] | None = (0, 1),
-    no_wrap: bool = True,
+    no_wrap: bool = False,
 ) -> Table:
     """Draw a table. The first `left` columns and those without a head are flush left, the others right.
 

@@ -100,7 +100,7 @@ def print_table(console: Console, cells: Table) -> None:
     """Print a table, in parts below each other where it is wider than the terminal."""
     for header, *rows in cells.parts(console.width):
         console.print()
-        console.print(grid(header, rows, padding=None, no_wrap=False))
+        console.print(grid(header, rows, padding=None))
 
 
 def _print_price(price: Prices) -> None:
