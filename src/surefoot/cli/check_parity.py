@@ -73,7 +73,7 @@ def print_result(result: ParityResult, *, every_row: bool) -> None:
         if grid.rows:
             console.print(grid.title, style="bold")
             heads = [head.replace(" ", "\n", 1) for head in grid.heads]
-            console.print(draw(heads, grid.rows, left=grid.left, padding=(0, 1, 0, 0), no_wrap=False), "")
+            console.print(draw(heads, grid.rows, left=grid.left, padding=(0, 1, 0, 0)), "")
     for text in notes(result):
         console.print(text)
 
