@@ -1,8 +1,9 @@
-"""`surefoot.optax` against optax itself, and against the rule on NumPy: float64, relative error below 1e-12."""
+"""`surefoot.optax` and the rule on NumPy against optax itself, and each other: float64, relative error below 1e-12."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -15,15 +16,15 @@ pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
 import surefoot.optax  # noqa: E402
-from cases import CASES, LONG, TENSORS, TOLERANCE, Case, make_gradients, make_start, relative_error  # noqa: E402
+from cases import CASES, LONG, STEPS, TENSORS, TOLERANCE, Case, make_gradients, make_start, relative_error  # noqa: E402
 from optax_runs import run, run_apart, schedule  # noqa: E402
 from reference import run as run_numpy  # noqa: E402
 from settings import ANY_SHAPE, OPTIONS, needs  # noqa: E402
 from surefoot.conventions import FRAMEWORKS, shown  # noqa: E402
 from surefoot.rules import RULES  # noqa: E402
 
-THEIRS = [case for case in CASES if case.framework == "optax" and case.oracle.startswith("optax.")]
-COUPLED = [case for case in THEIRS if case.decay is None and not case.scheduled and case.steps < LONG]
+THEIRS = [case for case in CASES if case.by_optax]
+COUPLED = [replace(case, steps=STEPS) for case in THEIRS if case.decay is None and not case.scheduled]
 
 
 def _key(case: Case) -> tuple[str, int]:
@@ -73,15 +74,15 @@ def _paths(batches: Sequence[list[Job]]) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].rule}-{cases[0].steps}")
-def test_equal_to_optax(cases):
+def test_optimizer_and_rule_are_equal_to_optax(cases):
     """Options, weight decay where optax has it, schedules; gradients from 1 to 1e-8; up to 10,000 steps."""
-    starts, batches = [make_start(case.begun) for case in cases], []
-    for case, start in zip(cases, starts, strict=True):
-        gradients = case._followed(start) if case.shared else make_gradients(case.steps, case.zeros)
-        batches += [_jobs(partial(make, case), case.rule, gradients, start, case.tensors) for make in (_ours, _theirs)]
+    given, batches = [case.given() for case in cases], []
+    for case, inputs in zip(cases, given, strict=True):
+        batches += [_jobs(partial(make, case), case.rule, *inputs, case.tensors) for make in (_ours, _theirs)]
     paths = _paths(batches)
-    for case, start, ours, theirs in zip(cases, starts, paths[::2], paths[1::2], strict=True):
-        assert relative_error(ours, theirs, start, 100 if case.begun else 1) < TOLERANCE, str(case)
+    for case, inputs, ours, theirs in zip(cases, given, paths[::2], paths[1::2], strict=True):
+        assert case.judged(ours, theirs) < TOLERANCE, str(case)
+        assert case.judged(case.ours(*inputs), theirs) <= TOLERANCE, f"the rule on NumPy: {case}"
 
 
 @pytest.mark.parametrize("cases", DECAYING, ids=lambda cases: cases[0].rule)
