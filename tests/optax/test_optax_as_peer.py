@@ -44,7 +44,10 @@ CASES = {
 """A function of both libraries, and its options."""
 
 FORMS = ("sgd", "nesterov", "adadelta", "rmsprop-centered", "amsgrad", "adamw", "lion", "nadam", "lars")
-"""Those that stand for others where a test compiles much, and what it asks is not a matter of the formula."""
+"""Those that stand for others where what a test asks is not a matter of the options."""
+
+FEW = ("sgd", "adamw", "nadam", "lars")
+"""Without state, with it and decay, numbers, sums: for what compiles much, and is not a matter of the formula."""
 
 PEERS = [name for name in RULES if convention(name, "optax").call == f"optax.{name}"]
 EXACT = 1e-12
@@ -94,7 +97,7 @@ def agree(pairs, trees, steps=3):
 
 @pytest.mark.parametrize("case", FORMS)
 def test_trees(case):
-    trees = list(TREES.values())
+    trees = list(TREES.values()) if case in FEW else [TREES["nested"]]
     if case != "adadelta":  # there optax takes a complex square
         trees.append({"z": normal(3, 2, dtype="complex128"), "x": normal(2), "s": normal(dtype="complex128")})
     agree([pair(case)] * len(trees), trees)
@@ -119,7 +122,8 @@ def test_complex_weights_keep_their_kind_and_each_has_one_real_rate(name, dtype)
         np.testing.assert_allclose(turned, plain * turn, rtol=1e-5 if dtype == "complex64" else EXACT)
     for slot, leaf in state.slots.items():
         assert jnp.iscomplexobj(leaf) == (slot not in RULES[name].positive | RULES[name].numbers({}))
-    assert not jnp.iscomplexobj(ours.effective_lr(state, rows[0], params, optimizer=optimizer))
+    rate = jax.eval_shape(partial(ours.effective_lr, optimizer=optimizer), state, rows[0], params)
+    assert not jnp.issubdtype(rate.dtype, jnp.complexfloating)
 
 
 def test_values_are_cut_part_by_part_and_what_the_plane_has_not_is_said():
@@ -152,7 +156,7 @@ def test_moments_in_another_kind_of_numbers(name, argument, options, dtype):
     mine = getattr(ours, name)(0.1, **options, **{argument: dtype})
     agree([(mine, theirs)], [params])
     slot = "b" if options else "m"
-    state = tree_run(mine, params, gradients(params))[1]
+    state = jax.eval_shape(mine.update, params, mine.init(params), params)[1]
     assert {leaf.dtype for leaf in jax.tree.leaves(state.slots[slot])} == {jnp.dtype(dtype)}
     assert {leaf.dtype for leaf in jax.tree.leaves(state.slots) if leaf.dtype != jnp.dtype(dtype)} <= {jnp.dtype("f8")}
 
@@ -178,7 +182,7 @@ def float0(params):
     return jax.grad(lambda p: (p["w"] ** 2).sum(), allow_int=True)(params)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FORMS)
 def test_integers_pass_through(case):
     """With zeros for gradients as in optax (whose AdamW decays them), and with what jax gives, which it refuses."""
     params = {"w": normal(3), "n": jnp.asarray([5, -6], jnp.int32), "b": jnp.asarray([True, False])}
@@ -192,7 +196,7 @@ def test_integers_pass_through(case):
     moves, after = mine.update(float0(params), state, params)
     assert not moves["n"].any()
     assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, mine.init(params))
-    if case in ("sgd", "adam", "adagrad"):
+    if case in ("sgd", "amsgrad", "adadelta"):
         same(moved["n"], optax.apply_updates(params, theirs.update(rows[0], theirs.init(params), params)[0])["n"])
 
 
@@ -207,20 +211,20 @@ WRAPPERS = {
 }
 
 
-@pytest.mark.parametrize("case", FORMS)
+@pytest.mark.parametrize("case", FEW)
 def test_wrappers(case):
     pairs = [[wrap(optimizer) for optimizer in pair(case)] for wrap in WRAPPERS.values()]
     agree(pairs, [{"a": normal(3), "b": normal(2)}] * len(pairs), steps=4)
 
 
-@pytest.mark.parametrize("case", FORMS)
+@pytest.mark.parametrize("case", FEW)
 def test_what_is_not_finite_is_left_out(case):
     params = normal(3)
     rows = [row.at[0].set(jnp.nan) if k == 1 else row for k, row in enumerate(gradients(params))]
     same(*tree_runs([(optax.apply_if_finite(optimizer, 5), params, rows) for optimizer in pair(case)]))
 
 
-@pytest.mark.parametrize("case", FORMS)
+@pytest.mark.parametrize("case", FEW)
 def test_schedules_scan_and_vmap(case):
     params, schedule = normal(4, 3), optax.warmup_cosine_decay_schedule(0.0, 0.1, 2, 6)
     rows = jnp.stack(gradients(params, 6))

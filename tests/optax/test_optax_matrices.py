@@ -48,13 +48,12 @@ def check_near(ours, theirs, bound):
         np.testing.assert_allclose(ours[name], value, rtol=0, atol=bound * abs(value).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-8])
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("nesterov", [True, False])
-def test_muon_is_optaxs(scale, decay, nesterov):
+@pytest.mark.parametrize(("decay", "nesterov"), [(0.0, True), (0.1, False)])
+def test_muon_is_optaxs(decay, nesterov):
     theirs = optax.contrib.muon(0.02, weight_decay=decay, nesterov=nesterov)
     ours = muon(0.02, weight_decay=decay or None, nesterov=nesterov, **AS_OPTAX)
-    check_near(run(ours, SHAPES, scale=scale), run(theirs, SHAPES, scale=scale), 1e-12)
+    for scale in (1.0, 1e-4, 1e-8):
+        check_near(run(ours, SHAPES, scale=scale), run(theirs, SHAPES, scale=scale), 1e-12)
 
 
 def test_muon_is_optaxs_by_default():
@@ -234,11 +233,10 @@ def test_schedules_and_injected_numbers_reach_the_matrix():
     np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
-BLOCKS = [(3, (2, 2, 2)), ((1, 3, 2), (1, 3, 2)), ([6], (6,))]
+BLOCKS = [(3, (2, 2, 2), (4, 6)), ((1, 3, 2), (1, 3, 2), (2, 3, 6)), ([6], (6,), (4, 6))]
 
 
-@pytest.mark.parametrize(("blocks", "heights"), BLOCKS, ids=str)
-@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 6)])
+@pytest.mark.parametrize(("blocks", "heights", "shape"), BLOCKS, ids=str)
 def test_each_block_is_a_matrix_by_itself(blocks, heights, shape):
     """The rule on NumPy, block by block; beside them a matrix that is one."""
     optimizer = factory(every_slot)(0.1, weight_decay=0.1, blocks={"*.qkv": blocks})
@@ -249,13 +247,13 @@ def test_each_block_is_a_matrix_by_itself(blocks, heights, shape):
     kept = [
         {slot: np.full(slot_shape(per, x.shape), float(slot == "n")) for slot, per in PER.items()} for x in expected
     ]
-    state = optimizer.init(params)
+    state, asked = optimizer.init(params), jax.jit(partial(effective_lr, optimizer=optimizer))
     for t in range(1, 4):
         gradients = {"layer": randoms(t, shapes)}
         parts = [*np.split(matrix_of(gradients["layer"]["qkv"]), cuts), matrix_of(gradients["layer"]["plain"])]
         made = [update(every_slot, *each, t, hyper) for each in zip(expected, parts, kept, strict=True)]
         expected, kept = [one.weight for one in made], [one.state for one in made]
-        rates = effective_lr(state, gradients, params, optimizer=optimizer)["layer"]["qkv"]
+        rates = asked(state, gradients, params)["layer"]["qkv"]
         change, state = jax.jit(optimizer.update)(gradients, state, params)
         params = optax.apply_updates(params, change)
         rows_ = [np.broadcast_to(one.step.rate, one.weight.shape) for one in made[:-1]]
