@@ -21,6 +21,7 @@ from surefoot.compiler.emit.targets import TARGETS
 from surefoot.conventions import FRAMEWORKS
 from surefoot.errors import UsageError
 from surefoot.explain.explanation import rule_html
+from surefoot.explain.page import render
 from surefoot.rule import Rule
 from surefoot.store import Store
 from surefoot.torch import RuleOptimizer
@@ -63,22 +64,26 @@ def guest(name: str) -> Rule:
 def test_explain(run, name):
     text = f"my_rules.py:{name}"
     for framework in FRAMEWORKS:
-        assert guest(name).doc in run("explain", text, "--convention", framework)
-        assert json.loads(run("explain", text, "--convention", framework, "--json"))["rule"] == guest(name).name
-    assert f"surefoot explain {text} --time" in run("explain", text)
-    assert "what each framework means by it" in run("explain", text, "--conventions")
-    assert "learning_rate" in run("explain", text, "--conventions")
+        page = run("explain", text, "--convention", framework)
+        assert guest(name).doc in page
+        assert f"surefoot explain {text} --time" in page
+    assert json.loads(run("explain", text, "--json"))["rule"] == guest(name).name
+    page = run("explain", text, "--conventions")
+    assert "what each framework means by it" in page
+    assert "learning_rate" in page
     assert json.loads(run("explain", text, "--conventions", "--json"))["drift"]["rows"] == []
     assert "w_t" in run("explain", text, "--latex")
     assert "steps on: Beale" in run("explain", f"{text}(lr=0.01)", "--surface", "beale")
 
 
 def test_the_playground_has_a_guest_beside_the_built_in_rules(run, folder):
-    for name in guests.NAMES:
-        run("explain", f"my_rules.py:{name}", "--web", "--out", "page.html")
-        page = (folder / "page.html").read_text(encoding="utf-8")
-        assert f'"own0":{{"name":"own0","doc":"{guest(name).doc}"' in page
-        assert '"racers":["sgd","momentum","adagrad","adam","adabound","own0"]' in page
+    run("explain", "my_rules.py:calm", "--web", "--out", "page.html")
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert f'"own0":{{"name":"own0","doc":"{guest("calm").doc}"' in page
+    assert '"racers":["sgd","momentum","adagrad","adam","adabound","own0"]' in page
+    page = render([guest(name) for name in guests.NAMES])
+    for k, name in enumerate(guests.NAMES):
+        assert f'"own{k}":{{"name":"own{k}","doc":"{guest(name).doc}"' in page
 
 
 @pytest.mark.parametrize("name", guests.NAMES)

@@ -34,7 +34,7 @@ from surefoot.rules.polynomials import POLAR_EXPRESS, POLYNOMIALS
 from surefoot.rules.soap import soap
 
 SHAPES = {"tall": (8, 6), "wide": (6, 8), "square": (6, 6)}
-STEPS, LONG = 200, 10_000
+STEPS, LONG = 120, 10_000
 
 
 @dataclass(frozen=True)
@@ -298,8 +298,9 @@ def test_after_five_steps_singular_values_are_near_1(sides):
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_polynomial_leaves_some_elsewhere(wrong):
     """That of a single row ends where the polynomial has 1: it shows less, and Newton's is right there."""
-    missed = {sides for sides in SIDES if not within(stepped(from_3_thousandths_up(SIDES[sides]), WRONG[wrong]))}
-    assert missed >= {"square", "wide", "tall", "conv"}
+    for sides in ("square", "wide", "tall", "conv"):
+        gradient = from_3_thousandths_up(SIDES[sides])
+        assert not within(orthogonalize(gradient.reshape(len(gradient), -1), WRONG[wrong], 0.0)), sides
 
 
 @pytest.mark.parametrize("sides", SIDES)
