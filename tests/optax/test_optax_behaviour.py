@@ -14,7 +14,7 @@ optax = pytest.importorskip("optax")
 import jax.numpy as jnp  # noqa: E402
 
 import surefoot.optax as ours  # noqa: E402
-from optax_runs import tree_run  # noqa: E402
+from optax_runs import compiled_run, tree_run  # noqa: E402
 from settings import ANY_SHAPE  # noqa: E402
 from surefoot.errors import UsageError  # noqa: E402
 from surefoot.rule import WEIGHT, Slot, Step, rule  # noqa: E402
@@ -41,9 +41,9 @@ def kinds(tree):
 
 @cache
 def stepped(name):
-    """Return a rule's optimizer, and its weights and state after all gradients: one compilation, or `tree_run` says."""
+    """Return a rule's optimizer, and its weights and state after all gradients, under one compilation."""
     optimizer = getattr(ours, name)(1e-2)
-    return optimizer, *tree_run(optimizer, PARAMS, GRADIENTS)
+    return optimizer, *compiled_run(optimizer, PARAMS, GRADIENTS)
 
 
 @pytest.mark.parametrize("name", ANY_SHAPE)

@@ -51,7 +51,24 @@ def _step(optimizer: optax.GradientTransformation, weight: Any, state: Any, grad
 
 
 def tree_run(optimizer: optax.GradientTransformation, params: Any, gradients: Sequence[Any]) -> tuple[Any, Any]:
-    """Return the weights and the state after a step for each tree of gradients, step by step under one compilation."""
+    """Return the weights and the state after a step for each tree of gradients.
+
+    Compiling takes longer than a few steps do, so that it is traced once, as a compiler does, and stepped without.
+    """
+    state = optimizer.init(params)
+    _, traced = jax.eval_shape(optimizer.update, gradients[0], state, params)
+    for gradient in gradients:
+        params, state = _step(optimizer, params, state, gradient)
+    jax.tree.map(_same_kind, traced, state)
+    return params, state
+
+
+def _same_kind(traced: Any, made: Any) -> None:
+    assert (traced.shape, traced.dtype) == (made.shape, made.dtype)
+
+
+def compiled_run(optimizer: optax.GradientTransformation, params: Any, gradients: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the same, step by step under one compilation."""
     state, update = optimizer.init(params), jax.jit(optimizer.update)
     for gradient in gradients:
         moves, state = update(gradient, state, params)
