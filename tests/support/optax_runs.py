@@ -57,14 +57,15 @@ def tree_run(optimizer: optax.GradientTransformation, params: Any, gradients: Se
     """
     state = optimizer.init(params)
     _, traced = jax.eval_shape(optimizer.update, gradients[0], state, params)
+    jax.tree.map(_same_kind, state, traced)
     for gradient in gradients:
         params, state = _step(optimizer, params, state, gradient)
-    jax.tree.map(_same_kind, traced, state)
+    jax.tree.map(_same_kind, state, traced)
     return params, state
 
 
-def _same_kind(traced: Any, made: Any) -> None:
-    assert (traced.shape, traced.dtype) == (made.shape, made.dtype)
+def _same_kind(state: Any, traced: Any) -> None:
+    assert (state.shape, state.dtype) == (traced.shape, traced.dtype)
 
 
 def compiled_run(optimizer: optax.GradientTransformation, params: Any, gradients: Sequence[Any]) -> tuple[Any, Any]:
