@@ -202,6 +202,7 @@ def looked_at():
         "one left with a better mean": (hard, looks),
         "one is equal, and no more is asked": ([r for r in close if r.seed < 12], looks, Margin(0.001)),
         "every pair is asked about": (left, replace(looks, question=Question("all-pairs"))),
+        "every pair is asked about, of five": (study(5, 7), LookPlan(question=Question("all-pairs"))),
         "compared with one": ([r for r in left if r.seed < 12], LookPlan(question=against)),
         "compared with one, decided early": ([r for r in left if r.seed < 12], replace(looks, question=against)),
         "compared with one, and no difference is found": (close, LookPlan(question=Question("against", "b"))),
