@@ -21,7 +21,7 @@ from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
 from surefoot.store.design import Budget, Optimizer, Search
-from surefoot.store.looks import LookPlan, Question, TakenLook
+from surefoot.store.looks import LookPlan, Question, TakenLook, Together
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
@@ -193,7 +193,7 @@ def looked_at():
         replace(r, outcome=replace(r.outcome, test_metric=r.outcome.test_metric - 0.5 * (r.seed >= 12))) for r in left
     ]
     nine = [r for r in close if r.seed < 9]
-    chosen = frozenset({TakenLook(0, 9, pairs=6)})
+    chosen = frozenset({TakenLook(0, 9, together=Together(6, 6))})
     looks, against = LookPlan((12, 16, 20), "pocock"), Question("against", "c")
     return {
         "before the first look": (nine, looks),
