@@ -194,8 +194,7 @@ class _Study:
         tested = sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)
         before = max((self._together(family, a, b) for a, b in pairs), default=0)
         together = max(tested, before)
-        enough = fewest_pairs(max(1, together))
-        rows = [self._compare(family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
+        rows = [self._compare(family, a, b, seeds, max(1, together)) for a, b, seeds in shared if len(seeds) >= 2]
         adjusted = iter(holm([row.p for row, _ in rows if row.p is not None] + [1.0] * (together - tested)))
         close = iter(closeness([near for _, near in rows if near], together - tested))
         return [
@@ -214,15 +213,16 @@ class _Study:
         return max((_TOGETHER[family](one) for one in tested), default=0)
 
     def _compare(
-        self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int
+        self, family: Family, a: str, b: str, seeds: Sequence[int], together: int
     ) -> tuple[Comparison, Near | None]:
         """The comparison with its unadjusted p, and what is asked of its closeness."""
+        enough = fewest_pairs(together)
         seeds, looks = self._looks(a, b, seeds, enough)
         left, right = ([self.scores[name][seed] for seed in seeds] for name in (a, b))
         test: Test | None = None if looks is None else "permutation" if len(seeds) >= enough else "t"
         difference, p, near = paired_difference(left, right, self.scale.resolution), None, None
         if looks:
-            p = p_value(left, right, looks) if test == "permutation" else assumed_p(difference.p, looks)
+            p = p_value(left, right, looks, together) if test == "permutation" else assumed_p(difference.p, looks)
             difference = replace(difference, p=p)
         if looks and self.margin:
             near = Near.of(left, right, self.scale.sign, self.margin, looks, self.scale.resolution)
