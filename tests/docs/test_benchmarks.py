@@ -93,10 +93,12 @@ def test_site_data_py_the_article(printed, tmp_path):
 
 
 def test_site_data_py_rate_free(printed, tmp_path):
-    small = "quadratic-deep --epochs 1 --only -o adam --trials 1 --seeds 5"
-    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE=(small,))
+    small = "quadratic-deep --epochs 1 --only -o adam --trials 1"
+    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE={small: (5, 6)})
     kept = json.loads((tmp_path / "rate-free-quadratic-deep.json").read_text())
-    assert kept["command"] == f"surefoot compare rate-free {small} --json"
+    first, last = kept["command"].splitlines()
+    assert (first, last) == tuple(f"surefoot compare rate-free {small} --seeds {n} --json" for n in (5, 6))
+    assert {row["lost"]["n"] for row in kept["result"]["price"]["rows"]} == {kept["result"]["looks"][-1]} == {6}
     assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
 
 
