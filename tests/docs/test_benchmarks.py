@@ -172,6 +172,11 @@ def test_looks_py(printed):
     assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4
 
 
+def test_looks_py_draws(printed, tmp_path):
+    printed("looks.py", str(tmp_path / "looks.svg"), STUDIES=400, DRAWN=(0.0, 1.0))
+    assert all(name in (tmp_path / "looks.svg").read_text() for name in ("one look", "obrien-fleming", "linear"))
+
+
 def test_look_time_py(printed):
     lines = printed("look_time.py", OPTIMIZERS=2, TUNED=3, SEEDS=6, EPOCHS=2, REPEATS=1)
     assert lines[0] == "18 records, 2 optimizers, 6 seeds: best is optimizer 1"
