@@ -15,7 +15,7 @@ import pytest
 from package_cases import ORACLES, ROWS, SITUATIONS, TREEWISE, Row, Situation
 from package_runs import SIZES
 
-STEPS, LONG = 120, 10_000
+STEPS, LONG = 200, 10_000
 FAR = ("nadam_optax-optax", "lamb-optax", "lars_optax-optax", "lookahead_adam-optax", "dog-optax", "prodigy-torch")
 
 
