@@ -199,7 +199,7 @@ def test_variables_of_another_model_are_refused():
         optimizer.build(model("sgd").trainable_variables)
 
 
-@on("jax", "torch")
+@on("torch")
 def test_blocks_reach_the_matrices_and_are_saved(tmp_path):
     """Also after loading, where paths may be others; the first kernel is two matrices, the second one."""
     import keras

@@ -222,9 +222,9 @@ def test_compiled_equals_uncompiled():
     import surefoot.keras
 
     ways = [model(surefoot.keras.AdaBound(0.01), jit_compile=jit) for jit in (False, True)]
+    fit(ways[0], 1)
     with optimized():
-        for made in ways:
-            fit(made, 1)
+        fit(ways[1], 1)
     check_same(*map(weights, ways))
 
 
