@@ -272,7 +272,7 @@ def _again(case: str, weights: list[np.ndarray], more: dict[str, Any]) -> Torch:
 
 
 class RuleInTorch(Torch):
-    """Any rule, in its own form."""
+    """Any rule, in its own form; the eager engine keeps the same, and nothing has to be compiled."""
 
     def __init__(self, rule: Any, weights: list[np.ndarray]) -> None:
         import torch
@@ -280,7 +280,7 @@ class RuleInTorch(Torch):
         import surefoot.torch
 
         self.params = [torch.nn.Parameter(torch.from_numpy(w.copy())) for w in weights]
-        self.optimizer = surefoot.torch.RuleOptimizer(self.params, rule, **RULED)
+        self.optimizer = surefoot.torch.RuleOptimizer(self.params, rule, engine="eager", **RULED)
 
 
 class RuleInOptax(Optax):
