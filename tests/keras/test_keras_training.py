@@ -118,6 +118,7 @@ NEWER = {
 """The classes of the newer rules, each with a learning rate."""
 
 
+@on("torch")
 def test_every_class_is_saved_by_a_test():
     import surefoot.keras
 
