@@ -146,8 +146,8 @@ class _Said:
         if self.together:
             yield f"An earlier verdict on these seeds tested {self.together} pairs: p-values are adjusted for as many."
         if verdict.trusted is not None:
-            few = f"fewer than {seeds(verdict.trusted)}"
-            rests = f"What an earlier verdict found with {few}" if self.early else f"With {few} this"
+            fewer = f"fewer than {seeds(verdict.trusted)}"
+            rests = f"What an earlier verdict found with {fewer}" if self.early else f"With {fewer} this"
             yield f"{rests} rests on a t-test, which assumes normally distributed differences."
         if verdict.lost is not None:
             guessing = "the score of guessing" if self.scale.chance is not None else "no better than the worst score"
