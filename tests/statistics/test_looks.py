@@ -99,6 +99,13 @@ def test_many_pairs_are_sampled_and_earlier_looks_keep_their_patterns():
     assert (exact <= 0.2) == (sampled <= 0.2)
 
 
+def test_a_late_look_at_many_pairs_can_still_find_what_is_plain():
+    """Twelve optimizers, and two looks with too few seeds: of 50,000 patterns none could lie beyond the bound."""
+    ahead, level, looks = [1.0 + 0.001 * k for k in range(20)], [0.0] * 20, Looks((6, 10, 20), 6, assumed=2)
+    assert 66 * p_value(ahead, level, looks, comparisons=66) <= 0.05
+    assert 66 * p_value(ahead, level, looks) > 0.05
+
+
 def test_looks_are_planned_from_the_first_that_can_find_anything():
     """2^(1 - n) is the least share of sign patterns with n pairs; O'Brien and Fleming spend so much at 10 of 20."""
     assert [first_look(20, one) for one in ("obrien-fleming", "pocock", "linear")] == [10, 7, 7]

@@ -16,6 +16,7 @@ from surefoot.statistics.permutation import FEWEST_PAIRS
 from surefoot.store.margin import Margin
 from surefoot.words.looks import look_sentences
 from surefoot.words.numbers import Written, count, join, p_value, seeds
+from surefoot.words.pairs import among_others
 
 MANY = 4
 """Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
@@ -55,6 +56,8 @@ class _Said:
         self.interim, self.design = summary.interim, summary.design
         self.beaten = summary.interim.beaten if summary.interim else frozenset()
         self.unfinished = _unfinished(summary)
+        asked = summary.design.looks.question.kind if summary.design else "best"
+        self.others = tuple(among_others(summary, self.names)) if asked == "all-pairs" else ()
         self.means = [row.test_metric.mean for row in summary.rows if row.test_metric] if summary.interim else []
         tested = Counter(row.family for row in summary.comparisons if row.p is not None)
         self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
@@ -122,6 +125,7 @@ class _Said:
             yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
         if few := [self._level(pair) for pair in level if pair.p is None]:
             yield f"Not settled, because a claim needs {FEWEST_PAIRS} seeds or more: {join(few)}."
+        yield from self.others
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
             yield f"Not ranked against the best, because too few seeds are shared: {apart}."
