@@ -43,7 +43,8 @@ Make = Callable[..., Any]
 Case = Callable[[Make], Any]
 CASES: dict[str, Case] = {}
 OF_ANY_OPTIONS: set[str] = set()
-CLASSES = [*{name: (name, options) for name, options in OPTIONS}.values()]
+EACH = dict(zip(IDS, OPTIONS, strict=True))
+CLASSES = {name: (name, options) for name, options in OPTIONS}
 """One set of options for each class: the last."""
 
 
@@ -496,8 +497,12 @@ def a_model_that_is_compiled(make):
         return train(make(net.parameters()), torch.compile(net, backend="eager"))
 
 
-def cases() -> list[tuple[str, str, dict[str, Any]]]:
-    return [(of, *each) for of in CASES for each in (CLASSES if of in OF_ANY_OPTIONS else OPTIONS)]
+def cases() -> list[Any]:
+    return [
+        pytest.param(of, *made, id=f"{of}-{name}")
+        for of in CASES
+        for name, made in (CLASSES if of in OF_ANY_OPTIONS else EACH).items()
+    ]
 
 
 @pytest.mark.parametrize(("of", "name", "options"), cases())

@@ -1,9 +1,9 @@
 """What a user may do between two steps is noticed, or harmless, or torch's own error: all rules, both engines.
 
 Every habit of `torch_habits.py` comes after two ordinary steps, and an ordinary one follows: tables that were right for
-one step too few or one too many would show. Each step is compared with what is visible right before it: weights,
-gradients, groups and state, copied into a new optimizer on the eager engine. Where torch has the rule, its optimizer
-does the same beside ours: the numbers are the same, or both raise the same kind of error.
+one step too few or one too many would show. From the habit on, each step is compared with what is visible right before
+it: weights, gradients, groups and state, copied into a new optimizer on the eager engine. Where torch has the rule, its
+optimizer does the same beside ours: the numbers are the same, or both raise the same kind of error.
 """
 
 from __future__ import annotations
