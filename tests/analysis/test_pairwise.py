@@ -254,6 +254,16 @@ def test_equality_within_a_margin_is_corrected_for_the_pairs_of_an_earlier_verdi
     assert beside.closeness.a_worse == pytest.approx(min(1, 6 * alone.closeness.a_worse))
 
 
+@pytest.mark.parametrize("seeds", [7, 8, 12])
+def test_what_five_seeds_showed_stays_shown(seeds):
+    """The t-test of the first verdict had its share of alpha; later shares are too small for so few seeds."""
+    given = scores(5, 2, seeds, gap=0.2)
+    first = {seed: frozenset({TakenLook(0)}) for seed in range(5)}
+    (row,) = compared(given, looked=dict.fromkeys(given, first))
+    assert row.distinguishable
+    assert row.test == ("permutation" if seeds == 12 else "t")
+
+
 def test_a_gain_is_corrected_for_the_gains_of_an_earlier_verdict():
     """Four were tuned, and the one that gained most is asked about again."""
     given, own = scores(3, 2), {"opt 1": "opt 0"}

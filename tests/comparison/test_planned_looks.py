@@ -295,7 +295,7 @@ def test_seeds_that_are_added_to_the_same_question_are_no_other_question(tmp_pat
         study = compared(tmp_path / "r.sqlite", (*CLOSE, "adam"), seeds=seeds, trials=4)
         found = {row.family: row.together for row in study.summary.comparisons}
         assert found == {"tuned": 3, "untuned": 2, "gain": 1}
-    assert "earlier verdict" not in study.verdict
+    assert "p-values are adjusted for as many" not in study.verdict
 
 
 def test_an_optimizer_that_fails_makes_no_pair(tmp_path):

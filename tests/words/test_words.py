@@ -132,6 +132,10 @@ def studies():
             replace(r, judged=frozenset(TakenLook(run) for run, seeds in enumerate((5, 6)) if r.seed < seeds))
             for r in article(7)
         ],
+        "found by an earlier verdict": [
+            replace(r, judged=frozenset({TakenLook(0)} if r.seed < 5 else ()))
+            for r in (*scored("a", spread(0.98, 7)), *scored("b", spread(0.95, 7)))
+        ],
         "tuned": tuned(5, 4),
         "tuned, with finalists": again(tuned(3, 4, ("Adam", "AdaBound")), 1001, 1002),
         "tuned in unequally many": search[:-4] + tuned(3, 6, ("AdaBound",)) + search[-4:],

@@ -3,10 +3,10 @@
 A study with tuned optimizers asks which is best when tuned, which is best with its defaults, and what tuning gains
 each. Each question is a family with a Holm correction of its own, so that false findings are as rare as is promised.
 
-The number of pairs picks the test, the scores never do, so the choice costs no validity. The permutation test decides
-where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8 for four) the
-t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
-whether they do, and nothing is tested.
+The number of pairs picks the test at each look, the scores never do, so the choice costs no validity. The permutation
+test decides where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8
+for four) the t-test takes its place, which holds its level only if differences follow a bell curve. What it found stays
+found at later looks. Fewer than 5 pairs cannot show whether differences do, and nothing is tested.
 
 Which pairs are asked about may follow from an earlier verdict on the same seeds: only the best two again, or all
 against the best. So a family is never smaller than that of an earlier verdict on its seeds.
@@ -219,10 +219,9 @@ class _Study:
         enough = fewest_pairs(together)
         seeds, looks = self._looks(a, b, seeds, enough)
         left, right = ([self.scores[name][seed] for seed in seeds] for name in (a, b))
-        test: Test | None = None if looks is None else "permutation" if len(seeds) >= enough else "t"
-        difference, p, near = paired_difference(left, right, self.scale.resolution), None, None
-        if looks:
-            p = p_value(left, right, looks, together) if test == "permutation" else assumed_p(difference.p, looks)
+        difference, near = paired_difference(left, right, self.scale.resolution), None
+        p, test = self._tested(left, right, looks, together) if looks else (None, None)
+        if p is not None:
             difference = replace(difference, p=p)
         if looks and self.margin:
             near = Near.of(left, right, self.scale.sign, self.margin, looks, self.scale.resolution)
@@ -231,6 +230,14 @@ class _Study:
         wins = paired_superiority(*((left, right) if higher else (right, left)))
         row = Comparison(a, b, family, len(seeds), difference, better, test, p, wins, looks.at if looks else ())
         return row, near
+
+    def _tested(self, a: Sequence[float], b: Sequence[float], looks: Looks, together: int) -> tuple[float, Test]:
+        """The p-value, and what it rests on: an earlier t-test only where that alone may have found a difference."""
+        assumed = assumed_p(a, b, looks, self.scale.resolution)
+        if looks.assumed == len(looks.at):
+            return assumed, "t"
+        p = p_value(a, b, looks, together)
+        return (assumed, "t") if assumed <= ALPHA < p * together and assumed < p else (p, "permutation")
 
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""

@@ -24,7 +24,7 @@ from scipy import special
 
 from surefoot.errors import UsageError
 from surefoot.statistics.argument_checks import Numbers, count, pairs
-from surefoot.statistics.intervals import ALPHA, HELD_BACK
+from surefoot.statistics.intervals import ALPHA, HELD_BACK, paired_difference
 from surefoot.statistics.permutation import (
     DRAWS,
     EXACT,
@@ -124,7 +124,8 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks, comparisons: i
 
     At the first look, with all that was planned, it is that of `paired_permutation` over the share of alpha that is not
     held back. Later it is the least of `LEVELS` at which a difference is found at this look or was at an earlier one,
-    and at all higher levels: it only falls from look to look. Adjust for several comparisons with `intervals.holm`.
+    and at all higher levels: it only falls from look to look. Looks with too few seeds have their own, `assumed_p`.
+    Adjust for several comparisons with `intervals.holm`.
 
     Args:
         a: scores of one optimizer in the order in which seeds came; `a[i]` and `b[i]` share a seed.
@@ -153,16 +154,30 @@ def _least_level(gaps: tuple[float, ...], looks: Looks, comparisons: int, roundi
     return min(reached, default=1.0)
 
 
-def assumed_p(p: float, looks: Looks) -> float:
-    """The p-value of a t-test at the last of these looks, all of which had too few seeds for the permutation test."""
-    spent = (0.0, *looks.spent(ALPHA))
-    return min(1.0, p * ALPHA / (spent[-1] - spent[-2]))
+def assumed_p(a: Sequence[float], b: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
+    """The p-value of the t-tests at those looks that had too few seeds for the permutation test; 1 without any.
+
+    What one of them found stays found: its share of alpha is spent, and the permutation test has what is left.
+
+    Args:
+        a: scores of one optimizer, as in `p_value`.
+        b: scores of the other.
+        looks: how many of these pairs there were at each look.
+        resolution: the smallest step of a score; the spread of the differences is never taken to be smaller.
+    """
+    parts = list(zip(looks.at, pairwise((0.0, *looks.spent(ALPHA))), strict=True))[: looks.assumed]
+    found = [
+        paired_difference(a[:seeds], b[:seeds], resolution).p * ALPHA / (now - before)
+        for seeds, (before, now) in parts
+        if now > before
+    ]
+    return min(1.0, *found) if found else 1.0
 
 
 def _shares(looks: Looks, level: float) -> list[float]:
-    """The share of sign patterns that may be found at each look; what t-tests spent is spent."""
-    spent = (0.0, *looks.spent(level))
-    return [share - spent[looks.assumed] for share in spent[looks.assumed + 1 :]]
+    """The share of sign patterns that may be found at each look; what t-tests spent is spent, in proportion."""
+    assumed = (0.0, *looks.spent(ALPHA))[looks.assumed] * level / ALPHA
+    return [share - assumed for share in looks.spent(level)[looks.assumed :]]
 
 
 def _distances(gaps: Numbers, looks: Looks, comparisons: int, rounding: float) -> tuple[list[Numbers], int]:
