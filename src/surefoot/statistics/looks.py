@@ -146,10 +146,11 @@ def assumed_p(p: float, looks: Looks) -> float:
     return min(1.0, p * ALPHA / (spent[-1] - spent[-2]))
 
 
-def _shares(looks: Looks, level: float) -> list[float]:
+@lru_cache(maxsize=4096)
+def _shares(looks: Looks, level: float) -> tuple[float, ...]:
     """The share of sign patterns that may be found at each look; what t-tests spent is spent."""
     spent = (0.0, *looks.spent(level))
-    return [share - spent[looks.assumed] for share in spent[looks.assumed + 1 :]]
+    return tuple(share - spent[looks.assumed] for share in spent[looks.assumed + 1 :])
 
 
 def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbers], int]:
