@@ -88,7 +88,8 @@ class Looker:
         self, results: Mapping[str, Scores], ended: Mapping[str, Set[int]]
     ) -> tuple[Interim, tuple[Comparison, ...]]:
         """As `look`, with every pair on the seeds of the last look taken."""
-        found, every = Interim(due=next(iter(self.plan.at), None)), ()
+        found = Interim(due=next(iter(self.plan.at), None))
+        every: tuple[Comparison, ...] = ()
         while found.due is not None and self._complete(found, ended):
             found, every = self._after(found, found.due, results)
         return found, every
