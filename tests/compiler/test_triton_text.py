@@ -4,11 +4,11 @@ What the interpreter cannot show: speed, and what a GPU's own compiler makes of 
 """
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -44,13 +44,17 @@ def test_the_kernel_equals_the_rule_and_touches_nothing_else(case, results):
 
 
 TO_PTX = """
-import sys, triton, kernel
+import importlib, json, sys, triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 tables = {"chunks": "*i64", "pointers": "*i64", "strides": "*i64", "scalars": "*fp64", "keys": "*i64"}
-source = ASTSource(kernel.step, signature={**tables, "BLOCK": "constexpr"}, constexprs={(5,): 1024})
-made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"enable_fp_fusion": False})
-sys.stdout.write(made.asm["ptx"])
+made = {}
+for name in sys.argv[1:]:
+    step = importlib.import_module(name).step
+    source = ASTSource(step, signature={**tables, "BLOCK": "constexpr"}, constexprs={(5,): 1024})
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"enable_fp_fusion": False})
+    made[name] = compiled.asm["ptx"]
+json.dump(made, sys.stdout)
 """
 
 
@@ -62,42 +66,50 @@ GPU = [
 ]
 
 
-@pytest.mark.usefixtures("_installed")
-@pytest.mark.parametrize(("kind", "how", "typical"), GPU, ids=str)
-def test_a_gpu_would_round_as_numpy_does(kind, how, typical, tmp_path):
-    """Triton compiles for a GPU that is not there: every operation rounds to nearest, none is fused, NaN wins."""
-    setting = next(s for s in SETTINGS if str(s) == "adabound-torch")
-    (tmp_path / "kernel.py").write_text(Case(setting, kind, **how).text(emit), encoding="utf-8")
-    made = _ptx(tmp_path)
-    assert all(part in made for part in ("div.rn.f32", "sqrt.rn.f32", "max.NaN.f32", "min.NaN.f32"))
-    assert not re.search(r"\bfma\.|\.approx|\.ftz", made)
-    assert re.search(typical, made)
-
-
-def _ptx(folder: Path) -> str:
-    """Return the code of the kernel in a folder for a GPU that is not there."""
-    environment = {**os.environ, "TRITON_CACHE_DIR": str(folder / "cache"), "TRITON_INTERPRET": "0"}
-    command = [sys.executable, "-c", TO_PTX]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @rule(source="this test")
 def turning(g, w, state, t, *, lr=0.1):  # noqa: ARG001
     return Step(rate=lr, direction=atan2(g, w))
 
 
-@pytest.mark.usefixtures("_installed")
-@pytest.mark.parametrize("kind", ["float32", "bfloat16", "float64"])
-@pytest.mark.parametrize("own", [trusted, chained, turning], ids=str)
-def test_a_gpu_would_add_up_in_double_precision(own, kind, tmp_path):
+KINDS = ("float32", "bfloat16", "float64")
+SUMMED = {
+    f"{own.name}_{kind}_{k}": (stage, kind)
+    for own in (trusted, chained, turning)
+    for kind in KINDS
+    for k, stage in enumerate(stages(trace(own, own.complete({}))))
+}
+
+
+@pytest.fixture(scope="module")
+def ptx(_installed, tmp_path_factory):
+    """The code of every kernel for a GPU that is not there, which one process compiles."""
+    folder, adabound = tmp_path_factory.mktemp("ptx"), next(s for s in SETTINGS if str(s) == "adabound-torch")
+    texts = {f"gpu_{k}": Case(adabound, kind, **how).text(emit) for k, (kind, how, _) in enumerate(GPU)}
+    texts |= {name: emit(stage, "own", kind) for name, (stage, kind) in SUMMED.items()}
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(folder / "cache"), "TRITON_INTERPRET": "0"}
+    command = [sys.executable, "-c", TO_PTX, *texts]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("k", range(len(GPU)))
+def test_a_gpu_would_round_as_numpy_does(k, ptx):
+    """Triton compiles for a GPU that is not there: every operation rounds to nearest, none is fused, NaN wins."""
+    made, (*_, typical) = ptx[f"gpu_{k}"], GPU[k]
+    assert all(part in made for part in ("div.rn.f32", "sqrt.rn.f32", "max.NaN.f32", "min.NaN.f32"))
+    assert not re.search(r"\bfma\.|\.approx|\.ftz", made)
+    assert re.search(typical, made)
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_a_gpu_would_add_up_in_double_precision(name, ptx):
     """Each stage compiles, the arc tangent too, and no operation is fused."""
-    for stage in stages(trace(own, own.complete({}))):
-        (tmp_path / "kernel.py").write_text(emit(stage, "own", kind), encoding="utf-8")
-        made = _ptx(tmp_path)
-        assert not stage.sums or re.search(r"add(\.rn)?\.f64", made)
-        assert not re.search(r"\bfma\.|\.approx|\.ftz", made)
+    stage, _ = SUMMED[name]
+    assert not stage.sums or re.search(r"add(\.rn)?\.f64", ptx[name])
+    assert not re.search(r"\bfma\.|\.approx|\.ftz", ptx[name])
 
 
 def test_an_address_is_computed_in_64_bits():

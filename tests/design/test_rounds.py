@@ -143,7 +143,7 @@ def test_a_whole_tuned_study(tmp_path):
     """Trained for real, tiny: resumed it trains nothing, tuning saw no test image, and all are summarized."""
     from surefoot.analysis import summarize
 
-    small = {"epochs": 1, "seeds": 2, "trials": 2}
+    small = {"epochs": 1, "seeds": 2, "trials": 2, "train_size": 1000}
     planned = plan("logreg-digits", Options(("adam", "momentum"), only=True, device="cpu", **small))
     seen = []
     with Store(tmp_path / "r.sqlite") as store:

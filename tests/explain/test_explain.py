@@ -23,13 +23,14 @@ from surefoot.compiler.graph import needed
 from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, convention, resolve, shown
 from surefoot.errors import UsageError
-from surefoot.explain import differences
+from surefoot.explain import differences, page
+from surefoot.explain import explanation as written
 from surefoot.explain.explanation import FONTS, Explanation, rule_html, signs, tree
 from surefoot.explain.page import DARK, LIGHT, played, render, server_of
 from surefoot.explain.path import GRID, noise, plot, walk
 from surefoot.explain.playground_forms import Library, settable, slider
 from surefoot.explain.surfaces import SURFACES
-from surefoot.explain.terminal import explanation
+from surefoot.explain.terminal import explanation, share
 from surefoot.hyperparameters import HYPERPARAMETERS
 from surefoot.rule import Slot
 from surefoot.rules import RULES
@@ -40,6 +41,11 @@ FORMULAS = {(one.rule.name, latex.emit(trace(one.rule, one.hyper), one.hyper)): 
 """A setting for each formula of a rule: half of the settings are written as another."""
 
 IN_KERAS = [(name, "--convention", "keras") for name in RULES if name == "adabound" or convention(name, "keras").call]
+
+
+@pytest.fixture(scope="module")
+def playground():
+    return render()
 
 
 def columns(line):
@@ -207,18 +213,24 @@ def test_sliders_are_legal_from_end_to_end_and_hold_every_default(rule):
             assert one.low <= meaning[name] <= one.high or (one.zero and meaning[name] == 0)
 
 
-def test_only_adabound_and_amsbound_have_bounds():
-    library = Library()
-    made = {name: library.rule(rule)["conventions"] for name, rule in played().items()}
+@pytest.fixture(scope="module")
+def library():
+    """What the page has of every racer, by name, and the library of its functions."""
+    made = Library()
+    return {name: made.rule(rule)["conventions"] for name, rule in played().items()}, made
+
+
+def test_only_adabound_and_amsbound_have_bounds(library):
+    made, library = library
     with_bounds = {name for name, by in made.items() if by["paper"]["forms"][""]["bounds"] is not None}
     assert with_bounds == {"adabound", "amsbound"}
     assert "Math.sqrt(t)" in list(library.functions)[made["adabound"]["paper"]["forms"][""]["bounds"]]
 
 
-def test_the_pages_functions_ask_for_hyperparameters_alone():
+def test_the_pages_functions_ask_for_hyperparameters_alone(library):
     """A number that a tensor keeps is part of its state; JavaScript cannot even read a page that asks for it."""
-    library = Library()
-    known = {name for rule in played().values() if library.rule(rule) for name in rule.complete({})}
+    _, library = library
+    known = {name for rule in played().values() for name in rule.complete({})}
     asked = {
         name
         for text in library.functions
@@ -300,12 +312,12 @@ def test_the_server_shows_the_page_and_nothing_else(tmp_path):
             thread.join()
 
 
-def test_formulas_have_a_font_for_mathematics_wherever_they_are_drawn():
-    written = f"font-family: {FONTS}"
-    assert written.replace("'", '"') in render()
-    assert written.replace("'", '"') in (ROOT / "docs" / "static" / "site.css").read_text()
+def test_formulas_have_a_font_for_mathematics_wherever_they_are_drawn(playground):
+    font = f"font-family: {FONTS}"
+    assert font.replace("'", '"') in playground
+    assert font.replace("'", '"') in (ROOT / "docs" / "static" / "site.css").read_text()
     html = rule_html(RULES["adam"])
-    assert html.count(written) == html.count("<math")
+    assert html.count(font) == html.count("<math")
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adadelta"])
@@ -322,6 +334,15 @@ def test_the_explanation_is_as_it_was_read_and_found_good(surefoot_command, rule
     assert out == (GOLDEN / f"explain_{rule}.txt").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def short_walks(monkeypatch):
+    """Walks of 20 steps; what is said of them is as wide whatever their end, and more conventions end alike."""
+    monkeypatch.setattr(written, "STEPS", 20)
+    monkeypatch.setattr(differences, "STEPS", 20)
+    monkeypatch.setattr(differences, "_ends", differences._ends.__wrapped__)
+
+
+@pytest.mark.usefixtures("short_walks")
 @pytest.mark.parametrize(
     "arguments", [*((name,) for name in RULES), *((name, "--conventions") for name in RULES), *IN_KERAS], ids=" ".join
 )
@@ -329,6 +350,11 @@ def test_every_line_fits_80_columns(surefoot_command, arguments):
     code, out, _ = surefoot_command("explain", *arguments)
     assert code == 0
     assert max(map(columns, out.splitlines())) <= 80
+
+
+def test_a_share_of_any_size_takes_seven_columns_at_most():
+    shares = (0, 1e-9, 1.234e-4, 1.25e-3, 0.0999, 0.1, 9.994, 9.996, 123.4, np.inf, np.nan)
+    assert max(len(share(value)) for value in shares) == len(">1000 %")
 
 
 def test_the_family_fits_too_and_has_every_rule(surefoot_command):
@@ -400,10 +426,12 @@ def test_the_page_is_written_where_it_is_asked_for(surefoot_command, tmp_path):
     assert (tmp_path / "here" / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_the_page_is_named_in_json_where_that_is_asked_for(surefoot_command, tmp_path):
+def test_the_page_is_named_in_json_where_that_is_asked_for(surefoot_command, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "render", lambda _: "a page")
     code, out, _ = surefoot_command("explain", "--web", "--out", "page.html", "--json")
     assert code == 0
     assert Path(json.loads(out)["path"]).resolve() == tmp_path / "page.html"
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "a page"
 
 
 @pytest.mark.parametrize("rule", [name for name, rule in RULES.items() if rule.parent])
@@ -444,12 +472,12 @@ def test_every_letter_of_a_formula_is_explained(setting):
         assert all(found.values())
 
 
-def test_every_slot_of_ours_says_what_it_holds_and_a_users_own_need_not(surefoot_command):
+def test_every_slot_of_ours_says_what_it_holds_and_a_users_own_need_not(surefoot_command, playground):
     assert all(slot.meaning for own in RULES.values() for slot in own.slots)
     assert "vᵐᵃˣₜ largest mean square so far" in surefoot_command("explain", "amsgrad")[1]
     assert "<mi>t</mi></msub></math>: running mean of the gradients" in rule_html(RULES["adam"])
     assert "state, kept from step to step" in rule_html(replace(RULES["adam"], slots=(Slot("m"), Slot("v"))))
-    assert "mₜ: running mean of the gradients; vₜ: " in render()
+    assert "mₜ: running mean of the gradients; vₜ: " in playground
 
 
 def test_every_symbol_that_is_explained_is_known():

@@ -93,4 +93,4 @@ def test_tuned_families_that_forget_their_looks_are_caught(monkeypatch):
 
 def test_tuned_families_without_holm_are_caught(monkeypatch):
     monkeypatch.setattr(pairwise, "holm", list)
-    assert not false_claims(Design(NORMAL, (0,) * 8, plan(4, "pocock"), tuned=True, margin=False), 200, rng(56)).holds
+    assert not false_claims(Design(NORMAL, (0,) * 8, plan(4, "pocock"), tuned=True, margin=False), 80, rng(56)).holds

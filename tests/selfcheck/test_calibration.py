@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from samples import PROTOCOL, article, entered, trial
-from short_calibration import few_looks, few_rows
+from short_calibration import few_looks, few_rows, no_rows
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
+from surefoot.cli import check
 from surefoot.errors import UsageError
 from surefoot.selfcheck import calibration
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
@@ -125,7 +126,7 @@ def test_calibration_catches_a_verdict_that_ignores_an_earlier_look(monkeypatch)
 
 def test_calibration_catches_a_verdict_without_holm(monkeypatch):
     monkeypatch.setattr(pairwise, "holm", list)
-    assert not false_verdicts(NORMAL, 4, 10, 800, rng(7)).holds
+    assert not false_verdicts(NORMAL, 4, 10, 300, rng(7)).holds
 
 
 def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
@@ -149,7 +150,7 @@ def test_of_four_optimizers_and_their_tuned_ones_every_family_holds(world):
 
 def test_calibration_catches_one_family_without_holm(monkeypatch):
     monkeypatch.setattr(pairwise, "holm", list)
-    assert not false_verdicts(NORMAL, 8, 5, 800, rng(16), tuned=True).holds
+    assert not false_verdicts(NORMAL, 8, 5, 300, rng(16), tuned=True).holds
 
 
 def test_trials_without_a_score_have_diverged_and_are_judged():
@@ -212,14 +213,17 @@ def test_calibration_holds_and_shows_all(result):
     assert [row.holds for row in result.practices] == [False, False, False, True]
 
 
-def test_calibration_is_its_seed(monkeypatch):
-    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
-    monkeypatch.setattr(calibration, "LOOKED", ())
-    few_looks(monkeypatch)
-    first = calibrate(studies=100, seed=1)
-    np.random.seed(1)
-    assert calibrate(studies=100, seed=1) == first
-    assert calibrate(studies=100, seed=2).practices != first.practices
+@pytest.fixture(scope="module")
+def few():
+    with pytest.MonkeyPatch.context() as patch:
+        few_rows(patch)
+        return calibrate(studies=100, seed=3)
+
+
+def test_another_seed_is_another_calibration_and_rows_do_not_touch_each_other(few, monkeypatch):
+    no_rows(monkeypatch)
+    assert calibrate(studies=100, seed=3).practices == few.practices
+    assert calibrate(studies=100, seed=2).practices != few.practices
 
 
 def test_a_broken_promise_breaks_the_whole(result):
@@ -266,8 +270,9 @@ def run(monkeypatch, surefoot_command):
     return lambda *arguments: surefoot_command("check", *arguments)
 
 
-def test_the_tables_fit_80_columns(run):
-    code, out, err = run("--calibration", "--studies", "300")
+def test_the_tables_fit_80_columns(run, few, monkeypatch):
+    monkeypatch.setattr(check, "calibrate", lambda **_: few)
+    code, out, _ = run("--calibration", "--studies", "100", "--seed", "3")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out
@@ -282,14 +287,18 @@ def test_the_tables_fit_80_columns(run):
         "at least 80 %",
     ):
         assert words in out
-    assert "300 simulated studies a row, seed 0" in out
+    assert "100 simulated studies a row, seed 3" in out
     assert "Every promise holds." in out
-    assert "known differences" in err
 
 
-def test_json_is_one_object_with_every_row(run):
-    code, out, _ = run("--calibration", "--studies", "100", "--seed", "3", "--json")
+def test_json_is_one_object_with_every_row_and_calibration_is_its_seed(run, few, monkeypatch):
+    made = []
+    monkeypatch.setattr(check, "calibrate", lambda **options: made.append(calibrate(**options)) or made[0])
+    np.random.seed(1)
+    code, out, err = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0
+    assert made == [few]
+    assert "known differences" in err
     content = json.loads(out)
     rows = ["false_verdicts", "power", "practices", "false_looks", "true_looks", "margins", "races", "joined"]
     assert list(content) == ["studies", "seed", "holds", *rows]
@@ -307,7 +316,9 @@ def test_a_broken_promise_is_exit_code_1(run, monkeypatch):
     assert "A promise does not hold" in out
 
 
-def test_real_seeds_of_a_store_join_in(run, tmp_path):
+def test_real_seeds_of_a_store_join_in(run, tmp_path, monkeypatch):
+    no_rows(monkeypatch)
+    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
     with Store(tmp_path / "results.sqlite") as store:
         changed = {"study": "mine", "protocol": replace(PROTOCOL, test_size=5000)}
         others = [replace(record, key=f"b{record.key}", **changed) for record in article(5)]

@@ -1,13 +1,14 @@
 """Equal within a margin: the tests against SciPy's, Holm's step-down by hand, looks, and seeds that would tell."""
 
 from itertools import product
+from statistics import stdev
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from surefoot.statistics.equivalence import ALPHA, RESERVE, adjusted, next_level, seeds_to_tell, shares, short_of
-from surefoot.statistics.intervals import t_interval
+from surefoot.statistics.intervals import deviation, t_interval
 from surefoot.statistics.looks import SPENDING, Looks
 
 
@@ -141,3 +142,13 @@ def test_four_studies_of_five_tell_with_so_many_seeds(gap, margin):
 def test_what_nobody_would_run_is_not_told():
     assert seeds_to_tell(0, 1, 0.01, 0.025) is None
     assert seeds_to_tell(0.5, 1, 0.01, 0.025) is not None  # one is ahead
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-8, 1.0, 1e300])
+def test_a_deviation_is_pythons_own_to_the_last_bit(size):
+    rng = np.random.default_rng(5)
+    for n in range(2, 30):
+        values = (size * rng.normal(0.9, 0.01, n)).tolist()
+        assert deviation(values) == stdev(values)
+        assert deviation([values[0]] * n) == 0
+    assert deviation([size, 3 * size, 1e-20]) == stdev([size, 3 * size, 1e-20])

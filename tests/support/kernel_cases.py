@@ -83,14 +83,14 @@ class Case:
             for stage in self.stages
         ]
 
-    def check(self, kernels: Sequence[Kernel], chunk: int) -> None:
-        """Take a few steps with the kernels and with the rule; all arrays must be the same after each of them."""
+    def check(self, kernels: Sequence[Kernel], chunk: int, steps: Sequence[int] = range(1, STEPS + 1)) -> None:
+        """Take these steps with the kernels and with the rule; all arrays must be the same after each of them."""
         rng = np.random.default_rng(3)
         now = [self._begin(np.concatenate([rng.normal(size=n), self._extreme])[-n:]) for n in SIZES]
         memory = [{name: self._place(name, value) for name, value in arrays.items()} for arrays in now]
         starts, numbered = self.setting.rule.starts(self.setting.hyper), self.setting.rule.numbers(self.setting.hyper)
         kept = [{slot: float(starts[slot]) for slot in numbered} for _ in SIZES]
-        for t in range(1, STEPS + 1):
+        for t in steps:
             gradients = [self._place("g", self._gradient(rng, n)) for n in SIZES]
             before = [numbers(g) for g in gradients]
             given = [{**m, "g": g} for m, g in zip(memory, gradients, strict=True)]

@@ -19,3 +19,13 @@ def few_rows(patch):
     few_looks(patch)
     patch.setattr(calibration, "DESIGNS", ((2, 10, False), (6, 8, True)))
     patch.setattr(calibration, "LOOKED", ((2, (5, 6, 7)),))
+
+
+def no_rows(patch):
+    """Leave the practices alone, which each calibration plays through."""
+    for module, names in ((calibration, ("DESIGNS", "LOOKED", "PROMISES")), (planned_looks, ("EQUAL", "BETTER"))):
+        for name in names:
+            patch.setattr(module, name, ())
+    patch.setattr(margins, "MARGINS", ())
+    patch.setattr(margins, "RACES", ())
+    patch.setattr(joined, "DESIGNS", ())

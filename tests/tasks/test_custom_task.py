@@ -210,6 +210,8 @@ def test_seeded_blocks_draw_the_same_numbers_of_every_kind():
         with seeded(3):
             drawn.append((torch.rand(1).item(), np.random.rand()))
     assert drawn[0] == drawn[1]
+    torch.manual_seed(int(np.random.SeedSequence([3]).generate_state(1)[0]))
+    assert torch.rand(1).item() == drawn[0][0]
 
 
 def test_cross_entropy_and_accuracy_are_the_default_and_chance_is_the_largest_class():

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
+from statistics import fmean
 
 from surefoot.statistics.equivalence import adjusted, next_level, seeds_to_tell, short_of
-from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.intervals import ALPHA, deviation
 from surefoot.statistics.looks import Looks
 from surefoot.store.margin import Margin
 
@@ -75,7 +75,7 @@ class Near:
 
     def more(self, pairs: int) -> int | None:
         """How many more seeds would tell, in a family of so many pairs."""
-        spread = max(stdev(self.gains), self.resolution)
+        spread = max(deviation(self.gains), self.resolution)
         if not spread:
             return 1
         seeds = seeds_to_tell(fmean(self.gains), spread, fmean(self.margins), next_level(self.looks) / pairs)

@@ -82,10 +82,17 @@ class Looker:
             results: scores by label and seed, not a number where it diverged.
             ended: seeds of each arm with a result or without, as that of a trial that failed.
         """
+        return self.looked(results, ended)[0]
+
+    def looked(
+        self, results: Mapping[str, Scores], ended: Mapping[str, Set[int]]
+    ) -> tuple[Interim, tuple[Comparison, ...]]:
+        """As `look`, with every pair on the seeds of the last look taken."""
         found = Interim(due=next(iter(self.plan.at), None))
+        every: tuple[Comparison, ...] = ()
         while found.due is not None and self._complete(found, ended):
-            found = self._after(found, found.due, results)
-        return found
+            found, every = self._after(found, found.due, results)
+        return found, every
 
     def compare(self, results: Mapping[str, Scores], taken: Sequence[int]) -> tuple[Comparison, ...]:
         """Every pair, with p-values that count the looks taken; seeds beyond them are one more."""
@@ -121,8 +128,10 @@ class Looker:
         inside = [label for label in ended if label not in found.out]
         return bool(inside) and all(seeds <= ended[label] for label in inside)
 
-    def _after(self, found: Interim, seeds: int, results: Mapping[str, Scores]) -> Interim:
-        """Where the run stands after the look at so many seeds."""
+    def _after(
+        self, found: Interim, seeds: int, results: Mapping[str, Scores]
+    ) -> tuple[Interim, tuple[Comparison, ...]]:
+        """Where the run stands after the look at so many seeds, and every pair on them."""
         here = {label: own for label, own in self.until(results, seeds, found.left).items() if own}
         taken = (*found.taken, seeds)
         every = self.compare(here, taken)
@@ -134,7 +143,7 @@ class Looker:
         main = any(best in (row.a, row.b) for row in rows if row.family in ("all", "tuned"))
         decided = main and all(settled(row) for row in asked)
         due = None if decided else next((at for at in self.plan.at if at > seeds), None)
-        return replace(found, taken=taken, left=left, decided=decided, due=due)
+        return Interim(taken, left, decided, due), every
 
     def _is_new(self, row: Comparison, seeds: int) -> bool:
         """Whether no earlier run had more seeds of a pair: on fewer of these its verdict says nothing new."""

@@ -155,10 +155,10 @@ def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Compariso
     every = by_label(study)
     first = Looker(design.plan, range(most), scale, design.own, {}, margin)
     results = {label: {seed: own[seed] for seed in range(most)} for label, own in every.items()}
-    found = first.look(results, {label: own.keys() for label, own in results.items()})
-    seen = first.until(results, found.taken[-1], found.left)
-    yield first.compare(seen, found.taken), found.taken[-1], any(one.seeds < found.taken[-1] for one in found.left)
+    found, rows = first.looked(results, {label: own.keys() for label, own in results.items()})
+    yield rows, found.taken[-1], any(one.seeds < found.taken[-1] for one in found.left)
     if design.late and not found.decided:
+        seen = first.until(results, found.taken[-1], found.left)
         before = _noted(design, seen, found.taken)
         question = LookPlan(question=design.plan.question)
         later = Looker(question, range(most + design.late), scale, design.own, before, margin)

@@ -157,8 +157,7 @@ def played(study: Scores, world: SeedModel, looks: LookPlan) -> tuple[Interim, S
     """How a simulated study ends: where its looks leave it, and every pair on the seeds that it then has."""
     results = by_label(study)
     looker = Looker(looks, range(looks.most), world.scale, {}, {})
-    found = looker.look(results, {label: own.keys() for label, own in results.items()})
-    return found, looker.compare(looker.until(results, found.taken[-1], found.left), found.taken)
+    return looker.looked(results, {label: own.keys() for label, own in results.items()})
 
 
 def _promise(arms: int, looks: LookPlan, effect: float) -> Course:

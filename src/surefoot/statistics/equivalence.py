@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import inf, sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 
 from scipy import special
 
-from surefoot.statistics.intervals import ALPHA
+from surefoot.statistics.intervals import ALPHA, deviation
 from surefoot.statistics.looks import SPENDING, Looks
 
 RESERVE = 0.5
@@ -103,7 +103,7 @@ def shares(looks: Looks) -> list[float]:
 
 def _one_sided(leads: Sequence[float], resolution: float) -> float:
     """The p-value of a mean of 0 or less, by Student's t."""
-    spread = max(stdev(leads), resolution)
+    spread = max(deviation(leads), resolution)
     mean = fmean(leads)
     t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
     return float(special.stdtr(len(leads) - 1, -t))

@@ -7,6 +7,7 @@ study finds at least as much, with at most as many seeds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -103,23 +104,31 @@ def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
     levels = [level, *[higher for higher in LEVELS if higher > level][-HIGHER:]] if n <= EXACT else [level]
     parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) / BLOCK)))
     patterns = tried.astype(np.float32)
-    found = [np.concatenate([_found(part, looks, looks.spent(one), patterns) for part in parts]) for one in levels]
-    last: NDArray[np.int64] = np.max(found, axis=0)
+    spent = [looks.spent(one) for one in levels]
+    return np.concatenate([_found_at_all(part, looks, spent, patterns) for part in parts])
+
+
+def _found_at_all(gaps: Floats, looks: Looks, spent: Sequence[Sequence[float]], patterns: Floats) -> NDArray[np.int64]:
+    """As `found_at`, for rows that fit into memory together; the first pattern is the one seen."""
+    distances = [np.abs(gaps[:, :n] @ patterns[:, :n].T) for n in looks.at]
+    last = np.zeros(len(gaps), dtype=np.int64)
+    for shares in spent:
+        (asked,) = np.nonzero(last < len(looks.at))  # what one level does not find at any look is not found
+        last[asked] = np.maximum(last[asked], _found([one[asked] for one in distances], shares))
     return last
 
 
-def _found(gaps: Floats, looks: Looks, spent: tuple[float, ...], patterns: Floats) -> NDArray[np.int64]:
-    """As `found_at`, for rows that fit into memory together; the first pattern is the one seen."""
-    found = np.full(len(gaps), len(looks.at))
-    left, beyond = np.arange(len(gaps)), np.zeros((len(gaps), len(patterns)), dtype=bool)
-    for place, (n, share) in enumerate(zip(looks.at, spent, strict=True)):
-        distances = np.abs(gaps[left, :n] @ patterns[:, :n].T)
-        distances[beyond] = -1
-        allowed = int(share * len(patterns) * (1 + 1e-12)) - beyond.sum(axis=1)
-        most = min(int(allowed.max(initial=0)) + 1, len(patterns))
-        farthest = np.sort(np.partition(distances, -most, axis=1)[:, -most:], axis=1)[:, ::-1]
+def _found(distances: Sequence[Floats], spent: Sequence[float]) -> NDArray[np.int64]:
+    """The place of the look at which each row is found at one level, from the distances at each look."""
+    rows, patterns = distances[0].shape
+    found, left, beyond = np.full(rows, len(distances)), np.arange(rows), np.zeros((rows, patterns), dtype=bool)
+    for place, (every, share) in enumerate(zip(distances, spent, strict=True)):
+        here = np.where(beyond, np.float32(-1), every[left])
+        allowed = int(share * patterns * (1 + 1e-12)) - beyond.sum(axis=1)
+        most = min(int(allowed.max(initial=0)) + 1, patterns)
+        farthest = np.sort(np.partition(here, -most, axis=1)[:, -most:], axis=1)[:, ::-1]
         bound = np.take_along_axis(farthest, np.clip(allowed, 0, most - 1)[:, None], axis=1)
-        beyond |= (distances > bound + ROUNDING) & (allowed > 0)[:, None]
+        beyond |= (here > bound + ROUNDING) & (allowed > 0)[:, None]
         found[left[beyond[:, 0]]] = place
         left, beyond = left[~beyond[:, 0]], beyond[~beyond[:, 0]]
     return found

@@ -174,10 +174,11 @@ def assumed_p(a: Sequence[float], b: Sequence[float], looks: Looks, resolution: 
     return min(1.0, *found) if found else 1.0
 
 
-def _shares(looks: Looks, level: float) -> list[float]:
+@lru_cache(maxsize=4096)
+def _shares(looks: Looks, level: float) -> tuple[float, ...]:
     """The share of sign patterns that may be found at each look; what t-tests spent is spent, in proportion."""
     assumed = (0.0, *looks.spent(ALPHA))[looks.assumed] * level / ALPHA
-    return [share - assumed for share in looks.spent(level)[looks.assumed :]]
+    return tuple(share - assumed for share in looks.spent(level)[looks.assumed :])
 
 
 def _distances(gaps: Numbers, looks: Looks, comparisons: int, rounding: float) -> tuple[list[Numbers], int]:

@@ -26,6 +26,9 @@ def seeded(*seeds: int) -> Iterator[None]:
 def seed_everything(*seeds: int) -> None:
     """Seed torch's, NumPy's and Python's global random numbers from numbers of at least 0."""
     mixed = int(np.random.SeedSequence(list(seeds)).generate_state(1)[0])
-    torch.manual_seed(mixed)
+    if torch.accelerator.current_accelerator() is None:
+        torch.default_generator.manual_seed(mixed)  # `torch.manual_seed` formats the stack for each missing device
+    else:
+        torch.manual_seed(mixed)
     np.random.seed(mixed)
     random.seed(mixed)
