@@ -9,6 +9,7 @@ import time
 import pytest
 
 from surefoot.errors import TrialError
+from surefoot.tasks.models import article, char_lm, fmnist_2c2d, logreg_digits, mlp_mnist, vae_mnist
 from surefoot.workers import pool
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Pool
@@ -24,6 +25,14 @@ def ask(*_):
 planning.ask = ask
 main()
 """
+
+
+@pytest.mark.parametrize("made", [article, char_lm, fmnist_2c2d, logreg_digits, mlp_mnist, vae_mnist])
+def test_a_built_in_model_is_made_without_torchs_tracer(made, monkeypatch):
+    """Whose import would take a second or more of every worker's start."""
+    for tracer in ("torch._dynamo", "torch.fx.experimental.symbolic_shapes"):
+        monkeypatch.setitem(sys.modules, tracer, None)
+    made.make_model(0)
 
 
 @pytest.fixture
