@@ -27,6 +27,7 @@ from doc_pages import (
 )
 from short_calibration import few_rows
 from surefoot.cli.app import app
+from surefoot.selfcheck import calibration, planned_looks
 
 COMPARE = ("README.md", "start.md")
 """Pages whose code trains in processes of its own, and so is a script and not a text that is evaluated."""
@@ -37,7 +38,7 @@ DISTRIBUTED = ("ddp", "fsdp2")
 
 TRAINS = [line for line in console() if line.startswith("surefoot compare article") and "-run" not in line]
 
-SMALLER = ("--epochs", "1", "--train-size", "1000", "--seeds", "1", "--workers", "2")
+SMALLER = ("--epochs", "1", "--train-size", "500", "--seeds", "1", "--workers", "2")
 """Makes a comparison of the docs short; the options that it has itself come before, and these win."""
 
 
@@ -92,8 +93,10 @@ def test_no_page_of_a_rule_has_commands_that_are_not_run():
 @pytest.mark.parametrize("command", [line for line in console() if "--all-small" not in line])
 def test_a_command_of_a_page_runs(command, surefoot_command, monkeypatch):
     few_rows(monkeypatch)
+    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
+    monkeypatch.setattr(planned_looks, "BETTER", ())
     arguments = shlex.split(command)[1:]
-    more = {"compare": ["--dry-run"], "check": ["--studies", "20"]}.get(arguments[0], [])
+    more = {"compare": ["--dry-run"], "check": ["--studies", "100"]}.get(arguments[0], [])
     code, out, err = surefoot_command(*arguments, *more)
     assert code == 0, err
     assert out
