@@ -190,7 +190,12 @@ def test_the_example_notebook_runs_and_shows_what_is_stored(tmp_path):
 
     stored, run = (nbformat.read(EXAMPLE, as_version=4) for _ in range(2))
     comparing = code(run)[2]
-    for full, small in (("trials=6", "trials=4"), ("seeds=5", "seeds=2"), ("epochs=5", "epochs=1"), ("workers=2", "workers=1")):
+    for full, small in (
+        ("trials=6", "trials=4"),
+        ("seeds=5", "seeds=2"),
+        ("epochs=5", "epochs=1"),
+        ("workers=2", "workers=1"),
+    ):
         assert full in comparing.source
         comparing.source = comparing.source.replace(full, small)
     where = {"metadata": {"path": str(tmp_path)}}
