@@ -123,37 +123,6 @@ workers = [host.start() for _ in range(3)]
 """
 
 
-def test_a_script_without_a_guard_is_not_run_again_in_the_workers(tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    ended = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True
-    )
-    assert ended.stdout == "the script runs\n{'finished'}\n"
-
-
-SCRIPT = """
-import numpy as np
-import torch
-
-import surefoot
-from surefoot.comparison.request import plan
-from surefoot.options import Options
-from surefoot.store import Store
-from surefoot.tasks.custom import task
-
-print("the script runs")
-
-def make_net():
-    return torch.nn.Linear(3, 2)
-
-inputs, targets = torch.randn(40, 3), torch.zeros(40, dtype=torch.long)
-made = task(model=make_net, data=((inputs, targets), (inputs, targets)))
-planned = plan(made, Options(optimizers=("sgd", "adam"), only=True, epochs=1, seeds=1, trials=0, device="cpu"))
-with Store("results.sqlite") as store:
-    print({record.status for record in planned.run(store, lambda *_: None)})
-"""
-
-
 def test_ctrl_c_while_python_runs_text_ends_with_130_under_dash_m(tmp_path):
     (tmp_path / "interrupted.py").write_text(INTERRUPTED_WHILE_PLANNING)
     ended = subprocess.run(
