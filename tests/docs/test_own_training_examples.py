@@ -63,7 +63,7 @@ def test_a_class_of_torch_is_refused_by_its_name_where_the_training_is_not_torch
 @pytest.mark.usefixtures("one_thread", "kernel_cache")
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_weights_to_evaluate_with_are_asked_for(name):
-    assert isinstance(events_of(name, optimizer="schedule_free_adamw(lr=0.01)")[-1], Finished)
+    assert isinstance(events_of(name, optimizer="schedule_free_adamw(lr=0.01)", epochs=1)[-1], Finished)
 
 
 @pytest.mark.usefixtures("one_thread", "kernel_cache")

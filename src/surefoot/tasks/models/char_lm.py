@@ -51,7 +51,7 @@ class Transformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.letters, self.places = (
-            nn.Embedding.from_pretrained(torch.empty(count, WIDTH), freeze=False) for count in (VOCABULARY, CONTEXT)
+            nn.Embedding(count, WIDTH, _weight=torch.empty(count, WIDTH)) for count in (VOCABULARY, CONTEXT)
         )
         self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH)
