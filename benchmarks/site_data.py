@@ -22,12 +22,12 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "mnist_keras.py"
 SUREFOOT = Path(sys.executable).with_name("surefoot")
 EFFORT = "--trials 8 --seeds 10 --json"
 SUITE = f"surefoot compare --all-small {EFFORT}"
-RATE_FREE = (
-    "logreg-digits --seeds 10",
-    "quadratic-deep --trials 8 --seeds 10",
-    "mlp-mnist --trials 8 --seeds 6",
-)
-"""Each small study that learns from data, and how much of it is run."""
+RATE_FREE = {
+    "logreg-digits": (10,),
+    "quadratic-deep --trials 8": (10,),
+    "mlp-mnist --trials 8": (6, 10, 20),
+}
+"""Each small study that learns from data, and the seeds of it that are run, one number for each verdict."""
 
 LANGUAGE = (
     f"surefoot compare char-lm --only -o muon -o soap -o adamw -o lion -o schedule_free_adamw --epochs 4 {EFFORT}"
@@ -60,12 +60,12 @@ def suite(folder: Path) -> None:
 
 def rate_free(folder: Path) -> None:
     """Run rate-free over each small study; keep what the page shows: the prices, and the settings behind them."""
-    for asked in RATE_FREE:
-        command = f"surefoot compare rate-free {asked} --json"
-        found = printed(command, folder)
+    for asked, looks in RATE_FREE.items():
+        commands = [f"surefoot compare rate-free {asked} --seeds {seeds} --json" for seeds in looks]
+        *_, found = [printed(command, folder) for command in commands]
         settings = {row["label"]: row["hyper"] for row in found["rows"]}
         kept = {name: found[name] for name in ("study", "metric", "protocol", "price")}
-        keep(found["study"], command, {**kept, "settings": settings})
+        keep(found["study"], "\n".join(commands), {**kept, "settings": settings, "looks": looks})
 
 
 def language(folder: Path) -> None:

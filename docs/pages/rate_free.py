@@ -107,11 +107,12 @@ def _setting(result: dict) -> str:
     steps = protocol["epochs"] * -(-protocol["train_size"] // protocol["batch_size"])
     if protocol.get("drop_last"):
         steps = protocol["epochs"] * (protocol["train_size"] // protocol["batch_size"])
-    seeds = max(row["lost"]["n"] for row in price["rows"])
+    *before, seeds = map(str, result["looks"])
+    looks = f" (verdicts at {', '.join(before)} and {seeds}, which the claims count)" if before else ""
     rates = (
         f"The learning rate of AdamW is {settings[DEFAULTS]['lr']:.3g} by default, {settings[CENTRE]['lr']:.3g} at the "
         f"centre that `lr-find` found, and {settings[price['tuned']]['lr']:.3g} as tuned."
     )
     lost = [f"{row['label']} on {row['diverged']}" for row in price["rows"] if row["diverged"]]
     diverged = f"Seeds that diverged: {', '.join(lost)}." if lost else "No seed diverged."
-    return f"{seeds} seeds, trainings of {steps:,} steps. {rates} {diverged}"
+    return f"{seeds} seeds{looks}, trainings of {steps:,} steps. {rates} {diverged}"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from surefoot.analysis.pairwise import compare_all, families, tie_groups
+from surefoot.analysis.pairwise import asked, compare_all, families, tie_groups
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import HELD_BACK, holm, paired_difference
 from surefoot.statistics.looks import Looks, p_value
 from surefoot.statistics.permutation import paired_permutation
-from surefoot.store.looks import TakenLook
+from surefoot.store.looks import Question, TakenLook, Together
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric
 
@@ -230,7 +230,7 @@ def chosen_again(given, before):
 
 def test_a_pair_that_a_verdict_chose_is_as_rarely_false_as_the_verdict():
     """Four equal optimizers, and then the two that are farthest apart: 19 of 100 such pairs have p below 5 %."""
-    rows = [chosen_again(scores(seed, 4), frozenset({TakenLook(0, pairs=6)})) for seed in range(300)]
+    rows = [chosen_again(scores(seed, 4), frozenset({TakenLook(0, together=Together(6, 6))})) for seed in range(300)]
     assert {(row.n, row.together) for row in rows} == {(10, 6)}
     assert sum(row.difference.p <= 0.05 for row in rows) > 30
     assert sum(row.distinguishable for row in rows) < 25
@@ -238,7 +238,7 @@ def test_a_pair_that_a_verdict_chose_is_as_rarely_false_as_the_verdict():
 
 def test_a_verdict_on_fewer_than_five_seeds_tested_no_pairs():
     given = scores(2, 2, 9)
-    seen = {seed: frozenset({TakenLook(0, 4, pairs=6)}) for seed in range(4)}
+    seen = {seed: frozenset({TakenLook(0, 4, together=Together(6, 6))}) for seed in range(4)}
     (row,) = compared(given, looked=dict.fromkeys(given, seen))
     assert row.together == 1
     (row,) = compared(given, looked={"opt 0": looked(9), "opt 1": {}})
@@ -247,11 +247,31 @@ def test_a_verdict_on_fewer_than_five_seeds_tested_no_pairs():
 
 def test_equality_within_a_margin_is_corrected_for_the_pairs_of_an_earlier_verdict():
     given = scores(3, 2)
-    seen = {seed: frozenset({TakenLook(0, pairs=6)}) for seed in range(10)}
+    seen = {seed: frozenset({TakenLook(0, together=Together(6, 6))}) for seed in range(10)}
     (alone,), (beside,) = (
         compared(given, margin=Margin(0.01), looked=before) for before in (None, dict.fromkeys(given, seen))
     )
     assert beside.closeness.a_worse == pytest.approx(min(1, 6 * alone.closeness.a_worse))
+
+
+@pytest.mark.parametrize("seeds", [7, 8, 12])
+def test_what_five_seeds_showed_stays_shown(seeds):
+    """The t-test of the first verdict had its share of alpha; later shares are too small for so few seeds."""
+    given = scores(5, 2, seeds, gap=0.2)
+    first = {seed: frozenset({TakenLook(0)}) for seed in range(5)}
+    (row,) = compared(given, looked=dict.fromkeys(given, first))
+    assert row.distinguishable
+    assert row.test == ("permutation" if seeds == 12 else "t")
+
+
+def test_a_gain_is_corrected_for_the_gains_of_an_earlier_verdict():
+    """Four were tuned, and the one that gained most is asked about again."""
+    given, own = scores(3, 2), {"opt 1": "opt 0"}
+    seen = {seed: frozenset({TakenLook(0, together=Together(6, 6, 4))}) for seed in range(10)}
+    (row,) = compared(given, tuned_from=own, looked=dict.fromkeys(given, seen))
+    assert (row.family, row.together) == ("gain", 4)
+    assert row.p == pytest.approx(min(1, 4 * row.difference.p))
+    assert row.p > row.difference.p
 
 
 OWN = {"Adam tuned": "Adam", "SGD tuned": "SGD"}
@@ -265,6 +285,19 @@ def test_families_are_the_tuned_the_untuned_and_what_tuning_gains():
         "gain": [("Adam tuned", "Adam"), ("SGD tuned", "SGD")],
     }
     assert families(["a", "b", "x tuned"], {}) == {"all": list(combinations(["a", "b", "x tuned"], 2))}
+
+
+QUESTIONS = (Question(), Question("all-pairs"), Question("against", "a"), Question("against", "d"))
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.text)
+@pytest.mark.parametrize("tuned", ["", "a", "d", "ab", "abcd"])
+def test_a_look_counts_the_comparisons_of_each_family(question, tuned):
+    own = {f"{one} tuned": one for one in tuned}
+    count = {family: len(pairs) for family, pairs in asked([*"abcd", *own], own, question).items()}
+    first = "tuned" if tuned else "all"
+    expected = Together(count[first], count.get("untuned", count[first]), count.get("gain", 0))
+    assert question.together(4, list(tuned)) == expected
 
 
 def test_no_pair_is_in_two_families():

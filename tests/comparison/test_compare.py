@@ -16,7 +16,7 @@ from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
 from surefoot.store import Store
-from surefoot.store.looks import TakenLook
+from surefoot.store.looks import TakenLook, Together
 from surefoot.training.events import EpochDone, Finished, Started
 from surefoot.workers import pool
 from worker_processes import assert_gone, workers_of
@@ -77,9 +77,8 @@ def test_a_new_optimizer_joins_without_training_the_others_again(tmp_path, finis
     heard, optimizers = [], (*SMALL["optimizers"], "mine=adagrad")
     with here():
         *same, new = run(more, lambda _, event: heard.append(event), optimizers=optimizers)
-    assert same == [replace(record, judged=frozenset({TakenLook(1, 1, pairs=1)})) for record in records], (
-        "the first run has judged them"
-    )
+    judged = frozenset({TakenLook(1, 1, together=Together(1, 1))})
+    assert same == [replace(record, judged=judged) for record in records], "the first run has judged them"
     assert {event.key for event in heard} == {new.key}
     assert (new.label, new.status, len(new.epochs)) == ("mine", "finished", 2)
 

@@ -279,6 +279,25 @@ def test_pairs_that_may_have_been_chosen_by_a_verdict_are_corrected_for_all_that
     assert "earlier verdict" not in fresh.verdict
 
 
+def test_a_gain_that_may_have_been_chosen_by_a_verdict_is_corrected_for_all_gains_that_it_had(tmp_path):
+    for optimizers in (("sgd", "momentum", "adam"), ("adam",)):
+        study = compared(tmp_path / "r.sqlite", optimizers, seeds=6, trials=4)
+        gains = [row for row in study.summary.comparisons if row.family == "gain"]
+        assert {row.together for row in gains} == {3}
+    (row,) = gains
+    assert row.p == min(1, 3 * row.difference.p)
+    assert "An earlier verdict on these seeds tested 3 pairs: p-values" in study.verdict
+
+
+def test_seeds_that_are_added_to_the_same_question_are_no_other_question(tmp_path):
+    """One of three is tuned: families of three pairs, two and one, at both verdicts."""
+    for seeds in (6, 8):
+        study = compared(tmp_path / "r.sqlite", (*CLOSE, "adam"), seeds=seeds, trials=4)
+        found = {row.family: row.together for row in study.summary.comparisons}
+        assert found == {"tuned": 3, "untuned": 2, "gain": 1}
+    assert "p-values are adjusted for as many" not in study.verdict
+
+
 def test_an_optimizer_that_fails_makes_no_pair(tmp_path):
     for seeds in (6, 8):
         study = compared(tmp_path / "r.sqlite", (*CLOSE, surefoot.Opt(Broken, lr=0.1)), seeds=seeds)

@@ -103,10 +103,12 @@ def in_this_process(monkeypatch, tmp_path):
 
 
 def test_site_data_py_rate_free(printed, in_this_process, tmp_path):
-    small = "quadratic-deep --epochs 1 --only -o adam --trials 1 --seeds 5"
-    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE=(small,), **in_this_process)
+    small = "quadratic-deep --epochs 1 --only -o adam --trials 1"
+    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE={small: (5, 6)}, **in_this_process)
     kept = json.loads((tmp_path / "rate-free-quadratic-deep.json").read_text())
-    assert kept["command"] == f"surefoot compare rate-free {small} --json"
+    first, last = kept["command"].splitlines()
+    assert (first, last) == tuple(f"surefoot compare rate-free {small} --seeds {n} --json" for n in (5, 6))
+    assert {row["lost"]["n"] for row in kept["result"]["price"]["rows"]} == {kept["result"]["looks"][-1]} == {6}
     assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
 
 
@@ -190,6 +192,11 @@ def test_looks_py(printed):
     ]
     assert [line[:16].strip() for line in lines[4:]] == ["spending", "one look", "obrien-fleming", "pocock", "linear"]
     assert [len(line[42:].split()) for line in lines[5:]] == [5] * 4
+
+
+def test_looks_py_draws(printed, tmp_path):
+    printed("looks.py", str(tmp_path / "looks.svg"), STUDIES=400, DRAWN=(0.0, 1.0))
+    assert all(name in (tmp_path / "looks.svg").read_text() for name in ("one look", "obrien-fleming", "linear"))
 
 
 def test_look_time_py(printed):

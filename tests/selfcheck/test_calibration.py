@@ -26,6 +26,7 @@ from surefoot.selfcheck.seed_models import (
     simulated,
     stored,
 )
+from surefoot.statistics import looks as look_tests
 from surefoot.statistics.intervals import PairedDifference
 from surefoot.statistics.power import promised
 from surefoot.store import Store
@@ -135,7 +136,7 @@ def test_calibration_catches_intervals_that_are_too_narrow(monkeypatch):
         z = gaps.mean() / (max(gaps.std(ddof=1), resolution) / sqrt(len(gaps)))
         return PairedDifference(gaps.mean(), -1, 1, float(2 * stats.norm.sf(abs(z))), len(gaps))
 
-    monkeypatch.setattr(pairwise, "paired_difference", with_z)
+    monkeypatch.setattr(look_tests, "paired_difference", with_z)
     assert not false_verdicts(NORMAL, 2, 5, 800, rng(8)).holds
 
 

@@ -84,9 +84,13 @@ def test_spending_is_that_of_the_papers(t):
 
 
 def test_a_t_test_pays_for_its_look():
-    assert assumed_p(0.03, Looks((5,), 5, 1)) == pytest.approx(0.03 * 16 / 15)
-    assert assumed_p(0.0003, Looks((5, 7), 5, 2)) == pytest.approx(0.0003 * 32)
-    assert assumed_p(0.5, Looks((5, 7), 5, 2)) == 1.0
+    a, b = [1.0, 1.1, 0.9, 1.05, 1.0, 0.8, 1.2], [0.9, 1.0, 0.7, 1.1, 0.8, 0.9, 0.9]
+    first, both = (stats.ttest_rel(a[:n], b[:n]).pvalue for n in (5, 7))
+    assert assumed_p(a[:5], b[:5], Looks((5,), 5, 1)) == pytest.approx(first * 16 / 15)
+    assert assumed_p(a, b, Looks((5, 7), 5, 2)) == pytest.approx(min(first * 16 / 15, both * 32))
+    assert assumed_p(a, b, Looks((5, 7), 5, 1)) == pytest.approx(first * 16 / 15)
+    assert assumed_p(a, b, Looks((7,), 7)) == 1.0
+    assert assumed_p(a, a, Looks((7,), 7, 1)) == 1.0
 
 
 def test_many_pairs_are_sampled_and_earlier_looks_keep_their_patterns():
@@ -97,6 +101,13 @@ def test_many_pairs_are_sampled_and_earlier_looks_keep_their_patterns():
     sampled = p_of(gaps[:17], Looks((8, 12, 17), 20))
     assert 1 / DRAWS <= sampled <= 1
     assert (exact <= 0.2) == (sampled <= 0.2)
+
+
+def test_a_late_look_at_many_pairs_can_still_find_what_is_plain():
+    """Twelve optimizers, and two looks with too few seeds: of 50,000 patterns none could lie beyond the bound."""
+    ahead, level, looks = [1.0 + 0.001 * k for k in range(20)], [0.0] * 20, Looks((6, 10, 20), 6, assumed=2)
+    assert 66 * p_value(ahead, level, looks, comparisons=66) <= 0.05
+    assert 66 * p_value(ahead, level, looks) > 0.05
 
 
 def test_looks_are_planned_from_the_first_that_can_find_anything():

@@ -21,7 +21,7 @@ from surefoot.range_test.words import DRAWN, IS_NOT, REASONS, TO_USE, what_it_is
 from surefoot.report.export import latex, markdown
 from surefoot.report.page import content, html
 from surefoot.store.design import Budget, Optimizer, Search
-from surefoot.store.looks import LookPlan, Question, TakenLook
+from surefoot.store.looks import LookPlan, Question, TakenLook, Together
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
@@ -132,6 +132,10 @@ def studies():
             replace(r, judged=frozenset(TakenLook(run) for run, seeds in enumerate((5, 6)) if r.seed < seeds))
             for r in article(7)
         ],
+        "found by an earlier verdict": [
+            replace(r, judged=frozenset({TakenLook(0)} if r.seed < 5 else ()))
+            for r in (*scored("a", spread(0.98, 7)), *scored("b", spread(0.95, 7)))
+        ],
         "tuned": tuned(5, 4),
         "tuned, with finalists": again(tuned(3, 4, ("Adam", "AdaBound")), 1001, 1002),
         "tuned in unequally many": search[:-4] + tuned(3, 6, ("AdaBound",)) + search[-4:],
@@ -193,7 +197,7 @@ def looked_at():
         replace(r, outcome=replace(r.outcome, test_metric=r.outcome.test_metric - 0.5 * (r.seed >= 12))) for r in left
     ]
     nine = [r for r in close if r.seed < 9]
-    chosen = frozenset({TakenLook(0, 9, pairs=6)})
+    chosen = frozenset({TakenLook(0, 9, together=Together(6, 6))})
     looks, against = LookPlan((12, 16, 20), "pocock"), Question("against", "c")
     return {
         "before the first look": (nine, looks),
@@ -202,6 +206,7 @@ def looked_at():
         "one left with a better mean": (hard, looks),
         "one is equal, and no more is asked": ([r for r in close if r.seed < 12], looks, Margin(0.001)),
         "every pair is asked about": (left, replace(looks, question=Question("all-pairs"))),
+        "every pair is asked about, of five": (study(5, 7), LookPlan(question=Question("all-pairs"))),
         "compared with one": ([r for r in left if r.seed < 12], LookPlan(question=against)),
         "compared with one, decided early": ([r for r in left if r.seed < 12], replace(looks, question=against)),
         "compared with one, and no difference is found": (close, LookPlan(question=Question("against", "b"))),

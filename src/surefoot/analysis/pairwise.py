@@ -3,10 +3,10 @@
 A study with tuned optimizers asks which is best when tuned, which is best with its defaults, and what tuning gains
 each. Each question is a family with a Holm correction of its own, so that false findings are as rare as is promised.
 
-The number of pairs picks the test, the scores never do, so the choice costs no validity. The permutation test decides
-where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8 for four) the
-t-test takes its place, which holds its level only if differences follow a bell curve. Fewer than 5 pairs cannot show
-whether they do, and nothing is tested.
+The number of pairs picks the test at each look, the scores never do, so the choice costs no validity. The permutation
+test decides where it can, because it holds its level however scores scatter. Below that (6 pairs for two optimizers, 8
+for four) the t-test takes its place, which holds its level only if differences follow a bell curve. What it found stays
+found at later looks. Fewer than 5 pairs cannot show whether differences do, and nothing is tested.
 
 Which pairs are asked about may follow from an earlier verdict on the same seeds: only the best two again, or all
 against the best. So a family is never smaller than that of an earlier verdict on its seeds.
@@ -24,10 +24,11 @@ it is, so the permutation test stays exact.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 from math import isnan
+from operator import attrgetter
 from statistics import fmean
 from typing import Literal
 
@@ -37,7 +38,7 @@ from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
-from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
+from surefoot.store.looks import BEST, PRESENT, Question, TakenLook, Together
 from surefoot.store.margin import Margin
 
 Family = Literal["all", "tuned", "untuned", "gain"]
@@ -89,6 +90,14 @@ class Comparison:
         lost = replace(wins, value=1 - wins.value)
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
+
+_TOGETHER: Mapping[Family, Callable[[Together], int]] = {
+    "all": attrgetter("pairs"),
+    "tuned": attrgetter("pairs"),
+    "untuned": attrgetter("untuned"),
+    "gain": attrgetter("gains"),
+}
+"""How many comparisons of a family an earlier verdict tested together."""
 
 NONE: frozenset[TakenLook] = frozenset()
 """The verdicts that a trial was part of that was never judged."""
@@ -183,10 +192,9 @@ class _Study:
     def compare_family(self, family: Family, pairs: Sequence[tuple[str, str]]) -> list[Comparison]:
         shared = [(a, b, sorted(self.scores[a].keys() & self.scores[b].keys())) for a, b in pairs]
         tested = sum(len(seeds) >= FEWEST_PAIRS for *_, seeds in shared)
-        before = 0 if family == "gain" else max((self._together(a, b) for a, b in pairs), default=0)
+        before = max((self._together(family, a, b) for a, b in pairs), default=0)
         together = max(tested, before)
-        enough = fewest_pairs(max(1, together))
-        rows = [self._compare(family, a, b, seeds, enough) for a, b, seeds in shared if len(seeds) >= 2]
+        rows = [self._compare(family, a, b, seeds, max(1, together)) for a, b, seeds in shared if len(seeds) >= 2]
         adjusted = iter(holm([row.p for row, _ in rows if row.p is not None] + [1.0] * (together - tested)))
         close = iter(closeness([near for _, near in rows if near], together - tested))
         return [
@@ -196,23 +204,24 @@ class _Study:
             for row, near in rows
         ]
 
-    def _together(self, a: str, b: str) -> int:
-        """How many pairs an earlier verdict tested beside this one, if it tested it."""
+    def _together(self, family: Family, a: str, b: str) -> int:
+        """How many pairs of a family an earlier verdict tested together, if it tested this one."""
         of_a, of_b = self.looked.get(a, {}), self.looked.get(b, {})
         shared = (of_a[seed] & of_b[seed] for seed in of_a.keys() & of_b.keys())
-        often = Counter(look for looks in shared for look in looks if look.pairs)
-        return max((look.pairs for look, seeds in often.items() if seeds >= FEWEST_PAIRS), default=0)
+        often = Counter(look for looks in shared for look in looks)
+        tested = [look.together for look, seeds in often.items() if seeds >= FEWEST_PAIRS]
+        return max((_TOGETHER[family](one) for one in tested), default=0)
 
     def _compare(
-        self, family: Family, a: str, b: str, seeds: Sequence[int], enough: int
+        self, family: Family, a: str, b: str, seeds: Sequence[int], together: int
     ) -> tuple[Comparison, Near | None]:
         """The comparison with its unadjusted p, and what is asked of its closeness."""
+        enough = fewest_pairs(together)
         seeds, looks = self._looks(a, b, seeds, enough)
         left, right = ([self.scores[name][seed] for seed in seeds] for name in (a, b))
-        test: Test | None = None if looks is None else "permutation" if len(seeds) >= enough else "t"
-        difference, p, near = paired_difference(left, right, self.scale.resolution), None, None
-        if looks:
-            p = p_value(left, right, looks) if test == "permutation" else assumed_p(difference.p, looks)
+        difference, near = paired_difference(left, right, self.scale.resolution), None
+        p, test = self._tested(left, right, looks, together) if looks else (None, None)
+        if p is not None:
             difference = replace(difference, p=p)
         if looks and self.margin:
             near = Near.of(left, right, self.scale.sign, self.margin, looks, self.scale.resolution)
@@ -221,6 +230,14 @@ class _Study:
         wins = paired_superiority(*((left, right) if higher else (right, left)))
         row = Comparison(a, b, family, len(seeds), difference, better, test, p, wins, looks.at if looks else ())
         return row, near
+
+    def _tested(self, a: Sequence[float], b: Sequence[float], looks: Looks, together: int) -> tuple[float, Test]:
+        """The p-value, and what it rests on: an earlier t-test only where that alone may have found a difference."""
+        assumed = assumed_p(a, b, looks, self.scale.resolution)
+        if looks.assumed == len(looks.at):
+            return assumed, "t"
+        p = p_value(a, b, looks, together)
+        return (assumed, "t") if assumed <= ALPHA < p * together and assumed < p else (p, "permutation")
 
     def _looks(self, a: str, b: str, seeds: Sequence[int], enough: int) -> tuple[list[int], Looks | None]:
         """The seeds in the order in which verdicts saw them, and when; no looks where there are too few to test."""

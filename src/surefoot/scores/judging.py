@@ -204,7 +204,7 @@ def _record(one: Entry, protocol: Protocol, earlier: Sequence[SeedsSeen]) -> Rec
         one.seed,
         protocol,
         judged=frozenset(
-            TakenLook(k, pairs=BEST.pairs(len(look)))
+            TakenLook(k, together=BEST.together(len(look)))
             for k, look in enumerate(earlier)
             if one.seed in look.get(one.optimizer, ())
         ),

@@ -167,6 +167,6 @@ def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Compariso
 
 def _noted(design: Design, seen: Mapping[str, Scores], taken: Sequence[int]) -> Looked:
     """The looks that each trial was part of, as a store notes them."""
-    pairs = design.plan.question.pairs(len(seen))
-    looks = {seed: design.plan.of(seed, 1, noted=taken, pairs=pairs) for seed in range(taken[-1])}
+    together = design.plan.question.together(len(seen) - len(design.own), list(design.own.values()))
+    looks = {seed: design.plan.of(seed, 1, noted=taken, together=together) for seed in range(taken[-1])}
     return {label: {seed: looks[seed] for seed in own} for label, own in seen.items()}

@@ -24,8 +24,17 @@ from scipy import special
 
 from surefoot.errors import UsageError
 from surefoot.statistics.argument_checks import Numbers, count, pairs
-from surefoot.statistics.intervals import ALPHA, HELD_BACK
-from surefoot.statistics.permutation import DRAWS, EXACT, FEWEST_PAIRS, Signs, draws_for, paired_permutation, signs
+from surefoot.statistics.intervals import ALPHA, HELD_BACK, paired_difference
+from surefoot.statistics.permutation import (
+    DRAWS,
+    EXACT,
+    FEWEST_PAIRS,
+    MOST_SIGNS,
+    Signs,
+    draws_for,
+    paired_permutation,
+    signs,
+)
 
 SPENDING: dict[str, Callable[[float, float], float]] = {
     "obrien-fleming": lambda alpha, t: 2 * float(special.ndtr(special.ndtri(alpha / 2) / sqrt(t))),
@@ -78,6 +87,9 @@ def _spent(alpha: float, t: float, spending: str, beyond: int = 0) -> float:
     return SPENDING[spending]((1 - HELD_BACK) * alpha, min(1.0, t)) + extra
 
 
+SOME = 5
+"""Drawn sign patterns that may lie beyond a bound, at least; with none nothing could be found."""
+
 MOST_LOOKS = 4
 """Looks that `auto` plans at most: more save little, and each costs power."""
 
@@ -107,17 +119,19 @@ LEVELS: tuple[float, ...] = tuple(
 """The levels at which a difference is tried, from the highest: 5 % over every whole number is one, for Holm."""
 
 
-def p_value(a: Sequence[float], b: Sequence[float], looks: Looks) -> float:
+def p_value(a: Sequence[float], b: Sequence[float], looks: Looks, comparisons: int = 1) -> float:
     """The two-sided p-value of no difference between `a` and `b` at the last of these looks.
 
     At the first look, with all that was planned, it is that of `paired_permutation` over the share of alpha that is not
     held back. Later it is the least of `LEVELS` at which a difference is found at this look or was at an earlier one,
-    and at all higher levels: it only falls from look to look. Adjust for several comparisons with `intervals.holm`.
+    and at all higher levels: it only falls from look to look. Looks with too few seeds have their own, `assumed_p`.
+    Adjust for several comparisons with `intervals.holm`.
 
     Args:
         a: scores of one optimizer in the order in which seeds came; `a[i]` and `b[i]` share a seed.
         b: scores of the other, as many.
         looks: how many of these pairs there were at each look; at the last one all.
+        comparisons: how many p-values are adjusted together; the more, the more sign patterns are drawn.
 
     Raises:
         UsageError: the rows differ in length, or from the last look.
@@ -129,30 +143,44 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks) -> float:
         return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
     # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
     rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
-    return _least_level(tuple((left - right).tolist()), looks, rounding)
+    return _least_level(tuple((left - right).tolist()), looks, count(comparisons, "comparisons"), rounding)
 
 
 @lru_cache(maxsize=1024)
-def _least_level(gaps: tuple[float, ...], looks: Looks, rounding: float) -> float:
+def _least_level(gaps: tuple[float, ...], looks: Looks, comparisons: int, rounding: float) -> float:
     """The p-value of these differences; kept, as a look tests pairs again that have no new seeds."""
-    tables = _distances(np.array(gaps), looks, rounding)
+    tables = _distances(np.array(gaps), looks, comparisons, rounding)
     reached = takewhile(lambda level: _reached(*tables, _shares(looks, level), rounding), LEVELS)
     return min(reached, default=1.0)
 
 
-def assumed_p(p: float, looks: Looks) -> float:
-    """The p-value of a t-test at the last of these looks, all of which had too few seeds for the permutation test."""
-    spent = (0.0, *looks.spent(ALPHA))
-    return min(1.0, p * ALPHA / (spent[-1] - spent[-2]))
+def assumed_p(a: Sequence[float], b: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
+    """The p-value of the t-tests at those looks that had too few seeds for the permutation test; 1 without any.
+
+    What one of them found stays found: its share of alpha is spent, and the permutation test has what is left.
+
+    Args:
+        a: scores of one optimizer, as in `p_value`.
+        b: scores of the other.
+        looks: how many of these pairs there were at each look.
+        resolution: the smallest step of a score; the spread of the differences is never taken to be smaller.
+    """
+    parts = list(zip(looks.at, pairwise((0.0, *looks.spent(ALPHA))), strict=True))[: looks.assumed]
+    found = [
+        paired_difference(a[:seeds], b[:seeds], resolution).p * ALPHA / (now - before)
+        for seeds, (before, now) in parts
+        if now > before
+    ]
+    return min(1.0, *found) if found else 1.0
 
 
 def _shares(looks: Looks, level: float) -> list[float]:
-    """The share of sign patterns that may be found at each look; what t-tests spent is spent."""
-    spent = (0.0, *looks.spent(level))
-    return [share - spent[looks.assumed] for share in spent[looks.assumed + 1 :]]
+    """The share of sign patterns that may be found at each look; what t-tests spent is spent, in proportion."""
+    assumed = (0.0, *looks.spent(ALPHA))[looks.assumed] * level / ALPHA
+    return [share - assumed for share in looks.spent(level)[looks.assumed :]]
 
 
-def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbers], int]:
+def _distances(gaps: Numbers, looks: Looks, comparisons: int, rounding: float) -> tuple[list[Numbers], int]:
     """How far from zero each sign pattern's sum is at each look, the pattern seen first; and of how many patterns.
 
     One that is nearer than the pattern seen at every look decides nothing, and is left out. A study that is to have
@@ -160,10 +188,19 @@ def _distances(gaps: Numbers, looks: Looks, rounding: float) -> tuple[list[Numbe
     """
     n, at = len(gaps), looks.at[looks.assumed :]
     most = max(n, looks.planned if looks.due else n)
-    draws = 2 ** (n - 1) if most <= EXACT else draws_for(most)
+    draws = 2 ** (n - 1) if most <= EXACT else _draws(looks, comparisons, most)
     every = [np.abs(signs(n)[:, :m] @ gaps[:m]) for m in at] if most <= EXACT else _sampled(gaps, at, draws)
     rivals = np.any([distances >= distances[0] - 2 * rounding for distances in every], axis=0)
     return [distances[rivals] for distances in every], draws
+
+
+def _draws(looks: Looks, comparisons: int, pairs: int) -> int:
+    """How many patterns to draw: twice as many until the strictest bound of the last look has some beyond it."""
+    *_, before, now = (0.0, *looks.spent(ALPHA / comparisons))
+    draws = draws_for(pairs)
+    while draws * (now - before) < SOME and 2 * draws * pairs <= MOST_SIGNS:
+        draws *= 2
+    return draws
 
 
 def _sampled(gaps: Numbers, at: Sequence[int], draws: int) -> list[Numbers]:

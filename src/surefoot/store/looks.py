@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import comb
 from typing import Any, Literal, get_args
 
 from surefoot.errors import UsageError, unknown
@@ -15,6 +16,25 @@ Kind = Literal["best", "all-pairs", "against"]
 
 NOW = 2**62
 """The number of the present run, above that of all earlier ones."""
+
+
+@dataclass(frozen=True, order=True)
+class Together:
+    """How many comparisons a verdict tests together, in each family; 0 where that is not known.
+
+    Attributes:
+        pairs: of optimizers, the tuned ones as they are tuned.
+        untuned: of optimizers as they are before tuning.
+        gains: of tuned optimizers, each with itself untuned.
+    """
+
+    pairs: int = 0
+    untuned: int = 0
+    gains: int = 0
+
+
+UNKNOWN = Together()
+"""Where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,22 @@ class Question:
 
     def pairs(self, optimizers: int) -> int:
         """Return how many pairs are tested together among this many optimizers."""
-        return max(0, optimizers - 1) if self.kind == "against" else optimizers * (optimizers - 1) // 2
+        return max(0, optimizers - 1) if self.kind == "against" else comb(optimizers, 2)
+
+    def together(self, optimizers: int, tuned: Collection[str] = ()) -> Together:
+        """Return how many comparisons are tested together in each family.
+
+        Args:
+            optimizers: how many there are.
+            tuned: labels of those of them that are tuned.
+        """
+        pairs = self.pairs(optimizers)
+        if not tuned:
+            return Together(pairs, pairs)
+        if self.kind == "against":
+            own = self.against in tuned
+            return Together(pairs, pairs if own else len(tuned), int(own))
+        return Together(pairs, pairs - comb(optimizers - len(tuned), 2), len(tuned))
 
 
 @dataclass(frozen=True)
@@ -86,7 +121,7 @@ class LookPlan:
         return cls(tuple(found["at"]), found["spending"], Question(**found["question"]), tuple(found["left_out"]))
 
     def of(
-        self, place: int, run: int, seeds: int = 0, noted: Sequence[int] = (), pairs: int = 0
+        self, place: int, run: int, seeds: int = 0, noted: Sequence[int] = (), together: Together = UNKNOWN
     ) -> frozenset[TakenLook]:
         """Return the looks of a run that a trial is part of.
 
@@ -95,12 +130,12 @@ class LookPlan:
             run: number of the run.
             seeds: how many the run has had, if that is known; later looks were not taken.
             noted: how many seeds its verdicts were on, where these were noted: then there were no others.
-            pairs: how many pairs it tests together.
+            together: how many comparisons it tests together.
         """
         if not self.at and not noted:
-            return frozenset({TakenLook(run, seeds, pairs=pairs)})
+            return frozenset({TakenLook(run, seeds, together=together)})
         taken = noted or ((*(one for one in self.at if one < seeds), seeds) if seeds else self.at)
-        return frozenset(TakenLook(run, one, self.most, self.spending, pairs) for one in taken if place < one)
+        return frozenset(TakenLook(run, one, self.most, self.spending, together) for one in taken if place < one)
 
 
 @dataclass(frozen=True, order=True)
@@ -112,14 +147,14 @@ class TakenLook:
         seeds: how many seeds were due then.
         planned: the most seeds of that run; 0 where its end was the only look.
         spending: how that run shares out its false verdicts.
-        pairs: how many pairs it tested together; 0 where that is not known.
+        together: how many comparisons it tested together.
     """
 
     run: int
     seeds: int = 0
     planned: int = 0
     spending: Spending = "obrien-fleming"
-    pairs: int = 0
+    together: Together = UNKNOWN
 
 
 BEST = Question()

@@ -80,14 +80,15 @@ WHERE role IN ('untuned', 'measured') AND run != {run} AND key IN (SELECT key FR
 
 RUNS = """
 SELECT id, id = {run}, frozen, content, count(DISTINCT seed), count(DISTINCT CASE role WHEN 'untuned' THEN label END),
+    json_group_array(DISTINCT tuned_from) FILTER (WHERE role = 'measured'),
     (SELECT min(taken) FROM looks WHERE run = id), (SELECT json_group_array(seeds) FROM looks WHERE run = id)
 FROM runs LEFT JOIN (
-    SELECT run, run_trials.seed, run_trials.label, role FROM run_trials JOIN trials USING (key)
+    SELECT run, run_trials.seed, run_trials.label, role, tuned_from FROM run_trials JOIN trials USING (key)
     WHERE role IN ('untuned', 'measured') AND status IN ('finished', 'diverged')
 ) ON run = id
 GROUP BY id
 """
-"""The query for every run: its measured seeds and optimizers, the time of its first look, and its looks."""
+"""The query for every run: its seeds, optimizers and tuned ones that measure, its first look, and its looks."""
 
 
 def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, frozenset[TakenLook]]:
@@ -100,7 +101,7 @@ def looks_by_key(rows: Iterable[Row], runs: Sequence[Row]) -> Mapping[str, froze
 
 
 def _before(runs: Sequence[Row]) -> list[Row]:
-    """Return the id, design, seeds, optimizers and looks of the runs with an earlier first look.
+    """Return the id, design, seeds, optimizers, tuned ones and looks of the runs with an earlier first look.
 
     One that was never looked at is looked at now. Of others, which may be of an older version, their ids tell.
     """
@@ -113,13 +114,15 @@ def _before(runs: Sequence[Row]) -> list[Row]:
     return [row for _, *row in sorted(some, key=itemgetter(0, 1))]
 
 
-def _looks(number: int, content: str, seeds: int, optimizers: int, noted: str) -> Callable[[int], frozenset[TakenLook]]:
+def _looks(
+    number: int, content: str, seeds: int, optimizers: int, tuned: str, noted: str
+) -> Callable[[int], frozenset[TakenLook]]:
     """Return the looks at a run that the trial of a seed was part of."""
     design = json.loads(content)
     plan = LookPlan.from_json(design["looks"]) if "looks" in design else LookPlan()
     places = {seed: place for place, seed in enumerate(design["measure"])}
-    pairs, at = plan.question.pairs(optimizers), sorted(json.loads(noted))
-    return lambda seed: plan.of(places.get(seed, 0), number, seeds, at, pairs)
+    together, at = plan.question.together(optimizers, json.loads(tuned)), sorted(json.loads(noted))
+    return lambda seed: plan.of(places.get(seed, 0), number, seeds, at, together)
 
 
 def looked(text: str) -> dict[int, str]:

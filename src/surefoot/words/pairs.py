@@ -6,7 +6,7 @@ optimizer's whole case in its row. What could be told apart is marked by a word 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +73,25 @@ def compared(summary: Summary) -> list[str]:
 def ties_in_words(summary: Summary) -> list[str]:
     """A line for each group of two or more optimizers that no test separates, the best first."""
     return [join(group) for group in summary.groups if len(group) > 1]
+
+
+def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
+    """Who else is ahead of whom: the pairs without the best, of the family that the verdict is about.
+
+    Args:
+        summary: the study, whose question is every pair.
+        names: each label as a sentence says it.
+    """
+    written, best = Written(summary.metric), summary.verdict.best
+    rows = [row for row in summary.comparisons if row.family in ("all", "tuned") and best not in (row.a, row.b)]
+    apart = [row if row.better == row.a else row.turned for row in rows if row.distinguishable]
+    ahead: dict[str, list[str]] = {}
+    for row in apart:
+        ahead.setdefault(names[row.a], []).append(f"{names[row.b]} by {written.size(abs(row.difference.mean))}")
+    if ahead:
+        yield f"Among the others, {'; '.join(f'{name} is ahead of {join(behind)}' for name, behind in ahead.items())}."
+    if level := [f"{names[row.a]} and {names[row.b]}" for row in rows if not row.distinguishable]:
+        yield f"Not told apart among them: {'; '.join(level)}."
 
 
 def standing(label: str, summary: Summary) -> str:

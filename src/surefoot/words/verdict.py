@@ -12,10 +12,11 @@ from dataclasses import replace
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.verdict import Pair
 from surefoot.statistics.equivalence import MOST_SEEDS
-from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.store.margin import Margin
 from surefoot.words.looks import look_sentences
 from surefoot.words.numbers import Written, count, join, p_value, seeds
+from surefoot.words.pairs import among_others
 
 MANY = 4
 """Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
@@ -55,8 +56,12 @@ class _Said:
         self.interim, self.design = summary.interim, summary.design
         self.beaten = summary.interim.beaten if summary.interim else frozenset()
         self.unfinished = _unfinished(summary)
+        asked = summary.design.looks.question.kind if summary.design else "best"
+        self.others = tuple(among_others(summary, self.names)) if asked == "all-pairs" else ()
         self.means = [row.test_metric.mean for row in summary.rows if row.test_metric] if summary.interim else []
         tested = Counter(row.family for row in summary.comparisons if row.p is not None)
+        assumed = [row for row in summary.comparisons if row.test == "t"]
+        self.early = all(row.n >= fewest_pairs(row.together) for row in assumed)
         self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
 
     def nothing(self) -> Iterator[str]:
@@ -122,6 +127,7 @@ class _Said:
             yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
         if few := [self._level(pair) for pair in level if pair.p is None]:
             yield f"Not settled, because a claim needs {FEWEST_PAIRS} seeds or more: {join(few)}."
+        yield from self.others
         if verdict.apart:
             apart = join([self.names[label] for label in verdict.apart])
             yield f"Not ranked against the best, because too few seeds are shared: {apart}."
@@ -140,10 +146,9 @@ class _Said:
         if self.together:
             yield f"An earlier verdict on these seeds tested {self.together} pairs: p-values are adjusted for as many."
         if verdict.trusted is not None:
-            yield (
-                f"With fewer than {seeds(verdict.trusted)} this rests on a t-test, which assumes normally distributed "
-                "differences."
-            )
+            fewer = f"fewer than {seeds(verdict.trusted)}"
+            rests = f"What an earlier verdict found with {fewer}" if self.early else f"With {fewer} this"
+            yield f"{rests} rests on a t-test, which assumes normally distributed differences."
         if verdict.lost is not None:
             guessing = "the score of guessing" if self.scale.chance is not None else "no better than the worst score"
             yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
