@@ -89,17 +89,22 @@ def test_pictures_py(printed, tmp_path):
     assert {"report.png", "step-sizes.svg", "playground.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_site_data_py_the_article(printed, tmp_path):
-    small = "surefoot compare booth --epochs 1 --seeds 1 --trials 0 -o adam --only --device cpu --json"
-    printed("site_data.py", call="article", DATA=tmp_path, ARTICLE=small)
-    assert (tmp_path / "article.sqlite").exists()
+def test_site_data_py_takes_the_json_of_a_command(tmp_path):
+    script = runpy.run_path(str(FOLDER / "site_data.py"))
+    assert script["printed"]("surefoot explain adam --json", tmp_path)["rule"] == "adam"
 
 
 @pytest.fixture
 def in_this_process(monkeypatch, tmp_path):
-    """As the script's own `printed`, which the test above runs: the JSON that a command prints."""
+    """What stands for the script's own `printed`, which the test above runs."""
     monkeypatch.chdir(tmp_path)
     return {"printed": lambda command, _: json.loads(command_line.printed(command.removeprefix("surefoot ")))}
+
+
+def test_site_data_py_the_article(printed, in_this_process, tmp_path):
+    small = "surefoot compare booth --epochs 1 --seeds 1 --trials 0 -o adam --only --json"
+    printed("site_data.py", call="article", DATA=tmp_path, ARTICLE=small, **in_this_process)
+    assert (tmp_path / "article.sqlite").exists()
 
 
 def test_site_data_py_rate_free(printed, in_this_process, tmp_path):
