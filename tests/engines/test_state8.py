@@ -28,7 +28,7 @@ from surefoot.rule import WEIGHT, Slot, Step, rule
 from surefoot.rules import RULES
 from surefoot.torch import RuleOptimizer
 from surefoot.torch.step_tables import StepTables
-from surefoot.training.loop import state_bytes
+from surefoot.training.param_groups import state_bytes
 from surefoot.update import take_step
 from torch_runs import check_same, drive, params_of
 

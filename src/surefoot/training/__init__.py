@@ -4,6 +4,7 @@
 | --- | --- |
 | `loop.py` | `Training`: one trial, from its first step to its outcome |
 | `evaluation_weights.py` | the weights that a trial is evaluated with, where they are others |
+| `param_groups.py` | what every loop sets and reads of a torch optimizer |
 | `try_out.py` | trials that are no training: an optimizer is tried out on the real model, or only timed |
 | `events.py` | what a running trial reports to the driver |
 | `step_records.py` | what is recorded of a step: its time, and the spread of the step sizes of all weights |

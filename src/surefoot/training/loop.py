@@ -16,7 +16,7 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import Any
@@ -34,6 +34,7 @@ from surefoot.tasks.task import EVALUATION_BATCH, Split, Task, batches, begin, g
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.evaluation_weights import RENEWING, Average, Statistics, has_other_weights
 from surefoot.training.events import Diverged, EpochDone, Event, Finished, Started, StepsDone
+from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 from surefoot.training.step_records import Stopwatch, record_rates, recording_steps
 
 PROGRESS_SECONDS = 0.2
@@ -74,7 +75,7 @@ class Training:
         """Make the model with its initial weights, its optimizer, and a clock at zero."""
         self.model = self.task.make_model(self.trial.seed).to(self.protocol.device)
         self.optimizer = self.trial.arm.build(self.model)
-        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+        self.rates = rates_of(self.optimizer)
         recipe = self.protocol.recipe
         self.scaler = torch.amp.GradScaler(self.protocol.device, enabled=recipe.precision == "fp16")
         self.average = Average(self.model, recipe.ema) if recipe.ema else None
@@ -255,20 +256,12 @@ class Training:
         if schedule.is_constant:
             return
         factor = schedule.factor(max(1, step), self.protocol.steps)
-        for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
-            if lr is None:
-                raise TrialError(
-                    f"the schedule {schedule.name} sets the learning rate, and {self.trial.arm.label} has no "
-                    "lr in its param groups; leave the schedule constant, or leave this optimizer out."
-                )
-            group["lr"] = lr * factor
+        scale_rates(self.optimizer, self.rates, factor, self.trial.arm.label)
 
     def _mode(self, *, training: bool) -> None:
         """Switch the model, and an optimizer with two sets of weights, to training or evaluation."""
         self.model.train(training)
-        turn = getattr(self.optimizer, "train" if training else "eval", None)
-        if turn is not None:
-            turn()
+        turn(self.optimizer, training=training)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -357,19 +350,3 @@ class Training:
             self.scaler.load_state_dict(saved["scaler"])
         for name in COUNTS:
             setattr(self, name, saved.get(name, getattr(self, name)))
-
-
-def state_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Return the bytes of the optimizer's state, without weights and gradients."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(optimizer.state))
-
-
-def _tensors(state: Any) -> Iterator[Tensor]:
-    """Yield every tensor of a state at any depth, except step counts."""
-    if isinstance(state, Tensor):
-        yield state
-        return
-    if isinstance(state, Mapping):
-        state = [value for name, value in state.items() if not (isinstance(name, str) and name == "step")]
-    for part in state if isinstance(state, list | tuple) else ():
-        yield from _tensors(part)

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.arms.arm import Arm
-from surefoot.errors import TrialError
 from surefoot.tasks.seeds import seeded
 from surefoot.torch import RuleOptimizer, SplitOptimizer
 from surefoot.training.evaluation_weights import has_other_weights
-from surefoot.training.loop import state_bytes
+from surefoot.training.param_groups import rates_of, scale_rates, state_bytes, turn
 
 
 class FunctionOptimizer(Protocol):
@@ -71,7 +70,7 @@ class TorchFunctionOptimizer:
         self.name, self._label, self.further = name, arm.label, 0
         self._needs_first = arm.closure == "more"
         self.optimizer = arm.build(model if isinstance(model, nn.Module) else list(model))
-        self._rates = [group.get("lr") for group in self.optimizer.param_groups]
+        self._rates = rates_of(self.optimizer)
         self._compile(arm)
         for one in getattr(self.optimizer, "optimizers", (self.optimizer,)):
             if isinstance(one, torch.optim.Optimizer):
@@ -104,19 +103,11 @@ class TorchFunctionOptimizer:
 
     def turn(self, *, training: bool) -> None:
         """Turn one that keeps two sets of weights to training, or to evaluation."""
-        turn = getattr(self.optimizer, "train" if training else "eval", None)
-        if turn is not None:
-            turn()
+        turn(self.optimizer, training=training)
 
     def set_rates(self, factor: float) -> None:
         """Set the learning rates to a factor of their first values."""
-        for group, lr in zip(self.optimizer.param_groups, self._rates, strict=False):
-            if lr is None:
-                raise TrialError(
-                    f"a schedule sets the learning rate, and {self._label} has no lr in its param groups; leave the "
-                    "schedule constant, or leave this optimizer out."
-                )
-            group["lr"] = lr * factor
+        scale_rates(self.optimizer, self._rates, factor, self._label)
 
     def before_steps(self, look: Callable[[RuleOptimizer | SplitOptimizer], None]) -> None:
         """Have a function called before each step of a rule, once gradients are unscaled."""
