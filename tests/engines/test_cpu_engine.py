@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from cached_kernels import run
 from settings import ANY_SHAPE
 from signed import signed
 from summed import OnNumpy, Stepped
+from surefoot.compiler.trace import trace
 from surefoot.conventions import FRAMEWORKS, resolve, shown
 from surefoot.engines import cpu, kernel_choice
 from surefoot.engines.all_tensors import joins
@@ -103,9 +105,19 @@ def test_every_rule_and_convention(name, framework):
     check_bits(*made(name, framework), "float32")
 
 
-@pytest.mark.parametrize("name", [name for name in ANY_SHAPE if not RULES[name].shared or name == "prodigy"])
-def test_rules_with_decay_in_double_precision(name):
-    """Of those that sum over all tensors one: each has kernels for several stages."""
+def with_every_operation(names: Iterable[str]) -> list[str]:
+    """The rules that have an operation which none before them has."""
+    found, seen = [], set()
+    for name in names:
+        operations = {node.op for node in trace(*made(name, "torch", weight_decay=0.1)).nodes}
+        if not operations <= seen:
+            found.append(name)
+            seen |= operations
+    return found
+
+
+@pytest.mark.parametrize("name", with_every_operation(ANY_SHAPE))
+def test_every_operation_in_double_precision(name):
     check_bits(*made(name, "torch", weight_decay=0.1, maximize=True), "float64")
 
 

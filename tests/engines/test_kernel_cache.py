@@ -78,7 +78,7 @@ def test_the_source_lies_beside_the_code_and_can_be_read(cache):
 
 CHILD = """
 import cached_kernels as t
-kernel = t.anew(t.text_of("adabound"))
+kernel = t.anew()
 print(t.from_disk(kernel))
 """
 
@@ -91,20 +91,15 @@ def child(**environment: str) -> subprocess.Popen:
 
 
 @pytest.mark.usefixtures("cache")
-def test_another_process_finds_it():
-    anew(text_of("adabound"))
-    output, errors = child().communicate(timeout=600)
-    assert output == "True\n", errors
-
-
-@pytest.mark.usefixtures("cache")
-def test_two_processes_at_once():
+def test_two_processes_at_once_and_another_one():
     """Neither fails, and what they leave is whole: at the latest, one process later all is found."""
     for done in [child(), child()]:
         _, errors = done.communicate(timeout=600)
         assert done.returncode == 0, errors
-    anew(text_of("adabound"))
-    assert from_disk(anew(text_of("adabound")))
+    anew()
+    assert from_disk(anew())
+    output, errors = child().communicate(timeout=600)
+    assert output == "True\n", errors
 
 
 def truncate(content: bytes) -> bytes:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from keras_backends import on, on_each_backend
+from keras_backends import on, on_each_backend, on_each_backend_with
 from keras_models import check_same, fit, model, weights
 from keras_numbers import on_keras, on_numpy
 from surefoot.errors import UsageError
@@ -46,8 +46,7 @@ def test_weights_and_state_are_the_rule_s(name):
         check_same([v.numpy() for v in getattr(optimizer, f"_slot_{slot}")], values, CLOSE)
 
 
-@on_each_backend
-@pytest.mark.parametrize("name", NAMES)
+@on_each_backend_with("name", NAMES, on_jax=["lookahead(cautious(adam))"])
 def test_a_saved_model_trains_on_as_if_never_saved(name, tmp_path):
     import keras
 

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from keras_backends import on, on_each_backend
+from keras_backends import on, on_each_backend, on_each_backend_with
 from keras_models import check_same, data, fit, model, weights
 from keras_numbers import free, on_keras, on_numpy
 from surefoot.errors import UsageError
@@ -77,8 +77,7 @@ def test_the_context_has_the_rule_s_weights_and_gives_the_others_back(kind):
     assert not optimizer.evaluating
 
 
-@on_each_backend
-@pytest.mark.parametrize("kind", KINDS)
+@on_each_backend_with("kind", KINDS, on_jax=["free", "ema"])
 def test_validation_and_what_follows_have_evaluation_weights_and_training_never_has(kind, tmp_path):
     import keras
 
@@ -110,8 +109,7 @@ def test_validation_and_what_follows_have_evaluation_weights_and_training_never_
     check_same(exact(loaded), exact(watched), 1e-6)
 
 
-@on_each_backend
-@pytest.mark.parametrize("kind", KINDS)
+@on_each_backend_with("kind", KINDS, on_jax=["free"])
 def test_a_later_fit_goes_on_with_the_training_weights(kind):
     import surefoot.keras as ours
 
@@ -160,8 +158,7 @@ def test_a_step_with_evaluation_weights_in_place_is_refused(tmp_path):
     check_same(exact(loaded), exact(trained), 1e-6)
 
 
-@on_each_backend
-@pytest.mark.parametrize("kind", KINDS)
+@on_each_backend_with("kind", KINDS, on_jax=["lookahead"])
 def test_evaluate_and_predict_outside_of_fit(kind):
     import surefoot.keras as ours
 
@@ -198,14 +195,16 @@ def test_an_evaluation_by_another_callback_leaves_what_it_finds():
     fit(model(made("free")), 2, callbacks=[first, Evaluate()])
 
 
-@on_each_backend
-@pytest.mark.parametrize("kind", ["free", "lookahead"])
-@pytest.mark.parametrize("policy", ["bfloat16", "mixed_float16"])
-def test_weights_in_16_bits_come_back_with_all_that_their_steps_have_added_up(kind, policy):
+HALF = [(kind, policy) for kind in ("free", "lookahead") for policy in ("bfloat16", "mixed_float16")]
+
+
+@on_each_backend_with("case", HALF, on_jax=[("free", "mixed_float16"), ("lookahead", "bfloat16")])
+def test_weights_in_16_bits_come_back_with_all_that_their_steps_have_added_up(case):
     import keras
 
     import surefoot.keras as ours
 
+    kind, policy = case
     keras.config.set_dtype_policy(policy)
     straight, watched = model(made(kind, learning_rate=0.01)), model(made(kind, learning_rate=0.01))
     fit(straight, 2)

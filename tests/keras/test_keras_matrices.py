@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 
-from keras_backends import on, on_each_backend
+from keras_backends import on, on_each_backend, on_each_backend_with
+from keras_cases import in_float64
 from keras_models import check_same, data, fit, model, weights
 from surefoot.errors import UsageError
 from surefoot.mathops import cols, mean, rows, sqrt, transpose
@@ -18,22 +14,23 @@ from surefoot.rule import Cols, Left, Number, Right, Rows, Slot, Step, rule, slo
 from surefoot.rules import RULES, schedule_free
 from surefoot.update import update
 
+STEPS = 4
 # five products lose a few units in the last place, at most 20 a step, of numbers near 1
-CLOSE = 20 * 20 * 2.0**-24
-STEPS = 8
+CLOSE = STEPS * 20 * 2.0**-24
 
 SHAPES = {
-    "dense/kernel": (6, 4),
+    "dense/kernel": (12, 4),
     "dense/bias": (4,),
-    "Embedding/table": (5, 3),
+    "Embedding/table": (12, 4),
     "conv/kernel": (3, 2, 2, 4),
     "wide/kernel": (3, 8),
     "row/kernel": (1, 7),
-    "head/kernel": (4, 2),
+    "head/kernel": (12, 4),
 }
+"""Of four sizes: JAX compiles every operation for each."""
 
 
-def variables(names=SHAPES):
+def variables(names=SHAPES, dtype="float32"):
     import keras
 
     rng = np.random.default_rng(0)
@@ -41,18 +38,18 @@ def variables(names=SHAPES):
     for path in names:
         layer, _, name = path.partition("/")
         with keras.name_scope(layer):
-            made.append(keras.Variable(rng.standard_normal(SHAPES[path]), dtype="float32", name=name))
+            made.append(keras.Variable(rng.standard_normal(SHAPES[path]), dtype=dtype, name=name))
     return made
 
 
-def train(optimizer, steps=STEPS, names=SHAPES):
+def train(optimizer, steps=STEPS, names=SHAPES, dtype="float32"):
     import keras
 
-    own = variables(names)
+    own = variables(names, dtype)
     optimizer.build(own)
     for t in range(steps):
         rng = np.random.default_rng(t + 1)
-        optimizer.apply([keras.ops.convert_to_tensor(rng.standard_normal(v.shape), dtype="float32") for v in own], own)
+        optimizer.apply([keras.ops.convert_to_tensor(rng.standard_normal(v.shape), dtype=dtype) for v in own], own)
     return [keras.ops.convert_to_numpy(v) for v in own]
 
 
@@ -65,8 +62,7 @@ OPTIONS = [
 ]
 
 
-@on_each_backend
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@on_each_backend_with("options", OPTIONS, on_jax=[OPTIONS[0], OPTIONS[4]])
 def test_muon_is_kerass(options):
     import keras
 
@@ -86,8 +82,7 @@ FACTORED = [name for name in SHAPES if name != "conv/kernel"]
 """Keras takes the last two axes of a convolution's kernel for its matrix."""
 
 
-@on_each_backend
-@pytest.mark.parametrize("options", ADAFACTOR, ids=str)
+@on_each_backend_with("options", ADAFACTOR, on_jax=[ADAFACTOR[1]])
 def test_adafactor_is_kerass_but_for_convolutions(options):
     import keras
 
@@ -97,27 +92,19 @@ def test_adafactor_is_kerass_but_for_convolutions(options):
     check_same(train(ours, names=FACTORED), train(theirs, names=FACTORED), CLOSE)
 
 
-_EXACT = """
-    import keras, numpy as np, surefoot.keras
-    def train(optimizer):
-        rng, own = np.random.default_rng(0), [keras.Variable(np.eye(6, 4), dtype="float64"),
-                                              keras.Variable(np.ones((3, 9)), dtype="float64")]
-        for _ in range(50):
-            optimizer.apply([keras.ops.convert_to_tensor(rng.normal(size=v.shape)) for v in own], own)
-        return [np.array(v) for v in own]
-    for options in ({}, {"nesterov": False, "weight_decay": 0.1}):
-        pairs = zip(*(train(home.Muon(0.01, **options)) for home in (surefoot.keras, keras.optimizers)))
-        print(max(abs(a - b).max() for a, b in pairs))
-"""
-
-
-def test_muon_is_kerass_in_float64_but_for_kerass_norm():
+@on("torch")
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "weight_decay": 0.1}], ids=str)
+def test_muon_is_kerass_in_float64_but_for_kerass_norm(options):
     """Which is float32."""
-    around = {**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"}
-    script = textwrap.dedent(_EXACT)
-    out = subprocess.run([sys.executable, "-c", script], env=around, capture_output=True, text=True, check=True).stdout
-    assert all(float(line) < 1e-8 for line in out.split())
-    assert len(out.split()) == 2
+    import keras
+
+    import surefoot.keras
+
+    with in_float64():
+        made = [home.Muon(0.01, **options) for home in (surefoot.keras, keras.optimizers)]
+        ours, theirs = (train(one, 50, ["dense/kernel", "wide/kernel"], "float64") for one in made)
+    assert {x.dtype for x in (*ours, *theirs)} == {np.dtype("float64")}
+    assert max(abs(a - b).max() for a, b in zip(ours, theirs, strict=True)) < 1e-8
 
 
 APART = {
@@ -133,18 +120,19 @@ def test_each_variable_is_stepped_by_its_rule_on_numpy(name):
     import surefoot.keras
 
     optimizer = getattr(surefoot.keras, name)(0.01, exclude_layers=["head"], weight_decay=0.1)
-    found = train(optimizer, names=SHAPES)
-    assert dict(optimizer.describe()) == {path: APART[name].get(path, optimizer.rule.name) for path in SHAPES}
-    for i, (path, shape) in enumerate(SHAPES.items()):
+    paths = [path for path in SHAPES if path not in ("wide/kernel", "row/kernel")]
+    found = train(optimizer, names=paths)
+    assert dict(optimizer.describe()) == {path: APART[name].get(path, optimizer.rule.name) for path in paths}
+    for i, path in enumerate(paths):
         of_adamw = path in APART[name]
         rule = RULES["adamw"] if of_adamw else optimizer.rule
         hyper = optimizer._hyper_of(optimizer._trainable_variables[i])
         hyper = {**hyper, "lr": 0.01 * getattr(optimizer, "adam_lr_ratio", 1.0) if of_adamw else 0.01}
         view = np.asarray if of_adamw else as_matrix
-        weight = view(numbers(0, SHAPES)[i])
+        weight = view(numbers(0, paths)[i])
         kept = {slot: np.zeros(shape) for slot, shape in kept_shapes(rule, weight.shape).items()}
         for t in range(STEPS):
-            weight, kept, _ = update(rule, weight, view(numbers(t + 1, SHAPES)[i]), kept, t + 1, hyper)
+            weight, kept, _ = update(rule, weight, view(numbers(t + 1, paths)[i]), kept, t + 1, hyper)
         np.testing.assert_allclose(view(found[i]), weight, rtol=0, atol=5e-5, err_msg=path)
 
 
@@ -247,8 +235,7 @@ def as_matrix(x):
     return np.moveaxis(x, -1, 0).reshape(x.shape[-1], -1)
 
 
-@on_each_backend
-@pytest.mark.parametrize("path", ["dense/kernel", "wide/kernel", "row/kernel", "conv/kernel"])
+@on_each_backend_with("path", ["dense/kernel", "wide/kernel", "row/kernel", "conv/kernel"], on_jax=["conv/kernel"])
 def test_slots_of_other_shapes_are_the_rules_on_numpy(path):
     import surefoot.keras
 
@@ -270,8 +257,7 @@ def test_slots_of_other_shapes_are_the_rules_on_numpy(path):
         np.testing.assert_allclose(got, value, rtol=0, atol=1e-5 * abs(value).max(), err_msg=slot)
 
 
-@on_each_backend
-@pytest.mark.parametrize("blocks", [2, (1, 3)], ids=str)
+@on_each_backend_with("blocks", [2, (1, 3)], on_jax=[(1, 3)])
 def test_each_block_is_a_matrix_by_itself(blocks):
     """The rule on NumPy, block by block; beside them a matrix that is one."""
     import keras
@@ -348,7 +334,7 @@ def test_blocks_are_evaluated_each_with_its_own_numbers():
         ({"dense/kernal": 2}, r"unknown parameter in blocks 'dense/kernal'\. Did you mean 'dense/kernel'"),
         (
             {"dense/kernel": 3},
-            r"blocks=3 does not fit dense/kernel of shape \[6, 4\]: give a number that divides its 4",
+            r"blocks=3 does not fit dense/kernel of shape \[12, 4\]: give a number that divides its 4",
         ),
         ({"dense/bias": 2}, "blocks are given of dense/bias, which adamw steps, not as a matrix"),
     ],
@@ -394,7 +380,7 @@ def test_rates_are_those_of_the_weights():
     optimizer = surefoot.keras.RuleOptimizer(every_slot, learning_rate=0.1)
     own = variables(["dense/kernel"])
     optimizer.build(own)
-    gradient = np.broadcast_to([1.0, 2.0, 3.0, 4.0], (6, 4)).astype("float32")
+    gradient = np.broadcast_to([1.0, 2.0, 3.0, 4.0], (12, 4)).astype("float32")
     (rate,) = optimizer.effective_lr([keras.ops.convert_to_tensor(gradient)])
     expected = 0.1 / (100 * (gradient + 0.1))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(rate), expected, rtol=1e-5)

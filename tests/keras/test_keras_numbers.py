@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_backends import on, on_each_backend
+from keras_backends import on, on_each_backend, on_each_backend_with, optimized
 from keras_models import check_same, fit, model, weights
 from keras_numbers import counted, distance, on_keras, on_numpy, remembering
 
@@ -82,14 +82,17 @@ def test_there_is_one_variable_for_the_optimizer_and_one_a_tensor_each_named_aft
     assert names[2:] == ["v0_s", "v0_p", "v0_n", "v1_s", "v1_p", "v1_n", "v2_s", "v2_p", "v2_n", "d"]
 
 
-@on_each_backend
-@pytest.mark.parametrize("name", ["counted", "distance"])
-@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}, {"global_clipnorm": 0.1}])
-def test_a_model_trains_and_goes_on_from_a_file(name, options, tmp_path):
+OPTIONS = [{}, {"gradient_accumulation_steps": 2}, {"global_clipnorm": 0.1}]
+FILES = [(name, options) for name in ("counted", "distance") for options in OPTIONS]
+
+
+@on_each_backend_with("case", FILES, on_jax=[("counted", OPTIONS[0]), ("distance", OPTIONS[1])])
+def test_a_model_trains_and_goes_on_from_a_file(case, tmp_path):
     import keras
 
     import surefoot.keras
 
+    name, options = case
     made = model(surefoot.keras.RuleOptimizer(RULES[name], **options))
     losses = fit(made, 2)
     assert losses[-1] < losses[0]
@@ -106,8 +109,9 @@ def test_compiled_equals_uncompiled():
     import surefoot.keras
 
     ways = [model(surefoot.keras.RuleOptimizer(distance), jit_compile=jit) for jit in (False, True)]
-    for made in ways:
-        fit(made)
+    fit(ways[0], 1)
+    with optimized():
+        fit(ways[1], 1)
     check_same(*map(weights, ways))
 
 

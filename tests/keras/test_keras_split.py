@@ -56,7 +56,7 @@ def compiled(made, optimizer):
     return made
 
 
-@on("jax")
+@on("torch")
 def test_layers_tell_the_roles():
     assert by_layer(network()) == {
         "stem/kernel": "first conv",
@@ -74,7 +74,7 @@ def test_layers_tell_the_roles():
     }
 
 
-@on("jax")
+@on("torch")
 def test_an_attention_and_embeddings_are_for_the_rest():
     import keras
 
@@ -89,7 +89,7 @@ def test_an_attention_and_embeddings_are_for_the_rest():
     assert "embedding" in found.values()
 
 
-@on("jax")
+@on("torch")
 def test_a_head_and_overrides_are_said_and_what_cannot_be_is_refused():
     import keras
 
@@ -199,7 +199,7 @@ def test_variables_of_another_model_are_refused():
         optimizer.build(model("sgd").trainable_variables)
 
 
-@on("jax", "torch")
+@on("torch")
 def test_blocks_reach_the_matrices_and_are_saved(tmp_path):
     """Also after loading, where paths may be others; the first kernel is two matrices, the second one."""
     import keras

@@ -232,8 +232,10 @@ def angles_are_those_of_the_cpu_s_kernel() -> None:
 
 # Sums over whole tensors
 
-SUMMED = [(own, kind) for own in (trusted, chained, joined) for kind in (torch.float32, torch.float64, torch.bfloat16)]
-NUMBERED = [(RULES[name], torch.float32) for name in ("nadam", "lamb", "schedule_free_adamw", "prodigy", "dog")]
+SUMMED = [*((trusted, kind) for kind in (torch.float32, torch.float64, torch.bfloat16)), (chained, torch.float64)]
+SUMMED += [(joined, torch.bfloat16)]
+NUMBERED = [(RULES[name], torch.float32) for name in ("nadam", "schedule_free_adamw", "prodigy")]
+"""Numbers of a tensor, such that a sum makes, and such of all tensors beside copies of the weights."""
 
 for _rule, _dtype in (*SUMMED, *NUMBERED):
 

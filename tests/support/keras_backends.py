@@ -11,10 +11,12 @@ import importlib
 import inspect
 import multiprocessing
 import os
+import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +36,44 @@ def on(*backends: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test on some of the backends."""
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(test)
-        def run(backend: str, **arguments: Any) -> None:
-            process(backend).submit(_call, test.__module__, test.__name__, arguments).result()
-
-        backend = inspect.Parameter("backend", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        run.__signature__ = inspect.Signature([backend, *inspect.signature(test).parameters.values()])
-        return pytest.mark.parametrize("backend", [_marked(name) for name in backends])(run)
+        return pytest.mark.parametrize("backend", [_marked(name) for name in backends])(_there(test))
 
     return decorate
 
 
-def _marked(backend: str) -> Any:
-    return pytest.param(backend, marks=pytest.mark.frameworks) if backend == "tensorflow" else backend
+def on_each_backend_with(
+    argument: str, values: Iterable[Any], *, on_jax: Collection[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test with each value on each backend, but on JAX with a few: it compiles each model for a second.
+
+    For what an optimizer does around the rule, which is written once for all backends and for all rules.
+    """
+    pairs = [(name, value) for value in values for name in BACKENDS if name != "jax" or value in on_jax]
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        cases = [_marked(name, value) for name, value in pairs]
+        return pytest.mark.parametrize(("backend", argument), cases, ids=str)(_there(test))
+
+    return decorate
 
 
+def _there(test: Callable[..., None]) -> Callable[..., None]:
+    """Make a test that runs in the process of its argument `backend`."""
+
+    @functools.wraps(test)
+    def run(backend: str, **arguments: Any) -> None:
+        process(backend).submit(_call, test.__module__, test.__name__, arguments).result()
+
+    backend = inspect.Parameter("backend", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    run.__signature__ = inspect.Signature([backend, *inspect.signature(test).parameters.values()])
+    return run
+
+
+def _marked(backend: str, *values: Any) -> Any:
+    return pytest.param(backend, *values, marks=[pytest.mark.frameworks] if backend == "tensorflow" else [])
+
+
+_SLOW_CODE = "jax_disable_most_optimizations"
 _PROCESSES: dict[str, ProcessPoolExecutor] = {}
 
 
@@ -78,6 +103,10 @@ def _begin(backend: str) -> None:
     os.environ.update(KERAS_BACKEND=backend, JAX_ENABLE_X64="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
     import keras  # noqa: F401  its imports, and those of the backend, warn of things that are not ours
 
+    if backend == "jax":
+        import jax
+
+        jax.config.update(_SLOW_CODE, True)
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     warnings.filterwarnings("ignore", message="__array__ implementation doesn.t accept", category=DeprecationWarning)
@@ -91,15 +120,24 @@ def _end_with_the_run() -> None:
     os._exit(1)
 
 
-_LAST: list[str] = []
-"""The file whose tests this backend's process ran last."""
+@contextmanager
+def optimized() -> Iterator[None]:
+    """Have JAX compile as it does for its users; for most tests it makes slower code in half the time."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        yield
+        return
+    jax.config.update(_SLOW_CODE, False)
+    try:
+        yield
+    finally:
+        jax.config.update(_SLOW_CODE, True)
 
 
 def _call(module: str, name: str, arguments: dict[str, Any]) -> None:
     import keras
 
-    if [module] != _LAST or has_grown():
-        _LAST[:] = [module]
+    if has_grown():
         give_back()
     test = getattr(importlib.import_module(module), name).__wrapped__
     policy = keras.config.dtype_policy()

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,6 +63,23 @@ def drive(optimizer: Any, rows: np.ndarray, start: np.ndarray = START) -> np.nda
         optimizer.apply([keras.ops.convert_to_tensor(row)], [weight])
         path[k] = keras.ops.convert_to_numpy(weight)
     return path
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Make the backend keep what Keras counts in, such as the learning rate, in float64."""
+    import keras
+
+    jax = sys.modules["jax"] if keras.backend.backend() == "jax" else None
+    keras.config.set_floatx("float64")
+    if jax:
+        jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        if jax:
+            jax.config.update("jax_enable_x64", False)
 
 
 def golden() -> dict[str, list[float]]:

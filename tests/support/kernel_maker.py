@@ -1,13 +1,14 @@
 """Kernels that are not on disk yet are compiled in a process of their own, and loaded from there.
 
 LLVM and Numba keep some two megabytes of each kernel that they compile for as long as the process lives, and a quarter
-of one of a kernel that they load; the tests have about a thousand. The maker has compiled one, so that all is warm, and
-forks for each of the others: what that leaves behind ends with the fork. What cannot be compiled, or forked, is left to
-the process that asks.
+of one of a kernel that they load; the tests have about a thousand. The maker compiles the first of those that call the
+same functions of ours, so that it has these, and forks for each of the others: what that leaves behind ends with the
+fork. What cannot be compiled, or forked, is left to the process that asks.
 """
 
 from __future__ import annotations
 
+import ast
 import gc
 import os
 import pickle
@@ -15,21 +16,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from unittest import mock
-
-FIRST = """
-from surefoot.engines.pointers import array_float64
-
-
-def step(chunks, pointers, strides, scalars, keys, first, last):
-    for k in range(first, last):
-        array_float64(pointers[0, k], 0, 1)[0] -= scalars[0, k] ** 2
-"""
-"""A kernel that does little; what Numba needs for every kernel is then there."""
 
 _LOCK = Lock()
 _MAKER: list[subprocess.Popen[bytes]] = []
@@ -77,25 +68,30 @@ def close() -> None:
 
 
 def be_the_maker() -> None:
-    """Compile what comes in, each in a fork, and say so."""
+    """Compile what comes in, here if it calls what nothing before did, else in a fork, and say so."""
     from surefoot.engines import kernels
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warm = kernels._dispatcher(FIRST, "first", "<first>", cache=False)
-    warm.compile(kernels.SIGNATURE)
-    gc.disable()  # a fork ends before it has much to collect
+    known: set[str] = set()
     while True:
         try:
             text, signature = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        child = os.fork()
-        if not child:
+        imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+        called = {name.name for node in imports for name in node.names}
+        if not called <= known:
+            known |= called
+            with suppress(Exception):
+                kernels._compiled(text, signature)
+        elif child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            gc.disable()  # a fork ends before it has much to collect
             try:
                 kernels._compiled(text, signature)
             finally:
                 os._exit(0)
-        os.waitpid(child, 0)
         sys.stdout.buffer.write(b".")
         sys.stdout.buffer.flush()
 

@@ -1,13 +1,12 @@
 """Steps beside forked children, in a process of its own: JAX, which the suite has loaded, allows no fork.
 
-Run as `python torch_forked.py steps|writes`; prints what came out. A child that hangs is killed.
+Prints what came out of each case. A child that hangs is killed.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -94,4 +93,4 @@ def shared(make: Any, engine: str, options: dict[str, Any]) -> tuple[Parameter, 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: a fork beside threads may hang
-    print(json.dumps({"steps": steps, "writes": writes}[sys.argv[1]]()))
+    print(json.dumps({"writes": writes(), "steps": steps()}))

@@ -36,11 +36,10 @@ def large() -> Any:
 
 
 def seen(optimizer: Any) -> list[Tensor]:
-    """Return weights, step counts and moments, each as one tensor."""
+    """Return weights, step counts and moments, each as one tensor: a copy only where there are several parameters."""
     params = optimizer.param_groups[0]["params"]
-    names = ("step", "exp_avg", "exp_avg_sq")
-    state = [torch.stack([optimizer.state[p][name] for p in params]) for name in names]
-    return [torch.stack([p.detach() for p in params]), *state]
+    kept = [[optimizer.state[p][name] for p in params] for name in ("step", "exp_avg", "exp_avg_sq")]
+    return [x[0] if len(x) == 1 else torch.stack(x) for x in ([p.detach() for p in params], *kept)]
 
 
 def equal(one: list[Tensor], other: list[Tensor]) -> bool:

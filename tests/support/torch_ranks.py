@@ -1,7 +1,7 @@
-"""What two processes do together in the tests of distributed training: `python torch_ranks.py RANK FOLDER`.
+"""What two processes do together in the tests of distributed training: `python torch_ranks.py FOLDER`.
 
-Starting processes and importing torch takes seconds, so one pair runs every case and leaves what came of it in the
-folder: tensors, put together from all shards.
+Importing torch takes seconds, so one pair runs every case, the second a fork of the first, and each leaves what came of
+it in the folder: tensors, put together from all shards.
 """
 
 from __future__ import annotations
@@ -322,10 +322,15 @@ def cases(folder: Path) -> dict[str, Case]:
     return found | {"resumed": lambda: resumed(folder), "one process and back": from_one_process_and_back}
 
 
-def main(rank: int, folder: Path) -> None:
+def load_all() -> None:
+    """Import what the first step of an optimizer does, while there is one process."""
+    p = Parameter(torch.ones(1))
+    p.grad = torch.ones(1)
+    surefoot.torch.SGD([p], lr=0.1).step()
+
+
+def run(rank: int, folder: Path) -> None:
     """Run every case until one fails; then the other process waits in vain, and fails as well."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("error", SurefootWarning)
     if "lo" in (name for _, name in socket.if_nameindex()):
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     store = dist.FileStore(str(folder / "store"), 2)
@@ -342,5 +347,11 @@ def main(rank: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    torch.set_num_threads(1)
+    warnings.simplefilter("error", SurefootWarning)
+    load_all()
+    other = os.fork()
+    run(0 if other else 1, Path(sys.argv[1]))
+    if other and os.waitpid(other, 0)[1]:
+        sys.exit("the other process has failed")
     end_at_once()

@@ -1,8 +1,8 @@
 """Interrupts as they come: a step has happened whole or not at all, and training goes on from what can be seen.
 
 A trace function raises KeyboardInterrupt at the k-th line that a call executes in Surefoot or in torch, for every k or
-every seventh. Then weights, state and counts are all as before or all as after the call, and two more steps are those
-of a new optimizer that is made from what can be seen. Children with a timer are interrupted at random moments.
+every seventh. Then weights, state and counts are all as before or all as after the call, and what follows is what
+follows in an optimizer that was never interrupted. Children with a timer are interrupted at random moments.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,10 @@ from torch.nn import Parameter
 import surefoot.torch
 from numbered import averaging, estimating, measuring
 from paths import SUPPORT
+from surefoot.engines import kernels
+from surefoot.errors import SurefootWarning
 from surefoot.torch import RuleOptimizer, step_tables
-from torch_habits import numbers, twin_of
+from torch_habits import numbers
 from torch_runs import params_of
 
 pytestmark = [
@@ -108,24 +111,23 @@ def with_a_sparse_gradient(params: Any, **options: Any) -> Any:
     return optimizer
 
 
-STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int, int]] = {
-    "Adam": (partial(surefoot.torch.Adam, lr=0.1), small, 2, 1),
-    "SGD": (partial(surefoot.torch.SGD, lr=0.1), small, 2, 1),
-    "momentum": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 2, 3),
-    "AMSBound": (partial(surefoot.torch.AMSBound, lr=0.1), small, 2, 3),
-    "an own rule": (partial(RuleOptimizer, rule="rmsprop", lr=0.1, momentum=0.9), small, 2, 3),
-    "Adam, the first step": (partial(surefoot.torch.Adam, lr=0.1), small, 0, 7),
-    "momentum, the first step": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 0, 7),
-    "matrices": (partial(surefoot.torch.Muon, lr=0.1), square, 2, 3),
-    "matrices, the first step": (partial(surefoot.torch.Muon, lr=0.1), square, 0, 7),
-    "everything": (around("AdamW"), mixed, 2, 7),
-    "everything, the first step": (around("AdamW"), mixed, 0, 13),
-    "with a sparse gradient": (with_a_sparse_gradient, small, 2, 7),
-    "numbers of tensors": (partial(RuleOptimizer, rule=measuring), small, 2, 7),
-    "numbers of the optimizer": (partial(RuleOptimizer, rule=estimating), small, 2, 7),
-    "the eager engine": (partial(surefoot.torch.Adam, lr=0.1, engine="eager"), small, 2, 7),
+STEPS: dict[str, tuple[Callable[..., Any], Callable[[], Any], int]] = {
+    "Adam": (partial(surefoot.torch.Adam, lr=0.1), small, 1),
+    "SGD": (partial(surefoot.torch.SGD, lr=0.1), small, 1),
+    "momentum": (partial(surefoot.torch.SGD, lr=0.1, momentum=0.9), small, 3),
+    "AMSBound": (partial(surefoot.torch.AMSBound, lr=0.1), small, 3),
+    "an own rule": (partial(RuleOptimizer, rule="rmsprop", lr=0.1, momentum=0.9), small, 3),
+    "matrices": (partial(surefoot.torch.Muon, lr=0.1), square, 3),
+    "everything": (around("AdamW"), mixed, 7),
+    "with a sparse gradient": (with_a_sparse_gradient, small, 7),
+    "numbers of tensors": (partial(RuleOptimizer, rule=measuring), small, 7),
+    "numbers of the optimizer": (partial(RuleOptimizer, rule=estimating), small, 7),
+    "the eager engine": (partial(surefoot.torch.Adam, lr=0.1, engine="eager"), small, 7),
 }
-"""By name: what makes the optimizer, its parameters, the steps before, and which lines are tried: every so many."""
+"""By name: what makes the optimizer, its parameters, and which lines are tried: every so many."""
+
+FIRST_STEPS = {"Adam": 7, "momentum": 7, "matrices": 7, "everything": 13}
+"""By name: which lines of a first step are tried: every so many."""
 
 
 def after(make: Callable[..., Any], params: Callable[[], Any], steps: int) -> Any:
@@ -147,63 +149,92 @@ def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     )
 
 
+def untouched(own: dict[str, Any]) -> bool:
+    return not own.get("step", 0)
+
+
 def shared_by_all(optimizer: Any) -> list[Any]:
     """Return the numbers that lie in the groups."""
     return [[group.get(name) for name in optimizer.rule.shared] for group in optimizer.param_groups]
 
 
-def untouched(own: dict[str, Any]) -> bool:
-    return not own.get("step", 0)
+Stage = tuple[list[dict[str, Any]], list[Any]]
+"""What can be seen of an optimizer: weights and state, and the numbers of its groups."""
 
 
-def goes_on(optimizer: Any, make: Callable[..., Any]) -> bool:
-    """Tell whether two more steps are those of a new optimizer that is made from what can be seen."""
-    twin = twin_of(optimizer, make)
-    for k in (50, 51):
-        for each in (optimizer, twin):
-            give_gradients(each, k)
-            each.step()
-    return same(numbers(optimizer), numbers(twin))
+def stage(optimizer: Any) -> Stage:
+    return numbers(optimizer), shared_by_all(optimizer)
+
+
+def is_at(optimizer: Any, expected: Stage) -> bool:
+    return same(numbers(optimizer), expected[0]) and shared_by_all(optimizer) == expected[1]
+
+
+def stages(optimizer: Any, seed: int) -> Iterator[Stage]:
+    """Yield what can be seen before and after the coming step and two more, each with the gradients of its number."""
+    yield stage(optimizer)
+    for k in range(seed, seed + 3):
+        give_gradients(optimizer, k)
+        optimizer.step()
+        yield stage(optimizer)
+
+
+def check_interrupted(optimizer: Any, path: list[Stage], seed: int, k: int, watched: tuple[str, ...]) -> bool:
+    """Interrupt a step at a line: it is not begun or done, and what is left of the path follows. Tell if it came."""
+    give_gradients(optimizer, seed)
+    came = interrupted(optimizer.step, k, watched)
+    done = next((n for n in (0, 1) if is_at(optimizer, path[n])), None)
+    assert done is not None, f"at line {k}: neither before nor after the step"
+    for n in range(done, 3):
+        give_gradients(optimizer, seed + n)
+        optimizer.step()
+        assert is_at(optimizer, path[n + 1]), f"at line {k}: the next steps are not those of what can be seen"
+    return came
+
+
+every_place = pytest.mark.parametrize(
+    "watched", [WATCHED, (step_tables.__file__,)], ids=["anywhere", "as it is committed"]
+)
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("watched", [WATCHED, (step_tables.__file__,)], ids=["anywhere", "as it is committed"])
+@every_place
 def test_a_step_interrupted_at_a_line(name, watched):
-    make, params, steps, every = STEPS[name]
+    """Beside an optimizer that is never interrupted: from one line to the next, both go on."""
+    make, params, every = STEPS[name]
     every = every if watched == WATCHED else 1
-    optimizer = after(make, params, steps)
-    before = numbers(optimizer), shared_by_all(optimizer)
-    optimizer.step()
-    done = numbers(optimizer), shared_by_all(optimizer)
+    optimizer, reference = after(make, params, 2), after(make, params, 2)
     for k in places(every):
-        optimizer = after(make, params, steps)
-        came = interrupted(optimizer.step, k, watched)
-        found = numbers(optimizer), shared_by_all(optimizer)
-        whole = any(same(found[0], each[0]) and found[1] == each[1] for each in (before, done))
-        assert whole, f"at line {k}: neither before nor after the step"
-        assert goes_on(optimizer, make), f"at line {k}: the next steps are not those of what can be seen"
-        if not came:
+        path = [*stages(reference, 3 * k)]
+        if not check_interrupted(optimizer, path, 3 * k, k, watched):
             break
     assert k > 10 * every
 
 
-def run_child(*arguments: object, **environment: str) -> dict[str, Any]:
-    """Run this file's companion, or a script, in a process of its own, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-500:]}"
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.mark.parametrize("name", FIRST_STEPS)
+@every_place
+def test_a_first_step_interrupted_at_a_line(name, watched):
+    make, params, _ = STEPS[name]
+    every = FIRST_STEPS[name] if watched == WATCHED else 1
+    path = [*stages(after(make, params, 0), 0)]
+    for k in places(every):
+        if not check_interrupted(after(make, params, 0), path, 0, k, watched):
+            break
+    assert k > 10 * every
 
 
 @pytest.fixture(scope="module")
 def at_random_moments(tmp_path_factory):
     """What came of each case in a process of its own, with an empty cache of kernels."""
-    return run_child(SUPPORT / "torch_interrupted.py", XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache")))
+    done = subprocess.run(
+        [sys.executable, str(SUPPORT / "torch_interrupted.py")],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))},
+    )
+    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-500:]}"
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
@@ -219,6 +250,15 @@ def test_first_steps_interrupted_as_they_compile(at_random_moments):
 
 
 # Averages
+
+
+def go_on_alike(optimizer: Any, reference: Any, k: int) -> bool:
+    """Tell whether two more steps are those of an optimizer that was never interrupted."""
+    for seed in (2 * k, 2 * k + 1):
+        for each in (optimizer, reference):
+            give_gradients(each, seed)
+            each.step()
+    return same(numbers(optimizer), numbers(reference))
 
 
 @pytest.fixture
@@ -241,14 +281,13 @@ def in_a_context(optimizer: Any) -> None:
 @pytest.mark.parametrize("name", AVERAGING)
 def test_weights_come_back_when_averaging_is_interrupted(name):
     """Wherever it is: as the average is put in place, and as the weights are put back."""
-    make = AVERAGING[name]
+    optimizer, reference = (after(AVERAGING[name], small, 2) for _ in range(2))
     for k in places(1):
-        optimizer = after(make, small, 2)
         before = numbers(optimizer)
         came = interrupted(partial(in_a_context, optimizer), k, (*WATCHED, contextlib.__file__))
         gc.collect(0)
         assert same(numbers(optimizer), before), f"at line {k}: not all weights are back"
-        assert goes_on(optimizer, make)
+        assert go_on_alike(optimizer, reference, k)
         if not came:
             break
     assert k > 10
@@ -263,8 +302,8 @@ def test_turning_to_other_weights_interrupted_at_a_line(name, way):
     training = numbers(optimizer)
     optimizer.eval()
     evaluation = numbers(optimizer)
+    optimizer.train()
     for k in places(1):
-        optimizer = after(make, small, 2)
         if way == "train":
             optimizer.eval()
         came = interrupted(getattr(optimizer, way), k)
@@ -314,19 +353,23 @@ def groups(optimizer: Any) -> list[dict[str, Any]]:
 def test_loading_a_checkpoint_interrupted_at_a_line(params, dtype, every):
     """Old or new, state and groups alike; never of both."""
     make = around("AdamW", state_dtype=dtype)
-    other = after(partial(make, betas=(0.5, 0.6)), params, 3)
-    other.param_groups[-1]["lr"] = 0.7
-    checkpoint = other.state_dict()
+    others = [after(partial(make, betas=betas), params, 3) for betas in ((0.5, 0.6), (0.7, 0.8))]
+    others[0].param_groups[-1]["lr"] = 0.7
+    optimizer, reference = after(make, params, 2), after(make, params, 2)
     for k in places(every):
-        optimizer = after(make, params, 2)
+        other = others[0]
         old = numbers(optimizer), groups(optimizer)
         weights = [p.detach().clone() for p in params_of(optimizer)]
-        came = interrupted(partial(optimizer.load_state_dict, copy.deepcopy(checkpoint)), k)
+        came = interrupted(partial(optimizer.load_state_dict, copy.deepcopy(other.state_dict())), k)
         new = [{**own, "weight": x} for own, x in zip(numbers(other), weights, strict=True)], groups(other)
         found = numbers(optimizer), groups(optimizer)
         is_old, is_new = (same(found[0], x) and found[1] == y for x, y in (old, new))
         assert is_old or is_new, f"at line {k}: neither the old state nor the new"
-        assert goes_on(optimizer, make)
+        assert len(optimizer._optimizer_load_state_dict_pre_hooks) < 2, f"at line {k}: hooks pile up"
+        if is_new:  # the next one that is loaded has other groups again
+            reference.load_state_dict(copy.deepcopy(other.state_dict()))
+            others.reverse()
+        assert go_on_alike(optimizer, reference, k)
         if not came:
             break
     assert is_new
@@ -336,28 +379,20 @@ def test_loading_a_checkpoint_interrupted_at_a_line(params, dtype, every):
 # Other failures
 
 
-FULL = """
-import json, sys, warnings, torch, surefoot.torch
-warnings.simplefilter("error")
-p = torch.nn.Parameter(torch.ones(3))
-optimizer = surefoot.torch.Adam([p], lr=0.1)
-p.grad = torch.ones(3)
-try:
-    optimizer.step()
-    raised = False
-except Exception:
-    raised = True
-first = bool((p == 1).all()), not any(float(own["step"]) for own in optimizer.state.values())
-warnings.simplefilter("ignore")
-if raised:
-    optimizer.step()
-print(json.dumps({"untouched": first if raised else [True, True], "weight": round(p[0].item(), 6)}))
-"""
-
-
-def test_a_warning_that_is_an_error_leaves_a_first_step_undone(tmp_path):
+def test_a_warning_that_is_an_error_leaves_a_first_step_undone(tmp_path, monkeypatch):
     """The cache of kernels cannot be written, which is worth a warning."""
     file = tmp_path / "file"
     file.touch()
-    found = run_child("-c", FULL, XDG_CACHE_HOME=str(file / "below"))
-    assert found == {"untouched": [True, True], "weight": 0.9}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file / "below"))
+    monkeypatch.setattr(kernels, "_said", [])
+    kernels.compiled.cache_clear()
+    p = Parameter(torch.ones(3))
+    optimizer, p.grad = surefoot.torch.SGD([p], lr=0.1), torch.ones(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(SurefootWarning, match="cannot be kept on disk"):
+            optimizer.step()
+    assert (p == 1).all()
+    assert all(untouched(own) for own in optimizer.state.values())
+    optimizer.step()
+    assert p.tolist() == pytest.approx([0.9] * 3)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -128,26 +127,22 @@ def test_two_optimizers_step_in_two_threads_at_once(name, engine):
 # Other processes
 
 
-def child(*arguments: object, seconds: int = 900) -> Any:
-    """Run the companion file; one that hangs is killed, and fails the test."""
-    done = subprocess.run(
-        [sys.executable, SUPPORT / "torch_forked.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        env=os.environ,
-    )
+@pytest.fixture(scope="module")
+def forked(kernel_cache):  # noqa: ARG001
+    """What came of each case of the companion file; one that hangs is killed, and fails the tests."""
+    command = [sys.executable, SUPPORT / "torch_forked.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-500:]}"
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_forked_child_steps_after_its_parent_has_with_two_threads():
-    assert child("steps") == {"child": True, "parent": True}
+def test_a_forked_child_steps_after_its_parent_has_with_two_threads(forked):
+    assert forked["steps"] == {"child": True, "parent": True}
 
 
-def test_a_forked_child_writes_into_shared_memory_between_two_steps():
+def test_a_forked_child_writes_into_shared_memory_between_two_steps(forked):
     """Weights, moments and step counts, with no version counter that tells."""
-    assert child("writes") == {"Adam": True, "AMSBound": True, "SGD": True}
+    assert forked["writes"] == {"Adam": True, "AMSBound": True, "SGD": True}
 
 
 # Checkpoints of other optimizers

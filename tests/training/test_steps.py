@@ -87,8 +87,8 @@ def counted(tmp_path_factory):
             model=lambda: torch.nn.Linear(4, 2),
             data=data,
             optimizers=["sgd(lr=0.1)", "adam(lr=0.01)"],
-            steps=1500,
-            evaluate_every=150,
+            steps=1000,
+            evaluate_every=100,
             trials=0,
             seeds=3,
             workers=1,
@@ -102,18 +102,18 @@ def test_a_study_in_steps_is_told_in_steps(counted):
     study, said, page = counted
     words = " ".join([str(study.table()), *study.table().captions, *notes(study.summary), study.verdict])
     assert "Steps to" in words
-    assert "step 150/1500" in said
+    assert "step 100/1000" in said
     assert "epoch" not in words.lower()
     assert "epoch" not in said
     shown = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
-    assert "1,500 steps" in shown
+    assert "1,000 steps" in shown
     assert not re.findall(r"[^<>]{0,60}epoch[^<>]{0,40}", re.sub(r'[-"]epoch', "", shown), flags=re.IGNORECASE)
 
 
 def test_its_medians_are_steps_and_its_figures_run_against_them(counted):
     study, _, _ = counted
     (adam,) = [row for row in study.summary.rows if row.label.startswith("Adam")]
-    steps = adam.reach.epochs * 150
+    steps = adam.reach.epochs * 100
     assert f"{steps:,.12g}" in str(study.table())
     assert f"{steps:,.12g} step" in str(arrival_table(study.summary))
     drawn_now = drawn(study.summary)

@@ -37,6 +37,9 @@ from surefoot.torch.state import (
     tensor_number,
 )
 
+_LAST = -1
+"""The key of a hook that comes last; torch counts its own from 0."""
+
 
 class SlotKeeper(torch.optim.Optimizer):
     """An optimizer's slots and checkpoints; `RuleOptimizer` steps with them."""
@@ -165,12 +168,14 @@ class SlotKeeper(torch.optim.Optimizer):
             UsageError: the state is another optimizer's.
         """
         found: dict[str, Any] = {}
-        last = self.register_load_state_dict_pre_hook(lambda _, given: found.update(given))  # as other hooks leave it
+        hooks = self._optimizer_load_state_dict_pre_hooks
+        hooks.pop(_LAST, None)  # of a load that was interrupted
+        hooks[_LAST] = lambda _, given: found.update(given)  # as other hooks leave it
         self._given = found
         try:
             super().load_state_dict(state_dict)
         finally:
-            last.remove()
+            hooks.pop(_LAST, None)
             del self._given
 
     def _from_checkpoint(self, state: dict[str, Any]) -> dict[str, Any]:
