@@ -83,6 +83,15 @@ def workers_here(kernel_cache: Path) -> Iterator[None]:  # noqa: ARG001
         yield
 
 
+@pytest.fixture
+def forked_workers() -> Iterator[None]:
+    """The worker processes of this test start as forks, without importing torch each."""
+    from forked_workers import forked
+
+    with forked():
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, for the tests that open pages in it; a machine without it fails here."""

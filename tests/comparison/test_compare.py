@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+import few_images
 import surefoot
+from few_images import few_test_images
 from surefoot.comparison.request import plan
 from surefoot.errors import UsageError
 from surefoot.options import Options
@@ -40,20 +42,16 @@ def ignore(trial, event):
 
 
 def run(path, observe=ignore, **options):
-    planned = plan("article", Options(**{**SMALL, **options}))
-    data = planned.task.data
-    task = replace(planned.task, data=replace(data, test=data.test[:250]))
-    protocol = replace(planned.protocol, test_size=250)
-    quick = tuple(replace(trial, protocol=protocol) for trial in planned.trials)
-    with Store(path) as store:
-        return replace(planned, trials=quick, task=task).run(store, observe)
+    with few_test_images(), Store(path) as store:
+        return plan("article", Options(**{**SMALL, **options})).run(store, observe)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The store and the records of two trials that one worker trained, nothing in the way."""
+    """The store and the records of two trials that were trained in this process, nothing in the way."""
     path = tmp_path_factory.mktemp("alone") / "results.sqlite"
-    return path, run(path, workers=1)
+    with here():
+        return path, run(path)
 
 
 @pytest.fixture
@@ -61,6 +59,7 @@ def undisturbed(finished):
     return numbers(finished[1])
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_the_numbers_do_not_depend_on_how_many_workers_there_are(tmp_path, undisturbed):
     assert numbers(run(tmp_path / "results.sqlite", workers=2)) == undisturbed
 
@@ -98,6 +97,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path, undisturbed
     assert Started(killed[0], 1) in heard
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "RESTARTS", 1)
     victim = []
@@ -113,11 +113,15 @@ def test_a_trial_that_kills_every_worker_fails_and_the_others_go_on(tmp_path, mo
     assert "died 2 times" in first.reason
 
 
-def command(path, *more):
+def arguments(path):
     options = ["--only", "-o", "sgd(lr=0.1)", "-o", "adam", "--epochs", "2", "--train-size", "500"]
     options += ["--device", "cpu", "--workers", "1"]
     files = ["--store", str(path), "--report", str(path.with_suffix(".html")), "--json"]
-    return [sys.executable, "-m", "surefoot.cli", "compare", *options, *files, *more]
+    return ["compare", *options, *files]
+
+
+def command(path):
+    return [sys.executable, few_images.__file__, *arguments(path)]
 
 
 MOMENTS = ("Study", "epoch 1/2, loss", "goes on")
@@ -126,7 +130,7 @@ MOMENTS = ("Study", "epoch 1/2, loss", "goes on")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_the_driver_stopped_at_any_moment_loses_at_most_an_epoch(tmp_path, undisturbed, how):
+def test_the_driver_stopped_at_any_moment_loses_at_most_an_epoch(tmp_path, undisturbed, surefoot_command, how):
     path = tmp_path / "results.sqlite"
     kept = []
     for moment in MOMENTS:
@@ -137,21 +141,19 @@ def test_the_driver_stopped_at_any_moment_loses_at_most_an_epoch(tmp_path, undis
         kept.append(epochs_in(path))
     assert kept[1] >= 1
     assert kept == sorted(kept)
-    last = subprocess.run(command(path), capture_output=True, text=True, check=True)
-    assert [row["n"] for row in json.loads(last.stdout)["rows"]] == [1, 1]
+    with here(), few_test_images():
+        _, last, log = surefoot_command(*arguments(path))
+    assert [row["n"] for row in json.loads(last)["rows"]] == [1, 1], log
     with Store(path, readonly=True) as store:
-        records = store.records()
-    assert {key: value[:2] for key, value in numbers(records).items()} == {
-        key: value[:2] for key, value in undisturbed.items()
-    }
+        assert numbers(store.records()) == undisturbed
 
 
-def stopped(arguments, moment, how):
+def stopped(call, moment, how):
     """Run a command to the line of its log that tells of the moment, and stop it; code, log, its workers then.
 
     These have ended before the rest of the log is read, which waits for all that may still write to it.
     """
-    driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    driver = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     log = ""
     while moment not in log:
         line = driver.stderr.readline()
@@ -179,6 +181,7 @@ def test_a_second_driver_on_one_store_is_refused(tmp_path):
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_budget_that_timing_alone_would_use_up_is_refused_with_what_would_do(tmp_path):
     given = {"optimizers": ["sgd", "adam", "adagrad"], "workers": 1, "device": "cpu"}
     with pytest.raises(UsageError, match=r"it buys about 0 trials of each of 3 .* These take about \d+ s"):

@@ -230,7 +230,7 @@ def run_of(train, path, observe=ignore, **options):
         return request.plan(request.wanted).run(store, observe)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_two_workers_have_the_numbers_of_one_and_of_none(tmp_path):
     found = [numbers(run_of(classify, tmp_path / f"{workers}.sqlite", workers=workers)) for workers in (1, 2)]
     with here():
@@ -238,7 +238,7 @@ def test_two_workers_have_the_numbers_of_one_and_of_none(tmp_path):
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("saves", [True, False])
 def test_a_killed_worker_is_replaced_and_its_trial_goes_on_where_it_was_kept(tmp_path, saves):
     killed, heard = [], []
@@ -288,6 +288,5 @@ def test_the_driver_stopped_loses_at_most_an_epoch(tmp_path, how):
     driver.communicate()
     with Store(tmp_path / "r.sqlite") as store:
         assert sum(len(record.epochs) for record in store.records()) >= 1
-    found = numbers(run_of(slowly, tmp_path / "r.sqlite", workers=1))
     with here():
-        assert found == numbers(run_of(slowly, tmp_path / "here.sqlite"))
+        assert numbers(run_of(slowly, tmp_path / "r.sqlite")) == numbers(run_of(slowly, tmp_path / "here.sqlite"))

@@ -182,7 +182,7 @@ SCRIPT = """
     y = (x[:, 0] > 0).long()
     study = surefoot.compare(
         model=lambda: nn.Linear(2, 2), data=((x, y), (x, y)), optimizers=["sgd", "adam"],
-        trials=0, seeds=2, epochs=1, workers=2, device="cpu", store="r.sqlite", name="mine",
+        trials=0, seeds=2, epochs=1, workers=1, device="cpu", store="r.sqlite", name="mine",
     )
     print(study.verdict)
 """

@@ -1,14 +1,16 @@
 """Every script of `benchmarks/`, in its smallest form, run to its last printed line."""
 
 import json
+import os
 import runpy
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-import without_teardown
+from doc_pages import command_line
 from paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
@@ -73,6 +75,7 @@ def test_jax_step_py(printed):
     assert lines[-1].split()[:2] == ["tiny", "sgd"]
 
 
+@pytest.mark.usefixtures("little_mnist")
 def test_overhead_py(printed):
     lines = printed("overhead.py", "--epochs", "1", "--train-size", "500", ROUNDS=1)
     assert [line.split("  ")[1] for line in lines[1:]] == ["surefoot trial", "bare loop", "bare loop, torch.optim.Adam"]
@@ -86,15 +89,27 @@ def test_pictures_py(printed, tmp_path):
     assert {"report.png", "step-sizes.svg", "playground.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_site_data_py_the_article(printed, tmp_path):
-    small = "surefoot compare article --epochs 1 --train-size 500 -o adam --only --json"
-    printed("site_data.py", call="article", DATA=tmp_path, ARTICLE=small)
+def test_site_data_py_takes_the_json_of_a_command(tmp_path):
+    script = runpy.run_path(str(FOLDER / "site_data.py"))
+    assert script["printed"]("surefoot explain adam --json", tmp_path)["rule"] == "adam"
+
+
+@pytest.fixture
+def in_this_process(monkeypatch, tmp_path):
+    """What stands for the script's own `printed`, which the test above runs."""
+    monkeypatch.chdir(tmp_path)
+    return {"printed": lambda command, _: json.loads(command_line.printed(command.removeprefix("surefoot ")))}
+
+
+def test_site_data_py_the_article(printed, in_this_process, tmp_path):
+    small = "surefoot compare booth --epochs 1 --seeds 1 --trials 0 -o adam --only --json"
+    printed("site_data.py", call="article", DATA=tmp_path, ARTICLE=small, **in_this_process)
     assert (tmp_path / "article.sqlite").exists()
 
 
-def test_site_data_py_rate_free(printed, tmp_path):
+def test_site_data_py_rate_free(printed, in_this_process, tmp_path):
     small = "quadratic-deep --epochs 1 --only -o adam --trials 1"
-    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE={small: (5, 6)})
+    printed("site_data.py", call="rate_free", DATA=tmp_path, RATE_FREE={small: (5, 6)}, **in_this_process)
     kept = json.loads((tmp_path / "rate-free-quadratic-deep.json").read_text())
     first, last = kept["command"].splitlines()
     assert (first, last) == tuple(f"surefoot compare rate-free {small} --seeds {n} --json" for n in (5, 6))
@@ -102,9 +117,9 @@ def test_site_data_py_rate_free(printed, tmp_path):
     assert {row["label"] for row in kept["result"]["price"]["rows"]} < set(kept["result"]["settings"])
 
 
-def test_site_data_py_language(printed, tmp_path):
-    small = "surefoot compare char-lm --only -o adamw --steps 1 --seeds 1 --trials 0 --json"
-    printed("site_data.py", call="language", DATA=tmp_path, LANGUAGE=small)
+def test_site_data_py_language(printed, in_this_process, tmp_path):
+    small = "surefoot compare booth --only -o adamw --epochs 1 --seeds 1 --trials 0 --json"
+    printed("site_data.py", call="language", DATA=tmp_path, LANGUAGE=small, **in_this_process)
     kept = json.loads((tmp_path / "char-lm.json").read_text())
     assert kept["command"] == small
     assert [row["label"] for row in kept["result"]["rows"]] == ["AdamW"]
@@ -117,7 +132,15 @@ def test_startup_py(printed):
 
 
 def test_state8_py(printed):
-    small = {"SCENES": {"10": (1, 101)}, "TRAIN": 120, "VALIDATION": 1000, "SEEDS": 1, "SIZE": 1000, "ROUNDS": 1}
+    small = {
+        "SCENES": {"10": (1, 2)},
+        "LAST": 1,
+        "TRAIN": 60,
+        "VALIDATION": 1000,
+        "SEEDS": 1,
+        "SIZE": 1000,
+        "ROUNDS": 1,
+    }
     lines = printed("state8.py", **small)
     assert [line.split("  ")[1] for line in lines if line.endswith("bytes a weight")] == [
         "float32",
@@ -135,8 +158,11 @@ def test_state_time_py(capsys):
 
 
 def test_sharded_step_py():
-    call = [sys.executable, without_teardown.__file__, str(FOLDER / "sharded_step.py")]
-    ran = subprocess.run(call, capture_output=True, text=True, check=True)
+    """In a process of its own, for the reason that `without_teardown` names."""
+    small = "import sharded_step, without_teardown; sharded_step.main(4, 1); without_teardown.end_at_once()"
+    path = os.pathsep.join([str(FOLDER), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
+    ran = subprocess.run([sys.executable, "-c", small], env=environment, capture_output=True, text=True, check=True)
     lines = ran.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["Surefoot", "torch fused", "torch foreach"]
     assert all(line.endswith("times torch fused") for line in lines)
@@ -153,7 +179,8 @@ def test_trial_overhead_py(printed):
 
 
 def test_muon_py(printed):
-    lines = printed("muon.py", "--blocks", "1", "--rounds", "1")
+    small = SimpleNamespace(shapes=[(4, 4)] * 2 + [(16, 48)] * 4)
+    lines = printed("muon.py", "--blocks", "1", "--rounds", "1", find_set=lambda _: small)
     assert [line[:28].strip() for line in lines[2:]] == [
         "torch.optim.Muon",
         "surefoot, bfloat16 products",

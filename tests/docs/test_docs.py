@@ -27,6 +27,7 @@ from doc_pages import (
 )
 from short_calibration import few_rows
 from surefoot.cli.app import app
+from surefoot.selfcheck import calibration, planned_looks
 
 COMPARE = ("README.md", "start.md")
 """Pages whose code trains in processes of its own, and so is a script and not a text that is evaluated."""
@@ -37,7 +38,7 @@ DISTRIBUTED = ("ddp", "fsdp2")
 
 TRAINS = [line for line in console() if line.startswith("surefoot compare article") and "-run" not in line]
 
-SMALLER = ("--epochs", "1", "--train-size", "1000", "--seeds", "1", "--workers", "2")
+SMALLER = ("--epochs", "1", "--train-size", "500", "--seeds", "1", "--workers", "2")
 """Makes a comparison of the docs short; the options that it has itself come before, and these win."""
 
 
@@ -52,15 +53,18 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch, tmp_pat
     assert "Traceback" not in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("workers_here")
 @pytest.mark.slow
 @pytest.mark.parametrize("page", COMPARE)
-def test_the_python_of_a_page_that_compares_runs_as_a_script(page, tmp_path):
+def test_the_python_of_a_page_that_compares_runs_as_a_script(page, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
     script = tmp_path / "script.py"
     script.write_text("\n".join(blocks(page, "python")), encoding="utf-8")
-    done = run([sys.executable, "script.py"], tmp_path)
-    assert re.search(r"tuned (Momentum|Adam|Lion)", done.stdout, re.IGNORECASE)
+    runpy.run_path("script.py", run_name="__main__")
+    printed = capsys.readouterr().out
+    assert re.search(r"tuned (Momentum|Adam|Lion)", printed, re.IGNORECASE)
     for shown in blocks(page, "text"):  # what it prints, up to the first figure: those depend on the machine
-        assert words(shown.split("(")[0]) in words(done.stdout)
+        assert words(shown.split("(")[0]) in words(printed)
 
 
 def words(text):
@@ -85,10 +89,12 @@ def test_no_page_of_a_rule_has_commands_that_are_not_run():
     assert [page for page in texts() if page not in other_texts() and blocks(page, "console")] == []
 
 
-@pytest.mark.usefixtures("workers_here")
+@pytest.mark.usefixtures("workers_here", "little_mnist")
 @pytest.mark.parametrize("command", [line for line in console() if "--all-small" not in line])
 def test_a_command_of_a_page_runs(command, surefoot_command, monkeypatch):
     few_rows(monkeypatch)
+    monkeypatch.setattr(calibration, "DESIGNS", ((2, 10, False),))
+    monkeypatch.setattr(planned_looks, "BETTER", ())
     arguments = shlex.split(command)[1:]
     more = {"compare": ["--dry-run"], "check": ["--studies", "100"]}.get(arguments[0], [])
     code, out, err = surefoot_command(*arguments, *more)
@@ -96,7 +102,7 @@ def test_a_command_of_a_page_runs(command, surefoot_command, monkeypatch):
     assert out
 
 
-@pytest.mark.usefixtures("workers_here")
+@pytest.mark.usefixtures("workers_here", "little_mnist")
 @pytest.mark.slow
 @pytest.mark.parametrize("command", TRAINS)
 def test_a_comparison_of_a_page_trains(command, surefoot_command):
@@ -171,29 +177,32 @@ def run(command, folder):
     return done
 
 
-def learns(command, folder):
-    """Run a recipe; the loss that it prints last must have fallen to a tenth."""
-    first, last = map(float, re.findall(r"^loss (\S+) -> (\S+)$", run(command, folder).stdout, re.MULTILINE)[-1])
-    assert last < first / 10
+def assert_learned(printed, recipes=1):
+    """The loss that each recipe prints has fallen to a tenth."""
+    losses = re.findall(r"^loss (\S+) -> (\S+)$", printed, re.MULTILINE)
+    assert len(losses) == recipes
+    assert all(float(last) < float(first) / 10 for first, last in losses)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", sorted(RECIPES.keys() - {*FRAMEWORKS, *DISTRIBUTED}))
-def test_a_recipe_learns(name, tmp_path):
-    learns([sys.executable, str(RECIPES[name])], tmp_path)
+def test_a_recipe_learns(name, capsys):
+    runpy.run_path(str(RECIPES[name]), run_name="__main__")
+    assert_learned(capsys.readouterr().out)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DISTRIBUTED)
-def test_a_recipe_of_two_processes_learns(name, tmp_path):
+def test_recipes_of_two_processes_learn(tmp_path):
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    learns([sys.executable, *launch, without_teardown.__file__, str(RECIPES[name])], tmp_path)
+    scripts = [str(RECIPES[name]) for name in DISTRIBUTED]
+    done = run([sys.executable, *launch, without_teardown.__file__, *scripts], tmp_path)
+    assert_learned(done.stdout, recipes=2)
 
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_a_recipe_of_another_framework_learns(name, tmp_path):
-    learns([sys.executable, str(RECIPES[name])], tmp_path)
+    assert_learned(run([sys.executable, str(RECIPES[name])], tmp_path).stdout)
 
 
 def test_every_recipe_is_on_the_page():

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -25,10 +26,15 @@ def test_every_example_is_on_the_page():
     assert all(f"examples/own_training/{name}.py" in page for name in EXAMPLES)
 
 
+@cache
+def uninterrupted(name):
+    return events_of(name)
+
+
 @pytest.mark.usefixtures("one_thread", "kernel_cache")
 @pytest.mark.parametrize("name", HERE)
 def test_an_example_learns(name):
-    events = events_of(name)
+    events = uninterrupted(name)
     first, *_, last = [one.epoch.validation_metric for one in events if isinstance(one, EpochDone)]
     assert (last > first) if name in BETTER else (last < first)
     outcome = events[-1].outcome
@@ -41,7 +47,7 @@ def test_an_example_learns(name):
 @pytest.mark.usefixtures("one_thread", "kernel_cache")
 @pytest.mark.parametrize("name", sorted({*HERE} - {"with_keras"}))
 def test_an_example_that_is_stopped_ends_as_one_that_is_not(name):
-    whole = events_of(name)
+    whole = uninterrupted(name)
     rest = events_of(name, checkpoint=whole[2].checkpoint)
     assert [one.epoch.epoch for one in rest if isinstance(one, EpochDone)] == [3, 4]
     ends = [events[-1].outcome.test_metric for events in (whole, rest)]
@@ -57,7 +63,7 @@ def test_a_class_of_torch_is_refused_by_its_name_where_the_training_is_not_torch
 @pytest.mark.usefixtures("one_thread", "kernel_cache")
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_weights_to_evaluate_with_are_asked_for(name):
-    assert isinstance(events_of(name, optimizer="schedule_free_adamw(lr=0.01)")[-1], Finished)
+    assert isinstance(events_of(name, optimizer="schedule_free_adamw(lr=0.01)", epochs=1)[-1], Finished)
 
 
 @pytest.mark.usefixtures("one_thread", "kernel_cache")

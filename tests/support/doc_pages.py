@@ -3,6 +3,7 @@
 import re
 import sys
 from functools import cache
+from unittest import mock
 
 from paths import ROOT
 from surefoot.rules import RULES
@@ -21,7 +22,7 @@ SHOWN = re.compile(r"^```\{surefoot\} (.*)$", re.MULTILINE)
 
 
 RULE_PAGES = [f"generated/rules/{name}.md" for name in RULES]
-"""Made from the rules, which takes seconds: nothing that is asked at collection looks into them."""
+"""Made from the rules, which takes a second: nothing that is asked at collection looks into them."""
 
 
 @cache
@@ -35,8 +36,13 @@ def other_texts() -> dict[str, str]:
 
 @cache
 def texts() -> dict[str, str]:
-    """Return every page's Markdown by its path: those written by hand, and those that are generated."""
-    return {**other_texts(), **{f"generated/{name}": text for name, text in rules.pages().items()}}
+    """Return every page's Markdown by its path: those written by hand, and those that are generated.
+
+    The walks that the rules' pages draw are at the rate 0.1; only the site itself looks for each rule's best.
+    """
+    with mock.patch("surefoot.explain.explanation.best_rate", return_value=0.1):
+        made = rules.pages()
+    return {**other_texts(), **{f"generated/{name}": text for name, text in made.items()}}
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -4,13 +4,16 @@ import time
 
 import psutil
 
+import forked_workers
+
 GUARD_SECONDS = 120.0
 """A test that waits for the end of a process has failed after so long; no right program comes near it."""
 
 
 def workers_of(driver: int | None = None) -> list[psutil.Process]:
     """Return the workers that a process, or this one, has started on this machine."""
-    return [child for child in psutil.Process(driver).children() if "surefoot.workers.worker" in command(child)]
+    started = [child for child in psutil.Process(driver).children() if "surefoot.workers.worker" in command(child)]
+    return started if driver else [*started, *forked_workers.living()]
 
 
 def command(process: psutil.Process) -> str:

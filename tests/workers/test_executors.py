@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import surefoot
+from forked_workers import forked
 from line_task import Hold, foreign, line, numbers, pause, serial, trials
 from own_loops import classify, events_of, slowly, task_of, trial_of
 from surefoot.errors import UsageError
@@ -62,7 +63,8 @@ RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.frameworks])
 @pytest.fixture(scope="module", params=["local", RAY])
 def runner(request):
     if request.param == "local":
-        yield Runner()
+        with forked():
+            yield Runner()
         return
     import ray
 
@@ -268,9 +270,9 @@ def test_a_trial_that_uses_too_much_memory_has_failed_and_the_others_go_on(drive
 
     hoard = []
     hungry, modest = foreign(Hungry, epochs=100_000), trials("adam", epochs=1)[0]
-    events = list(driver.run([hungry, modest], size=1, trial_memory="1.5GB"))
+    events = list(driver.run([hungry, modest], size=1, trial_memory="1GB"))
     ends = {event.key: event for event in events if isinstance(event, End)}
-    assert ends[hungry.key] == Failed(hungry.key, "used more than 1.5 GB of memory")
+    assert ends[hungry.key] == Failed(hungry.key, "used more than 1 GB of memory")
     assert isinstance(ends[modest.key], Finished)
 
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from surefoot.errors import TrialError
+from surefoot.tasks.models import article, char_lm, fmnist_2c2d, logreg_digits, mlp_mnist, vae_mnist
 from surefoot.workers import pool
 from surefoot.workers.local import LocalHost
 from surefoot.workers.pool import Pool
@@ -24,6 +25,14 @@ def ask(*_):
 planning.ask = ask
 main()
 """
+
+
+@pytest.mark.parametrize("made", [article, char_lm, fmnist_2c2d, logreg_digits, mlp_mnist, vae_mnist])
+def test_a_built_in_model_is_made_without_torchs_tracer(made, monkeypatch):
+    """Whose import would take a second or more of every worker's start."""
+    for tracer in ("torch._dynamo", "torch.fx.experimental.symbolic_shapes"):
+        monkeypatch.setitem(sys.modules, tracer, None)
+    made.make_model(0)
 
 
 @pytest.fixture
@@ -111,37 +120,6 @@ from surefoot.workers.shared_data import shared
 task = shared(None)
 host = LocalHost(task.__enter__(), "cpu")
 workers = [host.start() for _ in range(3)]
-"""
-
-
-def test_a_script_without_a_guard_is_not_run_again_in_the_workers(tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    ended = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True
-    )
-    assert ended.stdout == "the script runs\n{'finished'}\n"
-
-
-SCRIPT = """
-import numpy as np
-import torch
-
-import surefoot
-from surefoot.comparison.request import plan
-from surefoot.options import Options
-from surefoot.store import Store
-from surefoot.tasks.custom import task
-
-print("the script runs")
-
-def make_net():
-    return torch.nn.Linear(3, 2)
-
-inputs, targets = torch.randn(40, 3), torch.zeros(40, dtype=torch.long)
-made = task(model=make_net, data=((inputs, targets), (inputs, targets)))
-planned = plan(made, Options(optimizers=("sgd", "adam"), only=True, epochs=1, seeds=1, trials=0, device="cpu"))
-with Store("results.sqlite") as store:
-    print({record.status for record in planned.run(store, lambda *_: None)})
 """
 
 

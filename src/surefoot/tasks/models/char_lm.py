@@ -50,8 +50,9 @@ class Transformer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.letters = uninitialized(nn.Embedding(VOCABULARY, WIDTH, device="meta"))
-        self.places = uninitialized(nn.Embedding(CONTEXT, WIDTH, device="meta"))
+        self.letters, self.places = (
+            nn.Embedding(count, WIDTH, _weight=torch.empty(count, WIDTH)) for count in (VOCABULARY, CONTEXT)
+        )
         self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH)
         self.head = uninitialized(nn.Linear(WIDTH, VOCABULARY, device="meta"))

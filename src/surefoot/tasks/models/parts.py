@@ -19,8 +19,13 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def uninitialized(layer: Layer) -> Layer:
-    """Return a layer made on torch's device "meta", in memory: its constructor drew no random numbers."""
-    return layer.to_empty(device="cpu")
+    """Return a layer made on torch's device "meta", in memory: its constructor drew no random numbers.
+
+    Its own `to_empty` would load torch's tracer and SymPy: 0.8 s of each worker.
+    """
+    for name, weight in layer.named_parameters(recurse=False):
+        setattr(layer, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
+    return layer
 
 
 def dense(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
