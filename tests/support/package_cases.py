@@ -14,7 +14,6 @@ import dadaptation
 import lion_pytorch
 import numpy as np
 import optax
-import optimi
 import prodigyopt
 import pytorch_optimizer as po
 import schedulefree
@@ -120,6 +119,12 @@ def _training(optimizer: Any) -> Any:
     return optimizer
 
 
+def _stable_adamw(parameters: Any, decay: float) -> Any:
+    import optimi  # brings Triton and torch's compiler, 150 MB, which every process would import to collect this file
+
+    return optimi.StableAdamW(parameters, lr=1e-3, weight_decay=decay, triton=False)
+
+
 def _weightwise() -> Iterator[Row]:
     coupled = {"decay": "coupled"}
     nadam = partial(torch.optim.NAdam, foreach=False)
@@ -150,7 +155,7 @@ def _tensorwise() -> Iterator[Row]:
     yield Keras("lamb_keras", "Lamb", leave=lambda at: at.scale == 1)
     yield Optax("lars_optax", lambda rate, λ: optax.lars(rate, weight_decay=λ), 1.0)
     yield Torch("lars_beside", lambda p, λ: po.LARS(p, weight_decay=λ), 1.0)
-    yield Torch("stable_adamw", lambda p, λ: optimi.StableAdamW(p, lr=1e-3, weight_decay=λ, triton=False))
+    yield Torch("stable_adamw", _stable_adamw)
     momentum = partial(torch.optim.SGD, momentum=0.9)
     yield Torch(
         "lookahead_sgd",
