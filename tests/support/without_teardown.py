@@ -1,4 +1,4 @@
-"""Run scripts in turn, and end the process as soon as they have: `without_teardown.py SCRIPT...`.
+"""Run a script, and end the process as soon as it has: `without_teardown.py SCRIPT`.
 
 torch's DDP and FSDP keep gloo's threads alive past `destroy_process_group`. Such a thread lets go of the last sum, and
 of a Python object with it; if Python is being torn down at that moment, the thread is ended in a destructor, and the
@@ -19,8 +19,6 @@ def end_at_once() -> None:
 
 
 if __name__ == "__main__":
-    scripts, sys.argv[1:] = sys.argv[1:], []
-    for script in scripts:
-        sys.argv[0] = script
-        runpy.run_path(script, run_name="__main__")
+    del sys.argv[0]
+    runpy.run_path(sys.argv[0], run_name="__main__")
     end_at_once()

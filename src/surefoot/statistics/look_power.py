@@ -102,7 +102,7 @@ def found_at(gaps: Numbers, looks: Looks, level: float) -> NDArray[np.int64]:
     n = looks.at[-1]
     tried = signs(n) if n <= EXACT else drawn(n, min(MOST_PATTERNS, round(PATTERNS * ALPHA / level)))
     levels = [level, *[higher for higher in LEVELS if higher > level][-HIGHER:]] if n <= EXACT else [level]
-    parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) / BLOCK)))
+    parts = np.array_split(gaps.astype(np.float32), max(1, ceil(len(gaps) * len(tried) * len(looks.at) / BLOCK)))
     patterns = tried.astype(np.float32)
     spent = [looks.spent(one) for one in levels]
     return np.concatenate([_found_at_all(part, looks, spent, patterns) for part in parts])
