@@ -262,6 +262,15 @@ def test_what_five_seeds_showed_stays_shown(seeds):
     (row,) = compared(given, looked=dict.fromkeys(given, first))
     assert row.distinguishable
     assert row.test == ("permutation" if seeds == 12 else "t")
+    assert row.is_assumed == (seeds < 12)
+
+
+def test_a_small_p_of_an_earlier_t_test_that_shows_nothing_is_no_assumption_of_the_verdict():
+    given = scores(0, 8, 12)
+    first = {seed: frozenset({TakenLook(0)}) for seed in range(9)}
+    rows = compared(given, looked=dict.fromkeys(given, first))
+    assert sum(row.test == "t" for row in rows) == 2
+    assert not any(row.distinguishable or row.is_assumed for row in rows)
 
 
 def test_a_gain_is_corrected_for_the_gains_of_an_earlier_verdict():

@@ -82,6 +82,11 @@ class Comparison:
         return self.p is not None and self.p <= ALPHA
 
     @property
+    def is_assumed(self) -> bool:
+        """Whether what is said of it rests on a t-test: it has too few seeds, or was found when it had."""
+        return self.test == "t" and (self.distinguishable or self.n < fewest_pairs(self.together))
+
+    @property
     def turned(self) -> Comparison:
         """The same pair, seen from the other side."""
         gap, wins = self.difference, self.wins

@@ -245,4 +245,4 @@ def _pair(best: str, row: Comparison, scores: Mapping[str, Scores]) -> Pair:
 
 def _trusted(comparisons: Sequence[Comparison]) -> int | None:
     """Seeds from which on the permutation test takes the place of the t-test, which was used with fewer."""
-    return max((fewest_pairs(row.together) for row in comparisons if row.test == "t"), default=None)
+    return max((fewest_pairs(row.together) for row in comparisons if row.is_assumed), default=None)

@@ -60,7 +60,7 @@ class _Said:
         self.others = tuple(among_others(summary, self.names)) if asked == "all-pairs" else ()
         self.means = [row.test_metric.mean for row in summary.rows if row.test_metric] if summary.interim else []
         tested = Counter(row.family for row in summary.comparisons if row.p is not None)
-        assumed = [row for row in summary.comparisons if row.test == "t"]
+        assumed = [row for row in summary.comparisons if row.is_assumed]
         self.early = all(row.n >= fewest_pairs(row.together) for row in assumed)
         self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
 
