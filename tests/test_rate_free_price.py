@@ -1,6 +1,10 @@
 """The study rate-free, laid over a task: its roles, the rate that it finds once, and what the command says."""
 
 import json
+import shlex
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +12,14 @@ import pytest
 
 import surefoot
 from line_task import line
+from surefoot.analysis.rate_free import price_of
 from surefoot.comparison.request import ask
 from surefoot.design.studies import RATE_FREE, STUDIES
 from surefoot.errors import SurefootWarning, UsageError
 from surefoot.options import Options
 from surefoot.rate_free_price import ask_rate_free, laid_over
+from surefoot.report.repeat import repeat
+from surefoot.store import Store
 from surefoot.store.margin import Margin
 from workers_here import here
 
@@ -107,6 +114,56 @@ def test_the_command_prints_the_price(surefoot_command, store, found):
     assert "AdamW(schedule=cosine) tuned, which took" in page
     code, out, _ = surefoot_command("compare", "rate-free", "quadratic-deep", *few, "--workers", "1")
     assert (code, "The price of not tuning" in out) == (0, True)
+
+
+def test_what_the_page_says_of_repeating_it_is_the_same_study(surefoot_command, store, found, monkeypatch):
+    del found
+    few = ["--only", "-o", "adam", "-o", "mine=dog", "--epochs", "1", "--seeds", "5", "--trials", "4", "--workers", "1"]
+    code, first, _ = surefoot_command("compare", "rate-free", "quadratic-deep", *few, "--store", str(store), "--json")
+    with Store(store, readonly=True) as kept:
+        told = repeat(kept.designs("rate-free-quadratic-deep")[-1])
+    assert told.is_command
+    assert CENTRE not in told.text
+    monkeypatch.setattr("surefoot.comparison.driver.open_executor", lambda *_, **__: pytest.fail("a second training"))
+    again = surefoot_command(*shlex.split(told.text)[1:], "--store", str(store), "--json")
+    assert (code, *again[:2]) == (0, 0, first)
+
+
+def test_in_python_the_call_is_that_of_the_price(store, found):
+    with Store(store, readonly=True) as kept:
+        design = kept.designs(found.study.name)[-1]
+    text = repeat(replace(design, protocol=replace(design.protocol, fingerprint="0123"))).text
+    assert "surefoot.rate_free(\n    ...,  # the task, or model= and data=, of 'line'" in text
+    assert "    only=True," in text
+    assert "'adamw'" not in text
+
+
+def test_a_store_from_before_it_was_kept_has_the_price_that_it_had(surefoot_command, store, found, tmp_path):
+    """A study was known by its name, and the range test's rate by its label."""
+    name, old = found.study.name, Path(shutil.copy(store, tmp_path / "old.sqlite"))
+    with closing(sqlite3.connect(old)) as connection, connection:
+        for run, content in connection.execute("SELECT id, content FROM runs").fetchall():
+            design = json.loads(content)
+            design.pop("over")
+            for one in design["optimizers"]:
+                one.pop("range_test")
+            connection.execute("UPDATE runs SET content = ? WHERE id = ?", (json.dumps(design), run))
+        connection.execute("PRAGMA user_version = 6")
+    now, then = (surefoot_command("report", name, "--store", str(path), "--json") for path in (store, old))
+    price = json.loads(then[1])["price"]
+    assert price == json.loads(now[1])["price"]
+    assert price["rows"][2]["trainings"] > 1
+    with Store(old) as kept:
+        assert kept.designs(name)[-1] == replace(found.study.plan.design, seconds=kept.designs(name)[-1].seconds)
+
+
+def test_a_study_that_is_only_called_so_has_no_price(tmp_path):
+    task = replace(line(), name="rate-free-line")
+    study = surefoot.compare(
+        task, **{**FEW, "optimizers": ["adam"], "seeds": 2}, only=True, store=tmp_path / "r.sqlite"
+    )
+    assert study.summary.tuning
+    assert price_of(study.summary) is None
 
 
 def test_a_dry_run_runs_no_range_test(surefoot_command, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from surefoot.analysis.rate_free import BEFORE, Prices, prices, usual_margin
+from surefoot.analysis.rate_free import Prices, prices, usual_margin
 from surefoot.comparison.request import Request, ask
 from surefoot.design.studies import RATE_FREE
 from surefoot.errors import SurefootWarning
@@ -40,7 +40,7 @@ class RateFree:
     @cached_property
     def prices(self) -> Prices:
         """All numbers: the loss, cost and saving of each optimizer."""
-        return prices(self.study.summary, BEFORE)
+        return prices(self.study.summary)
 
     def table(self) -> Table:
         """Return a row for each optimizer; print it."""
@@ -84,11 +84,13 @@ def laid_over(request: Request, options: Options, *, find: bool = True) -> Reque
     """
     *others, tuned = request.arms
     name, margin = f"{RATE_FREE.name}-{request.name}", request.margin or usual_margin(request.protocol.metric)
-    named = replace(request, name=name, margin=margin, tuned=(tuned.label,))
+    named = replace(request, name=name, margin=margin, tuned=(tuned.label,), over=request.name)
     rate = _kept(named, options) or (_found(replace(named, arms=(tuned,))) if find else tuned.hyper["lr"])
     if rate is None:
         return named
-    centre = replace(tuned.with_options({"lr": rate}), label=RATE_FREE.centre, is_named=True)
+    found = tuned.with_options({"lr": rate})
+    steps = RATE_FREE.sweep_seeds * RATE_FREE.sweep_steps
+    centre = replace(found, label=RATE_FREE.centre, is_named=True, range_test=steps)
     return replace(named, arms=(*others, centre, tuned))
 
 
@@ -111,7 +113,7 @@ def _kept(request: Request, options: Options) -> float | None:
         return None
     with Store(path, readonly=True) as store:
         designs = [one for one in store.designs(request.name) if one.protocol.decides == request.protocol.decides]
-    rates = [one.hyper["lr"] for design in designs for one in design.optimizers if one.label == RATE_FREE.centre]
+    rates = [one.hyper["lr"] for design in designs for one in design.optimizers if one.range_test]
     return float(rates[-1]) if rates else None
 
 

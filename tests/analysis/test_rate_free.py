@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from samples import chosen, diverged, trial, tuning
+from samples import DESIGN, chosen, diverged, trial, tuning
 from surefoot.analysis import summarize
 from surefoot.analysis.rate_free import prices
 from surefoot.errors import UsageError
+from surefoot.store.design import Optimizer
 from surefoot.store.protocol import Metric
 from surefoot.words.rate_free import price_sentence, price_table
 
@@ -33,8 +34,9 @@ def study(lost, trials=4, **protocol):
     return [replace(record, protocol=replace(record.protocol, **protocol)) for record in [*others, *searched, *best]]
 
 
-def priced(records, **before):
-    return prices(summarize(records), before)
+def priced(records, **range_tests):
+    asked = tuple(Optimizer(label, "adam", "torch", {}, range_test=steps) for label, steps in range_tests.items())
+    return prices(summarize(records, replace(DESIGN, optimizers=asked, tune=(), measure=()) if asked else None))
 
 
 def claims(found):

@@ -1,7 +1,7 @@
 """The price of not tuning: what each optimizer loses that was not tuned, against the one that was, and what it saves.
 
 Costs are counted in trainings, as the records have them: all that tuning tried, its finals, and the training that is
-kept. What ran before, such as a range test, is counted by its steps.
+kept. A range test is counted by its steps.
 
 Every optimizer is asked one question about the margin, and may be found on either side of it. These questions are one
 family, with an error of 5 % in all (Holm's steps, one-sided paired t-tests; seeds that are added later are another
@@ -16,7 +16,6 @@ from typing import Literal
 
 from surefoot.analysis.pairwise import Comparison, counted
 from surefoot.analysis.summary import ResultRow, Summary
-from surefoot.design.studies import RATE_FREE
 from surefoot.errors import UsageError
 from surefoot.statistics.equivalence import adjusted, short_of
 from surefoot.statistics.intervals import ALPHA, Interval, PairedDifference
@@ -26,9 +25,6 @@ from surefoot.store.protocol import Metric
 
 POINTS, PART = Margin(0.003), Margin(0.02, relative=True)
 """The margin for a share, such as an accuracy: 0.3 points; and for any other metric: 2 % of it."""
-
-BEFORE: Mapping[str, int] = {RATE_FREE.centre: RATE_FREE.sweep_seeds * RATE_FREE.sweep_steps}
-"""The training steps that the range test takes."""
 
 Claim = Literal["not worse", "worse", "open"]
 
@@ -86,23 +82,20 @@ def usual_margin(metric: Metric) -> Margin:
 
 def price_of(summary: Summary) -> Prices | None:
     """Return the price of not tuning, of a study that `rate_free` laid out; None of any other, or before its end."""
-    tuned = {row.label for row in summary.tuning} & {row.label for row in summary.rows}
-    laid_out = summary.study.startswith(f"{RATE_FREE.name}-") and len(tuned) == 1
-    return prices(summary, BEFORE) if laid_out else None
+    asked = summary.design and summary.design.over
+    return prices(summary) if asked and len(_tuned(summary)) == 1 else None
 
 
-def prices(summary: Summary, steps_before: Mapping[str, int]) -> Prices:
+def prices(summary: Summary) -> Prices:
     """The price of not tuning, from a study in which one optimizer was tuned.
 
     Args:
         summary: of the study; the margin is that of its design, or else the usual one.
-        steps_before: training steps that an optimizer took before its trials, such as those of a range test.
 
     Raises:
         UsageError: not exactly one optimizer was tuned and measured.
     """
-    rows = {row.label: row for row in summary.rows}
-    tuned = [row.label for row in summary.tuning if row.label in rows]
+    rows, tuned = {row.label: row for row in summary.rows}, _tuned(summary)
     if len(tuned) != 1:
         raise UsageError(f"{len(tuned)} optimizers were tuned and measured; the price of not tuning needs exactly one.")
     best, others = rows[tuned[0]], [row for row in summary.rows if row.label != tuned[0]]
@@ -110,13 +103,20 @@ def prices(summary: Summary, steps_before: Mapping[str, int]) -> Prices:
     whole = 1.0 + sum(record.purpose == "tune" for record in summary.records)
     found = _against(best.label, summary)
     claims = _claims(best.label, found, summary, margin)
+    before = {one.label: one.range_test for one in (summary.design.optimizers if summary.design else ())}
 
     def price(row: ResultRow) -> Price:
-        cost = 1 + steps_before.get(row.label, 0) / (summary.protocol.steps or 1)
+        cost = 1 + before.get(row.label, 0) / (summary.protocol.steps or 1)
         lost = found[row.label].difference if row.label in found else None
         return Price(row.label, row.test_metric, cost, whole - cost, lost, row.diverged, claims.get(row.label, "open"))
 
     return Prices(summary.study, summary.metric, best.label, best.test_metric, whole, margin, tuple(map(price, others)))
+
+
+def _tuned(summary: Summary) -> list[str]:
+    """The optimizers that were tuned and measured."""
+    rows = {row.label for row in summary.rows}
+    return [row.label for row in summary.tuning if row.label in rows]
 
 
 def _against(tuned: str, summary: Summary) -> dict[str, Comparison]:

@@ -51,7 +51,7 @@ class Arm(Optimizer):
         """The request for it, as a design keeps it."""
         about = {name: code_name(value) for name, value in _of_training(self.made_by, self.given).items()}
         plain = {name: other_optimizers.plain_value(value) for name, value in {**self.given, **about}.items()}
-        names = (self.is_named, self.reference)
+        names = (self.is_named, self.reference, self.range_test)
         return Optimizer(self.label, self.rule, self.convention, self.hyper, plain, self.ranges, *names)
 
     @property
@@ -185,10 +185,10 @@ def make_arm(
         other_optimizers.check_lr(made, hyper)
     is_named = bool(name) and name != label
     stands = reference(made) if isinstance(made, Rule) and full else None
-    own = (is_named, stands or "", made if full else None)
+    asked = (name or label, full or rule, convention, hyper, given, ranges, is_named, stands or "")
     rest = two_rules.rest_of(made, given) if isinstance(made, Rule) else None
     other = parse_rule(rest)[0] if rest else None
-    return Arm(name or label, full or rule, convention, hyper, given, ranges, *own, rest=other)
+    return Arm(*asked, make=made if full else None, rest=other)
 
 
 def parse_arms(texts: Iterable[str], convention: str) -> tuple[Arm, ...]:

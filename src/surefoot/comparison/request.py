@@ -44,7 +44,7 @@ class Request:
     """A checked request.
 
     `wanted` holds epochs, trials and seeds unless a time budget decides. `tuned` has the labels of the optimizers to
-    tune; None means all.
+    tune; None means all. `over` names the study that the price of not tuning is asked of, if it is.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Request:
     tuned: tuple[str, ...] | None = None
     looks: AskedLooks = AT_THE_END
     tune_seeds: int = TUNING_SEEDS
+    over: str = ""
 
     def prepare(self, store: Store) -> Run:
         """Store the run. Returns its plan as it was first stored.
@@ -115,6 +116,7 @@ class Request:
             timings=timings or {},
             convention=self.convention,
             margin=self.margin,
+            over=self.over,
             surefoot=surefoot.__version__,
             frozen=datetime.now(UTC).isoformat(timespec="seconds"),
             looks=looks,

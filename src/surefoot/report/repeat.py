@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from surefoot.datasets import NAMES
+from surefoot.design.studies import RATE_FREE
 from surefoot.options import Options
 from surefoot.search.proposals import TUNING_SEEDS
 from surefoot.store.design import Design, Optimizer
@@ -37,11 +38,17 @@ class Repeat:
 def repeat(design: Design) -> Repeat:
     """What asks for the same study again."""
     task = [design.study] if design.protocol.fingerprint else []
-    own = [*task, *(one.label for one in design.optimizers if one.is_local or one.functions)]
-    if not own and all(_is_text(one, design) for one in design.optimizers):
+    own = [*task, *(one.label for one in _given(design) if one.is_local or one.functions)]
+    if not own and all(_is_text(one, design) for one in _given(design)):
         return Repeat(shlex.join(_command(design)))
     words = OWN_CODE.format(what=", ".join(own)) if own else ONLY_PYTHON
     return Repeat("\n".join(_call(design)), is_command=False, words=words)
+
+
+def _given(design: Design) -> tuple[Optimizer, ...]:
+    """The optimizers of the request: without those that the price of not tuning adds."""
+    added = design.searches if design.over else ()
+    return tuple(one for one in design.optimizers if not one.range_test and one.label not in added)
 
 
 def _is_text(one: Optimizer, design: Design) -> bool:
@@ -77,8 +84,8 @@ def _looks(plan: LookPlan) -> dict[str, str]:
 
 
 def _command(design: Design) -> Iterator[str]:
-    yield from ("surefoot", "compare", design.study, "--only")
-    for one in design.optimizers:
+    yield from ("surefoot", "compare", *((RATE_FREE.name, design.over) if design.over else (design.study,)), "--only")
+    for one in _given(design):
         call = f"{_name(one)}({', '.join(f'{name}={value!r}' for name, value in one.given.items())})"
         yield from ("-o", f"{one.label}={call}" if one.is_named else call)
     for name, value in _options(design).items():
@@ -87,13 +94,14 @@ def _command(design: Design) -> Iterator[str]:
 
 def _call(design: Design) -> Iterator[str]:
     """The lines of the call in Python, after the imports that it takes."""
-    classes = [one for one in design.optimizers if one.is_imported and not (one.is_local or one.reference)]
+    classes = [one for one in _given(design) if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
-    yield "surefoot.compare("
+    yield f"surefoot.{'rate_free' if design.over else 'compare'}("
     yield from (f"    {line}" for line in _what(design))
     yield "    optimizers=["
-    yield from (f"        {_optimizer(one)}," for one in design.optimizers)
+    yield from (f"        {_optimizer(one)}," for one in _given(design))
     yield "    ],"
+    yield from ("    only=True,",) if design.over else ()
     yield f"    {', '.join(f'{name}={value!r}' for name, value in _options(design).items())},"
     yield ")"
 
@@ -102,8 +110,9 @@ def _what(design: Design) -> Iterator[str]:
     """The arguments that say what is trained."""
     protocol = design.protocol
     if protocol.own_loop:
-        yield OWN_LOOP.format(name=design.study)
-        yield f"name={design.study!r}, metric={protocol.metric.name!r}, better={protocol.metric.better!r},"
+        name, metric = design.over or design.study, protocol.metric
+        yield OWN_LOOP.format(name=name)
+        yield f"name={name!r}, metric={metric.name!r}, better={metric.better!r},"
     else:
         yield _task(design)
 
@@ -111,9 +120,9 @@ def _what(design: Design) -> Iterator[str]:
 def _task(design: Design) -> str:
     """The first argument of the call; of a task of the user's, what stands for it, and how it takes its steps."""
     if not design.protocol.fingerprint:
-        return f"{design.study!r},"
+        return f"{design.over or design.study!r},"
     recipe = design.protocol.recipe.text
-    return OWN_TASK.format(name=design.study, recipe=f", with {recipe}" if recipe else "")
+    return OWN_TASK.format(name=design.over or design.study, recipe=f", with {recipe}" if recipe else "")
 
 
 def _name(one: Optimizer) -> str:

@@ -90,7 +90,8 @@ class Optimizer:
 
     `rule` names a rule or a class; of what is not built in, also its code, as in `torch.optim.nadam.NAdam@2.9.1`. A
     class has no `convention`. `is_named` tells a label of the user's from one that follows from the options;
-    `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`.
+    `reference` is the text that names a rule of their own, `my.py:calm` or `module:calm`; `range_test` counts the
+    training steps of the range test that found its learning rate.
     """
 
     label: str
@@ -101,6 +102,7 @@ class Optimizer:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     is_named: bool = False
     reference: str = ""
+    range_test: int = 0
 
     @property
     def name(self) -> str:
@@ -191,6 +193,7 @@ class Design:
         looks: when the run is looked at, and what is asked of it.
         seconds: what running it has taken so far.
         margin: by how much two optimizers may differ and still count as equal, if the user said.
+        over: the name of the study that the price of not tuning is asked of, if it is.
         looked: when it was looked at (UTC, ISO 8601), by the number of seeds.
     """
 
@@ -210,13 +213,14 @@ class Design:
     looks: LookPlan = field(default_factory=LookPlan)
     seconds: float = 0.0
     margin: Margin | None = None
+    over: str = ""
     looked: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the design without the run's columns, as the store keeps it."""
         found = asdict(self) | {"protocol": self.protocol.content}
-        unasked = () if self.margin else ("margin",)
-        return {name: value for name, value in found.items() if name not in (*COLUMNS, "looked", *unasked)}
+        unasked = {name for name in ("margin", "over") if not found[name]}
+        return {name: value for name, value in found.items() if name not in {*COLUMNS, "looked", *unasked}}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], **columns: Any) -> Design:

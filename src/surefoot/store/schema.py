@@ -120,7 +120,17 @@ CREATE TABLE looks (
 ) WITHOUT ROWID
 """
 
-MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+VERSION_7 = """
+UPDATE runs SET content = json_set(content, '$.over', substr(study, length('rate-free-') + 1))
+WHERE study LIKE 'rate-free-%';
+UPDATE runs SET content = json_set(content, (
+    SELECT one.fullkey || '.range_test' FROM json_each(content, '$.optimizers') AS one
+    WHERE json_extract(one.value, '$.label') = 'AdamW(schedule=cosine) at lr-find''s centre'
+), 1000)
+WHERE json_extract(content, '$.over') IS NOT NULL AND content LIKE '%at lr-find''s centre%'
+"""
+
+MIGRATIONS = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 VERSION = len(MIGRATIONS)
 
 
