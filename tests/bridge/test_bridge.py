@@ -426,10 +426,19 @@ def test_each_rule_of_a_split_in_keras_is_one_optimizer():
         bridge.from_keras(first)
 
 
-def test_what_goes_on_has_its_numbers_by_name():
-    """One for each parameter, whatever the layout; one for all; another rule's are refused."""
-    pytest.importorskip("jax")
-    first = RuleInOptax(lookahead(counting), start())
+@pytest.mark.parametrize("home", [RuleInTorch, RuleInOptax])
+def test_what_goes_on_has_its_numbers_by_name(home):
+    check_numbers(home)
+
+
+@on("torch")
+def test_what_goes_on_has_its_numbers_by_name_in_keras():
+    check_numbers(RuleInKeras)
+
+
+def check_numbers(home: type) -> None:
+    """One for each parameter, whatever the layout."""
+    first = home(lookahead(counting), start())
     first.train(gradients(STEPS))
     progress = first.read()
     assert progress.numbers == {"product", "norm"}
@@ -437,6 +446,11 @@ def test_what_goes_on_has_its_numbers_by_name():
     moved = progress.rearranged([1, 0], {0: np.transpose, 1: lambda x: x.reshape(2, 2)})
     assert [own["m"].shape for own in moved.slots] == [(2, 2), (2, 3)]
     assert moved.slots[1]["norm"] == progress.slots[0]["norm"]
+
+
+def test_numbers_of_the_whole_optimizer_are_one_for_all():
+    """Another rule's are refused."""
+    pytest.importorskip("jax")
     second = RuleInOptax(distant, start())
     second.train(gradients(STEPS))
     assert second.read().shared == {slot: float(x) for slot, x in second.state.shared.items()}
