@@ -5,17 +5,32 @@ BIN := .venv/bin
 COMPARE_READY := .venv/.ready-to-compare
 READY := .venv/.ready
 
+# `make test` runs in three parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
+RULES := $(addprefix tests/,rules compiler engines torch)
+FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends selfcheck bench)
+REST := $(addprefix --ignore=,$(RULES) $(FRONT_ENDS))
+PYTEST = $(BIN)/python -m pytest -n auto
+
 FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
-.PHONY: compare test test-frameworks lint docs pictures packages bench clean
+.NOTPARALLEL:
+.PHONY: compare test test-rules test-front-ends test-studies test-frameworks lint docs pictures packages bench clean
 
 compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
-test: $(READY)  ## every test but those of the next target; installs Chromium for some of them if there is none
+test: test-rules test-front-ends test-studies  ## every test but those that need TensorFlow
+
+test-rules: $(READY)  ## the rules, their compiler, and torch
+	$(PYTEST) $(RULES) $(ARGS)
+
+test-front-ends: $(READY)  ## JAX, Keras, and what all front-ends share
+	$(PYTEST) $(FRONT_ENDS) $(ARGS)
+
+test-studies: $(READY)  ## all the rest; installs Chromium for some of them if there is none
 	$(BIN)/python tests/support/chromium.py
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(PYTEST) $(REST) $(ARGS)
 
 test-frameworks: $(FRAMEWORKS_READY)  ## the tests that need TensorFlow, in an environment of their own
 	$(FRAMEWORKS)/python -m pytest -m frameworks $(ARGS)
