@@ -5,25 +5,29 @@ BIN := .venv/bin
 COMPARE_READY := .venv/.ready-to-compare
 READY := .venv/.ready
 
-# `make test` runs in three parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
-RULES := $(addprefix tests/,rules compiler engines torch)
-FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends selfcheck bench)
-REST := $(addprefix --ignore=,$(RULES) $(FRONT_ENDS))
+# `make test` runs in four parts, one after the other: what JAX, Keras and torch's compiler load stays in a process.
+RULES := $(addprefix tests/,rules selfcheck)
+TORCH := $(addprefix tests/,compiler engines torch)
+FRONT_ENDS := $(addprefix tests/,optax keras bridge frontends)
+REST := $(addprefix --ignore=,$(RULES) $(TORCH) $(FRONT_ENDS))
 PYTEST = $(BIN)/python -m pytest -n auto
 
 FRAMEWORKS := .venv-frameworks/bin
 FRAMEWORKS_READY := .venv-frameworks/.ready
 
 .NOTPARALLEL:
-.PHONY: compare test test-rules test-front-ends test-studies test-frameworks lint docs pictures packages bench clean
+.PHONY: compare test test-rules test-torch test-front-ends test-studies test-frameworks lint docs pictures packages bench clean
 
 compare: $(COMPARE_READY)  ## the tutorial's comparison on real MNIST; add options with ARGS="..."
 	$(BIN)/surefoot compare $(ARGS)
 
-test: test-rules test-front-ends test-studies  ## every test but those that need TensorFlow
+test: test-rules test-torch test-front-ends test-studies  ## every test but those that need TensorFlow
 
-test-rules: $(READY)  ## the rules, their compiler, and torch
+test-rules: $(READY)  ## the rules, beside independent ones, and what Surefoot checks of itself
 	$(PYTEST) $(RULES) $(ARGS)
+
+test-torch: $(READY)  ## the compiler, its kernels, and torch
+	$(PYTEST) $(TORCH) $(ARGS)
 
 test-front-ends: $(READY)  ## JAX, Keras, and what all front-ends share
 	$(PYTEST) $(FRONT_ENDS) $(ARGS)

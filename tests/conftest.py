@@ -17,7 +17,7 @@ import keras_backends
 import kernel_maker
 import left_running
 import vega_bundle
-from give_back import give_back, has_grown
+from give_back import give_back, has_grown, stay_small
 from surefoot.cli.__main__ import main
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -49,6 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """What all files import stays; the collector need not look at it again."""
     if cache := getattr(session.config, "cache", None):
         vega_bundle.made_elsewhere(cache.mkdir("vega"))
+    stay_small()
     give_back()
     gc.freeze()
 

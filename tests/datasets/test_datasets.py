@@ -181,7 +181,7 @@ def test_damaged_gzip_names_the_file(damaged):
 
 
 def test_an_empty_set_parses():
-    assert parse(idx(np.zeros((0, 28, 28))), 3, "empty").shape == (0, 28, 28)
+    assert parse(bytearray(idx(np.zeros((0, 28, 28)))), 3, "empty").shape == (0, 28, 28)
 
 
 class Server(HTTPServer):

@@ -39,3 +39,12 @@ def give_back() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
     _SIZE[0] = _PROCESS.memory_info().rss
+
+
+def stay_small() -> None:
+    """Load torch's compiler late, as a worker does, and give memory back after a command that trains here."""
+    if "torch" in sys.modules:
+        from surefoot.training import process
+
+        process.load_compiler_late()
+        process.keep_freed_memory = lambda: True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from io import BytesIO
 from math import prod
 
 import numpy as np
@@ -17,24 +18,31 @@ from numpy.typing import NDArray
 from surefoot.errors import DataError
 
 UNSIGNED_BYTE = 0x08
+PIECE = 2**20
 
 
-def unpack(compressed: bytes, file: str) -> bytes:
-    """Return the content of a gzip file given as bytes. `file` names it in errors.
+def unpack(compressed: bytes, file: str) -> bytearray:
+    """Return the content of a gzip file given as bytes, in a buffer that grows: no second copy is made of it.
+
+    `file` names it in errors.
 
     Raises:
         DataError: the bytes are no gzip stream, or a damaged or cut off one.
     """
     try:
-        return gzip.decompress(compressed)
+        content = bytearray()
+        with gzip.open(BytesIO(compressed)) as stream:
+            while piece := stream.read(PIECE):
+                content += piece
+        return content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} is not a whole gzip file ({error}). Delete it and get it again.") from error
 
 
-def parse(content: bytes, rank: int, file: str) -> NDArray[np.uint8]:
+def parse(content: bytearray, rank: int, file: str) -> NDArray[np.uint8]:
     """Return the array in an idx file. `rank` is 3 for images (N x height x width), 1 for labels.
 
-    The array owns its memory and can be written to: torch warns about arrays that cannot.
+    The array is the buffer itself and can be written to: torch warns about arrays that cannot.
 
     Raises:
         DataError: wrong type or rank, or more or fewer bytes than the sizes in the header say.
@@ -52,4 +60,4 @@ def parse(content: bytes, rank: int, file: str) -> NDArray[np.uint8]:
             f"{file} is cut off or damaged: it has {len(content) - start} bytes of data, "
             f"expected {prod(shape)} for its shape {shape}. Delete it and get it again."
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

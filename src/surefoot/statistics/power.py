@@ -27,8 +27,8 @@ STUDIES = 1000
 PATTERNS = 10_000
 """Sign patterns beyond 16 seeds: fewer than the test tries, which its power does not notice."""
 
-BLOCK = 2_000_000
-"""Numbers held at a time while simulating: 16 MB."""
+BLOCK = 500_000
+"""Numbers in each array while simulating: 4 MB."""
 
 
 def promised(
@@ -134,4 +134,4 @@ def _crossings(noise: Numbers, patterns: Numbers, allowed: int, step: float) -> 
     with np.errstate(divide="ignore", invalid="ignore"):  # a sampled pattern can be the one seen, or its opposite
         last = np.maximum((under - seen + step) / (n - size), (-under - seen + step) / (n + size))
     last[:, np.abs(size) == n] = inf
-    return np.partition(last, -allowed - 1, axis=1)[:, -allowed - 1]
+    return np.partition(last, -allowed - 1, axis=1)[:, -allowed - 1].copy()  # a view would keep all of it
