@@ -1,7 +1,7 @@
-"""What each section of the report asks, and its answer in one line; and the four answers of a reader in a hurry.
+"""The question of each part of the report, and its answer in one line.
 
-An answer names the best by its number. Whether that number is ahead of the next is the verdict's to say, and the first
-section repeats it: best, tied, how sure, at what cost.
+An answer names the best by its number. Only the verdict says whether that number is ahead of the next; the first part
+repeats it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from surefoot.words.pairs import standing
 from surefoot.words.rate_free import price_answer
 
 NAMED = 6
-"""Most names in an answer."""
+"""The most names in an answer."""
 
 QUESTIONS = {
     "results": "Who is best?",
@@ -51,13 +51,14 @@ QUESTIONS = {
     "raw": "How can I repeat this?",
     "published": "What do others find?",
 }
-"""What each part of the report asks, by its anchor, in the page's order."""
+"""The question of each part of the report, by its anchor, in the page's order."""
 
 
 def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
-    """Who is best, who is level with it, how sure that is, and what it cost; nothing where nothing has finished.
+    """Return the best, its equals, how sure that is and its cost, as headings with texts.
 
-    Where all are compared with one, that one, and who is ahead of it and behind it.
+    Where all are compared with one optimizer, that one comes first, then what is ahead of it and behind it. The list is
+    empty where nothing has finished.
     """
     best = summary.verdict.against or summary.verdict.best
     if best is None:
@@ -72,7 +73,7 @@ def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
 
 
 def _levels(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Those that are level with the best, by their standing; all, where all are compared with one."""
+    """Yield headings with the optimizers level with the best. Where all are compared with one, all are named."""
     found = [(one.label, standing(one.label, summary)) for one in summary.rows]
     for word, heading in {**(SIDES if summary.verdict.against else {}), **LEVEL}.items():
         if names := [label for label, its in found if its == word]:
@@ -80,7 +81,7 @@ def _levels(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 SIDES = {"better": "Ahead of it", "worse": "Behind it"}
-"""What stands before those that are told apart from the one that all are compared with."""
+"""Headings of the optimizers told apart from the one that all are compared with, by standing."""
 
 
 LEVEL = {
@@ -90,11 +91,11 @@ LEVEL = {
     "open": "Still open",
     "not settled": "Not settled",
 }
-"""What stands before those that are level with the best, by their standing."""
+"""Headings of the optimizers level with the best, by standing."""
 
 
 def _how_sure(summary: Summary) -> str:
-    """What the verdict rests on, in a few words."""
+    """Return what the verdict rests on, in a few words."""
     if summary.verdict.basis == "one run":
         return "Not at all: one run of each settles nothing."
     tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
@@ -118,7 +119,7 @@ def _range(numbers: Sequence[int], what: str) -> str:
 
 
 def _cost(summary: Summary, best: str) -> Iterator[tuple[str, str]]:
-    """What the best takes to train, what all of the study took, and what was tuned."""
+    """Yield the cost of the best, of its tuning, and of the whole study."""
     row = next(row for row in summary.rows if row.label == best)
     spent = sum(trial.epochs[-1].seconds for trial in summary.records if trial.epochs)
     if row.train_seconds is None or not spent:
@@ -130,7 +131,7 @@ def _cost(summary: Summary, best: str) -> Iterator[tuple[str, str]]:
 
 
 def answers(summary: Summary) -> dict[str, str]:
-    """The first line of each part of the report, by its anchor; a part without one has nothing to say in a line."""
+    """Return the one-line answer of each part of the report, by its anchor. A part without one is left out."""
     ways: Mapping[str, Callable[[Summary], str]] = {
         "results": _leader,
         "curves-epoch": _fastest,
@@ -174,7 +175,7 @@ def _fastest(summary: Summary) -> str:
 
 
 def _first_there(summary: Summary) -> str:
-    """Who came first to the hardest target that anyone reached."""
+    """Return the first optimizer at the hardest target that was reached."""
     for one in reversed(summary.arrivals):
         epochs = {label: way.median for label, way in one.epochs.items() if way.median is not None}
         times = {label: way.median for label, way in one.seconds.items() if way.median is not None}
@@ -203,7 +204,7 @@ def _gains(summary: Summary) -> str:
 
 
 def _differ(summary: Summary) -> str:
-    """How many of the pairs differ clearly, and how many were not tested."""
+    """Return how many of the pairs differ clearly, and how many were not tested."""
     rows = summary.comparisons
     apart, untested = sum(row.distinguishable for row in rows), sum(row.p is None for row in rows)
     rest = len(rows) - apart - untested
@@ -235,7 +236,7 @@ def _reliable(summary: Summary) -> str:
 
 
 def _sizes(summary: Summary) -> str:
-    """Where the median weight's step size ends, of the optimizers with the smallest and the largest."""
+    """Return the smallest and the largest final step size of a median weight, by optimizer."""
     ends = {
         arm.label: known[-1]
         for arm in summary.arms
@@ -250,13 +251,13 @@ def _sizes(summary: Summary) -> str:
 
 
 def _best(values: Mapping[str, float], summary: Summary) -> tuple[str, float]:
-    """Those with the best value, and the value."""
+    """Return the names with the best value, and the value."""
     names, loss = _least({label: -summary.scale.gain(value) for label, value in values.items()})
     return names, summary.scale.gain(-loss)
 
 
 def _least(values: Mapping[str, float]) -> tuple[str, float]:
-    """Those with the smallest value, and the value."""
+    """Return the names with the smallest value, and the value."""
     least = min(values.values())
     return _named([label for label, value in values.items() if value == least]), least
 

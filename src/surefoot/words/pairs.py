@@ -1,7 +1,7 @@
 """Every optimizer against every other: how far apart, how sure, and how often one beats the other.
 
-In the matrix it is the row minus the column, so each pair stands twice with its sign turned; the reader finds an
-optimizer's whole case in its row. What could be told apart is marked by a word and a colour, never by colour alone.
+A cell of the matrix is the row minus the column. Each pair stands twice, with its sign turned, so that a reader finds
+an optimizer's whole case in its row. A word and a colour mark a difference that was found, never the colour alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_valu
 Standing = Literal["better", "worse", "equal", "not worse", "open", "tie", "not settled"]
 
 TIE = "Not distinguishable:"
-"""What stands before a group of optimizers of which no two were told apart."""
+"""The words before a group of optimizers that no test separates."""
 
 MATRIX = (
     "Each cell: test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p; "
@@ -35,7 +35,7 @@ WITHIN = (
 
 
 def matrix_caption(summary: Summary) -> str:
-    """What stands above the matrix."""
+    """Return the text above the matrix."""
     margin = summary.verdict.margin
     within = WITHIN.format(margin=Written(summary.metric).margin(margin)) if margin else ""
     return MATRIX.format(metric=summary.metric.title) + within
@@ -43,7 +43,7 @@ def matrix_caption(summary: Summary) -> str:
 
 @dataclass(frozen=True)
 class Duel:
-    """A cell of the matrix: the difference, the adjusted p-value, the share of seeds won, and what to make of it."""
+    """A cell of the matrix: the difference, the adjusted p-value, the share of seeds won, and the standing."""
 
     difference: Cell
     p: str
@@ -52,7 +52,10 @@ class Duel:
 
 
 def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tuple[str, Duel | None]]]]:
-    """A row for each optimizer with a cell for each other; None on the diagonal and where two share no two seeds."""
+    """Return a row for each optimizer, with a cell for each other.
+
+    A cell is None on the diagonal, and where two optimizers share fewer than two seeds.
+    """
     known = {(row.a, row.b): row for row in summary.comparisons}
     known |= {(row.b, row.a): row.turned for row in summary.comparisons}
     written = Written(summary.metric)
@@ -64,22 +67,22 @@ def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tupl
 
 
 def compared(summary: Summary) -> list[str]:
-    """The optimizers that were compared with at least one other, the best group first, then as in the records."""
+    """Return the optimizers that were compared with another: the best group first, then as in the records."""
     pairs = {name for row in summary.comparisons for name in (row.a, row.b)}
     order = dict.fromkeys([*(name for group in summary.groups for name in group), *(row.label for row in summary.rows)])
     return [label for label in order if label in pairs]
 
 
 def ties_in_words(summary: Summary) -> list[str]:
-    """A line for each group of two or more optimizers that no test separates, the best first."""
+    """Return a line for each group of optimizers that no test separates, the best first."""
     return [join(group) for group in summary.groups if len(group) > 1]
 
 
 def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
-    """Who else is ahead of whom: the pairs without the best, of the family that the verdict is about.
+    """Yield who is ahead of whom among the others: the verdict's family of pairs, without the best.
 
     Args:
-        summary: the study, whose question is every pair.
+        summary: study whose question is every pair.
         names: each label as a sentence says it.
     """
     written, best = Written(summary.metric), summary.verdict.best
@@ -95,9 +98,9 @@ def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def standing(label: str, summary: Summary) -> str:
-    """How an optimizer stands beside the best: "best", a `Standing`, or nothing where the two were not compared.
+    """Return how an optimizer stands beside the best: "best", a `Standing`, or nothing if they were not compared.
 
-    Where all are compared with one, beside that one, which is the "reference".
+    Where all are compared with one optimizer, that one takes the place of the best and is the "reference".
     """
     against = summary.verdict.against
     best = against or summary.verdict.best
@@ -110,7 +113,7 @@ def standing(label: str, summary: Summary) -> str:
 
 
 def standings(summary: Summary, labels: Sequence[str]) -> Table:
-    """How often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
+    """Return how often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
     words = list(dict.fromkeys(_standing(row) for one in summary.comparisons for row in (one, one.turned)))
     counts = {label: dict.fromkeys(words, 0) for label in labels}
     for one in summary.comparisons:
@@ -121,7 +124,7 @@ def standings(summary: Summary, labels: Sequence[str]) -> Table:
 
 
 def pair_table(summary: Summary) -> Table | None:
-    """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
+    """Return every pair once, as the text of the matrix for a document; None where nothing was compared."""
     rows: list[tuple[str, ...]] = []
     head: tuple[str, ...] = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     for row in summary.comparisons:

@@ -1,6 +1,7 @@
-"""The verdict in sentences, from what `analysis.verdict` found: the best, what it is ahead of, what is open.
+"""The verdict in sentences: the best, what it is ahead of, what is open.
 
-Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatever their labels are.
+`analysis.verdict` decides, and this file writes. Its sentences say "tuned Adam" and "untuned Adam" where a study has
+both, whatever their labels are.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from surefoot.words.numbers import Written, count, join, p_value, seeds
 from surefoot.words.pairs import among_others
 
 MANY = 4
-"""Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
+"""The most pairs whose numbers a sentence has. Readers skip more; `Verdict.pairs` has them."""
 
 
 def verdict_text(summary: Summary) -> str:
-    """The verdict of a study as one paragraph."""
+    """Return the verdict of a study as one paragraph."""
     return " ".join(verdict_sentences(summary))
 
 
 def verdict_sentences(summary: Summary) -> tuple[str, ...]:
-    """The verdict of a study, sentence by sentence."""
+    """Return the verdict of a study, sentence by sentence."""
     said = _Said(summary)
     ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds, "against": said.against}
     sentences = (*ways[summary.verdict.basis](), *said.casualties())
@@ -37,9 +38,9 @@ def verdict_sentences(summary: Summary) -> tuple[str, ...]:
 
 
 def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, str]:
-    """Each label as a sentence says it: "tuned Adam" and "untuned Adam" where both are there.
+    """Return each label as a sentence says it: "tuned Adam" and "untuned Adam" where both are there.
 
-    Where that would give two of them one name, all stay as they are.
+    All stay as they are where two of them would get one name.
     """
     pairs = {label: name for label, name in tuned_from.items() if label in labels and name in labels}
     words = {label: f"untuned {label}" if label in pairs.values() else label for label in labels}
@@ -65,7 +66,7 @@ class _Said:
         self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
 
     def nothing(self) -> Iterator[str]:
-        """Why there is no verdict on one arm or none."""
+        """Yield why there is no verdict on one arm or none."""
         finished = [one for one in self.arms.values() if one.finished]
         if not finished:
             yield "No trial has finished: there is no verdict."
@@ -75,7 +76,7 @@ class _Said:
             yield f"Only {self.names[label]} has finished{alone} ({result}): there is nothing to compare it with."
 
     def one_run(self) -> Iterator[str]:
-        """The best of one run of each, the others in groups, and what one run cannot tell."""
+        """Yield the best of one run, the others in groups, and its limits."""
         verdict, name, share = self.verdict, self.scale.name, self.scale.metric.share
         ties, rest, behind = verdict.ties, verdict.open, verdict.behind
         clauses = [f"{self.best} has the {self.written.superlative} test {name} in this one run ({self._score})"]
@@ -98,7 +99,7 @@ class _Said:
             )
 
     def seeds(self) -> Iterator[str]:
-        """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
+        """Yield the best of several seeds, what it is ahead of, and what that rests on."""
         verdict, best = self.verdict, self.arms[self.verdict.best or ""]
         rivals = " of those that none is ahead of" if self._is_exceeded else ""
         behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
@@ -109,7 +110,7 @@ class _Said:
         yield from self._rest()
 
     def against(self) -> Iterator[str]:
-        """Who is ahead of the one that all are compared with, who is behind it, and what that rests on."""
+        """Yield what is ahead of the reference, what is behind, and what that rests on."""
         verdict, name, found = self.verdict, self.scale.name, _seeds(self.arms[self.verdict.against])
         score = self.written.value(verdict.scores[verdict.against])
         ahead = [self._behind(_turned(pair)) for pair in verdict.pairs if pair.distinguishable and not pair.ahead]
@@ -120,7 +121,7 @@ class _Said:
         yield from self._rest()
 
     def _rest(self) -> Iterator[str]:
-        """What is not told apart, and what a verdict of several seeds rests on."""
+        """Yield what is not told apart, and what a verdict of several seeds rests on."""
         verdict = self.verdict
         level = [pair for pair in verdict.pairs if not pair.distinguishable and pair.other not in self.beaten]
         if ties := [pair for pair in level if pair.p is not None]:
@@ -154,15 +155,15 @@ class _Said:
             yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
 
     def _ties(self, ties: Sequence[Pair]) -> Iterator[str]:
-        """What is not told apart from the best, and how far apart it may be."""
+        """Yield what is not told apart from the best, and how far apart it may be."""
         yield f"Not distinguishable from {self.best}: {join([self._level(pair) for pair in ties])}."
         widest = self.written.size(max(abs(end) for pair in ties for end in (pair.low, pair.high)))
         yield f"A tie may still hide a difference of up to {widest}."
 
     def _within(self, ties: Sequence[Pair], margin: Margin) -> Iterator[str]:
-        """What is equal to the best within a margin, what the best is not worse than, and what is still open.
+        """Yield what is equal to the best, what the best is not worse than, what is open.
 
-        Where all are compared with one, what is not worse than that one.
+        Where all are compared with one arm: what is not worse than that one.
         """
         within = self.written.margin(margin)
         told = {answer: [pair for pair in ties if pair.answer == answer] for answer in ("equal", "not worse", "open")}
@@ -182,7 +183,7 @@ class _Said:
             yield f"Still open whether within {within} of {self.best}: {named['open']}; {_more(told['open'])}."
 
     def casualties(self) -> Iterator[str]:
-        """One sentence for each way in which trials did not finish."""
+        """Yield one sentence for each way in which trials did not finish."""
         ways: dict[str, Callable[[Setting], Sized]] = {
             "Diverged": lambda one: one.diverged,
             "Failed": lambda one: one.with_status("failed"),
@@ -198,7 +199,7 @@ class _Said:
 
     @property
     def _is_exceeded(self) -> bool:
-        """Whether one that left has a better mean, of fewer seeds."""
+        """Whether an arm that left has a better mean, of fewer seeds."""
         score = self.scale.gain(self.verdict.scores[self.verdict.best or ""])
         return any(self.scale.gain(mean) > score for mean in self.means)
 
@@ -211,7 +212,7 @@ class _Said:
         return join([f"{self.names[label]} ({self.written.signed(scores[label] - best)})" for label in labels])
 
     def _behind(self, pair: Pair) -> str:
-        """One that the best is ahead of, and by how much."""
+        """Return an arm that the best is ahead of, and by how much."""
         name = self.names[pair.other]
         if len(self.verdict.pairs) > MANY:
             return name
@@ -223,7 +224,7 @@ class _Said:
         return f"{name} by {self.written.size(abs(pair.difference))} {self.written.size.bounds(low, high)}{more}"
 
     def _level(self, pair: Pair, *, p: bool = True) -> str:
-        """One that is not told apart, with its numbers, the p-value of a difference among them."""
+        """Return an arm that is not told apart, with its numbers; `p` adds the p-value of a difference."""
         name, written = self.names[pair.other], self.written
         if len(self.verdict.pairs) > MANY:
             return name
@@ -234,7 +235,7 @@ class _Said:
 
 
 def _unfinished(summary: Summary) -> str:
-    """How many of its seeds a run has had that no clock and no look ends, where a test on them is counted nowhere."""
+    """Return how many seeds of an unfinished run are tested, where no p-value counts that look."""
     design, ended = summary.design, max((len(one.ended) for one in summary.arms), default=0)
     if design is None or design.looks.at or design.budget.seconds is not None or ended >= len(design.measure):
         return ""
@@ -244,7 +245,7 @@ def _unfinished(summary: Summary) -> str:
 
 
 def _turned(pair: Pair) -> Pair:
-    """A pair with the difference of the other sign."""
+    """Return a pair with the difference of the other sign."""
     return replace(pair, difference=-pair.difference, low=-pair.high, high=-pair.low)
 
 
@@ -259,7 +260,7 @@ def _seeds(one: Setting) -> str:
 
 
 def _more(pairs: Sequence[Pair]) -> str:
-    """How many more seeds would tell, where the pair that takes most of them decides."""
+    """Return how many more seeds would tell. The pair that takes most of them decides."""
     needed = [pair.closeness.more for pair in pairs if pair.closeness]
     most = max((number for number in needed if number is not None), default=0)
     if None in needed:
