@@ -1,14 +1,13 @@
-"""Axes: logarithmic ones with ticks at 1, 2 and 5, linear ones, counting ones, and the one that fits a metric.
+"""Axes for losses, metrics and times: logarithmic, linear or counting, whichever fits.
 
-Losses, errors and rates span decades. Vega's own log ticks are either too many or too few, so the ticks are chosen
-here. Any loss or metric is a `Quantity`, so no figure knows what the task measures. A share of which more is better (an
-accuracy) is drawn as what it lacks, on a reversed axis that is labelled as the share: on the logarithmic one 98 % and
-99 % are as far apart as they are in errors made. A share of which less is better is drawn as it is; so is anything
-else, on a logarithmic axis where all values are above zero, and for a metric other than the loss span more than a
-decade.
+Losses, errors and rates span decades. Vega's own log ticks are too many or too few, so this file chooses them. Any loss
+or metric is a `Quantity`, so no figure knows what the task measures. A share of which more is better (an accuracy) is
+drawn as what it lacks to 1, on a reversed axis that is labelled as the share: on the logarithmic one 98 % and 99 % are
+as far apart as they are in errors made. Anything else is drawn as it is. A logarithmic axis needs values above zero,
+and for a metric that is no share they must span more than a decade.
 
 A curve runs against epochs, optimizer steps or seconds of training; the reader of the page chooses. Steps are epochs
-times the batches in one, where the protocol tells how many there are; evaluation is not in the seconds.
+times the batches in one, where the protocol says how many there are. Seconds leave evaluation out.
 """
 
 from __future__ import annotations
@@ -31,14 +30,15 @@ NUMBER = (
     "datum.value != 0 && (abs(datum.value) < 1e-4 || abs(datum.value) >= 1e6)"
     " ? replace(format(datum.value, '.6~e'), '+', '') : format(datum.value, ',.6~r')"
 )
-"""Digits as long as they are short, then as they are typed: 250, 20,000 and 1e6. A d3 format of the axis itself would
-be given the precision of its ticks, and write 2.5e+2.
+"""A tick's text: digits while they are short, then as they are typed: 250, 20,000 and 1e6.
+
+A d3 format of the axis itself would get the precision of its ticks, and write 2.5e+2.
 """
 
 FINER = ((1, 2, 5), (1, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
 FEWEST_TICKS = 4
 MOST_COUNTED = 10
-"""Ticks of an axis that counts."""
+"""The most ticks of an axis that counts."""
 
 SMALLEST_LOSS = 1e-7  # as Keras clips probabilities; a logarithm needs a floor
 SMALLEST_ERROR = 1e-5
@@ -51,27 +51,27 @@ Field = Literal["epoch", "step", "seconds"]
 
 @dataclass(frozen=True)
 class Axis:
-    """Scale and axis of one direction, shared by every field that is drawn along it."""
+    """Scale and axis of one direction, for every field that is drawn along it."""
 
     scale: alt.Scale
     axis: alt.Axis
 
     def x(self, field: str) -> alt.X:
-        """A field along the horizontal axis."""
+        """Return a field along the horizontal axis."""
         return alt.X(f"{field}:Q", scale=self.scale, axis=self.axis)
 
     def y(self, field: str) -> alt.Y:
-        """A field along the vertical axis."""
+        """Return a field along the vertical axis."""
         return alt.Y(f"{field}:Q", scale=self.scale, axis=self.axis)
 
     def patch(self, field: str | None = None) -> dict[str, Any]:
-        """Scale and axis, and field if given, that a switch of the page puts into an encoding."""
+        """Return scale, axis and field, which a switch of the page puts into an encoding."""
         changed: dict[str, Any] = {"scale": self.scale.to_dict(), "axis": self.axis.to_dict()}
         return changed | ({"field": field} if field else {})
 
 
 def log_domain(values: Iterable[float | None], pad: float = 1.12) -> tuple[float, float]:
-    """The range of the positive finite values, widened by the factor `pad`; a decade around 1 when there are none."""
+    """Return the range of the positive finite values, widened by the factor `pad`. Without any: a decade around 1."""
     low, high = _ends((value for value in values if value is not None and value > 0), (0.3, 3.0))
     if high < low * 1.5:
         low, high = low / 1.4, high * 1.4
@@ -79,7 +79,7 @@ def log_domain(values: Iterable[float | None], pad: float = 1.12) -> tuple[float
 
 
 def linear_domain(values: Iterable[float | None]) -> tuple[float, float]:
-    """The range of the finite values, widened by 6 % on either side; 0 to 1 when there are none."""
+    """Return the range of the finite values, widened by 6 % on either side. Without any: 0 to 1, widened."""
     low, high = _ends(values, (0.0, 1.0))
     margin = 0.06 * (high - low) if high > low else max(0.05 * abs(high), 1e-3)
     return low - margin, high + margin
@@ -91,7 +91,7 @@ def _ends(values: Iterable[float | None], without: tuple[float, float]) -> tuple
 
 
 def ticks(domain: tuple[float, float]) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2, 5 times powers of ten, denser or sparser as the domain asks."""
+    """Return the ticks of a logarithmic axis: 1, 2, 5 times powers of ten, denser or sparser as the domain asks."""
     low, high = domain
     first, last = floor(log10(low)), ceil(log10(high))
     span = last - first
@@ -107,19 +107,19 @@ def ticks(domain: tuple[float, float]) -> list[float]:
 
 
 def log_axis(title: str, domain: tuple[float, float], *, label: str | None = None, reverse: bool = False) -> Axis:
-    """A logarithmic axis; `label` is the Vega expression of a tick's text, by default the number."""
+    """Return a logarithmic axis. `label` is the Vega expression of a tick's text; the default is the number."""
     scale = alt.Scale(type="log", domain=list(domain), nice=False, reverse=reverse)
     return Axis(scale, alt.Axis(title=title, values=ticks(domain), labelExpr=label or NUMBER))
 
 
 def linear_axis(title: str, domain: tuple[float, float], *, label: str | None = None, reverse: bool = False) -> Axis:
-    """A linear axis; `label` as in `log_axis`."""
+    """Return a linear axis; `label` as in `log_axis`."""
     scale = alt.Scale(type="linear", domain=list(domain), nice=False, zero=False, reverse=reverse)
     return Axis(scale, alt.Axis(title=title, tickCount=6, labelExpr=label or NUMBER))
 
 
 def counting_axis(title: str, domain: tuple[float, float]) -> Axis:
-    """A linear axis of whole numbers, such as epochs or trials."""
+    """Return a linear axis of whole numbers, such as epochs or trials."""
     low, high = domain
     steps = (step * 10**power for power in count() for step in (1, 2, 5))
     step = next(step for step in steps if (high - low) / step < MOST_COUNTED)
@@ -130,7 +130,7 @@ def counting_axis(title: str, domain: tuple[float, float]) -> Axis:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A loss (`metric` is None) or a metric, under the `title` that its axis has."""
+    """A loss or a metric, under the title of its axis. `metric` is None for a loss."""
 
     title: str
     metric: Metric | None = None
@@ -142,7 +142,7 @@ class Quantity:
 
     @property
     def is_reversed(self) -> bool:
-        """Whether what is drawn is what the value lacks to 1."""
+        """Whether the drawn height is what the value lacks to 1."""
         return self.metric is not None and self.metric.share and self.metric.better == "max"
 
     @property
@@ -151,7 +151,7 @@ class Quantity:
         return ".2%" if self.is_share else ".5~g"
 
     def height(self, value: float) -> float | None:
-        """What is drawn for a value, rounded to what a picture can show; None for what is not finite."""
+        """Return what is drawn for a value, rounded to what a picture can show; None for what is not finite."""
         if not isfinite(value):
             return None
         if self.is_share:
@@ -161,7 +161,7 @@ class Quantity:
         return float(f"{drawn:.{DIGITS}g}")
 
     def axes(self, heights: Sequence[float | None]) -> dict[Growth, Axis]:
-        """The axes that fit these heights, the best one first; no logarithmic one where a height is below zero."""
+        """Return the axes that fit these heights, the best first. A height that is not above 0 allows linear only."""
         known = [height for height in heights if height is not None and isfinite(height)]
         linear: dict[Growth, Axis] = {"linear": self._linear(known)}
         if any(height <= 0 for height in known):
@@ -170,7 +170,7 @@ class Quantity:
         return log | linear if self._prefers_log(known) else linear | log
 
     def axis(self, heights: Sequence[float | None]) -> Axis:
-        """The axis that fits these heights best."""
+        """Return the axis that fits these heights best."""
         return next(iter(self.axes(heights).values()))
 
     def _prefers_log(self, heights: Sequence[float]) -> bool:
@@ -198,7 +198,7 @@ class Quantity:
 
 
 def error_of(metric: Metric) -> Quantity:
-    """The test's quantity as people judge mistakes: an accuracy as the error it leaves, others as they are."""
+    """Return the test's quantity as people judge mistakes: an accuracy as its error, others as they are."""
     if metric.share and metric.better == "max":
         name = "error" if metric.name == "accuracy" else f"1 − {metric.name}"
         return Quantity(f"test {name}", Metric(name, "min", share=True))
@@ -207,14 +207,14 @@ def error_of(metric: Metric) -> Quantity:
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """The field of a row, the word on the switch and the title of the axis."""
+    """A clock: the field of a row, the word on the switch and the title of the axis."""
 
     field: Field
     word: str
     title: str
 
     def axis(self, values: Iterable[float | None], growth: Growth = "linear", *, zero: bool = False) -> Axis:
-        """The axis that shows these times, from `zero` on if asked."""
+        """Return the axis that shows these times. With `zero`, epochs begin at 0 too."""
         known = [value for value in values if value is not None]
         last = max(known, default=1)
         if growth == "log":
@@ -230,27 +230,27 @@ SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
 
 
 def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
-    """The clocks that this protocol can tell; the first is the one that people count in."""
+    """Return the clocks of this protocol. The first is the one that people count in."""
     if protocol.evaluate_every:
         return STEPS, SECONDS
     return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
 
 
 def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
-    """The time of an epoch's end on every clock that the protocol can tell."""
+    """Return the time of an epoch's end on every clock of the protocol."""
     steps = protocol.steps_per_epoch
     known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
     return known | ({"step": epoch.epoch * steps} if steps else {})
 
 
 def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis | None = None) -> Switch:
-    """The switch between clocks; the first is chosen unless another is."""
+    """Return the switch between clocks. Without `chosen`, the first is chosen."""
     return Switch("clock", "Against", tuple(clock.word for clock in clocks), (chosen or clocks[0]).word)
 
 
 def clock_views(
     clocks: Sequence[TimeAxis], rows: Sequence[Mapping[str, Any]], *, zero: bool = False
 ) -> tuple[View, ...]:
-    """What the horizontal axis becomes for each clock."""
+    """Return what the horizontal axis becomes for each clock."""
     axes = {clock: clock.axis((row.get(clock.field) for row in rows), zero=zero) for clock in clocks}
     return tuple(View({"clock": clock.word}, {"x": axis.patch(clock.field)}) for clock, axis in axes.items())
