@@ -1,4 +1,4 @@
-"""`surefoot check`: what Surefoot promises about itself, put to the test on this machine."""
+"""`surefoot check`: tests what Surefoot promises about itself on this machine."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Calibration: what our own verdict says where the truth is known, because it was made up.
+"""Calibration: the error rates of our own verdict where the truth is known, because it was made up.
 
-Studies are drawn from worlds in which all arms are one optimizer (A/A), or one is better by a known amount, and each
-goes through the very comparisons and verdict that users get. A promise (at most 5 % false verdicts in each family, and
-the power that `statistics.power` tells) counts as broken only when a 99 % interval excludes it.
+Studies are drawn from worlds in which all arms are one optimizer (A/A), or one is better by a known amount. Each goes
+through the very comparisons and verdict that users get. A promise (at most 5 % false verdicts in each family, and the
+power that `statistics.power` states) counts as broken only when a 99 % interval excludes it.
 
 The practices show the winner's curse: 16 learning rates are equally good, so whatever tuning seems to gain over the one
-untuned learning rate is the luck of the draw that was chosen. Four ways to choose and measure are played through: three
-that are found in papers and tools (DeepOBS keeps the seed that chose among the ten that measure), and ours.
+untuned learning rate is luck. Four ways to choose and measure are played through: three that are found in papers and
+tools (DeepOBS keeps the seed that chose among the ten that measure), and ours.
 """
 
 from __future__ import annotations
@@ -46,35 +46,37 @@ RATES = 16
 LEVEL = 0.99
 
 Chooser = Callable[[Scores], Scores]
-"""From the scores by study, learning rate and seed to those by study and learning rate that choose."""
+"""From all scores to those that choose: by study, learning rate and seed, without the seed."""
 
 STUDIES = 5000
 DESIGNS = ((2, 10, False), (4, 10, False), (4, 5, False), (6, 5, True), (8, 5, True), (8, 5, False))
 """Arms and seeds of the A/A studies, and whether half of the arms are the other half, tuned."""
 
 LOOKED = ((2, (5, 7)), (2, (6, 8, 10, 12)), (4, (5, 8)), (4, (8, 10)))
-"""Arms of A/A studies that are looked at again whenever seeds are added, and how many there are each time."""
+"""Arms of A/A studies that are judged again whenever seeds are added, and the seeds each time."""
 
 UNTESTED = (TWO_BASINS, 4, 3, False)
-"""So few seeds that nothing is tested; a t-test would call one better in 14 % of these studies."""
+"""A study of too few seeds for a test. A t-test would call one better in 14 % of such studies."""
 
 PROMISES = (0.5, 0.8, 0.95)
 
 PROMISED_FROM = 50_000
-"""Simulated studies from which a promise is computed: its own error is then far below that of what is found."""
+"""Simulated studies behind a promise: its own error is then far below that of what is found."""
 
 SEEDS = 10
 
 SLOW = 5
-"""Of margins, races and what joins several so much fewer studies are simulated, as each takes so much longer."""
+"""The factor by which fewer margins, races and joined studies are simulated: each takes so much longer."""
 
 
 @dataclass(frozen=True)
 class Practice:
-    """A way to choose and to measure, and what it makes of tuning that gains nothing.
+    """A way to choose and to measure, and its result where tuning gains nothing.
 
-    `gain` is the mean gain in accuracy that tuning seems to bring, a fraction, and `called` the share of studies that
-    call the tuned optimizer better; both with 99 % intervals.
+    Attributes:
+        name: how many seeds measure, and which of them choose.
+        gain: mean gain in accuracy that tuning seems to bring, a fraction, with its 99 % interval.
+        called: share of studies that call the tuned optimizer better, with its 99 % interval.
     """
 
     name: str
@@ -89,7 +91,7 @@ class Practice:
 
 
 def practices(studies: int, seeds: int, rng: np.random.Generator) -> tuple[Practice, ...]:
-    """Play each practice through in so many studies of `seeds` measuring seeds; the last one is ours."""
+    """Play each practice through in this many studies of `seeds` measuring seeds. The last one is ours."""
     ways: dict[str, Chooser] = {
         f"{seeds} seeds, chosen on 1 of them": lambda scores: scores[:, :, 0],
         f"{seeds} seeds, chosen on all {seeds}": lambda scores: scores.mean(axis=2),
@@ -99,19 +101,19 @@ def practices(studies: int, seeds: int, rng: np.random.Generator) -> tuple[Pract
 
 
 def _elsewhere(rng: np.random.Generator, scores: Scores) -> Scores:
-    """Scores of the same learning rates with a seed that does not measure."""
+    """Return scores of the same learning rates with a seed that does not measure."""
     return NORMAL.draw(rng, len(scores), RATES, 1)[:, :, 0]
 
 
 def _one_seed(studies: int, rng: np.random.Generator) -> Practice:
-    """One seed to choose and to measure, and the higher score wins."""
+    """Choose and measure on one seed, where the higher score wins."""
     scores = NORMAL.draw(rng, studies, 1 + RATES, 1)[:, :, 0]
     gains = scores[:, 1:].max(axis=1) - scores[:, 0]
     return _practice("1 seed, chosen on the same", gains, int(np.count_nonzero(gains > 0)))
 
 
 def _play(name: str, seen: Chooser, studies: int, seeds: int, rng: np.random.Generator) -> Practice:
-    """Setting 0 is untuned; of the others the one with the highest score `seen` is measured against it and judged."""
+    """Judge the learning rate with the highest score `seen` against setting 0, which is untuned."""
     scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
     tuned = scores[np.arange(studies), 1 + seen(scores[:, 1:]).argmax(axis=1)]
     pairs = np.stack([scores[:, 0], tuned], axis=1)
@@ -127,10 +129,10 @@ def _practice(name: str, gains: Scores, called: int) -> Practice:
 
 @dataclass(frozen=True)
 class FalseVerdicts:
-    """A/A studies of one world and design, and the `rate` at which some arm was called better.
+    """A/A studies of one design, and the `rate` at which some arm was called better.
 
-    Where half of the arms are `tuned`, it is that of the family (`families`) that has the most. Where there were
-    several `looks`, with so many seeds each, it is the rate at which any of them did.
+    Where half of the arms are `tuned`, it is the rate of the worst family. Where there were several `looks`, with so
+    many seeds each, it counts the studies in which any look found something.
     """
 
     world: str
@@ -148,10 +150,10 @@ class FalseVerdicts:
 
 @dataclass(frozen=True)
 class TrueFindings:
-    """Studies in which the first arm is better by `difference` (a fraction) and how often it was `found` to be.
+    """Studies in which the first arm is better by `difference`, and how often that was `found`.
 
-    Found means that one given arm was called behind the better one. With more than two arms `promised` is a lower
-    limit, as Holm's correction is at its strictest in it.
+    The difference is a fraction. Found means that one given arm was called behind the better one. With more than two
+    arms `promised` is a lower limit, because Holm's correction is at its strictest in it.
     """
 
     arms: int
@@ -183,7 +185,7 @@ class Calibration:
 
     @property
     def holds(self) -> bool:
-        """Whether every promise of ours is kept; the practices of others are not ours."""
+        """Whether every promise of ours is kept. The practices of others are not ours."""
         kept = [row.holds for row in self.false_verdicts] + [row.holds for row in self.power]
         kept += [row.holds for row in self.false_looks] + [row.holds for row in self.true_looks]
         kept += [row.holds for row in self.margins] + [row.holds for row in self.races]
@@ -202,9 +204,9 @@ def calibrate(
 
     Args:
         studies: simulated studies for each row; 5,000 settle a rate of 5 % to within 0.8 points.
-        seed: of all that is drawn.
-        stored: a world of real scores (`seed_models.stored`) to add to the simulated ones.
-        observe: called with a few words as the simulation goes on.
+        seed: seed of all that is drawn.
+        stored: world of real scores (`seed_models.stored`) to add to the simulated ones.
+        observe: function that takes a few words on what is simulated next.
     """
     count(studies, Argument("studies"), 100)
     count(seed, Argument("seed"), 0)
@@ -290,7 +292,7 @@ def looked_at(
 
 
 def true_findings(arms: int, promise: float, studies: int, rng: np.random.Generator) -> TrueFindings:
-    """Count the studies that find the smallest difference of which `power` promises that so many will."""
+    """Count the studies that find the smallest difference for which `promised` promises this power."""
     pairs, step = comb(arms, 2), NORMAL.scale.resolution
     spread = sqrt(2) * OWN
     difference = promised(spread, SEEDS, comparisons=pairs, wanted=promise, resolution=step, studies=PROMISED_FROM)

@@ -1,4 +1,4 @@
-"""How the scores of one optimizer scatter over seeds: the worlds in which calibration puts the verdict to the test.
+"""The worlds in which calibration tests the verdict: how the scores of one optimizer scatter over seeds.
 
 In each, every arm is the same optimizer under another name, so any difference is luck. A score is what the seed gives
 to all arms alike (initial weights, batch order) plus the trial's own luck, rounded to whole test images. The spread is
@@ -70,7 +70,7 @@ def diverging(rng: np.random.Generator, *shape: int) -> Scores:
 
 
 def losses(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
-    """Draw losses with a long tail, of which three in ten diverge: what these count changes as seeds come in."""
+    """Draw losses with a long tail, of which three in ten diverge. What those count changes as seeds come in."""
     shape = studies, arms, seeds
     return np.where(rng.random(shape) < 0.3, np.nan, rng.lognormal(0, 1.5, shape))
 
@@ -115,7 +115,7 @@ def by_label(scores: Scores) -> dict[str, dict[int, float]]:
 
 
 def counting(scores: Scores, looks: Sequence[int]) -> Iterator[tuple[dict[str, dict[int, float]], Looked]]:
-    """Give one study's scores as they are at each look, with the looks that each seed was part of before."""
+    """Yield one study's scores at each look, with the earlier looks of each seed."""
     for k, seeds in enumerate(looks):
         results = by_label(scores[:, :seeds])
         before = {seed: frozenset(TakenLook(n) for n in range(k) if seed < looks[n]) for seed in range(seeds)}

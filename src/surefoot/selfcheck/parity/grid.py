@@ -40,7 +40,7 @@ _THEIR_FORM: dict[str, dict[str, Any]] = {
     "nesterov": {"momentum": 0.9, "nesterov": True},
     "amsgrad": {"amsgrad": True},
 }
-"""What makes another framework's class our rule."""
+"""The options that make another framework's class our rule."""
 
 
 def grid(rule: str) -> Iterator[Setup]:
