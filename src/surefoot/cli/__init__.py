@@ -5,6 +5,7 @@
 | `app.py` | the commands as Typer sees them, each loaded when it is called |
 | `bench.py` | `surefoot bench` |
 | `check.py` | `surefoot check`: tests what Surefoot promises about itself on this machine |
+| `check_calibration.py` | `surefoot check --calibration` |
 | `check_parity.py` | `surefoot check --parity` |
 | `check_published.py` | `surefoot check` beside published figures |
 | `compare.py` | `surefoot compare` |
