@@ -14,7 +14,7 @@ from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
 from surefoot.cli import check_calibration
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration
+from surefoot.selfcheck import calibration, practices
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -260,8 +260,8 @@ def test_the_winner_s_curse_has_the_size_of_the_luckiest_draw(result):
 
 
 def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
-    monkeypatch.setattr(calibration, "_elsewhere", lambda _, scores: scores.mean(axis=2))
-    assert not calibration.practices(300, 10, rng(12))[-1].holds
+    monkeypatch.setattr(practices, "_elsewhere", lambda _, scores: scores.mean(axis=2))
+    assert not practices.practices(300, 10, rng(12))[-1].holds
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from rich.table import Table
 from surefoot.analysis import group
 from surefoot.cli.printing import grid, print_json, with_clock
 from surefoot.progress.console import console_for_people
-from surefoot.selfcheck.calibration import RATES, Calibration, FalseVerdicts, Practice, TrueFindings, calibrate
+from surefoot.selfcheck.calibration import Calibration, FalseVerdicts, TrueFindings, calibrate
 from surefoot.selfcheck.joined import FalseClaims
 from surefoot.selfcheck.margins import MARGIN, FalseMargins, Race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks
+from surefoot.selfcheck.practices import RATES, Practice
 from surefoot.selfcheck.seed_models import SeedModel, stored
 from surefoot.statistics.intervals import Interval
 from surefoot.statistics.permutation import FEWEST_PAIRS

@@ -12,8 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from surefoot.analysis import Setting
-from surefoot.report.axes import Quantity, times
+from surefoot.report.clocks import times
 from surefoot.report.figure import LINE, Rows, thinned
+from surefoot.report.quantity import Quantity
 from surefoot.report.reference import PublishedCurve
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import Metric

@@ -15,9 +15,11 @@ from itertools import product
 import altair as alt
 
 from surefoot.analysis import Setting
-from surefoot.report.axes import EPOCHS, Axis, Growth, Quantity, TimeAxis, clock_switch, clocks
+from surefoot.report.axes import Axis, Growth
+from surefoot.report.clocks import EPOCHS, TimeAxis, clock_switch, clocks
 from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, PARTS, heights, interval_is_drawn, quantities, rows_of
 from surefoot.report.figure import Panel, ReportFigure, Rows, Switch, View, chart_of, colour, left_out, lines, shape
+from surefoot.report.quantity import Quantity
 from surefoot.report.reference import PublishedCurve
 from surefoot.report.theme import CROSS, TEXT, Style
 

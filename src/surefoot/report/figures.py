@@ -10,9 +10,10 @@ import altair as alt
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.settings import tuned_from
-from surefoot.report.axes import Quantity, clocks, error_of
+from surefoot.report.clocks import clocks
 from surefoot.report.curves import curves
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
+from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.reference import PublishedCurve
 from surefoot.report.staircases import ends_of, over_seeds, survival
 from surefoot.report.step_sizes import step_sizes

@@ -18,18 +18,8 @@ import altair as alt
 
 from surefoot.analysis import SeedProfiles, Setting
 from surefoot.analysis.target import Arrivals
-from surefoot.report.axes import (
-    EPOCHS,
-    SECONDS,
-    STEPS,
-    TimeAxis,
-    clock_switch,
-    clock_views,
-    clocks,
-    linear_axis,
-    log_axis,
-    times,
-)
+from surefoot.report.axes import linear_axis, log_axis
+from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, TimeAxis, clock_switch, clock_views, clocks, times
 from surefoot.report.figure import LINE, Panel, ReportFigure, Rows, chart_of, colour, steps, thinned
 from surefoot.report.theme import Style
 from surefoot.statistics.suites import R_MAX, Profile

@@ -13,8 +13,9 @@ import altair as alt
 
 from surefoot.analysis import TuningRow
 from surefoot.analysis.configurations import Configuration
-from surefoot.report.axes import Axis, Quantity, counting_axis, log_axis, log_domain
+from surefoot.report.axes import Axis, counting_axis, log_axis, log_domain
 from surefoot.report.figure import LINE, MARKS, Panel, ReportFigure, chart_of, colour, left_out, lines, thinned
+from surefoot.report.quantity import Quantity
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
 from surefoot.store.protocol import Metric
 from surefoot.words import Written

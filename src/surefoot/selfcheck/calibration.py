@@ -3,10 +3,6 @@
 Studies are drawn from worlds in which all arms are one optimizer (A/A), or one is better by a known amount. Each goes
 through the very comparisons and verdict that users get. A promise (at most 5 % false verdicts in each family, and the
 power that `statistics.power` states) counts as broken only when a 99 % interval excludes it.
-
-The practices show the winner's curse: 16 learning rates are equally good, so whatever tuning seems to gain over the one
-untuned learning rate is luck. Four ways to choose and measure are played through: three that are found in papers and
-tools (DeepOBS keeps the seed that chose among the ten that measure), and ours.
 """
 
 from __future__ import annotations
@@ -25,8 +21,10 @@ from surefoot.selfcheck import joined, margins, planned_looks
 from surefoot.selfcheck.joined import FalseClaims, false_claims
 from surefoot.selfcheck.margins import FalseMargins, Race, false_margins, race
 from surefoot.selfcheck.planned_looks import FalseLooks, TrueLooks, false_looks, true_looks
+from surefoot.selfcheck.practices import Practice, practices
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
+    LEVEL,
     NORMAL,
     OWN,
     SKEWED,
@@ -38,15 +36,9 @@ from surefoot.selfcheck.seed_models import (
     counting,
 )
 from surefoot.statistics.argument_checks import count
-from surefoot.statistics.intervals import ALPHA, Interval, t_interval
+from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.power import promised
 from surefoot.statistics.proportions import Proportion, clopper_pearson
-
-RATES = 16
-LEVEL = 0.99
-
-Chooser = Callable[[Scores], Scores]
-"""From all scores to those that choose: by study, learning rate and seed, without the seed."""
 
 STUDIES = 5000
 DESIGNS = ((2, 10, False), (4, 10, False), (4, 5, False), (6, 5, True), (8, 5, True), (8, 5, False))
@@ -67,64 +59,6 @@ SEEDS = 10
 
 SLOW = 5
 """The factor by which fewer margins, races and joined studies are simulated: each takes so much longer."""
-
-
-@dataclass(frozen=True)
-class Practice:
-    """A way to choose and to measure, and its result where tuning gains nothing.
-
-    Attributes:
-        name: how many seeds measure, and which of them choose.
-        gain: mean gain in accuracy that tuning seems to bring, a fraction, with its 99 % interval.
-        called: share of studies that call the tuned optimizer better, with its 99 % interval.
-    """
-
-    name: str
-    gain: Interval
-    called: Proportion
-
-    @property
-    def holds(self) -> bool:
-        """Whether the gain may be zero and at most 5 % of the studies call the tuned optimizer better."""
-        low, high = self.gain.low, self.gain.high
-        return low is not None and high is not None and low <= 0 <= high and self.called.low <= ALPHA
-
-
-def practices(studies: int, seeds: int, rng: np.random.Generator) -> tuple[Practice, ...]:
-    """Play each practice through in this many studies of `seeds` measuring seeds. The last one is ours."""
-    ways: dict[str, Chooser] = {
-        f"{seeds} seeds, chosen on 1 of them": lambda scores: scores[:, :, 0],
-        f"{seeds} seeds, chosen on all {seeds}": lambda scores: scores.mean(axis=2),
-        f"ours: {seeds}, chosen on another": lambda scores: _elsewhere(rng, scores),
-    }
-    return (_one_seed(studies, rng), *(_play(name, way, studies, seeds, rng) for name, way in ways.items()))
-
-
-def _elsewhere(rng: np.random.Generator, scores: Scores) -> Scores:
-    """Return scores of the same learning rates with a seed that does not measure."""
-    return NORMAL.draw(rng, len(scores), RATES, 1)[:, :, 0]
-
-
-def _one_seed(studies: int, rng: np.random.Generator) -> Practice:
-    """Choose and measure on one seed, where the higher score wins."""
-    scores = NORMAL.draw(rng, studies, 1 + RATES, 1)[:, :, 0]
-    gains = scores[:, 1:].max(axis=1) - scores[:, 0]
-    return _practice("1 seed, chosen on the same", gains, int(np.count_nonzero(gains > 0)))
-
-
-def _play(name: str, seen: Chooser, studies: int, seeds: int, rng: np.random.Generator) -> Practice:
-    """Judge the learning rate with the highest score `seen` against setting 0, which is untuned."""
-    scores = NORMAL.draw(rng, studies, 1 + RATES, seeds)
-    tuned = scores[np.arange(studies), 1 + seen(scores[:, 1:]).argmax(axis=1)]
-    pairs = np.stack([scores[:, 0], tuned], axis=1)
-    called = sum(bool(behind(pair, "arm 1")) for pair in pairs)
-    return _practice(name, (pairs[:, 1] - pairs[:, 0]).mean(axis=1), called)
-
-
-def _practice(name: str, gains: Scores, called: int) -> Practice:
-    gain = t_interval(gains.tolist(), LEVEL)
-    assert gain is not None  # there is at least one study
-    return Practice(name, gain, clopper_pearson(called, len(gains), LEVEL))
 
 
 @dataclass(frozen=True)

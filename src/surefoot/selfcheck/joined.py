@@ -16,9 +16,20 @@ import numpy as np
 
 from surefoot.analysis.interim import Looker
 from surefoot.analysis.pairwise import Comparison, Looked, Scores
-from surefoot.selfcheck.margins import GUESS, LEVEL, LOST, MARGIN, UNEVEN
+from surefoot.selfcheck.margins import GUESS, MARGIN, UNEVEN
 from surefoot.selfcheck.planned_looks import AGAINST, ALL_PAIRS, plan
-from surefoot.selfcheck.seed_models import DIVERGING, IMAGES, MEAN, NORMAL, SKEWED, TWO_BASINS, SeedModel, by_label
+from surefoot.selfcheck.seed_models import (
+    DIVERGING,
+    IMAGES,
+    LEVEL,
+    LOST,
+    MEAN,
+    NORMAL,
+    SKEWED,
+    TWO_BASINS,
+    SeedModel,
+    by_label,
+)
 from surefoot.selfcheck.seed_models import Scores as Drawn
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.proportions import Proportion, clopper_pearson

@@ -17,6 +17,8 @@ from surefoot.search.race import ALPHA as DROPPED
 from surefoot.search.race import dropped
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
+    LEVEL,
+    LOST,
     MEAN,
     NORMAL,
     OWN,
@@ -30,11 +32,8 @@ from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 from surefoot.store.margin import Margin
 
-LEVEL = 0.99
 MARGIN = 0.003
 GUESS = 0.1
-LOST = 0.3
-"""The share of trials of `DIVERGING` that diverge."""
 
 
 def _uneven(rng: np.random.Generator, studies: int, arms: int, seeds: int, *_: float) -> Scores:

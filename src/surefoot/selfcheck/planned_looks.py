@@ -17,6 +17,7 @@ from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
+    LEVEL,
     NORMAL,
     OWN,
     SKEWED,
@@ -32,7 +33,6 @@ from surefoot.statistics.looks import Looks, even_looks
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 from surefoot.store.looks import BEST, LookPlan, Question, Spending
 
-LEVEL = 0.99
 SEEDS = 12
 """The most seeds of a study: few enough to try every sign pattern."""
 

@@ -30,6 +30,12 @@ MEAN = 0.92
 OWN = 0.0019
 """Standard deviation of a trial's own luck; that of the difference of a pair is sqrt(2) times this."""
 
+LOST = 0.3
+"""The share of trials that diverge in `DIVERGING` and `UNBOUNDED`."""
+
+LEVEL = 0.99
+"""The level of every interval of a calibration: a sound row fails once in a hundred."""
+
 FEWEST_STORED = 5
 
 
@@ -66,13 +72,13 @@ def two_basins(rng: np.random.Generator, *shape: int) -> Scores:
 
 def diverging(rng: np.random.Generator, *shape: int) -> Scores:
     """Draw luck that follows the bell curve, but for three trials in ten, which diverge and have no score."""
-    return np.where(rng.random(shape) < 0.3, np.nan, normal(rng, *shape))
+    return np.where(rng.random(shape) < LOST, np.nan, normal(rng, *shape))
 
 
 def losses(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
     """Draw losses with a long tail, of which three in ten diverge. What those count changes as seeds come in."""
     shape = studies, arms, seeds
-    return np.where(rng.random(shape) < 0.3, np.nan, rng.lognormal(0, 1.5, shape))
+    return np.where(rng.random(shape) < LOST, np.nan, rng.lognormal(0, 1.5, shape))
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
