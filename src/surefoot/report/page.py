@@ -34,7 +34,8 @@ from surefoot.report.staircases import over_problems
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.answers import QUESTIONS, answers, at_a_glance
+from surefoot.words.answers import QUESTIONS, answers
+from surefoot.words.glance import at_a_glance
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
 from surefoot.words.ranks import rank_table

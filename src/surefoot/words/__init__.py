@@ -5,12 +5,14 @@
 | `numbers.py` | numbers and the values of a metric as text |
 | `cells.py` | cells, columns and tables |
 | `verdict.py` | the verdict of a study, sentence by sentence |
+| `clauses.py` | a pair of the verdict as a clause |
 | `looks.py` | planned looks: when they come, and what they decided |
 | `notes.py` | how to read the numbers, and reasons to doubt them |
 | `results.py` | the result table, and when targets were reached |
 | `pairs.py` | every optimizer against every other |
 | `ranks.py` | ranks by steps, by seconds and by tuning cost |
 | `tuning.py` | the tuning of each optimizer, as tables |
+| `glance.py` | a study at a glance: the best, what is level with it, how sure, at what cost |
 | `answers.py` | the question of each part of the report, and its answer in one line |
 | `suite.py` | several studies together |
 | `rate_free.py` | the price of not tuning |

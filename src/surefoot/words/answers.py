@@ -6,30 +6,27 @@ repeats it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import isfinite
 from statistics import fmean
 
 from surefoot.analysis import Summary
 from surefoot.analysis.rate_free import price_of
-from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.words.glance import LEVEL, levels
 from surefoot.words.notes import how_tuned
 from surefoot.words.numbers import (
     DURATION,
     PLAIN,
     WHOLE_PERCENT,
     Written,
+    are,
     count,
-    duration,
     join,
-    seeds,
+    named,
     short,
 )
 from surefoot.words.pairs import standing
 from surefoot.words.rate_free import price_answer
-
-NAMED = 6
-"""The most names in an answer."""
 
 QUESTIONS = {
     "results": "Who is best?",
@@ -52,82 +49,6 @@ QUESTIONS = {
     "published": "What do others find?",
 }
 """The question of each part of the report, by its anchor, in the page's order."""
-
-
-def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
-    """Return the best, its equals, how sure that is and its cost, as headings with texts.
-
-    Where all are compared with one optimizer, that one comes first, then what is ahead of it and behind it. The list is
-    empty where nothing has finished.
-    """
-    best = summary.verdict.against or summary.verdict.best
-    if best is None:
-        return []
-    row = next(row for row in summary.rows if row.label == best)
-    score = Written(summary.metric).value(summary.verdict.scores[best])
-    said = (
-        "Compared with" if summary.verdict.against else "Best",
-        f"{best}: test {summary.metric.title} {score}, {seeds(row.n)}",
-    )
-    return [said, *_levels(summary), ("How sure", _how_sure(summary)), *_cost(summary, best)]
-
-
-def _levels(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Yield headings with the optimizers level with the best. Where all are compared with one, all are named."""
-    found = [(one.label, standing(one.label, summary)) for one in summary.rows]
-    for word, heading in {**(SIDES if summary.verdict.against else {}), **LEVEL}.items():
-        if names := [label for label, its in found if its == word]:
-            yield heading, _named(names)
-
-
-SIDES = {"better": "Ahead of it", "worse": "Behind it"}
-"""Headings of the optimizers told apart from the one that all are compared with, by standing."""
-
-
-LEVEL = {
-    "equal": "Equal to it",
-    "not worse": "Not worse than it",
-    "tie": "Tied with it",
-    "open": "Still open",
-    "not settled": "Not settled",
-}
-"""Headings of the optimizers level with the best, by standing."""
-
-
-def _how_sure(summary: Summary) -> str:
-    """Return what the verdict rests on, in a few words."""
-    if summary.verdict.basis == "one run":
-        return "Not at all: one run of each settles nothing."
-    tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
-    if not tested:
-        return f"Not settled: a claim needs {FEWEST_PAIRS} seeds or more."
-    ahead = sum(pair.distinguishable and (pair.ahead or pair.reference) for pair in tested)
-    of = f"{ahead} of {len(tested)}"
-    found = f"{of} {_are(ahead)} told apart from it" if summary.verdict.against else f"It is ahead of {of}"
-    each = " for differences, and 5 % for equality" if summary.verdict.margin else ""
-    normal = ", if differences scatter normally" if summary.verdict.trusted is not None else ""
-    families = " for each question" if {row.family for row in summary.comparisons} != {"all"} else ""
-    return (
-        f"{found} by paired tests over {_range([pair.n for pair in tested], 'seed')}. "
-        f"The chance of a false claim is at most 5 %{each}{families}{normal}."
-    )
-
-
-def _range(numbers: Sequence[int], what: str) -> str:
-    low, high = min(numbers), max(numbers)
-    return count(low, what) if low == high else f"{low} to {count(high, what)}"
-
-
-def _cost(summary: Summary, best: str) -> Iterator[tuple[str, str]]:
-    """Yield the cost of the best, of its tuning, and of the whole study."""
-    row = next(row for row in summary.rows if row.label == best)
-    spent = sum(trial.epochs[-1].seconds for trial in summary.records if trial.epochs)
-    if row.train_seconds is None or not spent:
-        return
-    tuning = summary.tuning_of(best)
-    after = f", after {count(tuning.trials, 'training')} to tune it" if tuning else ""
-    study = f"The whole study: {count(len(summary.records), 'training')}, {duration(spent)}."
-    yield "Cost", f"{duration(row.train_seconds)} of training{after}. {study}"
 
 
 def answers(summary: Summary) -> dict[str, str]:
@@ -157,13 +78,9 @@ def _leader(summary: Summary) -> str:
         return f"{best} leads in one run of each, which settles nothing."
     level = sum(standing(row.label, summary) in LEVEL for row in summary.rows)
     if against := summary.verdict.against:
-        return " ".join([f"Compared with {against}.", *(f"{heading}: {names}." for heading, names in _levels(summary))])
+        return " ".join([f"Compared with {against}.", *(f"{heading}: {names}." for heading, names in levels(summary))])
     others = count(len(summary.rows) - 1, "other")
-    return f"{best}, but {level} of the {others} {_are(level)} not clearly behind." if level else f"{best}."
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    return f"{best}, but {level} of the {others} {are(level)} not clearly behind." if level else f"{best}."
 
 
 def _fastest(summary: Summary) -> str:
@@ -192,7 +109,7 @@ def _first_there(summary: Summary) -> str:
 def _rates(summary: Summary) -> str:
     chosen = {row.label: next((one.chosen for one in row.searched if one.name == "lr"), None) for row in summary.tuning}
     known = [f"{label} at {short(value)}" for label, value in chosen.items() if value is not None]
-    return f"Best in validation: {_named(known)}." if known else ""
+    return f"Best in validation: {named(known)}." if known else ""
 
 
 def _gains(summary: Summary) -> str:
@@ -259,9 +176,4 @@ def _best(values: Mapping[str, float], summary: Summary) -> tuple[str, float]:
 def _least(values: Mapping[str, float]) -> tuple[str, float]:
     """Return the names with the smallest value, and the value."""
     least = min(values.values())
-    return _named([label for label, value in values.items() if value == least]), least
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return join([*names[:NAMED], f"{more} more"] if more > 0 else names)
+    return named([label for label, value in values.items() if value == least]), least

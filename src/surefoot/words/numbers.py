@@ -16,6 +16,9 @@ from surefoot.store.protocol import Metric
 
 MISSING = "–"
 
+NAMED = 6
+"""The most names in a list that need not be whole."""
+
 
 def minus(text: str) -> str:
     """Return the text with true minus signs. A number that is written as zero has no sign."""
@@ -177,3 +180,14 @@ def numbers_in_words(numbers: Sequence[int]) -> str:
 def join(names: Sequence[str]) -> str:
     """Return names as a list: "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def named(names: Sequence[str]) -> str:
+    """Return names as a list of at most `NAMED`: "a, b, c, d, e, f and 3 more"."""
+    more = len(names) - NAMED
+    return join([*names[:NAMED], f"{more} more"] if more > 0 else names)
+
+
+def are(number: int) -> str:
+    """Return the verb of a number of things: "is" or "are"."""
+    return "is" if number == 1 else "are"
