@@ -98,13 +98,13 @@ def _false_verdicts(rows: Iterable[FalseVerdicts]) -> Table:
     def cells(row: FalseVerdicts) -> Sequence[str]:
         mark = HOLDS[row.holds] if row.seeds >= FEWEST_PAIRS else "untested"
         seeds = ", ".join(map(str, row.looks)) or str(row.seeds)
-        return row.world, _arms(row), seeds, _percent(row.rate.value), _range(row.rate), mark
+        return row.world, _arms(row.arms, tuned=row.tuned), seeds, _percent(row.rate.value), _range(row.rate), mark
 
     return grid(("Scores", "Optimizers", "Seeds", "Called better", "99 % interval", ""), map(cells, rows))
 
 
-def _arms(row: FalseVerdicts) -> str:
-    return f"{row.arms // 2} + {row.arms // 2} tuned" if row.tuned else str(row.arms)
+def _arms(arms: int, *, tuned: bool) -> str:
+    return f"{arms // 2} + {arms // 2} tuned" if tuned else str(arms)
 
 
 def _power(rows: Iterable[TrueFindings]) -> Table:
@@ -153,8 +153,8 @@ def _races(rows: Iterable[Race]) -> Table:
 
 def _joined(rows: Iterable[FalseClaims]) -> Table:
     def cells(row: FalseClaims) -> Sequence[str]:
-        design, count = row.design, len(row.design.images)
-        arms = f"{count // 2} + {count // 2} tuned" if design.tuned else str(count)
+        design = row.design
+        arms = _arms(len(design.images), tuned=design.tuned)
         at, spending, question = _plan(design.plan)
         looks = f"{at}, then {design.plan.most + design.late}" if design.late else at
         near = [_percent(rate.value) if design.margin else "–" for rate in (row.equal, row.not_worse)]

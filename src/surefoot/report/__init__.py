@@ -10,7 +10,9 @@
 | `step_sizes.py` | how large a step each weight takes |
 | `tuning.py` | where good learning rates lie, what more trials would have bought |
 | `figure.py` | panels with a title and a caption, how much of a large study they draw |
-| `axes.py`, `quantity.py`, `clocks.py` | axes, and those that fit a loss or a metric, and a time |
+| `axes.py` | logarithmic, linear and counting axes |
+| `quantity.py` | a loss or a metric: its heights and the axis that fits |
+| `clocks.py` | epochs, steps or seconds along the horizontal axis |
 | `theme.py` | colours, line styles, point shapes |
 | `reference.py` | published numbers beside the user's own curves |
 | `provenance.py`, `repeat.py` | protocol, settings and machine in words; how to run it again |

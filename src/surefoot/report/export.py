@@ -42,7 +42,7 @@ MOST_EPOCHS = 200_000
 """The most epochs of all trials that the page holds. Above, tuning trials keep their last one only."""
 
 MOST_RATES = 10_000
-"""The most recorded step sizes that the page holds. Above, each optimizer keeps those of its first trial."""
+"""The largest number of step sizes that the page holds. Above, each optimizer keeps those of its first trial."""
 
 LATEX = {
     "\\": r"\textbackslash{}",

@@ -56,7 +56,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class View:
-    """What a panel's encodings become, by channel, while the switches stand as in `when`."""
+    """The encodings of a panel, by channel, while the switches stand as in `when`."""
 
     when: Mapping[str, str]
     patch: Mapping[str, Any]
@@ -73,7 +73,7 @@ class Panel:
     def spec(self) -> dict[str, Any]:
         """Return the chart as a Vega-Lite specification, in the size that it has in a file."""
         sized = self.chart.properties(title=self.title, width=WIDTH, height=HEIGHT)
-        chart = sized.to_dict(validate=False)  # half of a report's time; the tests validate
+        chart = sized.to_dict(validate=False)  # Validating takes half of a report's time; the tests do it.
         return {key: value for key, value in chart.items() if key not in ("$schema", "config")}
 
 

@@ -84,7 +84,7 @@ def content(summary: Summary) -> dict[str, Any]:
     arms, design, metric = summary.arms, summary.design, summary.metric
     looks = (*arm_looks(arms), *tuning_looks(summary))
     ranks = [-summary.scale.gain(row.test_metric.mean) if row.test_metric else inf for row in summary.rows]
-    order = sorted(range(len(arms)), key=ranks.__getitem__)  # those without a result last
+    order = sorted(range(len(arms)), key=ranks.__getitem__)  # Arms without a result come last.
     arrivals = arrival_table(summary)
     return {
         "summary": summary,
@@ -172,7 +172,7 @@ def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str
         SurefootError: the file cannot be written.
     """
     looks = styles(suite.optimizers, suite.tuned_from)
-    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: there are too few targets
+    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: too few targets.
     page = template("suite.html.j2", TEMPLATES).render(
         verdicts=verdicts,
         table=suite_table(suite),

@@ -3,7 +3,7 @@
 | file | concept |
 | --- | --- |
 | `calibration.py`, `seed_models.py` | how often the verdict is wrong, in simulated studies; how their scores scatter |
-| `practices.py` | what tuning seems to gain where it gains nothing, by four ways to choose and measure |
+| `practices.py` | four ways to choose and measure, where tuning gains nothing |
 | `planned_looks.py` | the same for studies that are looked at while seeds come in |
 | `margins.py` | false claims of equality within a margin, and what a race of finalists loses |
 | `joined.py` | studies that join looks, margins, tuned families and seeds added later |

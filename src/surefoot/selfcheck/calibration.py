@@ -8,10 +8,11 @@ power that `statistics.power` states) counts as broken only when a 99 % interval
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import comb, sqrt
+from typing import TypeVar
 
 import numpy as np
 
@@ -59,6 +60,8 @@ SEEDS = 10
 
 SLOW = 5
 """The factor by which fewer margins, races and joined studies are simulated: each takes so much longer."""
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -146,37 +149,30 @@ def calibrate(
     count(seed, Argument("seed"), 0)
     worlds = (NORMAL, SKEWED, TWO_BASINS, DIVERGING, *([stored] if stored else []))
     designs = [*((world, *design) for world in worlds for design in DESIGNS), UNTESTED]
+
+    def seeded(part: int, rows: Iterable[Row]) -> Iterator[tuple[Row, np.random.Generator]]:
+        return ((row, np.random.default_rng([seed, part, index])) for index, row in enumerate(rows))
+
     observe("equal optimizers")
     wrong = [
-        false_verdicts(world, arms, seeds, studies, np.random.default_rng([seed, 1, index]), tuned=tuned)
-        for index, (world, arms, seeds, tuned) in enumerate(designs)
+        false_verdicts(world, arms, seeds, studies, rng, tuned=tuned)
+        for (world, arms, seeds, tuned), rng in seeded(1, designs)
     ]
     observe("seeds that are added after a verdict")
     wrong += [
-        looked_at(world, arms, looks, studies, np.random.default_rng([seed, 5, index]))
-        for index, (world, (arms, looks)) in enumerate(product(worlds, LOOKED))
+        looked_at(world, arms, looks, studies, rng)
+        for (world, (arms, looks)), rng in seeded(5, product(worlds, LOOKED))
     ]
     observe("planned looks")
-    false = [
-        false_looks(*row, studies, np.random.default_rng([seed, 6, index]))
-        for index, row in enumerate(planned_looks.EQUAL)
-    ]
-    true = [
-        true_looks(*row, studies, np.random.default_rng([seed, 7, index]))
-        for index, row in enumerate(planned_looks.BETTER)
-    ]
+    false = [false_looks(*row, studies, rng) for row, rng in seeded(6, planned_looks.EQUAL)]
+    true = [true_looks(*row, studies, rng) for row, rng in seeded(7, planned_looks.BETTER)]
     observe("margins")
     fewer = max(100, studies // SLOW)
-    near = [
-        false_margins(*row, fewer, np.random.default_rng([seed, 8, index])) for index, row in enumerate(margins.MARGINS)
-    ]
+    near = [false_margins(*row, fewer, rng) for row, rng in seeded(8, margins.MARGINS)]
     observe("races of finalists")
-    raced = [race(*row, fewer, np.random.default_rng([seed, 9, index])) for index, row in enumerate(margins.RACES)]
+    raced = [race(*row, fewer, rng) for row, rng in seeded(9, margins.RACES)]
     observe("looks, margins and tuning together")
-    both = [
-        false_claims(design, fewer, np.random.default_rng([seed, 10, index]))
-        for index, design in enumerate(joined.DESIGNS)
-    ]
+    both = [false_claims(design, fewer, rng) for design, rng in seeded(10, joined.DESIGNS)]
     observe("known differences")
     seen = [
         true_findings(arms, promise, studies, np.random.default_rng([seed, 3, arms, index]))

@@ -19,7 +19,7 @@ from surefoot.statistics.proportions import Proportion, clopper_pearson
 RATES = 16
 
 Chooser = Callable[[Scores], Scores]
-"""From all scores to those that choose: by study, learning rate and seed, without the seed."""
+"""A function from all scores, by study, learning rate and seed, to the scores that choose."""
 
 
 @dataclass(frozen=True)

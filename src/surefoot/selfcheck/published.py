@@ -58,7 +58,7 @@ class Agreement:
 
     @property
     def difference(self) -> float:
-        """Ours minus the published."""
+        """The mean of ours minus the published one."""
         return self.mean - self.figure.mean
 
     @property

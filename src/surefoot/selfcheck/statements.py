@@ -40,7 +40,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Statement:
-    """What was published, with the setting in which it is repeated, and its figures."""
+    """A published statement: the setting in which it is repeated, its source and its figures."""
 
     title: str
     setting: str

@@ -12,7 +12,8 @@ from html import escape
 from typing import Any, Generic, Literal, TypeVar
 
 from surefoot.analysis import Summary
-from surefoot.statistics.intervals import Interval
+from surefoot.statistics.intervals import Interval, PairedDifference
+from surefoot.statistics.suites import Aggregate
 from surefoot.words.numbers import MISSING, PLAIN, Unit
 
 WIDTH = 100
@@ -77,7 +78,7 @@ def lines(words: Iterable[str], below: Iterable[str] = ()) -> Text:
     return Text(tuple(words) or (MISSING,), tuple(below))
 
 
-def of(interval: Interval | None, unit: Unit, note: str = "") -> Cell:
+def of(interval: Interval | PairedDifference | Aggregate | None, unit: Unit, note: str = "") -> Cell:
     """Return the cell of a mean with its interval. Without one, the cell is empty."""
     return Cell(None, unit) if interval is None else Cell(interval.mean, unit, interval.low, interval.high, note)
 

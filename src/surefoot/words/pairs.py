@@ -12,7 +12,7 @@ from typing import Literal
 
 from surefoot.analysis import Summary
 from surefoot.analysis.pairwise import Comparison
-from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
+from surefoot.words.cells import AnyCell, Cell, Table, of, plain_table, text
 from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 
 Standing = Literal["better", "worse", "equal", "not worse", "open", "tie", "not settled"]
@@ -56,12 +56,12 @@ def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tupl
 
     A cell is None on the diagonal, and where two optimizers share fewer than two seeds.
     """
-    known = {(row.a, row.b): row for row in summary.comparisons}
-    known |= {(row.b, row.a): row.turned for row in summary.comparisons}
     written = Written(summary.metric)
     duels = {
-        pair: Duel(_difference(row, written), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row))
-        for pair, row in known.items()
+        (row.a, row.b): Duel(
+            of(row.difference, written.difference), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row)
+        )
+        for row in _both_ways(summary)
     }
     return [(label, [(other, duels.get((label, other))) for other in labels]) for label in labels]
 
@@ -108,17 +108,16 @@ def standing(label: str, summary: Summary) -> str:
         return "reference" if against else "best"
     if summary.verdict.basis == "one run":
         return "not settled"
-    pairs = (row for one in summary.comparisons for row in (one, one.turned))
-    return next((_standing(row) for row in pairs if (row.a, row.b) == (label, best)), "")
+    return next((_standing(row) for row in _both_ways(summary) if (row.a, row.b) == (label, best)), "")
 
 
 def standings(summary: Summary, labels: Sequence[str]) -> Table:
     """Return how often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
-    words = list(dict.fromkeys(_standing(row) for one in summary.comparisons for row in (one, one.turned)))
+    both = _both_ways(summary)
+    words = list(dict.fromkeys(map(_standing, both)))
     counts = {label: dict.fromkeys(words, 0) for label in labels}
-    for one in summary.comparisons:
-        for row in (one, one.turned):
-            counts[row.a][_standing(row)] += 1
+    for row in both:
+        counts[row.a][_standing(row)] += 1
     rows: list[list[AnyCell]] = [[text(label), *map(Cell, counts[label].values())] for label in labels]
     return plain_table(("Optimizer", *map(str.capitalize, words)), rows)
 
@@ -128,7 +127,7 @@ def pair_table(summary: Summary) -> Table | None:
     rows: list[tuple[str, ...]] = []
     head: tuple[str, ...] = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     for row in summary.comparisons:
-        cell = _difference(row, Written(summary.metric))
+        cell = of(row.difference, Written(summary.metric).difference)
         apart, won = (cell.lines[0], next(iter(cell.below), MISSING)), WHOLE_PERCENT(row.wins.value)
         rows.append((row.a, row.b, *apart, p_value(row.p), won, str(row.n), row.test or MISSING))
     if summary.verdict.margin:
@@ -137,9 +136,8 @@ def pair_table(summary: Summary) -> Table | None:
     return plain_table(head, rows) if rows else None
 
 
-def _difference(row: Comparison, written: Written) -> Cell:
-    gap = row.difference
-    return Cell(gap.mean, written.difference, gap.low, gap.high)
+def _both_ways(summary: Summary) -> list[Comparison]:
+    return [row for one in summary.comparisons for row in (one, one.turned)]
 
 
 def _standing(row: Comparison) -> Standing:

@@ -21,7 +21,7 @@ def price_table(found: Prices) -> Table:
             of(row.score, written.value),
             Cell(row.trainings, TRAININGS),
             Cell(row.saved, TRAININGS),
-            _lost(row, written),
+            of(row.lost, written.difference) if row.lost else Cell(None),
             text(_verdict(row)),
         )
         for row in found.rows
@@ -49,11 +49,6 @@ def price_answer(found: Prices) -> str:
         return f"None was shown to be as good as {found.tuned}, which took {found.trainings:g} trainings."
     named = join([f"{row.label} for {TRAININGS(row.trainings)}" for row in good])
     return f"Not worse than {found.tuned}, which took {found.trainings:g} trainings: {named}."
-
-
-def _lost(row: Price, written: Written) -> Cell:
-    lost = row.lost
-    return Cell(lost.mean, written.difference, lost.low, lost.high) if lost else Cell(None)
 
 
 def _verdict(row: Price) -> str:

@@ -10,7 +10,7 @@ from surefoot.analysis import SuiteSummary
 from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
 from surefoot.statistics.suites import FEWEST_TASKS, R_MAX, Profile
 from surefoot.words.as_json import plain
-from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
+from surefoot.words.cells import AnyCell, Cell, Table, of, plain_table, text
 from surefoot.words.numbers import COUNTED, WHOLE_PERCENT, Unit, join, minus, seeds
 
 RATIOS = (1.0, 1.5, 2.0, 3.0, R_MAX)
@@ -27,10 +27,7 @@ def suite_table(suite: SuiteSummary) -> Table:
     if suite.algoperf is not None:
         columns["Score"] = [Cell(scores[label], THOUSANDTHS) for label in order]
     if suite.aggregates:
-        means = (suite.aggregates.get(label) for label in order)
-        columns["Interquartile mean"] = [
-            Cell(one.mean, THOUSANDTHS, one.low, one.high) if one else Cell(None) for one in means
-        ]
+        columns["Interquartile mean"] = [of(suite.aggregates.get(label), THOUSANDTHS) for label in order]
     for name in suite.targets:
         times = (suite.times[label][name] for label in order)
         columns[name] = [Cell(time, COUNTED) if isfinite(time) else text("not reached") for time in times]

@@ -30,7 +30,7 @@ def verdict_sentences(summary: Summary) -> tuple[str, ...]:
     said = _Said(summary)
     ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds, "against": said.against}
     sentences = (*ways[summary.verdict.basis](), *said.casualties())
-    # one that begins with one of our own words gets a capital; a user's name stays as it is
+    # A sentence that begins with a word of ours gets a capital. A user's name stays as it is.
     return tuple(one[0].upper() + one[1:] if one.startswith(("tuned ", "untuned ")) else one for one in sentences)
 
 
