@@ -69,10 +69,7 @@ def rows_of(arms: Sequence[Setting], references: Sequence[PublishedCurve]) -> tu
 
 
 def heights(arms: Sequence[Setting], data: dict[str, Rows], kind: str) -> list[float | None]:
-    """Return what an axis must show: every averaged seed, or single trials where none is averaged.
-
-    A diverging trial may leave the picture.
-    """
+    """Return what an axis must show: every averaged seed, else single trials. Those that diverge leave the picture."""
     quantity = quantities(arms)[kind]
     both = measures({kind: quantity})
     seen = [

@@ -62,11 +62,8 @@ MARKDOWN = {"\n": "; "} | {sign: f"\\{sign}" for sign in "\\`*_{}[]<>()#+!|~$&"}
 def write_figures(summary: Summary, folder: str | Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
     """Write each figure of the report into the folder and return the paths.
 
-    SVG is for papers, PNG (192 dpi) for slides.
-
-    Raises:
-        UsageError: a format that is neither "svg" nor "png".
-        SurefootError: a file cannot be written.
+    SVG is for papers, PNG (192 dpi) for slides. Raises `UsageError` for another format, `SurefootError` if a file
+    cannot be written.
     """
     for name in formats:
         if name not in FORMATS:

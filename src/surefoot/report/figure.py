@@ -79,7 +79,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """Panels with a title and a caption. A figure without panels has nothing to show yet.
+    """Panels with a title and a caption. Without panels there is nothing to show yet.
 
     Attributes:
         name: stem of exported files.
@@ -152,10 +152,7 @@ def steps(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[a
 
 
 def lines(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    """Return a line for each optimizer, and a point for each value. Points answer to the pointer, even unseen ones.
-
-    A point is unseen where `mark` is false.
-    """
+    """Return a line for each optimizer, with a point for each value; one whose `mark` is false is unseen."""
     base = chart_of(data).encode(x, y, colour(looks))
     seen = alt.condition("datum.mark !== false", alt.value(1), alt.value(0))
     marks = base.mark_point(size=38, filled=True, clip=True).encode(shape(looks), opacity=seen, tooltip=tooltip)

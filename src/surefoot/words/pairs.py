@@ -52,10 +52,7 @@ class Duel:
 
 
 def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tuple[str, Duel | None]]]]:
-    """Return a row for each optimizer, with a cell for each other.
-
-    A cell is None on the diagonal, and where two optimizers share fewer than two seeds.
-    """
+    """Return a cell for each two optimizers, row by row; None on the diagonal and where they share no two seeds."""
     written = Written(summary.metric)
     duels = {
         (row.a, row.b): Duel(

@@ -204,10 +204,7 @@ COLUMNS: list[Column[ResultRow]] = [
 
 
 def arrival_table(summary: Summary) -> Table | None:
-    """Return when each optimizer came to each target; None where there is no target.
-
-    A cell has the median epochs, and below them seconds, steps and how many trials arrived.
-    """
+    """Return the median epochs to each target, above seconds, steps and arrivals; None where there is no target."""
     written, name = Written(summary.metric), summary.metric.title
     header = ("Optimizer", *(f"Validation {name} {written.target(one.target)}" for one in summary.arrivals))
     rows = [

@@ -71,10 +71,7 @@ def suite_json(suite: SuiteSummary) -> dict[str, Any]:
 
 
 def profile_table(profiles: Mapping[str, Profile]) -> Table:
-    """Return the share of targets that each reaches in r times the fastest time.
-
-    The highest share comes first.
-    """
+    """Return the share of targets that each reaches in r times the fastest time, the highest first."""
     shares = {
         label: [max(s for step, s in zip(one.ratios, one.shares, strict=True) if step <= ratio) for ratio in RATIOS]
         for label, one in profiles.items()
