@@ -1,4 +1,4 @@
-"""Claims to files: one offline HTML page, figures as SVG and PNG, results as CSV, JSON, Markdown and LaTeX.
+"""Claims to files: one offline HTML page, figures as SVG and PNG, results as CSV, Markdown and LaTeX.
 
 | file | concept |
 | --- | --- |
@@ -18,7 +18,7 @@
 | `provenance.py`, `repeat.py` | protocol, settings and machine in words; how to run it again |
 """
 
-from surefoot.report.export import write_csv, write_figures, write_json, write_latex, write_markdown
+from surefoot.report.export import write_csv, write_figures, write_latex, write_markdown
 from surefoot.report.page import write_report
 
-__all__ = ["write_csv", "write_figures", "write_json", "write_latex", "write_markdown", "write_report"]
+__all__ = ["write_csv", "write_figures", "write_latex", "write_markdown", "write_report"]

@@ -1,11 +1,11 @@
-"""The report's content as separate files: figures, results as CSV, everything as JSON, tables for a paper.
+"""The report's content as separate files: figures, every epoch as CSV, tables for a paper.
 
 The cells of the Markdown and LaTeX tables are those of the page and the terminal, digit for digit. Names are the
 user's, so this file escapes whatever either language would read as a command. The LaTeX needs only `booktabs`.
 
 The page holds the records too, as compressed JSON in text: some 3 MB for ten thousand trials. The reader's browser
-unpacks them on request. An epoch is a list in the order of `CURVE`. The page's script makes of it the CSV and JSON that
-this file writes.
+unpacks them on request. An epoch is a list in the order of `CURVE`. The page's script makes JSON of it, and the same
+CSV as this file.
 """
 
 from __future__ import annotations
@@ -90,12 +90,6 @@ def write_csv(records: Sequence[Record], path: str | Path) -> Path:
     for record in records:
         writer.writerows(_lines(record))
     return write_whole(path, text.getvalue())
-
-
-def write_json(summary: Summary, path: str | Path) -> Path:
-    """Write the summary and the records, with curves and step sizes, and return the path. NaN becomes null."""
-    content = {"summary": as_json(summary), "records": plain(summary.records)}
-    return write_whole(path, json.dumps(content, allow_nan=False, indent=1) + "\n")
 
 
 def packed(summary: Summary) -> str:

@@ -21,20 +21,15 @@
 """
 
 from surefoot.words.as_json import as_json, plain
-from surefoot.words.cells import Cell, Column, Table, Text
+from surefoot.words.cells import Table
 from surefoot.words.notes import notes, tuning_warnings, warnings
-from surefoot.words.numbers import Unit, Written
-from surefoot.words.results import COLUMNS, table
+from surefoot.words.numbers import Written
+from surefoot.words.results import table
 from surefoot.words.tuning import tuning_table
 from surefoot.words.verdict import verdict_text
 
 __all__ = [
-    "COLUMNS",
-    "Cell",
-    "Column",
     "Table",
-    "Text",
-    "Unit",
     "Written",
     "as_json",
     "notes",
