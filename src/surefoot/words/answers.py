@@ -14,17 +14,7 @@ from surefoot.analysis import Summary
 from surefoot.analysis.rate_free import price_of
 from surefoot.words.glance import LEVEL, levels
 from surefoot.words.notes import how_tuned
-from surefoot.words.numbers import (
-    DURATION,
-    PLAIN,
-    WHOLE_PERCENT,
-    Written,
-    are,
-    count,
-    join,
-    named,
-    short,
-)
+from surefoot.words.numbers import DURATION, PLAIN, WHOLE_PERCENT, Written, are, count, join, named, short
 from surefoot.words.pairs import standing
 from surefoot.words.rate_free import price_answer
 
