@@ -24,7 +24,8 @@ from surefoot.study import newest_run
 from surefoot.training.events import Finished
 from surefoot.training.function_task import function_task
 from surefoot.words import as_json, verdict_text
-from surefoot.words.answers import answers, at_a_glance
+from surefoot.words.answers import answers
+from surefoot.words.glance import at_a_glance
 from surefoot.words.pairs import standing
 
 pytestmark = pytest.mark.usefixtures("workers_here")

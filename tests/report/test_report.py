@@ -16,14 +16,14 @@ from samples import DESIGN, article, diverged, running, study, trial, tuned
 from surefoot.analysis import group, summarize
 from surefoot.arms.arm import parse_arms
 from surefoot.errors import SurefootError, UsageError
-from surefoot.report import write_csv, write_figures, write_json, write_report
+from surefoot.report import write_csv, write_figures, write_report
 from surefoot.report.figures import figures
 from surefoot.report.repeat import repeat
 from surefoot.report.theme import PALETTE, SHAPES, dark_partners, styles
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import Protocol
 from surefoot.store.records import Epoch
-from surefoot.words import as_json, notes, table, verdict_text
+from surefoot.words import notes, table, verdict_text
 from work import work
 
 HOSTILE = (
@@ -329,13 +329,6 @@ def test_csv_has_a_line_per_epoch_and_the_outcome_on_the_last(tmp_path):
     assert [bool(line["final_test_loss"]) for line in lines] == [False] * 4 + [True, False]
     assert float(lines[4]["final_test_loss"]) == trial().outcome.test_loss
     assert lines[5]["reason"] == "loss became NaN in epoch 1"
-
-
-def test_json_holds_the_summary_and_the_records(tmp_path):
-    path = write_json(summarize(article()), tmp_path / "results.json")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    assert content["summary"] == json.loads(json.dumps(as_json(summarize(article()))))
-    assert len(content["records"]) == 4
 
 
 def test_the_command_that_repeats_a_study_gives_the_same_settings():

@@ -15,12 +15,13 @@ from samples import DESIGN, article, at_values, diverged, entered, study, trial,
 from surefoot.analysis import group, summarize
 from surefoot.errors import UsageError
 from surefoot.report import write_latex, write_markdown
-from surefoot.report.axes import NUMBER, Quantity, counting_axis, error_of, linear_axis, ticks
+from surefoot.report.axes import NUMBER, counting_axis, linear_axis, ticks
 from surefoot.report.curve_rows import rows_of
 from surefoot.report.export import latex, markdown, packed
 from surefoot.report.figure import left_out, thinned
 from surefoot.report.figures import claim_figures, figures, tuning_figures
 from surefoot.report.page import content, drawn
+from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.reference import PublishedCurve, reference_table
 from surefoot.report.staircases import over_problems
 from surefoot.report.theme import styles

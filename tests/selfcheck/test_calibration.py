@@ -12,9 +12,9 @@ from samples import PROTOCOL, article, entered, trial
 from short_calibration import few_looks, few_rows, no_rows
 from surefoot.analysis import group, pairwise, verdict
 from surefoot.analysis.scale import Scale
-from surefoot.cli import check
+from surefoot.cli import check_calibration
 from surefoot.errors import UsageError
-from surefoot.selfcheck import calibration
+from surefoot.selfcheck import calibration, practices
 from surefoot.selfcheck.calibration import calibrate, false_verdicts, found, looked_at
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
@@ -260,8 +260,8 @@ def test_the_winner_s_curse_has_the_size_of_the_luckiest_draw(result):
 
 
 def test_choosing_on_the_measuring_seeds_is_what_breaks_it(monkeypatch):
-    monkeypatch.setattr(calibration, "_elsewhere", lambda _, scores: scores.mean(axis=2))
-    assert not calibration.practices(300, 10, rng(12))[-1].holds
+    monkeypatch.setattr(practices, "_elsewhere", lambda _, scores: scores.mean(axis=2))
+    assert not practices.practices(300, 10, rng(12))[-1].holds
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def run(monkeypatch, surefoot_command):
 
 
 def test_the_tables_fit_80_columns(run, few, monkeypatch):
-    monkeypatch.setattr(check, "calibrate", lambda **_: few)
+    monkeypatch.setattr(check_calibration, "calibrate", lambda **_: few)
     code, out, _ = run("--calibration", "--studies", "100", "--seed", "3")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
@@ -293,7 +293,7 @@ def test_the_tables_fit_80_columns(run, few, monkeypatch):
 
 def test_json_is_one_object_with_every_row_and_calibration_is_its_seed(run, few, monkeypatch):
     made = []
-    monkeypatch.setattr(check, "calibrate", lambda **options: made.append(calibrate(**options)) or made[0])
+    monkeypatch.setattr(check_calibration, "calibrate", lambda **options: made.append(calibrate(**options)) or made[0])
     np.random.seed(1)
     code, out, err = run("--calibration", "--studies", "100", "--seed", "3", "--json")
     assert code == 0

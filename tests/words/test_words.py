@@ -25,12 +25,13 @@ from surefoot.store.looks import LookPlan, Question, TakenLook, Together
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import LOSS, Metric
 from surefoot.store.ranges import GIVEN_BY_USER, log
-from surefoot.words import Column, Unit, as_json, notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.answers import QUESTIONS, answers, at_a_glance
-from surefoot.words.cells import of
+from surefoot.words import as_json, notes, table, tuning_warnings, verdict_text, warnings
+from surefoot.words.answers import QUESTIONS, answers
+from surefoot.words.cells import Column, of
+from surefoot.words.glance import at_a_glance
 from surefoot.words.looks import interim_text
 from surefoot.words.notes import PRINTED_CAPTION
-from surefoot.words.numbers import Written
+from surefoot.words.numbers import Unit, Written
 from surefoot.words.pairs import MATRIX, TIE, compared, matrix, matrix_caption
 from surefoot.words.results import COLUMNS, arrival_table
 from surefoot.words.suite import suite_notes

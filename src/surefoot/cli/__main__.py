@@ -1,8 +1,8 @@
 """The entry point of `surefoot`. An error becomes one message and exit code 2; Ctrl-C becomes 130.
 
-After Ctrl-C nothing is left to tidy up (workers end with their driver), so the process ends without Python's shutdown:
-a second Ctrl-C would interrupt that with a traceback, and under `python -m` it turns 130 into a death by signal when
-Ctrl-C came while Python ran code from text, as every dataclass does when it is made.
+After Ctrl-C nothing is left to tidy up, because workers end with their driver. So the process ends without Python's
+shutdown, which a second Ctrl-C would interrupt with a traceback. Under `python -m`, the shutdown turns 130 into a
+death by signal when Ctrl-C came while Python ran code from text, as every dataclass does when it is made.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The command line as Typer sees it: the commands, each loaded when it is called.
+"""The commands as Typer sees them, each loaded when it is called.
 
 So `surefoot --help` loads no framework and answers at once, and the imports of a command stand at the top of its file.
 """
@@ -28,7 +28,7 @@ COMMANDS = {
     "check": ("check:check", "Test what Surefoot promises: published runs, error rates, parity."),
     "doctor": ("doctor:doctor", "Say what runs on this machine, for a report of a problem."),
 }
-"""Of each command: its module and function, and one line of help."""
+"""Module, function and one line of help of each command."""
 
 SETTINGS: dict[str, Any] = {
     "add_completion": False,
@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Commands(MutableMapping[str, Any]):
-    """The commands by their names; one is loaded when it is asked for."""
+    """The commands by name. Each is loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> Any:
         module, function = COMMANDS[name][0].split(":")

@@ -95,7 +95,7 @@ def print_result(result: BenchResult) -> None:
 
 
 def print_list(*, as_json: bool) -> None:
-    """Print the parameter sets, the cases and who is timed in them."""
+    """Print the parameter sets, the cases and the contenders."""
     everyone = {one.name: one for name in case_names() for one in contenders(name, compiled=True)}
     contents: dict[str, Any] = {
         "sets": SETS,

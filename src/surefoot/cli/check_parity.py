@@ -33,7 +33,7 @@ WRONG = "!"
 
 
 def check_parity(*, every_row: bool, markdown: Path | None, as_json: bool) -> bool:
-    """Measure and print; returns whether everything of ours keeps to its bound.
+    """Measure and print. Return whether everything of ours keeps to its bound.
 
     Args:
         every_row: print a row for each convention, weight decay and size of gradients, not the largest of each rule.
@@ -108,7 +108,7 @@ def long(result: ParityResult) -> Grid:
 
 
 def findings(result: ParityResult) -> Grid:
-    """Return what was measured beside the grid, and is wrong in another framework."""
+    """Return what is wrong in another framework, as measured beside the grid."""
     rows = [
         [one.what, one.front_end, *(f"{x:.3g}" for x in (one.right, one.ours, one.theirs))]
         for one in result.findings

@@ -34,7 +34,7 @@ Result = tuple[Publication, tuple[Agreement, ...]]
 
 
 def check_published(*, long: bool, seeds: int, data_dir: Path | None, as_json: bool) -> bool:
-    """Repeat the published runs and print ours beside them; returns whether all agree.
+    """Repeat the published runs and print ours beside them. Return whether all agree.
 
     Args:
         long: repeat fmnist-2c2d and PyTorch's quickstart too.

@@ -69,14 +69,14 @@ def _cut(what: str, mark: str) -> str:
 
 
 def _whole(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
-    """Every rule with its sentence, and below it its options."""
+    """Yield every rule with its sentence, then its options."""
     for name, rule in rules.items():
         yield name, rule.doc
         yield "", ", ".join(f"{option}={value}" for option, value in _options(rule).items())
 
 
 def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
-    """Return the first rule of each family with its sentence, then the names of the others."""
+    """Yield the first rule of each family with its sentence, then the names of the others."""
     families: dict[str, list[tuple[str, str]]] = {}
     for family, name, what in entries:
         families.setdefault(family, []).append((name, what))
@@ -87,7 +87,7 @@ def _folded(entries: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]
 
 
 def _by_parents(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str]]:
-    """Group rules into families: a rule that others build on, then those others."""
+    """Yield family, name and sentence of each rule: a rule that others build on, then those others."""
     parents = {name: rule.parent.name if rule.parent is not None else "" for name, rule in rules.items()}
     heads = {name for name, parent in parents.items() if rules[name].name in parents.values() or parent not in rules}
     for name in sorted(rules, key=lambda name: name not in heads):

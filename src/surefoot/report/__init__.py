@@ -1,4 +1,4 @@
-"""Claims to files: one offline HTML page, figures as SVG and PNG, results as CSV, JSON, Markdown and LaTeX.
+"""Claims to files: one offline HTML page, figures as SVG and PNG, results as CSV, Markdown and LaTeX.
 
 | file | concept |
 | --- | --- |
@@ -10,13 +10,15 @@
 | `step_sizes.py` | how large a step each weight takes |
 | `tuning.py` | where good learning rates lie, what more trials would have bought |
 | `figure.py` | panels with a title and a caption, how much of a large study they draw |
-| `axes.py` | axes that fit a metric or a time |
+| `axes.py` | logarithmic, linear and counting axes |
+| `quantity.py` | a loss or a metric: its heights and the axis that fits |
+| `clocks.py` | epochs, steps or seconds along the horizontal axis |
 | `theme.py` | colours, line styles, point shapes |
 | `reference.py` | published numbers beside the user's own curves |
 | `provenance.py`, `repeat.py` | protocol, settings and machine in words; how to run it again |
 """
 
-from surefoot.report.export import write_csv, write_figures, write_json, write_latex, write_markdown
+from surefoot.report.export import write_csv, write_figures, write_latex, write_markdown
 from surefoot.report.page import write_report
 
-__all__ = ["write_csv", "write_figures", "write_json", "write_latex", "write_markdown", "write_report"]
+__all__ = ["write_csv", "write_figures", "write_latex", "write_markdown", "write_report"]

@@ -1,19 +1,12 @@
-"""Axes: logarithmic ones with ticks at 1, 2 and 5, linear ones, counting ones, and the one that fits a metric.
+"""Axes: logarithmic, linear or counting, with ticks at round numbers.
 
-Losses, errors and rates span decades. Vega's own log ticks are either too many or too few, so the ticks are chosen
-here. Any loss or metric is a `Quantity`, so no figure knows what the task measures. A share of which more is better (an
-accuracy) is drawn as what it lacks, on a reversed axis that is labelled as the share: on the logarithmic one 98 % and
-99 % are as far apart as they are in errors made. A share of which less is better is drawn as it is; so is anything
-else, on a logarithmic axis where all values are above zero, and for a metric other than the loss span more than a
-decade.
-
-A curve runs against epochs, optimizer steps or seconds of training; the reader of the page chooses. Steps are epochs
-times the batches in one, where the protocol tells how many there are; evaluation is not in the seconds.
+Losses, errors and rates span decades. Vega's own log ticks are too many or too few, so this file chooses them: 1, 2 and
+5 times powers of ten, and more where fewer than four would show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from math import ceil, floor, isfinite, log10
@@ -21,57 +14,46 @@ from typing import Any, Literal
 
 import altair as alt
 
-from surefoot.report.figure import Switch, View
-from surefoot.store.protocol import Metric, Protocol
-from surefoot.store.records import Epoch
-
-ERROR = "format(100 * datum.value, '~g') + ' %'"
-SHARE = "format(100 - 100 * datum.value, '.6~r') + ' %'"
 NUMBER = (
     "datum.value != 0 && (abs(datum.value) < 1e-4 || abs(datum.value) >= 1e6)"
     " ? replace(format(datum.value, '.6~e'), '+', '') : format(datum.value, ',.6~r')"
 )
-"""Digits as long as they are short, then as they are typed: 250, 20,000 and 1e6. A d3 format of the axis itself would
-be given the precision of its ticks, and write 2.5e+2.
+"""A tick's text: digits while they are short, then as they are typed: 250, 20,000 and 1e6.
+
+A d3 format of the axis itself would get the precision of its ticks, and write 2.5e+2.
 """
 
 FINER = ((1, 2, 5), (1, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
 FEWEST_TICKS = 4
 MOST_COUNTED = 10
-"""Ticks of an axis that counts."""
-
-SMALLEST_LOSS = 1e-7  # as Keras clips probabilities; a logarithm needs a floor
-SMALLEST_ERROR = 1e-5
-DIGITS = 6
+"""The most ticks of an axis that counts."""
 
 Growth = Literal["log", "linear"]
-
-Field = Literal["epoch", "step", "seconds"]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Scale and axis of one direction, shared by every field that is drawn along it."""
+    """Scale and axis of one direction, for every field that is drawn along it."""
 
     scale: alt.Scale
     axis: alt.Axis
 
     def x(self, field: str) -> alt.X:
-        """A field along the horizontal axis."""
+        """Return a field along the horizontal axis."""
         return alt.X(f"{field}:Q", scale=self.scale, axis=self.axis)
 
     def y(self, field: str) -> alt.Y:
-        """A field along the vertical axis."""
+        """Return a field along the vertical axis."""
         return alt.Y(f"{field}:Q", scale=self.scale, axis=self.axis)
 
     def patch(self, field: str | None = None) -> dict[str, Any]:
-        """Scale and axis, and field if given, that a switch of the page puts into an encoding."""
+        """Return scale, axis and field, which a switch of the page puts into an encoding."""
         changed: dict[str, Any] = {"scale": self.scale.to_dict(), "axis": self.axis.to_dict()}
         return changed | ({"field": field} if field else {})
 
 
 def log_domain(values: Iterable[float | None], pad: float = 1.12) -> tuple[float, float]:
-    """The range of the positive finite values, widened by the factor `pad`; a decade around 1 when there are none."""
+    """Return the range of the positive finite values, widened by the factor `pad`. Without any: a decade around 1."""
     low, high = _ends((value for value in values if value is not None and value > 0), (0.3, 3.0))
     if high < low * 1.5:
         low, high = low / 1.4, high * 1.4
@@ -79,7 +61,7 @@ def log_domain(values: Iterable[float | None], pad: float = 1.12) -> tuple[float
 
 
 def linear_domain(values: Iterable[float | None]) -> tuple[float, float]:
-    """The range of the finite values, widened by 6 % on either side; 0 to 1 when there are none."""
+    """Return the range of the finite values, widened by 6 % on either side. Without any: 0 to 1, widened."""
     low, high = _ends(values, (0.0, 1.0))
     margin = 0.06 * (high - low) if high > low else max(0.05 * abs(high), 1e-3)
     return low - margin, high + margin
@@ -91,7 +73,7 @@ def _ends(values: Iterable[float | None], without: tuple[float, float]) -> tuple
 
 
 def ticks(domain: tuple[float, float]) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2, 5 times powers of ten, denser or sparser as the domain asks."""
+    """Return the ticks of a logarithmic axis: 1, 2, 5 times powers of ten, denser or sparser as the domain asks."""
     low, high = domain
     first, last = floor(log10(low)), ceil(log10(high))
     span = last - first
@@ -107,150 +89,22 @@ def ticks(domain: tuple[float, float]) -> list[float]:
 
 
 def log_axis(title: str, domain: tuple[float, float], *, label: str | None = None, reverse: bool = False) -> Axis:
-    """A logarithmic axis; `label` is the Vega expression of a tick's text, by default the number."""
+    """Return a logarithmic axis. `label` is the Vega expression of a tick's text; the default is the number."""
     scale = alt.Scale(type="log", domain=list(domain), nice=False, reverse=reverse)
     return Axis(scale, alt.Axis(title=title, values=ticks(domain), labelExpr=label or NUMBER))
 
 
 def linear_axis(title: str, domain: tuple[float, float], *, label: str | None = None, reverse: bool = False) -> Axis:
-    """A linear axis; `label` as in `log_axis`."""
+    """Return a linear axis; `label` as in `log_axis`."""
     scale = alt.Scale(type="linear", domain=list(domain), nice=False, zero=False, reverse=reverse)
     return Axis(scale, alt.Axis(title=title, tickCount=6, labelExpr=label or NUMBER))
 
 
 def counting_axis(title: str, domain: tuple[float, float]) -> Axis:
-    """A linear axis of whole numbers, such as epochs or trials."""
+    """Return a linear axis of whole numbers, such as epochs or trials."""
     low, high = domain
     steps = (step * 10**power for power in count() for step in (1, 2, 5))
     step = next(step for step in steps if (high - low) / step < MOST_COUNTED)
     whole = list(range(ceil(low / step) * step, floor(high) + 1, step))
     scale = alt.Scale(type="linear", domain=[low, high] if high > low else [low - 1, low + 1], padding=10, nice=False)
     return Axis(scale, alt.Axis(title=title, values=whole, format=",d", grid=False))
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A loss (`metric` is None) or a metric, under the `title` that its axis has."""
-
-    title: str
-    metric: Metric | None = None
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it is written in per cent."""
-        return self.metric is not None and self.metric.share
-
-    @property
-    def is_reversed(self) -> bool:
-        """Whether what is drawn is what the value lacks to 1."""
-        return self.metric is not None and self.metric.share and self.metric.better == "max"
-
-    @property
-    def format(self) -> str:
-        """The d3 format of a value."""
-        return ".2%" if self.is_share else ".5~g"
-
-    def height(self, value: float) -> float | None:
-        """What is drawn for a value, rounded to what a picture can show; None for what is not finite."""
-        if not isfinite(value):
-            return None
-        if self.is_share:
-            drawn = max(SMALLEST_ERROR, 1 - value if self.is_reversed else value)
-        else:
-            drawn = max(SMALLEST_LOSS, value) if value >= 0 else value
-        return float(f"{drawn:.{DIGITS}g}")
-
-    def axes(self, heights: Sequence[float | None]) -> dict[Growth, Axis]:
-        """The axes that fit these heights, the best one first; no logarithmic one where a height is below zero."""
-        known = [height for height in heights if height is not None and isfinite(height)]
-        linear: dict[Growth, Axis] = {"linear": self._linear(known)}
-        if any(height <= 0 for height in known):
-            return linear
-        log: dict[Growth, Axis] = {"log": self._log(known)}
-        return log | linear if self._prefers_log(known) else linear | log
-
-    def axis(self, heights: Sequence[float | None]) -> Axis:
-        """The axis that fits these heights best."""
-        return next(iter(self.axes(heights).values()))
-
-    def _prefers_log(self, heights: Sequence[float]) -> bool:
-        if self.metric is None or self.metric.is_loss or self.is_share:
-            return True
-        return bool(heights) and max(heights) > 10 * min(heights)
-
-    def _log(self, heights: Sequence[float]) -> Axis:
-        low, high = log_domain(heights)
-        if self.is_share:
-            return log_axis(self.title, (low, min(high, 1.0)), label=self._label, reverse=self.is_reversed)
-        return log_axis(f"{self.title} (log scale)", (low, high))
-
-    def _linear(self, heights: Sequence[float]) -> Axis:
-        low, high = linear_domain(heights)
-        if self.is_share:
-            low, high = max(low, 0.0), min(high, 1.0)
-        elif heights and min(heights) >= 0:
-            low = max(low, 0.0)
-        return linear_axis(self.title, (low, high), label=self._label, reverse=self.is_reversed)
-
-    @property
-    def _label(self) -> str | None:
-        return (SHARE if self.is_reversed else ERROR) if self.is_share else None
-
-
-def error_of(metric: Metric) -> Quantity:
-    """The test's quantity as people judge mistakes: an accuracy as the error it leaves, others as they are."""
-    if metric.share and metric.better == "max":
-        name = "error" if metric.name == "accuracy" else f"1 − {metric.name}"
-        return Quantity(f"test {name}", Metric(name, "min", share=True))
-    return Quantity(f"test {metric.title}", metric)
-
-
-@dataclass(frozen=True)
-class TimeAxis:
-    """The field of a row, the word on the switch and the title of the axis."""
-
-    field: Field
-    word: str
-    title: str
-
-    def axis(self, values: Iterable[float | None], growth: Growth = "linear", *, zero: bool = False) -> Axis:
-        """The axis that shows these times, from `zero` on if asked."""
-        known = [value for value in values if value is not None]
-        last = max(known, default=1)
-        if growth == "log":
-            return log_axis(self.title, log_domain(known, pad=1.04))
-        if self.field == "epoch" and not zero:
-            return counting_axis(self.title, (1, last))
-        return linear_axis(self.title, (0, last * 1.03))
-
-
-EPOCHS = TimeAxis("epoch", "epochs", "epoch")
-STEPS = TimeAxis("step", "steps", "training step")
-SECONDS = TimeAxis("seconds", "seconds", "training time (s)")
-
-
-def clocks(protocol: Protocol) -> tuple[TimeAxis, ...]:
-    """The clocks that this protocol can tell; the first is the one that people count in."""
-    if protocol.evaluate_every:
-        return STEPS, SECONDS
-    return (EPOCHS, STEPS, SECONDS) if protocol.steps_per_epoch else (EPOCHS, SECONDS)
-
-
-def times(epoch: Epoch, protocol: Protocol) -> dict[str, float]:
-    """The time of an epoch's end on every clock that the protocol can tell."""
-    steps = protocol.steps_per_epoch
-    known = {"epoch": epoch.epoch, "seconds": round(epoch.seconds, 3)}
-    return known | ({"step": epoch.epoch * steps} if steps else {})
-
-
-def clock_switch(clocks: Sequence[TimeAxis], chosen: TimeAxis | None = None) -> Switch:
-    """The switch between clocks; the first is chosen unless another is."""
-    return Switch("clock", "Against", tuple(clock.word for clock in clocks), (chosen or clocks[0]).word)
-
-
-def clock_views(
-    clocks: Sequence[TimeAxis], rows: Sequence[Mapping[str, Any]], *, zero: bool = False
-) -> tuple[View, ...]:
-    """What the horizontal axis becomes for each clock."""
-    axes = {clock: clock.axis((row.get(clock.field) for row in rows), zero=zero) for clock in clocks}
-    return tuple(View({"clock": clock.word}, {"x": axis.patch(clock.field)}) for clock, axis in axes.items())

@@ -1,7 +1,7 @@
-"""The rows behind the curves: averaged over seeds, single trials, the test at the end, and published numbers.
+"""The rows behind the curves: means over seeds, single trials, the test at the end, published numbers.
 
-Each row has its time on every clock that the protocol tells, the recorded values, and the heights at which they are
-drawn (`..._y`, `..._low`, `..._high`).
+Each row has its time on every clock of the protocol, the recorded values, and the heights at which they are drawn
+(`..._y`, `..._low`, `..._high`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from surefoot.analysis import Setting
-from surefoot.report.axes import Quantity, times
+from surefoot.report.clocks import times
 from surefoot.report.figure import LINE, Rows, thinned
+from surefoot.report.quantity import Quantity
 from surefoot.report.reference import PublishedCurve
 from surefoot.statistics.intervals import t_interval
 from surefoot.store.protocol import Metric
@@ -22,10 +23,10 @@ from surefoot.store.records import Epoch, Record
 PARTS = ("train", "validation")
 FEWEST_FOR_INTERVAL = 4
 MOST_SINGLE = 60
-"""Most trials that are drawn one by one."""
+"""The most trials that are drawn one by one."""
 
 MOST_MARKS = 20
-"""Most symbols along a line; more would hide each other, and it."""
+"""The most symbols along a line. More would hide each other, and the line."""
 
 DIVERGED_OR_RUNNING = (
     "Thin dotted lines: single trials that diverged (a cross marks the last point) or have not finished."
@@ -35,24 +36,24 @@ Kinds = dict[str, Quantity]
 
 
 def quantities(arms: Sequence[Setting]) -> Kinds:
-    """The quantities of a study: its loss and its metric, or the loss alone where that is what it is judged by."""
+    """Return the quantities of a study: its loss, and its metric where that is another."""
     metric = arms[0].trials[0].metric if arms else Metric()
     other = {} if metric.is_loss else {"metric": Quantity(metric.title, metric)}
     return {"loss": Quantity("loss"), **other}
 
 
 def measures(kinds: Kinds) -> dict[str, Quantity]:
-    """What an epoch has of each quantity: the curves by name, one panel each."""
+    """Return the curves by name, one panel each: every quantity in training and in validation."""
     return {f"{part}_{kind}": quantity for kind, quantity in kinds.items() for part in PARTS}
 
 
 def interval_is_drawn(arms: Sequence[Setting]) -> bool:
-    """Whether bands are intervals of the mean; with fewer seeds they show the seeds themselves."""
+    """Return whether bands are intervals of the mean. With fewer seeds they span the seeds themselves."""
     return max((len(arm.finished) for arm in arms), default=0) >= FEWEST_FOR_INTERVAL
 
 
 def rows_of(arms: Sequence[Setting], references: Sequence[PublishedCurve]) -> tuple[dict[str, Rows], tuple[int, int]]:
-    """The rows of each kind, and how many of the single trials are among them, of how many."""
+    """Return the rows of each kind, with the number of single trials drawn, and of all."""
     kinds, interval = quantities(arms), interval_is_drawn(arms)
     curves = measures(kinds)
     averaged = {trial.key for arm in arms for trial in arm.finished}
@@ -68,7 +69,7 @@ def rows_of(arms: Sequence[Setting], references: Sequence[PublishedCurve]) -> tu
 
 
 def heights(arms: Sequence[Setting], data: dict[str, Rows], kind: str) -> list[float | None]:
-    """What an axis must show: every seed that is averaged, else single trials; a diverging one leaves the picture."""
+    """Return what an axis must show: every averaged seed, else single trials. Those that diverge leave the picture."""
     quantity = quantities(arms)[kind]
     both = measures({kind: quantity})
     seen = [
@@ -83,7 +84,7 @@ def heights(arms: Sequence[Setting], data: dict[str, Rows], kind: str) -> list[f
 
 
 def _averaged(arm: Setting, curves: Kinds, interval: bool) -> Iterator[dict[str, Any]]:
-    """Mean and band over the finished trials of an arm, epoch by epoch."""
+    """Yield mean and band over the finished trials of an arm, epoch by epoch."""
     shown = thinned(list(zip(*(trial.epochs for trial in arm.finished), strict=False)), LINE)
     every = ceil(len(shown) / MOST_MARKS)
     for place, epochs in enumerate(shown, start=1):
@@ -98,13 +99,13 @@ def _averaged(arm: Setting, curves: Kinds, interval: bool) -> Iterator[dict[str,
 
 
 def _measured(name: str, values: Sequence[float], quantity: Quantity) -> dict[str, Any]:
-    """The mean of some values and the height to draw it at. If one is not finite: NaN and None."""
+    """Return the mean of some values and its height. If a value is not finite: NaN and None."""
     mean = fmean(values) if all(map(isfinite, values)) else nan
     return {name: mean, f"{name}_y": quantity.height(mean)}
 
 
 def _band(name: str, values: Sequence[float], quantity: Quantity, interval: bool) -> dict[str, Any]:
-    """The ends of a band; none where a value is not a number, so that mean and band have a gap there."""
+    """Return the ends of a band; none where a value is not finite, so that mean and band have a gap there."""
     if not all(map(isfinite, values)):
         return {}
     bounds = t_interval(values) if interval else None
@@ -114,7 +115,7 @@ def _band(name: str, values: Sequence[float], quantity: Quantity, interval: bool
 
 
 def _single(trial: Record, arm: Setting, curves: Kinds) -> Iterator[dict[str, Any]]:
-    """The points of a trial that is in no mean; the last epoch of a diverged one carries the cross."""
+    """Yield the points of a trial that is in no mean. The last point of a diverged one carries the cross."""
     judged = [epoch for epoch in trial.epochs if isfinite(epoch.validation_loss) or isfinite(epoch.validation_metric)]
     epochs = thinned(judged, LINE)
     for epoch in epochs:
@@ -126,7 +127,7 @@ def _single(trial: Record, arm: Setting, curves: Kinds) -> Iterator[dict[str, An
 
 
 def _tested(arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
-    """One row: the mean test figures, at the end and under the names of the validation's."""
+    """Yield one row: the mean test figures at the end, under the names of the validation's."""
     found = [(trial.epochs[-1], trial.outcome) for trial in arm.finished if trial.epochs and trial.outcome]
     if not found:
         return
@@ -139,7 +140,7 @@ def _tested(arm: Setting, kinds: Kinds) -> Iterator[dict[str, Any]]:
 
 
 def _published(one: PublishedCurve, arms: Sequence[Setting], curves: Kinds) -> Iterable[dict[str, Any]]:
-    """A row for each published epoch; in seconds it has no place, as their machine is not ours."""
+    """Yield a row for each published epoch. It has no seconds: that machine is not ours."""
     steps = arms[0].trials[0].protocol.steps_per_epoch if arms else 0
     known = {arm.label for arm in arms}
     for epoch, value in sorted(one.values.items()):

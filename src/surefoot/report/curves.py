@@ -1,9 +1,9 @@
-"""Curves of loss and metric, training and validation, against epochs, steps or seconds, with the test at the end.
+"""Curves of loss and metric in training and validation, with the test at the end.
 
-With several seeds: the line is the mean over finished trials; the band is the 95 % interval of that mean, or runs from
-the lowest to the highest seed where there are fewer than four, whose interval would fill the picture. Trials that
-diverged or have not finished are not averaged, which would change the mean where they stop; each is a thin dotted line
-of its own. Training and validation share their scale, so the gap between them can be seen.
+They run against epochs, steps or seconds. With several seeds, a line is the mean over finished trials. Its band is the
+95 % interval of that mean. With fewer than four seeds that would fill the picture, so the band runs from the lowest to
+the highest seed. Trials that diverged or have not finished would change the mean where they stop: each is a thin dotted
+line of its own. Training and validation share their scale, which shows the gap between them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from itertools import product
 import altair as alt
 
 from surefoot.analysis import Setting
-from surefoot.report.axes import EPOCHS, Axis, Growth, Quantity, TimeAxis, clock_switch, clocks
+from surefoot.report.axes import Axis, Growth
+from surefoot.report.clocks import EPOCHS, TimeAxis, clock_switch, clocks
 from surefoot.report.curve_rows import DIVERGED_OR_RUNNING, PARTS, heights, interval_is_drawn, quantities, rows_of
 from surefoot.report.figure import Panel, ReportFigure, Rows, Switch, View, chart_of, colour, left_out, lines, shape
+from surefoot.report.quantity import Quantity
 from surefoot.report.reference import PublishedCurve
 from surefoot.report.theme import CROSS, TEXT, Style
 
@@ -37,7 +39,7 @@ PUBLISHED = "Dashed lines with diamonds: published numbers."
 
 @dataclass(frozen=True)
 class Look:
-    """What the panels share: styles, the rows of each kind, the clocks, and the axes of each quantity."""
+    """The styles, rows, clocks and axes that all panels share."""
 
     styles: Sequence[Style]
     data: Mapping[str, Rows]
@@ -47,7 +49,7 @@ class Look:
     axes: Mapping[str, Mapping[Growth, Axis]]
 
     def times(self, clock: TimeAxis, growth: Growth) -> Axis:
-        """The horizontal axis."""
+        """Return the horizontal axis."""
         return clock.axis((row.get(clock.field) for rows in self.data.values() for row in rows), growth)
 
 
@@ -57,9 +59,9 @@ def curves(
     clock: TimeAxis | None = None,
     references: Sequence[PublishedCurve] = (),
 ) -> ReportFigure:
-    """Two panels for each quantity: a file shows them against `clock`, the page against any that the protocol tells.
+    """Return two panels for each quantity: training and validation.
 
-    Without a clock it is the one that people count in.
+    A file shows them against `clock`, by default the one that people count in. The page offers every clock.
     """
     data, singles = rows_of(arms, references)
     kinds = quantities(arms)
@@ -91,7 +93,7 @@ def curves(
 
 
 def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
-    """What lines, bands and points are: all that a picture needs that has no page around it."""
+    """Yield what lines, bands and points are, for a picture without a page around it."""
     seeds = max((len(arm.finished) for arm in arms), default=0)
     if seeds > 1:
         band = "the 95 % interval of that mean" if interval_is_drawn(arms) else "from the lowest to the highest seed"
@@ -105,7 +107,7 @@ def _how_drawn(arms: Sequence[Setting], look: Look) -> Iterator[str]:
 
 
 def _is_told(part: str, kind: str, look: Look) -> bool:
-    """Whether there is anything to show: a training function need not tell a loss, and tells no training metric."""
+    """Return whether there is anything to show. A training function has no training metric, and may report no loss."""
     measure = f"{part}_{kind}_y"
     return any(row.get(measure) is not None for rows in look.data.values() for row in rows)
 
@@ -142,7 +144,7 @@ def _layers(part: str, kind: str, look: Look, up: Axis) -> Iterator[alt.Chart]:
 
 
 def _published(measure: str, quantity: Quantity, x: alt.X, y: alt.Y, styles: Sequence[Style]) -> Iterator[alt.Chart]:
-    """In the colour of the optimizer beside it, or grey if there is none."""
+    """Yield published curves in the colour of their optimizer, or grey without one."""
     rows = chart_of("published").transform_filter(f"isValid(datum.{measure}_y)")
     labels, colours = [style.label for style in styles], [style.colour for style in styles]
     scale = alt.Scale(domain=[*labels, ""], range=[*colours, TEXT])

@@ -1,11 +1,11 @@
-"""The report's content as separate files: figures, results as CSV, everything as JSON, tables for a paper.
+"""The report's content as separate files: figures, every epoch as CSV, tables for a paper.
 
 The cells of the Markdown and LaTeX tables are those of the page and the terminal, digit for digit. Names are the
-user's, so whatever either language would read as a command is escaped. The LaTeX needs no package beyond `booktabs`.
+user's, so this file escapes whatever either language would read as a command. The LaTeX needs only `booktabs`.
 
-The page holds the records too, packed once and unpacked by the reader's browser when he asks for the file: compressed
-JSON as text, some 3 MB for ten thousand trials. An epoch is a list in the order of `CURVE`; the page's script makes the
-same CSV and JSON of it as are written here.
+The page holds the records too, as compressed JSON in text: some 3 MB for ten thousand trials. The reader's browser
+unpacks them on request. An epoch is a list in the order of `CURVE`. The page's script makes JSON of it, and the same
+CSV as this file.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ CURVE = tuple(field.name for field in fields(Epoch))
 FINAL = {f"final_{field.name}": field.name for field in fields(Outcome)}
 
 MOST_EPOCHS = 200_000
-"""Epochs of all trials; above, tuning trials keep their last one only."""
+"""The most epochs of all trials that the page holds. Above, tuning trials keep their last one only."""
 
 MOST_RATES = 10_000
-"""Recorded step sizes of all trials that measure; above, each optimizer keeps those of its first trial."""
+"""The largest number of step sizes that the page holds. Above, each optimizer keeps those of its first trial."""
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -60,9 +60,10 @@ MARKDOWN = {"\n": "; "} | {sign: f"\\{sign}" for sign in "\\`*_{}[]<>()#+!|~$&"}
 
 
 def write_figures(summary: Summary, folder: str | Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
-    """Write each figure of the report into the folder and return the paths; SVG for papers, PNG (192 dpi) for slides.
+    """Write each figure of the report into the folder and return the paths.
 
-    Raises UsageError for a format that is neither "svg" nor "png", SurefootError when a file cannot be written.
+    SVG is for papers, PNG (192 dpi) for slides. Raises `UsageError` for another format, `SurefootError` if a file
+    cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
@@ -78,9 +79,10 @@ def write_figures(summary: Summary, folder: str | Path, formats: Sequence[str] =
 
 
 def write_csv(records: Sequence[Record], path: str | Path) -> Path:
-    """Write one line per epoch of each trial; what is measured once (`final_...`) stands on the trial's last line.
+    """Write one line for each epoch of each trial and return the path.
 
-    A trial without epochs has one line. `hyper` is JSON, `seconds` the training time until the end of the epoch.
+    Figures that are measured once (`final_...`) stand on the trial's last line. A trial without epochs has one line.
+    `hyper` is JSON, `seconds` the training time until the end of the epoch.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, (*IDENTITY, *CURVE, *FINAL), lineterminator="\n")
@@ -90,14 +92,8 @@ def write_csv(records: Sequence[Record], path: str | Path) -> Path:
     return write_whole(path, text.getvalue())
 
 
-def write_json(summary: Summary, path: str | Path) -> Path:
-    """Write the summary and all that the records hold, curves and step sizes included; NaN becomes null."""
-    content = {"summary": as_json(summary), "records": plain(summary.records)}
-    return write_whole(path, json.dumps(content, allow_nan=False, indent=1) + "\n")
-
-
 def packed(summary: Summary) -> str:
-    """The records and the summary as base64 of gzip of JSON."""
+    """Return the records and the summary as base64 of gzip of JSON."""
     content = {
         "columns": {"identity": IDENTITY, "curve": CURVE, "final": FINAL},
         "left_out": left_out(summary.records),
@@ -109,7 +105,7 @@ def packed(summary: Summary) -> str:
 
 
 def left_out(records: Sequence[Record]) -> str:
-    """What the page does not hold, in words; empty if it holds everything."""
+    """Return what the page does not hold, in words; empty if it holds everything."""
     parts = []
     if _is_long(records):
         parts.append("all but the last point of tuning trials' curves")
@@ -139,14 +135,14 @@ def write_latex(summary: Summary, path: str | Path) -> Path:
 
 
 def markdown(summary: Summary) -> str:
-    """The verdict, the result table, every pair and the tuning as Markdown."""
+    """Return the verdict, the result table, every pair and the tuning as Markdown."""
     blocks = [_escaped(verdict_text(summary), MARKDOWN)]
     blocks += [f"## {heading}\n\n{_pipes(cells)}" for heading, cells in _tables(summary)]
     return f"# {_escaped(summary.study, MARKDOWN)}\n\n" + "\n\n".join(blocks) + "\n"
 
 
 def latex(summary: Summary) -> str:
-    """The result table, every pair and the tuning as LaTeX, a `table` for each."""
+    """Return the result table, every pair and the tuning as LaTeX, a `table` for each."""
     verdict = " ".join(verdict_text(summary).split())
     return f"% {verdict}\n\n" + "\n\n".join(_booktabs(heading, cells) for heading, cells in _tables(summary)) + "\n"
 
@@ -184,7 +180,7 @@ def _booktabs(heading: str, cells: Table) -> str:
 
 
 def _latex_row(row: Sequence[str]) -> str:
-    """The cells; a bracket or star at the start would be read as an option of the line before."""
+    """Return a row's cells. A bracket or star at the start would be read as an option of the line before."""
     text = " & ".join(_escaped(cell, LATEX) for cell in row)
     return f"{{}}{text}" if text.startswith(("[", "*")) else text
 
@@ -225,5 +221,5 @@ def _rates(one: Rates) -> list[Any]:
 
 
 def _numbers(values: Sequence[Any]) -> list[Any]:
-    """The values, those that are not finite as None."""
+    """Return the values, with None for a number that is not finite."""
     return [None if isinstance(value, float) and not isfinite(value) else value for value in values]

@@ -1,11 +1,11 @@
 """A figure: panels side by side with a title and a caption, as one Vega-Lite specification.
 
-The page shows the panels of the same specification one by one, so that they wrap on a phone, and sets the title,
-caption and legend as text; an exported file is one picture of all of it, with what its marks are below the title.
+The page shows the panels of the same specification one by one, so that they wrap on a phone. It sets title, caption and
+legend as text. An exported file is one picture of all panels, and its note says what the marks are.
 
-Of a large study it carries enough to look the same, and says what is left out: 400 pixels show no more than some
-hundred points of a line, and a browser takes seconds for ten thousand marks. Means and intervals are made from all
-trials; only points that are drawn are thinned, evenly, with the first and the last among them.
+A figure of a large study carries enough to look the same, and says what it leaves out. 400 pixels show no more than
+some hundred points of a line, and a browser takes seconds for ten thousand marks. Means and intervals are made from all
+trials. Only drawn points are thinned, evenly, with the first and the last among them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from surefoot.report.theme import Style, config
 from surefoot.words import plain
 
 WIDTH, HEIGHT = 340, 240
-"""Of a panel in a file; on the page it is as wide as its box."""
+"""The size of a panel in a file, in pixels. On the page a panel is as wide as its box."""
 
 ALONE = 430
 """The width of a panel that is drawn into a page without scripts."""
 
 FILE_COLUMNS = 2
-"""Most panels side by side in a file, which is shown in a column of text: three would be too small to read."""
+"""The most panels side by side in a file. It is shown in a column of text, where three would be too small."""
 
 NOTE_WIDTH = 52
-"""Characters of a note that stand above one panel."""
+"""The characters of a note's line, for each panel below it."""
 
 LINE = 120
-"""Most points of one line."""
+"""The most points of one line."""
 
 MARKS = 2000
-"""Most marks of one figure."""
+"""The most marks of one figure."""
 
 Rows = list[dict[str, Any]]
 T = TypeVar("T")
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Switch:
-    """A choice that the page offers above a figure: its name, what stands before it, the options and the first pick."""
+    """A choice above a figure of the page: its name, the words before it, the options and the first pick."""
 
     name: str
     legend: str
@@ -56,7 +56,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class View:
-    """What a panel's encodings become (by channel) while the switches stand as in `when`."""
+    """The encodings of a panel, by channel, while the switches stand as in `when`."""
 
     when: Mapping[str, str]
     patch: Mapping[str, Any]
@@ -64,27 +64,34 @@ class View:
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart of a figure under its heading (the heading may be a user's text), and what switches make of it."""
+    """One chart of a figure with its heading, and what switches make of it. A heading may be a user's text."""
 
     title: str
     chart: alt.LayerChart
     views: tuple[View, ...] = ()
 
     def spec(self) -> dict[str, Any]:
-        """The chart as a Vega-Lite specification, at the size that it has in a file."""
+        """Return the chart as a Vega-Lite specification, in the size that it has in a file."""
         sized = self.chart.properties(title=self.title, width=WIDTH, height=HEIGHT)
-        chart = sized.to_dict(validate=False)  # half of a report's time; the tests validate
+        chart = sized.to_dict(validate=False)  # Validating takes half of a report's time; the tests do it.
         return {key: value for key, value in chart.items() if key not in ("$schema", "config")}
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """Panels with a title, a caption (what to see, in two sentences at most) and whether they need the colour legend.
+    """Panels with a title and a caption. Without panels there is nothing to show yet.
 
-    `how` says the rest: what was drawn and how it is computed, which the page shows on demand.
-    `name` is the stem of exported files; `datasets` the rows that the panels' charts name; an exported file shows the
-    first pick of each of the `switches`, and the `note`: what marks and bands are. A figure without panels has nothing
-    to show yet.
+    Attributes:
+        name: stem of exported files.
+        title: heading.
+        caption: what to see, in two sentences at most.
+        panels: charts with their headings.
+        datasets: rows, by the names that the charts use.
+        columns: number of panels side by side.
+        legend: whether they need the colour legend.
+        switches: choices on the page; a file shows the first pick of each.
+        note: what marks and bands are, for a file.
+        how: what was drawn and how it is computed; the page shows it on demand.
     """
 
     name: str
@@ -99,7 +106,7 @@ class ReportFigure:
     how: str = ""
 
     def spec(self) -> dict[str, Any]:
-        """The whole figure as a Vega-Lite specification that refers to nothing outside itself."""
+        """Return the whole figure as a Vega-Lite specification that refers to nothing outside itself."""
         charts = [panel.spec() for panel in self.panels]
         datasets = dict(self.datasets)
         for chart in charts:  # Altair moves rows that a chart holds into datasets of its own
@@ -117,27 +124,27 @@ class ReportFigure:
 
 
 def chart_of(data: str) -> alt.Chart:
-    """An empty chart of one of the figure's datasets; by name, since Altair copies what a chart holds many times."""
+    """Return an empty chart of one of the figure's datasets, by name: Altair copies what a chart holds many times."""
     return alt.Chart(alt.NamedData(name=data))
 
 
 def colour(looks: Sequence[Style]) -> alt.Color:
-    """The colour of an optimizer, from the field `optimizer`."""
+    """Return the colour of an optimizer, from the field `optimizer`."""
     return alt.Color("optimizer:N", scale=_scale(looks, [look.colour for look in looks]))
 
 
 def shape(looks: Sequence[Style]) -> alt.Shape:
-    """The point shape of an optimizer."""
+    """Return the point shape of an optimizer."""
     return alt.Shape("optimizer:N", scale=_scale(looks, [look.shape for look in looks]))
 
 
 def dash(looks: Sequence[Style]) -> alt.StrokeDash:
-    """The line style of an optimizer."""
+    """Return the line style of an optimizer."""
     return alt.StrokeDash("optimizer:N", scale=_scale(looks, [list(look.dash) for look in looks]))
 
 
 def steps(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    """A staircase for each optimizer, whose height holds to the right of each point, and points as in `lines`."""
+    """Return a staircase for each optimizer, with points as in `lines`. A height holds to the right of its point."""
     base = chart_of(data).encode(x, y, colour(looks))
     stairs = base.mark_line(strokeWidth=2, interpolate="step-after", invalid="filter", clip=True).encode(dash(looks))
     marks = base.mark_point(size=34, filled=True, opacity=1, invalid="filter", clip=True)
@@ -145,7 +152,7 @@ def steps(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[a
 
 
 def lines(data: str, looks: Sequence[Style], x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    """A line for each optimizer and a point for each value, which answers to the pointer; unseen if `mark` is false."""
+    """Return a line for each optimizer, with a point for each value; one whose `mark` is false is unseen."""
     base = chart_of(data).encode(x, y, colour(looks))
     seen = alt.condition("datum.mark !== false", alt.value(1), alt.value(0))
     marks = base.mark_point(size=38, filled=True, clip=True).encode(shape(looks), opacity=seen, tooltip=tooltip)
@@ -157,7 +164,7 @@ def _scale(looks: Sequence[Style], values: list[Any]) -> alt.Scale:
 
 
 def svg(drawn: ReportFigure) -> Markup:
-    """Draw a figure for a page without scripts: without its title, which the page sets as text, and wider, alone."""
+    """Return a figure for a page without scripts: wider, and without its title, which the page sets as text."""
     spec = drawn.spec()
     del spec["title"]
     for panel in spec["concat"]:
@@ -167,7 +174,7 @@ def svg(drawn: ReportFigure) -> Markup:
 
 
 def thinned(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of the items, evenly spaced, the first and the last among them; all if they are no more."""
+    """Return at most this many items, evenly spaced, the first and the last among them."""
     if len(items) <= most:
         return list(items)
     if most < 2:
@@ -176,6 +183,6 @@ def thinned(items: Sequence[T], most: int) -> list[T]:
 
 
 def left_out(shown: int, of: int, what: str) -> Iterator[str]:
-    """The sentence that tells so; none if all are shown."""
+    """Yield the sentence that says what is not drawn; none if all is."""
     if shown < of:
         yield f"Drawn are {shown:,} of {of:,} {what}, evenly chosen; all are in the raw data."

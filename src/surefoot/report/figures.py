@@ -10,9 +10,10 @@ import altair as alt
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.settings import tuned_from
-from surefoot.report.axes import Quantity, clocks, error_of
+from surefoot.report.clocks import clocks
 from surefoot.report.curves import curves
 from surefoot.report.figure import MARKS, Panel, ReportFigure, Rows, chart_of, colour, left_out, shape, thinned
+from surefoot.report.quantity import Quantity, error_of
 from surefoot.report.reference import PublishedCurve
 from surefoot.report.staircases import ends_of, over_seeds, survival
 from surefoot.report.step_sizes import step_sizes
@@ -30,19 +31,19 @@ LOSS = Quantity("training loss")
 
 
 def arm_looks(arms: Sequence[Setting]) -> tuple[Style, ...]:
-    """The style of each arm; a tuned one shares the colour of the one that it was tuned from."""
+    """Return the style of each arm. A tuned one shares the colour of its untuned self."""
     return styles((arm.label for arm in arms), tuned_from(arms))
 
 
 def figures(arms: Sequence[Setting], references: Sequence[PublishedCurve] = ()) -> tuple[ReportFigure, ...]:
-    """The figures of the measured trials that have something to show; colours go by the order of the arms."""
+    """Return the figures of the measured trials that have something to show. Colours go by the order of the arms."""
     looks = arm_looks(arms)
     every = (curves(arms, looks, references=references), generalization(arms, looks), step_sizes(arms, looks))
     return tuple(figure for figure in every if figure.panels)
 
 
 def claim_figures(summary: Summary) -> tuple[ReportFigure, ...]:
-    """The figures of what was concluded: time to targets, and the profile over seeds."""
+    """Return the figures of the conclusions: time to targets, and the profile over seeds."""
     looks = arm_looks(summary.arms)
     every = [survival(summary.arrivals, looks, summary.protocol, ends_of(summary.arms))]
     every += [over_seeds(summary.profiles, looks, summary.protocol)] if summary.profiles else []
@@ -50,14 +51,14 @@ def claim_figures(summary: Summary) -> tuple[ReportFigure, ...]:
 
 
 def tuning_figures(summary: Summary) -> tuple[ReportFigure, ...]:
-    """The figures of the tuning trials that have something to show."""
+    """Return the figures of the tuning trials that have something to show."""
     tuning, looks, judged = summary.tuning, tuning_looks(summary), summary.metric
     every = (sensitivity(tuning, looks, judged), best_of(tuning, looks, judged)) if tuning else ()
     return tuple(figure for figure in every if figure.panels)
 
 
 def by_other_clocks(arms: Sequence[Setting]) -> tuple[ReportFigure, ...]:
-    """The curves against steps and seconds, for files; the page has a switch instead."""
+    """Return the curves against steps and seconds, for files; the page has a switch instead."""
     looks = arm_looks(arms)
     others = clocks(arms[0].trials[0].protocol)[1:] if arms else ()
     every = (curves(arms, looks, clock) for clock in others)
@@ -65,14 +66,14 @@ def by_other_clocks(arms: Sequence[Setting]) -> tuple[ReportFigure, ...]:
 
 
 def tuning_looks(summary: Summary) -> tuple[Style, ...]:
-    """The style of each tuned optimizer: the one of its arm, or of the next arms where it is not measured yet."""
+    """Return the style of each tuned optimizer: that of its arm, or the next one if it is not measured yet."""
     tuned = [row.label for row in summary.tuning]
     every = styles(dict.fromkeys([*(arm.label for arm in summary.arms), *tuned]), summary.tuned_from)
     return tuple(look for look in every if look.label in tuned)
 
 
 def generalization(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
-    """One panel: training loss on x, the test's error, or its metric where that is no share, on y."""
+    """Return one panel: training loss on x, the test's error on y. A metric that is no share stands itself."""
     trials = [one for arm in arms for one in arm.finished if one.outcome and isfinite(one.outcome.train_loss)]
     shown = thinned(trials, MARKS)
     metric = trials[0].metric if trials else Metric()

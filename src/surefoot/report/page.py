@@ -1,11 +1,11 @@
 """The report: one HTML file that needs no network, no server and no other file.
 
-What it says is decided first, as data (`content`), then drawn, then set. The figures are interactive (values under the
-pointer, a saved SVG or PNG): Vega travels inside the page, 0.9 MB, as much as static pictures of a study with twelve
-optimizers, which could not follow the width of a phone. All numbers are text and readable before a figure is drawn. A
-content security policy forbids the page to load anything.
+`content` decides what the page says, as data. `drawn` draws, and `html` sets. The figures are interactive (values under
+the pointer, a saved SVG or PNG), so Vega travels inside the page: 0.9 MB, as much as static pictures of a study with
+twelve optimizers, which could not follow the width of a phone. All numbers are text, readable before a figure is drawn.
+A content security policy forbids the page to load anything.
 
-The page of a suite draws one figure and has nothing to switch, so it has no script, and the figure as SVG.
+The page of a suite has one figure and nothing to switch: no script, and the figure as SVG.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from surefoot.report.staircases import over_problems
 from surefoot.report.theme import Style, dark_partners, styles
 from surefoot.webpage import script_json, source, template
 from surefoot.words import notes, table, tuning_warnings, verdict_text, warnings
-from surefoot.words.answers import QUESTIONS, answers, at_a_glance
+from surefoot.words.answers import QUESTIONS, answers
+from surefoot.words.glance import at_a_glance
 from surefoot.words.numbers import numbers_in_words
 from surefoot.words.pairs import TIE, compared, matrix, matrix_caption, standing, standings, ties_in_words
 from surefoot.words.ranks import rank_table
@@ -47,11 +48,11 @@ TEMPLATES = ("surefoot.report", "templates")
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
-    """Write the report of one study to an HTML file, whole or not at all, and return the file's path.
+    """Write the report of one study, whole or not at all, and return its path.
 
     Args:
-        summary: of its trials, in the order in which optimizers shall appear, with its design where there is one.
-        path: the file to write; an existing one is replaced.
+        summary: what the trials show, optimizers in the order to print them, with its design if there is one.
+        path: file to write; an existing one is replaced.
 
     Raises:
         UsageError: a path that cannot be a file.
@@ -61,12 +62,12 @@ def write_report(summary: Summary, path: str | Path) -> Path:
 
 
 def render(summary: Summary) -> str:
-    """The text of the report page."""
+    """Return the text of the report page."""
     return html(content(summary), drawn(summary))
 
 
 def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page, of what `content` says and `drawn` draws; without figures it has its tables."""
+    """Return the page, made of what `content` and `drawn` return. Without figures it has its tables."""
     return template("page.html.j2", TEMPLATES).render(
         **said,
         drawn=figures,
@@ -79,11 +80,11 @@ def html(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> s
 
 
 def content(summary: Summary) -> dict[str, Any]:
-    """All that the page says, as data; nothing is drawn."""
+    """Return all that the page says, as data. Nothing is drawn."""
     arms, design, metric = summary.arms, summary.design, summary.metric
     looks = (*arm_looks(arms), *tuning_looks(summary))
     ranks = [-summary.scale.gain(row.test_metric.mean) if row.test_metric else inf for row in summary.rows]
-    order = sorted(range(len(arms)), key=ranks.__getitem__)  # those without a result last
+    order = sorted(range(len(arms)), key=ranks.__getitem__)  # Arms without a result come last.
     arrivals = arrival_table(summary)
     return {
         "summary": summary,
@@ -125,7 +126,7 @@ def content(summary: Summary) -> dict[str, Any]:
 
 
 def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
-    """The figures by name, each as a specification for the page's script."""
+    """Return the figures by name, each as a specification for the page's script."""
     arms = summary.arms
     every = figures(arms, published(summary.study, arms)) + claim_figures(summary)
     specs = _specs(every, arm_looks(arms))
@@ -133,7 +134,7 @@ def drawn(summary: Summary) -> dict[str, dict[str, Any]]:
 
 
 def _contents(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The anchors of the parts that the page has, in their order."""
+    """Yield the anchors of the page's parts, in their order."""
     has = {
         "results": True,
         **dict.fromkeys(figures, True),
@@ -154,24 +155,24 @@ def _specs(every: Sequence[ReportFigure], looks: Sequence[Style]) -> dict[str, d
 
 @cache
 def _bundle() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed as one script; made once per process, as it takes a second."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script. Making it takes a second, so a process makes it once."""
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def write_suite_page(suite: SuiteSummary, verdicts: Mapping[str, str], path: str | Path) -> Path:
-    """Write the page and return its path.
+    """Write the page of several studies and return its path.
 
     Args:
         suite: what the studies say together.
-        verdicts: the verdict of each study, by its name; its report lies beside the page, under that name.
-        path: the file to write; an existing one is replaced.
+        verdicts: verdict of each study, by its name; its report lies beside the page, under that name.
+        path: file to write; an existing one is replaced.
 
     Raises:
         UsageError: a path that cannot be a file.
         SurefootError: the file cannot be written.
     """
     looks = styles(suite.optimizers, suite.tuned_from)
-    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: there are too few targets
+    figure = over_problems(suite.profiles, looks) if suite.profiles else None  # None: too few targets.
     page = template("suite.html.j2", TEMPLATES).render(
         verdicts=verdicts,
         table=suite_table(suite),

@@ -27,7 +27,7 @@ TOLD = {
 
 
 def protocol_in_words(protocol: Protocol) -> str:
-    """One or two sentences from the keys that are known; the rest is left to `other_protocol`."""
+    """Return up to three sentences about the entries of `TOLD`. `other_protocol` has the rest."""
     known = {key: _number(value) for key, value in protocol.content.items() if key in TOLD}
     what = " on ".join(str(known[key]) for key in ("task", "dataset") if key in known)
     parts = [
@@ -43,18 +43,18 @@ def protocol_in_words(protocol: Protocol) -> str:
 
 
 def other_protocol(protocol: Protocol) -> list[tuple[str, str]]:
-    """The protocol's remaining entries as name and text."""
+    """Return the protocol's remaining entries as name and text."""
     return [(key.replace("_", " "), _entry(key, protocol)) for key in protocol.content if key not in TOLD]
 
 
 def settings(arm: Setting) -> list[str]:
-    """The hyperparameters of an arm as "name = value", as decoded, the learning rate first."""
+    """Return the hyperparameters of an arm as "name = value", the learning rate first."""
     hyper = sorted(arm.trials[0].hyper.items(), key=lambda item: item[0] != "lr")
     return [f"{name} = {value}" for name, value in hyper]
 
 
 def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Each fact about machine, versions and engine, with all the values that the trials have."""
+    """Return each fact about machine, versions and engine, with all the values that the trials have."""
     facts: dict[str, dict[str, None]] = {}
     for record in records:
         engine = {"engine": record.outcome.engine} if record.outcome and record.outcome.engine else {}
@@ -64,7 +64,7 @@ def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def design_facts(design: Design) -> list[tuple[str, str]]:
-    """What was decided before the first trial, as name and text."""
+    """Return what was decided before the first trial, as name and text."""
     seconds, sizing = design.budget.seconds, design.sizing
     each = f"{_number(sizing.trials)} tuning trials of each, {_number(sizing.seeds)} seeds"
     facts = {
@@ -81,14 +81,14 @@ def design_facts(design: Design) -> list[tuple[str, str]]:
 
 
 def _looks(design: Design) -> str:
-    """At which seeds a run is looked at, how alpha is spent, and when that was done."""
+    """Return the planned looks, how they share the 5 %, and when each was taken."""
     taken = [f"{seeds} seeds on {_utc(when)}" for seeds, when in design.looked.items()]
     planned = f"{plan_text(design.looks)[:-1]}, spending: {SPENDING[design.looks.spending]}" if design.looks.at else ""
     return "; ".join([planned, *taken]) if planned else ""
 
 
 def _utc(when: str) -> str:
-    """An instant in ISO 8601, in UTC, as people read it: to the second."""
+    """Return an instant in ISO 8601 as people read it: in UTC, to the second."""
     return f"{when[:19].replace('T', ' ')} UTC" if when else ""
 
 
@@ -109,7 +109,7 @@ def _effort(known: Mapping[str, str]) -> str:
 
 
 def _entry(key: str, protocol: Protocol) -> str:
-    """An entry as text: what the task is judged by in words, and what guessing gets as the metric is written."""
+    """Return an entry as text: the metric in words, and the score of guessing as the metric is written."""
     metric = protocol.metric
     if key == "metric":
         return f"{metric.title}, {'higher' if metric.better == 'max' else 'lower'} is better"

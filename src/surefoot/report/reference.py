@@ -1,7 +1,7 @@
-"""Published numbers beside the user's own curves: what somebody else printed for the same task, and where.
+"""Published numbers beside the user's own curves: what others printed for the same task, and where.
 
-Nothing is computed with them: they are drawn, and written beside ours, so that a reader sees at a glance whether a
-study is in the region of the literature.
+Nothing is computed with them. They are drawn and written beside ours, so that a reader sees at a glance whether a study
+is in the region of the literature.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class PublishedCurve:
     """Published values of one optimizer.
 
     Args:
-        label: what the reader is told, such as "SGD, DeepOBS".
-        values: by epoch, in the unit of the records (an accuracy is a fraction).
-        what: which figure; a test figure is drawn beside our validation, as we test only once.
-        spread: the published standard deviation over seeds, by epoch, where there is one.
-        optimizer: the label of the arm that it stands beside and whose colour it takes; None for grey.
+        label: words for the reader, such as "SGD, DeepOBS".
+        values: figures by epoch, in the unit of the records (an accuracy is a fraction).
+        what: which figure; a test figure is drawn beside our validation, because we test only once.
+        spread: published standard deviation over seeds, by epoch, where there is one.
+        optimizer: label of the arm beside it, whose colour it takes; None for grey.
         source: where it was published.
     """
 
@@ -61,9 +61,9 @@ class PublishedCurve:
 
 
 def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]:
-    """What we know to be published of a built-in study's task; nothing where ours are not counted in epochs.
+    """Return what is published of a built-in study's task; nothing where ours are not counted in epochs.
 
-    See `surefoot check` for a repetition of it.
+    `surefoot check` repeats it.
     """
     if any(arm.trials[0].protocol.evaluate_every for arm in arms):
         return ()
@@ -84,7 +84,7 @@ def published(study: str, arms: Sequence[Setting]) -> tuple[PublishedCurve, ...]
 
 
 def reference_table(references: Sequence[PublishedCurve], arms: Sequence[Setting], metric: Metric) -> Table | None:
-    """A row for each published value with ours at that epoch beside it; None where nothing was published."""
+    """Return a row for each published value, with ours at that epoch; None where nothing was published."""
     by_label = {arm.label: arm for arm in arms}
     rows = [row for one in references for row in _rows(one, by_label.get(one.optimizer or ""), metric)]
     return plain_table(HEADER, rows, CAPTION) if rows else None
@@ -103,7 +103,7 @@ def _rows(one: PublishedCurve, arm: Setting | None, metric: Metric) -> Iterator[
 
 
 def _ours(one: PublishedCurve, arm: Setting | None, epoch: int) -> tuple[str, list[float]]:
-    """Our figures at that epoch, and of which part of the data they are: test only at the end."""
+    """Return our figures at that epoch, after the name of their data. A test is only at the end."""
     if arm is None:
         return "", []
     if one.what.startswith("test"):

@@ -1,6 +1,6 @@
-"""How a study is repeated, from what was asked for: by a command where there is one, else by a call in Python.
+"""The way to repeat a study: a command where one can say it, else a call in Python.
 
-A command names data sets, tasks and optimizers; it cannot name what a script of the user's defines, nor give a range.
+A command names data sets, tasks and optimizers. It cannot name what a user's script defines, nor give a range.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ONLY_PYTHON = "In Python, as a command line cannot say all of it:"
 
 @dataclass(frozen=True)
 class Repeat:
-    """What to run, whether it is a command line, and what is to be said before it, if anything."""
+    """The text to run, whether it is a command, and the words before it."""
 
     text: str
     is_command: bool = True
@@ -36,7 +36,7 @@ class Repeat:
 
 
 def repeat(design: Design) -> Repeat:
-    """What asks for the same study again."""
+    """Return the command or the call that asks for the same study again."""
     task = [design.study] if design.protocol.fingerprint else []
     own = [*task, *(one.label for one in _given(design) if one.is_local or one.functions)]
     if not own and all(_is_text(one, design) for one in _given(design)):
@@ -46,22 +46,22 @@ def repeat(design: Design) -> Repeat:
 
 
 def _given(design: Design) -> tuple[Optimizer, ...]:
-    """The optimizers of the request: without those that the price of not tuning adds."""
+    """Return the optimizers of the request, without those that a rate-free study adds."""
     added = design.searches if design.over else ()
     return tuple(one for one in design.optimizers if not one.range_test and one.label not in added)
 
 
 def _is_text(one: Optimizer, design: Design) -> bool:
-    """Whether `-o` can say it: no ranges, a convention that is the study's, a name that its syntax can hold."""
+    """Return whether `-o` can say it: no ranges, the study's convention, a name that its syntax can hold."""
     named = one.label if one.is_named else "x"
     readable = named == named.strip() != "" and not set("=(),") & set(named)
     return readable and not one.ranges and one.convention in ("", design.convention or one.convention)
 
 
 def _options(design: Design) -> dict[str, Any]:
-    """Everything that decides the numbers, as the options of a command or of a call in Python are named.
+    """Return every option that decides the numbers, by its name in Python.
 
-    Where the clock decided how much is run, it is what was decided: another machine's clock would decide otherwise.
+    Where a clock chose the size, these are its choices: another machine's clock would choose otherwise.
     """
     protocol = design.protocol
     used = {"train_size": protocol.train_size + protocol.validation_size}
@@ -77,7 +77,7 @@ def _options(design: Design) -> dict[str, Any]:
 
 
 def _looks(plan: LookPlan) -> dict[str, str]:
-    """The options that say when a study is looked at, and what is asked of it, where they differ from the defaults."""
+    """Return the options of planned looks and their question, where they differ from the defaults."""
     said = {"looks": ",".join(map(str, plan.at)), "spending": plan.spending, "question": plan.question.text}
     plain = {"looks": "", "spending": LookPlan().spending, "question": LookPlan().question.text}
     return {name: text for name, text in said.items() if text != plain[name]}
@@ -93,7 +93,7 @@ def _command(design: Design) -> Iterator[str]:
 
 
 def _call(design: Design) -> Iterator[str]:
-    """The lines of the call in Python, after the imports that it takes."""
+    """Yield the lines of the call in Python, after the imports that it needs."""
     classes = [one for one in _given(design) if one.is_imported and not (one.is_local or one.reference)]
     yield from sorted({f"from {one.name.rpartition('.')[0]} import {one.short_name}" for one in classes})
     yield f"surefoot.{'rate_free' if design.over else 'compare'}("
@@ -107,7 +107,7 @@ def _call(design: Design) -> Iterator[str]:
 
 
 def _what(design: Design) -> Iterator[str]:
-    """The arguments that say what is trained."""
+    """Yield the arguments that say what is trained."""
     protocol = design.protocol
     if protocol.own_loop:
         name, metric = design.over or design.study, protocol.metric
@@ -118,7 +118,7 @@ def _what(design: Design) -> Iterator[str]:
 
 
 def _task(design: Design) -> str:
-    """The first argument of the call; of a task of the user's, what stands for it, and how it takes its steps."""
+    """Return the first argument of the call. A task of the user's gets a placeholder, with how it takes its steps."""
     if not design.protocol.fingerprint:
         return f"{design.over or design.study!r},"
     recipe = design.protocol.recipe.text
@@ -126,7 +126,7 @@ def _task(design: Design) -> str:
 
 
 def _name(one: Optimizer) -> str:
-    """Where a rule of the user's own stands; the name of any other optimizer."""
+    """Return where a user's own rule stands; for any other optimizer its name."""
     return one.reference or one.name
 
 

@@ -1,13 +1,12 @@
-"""How long until a target, as staircases: the share of trials still under way, and the performance profile.
+"""Time to a target as staircases: the share of trials still under way, and the performance profile.
 
 *Time to a target* has a panel for each of two or three targets, with Kaplan-Meier's steps: a line falls where trials
-arrive. A trial that ended without arriving counts as under way until the last of its optimizer's ended; one that
-diverged never arrives, so its optimizer's line cannot reach the ground. Each clock has rows of its own, as trials that
-arrive in the same epoch do so at different seconds.
+arrive. A trial that ended without arriving counts as under way until the last of its optimizer's ended. One that
+diverged never arrives, so its optimizer's line cannot reach the ground. Each clock has rows of its own, because trials
+that arrive in the same epoch do so at different seconds.
 
-The *profile* tells for how many problems an optimizer is within r times the fastest one's time, over three problems or
-more; a study of one problem shows it over its seeds instead, and says so. A line that starts high is often the fastest;
-one that ends below 100 % misses the target, or takes very long, on the rest.
+The *profile* shows on how many problems an optimizer is within r times the fastest one's time, over three problems or
+more. A study of one problem shows it over its seeds instead, and says so.
 """
 
 from __future__ import annotations
@@ -19,18 +18,8 @@ import altair as alt
 
 from surefoot.analysis import SeedProfiles, Setting
 from surefoot.analysis.target import Arrivals
-from surefoot.report.axes import (
-    EPOCHS,
-    SECONDS,
-    STEPS,
-    TimeAxis,
-    clock_switch,
-    clock_views,
-    clocks,
-    linear_axis,
-    log_axis,
-    times,
-)
+from surefoot.report.axes import linear_axis, log_axis
+from surefoot.report.clocks import EPOCHS, SECONDS, STEPS, TimeAxis, clock_switch, clock_views, clocks, times
 from surefoot.report.figure import LINE, Panel, ReportFigure, Rows, chart_of, colour, steps, thinned
 from surefoot.report.theme import Style
 from surefoot.statistics.suites import R_MAX, Profile
@@ -62,7 +51,7 @@ Ends = Mapping[str, Mapping[str, float]]
 
 
 def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], protocol: Protocol, ends: Ends) -> ReportFigure:
-    """A panel for each target; `ends` has where each optimizer's training ended, by the clock's field."""
+    """Return a panel for each target. `ends` has where each optimizer's training ended, by the clock's field."""
     metric, written = protocol.metric, Written(protocol.metric)
     known = tuple(clock for clock in clocks(protocol) if all(_by(one, clock) for one in arrivals))
     tables = {
@@ -93,19 +82,19 @@ def survival(arrivals: Sequence[Arrivals], looks: Sequence[Style], protocol: Pro
 
 
 def ends_of(arms: Sequence[Setting]) -> dict[str, dict[str, float]]:
-    """Where the longest trial of each arm ended, on each clock that its protocol tells."""
+    """Return where the longest trial of each arm ended, on each clock of its protocol."""
     ended = {arm.label: [times(t.epochs[-1], t.protocol) for t in arm.judged if t.epochs] for arm in arms}
     return {label: {name: max(end[name] for end in ends) for name in ends[0]} for label, ends in ended.items() if ends}
 
 
 def over_problems(profiles: Mapping[str, Profile], looks: Sequence[Style]) -> ReportFigure:
-    """The profile over three problems or more, each with a target of its own."""
+    """Return the profile over three problems or more, each with a target of its own."""
     panels = {"Within r times the fastest, problem by problem": profiles}
     return _profile("Performance profile", "", panels, looks, "problems")
 
 
 def over_seeds(profiles: SeedProfiles, looks: Sequence[Style], protocol: Protocol) -> ReportFigure:
-    """The profile of one problem over its seeds, in epochs or steps and in seconds."""
+    """Return the profile of one problem over its seeds, in epochs or steps and in seconds."""
     metric = protocol.metric
     target = f"validation {metric.title} of {Written(metric).target(profiles.target)}"
     panels = {
@@ -120,7 +109,7 @@ def _by(one: Arrivals, clock: TimeAxis) -> Mapping[str, Survival]:
 
 
 def _waiting(one: Arrivals, clock: TimeAxis, ends: Ends) -> Iterator[dict[str, Any]]:
-    """From everybody under way at 0 to the end of training; a bound that is not known stands at the ground."""
+    """Yield the stairs from time 0 to the end of training. An unknown bound stands at the ground."""
     for label, way in _by(one, clock).items():
         told: dict[str, Any] = {"optimizer": label, "reached": way.reached, "of": way.of}
         last: dict[str, Any] = {"waiting": 1, "low": 1, "high": 1}

@@ -1,8 +1,8 @@
-"""The picture that explains adaptive optimizers: how large a step each weight takes per unit of its direction.
+"""The picture that explains adaptive optimizers: the step size of each weight, per unit of its direction.
 
-One panel per optimizer on shared logarithmic axes. The median is a line and the quantiles are three nested bands, so
-that a fan stays one colour and reads in grey. SGD is a line, Adam a wide fan, AdaBound a fan that its two bounds
-press onto `final_lr`. One trial per optimizer is drawn (its lowest seed): averaged quantiles would be no distribution.
+Each optimizer has a panel on shared logarithmic axes. The median is a line and the quantiles are three nested bands, so
+that a fan stays one colour and reads in grey. SGD is a line, Adam a wide fan, AdaBound a fan that its two bounds press
+onto `final_lr`. One trial per optimizer is drawn (its lowest seed): averaged quantiles would be no distribution.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BOUNDS = (
 
 
 def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
-    """One panel per optimizer that has recorded rates."""
+    """Return one panel for each optimizer that has recorded rates."""
     firsts = [next((one for one in (*arm.finished, *arm.trials) if one.rates), None) for arm in arms]
     chosen = [(look, trial) for look, trial in zip(looks, firsts, strict=True) if trial]
     tables = {f"rates {place}": _table(trial) for place, (_, trial) in enumerate(chosen)}
@@ -72,7 +72,7 @@ def step_sizes(arms: Sequence[Setting], looks: Sequence[Style]) -> ReportFigure:
 
 
 def _table(trial: Record) -> Rows:
-    """A row per recorded step; what has no logarithm (a rate of zero, NaN) is left empty."""
+    """Return a row per recorded step. A rate without a logarithm (zero, NaN) is left empty."""
     return [
         {"step": max(1, rates.step), "lower": _positive(rates.lower), "upper": _positive(rates.upper)}
         | dict(zip(NAMES, map(_positive, rates.quantiles), strict=True))
@@ -102,7 +102,7 @@ def _panel(data: str, table: Rows, trial: Record, look: Style, along: Axis, up: 
 
 
 def _band(base: alt.Chart, low: alt.Y, high: str, look: Style, wide: bool) -> alt.Chart:
-    """The area between two quantiles; a single recorded step has no width and gets a bar."""
+    """Return the area between two quantiles. A single recorded step has no width and gets a bar."""
     area = base.mark_area(color=look.colour, opacity=0.22)
     bar = base.mark_rule(color=look.colour, opacity=0.3, strokeWidth=8)
     chart: alt.Chart = (area if wide else bar).encode(low, alt.Y2(high))
@@ -110,7 +110,7 @@ def _band(base: alt.Chart, low: alt.Y, high: str, look: Style, wide: bool) -> al
 
 
 def _bound_name(table: Rows, name: str) -> alt.Chart:
-    """The words "upper bound" beside the line, on the outer side and early, where the bounds are far apart."""
+    """Return the words "upper bound" beside the line: outside, and early, where the bounds are far apart."""
     place = alt.Chart(alt.InlineData(values=[table[len(table) // 6]]))
     outside: dict[str, Any] = {"upper": {"baseline": "bottom", "dy": -5}, "lower": {"baseline": "top", "dy": 5}}[name]
     text: alt.Chart = place.mark_text(text=f"{name} bound", color=TEXT, fontSize=12, align="left", dx=5, **outside)
@@ -118,7 +118,7 @@ def _bound_name(table: Rows, name: str) -> alt.Chart:
 
 
 def _references(trial: Record, up: Axis) -> list[alt.Chart]:
-    """A dotted line at each learning rate that was set, with its name."""
+    """Return a dotted line at each learning rate that was set, with its name."""
     rates = {name: trial.hyper.get(name) for name in ("lr", "final_lr")}
     shown = [
         {"rate": value, "name": f"{name} {value:.3g}"}

@@ -1,10 +1,10 @@
 """Colours and line styles: one look for an optimizer in every figure, in light, in dark and on paper.
 
 Charts are drawn once, in the light colours. In dark mode the page's style sheet replaces each colour by its partner
-below (`svg [stroke="#0072B2"] {stroke: ...}`), so switching needs no redrawing, printing is light, and a saved figure
+below (`svg [stroke="#0072B2"] {stroke: ...}`). So switching needs no redrawing, printing is light, and a saved figure
 has the light colours that a paper wants. The palette is Okabe and Ito's, with a darker purple, and brown for the yellow
-that white paper swallows; the strongest come first. Shapes repeat what colours say; from the ninth optimizer on lines
-are dashed. An optimizer and its tuned self share a colour; the untuned one is dashed and has another shape.
+that white paper swallows. The strongest come first. Shapes repeat what colours say, and from the ninth optimizer on
+lines are dashed. An optimizer and its tuned self share a colour; the untuned one is dashed and has another shape.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ SHAPES = (
     "M0,-1.1L1.1,-.2L.7,1H-.7L-1.1,-.2Z",
 )
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
-"""Where a trial diverged."""
+"""The cross where a trial diverged."""
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2))
 
 
 @dataclass(frozen=True)
 class Style:
-    """How one optimizer is drawn everywhere."""
+    """The look of one optimizer in every figure."""
 
     label: str
     colour: str
@@ -57,7 +57,7 @@ class Style:
 
 
 def styles(labels: Iterable[str], pairs: Mapping[str, str] | None = None) -> tuple[Style, ...]:
-    """A style for each label, by its place in the study; `pairs` has for each tuned one the untuned one."""
+    """Return a style for each label, by its place in the study. `pairs` has the untuned label of each tuned one."""
     names = list(labels)
     partner = {untuned: tuned for tuned, untuned in (pairs or {}).items() if {tuned, untuned} <= {*names}}
     places = {name: place for place, name in enumerate(name for name in names if name not in partner)}
@@ -67,12 +67,12 @@ def styles(labels: Iterable[str], pairs: Mapping[str, str] | None = None) -> tup
 
 
 def dark_partners() -> tuple[tuple[str, str], ...]:
-    """Every colour that a chart uses with the colour that replaces it in dark mode."""
+    """Return every colour of a chart with the colour that replaces it in dark mode."""
     return PALETTE + INK
 
 
 def config(*, legend: bool, columns: int = 4) -> dict[str, Any]:
-    """Vega-Lite's look for all figures: quiet axes, no frame, text in two greys; a legend of `columns`, or none."""
+    """Return Vega-Lite's look for all figures: quiet axes, no frame, text in two greys, a legend or none."""
     text = {"labelColor": MUTED, "titleColor": TEXT, "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": 500}
     lines = {"gridColor": GRID, "domainColor": MUTED, "tickColor": MUTED}
     below = {"orient": "bottom", "columns": columns, "labelLimit": 190, "title": None}

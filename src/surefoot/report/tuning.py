@@ -1,7 +1,7 @@
 """Two pictures of tuning: where an optimizer's good learning rates lie, and what more trials would have bought.
 
-The first has a panel for each optimizer on shared axes, since in one panel nine points of each lie on each other. The
-second has all in one, to be compared at equal budgets. Both show the validation metric: tuning sees no test data.
+The first has a panel for each optimizer, on shared axes: in one panel their points would hide each other. The second
+has all optimizers in one, to compare them at equal budgets. Both show the validation metric: tuning sees no test data.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import altair as alt
 
 from surefoot.analysis import TuningRow
 from surefoot.analysis.configurations import Configuration
-from surefoot.report.axes import Axis, Quantity, counting_axis, log_axis, log_domain
+from surefoot.report.axes import Axis, counting_axis, log_axis, log_domain
 from surefoot.report.figure import LINE, MARKS, Panel, ReportFigure, chart_of, colour, left_out, lines, thinned
+from surefoot.report.quantity import Quantity
 from surefoot.report.theme import CROSS, LOST, TEXT, Style
 from surefoot.store.protocol import Metric
 from surefoot.words import Written
@@ -46,7 +47,7 @@ FAILED = "A trial that diverged or failed counts as {failure}."
 
 
 def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> ReportFigure:
-    """A panel for each optimizer whose learning rate was searched; `looks` has a style for each of the rows."""
+    """Return a panel for each optimizer whose learning rate was searched. `looks` has a style for each row."""
     by_label = {look.label: look for look in looks}
     quantity = Quantity(f"validation {metric.title}", metric)
     placed = {row.label: tried for row in rows if (tried := _with_place(row))}
@@ -76,7 +77,7 @@ def sensitivity(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metri
 
 
 def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -> ReportFigure:
-    """One panel with a line for each optimizer: the expected best of k trials."""
+    """Return one panel with a line for each optimizer: the expected best of k trials."""
     quantity = Quantity(f"validation {metric.title}", metric)
     points = [point for row in rows for point in _expected(row, quantity)]
     tuned = [look for look in looks if look.label in {row.label for row in rows}]
@@ -89,19 +90,19 @@ def best_of(rows: Sequence[TuningRow], looks: Sequence[Style], metric: Metric) -
 
 
 def _with_place(row: TuningRow) -> list[Configuration]:
-    """The configurations that have ended and have a place on the axis of learning rates, in its order."""
+    """Return the ended configurations with a learning rate above 0, in its order."""
     placed = [one for one in row.tried if one.values.get("lr", 0) > 0 and one.status != "running"]
     return sorted(placed, key=lambda one: one.values["lr"])
 
 
 def _shown(tried: Sequence[Configuration], most: int) -> list[Configuration]:
-    """As many as a panel can show, what was chosen among them."""
+    """Return as many configurations as a panel can show, the chosen one among them."""
     kept = thinned(tried, most)
     return kept + [one for one in tried if one.chosen and one not in kept]
 
 
 def _worst(up: Axis, metric: Metric) -> float:
-    """The height at the end of the picture where the worst would stand."""
+    """Return the height at the worst end of the picture."""
     scale = up.scale.to_dict()
     low, high = scale["domain"]
     return float(high if scale.get("reverse") or metric.better == "min" else low)

@@ -6,6 +6,7 @@
 | `planned_looks.py` | the same for studies that are looked at while seeds come in |
 | `margins.py` | false claims of equality within a margin, and what a race of finalists loses |
 | `joined.py` | studies that join looks, margins, tuned families and seeds added later |
+| `practices.py` | four ways to choose and measure, where tuning gains nothing |
 | `published.py` | published trainings repeated, and whether ours agree |
 | `statements.py`, `algoperf.py` | published statements that a moment repeats; AlgoPerf's times and scores |
 | `quickstart.py` | PyTorch's quickstart on Fashion-MNIST |

@@ -62,7 +62,7 @@ SCORES = {
     "single_worker_diloco": 0.136925,
     "single_worker_dilocov2": 0.130191,
 }
-"""The score that was published of each."""
+"""The published score of each entry."""
 
 SPACING = 0.5 / 99
-"""How far the trapezoids of AlgoPerf's hundred points, from ratio 1 to 4, may be from the area below a staircase."""
+"""The most by which AlgoPerf's sum may differ from the area. It adds a hundred points, from ratio 1 to 4."""

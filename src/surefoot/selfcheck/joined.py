@@ -1,4 +1,4 @@
-"""Calibration of what users join: planned looks with a margin, tuned families, arms that leave, seeds added later.
+"""Calibration of what users join: looks with a margin, tuned families, arms that leave, seeds added later.
 
 Each of these keeps its promise alone; here they meet in one study. Arms differ by whole test images, so the truth of
 each pair is known. A study makes a false verdict if it tells equal arms apart, calls arms equal that differ by the
@@ -16,9 +16,20 @@ import numpy as np
 
 from surefoot.analysis.interim import Looker
 from surefoot.analysis.pairwise import Comparison, Looked, Scores
-from surefoot.selfcheck.margins import GUESS, LEVEL, LOST, MARGIN, UNEVEN
+from surefoot.selfcheck.margins import GUESS, MARGIN, UNEVEN
 from surefoot.selfcheck.planned_looks import AGAINST, ALL_PAIRS, plan
-from surefoot.selfcheck.seed_models import DIVERGING, IMAGES, MEAN, NORMAL, SKEWED, TWO_BASINS, SeedModel, by_label
+from surefoot.selfcheck.seed_models import (
+    DIVERGING,
+    IMAGES,
+    LEVEL,
+    LOST,
+    MEAN,
+    NORMAL,
+    SKEWED,
+    TWO_BASINS,
+    SeedModel,
+    by_label,
+)
 from surefoot.selfcheck.seed_models import Scores as Drawn
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.proportions import Proportion, clopper_pearson
@@ -26,7 +37,7 @@ from surefoot.store.looks import LookPlan
 from surefoot.store.margin import Margin
 
 EDGE = -round(MARGIN * IMAGES)
-"""Images by which an arm is worse that is worse by just the margin."""
+"""The lead in images, below 0, of an arm that is worse by just the margin."""
 
 LATE = 4
 """Seeds that a user adds after the last look."""
@@ -38,7 +49,7 @@ class Design:
 
     Attributes:
         world: how scores scatter.
-        images: by how many test images each arm is better than the first, 0 for equal ones.
+        images: lead of each arm over the first in test images, 0 for equal ones.
         plan: its looks.
         tuned: whether the first half of the arms are the second half, tuned.
         margin: whether it has one.
@@ -54,20 +65,20 @@ class Design:
 
     @property
     def own(self) -> dict[str, str]:
-        """For each tuned label the untuned one."""
+        """The untuned label of each tuned one."""
         half = len(self.images) // 2
         return {f"arm {i}": f"arm {i + half}" for i in range(half)} if self.tuned else {}
 
     @property
     def truth(self) -> dict[str, float]:
-        """By how much the mean of each arm is above that of the first."""
+        """The mean of each arm minus that of the first."""
         alive = 1 - LOST if self.world is DIVERGING else 1.0
         lost = LOST * (MEAN - GUESS) if self.world is UNEVEN else 0.0
         return {f"arm {i}": alive * more / IMAGES - (lost if i else 0.0) for i, more in enumerate(self.images)}
 
 
 def edge(world: SeedModel) -> int:
-    """Images by which an arm is worse whose mean is worse by the margin, or by one image more."""
+    """Return the lead in images that makes a mean worse by the margin, or one image more."""
     return int(np.floor(EDGE / (1 - LOST))) if world is DIVERGING else EDGE
 
 
@@ -93,16 +104,20 @@ DESIGNS: tuple[Design, ...] = (
     Design(NORMAL, (0, EDGE), plan(2, "linear"), late=LATE),
     Design(SKEWED, (0, EDGE, EDGE, MUCH), plan(4, "pocock"), late=LATE),
 )
-"""What is simulated."""
+"""The studies that are simulated."""
 
 
 @dataclass(frozen=True)
 class FalseClaims:
     """Studies of a design, and how often they make a false verdict of each kind.
 
-    `apart` is how often equal arms are told apart, `equal` how often arms are called equal that differ by the margin,
-    `not_worse` how often one is called not worse that is; `seeds` is how many a study takes on average, and `left` the
-    share of studies in which an arm left before the end.
+    Attributes:
+        design: what was simulated.
+        apart: share of studies that tell equal arms apart.
+        equal: share that call arms equal which differ by the margin.
+        not_worse: share that call an arm not worse which is.
+        seeds: how many a study takes on average.
+        left: share in which an arm left before the end.
     """
 
     design: Design
@@ -138,7 +153,7 @@ def false_claims(design: Design, studies: int, rng: np.random.Generator) -> Fals
 
 
 def _wrong(row: Comparison, truth: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """What is false in a pair, with its family."""
+    """Yield what is false in a pair, with its family."""
     ahead, edge, near = truth[row.a] - truth[row.b], MARGIN - 1e-9, row.closeness
     if row.distinguishable and (ahead if row.better == row.a else -ahead) <= 0:
         yield "apart", row.family
@@ -149,7 +164,7 @@ def _wrong(row: Comparison, truth: Mapping[str, float]) -> Iterator[tuple[str, s
 
 
 def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Comparison], int, bool]]:
-    """Every pair, the seeds and whether an arm left: after the planned looks, and after the seeds added to these."""
+    """Yield every pair, the seeds and whether an arm left: after the planned looks, then with the seeds added."""
     scale, most = replace(design.world.scale, chance=GUESS), design.plan.most
     margin = Margin(MARGIN) if design.margin else None
     every = by_label(study)
@@ -166,7 +181,7 @@ def _verdicts(design: Design, study: Drawn) -> Iterator[tuple[Sequence[Compariso
 
 
 def _noted(design: Design, seen: Mapping[str, Scores], taken: Sequence[int]) -> Looked:
-    """The looks that each trial was part of, as a store notes them."""
+    """Return the looks that each trial was part of, as a store notes them."""
     together = design.plan.question.together(len(seen) - len(design.own), list(design.own.values()))
     looks = {seed: design.plan.of(seed, 1, noted=taken, together=together) for seed in range(taken[-1])}
     return {label: {seed: looks[seed] for seed in own} for label, own in seen.items()}

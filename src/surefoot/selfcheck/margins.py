@@ -1,8 +1,8 @@
-"""Margins and races where the truth is known: how often a claim of equality is false, and what a race loses.
+"""Margins and races where the truth is known: false claims of equality, and what a race loses.
 
-The first arm is better than all others by just the margin, so whoever calls one of them equal to it, or not worse, is
-wrong. In one world others only differ by how often they diverge. A race has candidates of known quality: it may drop
-the best in one of ten, and its winner is as good as that of all seeds, but for a tenth of the luck of one trial.
+The first arm is better than all others by just the margin. So it is false to call one of them equal to it, or not
+worse. In one world the others differ only in how often they diverge. A race has candidates of known quality. It may
+drop the best in one race of ten, and its winner may be worse than that of all seeds by a tenth of one trial's luck.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from surefoot.search.race import ALPHA as DROPPED
 from surefoot.search.race import dropped
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
+    LEVEL,
+    LOST,
     MEAN,
     NORMAL,
     OWN,
@@ -30,11 +32,8 @@ from surefoot.statistics.intervals import ALPHA, Interval, t_interval
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 from surefoot.store.margin import Margin
 
-LEVEL = 0.99
 MARGIN = 0.003
 GUESS = 0.1
-LOST = 0.3
-"""Trials of `DIVERGING` that do."""
 
 
 def _uneven(rng: np.random.Generator, studies: int, arms: int, seeds: int, *_: float) -> Scores:
@@ -52,14 +51,14 @@ MARGINS: tuple[tuple[SeedModel, int, tuple[int, ...]], ...] = (
     *((world, *design) for world in (NORMAL, TWO_BASINS, DIVERGING) for design in ((2, (5, 8, 12)), (4, (6, 10)))),
     (UNEVEN, 2, (10,)),
 )
-"""Worlds, arms, and how many seeds there are at each look."""
+"""Worlds, arms, and the seeds at each look."""
 
 GAPS = ((0.0, 0.0), (0.5, 1.0), (2.0, 4.0))
 RACES: tuple[tuple[int, tuple[float, ...]], ...] = tuple((seeds, gaps) for seeds in (4, 6, 10) for gaps in GAPS)
-"""Tuning seeds, and by how many standard deviations of a trial's luck two candidates are worse than the best."""
+"""Tuning seeds, and how far two candidates are behind, in standard deviations of a trial's luck."""
 
 NOISE = 0.1
-"""What a race may lose, in the same."""
+"""The most that a race may lose, in the same unit."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,14 @@ class FalseMargins:
 
 @dataclass(frozen=True)
 class Race:
-    """Races on so many tuning seeds, of candidates that are worse than the best by `gaps`.
+    """Races on this many tuning seeds, of candidates that are worse than the best by `gaps`.
 
-    `dropped` is how often the best was dropped, `loss` how much worse the winner is than that of all seeds, in standard
-    deviations of a trial's luck, and `saved` the share of trials that were not run.
+    Attributes:
+        seeds: tuning seeds.
+        gaps: distances from the best, in standard deviations of a trial's luck.
+        dropped: share of races that drop the best.
+        loss: how much worse the winner is than that of all seeds, in the same unit.
+        saved: share of trials that were not run.
     """
 
     seeds: int
@@ -122,7 +125,7 @@ def false_margins(
 
 
 def race(seeds: int, gaps: tuple[float, ...], studies: int, rng: np.random.Generator) -> Race:
-    """Race the candidates in so many studies, on all tuning seeds but the first."""
+    """Race the candidates in this many studies, on all tuning seeds but the first."""
     quality = np.array([0.0, *(-gap for gap in gaps)])
     fresh = seeds - 1
     lost, losses, run = 0, [], 0

@@ -1,8 +1,8 @@
 """Calibration of planned looks: studies that stop early, drop arms and ask one of three questions.
 
 Each simulated study goes through the very looks that users get: arms leave, the study stops, and what it then claims is
-counted. Equal arms must be told apart in at most 5 % of studies. With a known difference the seeds that a study takes
-and what it finds must be as `compare --dry-run` tells.
+counted. At most 5 % of studies may tell equal arms apart. With a known difference, the seeds that a study takes and
+what it finds must be as `compare --dry-run` says.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from surefoot.analysis.interim import Interim, Looker
 from surefoot.analysis.pairwise import Comparison
 from surefoot.selfcheck.seed_models import (
     DIVERGING,
+    LEVEL,
     NORMAL,
     OWN,
     SKEWED,
@@ -32,22 +33,21 @@ from surefoot.statistics.looks import Looks, even_looks
 from surefoot.statistics.proportions import Proportion, clopper_pearson
 from surefoot.store.looks import BEST, LookPlan, Question, Spending
 
-LEVEL = 0.99
 SEEDS = 12
-"""The most seeds of a study; so few that every sign pattern is tried."""
+"""The most seeds of a study: few enough to try every sign pattern."""
 
 AGAINST = Question("against", "arm 0")
 ALL_PAIRS = Question("all-pairs")
 SPREAD = sqrt(2) * OWN
 WORSE = -1.5 * SPREAD
-"""By how much the first arm is better where it is to leave: it is much worse."""
+"""The lead of a first arm that is to leave: it is much worse."""
 
 PROMISED_FROM = 10_000
-"""Simulated studies from which a promise is computed: its own error is then far below that of what is found."""
+"""Simulated studies behind a promise: its own error is then far below that of what is found."""
 
 
 def plan(arms: int, spending: Spending = "obrien-fleming", question: Question = BEST) -> LookPlan:
-    """The looks of a simulated study, as `--looks auto` plans them."""
+    """Return the looks of a simulated study, as `--looks auto` plans them."""
     return LookPlan(even_looks(SEEDS, spending, question.pairs(arms)), spending, question)
 
 
@@ -69,7 +69,7 @@ EQUAL: tuple[tuple[SeedModel, int, LookPlan, float], ...] = (
     (UNBOUNDED, 2, plan(2, "pocock"), 0.0),
     (UNBOUNDED, 4, plan(4, "linear", ALL_PAIRS), 0.0),
 )
-"""World, arms, looks, and by how much the first arm is better, of studies in which the others are equal."""
+"""World, arms, looks and the lead of the first arm; the other arms are equal."""
 
 BETTER: tuple[tuple[int, LookPlan, float], ...] = (
     (2, plan(2), 1.0),
@@ -79,7 +79,7 @@ BETTER: tuple[tuple[int, LookPlan, float], ...] = (
     (4, plan(4, "pocock"), 1.5),
     (4, plan(4, question=AGAINST), 1.5),
 )
-"""Arms, looks, and by how many spreads of a difference the first arm is better."""
+"""Arms, looks and the lead of the first arm, in spreads of a difference."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class FalseLooks:
 
 @dataclass(frozen=True)
 class TrueLooks:
-    """Studies with planned looks in which the first arm is better, and how they went beside what was `promised`.
+    """Studies with planned looks whose first arm is better, beside what a dry run `promised`.
 
     `seeds` is how many they took, `found` how often one given pair was found, both with 99 % intervals. With more than
     two arms at least as much is found as promised, with at most as many seeds.
@@ -141,7 +141,7 @@ def false_looks(
 
 
 def true_looks(arms: int, looks: LookPlan, effect: float, studies: int, rng: np.random.Generator) -> TrueLooks:
-    """Play studies of a known difference through; `effect` counts spreads of a difference."""
+    """Play studies of a known difference through. `effect` counts spreads of a difference."""
     taken, found = [], 0
     for study in NORMAL.draw(rng, studies, arms, looks.most, effect * SPREAD):
         interim, rows = played(study, NORMAL, looks)
@@ -154,14 +154,14 @@ def true_looks(arms: int, looks: LookPlan, effect: float, studies: int, rng: np.
 
 
 def played(study: Scores, world: SeedModel, looks: LookPlan) -> tuple[Interim, Sequence[Comparison]]:
-    """How a simulated study ends: where its looks leave it, and every pair on the seeds that it then has."""
+    """Return how a simulated study ends: what its looks decide, and every pair on the seeds that it then has."""
     results = by_label(study)
     looker = Looker(looks, range(looks.most), world.scale, {}, {})
     return looker.looked(results, {label: own.keys() for label, own in results.items()})
 
 
 def _promise(arms: int, looks: LookPlan, effect: float) -> Course:
-    """What a dry run tells of such studies."""
+    """Return what a dry run says of such studies."""
     planned = Looks(looks.at, looks.most, 0, looks.spending, looks.at)
     pairs, step = looks.question.pairs(arms), NORMAL.scale.resolution / SPREAD
     return course(planned, effect, optimizers=arms, pairs=pairs, resolution=step, studies=PROMISED_FROM)

@@ -1,11 +1,12 @@
 """Published runs repeated, and whether ours agree with them.
 
-The pipeline is that of any comparison, with the data cut as it was in the publication: all training examples train, and
-the test examples are looked at after every epoch. Nothing is chosen here, so they may stand in the place of the
-validation examples. The batches have the same order in every epoch, as DeepOBS's had, by oversight: reshuffled,
-momentum on quadratic-deep ends elsewhere. A figure agrees if the difference of the means lies within its Welch 99 %
-interval, so of a hundred figures that truly agree, one is marked as not. Where the logs' spread over seeds is not known
-to us it is taken to be ours.
+The pipeline is that of any comparison, with the data cut as in the publication: all training examples train, and the
+test examples are evaluated after every epoch. Nothing is chosen here, so they may stand in the place of the validation
+examples. The batches have the same order in every epoch, as DeepOBS's had, by oversight: reshuffled, momentum on
+quadratic-deep ends elsewhere.
+
+A figure agrees if the difference of the means lies within its Welch 99 % interval, so one in a hundred that truly agree
+is marked as not. Where the logs' spread over seeds is not known, ours stands in its place.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ from surefoot.workers.executors import capacity, device_for
 from surefoot.workers.runner import Runner
 
 TESTED = 9984
-"""How many of Fashion-MNIST's test images DeepOBS looks at: whole batches of 128."""
+"""The test images of Fashion-MNIST that DeepOBS evaluates: whole batches of 128."""
 
 LEVEL = 0.99
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """A published figure beside ours: mean and deviation over `n` seeds of ours, and how far the means may differ.
+    """A published figure beside ours: mean and deviation over `n` seeds, and how far the means may differ.
 
-    All are NaN if a run of ours diverged.
+    Mean, deviation and `margin` are NaN if a run of ours diverged.
     """
 
     figure: PublishedFigure
@@ -57,7 +58,7 @@ class Agreement:
 
     @property
     def difference(self) -> float:
-        """Ours minus the published."""
+        """The mean of ours minus the published one."""
         return self.mean - self.figure.mean
 
     @property
@@ -67,7 +68,7 @@ class Agreement:
 
 
 def published_task(name: str, data_dir: str | os.PathLike[str] | None = None) -> Task:
-    """Return `quadratic-deep` or `fmnist-2c2d` with all examples for training, and those of the test for validation."""
+    """Return `quadratic-deep` or `fmnist-2c2d`: all training examples train, the test examples validate."""
     if name == "quadratic-deep":
         quadratic = quadratic_task()
         return replace(quadratic, data=Splits(quadratic.data.train, quadratic.data.test, quadratic.data.test))
@@ -110,7 +111,7 @@ def reproduction(
 
 
 def run_apart(plan: Run, observe: Observer) -> list[Record]:
-    """Run a plan from its beginning, in a store of its own that is thrown away."""
+    """Run a plan from its beginning, in a store of its own that is deleted."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "results.sqlite") as store:
         return plan.run(store, observe)
 
@@ -146,7 +147,7 @@ def agreement(figure: PublishedFigure, values: Sequence[float]) -> Agreement:
 
 
 def _margin(sd1: float, n1: int, sd2: float, n2: int) -> float:
-    """The half-width of Welch's interval for the difference of two means."""
+    """Return the half-width of Welch's interval for the difference of two means."""
     a, b = sd1**2 / n1, sd2**2 / n2
     if a + b == 0:
         return 0.0
@@ -155,7 +156,7 @@ def _margin(sd1: float, n1: int, sd2: float, n2: int) -> float:
 
 
 def _value(record: Record, figure: PublishedFigure) -> float:
-    """What a run of ours has for a figure; NaN if it did not come so far."""
+    """Return what a run of ours has for a figure; NaN if it did not get that far."""
     if figure.quantity == "train loss":
         return record.outcome.train_loss if record.outcome else nan
     done = [epoch.validation_metric for epoch in record.epochs if epoch.epoch == figure.epoch]

@@ -24,9 +24,9 @@ def quickstart(
     """Repeat the tutorial with some seeds, and compare their mean with what it prints.
 
     Args:
-        seeds: how many.
+        seeds: number of runs.
         data_dir: folder that is searched for Fashion-MNIST first.
-        tell: takes a line on how far it is.
+        tell: function that takes a line after each run.
     """
     losses = []
     for seed in range(seeds):
@@ -50,7 +50,7 @@ def quickstart(
 def loss_of_run(
     seed: int, *, epochs: int = EPOCHS, images: int = 60_000, data_dir: str | os.PathLike[str] | None = None
 ) -> float:
-    """Return the mean loss of the test images after so many epochs over the first images."""
+    """Return the mean loss of the test images after this many epochs over the first images."""
     import torch
 
     from surefoot.torch import SGD

@@ -1,4 +1,4 @@
-"""How the scores of one optimizer scatter over seeds: the worlds in which calibration puts the verdict to the test.
+"""The worlds in which calibration tests the verdict: how the scores of one optimizer scatter over seeds.
 
 In each, every arm is the same optimizer under another name, so any difference is luck. A score is what the seed gives
 to all arms alike (initial weights, batch order) plus the trial's own luck, rounded to whole test images. The spread is
@@ -29,6 +29,12 @@ IMAGES = 10_000
 MEAN = 0.92
 OWN = 0.0019
 """Standard deviation of a trial's own luck; that of the difference of a pair is sqrt(2) times this."""
+
+LOST = 0.3
+"""The share of trials that diverge in `DIVERGING` and `UNBOUNDED`."""
+
+LEVEL = 0.99
+"""The level of every interval of a calibration: a sound row fails once in a hundred."""
 
 FEWEST_STORED = 5
 
@@ -66,13 +72,13 @@ def two_basins(rng: np.random.Generator, *shape: int) -> Scores:
 
 def diverging(rng: np.random.Generator, *shape: int) -> Scores:
     """Draw luck that follows the bell curve, but for three trials in ten, which diverge and have no score."""
-    return np.where(rng.random(shape) < 0.3, np.nan, normal(rng, *shape))
+    return np.where(rng.random(shape) < LOST, np.nan, normal(rng, *shape))
 
 
 def losses(rng: np.random.Generator, studies: int, arms: int, seeds: int) -> Scores:
-    """Draw losses with a long tail, of which three in ten diverge: what these count changes as seeds come in."""
+    """Draw losses with a long tail, of which three in ten diverge. What those count changes as seeds come in."""
     shape = studies, arms, seeds
-    return np.where(rng.random(shape) < 0.3, np.nan, rng.lognormal(0, 1.5, shape))
+    return np.where(rng.random(shape) < LOST, np.nan, rng.lognormal(0, 1.5, shape))
 
 
 def simulated(name: str, luck: Callable[..., Scores]) -> SeedModel:
@@ -115,7 +121,7 @@ def by_label(scores: Scores) -> dict[str, dict[int, float]]:
 
 
 def counting(scores: Scores, looks: Sequence[int]) -> Iterator[tuple[dict[str, dict[int, float]], Looked]]:
-    """Give one study's scores as they are at each look, with the looks that each seed was part of before."""
+    """Yield one study's scores at each look, with the earlier looks of each seed."""
     for k, seeds in enumerate(looks):
         results = by_label(scores[:, :seeds])
         before = {seed: frozenset(TakenLook(n) for n in range(k) if seed < looks[n]) for seed in range(seeds)}

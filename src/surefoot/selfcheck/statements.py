@@ -34,13 +34,13 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        """Whether it does; not if it is not a number."""
+        """Whether ours lies between the ends; False if it is not a number."""
         return self.low <= self.ours <= self.high
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What was published, with the setting in which it is repeated, and its figures."""
+    """A published statement: the setting in which it is repeated, its source and its figures."""
 
     title: str
     setting: str
@@ -49,19 +49,19 @@ class Statement:
 
     @property
     def holds(self) -> bool:
-        """Whether every figure does."""
+        """Whether every figure holds."""
         return all(figure.holds for figure in self.figures)
 
 
 CYCLES = 2000
-"""Of 101 steps of Reddi's problem."""
+"""Cycles of Reddi's problem, of 101 steps each."""
 
 
 def counterexample(cycles: int = CYCLES, near: float = 0.02) -> Statement:
-    """Adam goes to the worst point of a convex problem, and AMSGrad to the best.
+    """Show that Adam goes to the worst point of a convex problem, and AMSGrad to the best.
 
     Args:
-        cycles: of 101 steps.
+        cycles: number of cycles, of 101 steps each.
         near: how far from the end of the interval a mean over the last cycle may be.
     """
     ends = {rule: float(np.mean(_on_reddis_problem(rule, cycles))) for rule in ("adam", "amsgrad")}
@@ -88,7 +88,7 @@ def _on_reddis_problem(rule: str, cycles: int) -> list[float]:
 
 
 def heavy_ball(steps: int = 3000) -> Statement:
-    """The best rate and momentum shrink a quadratic of condition number 100 by 9 / 11 a step."""
+    """Show that the best rate and momentum shrink a quadratic of condition number 100 by 9 / 11 a step."""
     curvature = np.linspace(1.0, 100.0, 100)
     hyper = resolve("momentum", "torch", {"lr": 4 / 121, "momentum": (9 / 11) ** 2})
     step, weights, size, before = _stepper("momentum", hyper, (100,)), np.ones(100), 1.0, 1.0
@@ -104,7 +104,7 @@ def heavy_ball(steps: int = 3000) -> Statement:
 
 
 def newton_schulz() -> Statement:
-    """Five steps of Keller Jordan's polynomial bring singular values near 1, and no nearer."""
+    """Show that five steps of Keller Jordan's polynomial bring singular values near 1, and no nearer."""
     random = np.random.default_rng(0)
     left, right = (np.linalg.qr(random.normal(size=(64, 64)))[0] for _ in range(2))
     matrix = left @ np.diag(np.geomspace(0.01, 1.0, 64)) @ right
@@ -121,7 +121,7 @@ def newton_schulz() -> Statement:
 
 
 def algoperf() -> Statement:
-    """AlgoPerf's scores follow from its times in closed form."""
+    """Show that AlgoPerf's scores follow from its times in closed form."""
     ours = algoperf_score(TIMES)
     return Statement(
         "AlgoPerf's scores by our closed form",

@@ -1,35 +1,22 @@
-"""What each section of the report asks, and its answer in one line; and the four answers of a reader in a hurry.
+"""The question of each part of the report, and its answer in one line.
 
-An answer names the best by its number. Whether that number is ahead of the next is the verdict's to say, and the first
-section repeats it: best, tied, how sure, at what cost.
+An answer names the best by its number. Only the verdict says whether that number is ahead of the next; the first part
+repeats it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import isfinite
 from statistics import fmean
 
 from surefoot.analysis import Summary
 from surefoot.analysis.rate_free import price_of
-from surefoot.statistics.permutation import FEWEST_PAIRS
+from surefoot.words.glance import LEVEL, levels
 from surefoot.words.notes import how_tuned
-from surefoot.words.numbers import (
-    DURATION,
-    PLAIN,
-    WHOLE_PERCENT,
-    Written,
-    count,
-    duration,
-    join,
-    seeds,
-    short,
-)
+from surefoot.words.numbers import DURATION, PLAIN, WHOLE_PERCENT, Written, are, count, join, named, short
 from surefoot.words.pairs import standing
 from surefoot.words.rate_free import price_answer
-
-NAMED = 6
-"""Most names in an answer."""
 
 QUESTIONS = {
     "results": "Who is best?",
@@ -51,86 +38,11 @@ QUESTIONS = {
     "raw": "How can I repeat this?",
     "published": "What do others find?",
 }
-"""What each part of the report asks, by its anchor, in the page's order."""
-
-
-def at_a_glance(summary: Summary) -> list[tuple[str, str]]:
-    """Who is best, who is level with it, how sure that is, and what it cost; nothing where nothing has finished.
-
-    Where all are compared with one, that one, and who is ahead of it and behind it.
-    """
-    best = summary.verdict.against or summary.verdict.best
-    if best is None:
-        return []
-    row = next(row for row in summary.rows if row.label == best)
-    score = Written(summary.metric).value(summary.verdict.scores[best])
-    said = (
-        "Compared with" if summary.verdict.against else "Best",
-        f"{best}: test {summary.metric.title} {score}, {seeds(row.n)}",
-    )
-    return [said, *_levels(summary), ("How sure", _how_sure(summary)), *_cost(summary, best)]
-
-
-def _levels(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Those that are level with the best, by their standing; all, where all are compared with one."""
-    found = [(one.label, standing(one.label, summary)) for one in summary.rows]
-    for word, heading in {**(SIDES if summary.verdict.against else {}), **LEVEL}.items():
-        if names := [label for label, its in found if its == word]:
-            yield heading, _named(names)
-
-
-SIDES = {"better": "Ahead of it", "worse": "Behind it"}
-"""What stands before those that are told apart from the one that all are compared with."""
-
-
-LEVEL = {
-    "equal": "Equal to it",
-    "not worse": "Not worse than it",
-    "tie": "Tied with it",
-    "open": "Still open",
-    "not settled": "Not settled",
-}
-"""What stands before those that are level with the best, by their standing."""
-
-
-def _how_sure(summary: Summary) -> str:
-    """What the verdict rests on, in a few words."""
-    if summary.verdict.basis == "one run":
-        return "Not at all: one run of each settles nothing."
-    tested = [pair for pair in summary.verdict.pairs if pair.p is not None]
-    if not tested:
-        return f"Not settled: a claim needs {FEWEST_PAIRS} seeds or more."
-    ahead = sum(pair.distinguishable and (pair.ahead or pair.reference) for pair in tested)
-    of = f"{ahead} of {len(tested)}"
-    found = f"{of} {_are(ahead)} told apart from it" if summary.verdict.against else f"It is ahead of {of}"
-    each = " for differences, and 5 % for equality" if summary.verdict.margin else ""
-    normal = ", if differences scatter normally" if summary.verdict.trusted is not None else ""
-    families = " for each question" if {row.family for row in summary.comparisons} != {"all"} else ""
-    return (
-        f"{found} by paired tests over {_range([pair.n for pair in tested], 'seed')}. "
-        f"The chance of a false claim is at most 5 %{each}{families}{normal}."
-    )
-
-
-def _range(numbers: Sequence[int], what: str) -> str:
-    low, high = min(numbers), max(numbers)
-    return count(low, what) if low == high else f"{low} to {count(high, what)}"
-
-
-def _cost(summary: Summary, best: str) -> Iterator[tuple[str, str]]:
-    """What the best takes to train, what all of the study took, and what was tuned."""
-    row = next(row for row in summary.rows if row.label == best)
-    spent = sum(trial.epochs[-1].seconds for trial in summary.records if trial.epochs)
-    if row.train_seconds is None or not spent:
-        return
-    tuning = summary.tuning_of(best)
-    after = f", after {count(tuning.trials, 'training')} to tune it" if tuning else ""
-    study = f"The whole study: {count(len(summary.records), 'training')}, {duration(spent)}."
-    yield "Cost", f"{duration(row.train_seconds)} of training{after}. {study}"
+"""The question of each part of the report, by its anchor, in the page's order."""
 
 
 def answers(summary: Summary) -> dict[str, str]:
-    """The first line of each part of the report, by its anchor; a part without one has nothing to say in a line."""
+    """Return the one-line answer of each part of the report, by its anchor. A part without one is left out."""
     ways: Mapping[str, Callable[[Summary], str]] = {
         "results": _leader,
         "curves-epoch": _fastest,
@@ -156,13 +68,9 @@ def _leader(summary: Summary) -> str:
         return f"{best} leads in one run of each, which settles nothing."
     level = sum(standing(row.label, summary) in LEVEL for row in summary.rows)
     if against := summary.verdict.against:
-        return " ".join([f"Compared with {against}.", *(f"{heading}: {names}." for heading, names in _levels(summary))])
+        return " ".join([f"Compared with {against}.", *(f"{heading}: {names}." for heading, names in levels(summary))])
     others = count(len(summary.rows) - 1, "other")
-    return f"{best}, but {level} of the {others} {_are(level)} not clearly behind." if level else f"{best}."
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    return f"{best}, but {level} of the {others} {are(level)} not clearly behind." if level else f"{best}."
 
 
 def _fastest(summary: Summary) -> str:
@@ -174,7 +82,7 @@ def _fastest(summary: Summary) -> str:
 
 
 def _first_there(summary: Summary) -> str:
-    """Who came first to the hardest target that anyone reached."""
+    """Return the first optimizer at the hardest target that was reached."""
     for one in reversed(summary.arrivals):
         epochs = {label: way.median for label, way in one.epochs.items() if way.median is not None}
         times = {label: way.median for label, way in one.seconds.items() if way.median is not None}
@@ -191,7 +99,7 @@ def _first_there(summary: Summary) -> str:
 def _rates(summary: Summary) -> str:
     chosen = {row.label: next((one.chosen for one in row.searched if one.name == "lr"), None) for row in summary.tuning}
     known = [f"{label} at {short(value)}" for label, value in chosen.items() if value is not None]
-    return f"Best in validation: {_named(known)}." if known else ""
+    return f"Best in validation: {named(known)}." if known else ""
 
 
 def _gains(summary: Summary) -> str:
@@ -203,7 +111,7 @@ def _gains(summary: Summary) -> str:
 
 
 def _differ(summary: Summary) -> str:
-    """How many of the pairs differ clearly, and how many were not tested."""
+    """Return how many of the pairs differ clearly, and how many were not tested."""
     rows = summary.comparisons
     apart, untested = sum(row.distinguishable for row in rows), sum(row.p is None for row in rows)
     rest = len(rows) - apart - untested
@@ -235,7 +143,7 @@ def _reliable(summary: Summary) -> str:
 
 
 def _sizes(summary: Summary) -> str:
-    """Where the median weight's step size ends, of the optimizers with the smallest and the largest."""
+    """Return the smallest and the largest final step size of a median weight, by optimizer."""
     ends = {
         arm.label: known[-1]
         for arm in summary.arms
@@ -250,17 +158,12 @@ def _sizes(summary: Summary) -> str:
 
 
 def _best(values: Mapping[str, float], summary: Summary) -> tuple[str, float]:
-    """Those with the best value, and the value."""
+    """Return the names with the best value, and the value."""
     names, loss = _least({label: -summary.scale.gain(value) for label, value in values.items()})
     return names, summary.scale.gain(-loss)
 
 
 def _least(values: Mapping[str, float]) -> tuple[str, float]:
-    """Those with the smallest value, and the value."""
+    """Return the names with the smallest value, and the value."""
     least = min(values.values())
-    return _named([label for label, value in values.items() if value == least]), least
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return join([*names[:NAMED], f"{more} more"] if more > 0 else names)
+    return named([label for label, value in values.items() if value == least]), least

@@ -1,7 +1,7 @@
-"""A summary for programs: every number, the verdict's sentences, and the result table as its columns have it.
+"""A summary for programs: every number, the verdict's sentences, and the cells of the result table.
 
-`plain` is the one place where NaN, mappings and dataclasses are flattened. JSON has no NaN or infinity; browsers refuse
-a page that writes them. They become null.
+Only `plain` flattens NaN, mappings and dataclasses. JSON has no NaN or infinity, and browsers refuse a page that writes
+them: they become null.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLAIMS = ("best", "ties", "behind", "open", "yardstick", "margin", "lost", "agai
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
-    """The summary as plain dicts and lists for `json.dumps`; a number that is not finite becomes None."""
+    """Return the summary as plain dicts and lists for `json.dumps`. A number that is not finite becomes None."""
     verdict = summary.verdict
     written: dict[str, Any] = {
         **{name: getattr(summary, name) for name in NUMBERS},
@@ -47,12 +47,12 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 
 def _looks(summary: Summary) -> dict[str, Any] | None:
-    """The planned looks and what they decided; None where the end is the only look."""
+    """Return the planned looks and what they decided; None where the end is the only look."""
     return {"planned": summary.design.looks, **vars(summary.interim)} if summary.design and summary.interim else None
 
 
 def _planned(summary: Summary) -> dict[str, Any]:
-    """Each search as planned: its configurations in number, its ranges as people read them."""
+    """Return each planned search: how many configurations, and its ranges as people read them."""
     return {
         row.defaults: {
             "trials": len(search.configurations),
@@ -65,7 +65,7 @@ def _planned(summary: Summary) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """The value as dicts, lists, strings, numbers, booleans and None; anything unknown as its text."""
+    """Return a value as dicts, lists, strings, numbers, booleans and None. Anything else becomes its text."""
     if isinstance(value, str | bool | int | None):
         return value
     if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""Cells, columns and tables: a cell keeps its number, bounds and unit until it is printed.
+"""Cells, columns and tables. A cell keeps its number, bounds and unit until it is printed.
 
 A column is one entry in a list. The terminal, the page, Markdown, LaTeX, JSON and notebooks are all made from that
-list, the sentence below the page's table too.
+list, and so is the sentence below the page's table.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from html import escape
 from typing import Any, Generic, Literal, TypeVar
 
 from surefoot.analysis import Summary
-from surefoot.statistics.intervals import Interval
+from surefoot.statistics.intervals import Interval, PairedDifference
+from surefoot.statistics.suites import Aggregate
 from surefoot.words.numbers import MISSING, PLAIN, Unit
 
 WIDTH = 100
-"""Columns of a terminal or a notebook that a printed table may take."""
+"""The most characters in a line of a printed table."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number with its bounds, if it has any, and how both are written; `note` follows in parentheses."""
+    """A number with its bounds, if it has any, and their unit. `note` follows in parentheses."""
 
     value: float | None
     unit: Unit = PLAIN
@@ -31,12 +32,12 @@ class Cell:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What stands in the cell."""
+        """The text of the cell."""
         return (MISSING if self.value is None else self.unit(self.value),)
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The small print below it."""
+        """The small print below the text."""
         shown = [] if self.low is None or self.high is None else [self.unit.bounds(self.low, self.high)]
         small = " ".join([*shown, *([f"({self.note})"] if self.note else [])])
         return (small,) if small else ()
@@ -45,7 +46,7 @@ class Cell:
         return " ".join((*self.lines, *self.below))
 
     def to_json(self) -> Any:
-        """The numbers as they are stored, with their unit: seconds also where milliseconds are printed."""
+        """Return the numbers as they are stored, with their unit: seconds even where milliseconds are printed."""
         return {"value": self.value, "low": self.low, "high": self.high, "unit": self.unit.stored, "note": self.note}
 
 
@@ -60,7 +61,7 @@ class Text:
         return "\n".join((*self.lines, *self.below))
 
     def to_json(self) -> Any:
-        """The words as they are printed."""
+        """Return the words as they are printed."""
         return str(self)
 
 
@@ -68,17 +69,17 @@ AnyCell = Cell | Text
 
 
 def text(words: str, *below: str) -> Text:
-    """A cell of one line."""
+    """Return a cell of one line."""
     return Text((words,), below)
 
 
 def lines(words: Iterable[str], below: Iterable[str] = ()) -> Text:
-    """A cell with a line for each, or with a dash."""
+    """Return a cell with a line for each of the words, or with a dash."""
     return Text(tuple(words) or (MISSING,), tuple(below))
 
 
-def of(interval: Interval | None, unit: Unit, note: str = "") -> Cell:
-    """A mean with its interval, where several seeds give one."""
+def of(interval: Interval | PairedDifference | Aggregate | None, unit: Unit, note: str = "") -> Cell:
+    """Return the cell of a mean with its interval. Without one, the cell is empty."""
     return Cell(None, unit) if interval is None else Cell(interval.mean, unit, interval.low, interval.high, note)
 
 
@@ -91,12 +92,12 @@ class Column(Generic[Row]):
     """One column of a table.
 
     Args:
-        name: its heading, which may depend on the study.
-        cell: makes the cell of a row.
-        caption: what the page says of it below the table.
+        name: heading, which may depend on the study.
+        cell: function that makes the cell of a row.
+        caption: sentence about it below the page's table.
         where: the only place that shows it; None for everywhere.
         shown: whether it says something in this study.
-        style: the class of its cells on the page.
+        style: class of its cells on the page.
     """
 
     name: str | Callable[[Summary], str]
@@ -109,9 +110,9 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of cells; the first column names the row, as the user wrote it.
+    """Headings and rows of cells. The first column names the row, as the user wrote it.
 
-    `captions` explain columns, `styles` are the page's classes of each of them.
+    `captions` explain columns. `styles` are the page's classes, one for each column.
     """
 
     header: tuple[str, ...]
@@ -125,9 +126,9 @@ class Table:
         return tuple(tuple(map(str, row)) for row in self.rows)
 
     def parts(self, width: int) -> list[tuple[tuple[str, ...], ...]]:
-        """Heading and printed rows, in parts that all begin with the first column, none wider than so many characters.
+        """Return heading and printed rows in parts, none wider than this many characters.
 
-        Cells may have several lines. A column that is wider than that has a part for itself.
+        Every part begins with the first column. A wider column has a part for itself. Cells may have several lines.
         """
         first, *rest = zip(self.header, *self.texts, strict=True)
         found = [[first]]
@@ -138,11 +139,11 @@ class Table:
         return [tuple(zip(*part, strict=True)) for part in found]
 
     def __str__(self) -> str:
-        """The table as text, in parts of at most `WIDTH` characters."""
+        """Return the table as text, in parts of at most `WIDTH` characters."""
         return "\n\n".join("\n".join(_lines(part)) for part in self.parts(WIDTH))
 
     def _repr_html_(self) -> str:
-        """The table for notebooks."""
+        """Return the table for notebooks."""
         head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.header)
         body = "".join(
             f'<tr><th scope="row">{_html(first)}</th>{"".join(f"<td>{_html(cell)}</td>" for cell in rest)}</tr>'
@@ -151,12 +152,12 @@ class Table:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def to_json(self) -> list[dict[str, Any]]:
-        """An object for each row, with its cells by their headings."""
+        """Return an object for each row: its cells by their headings."""
         return [{name: cell.to_json() for name, cell in zip(self.header, row, strict=True)} for row in self.rows]
 
 
 def tabulate(columns: Sequence[Column[Row]], rows: Sequence[Row], summary: Summary, where: Where = "print") -> Table:
-    """The table of these rows, with the columns that say something in this study and stand in this place."""
+    """Return the table of these rows, with the columns that this study and this place show."""
     shown = [one for one in columns if one.where in (None, where) and one.shown(summary)]
     captions = (_said(one.caption, summary) for one in shown)
     return Table(
@@ -168,7 +169,7 @@ def tabulate(columns: Sequence[Column[Row]], rows: Sequence[Row], summary: Summa
 
 
 def plain_table(header: Sequence[str], rows: Iterable[Sequence[AnyCell | str]], *captions: str) -> Table:
-    """A table of which every column is always there; words may stand for their cell."""
+    """Return a table whose columns are always shown. A string becomes a cell."""
     made = (tuple(text(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
     return Table(tuple(header), tuple(made), captions)
 
@@ -187,6 +188,6 @@ def _width(columns: Sequence[Sequence[str]]) -> int:
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table: the first column to the left, the others to the right."""
+    """Return the lines of a table: the first column flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join([first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for first, *rest in rows]

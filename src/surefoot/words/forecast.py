@@ -1,6 +1,6 @@
-"""A forecast in words: what would run, how long, where it is searched, and what the seeds can tell.
+"""A forecast in words: what would run, how long, where it is searched, and what the seeds can find.
 
-What is known from earlier trials is said to be known, and what is assumed is said to be assumed.
+The text says which numbers come from earlier trials and which are assumed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAMES = {
 
 
 def forecast_json(found: Prospect) -> dict[str, Any]:
-    """The forecast as plain dicts and lists for `json.dumps`."""
+    """Return the forecast as plain dicts and lists for `json.dumps`."""
     least, most = found.trials
     told: dict[str, Any] = {
         "study": found.study,
@@ -66,7 +66,7 @@ def forecast_json(found: Prospect) -> dict[str, Any]:
 
 
 def forecast_text(found: Prospect) -> str:
-    """The forecast for people, 80 columns wide."""
+    """Return the forecast for people, 80 columns wide."""
     where = ", ".join(filter(None, [found.protocol.dataset, found.protocol.device]))
     parts = [f"Study {found.study} on {where}: nothing is trained yet."]
     parts += [] if found.budget is None else [_clock(found, duration(found.budget))]
@@ -78,7 +78,7 @@ def forecast_text(found: Prospect) -> str:
 
 
 def _clock(found: Prospect, budget: str) -> str:
-    """What a budget in minutes decides, and what it buys where an earlier run was timed."""
+    """Return what a budget in minutes decides, and what it buys where the optimizers were timed."""
     if found.bought:
         one = found.sizing
         return (
@@ -131,7 +131,7 @@ def _spaces(found: Prospect) -> Iterator[str]:
 
 
 def _looks(found: Prospect) -> Iterator[str]:
-    """When the study is looked at, and how many seeds that takes."""
+    """Yield when the study is looked at, and how many seeds that takes."""
     plan, optimizers = found.looks, found.optimizers
     yield f"{plan_text(plan)} Spending: {SPENDING[plan.spending]}. Question: {plan.question.text}."
     yield from filter(None, [left_out_text(plan)])

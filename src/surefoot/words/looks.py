@@ -1,4 +1,4 @@
-"""Planned looks in words: when a study is looked at, what a look decided, and what that means for its verdict."""
+"""Planned looks in words: when they come, what each decided, and what that means for the verdict."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SPENDING = {"obrien-fleming": "O'Brien and Fleming", "pocock": "Pocock", "linear
 
 
 def plan_text(plan: LookPlan) -> str:
-    """When a study is looked at."""
+    """Return when a study is looked at."""
     many = len(plan.at) > 1
     return f"Planned looks at {join(list(map(str, plan.at)))} seeds." if many else f"One look, at {seeds(plan.most)}."
 
 
 def left_out_text(plan: LookPlan) -> str:
-    """Which looks were left out, as a sentence; nothing where none was."""
+    """Return a sentence on the looks that were left out; empty if none was."""
     if not plan.left_out:
         return ""
     looks = join(list(map(str, plan.left_out)))
@@ -29,7 +29,7 @@ def left_out_text(plan: LookPlan) -> str:
 
 
 def interim_text(found: Interim) -> str:
-    """What the last look taken has decided, for a log."""
+    """Return what the last look has decided, for a log."""
     here = found.taken[-1]
     left = _by_look([one for one in found.left if one.seeds == here], {})
     then = "The question is decided." if found.decided else f"Next look: {found.due} seeds." if found.due else ""
@@ -37,13 +37,13 @@ def interim_text(found: Interim) -> str:
 
 
 def look_sentences(found: Interim, plan: LookPlan, looks: Sequence[int], names: Mapping[str, str]) -> Iterator[str]:
-    """What planned looks mean for a verdict, sentence by sentence.
+    """Yield what planned looks mean for a verdict, sentence by sentence.
 
     Args:
-        found: what they have decided.
-        plan: when they are.
-        looks: seeds at every verdict that p-values count, those of earlier runs among them.
-        names: how a sentence says each label.
+        found: what the looks have decided.
+        plan: when they come.
+        looks: seeds at every verdict that p-values count, earlier runs included.
+        names: each label as a sentence says it.
     """
     if not found.taken:
         yield f"The first planned look is at {seeds(plan.at[0])}: until then nothing is decided."
@@ -59,7 +59,7 @@ def look_sentences(found: Interim, plan: LookPlan, looks: Sequence[int], names: 
 
 
 def _by_look(left: Sequence[Left], names: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each look at which arms left."""
+    """Yield a sentence for each look at which arms left."""
     for here in sorted({one.seeds for one in left}):
         said = {one: names.get(one.label, one.label) for one in left if one.seeds == here}
         beaten = [f"{name} (behind {names.get(one.behind, one.behind)})" for one, name in said.items() if one.behind]

@@ -1,7 +1,7 @@
-"""The sentences beside the verdict: how the numbers were got and how to read them, and what makes them doubtful.
+"""The sentences beside the verdict: how the numbers were made, how to read them, and reasons to doubt them.
 
-A sentence that claims something (that seeds were kept apart, that effort was equal) is made from the summary, so that
-it is not said where it is not so.
+A sentence that claims something (seeds kept apart, equal effort) is made from the summary. It is said only where it
+holds.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ TESTS = {"permutation": "the paired permutation test", "t": "the paired t-test"}
 PRINTED_CAPTION = (
     "Tried: the range of what was tried. Gain: how much better the test {metric} is tuned than untuned, paired by seed."
 )
-"""What stands below the printed table of tuning."""
+"""The text below the printed table of tuning."""
 
 
 def notes(summary: Summary) -> tuple[str, ...]:
-    """Every note that holds of this study."""
+    """Return every note that holds for this study."""
     return tuple(_notes(summary))
 
 
 def warnings(summary: Summary) -> tuple[str, ...]:
-    """A sentence for each doubt of a summary."""
+    """Return a sentence for each doubt of a summary."""
     written = Written(summary.metric)
     return tuple(warning(one, written) for one in summary.doubts)
 
 
 def tuning_warnings(summary: Summary) -> tuple[str, ...]:
-    """A sentence for each doubt about tuning: a choice at the edge of what was tried, a search without a result."""
+    """Return a sentence for each doubt about tuning: a choice at the edge, or a search without a result."""
     return tuple(warning for row in summary.tuning for warning in _doubts(row))
 
 
 def how_tuned(rows: Sequence[TuningRow]) -> str:
-    """How the rows were tuned and measured, in two or three sentences; at least one row."""
+    """Return how the rows were tuned and measured, in two or three sentences. It needs at least one row."""
     said = [_search(rows)]
     waiting = [row.label for row in rows if not row.measuring_seeds]
     if 0 < len(waiting) < len(rows):
@@ -54,7 +54,7 @@ def how_tuned(rows: Sequence[TuningRow]) -> str:
 
 
 def warning(doubt: Doubt, written: Written) -> str:
-    """One doubt as a sentence or two."""
+    """Return one doubt as a sentence or two."""
     if isinstance(doubt, NoProgress):
         reached = "all trials diverged" if doubt.best is None else f"its best trial reached {written.value(doubt.best)}"
         lucky = doubt.best is not None and doubt.luck != doubt.chance
@@ -94,7 +94,7 @@ def _notes(summary: Summary) -> Iterator[str]:
 
 
 def _tested(summary: Summary) -> str:
-    """How differences were tested, as a sentence after another."""
+    """Return how differences were tested, as a sentence that follows another."""
     if not summary.comparisons:
         return ""
     tests = {TESTS[row.test] for row in summary.comparisons if row.test}
@@ -108,7 +108,7 @@ def _tested(summary: Summary) -> str:
 
 
 def _family(summary: Summary) -> str:
-    """The pairs that are a family: all, or those of one optimizer."""
+    """Return the pairs that form a family: all, or those with one optimizer."""
     return f"the pairs with {summary.verdict.against}" if summary.verdict.against else "all pairs"
 
 
@@ -148,7 +148,7 @@ def _doubts(row: TuningRow) -> Iterator[str]:
 
 
 def _held(planned: Search | None) -> str:
-    """Why the search did not go on, where it is the user's range that held it."""
+    """Return why the search did not go on, if the user's range held it."""
     if planned is None or not planned.lr_is_users:
         return ""
     return f". The search stayed in the range that you gave ({planned.ranges['lr'].text}); give a wider one to find out"

@@ -1,7 +1,7 @@
 """Every optimizer against every other: how far apart, how sure, and how often one beats the other.
 
-In the matrix it is the row minus the column, so each pair stands twice with its sign turned; the reader finds an
-optimizer's whole case in its row. What could be told apart is marked by a word and a colour, never by colour alone.
+A cell of the matrix is the row minus the column. Each pair stands twice, with its sign turned, so that a reader finds
+an optimizer's whole case in its row. A word and a colour mark a difference that was found, never the colour alone.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal
 
 from surefoot.analysis import Summary
 from surefoot.analysis.pairwise import Comparison
-from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
+from surefoot.words.cells import AnyCell, Cell, Table, of, plain_table, text
 from surefoot.words.numbers import MISSING, WHOLE_PERCENT, Written, join, p_value
 
 Standing = Literal["better", "worse", "equal", "not worse", "open", "tie", "not settled"]
 
 TIE = "Not distinguishable:"
-"""What stands before a group of optimizers of which no two were told apart."""
+"""The words before a group of optimizers that no test separates."""
 
 MATRIX = (
     "Each cell: test {metric} of the row minus that of the column, paired by seed, with its 95 % interval; p; "
@@ -35,7 +35,7 @@ WITHIN = (
 
 
 def matrix_caption(summary: Summary) -> str:
-    """What stands above the matrix."""
+    """Return the text above the matrix."""
     margin = summary.verdict.margin
     within = WITHIN.format(margin=Written(summary.metric).margin(margin)) if margin else ""
     return MATRIX.format(metric=summary.metric.title) + within
@@ -43,7 +43,7 @@ def matrix_caption(summary: Summary) -> str:
 
 @dataclass(frozen=True)
 class Duel:
-    """A cell of the matrix: the difference, the adjusted p-value, the share of seeds won, and what to make of it."""
+    """A cell of the matrix: the difference, the adjusted p-value, the share of seeds won, and the standing."""
 
     difference: Cell
     p: str
@@ -52,34 +52,34 @@ class Duel:
 
 
 def matrix(summary: Summary, labels: Sequence[str]) -> list[tuple[str, list[tuple[str, Duel | None]]]]:
-    """A row for each optimizer with a cell for each other; None on the diagonal and where two share no two seeds."""
-    known = {(row.a, row.b): row for row in summary.comparisons}
-    known |= {(row.b, row.a): row.turned for row in summary.comparisons}
+    """Return a cell for each two optimizers, row by row; None on the diagonal and where they share no two seeds."""
     written = Written(summary.metric)
     duels = {
-        pair: Duel(_difference(row, written), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row))
-        for pair, row in known.items()
+        (row.a, row.b): Duel(
+            of(row.difference, written.difference), p_value(row.p), WHOLE_PERCENT(row.wins.value), _standing(row)
+        )
+        for row in _both_ways(summary)
     }
     return [(label, [(other, duels.get((label, other))) for other in labels]) for label in labels]
 
 
 def compared(summary: Summary) -> list[str]:
-    """The optimizers that were compared with at least one other, the best group first, then as in the records."""
+    """Return the optimizers that were compared with another: the best group first, then as in the records."""
     pairs = {name for row in summary.comparisons for name in (row.a, row.b)}
     order = dict.fromkeys([*(name for group in summary.groups for name in group), *(row.label for row in summary.rows)])
     return [label for label in order if label in pairs]
 
 
 def ties_in_words(summary: Summary) -> list[str]:
-    """A line for each group of two or more optimizers that no test separates, the best first."""
+    """Return a line for each group of optimizers that no test separates, the best first."""
     return [join(group) for group in summary.groups if len(group) > 1]
 
 
 def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
-    """Who else is ahead of whom: the pairs without the best, of the family that the verdict is about.
+    """Yield who is ahead of whom among the others: the verdict's family of pairs, without the best.
 
     Args:
-        summary: the study, whose question is every pair.
+        summary: study whose question is every pair.
         names: each label as a sentence says it.
     """
     written, best = Written(summary.metric), summary.verdict.best
@@ -95,9 +95,9 @@ def among_others(summary: Summary, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def standing(label: str, summary: Summary) -> str:
-    """How an optimizer stands beside the best: "best", a `Standing`, or nothing where the two were not compared.
+    """Return how an optimizer stands beside the best: "best", a `Standing`, or nothing if they were not compared.
 
-    Where all are compared with one, beside that one, which is the "reference".
+    Where all are compared with one optimizer, that one takes the place of the best and is the "reference".
     """
     against = summary.verdict.against
     best = against or summary.verdict.best
@@ -105,27 +105,26 @@ def standing(label: str, summary: Summary) -> str:
         return "reference" if against else "best"
     if summary.verdict.basis == "one run":
         return "not settled"
-    pairs = (row for one in summary.comparisons for row in (one, one.turned))
-    return next((_standing(row) for row in pairs if (row.a, row.b) == (label, best)), "")
+    return next((_standing(row) for row in _both_ways(summary) if (row.a, row.b) == (label, best)), "")
 
 
 def standings(summary: Summary, labels: Sequence[str]) -> Table:
-    """How often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
-    words = list(dict.fromkeys(_standing(row) for one in summary.comparisons for row in (one, one.turned)))
+    """Return how often each optimizer is better, worse, or neither: the matrix in a few numbers a row."""
+    both = _both_ways(summary)
+    words = list(dict.fromkeys(map(_standing, both)))
     counts = {label: dict.fromkeys(words, 0) for label in labels}
-    for one in summary.comparisons:
-        for row in (one, one.turned):
-            counts[row.a][_standing(row)] += 1
+    for row in both:
+        counts[row.a][_standing(row)] += 1
     rows: list[list[AnyCell]] = [[text(label), *map(Cell, counts[label].values())] for label in labels]
     return plain_table(("Optimizer", *map(str.capitalize, words)), rows)
 
 
 def pair_table(summary: Summary) -> Table | None:
-    """Every pair once, as text: what the matrix shows, for a document; None where nothing was compared."""
+    """Return every pair once, as the text of the matrix for a document; None where nothing was compared."""
     rows: list[tuple[str, ...]] = []
     head: tuple[str, ...] = ("A", "B", "A minus B", "95 % interval", "Adjusted p", "A beats B", "Seeds", "Test")
     for row in summary.comparisons:
-        cell = _difference(row, Written(summary.metric))
+        cell = of(row.difference, Written(summary.metric).difference)
         apart, won = (cell.lines[0], next(iter(cell.below), MISSING)), WHOLE_PERCENT(row.wins.value)
         rows.append((row.a, row.b, *apart, p_value(row.p), won, str(row.n), row.test or MISSING))
     if summary.verdict.margin:
@@ -134,9 +133,8 @@ def pair_table(summary: Summary) -> Table | None:
     return plain_table(head, rows) if rows else None
 
 
-def _difference(row: Comparison, written: Written) -> Cell:
-    gap = row.difference
-    return Cell(gap.mean, written.difference, gap.low, gap.high)
+def _both_ways(summary: Summary) -> list[Comparison]:
+    return [row for one in summary.comparisons for row in (one, one.turned)]
 
 
 def _standing(row: Comparison) -> Standing:

@@ -1,4 +1,4 @@
-"""The three rankings as a table, with a sentence for each about what it ranks."""
+"""The three rankings as a table, with a sentence on what each ranks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADINGS = {"steps": "By steps", "seconds": "By seconds", "tuning": "By tuning c
 
 
 def rank_table(summary: Summary, where: Where = "print") -> Table | None:
-    """A row for each optimizer with its ranks, and on a page what they rest on; None where nothing is ranked."""
+    """Return a row for each optimizer with its ranks, on a page with their values; None where nothing is ranked."""
     if not summary.ranks:
         return None
     placed = [{place.label: place for place in ranking.places} for ranking in summary.ranks]
@@ -34,7 +34,7 @@ def rank_table(summary: Summary, where: Where = "print") -> Table | None:
 
 
 def rank_notes(summary: Summary) -> Iterator[str]:
-    """What each ranking ranks, and what a shared rank means."""
+    """Yield what each ranking ranks, and what a shared rank means."""
     for ranking in summary.ranks:
         yield _said(ranking, summary)
     yield "Rank: one more than the number of optimizers that the paired test finds better; = marks a shared rank."
@@ -54,7 +54,7 @@ def _said(ranking: Ranking, summary: Summary) -> str:
 
 
 def _cell(ranking: Ranking, place: Place, summary: Summary, where: Where) -> Text:
-    """The rank, and on a page the value below it."""
+    """Return the rank, and on a page the value below it."""
     rank = f"{place.rank}{' =' if place.shared else ''}"
     if where == "print":
         return text(rank)

@@ -1,4 +1,4 @@
-"""The price of not tuning, as a table and in a sentence."""
+"""The price of not tuning, as a table and in sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADER = ("Optimizer", "Test {}", "Trainings", "Saved", "Lost", "Verdict")
 
 
 def price_table(found: Prices) -> Table:
-    """The price of not tuning each optimizer, the tuned one last."""
+    """Return the price of not tuning each optimizer, with the tuned one in the last row."""
     written = Written(found.metric)
     header = tuple(name.format(found.metric.title) for name in HEADER)
     rows = [
@@ -21,7 +21,7 @@ def price_table(found: Prices) -> Table:
             of(row.score, written.value),
             Cell(row.trainings, TRAININGS),
             Cell(row.saved, TRAININGS),
-            _lost(row, written),
+            of(row.lost, written.difference) if row.lost else Cell(None),
             text(_verdict(row)),
         )
         for row in found.rows
@@ -32,7 +32,7 @@ def price_table(found: Prices) -> Table:
 
 
 def price_sentence(found: Prices) -> str:
-    """What the columns say."""
+    """Return what the columns mean."""
     margin = Written(found.metric).margin(found.margin)
     return (
         f"Lost: how much better {found.tuned} is, paired by seed, with its 95 % interval. Not worse: it loses less "
@@ -43,17 +43,12 @@ def price_sentence(found: Prices) -> str:
 
 
 def price_answer(found: Prices) -> str:
-    """What can be had without tuning, in one line."""
+    """Return which optimizers do without tuning, in one line."""
     good = [row for row in found.rows if row.claim == "not worse"]
     if not good:
         return f"None was shown to be as good as {found.tuned}, which took {found.trainings:g} trainings."
     named = join([f"{row.label} for {TRAININGS(row.trainings)}" for row in good])
     return f"Not worse than {found.tuned}, which took {found.trainings:g} trainings: {named}."
-
-
-def _lost(row: Price, written: Written) -> Cell:
-    lost = row.lost
-    return Cell(lost.mean, written.difference, lost.low, lost.high) if lost else Cell(None)
 
 
 def _verdict(row: Price) -> str:

@@ -1,7 +1,7 @@
-"""The result table: a row for each optimizer, and a column for each entry of `COLUMNS`; and when targets were reached.
+"""The result table, with a row for each optimizer and a column for each of `COLUMNS`; and when targets were reached.
 
-Columns that say nothing in a study are left out: time to a target when there is none, how the trials ended when all
-have finished, gaps when all are zero because a task has no examples.
+A column that says nothing in a study is left out: time to a target where there is none, how trials ended where all have
+finished, gaps where all are zero because a task has no examples.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from surefoot.words.numbers import (
 
 
 def table(summary: Summary, where: Where = "print") -> Table:
-    """The result table of a summary."""
+    """Return the result table of a summary."""
     names = dict.fromkeys(name for row in summary.rows for name in row.others)
     return tabulate((*COLUMNS, *map(_further, names)), summary.rows, summary, where)
 
 
 def _further(name: str) -> Column[ResultRow]:
-    """A column of a metric that judges nothing."""
+    """Return the column of a metric that judges nothing."""
     return Column(f"Test {name}", lambda row, _: of(row.others.get(name), LOSS))
 
 
 def state(row: ResultRow) -> str:
-    """How the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
+    """Return how the trials of a row ended: "10 finished", "8 finished, 2 diverged"."""
     counts = {"finished": row.n, "diverged": row.diverged, "failed": row.failed, "unfinished": row.unfinished}
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def _left(row: ResultRow, summary: Summary) -> list[str]:
-    """That a row got no more seeds after a look, where it did not."""
+    """Return a remark for a row that got no more seeds after a look; else nothing."""
     left, taken = (summary.interim.left, summary.interim.taken) if summary.interim else ((), ())
     out = any(one.label == row.label and one.seeds < taken[-1] for one in left)
     return ["no more after a look"] if out else []
 
 
 def setting(row: ResultRow, summary: Summary) -> str:
-    """The hyperparameters that tuning chose; of an untuned optimizer the learning rate."""
+    """Return the hyperparameters that tuning chose; for an untuned optimizer its learning rate."""
     tuning = summary.tuning_of(row.label)
     chosen = {one.name: one.chosen for one in tuning.searched if one.chosen is not None} if tuning else {}
     values = chosen or {name: value for name, value in row.hyper.items() if name == "lr"}
@@ -64,17 +64,17 @@ def setting(row: ResultRow, summary: Summary) -> str:
 
 
 def _has_loss(summary: Summary) -> bool:
-    """A training function may tell no loss besides what it is judged by."""
+    """Return whether there is a loss to show. A training function may report none beside its metric."""
     return not summary.protocol.own_loop or any(row.test_loss for row in summary.rows)
 
 
 def _has_metric(summary: Summary) -> bool:
-    """A task that is judged by its loss has nothing to add to it."""
+    """Return whether there is a metric beside the loss. A task that is judged by its loss has none."""
     return not summary.metric.is_loss
 
 
 def _any(summary: Summary, gaps: Sequence[Interval | None]) -> bool:
-    """Whether the gaps say something: there are none, or some are not zero; a training function's are not known."""
+    """Return whether gaps say something: none is known, or one is not zero. A training function's are not known."""
     known = [gap for gap in gaps if gap]
     return not (known or summary.protocol.own_loop) or any(gap.mean or gap.low or gap.high for gap in known)
 
@@ -108,7 +108,7 @@ def _gain(row: ResultRow, summary: Summary) -> Cell:
 
 
 def _rate(row: ResultRow) -> tuple[str, ...]:
-    """The share of trials that diverged, with its interval, where several seeds give one."""
+    """Return the share of trials that diverged, with its interval, where several seeds give one."""
     share = row.divergence
     if share is None or not row.diverged or share.of < 2:
         return ()
@@ -125,7 +125,7 @@ TAKEN_ALIKE = {
     False: "All optimizers get the same number of gradients, so it takes fewer steps.",
     True: "All get the same number of epochs, as the training function says.",
 }
-"""What is the same for all, by whether the training is a function of the user's."""
+"""The effort that is equal for all, by whether the training is a function of the user's."""
 
 GAPS = "Gaps are validation minus training, both in evaluation mode at the end."
 
@@ -204,7 +204,7 @@ COLUMNS: list[Column[ResultRow]] = [
 
 
 def arrival_table(summary: Summary) -> Table | None:
-    """When each optimizer came to each target: median epochs, and below them steps, seconds and how many arrived."""
+    """Return the median epochs to each target, above seconds, steps and arrivals; None where there is no target."""
     written, name = Written(summary.metric), summary.metric.title
     header = ("Optimizer", *(f"Validation {name} {written.target(one.target)}" for one in summary.arrivals))
     rows = [
@@ -231,7 +231,7 @@ def _arrival(one: Arrivals, label: str, unit: TrainingUnit) -> Text:
 
 
 def _bounds(way: Survival, write: Unit) -> str:
-    """The interval of a median; its upper end is not known where all the rest arrived at once."""
+    """Return the interval of a median. Its upper end is unknown where all the rest arrived at once."""
     if way.of < 2 or way.median_low is None:
         return ""
     low, high = way.median_low, way.median_high

@@ -10,27 +10,24 @@ from surefoot.analysis import SuiteSummary
 from surefoot.analysis.suite_summary import FEWEST_SEEDS, NoMean
 from surefoot.statistics.suites import FEWEST_TASKS, R_MAX, Profile
 from surefoot.words.as_json import plain
-from surefoot.words.cells import AnyCell, Cell, Table, plain_table, text
+from surefoot.words.cells import AnyCell, Cell, Table, of, plain_table, text
 from surefoot.words.numbers import COUNTED, WHOLE_PERCENT, Unit, join, minus, seeds
 
 RATIOS = (1.0, 1.5, 2.0, 3.0, R_MAX)
-"""Where the table reads the performance profile."""
+"""The ratios at which the table reads the performance profile."""
 
 THOUSANDTHS = Unit(lambda value: minus(f"{value:.3f}"))
 
 
 def suite_table(suite: SuiteSummary) -> Table:
-    """The score over all studies, the interquartile mean, and the time to target on each; the best score first."""
+    """Return scores, interquartile means and times to target, the best score first."""
     scores = suite.algoperf or {}
     order = sorted(suite.optimizers, key=lambda label: -scores.get(label, 0.0))
     columns: dict[str, list[AnyCell]] = {"Optimizer": [text(label) for label in order]}
     if suite.algoperf is not None:
         columns["Score"] = [Cell(scores[label], THOUSANDTHS) for label in order]
     if suite.aggregates:
-        means = (suite.aggregates.get(label) for label in order)
-        columns["Interquartile mean"] = [
-            Cell(one.mean, THOUSANDTHS, one.low, one.high) if one else Cell(None) for one in means
-        ]
+        columns["Interquartile mean"] = [of(suite.aggregates.get(label), THOUSANDTHS) for label in order]
     for name in suite.targets:
         times = (suite.times[label][name] for label in order)
         columns[name] = [Cell(time, COUNTED) if isfinite(time) else text("not reached") for time in times]
@@ -38,7 +35,7 @@ def suite_table(suite: SuiteSummary) -> Table:
 
 
 def suite_notes(suite: SuiteSummary) -> Iterator[str]:
-    """What the columns mean, and which studies take no part in some."""
+    """Yield what the columns mean, and which studies are left out of some."""
     if suite.algoperf is not None:
         yield (
             "Score (AlgoPerf's): 1 is the quickest to every target, 0 takes four times as long or never gets there. "
@@ -58,7 +55,7 @@ def suite_notes(suite: SuiteSummary) -> Iterator[str]:
 
 
 def reason(why: NoMean) -> str:
-    """Why there is no interquartile mean, as the end of a sentence."""
+    """Return why there is no interquartile mean, as the end of a sentence."""
     if why.study is None:
         return f"it needs {FEWEST_TASKS} studies"
     if not why.start_known:
@@ -69,12 +66,12 @@ def reason(why: NoMean) -> str:
 
 
 def suite_json(suite: SuiteSummary) -> dict[str, Any]:
-    """The summary as plain dicts and lists for `json.dumps`; what is not finite becomes None."""
+    """Return the summary as plain dicts and lists for `json.dumps`. A number that is not finite becomes None."""
     return {**plain(suite), "without": {label: reason(why) for label, why in suite.without.items()}}
 
 
 def profile_table(profiles: Mapping[str, Profile]) -> Table:
-    """The share of the targets that each reaches within so many times the fastest one's time; the highest first."""
+    """Return the share of targets that each reaches in r times the fastest time, the highest first."""
     shares = {
         label: [max(s for step, s in zip(one.ratios, one.shares, strict=True) if step <= ratio) for ratio in RATIOS]
         for label, one in profiles.items()

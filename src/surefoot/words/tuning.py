@@ -1,7 +1,7 @@
-"""How each optimizer was tuned, as a table: a short one in print, and the fairness ledger of the page.
+"""The tuning of each optimizer, as tables: a short one in print, and the fairness ledger of the page.
 
-Whether a comparison is fair shows in the ledger and nowhere else: trials, dimensions and time are to be alike in all
-rows, the choice is to lie within the range that was tried, and tuning seeds are to be others than those that measure.
+The ledger shows whether a comparison is fair. Trials, dimensions and time are to be alike in all rows. The choice is to
+lie within the range that was tried. Tuning seeds are to differ from measuring seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from surefoot.words.numbers import DURATION, MISSING, WHOLE_PERCENT, Written, jo
 SCALES = {"log": "log", "log of 1 - x": "log of 1 − x", "linear": "linear"}
 
 ENDS = ("diverged", "failed", "unfinished")
-"""How a trial of a search can end without a result; the first is told even where there is none."""
+"""The ways in which a trial ends without a result. The first is shown even if no trial ended so."""
 
 CUMULATIVE = (
     "The mean height of the curve above. Small budgets count most in CPE, all budgets alike in CPU, large ones most in "
@@ -36,17 +36,17 @@ RACE = (
 
 
 def tuning_table(summary: Summary) -> Table | None:
-    """What tuning tried, chose and gained, a row per tuned optimizer; None where nothing was tuned."""
+    """Return what tuning tried, chose and gained, a row per tuned optimizer; None where nothing was tuned."""
     return tabulate(PRINTED, summary.tuning, summary) if summary.tuning else None
 
 
 def ledger(summary: Summary) -> Table | None:
-    """What each optimizer's tuning was given, where it was to look and looked, and what it got."""
+    """Return what each optimizer's tuning got, where it searched, and what it found; None where nothing was tuned."""
     return tabulate(LEDGER, summary.tuning, summary, "page") if summary.tuning else None
 
 
 def cumulative_table(summary: Summary) -> Table | None:
-    """The cumulative performance of each tuned optimizer, in its validation metric; None where nothing was tuned."""
+    """Return the cumulative performance of each tuned optimizer; None where nothing was tuned."""
     value = Written(summary.metric).value
     rows: list[tuple[AnyCell, ...]] = [
         (text(row.label), *(Cell(mean, value) for mean in (one.early, one.uniform, one.late)))
@@ -58,7 +58,7 @@ def cumulative_table(summary: Summary) -> Table | None:
 
 
 def _each(write: Callable[[Searched], str]) -> Callable[[TuningRow, Summary], Text]:
-    """The cell with a line for each hyperparameter that was searched."""
+    """Return the function that makes a cell with a line for each searched hyperparameter."""
     return lambda row, _: lines(map(write, row.searched))
 
 
@@ -108,7 +108,7 @@ def _values(values: Mapping[str, float]) -> str:
 
 
 def _planned(row: TuningRow, _: Summary) -> Text:
-    """Every range as it was decided beforehand, decoded; a user's own is named as one."""
+    """Return every range as it was planned, in readable numbers. A user's own is named as one."""
     if row.planned is None:
         return text(MISSING)
     given = [name for name, source in row.planned.sources.items() if source == GIVEN_BY_USER]
@@ -117,7 +117,7 @@ def _planned(row: TuningRow, _: Summary) -> Text:
 
 
 def _tried(row: TuningRow, _: Summary) -> Text:
-    """The ranges of what was tried; below them how many dimensions were searched, and the scale of each."""
+    """Return the ranges of what was tried; below them the number of dimensions, and the scale of each."""
     ranges = [f"{one.name} {short(one.low)} to {short(one.high)}" for one in row.searched]
     scales = [SCALES[one.scale] for one in row.searched]
     if len(scales) == 1:
@@ -127,7 +127,7 @@ def _tried(row: TuningRow, _: Summary) -> Text:
 
 
 def _choice(row: TuningRow, _: Summary) -> Text:
-    """What was chosen; below it where the learning rate stands. An edge is named as one."""
+    """Return what was chosen, and below it the place of the learning rate. An edge is named as one."""
     place, count = row.lr_place or (0, 0)
     below = [f"{row.edge} of {count}" if row.edge else f"rate {place} of {count}"] if row.lr_place else []
     return lines(map(_chosen, row.searched), below)
@@ -144,7 +144,7 @@ def _good(row: TuningRow, _: Summary) -> Text:
 
 
 def _within(summary: Summary) -> str:
-    """What good rates are, and how near to its optimizer's best a learning rate must be to count as one."""
+    """Return how near to its optimizer's best a learning rate must be to count as good."""
     size = Written(summary.metric).size
     margins = sorted({size(row.good_rates.within) for row in summary.tuning if row.good_rates})
     near = f"within {margins[0]} of" if len(margins) == 1 else "about as good as"

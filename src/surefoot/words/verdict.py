@@ -1,6 +1,7 @@
-"""The verdict in sentences, from what `analysis.verdict` found: the best, what it is ahead of, what is open.
+"""The verdict in sentences: the best, what it is ahead of, what is open.
 
-Its sentences say "tuned Adam" and "untuned Adam" where a study has both, whatever their labels are.
+`analysis.verdict` decides, and this file writes. Its sentences say "tuned Adam" and "untuned Adam" where a study has
+both, whatever their labels are.
 """
 
 from __future__ import annotations
@@ -11,35 +12,32 @@ from dataclasses import replace
 
 from surefoot.analysis import Setting, Summary
 from surefoot.analysis.verdict import Pair
-from surefoot.statistics.equivalence import MOST_SEEDS
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.store.margin import Margin
+from surefoot.words.clauses import Clauses, more_seeds
 from surefoot.words.looks import look_sentences
-from surefoot.words.numbers import Written, count, join, p_value, seeds
+from surefoot.words.numbers import Written, are, join, seeds
 from surefoot.words.pairs import among_others
-
-MANY = 4
-"""Pairs above which a sentence leaves their numbers out: nobody would read it, and `Verdict.pairs` has them."""
 
 
 def verdict_text(summary: Summary) -> str:
-    """The verdict of a study as one paragraph."""
+    """Return the verdict of a study as one paragraph."""
     return " ".join(verdict_sentences(summary))
 
 
 def verdict_sentences(summary: Summary) -> tuple[str, ...]:
-    """The verdict of a study, sentence by sentence."""
+    """Return the verdict of a study, sentence by sentence."""
     said = _Said(summary)
     ways = {"nothing": said.nothing, "one run": said.one_run, "seeds": said.seeds, "against": said.against}
     sentences = (*ways[summary.verdict.basis](), *said.casualties())
-    # one that begins with one of our own words gets a capital; a user's name stays as it is
+    # A sentence that begins with a word of ours gets a capital. A user's name stays as it is.
     return tuple(one[0].upper() + one[1:] if one.startswith(("tuned ", "untuned ")) else one for one in sentences)
 
 
 def spoken(labels: Sequence[str], tuned_from: Mapping[str, str]) -> dict[str, str]:
-    """Each label as a sentence says it: "tuned Adam" and "untuned Adam" where both are there.
+    """Return each label as a sentence says it: "tuned Adam" and "untuned Adam" where both are there.
 
-    Where that would give two of them one name, all stay as they are.
+    All stay as they are where two of them would get one name.
     """
     pairs = {label: name for label, name in tuned_from.items() if label in labels and name in labels}
     words = {label: f"untuned {label}" if label in pairs.values() else label for label in labels}
@@ -52,6 +50,7 @@ class _Said:
         self.verdict, self.scale, self.written = summary.verdict, summary.scale, Written(summary.metric)
         self.arms = {one.label: one for one in summary.arms}
         self.names = spoken(list(self.arms), summary.tuned_from)
+        self.clauses = Clauses(self.verdict, self.scale, self.names)
         self.best = self.names.get(self.verdict.against or self.verdict.best or "", "")
         self.interim, self.design = summary.interim, summary.design
         self.beaten = summary.interim.beaten if summary.interim else frozenset()
@@ -65,7 +64,7 @@ class _Said:
         self.together = max((r.together for r in summary.comparisons if r.together > tested[r.family]), default=0)
 
     def nothing(self) -> Iterator[str]:
-        """Why there is no verdict on one arm or none."""
+        """Yield why there is no verdict on one arm or none."""
         finished = [one for one in self.arms.values() if one.finished]
         if not finished:
             yield "No trial has finished: there is no verdict."
@@ -75,19 +74,19 @@ class _Said:
             yield f"Only {self.names[label]} has finished{alone} ({result}): there is nothing to compare it with."
 
     def one_run(self) -> Iterator[str]:
-        """The best of one run of each, the others in groups, and what one run cannot tell."""
+        """Yield the best of one run, the others in groups, and its limits."""
         verdict, name, share = self.verdict, self.scale.name, self.scale.metric.share
         ties, rest, behind = verdict.ties, verdict.open, verdict.behind
         clauses = [f"{self.best} has the {self.written.superlative} test {name} in this one run ({self._score})"]
         if ties:
-            clauses.append(f"{self._gaps(ties)} {_are(ties)} not separated from it")
+            clauses.append(f"{self._gaps(ties)} {are(len(ties))} not separated from it")
         if rest and share:
             side = "below" if self.scale.sign > 0 else "above"
-            clauses.append(f"{self._gaps(rest)} {_are(rest)} {side} it by too little for one run to settle")
+            clauses.append(f"{self._gaps(rest)} {are(len(rest))} {side} it by too little for one run to settle")
         elif rest:
             clauses.append(f"{self._gaps(rest)} {'follows' if len(rest) == 1 else 'follow'}")
         if behind:
-            clauses.append(f"{self._gaps(behind)} {_are(behind)} behind in this one run")
+            clauses.append(f"{self._gaps(behind)} {are(len(behind))} behind in this one run")
         yield "; ".join(clauses) + "."
         if verdict.yardstick is None:
             yield ("One run settles nothing: only several seeds show how much of a difference the seed makes.")
@@ -98,10 +97,10 @@ class _Said:
             )
 
     def seeds(self) -> Iterator[str]:
-        """The best of several seeds, what it is ahead of, what it is not, and what that rests on."""
+        """Yield the best of several seeds, what it is ahead of, and what that rests on."""
         verdict, best = self.verdict, self.arms[self.verdict.best or ""]
         rivals = " of those that none is ahead of" if self._is_exceeded else ""
-        behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
+        behind = [self.clauses.behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
         yield (
             f"{self.best} has the {self.written.superlative} mean test {self.scale.name}{rivals} ({self._score}, "
             f"{_seeds(best)}){f', ahead of {join(behind)}' if behind else ''}."
@@ -109,23 +108,24 @@ class _Said:
         yield from self._rest()
 
     def against(self) -> Iterator[str]:
-        """Who is ahead of the one that all are compared with, who is behind it, and what that rests on."""
+        """Yield what is ahead of the reference, what is behind, and what that rests on."""
         verdict, name, found = self.verdict, self.scale.name, _seeds(self.arms[self.verdict.against])
         score = self.written.value(verdict.scores[verdict.against])
-        ahead = [self._behind(_turned(pair)) for pair in verdict.pairs if pair.distinguishable and not pair.ahead]
-        behind = [self._behind(pair) for pair in verdict.pairs if pair.distinguishable and pair.ahead]
+        apart = [pair for pair in verdict.pairs if pair.distinguishable]
+        ahead = [self.clauses.behind(_turned(pair)) for pair in apart if not pair.ahead]
+        behind = [self.clauses.behind(pair) for pair in apart if pair.ahead]
         sides = [f"{side}: {join(names)}" for side, names in (("ahead", ahead), ("behind", behind)) if names]
         said = "; ".join(sides) or "no difference is found"
         yield f"Against {self.best} (mean test {name} {score}, {found}), {said}."
         yield from self._rest()
 
     def _rest(self) -> Iterator[str]:
-        """What is not told apart, and what a verdict of several seeds rests on."""
+        """Yield what is not told apart, and what a verdict of several seeds rests on."""
         verdict = self.verdict
         level = [pair for pair in verdict.pairs if not pair.distinguishable and pair.other not in self.beaten]
         if ties := [pair for pair in level if pair.p is not None]:
             yield from self._ties(ties) if verdict.margin is None else self._within(ties, verdict.margin)
-        if few := [self._level(pair) for pair in level if pair.p is None]:
+        if few := [self.clauses.level(pair) for pair in level if pair.p is None]:
             yield f"Not settled, because a claim needs {FEWEST_PAIRS} seeds or more: {join(few)}."
         yield from self.others
         if verdict.apart:
@@ -154,35 +154,34 @@ class _Said:
             yield f"A seed that diverged counts as {self.written.value(verdict.lost)}, {guessing}."
 
     def _ties(self, ties: Sequence[Pair]) -> Iterator[str]:
-        """What is not told apart from the best, and how far apart it may be."""
-        yield f"Not distinguishable from {self.best}: {join([self._level(pair) for pair in ties])}."
+        """Yield what is not told apart from the best, and how far apart it may be."""
+        yield f"Not distinguishable from {self.best}: {join([self.clauses.level(pair) for pair in ties])}."
         widest = self.written.size(max(abs(end) for pair in ties for end in (pair.low, pair.high)))
         yield f"A tie may still hide a difference of up to {widest}."
 
     def _within(self, ties: Sequence[Pair], margin: Margin) -> Iterator[str]:
-        """What is equal to the best within a margin, what the best is not worse than, and what is still open.
+        """Yield what is equal to the best, what the best is not worse than, what is open.
 
-        Where all are compared with one, what is not worse than that one.
+        Where all are compared with one arm: what is not worse than that one.
         """
         within = self.written.margin(margin)
         told = {answer: [pair for pair in ties if pair.answer == answer] for answer in ("equal", "not worse", "open")}
-        named = {answer: join([self._level(pair, p=False) for pair in pairs]) for answer, pairs in told.items()}
+        named = {answer: join([self.clauses.level(pair, p=False) for pair in pairs]) for answer, pairs in told.items()}
         if told["equal"]:
             yield f"Equal to {self.best} within {within}: {named['equal']}."
         if pairs := told["not worse"]:
-            are = "is" if len(pairs) == 1 else "are"
             who, than = f"{self.best} is", named["not worse"]
             if pairs[0].reference:
-                who, than = f"{than} {are}", self.best
+                who, than = f"{than} {are(len(pairs))}", self.best
             yield (
                 f"{who} not worse by more than {within} than {than}; whether they are equal is still open: "
-                f"{_more(pairs)}."
+                f"{more_seeds(pairs)}."
             )
         if told["open"]:
-            yield f"Still open whether within {within} of {self.best}: {named['open']}; {_more(told['open'])}."
+            yield f"Still open whether within {within} of {self.best}: {named['open']}; {more_seeds(told['open'])}."
 
     def casualties(self) -> Iterator[str]:
-        """One sentence for each way in which trials did not finish."""
+        """Yield one sentence for each way in which trials did not finish."""
         ways: dict[str, Callable[[Setting], Sized]] = {
             "Diverged": lambda one: one.diverged,
             "Failed": lambda one: one.with_status("failed"),
@@ -198,7 +197,7 @@ class _Said:
 
     @property
     def _is_exceeded(self) -> bool:
-        """Whether one that left has a better mean, of fewer seeds."""
+        """Whether an arm that left has a better mean, of fewer seeds."""
         score = self.scale.gain(self.verdict.scores[self.verdict.best or ""])
         return any(self.scale.gain(mean) > score for mean in self.means)
 
@@ -210,31 +209,9 @@ class _Said:
         scores, best = self.verdict.scores, self.verdict.scores[self.verdict.best or ""]
         return join([f"{self.names[label]} ({self.written.signed(scores[label] - best)})" for label in labels])
 
-    def _behind(self, pair: Pair) -> str:
-        """One that the best is ahead of, and by how much."""
-        name = self.names[pair.other]
-        if len(self.verdict.pairs) > MANY:
-            return name
-        low, high = sorted(-self.scale.gain(bound) for bound in (pair.low, pair.high))
-        said = [f"{pair.diverged} of {seeds(pair.n)} diverged"] if pair.diverged else []
-        if self.verdict.margin and pair.closeness and pair.closeness.equal:
-            said.append(f"equal within {self.written.margin(self.verdict.margin)}")
-        more = f" ({', '.join(said)})" if said else ""
-        return f"{name} by {self.written.size(abs(pair.difference))} {self.written.size.bounds(low, high)}{more}"
-
-    def _level(self, pair: Pair, *, p: bool = True) -> str:
-        """One that is not told apart, with its numbers, the p-value of a difference among them."""
-        name, written = self.names[pair.other], self.written
-        if len(self.verdict.pairs) > MANY:
-            return name
-        said = [f"{written.signed(pair.difference)} {written.size.bounds(pair.low, pair.high)}", seeds(pair.n)]
-        said += [f"{pair.diverged} of them diverged"] if pair.diverged else []
-        said += [] if pair.p is None or not p else [f"adjusted p = {p_value(pair.p)}"]
-        return f"{name} ({', '.join(said)})"
-
 
 def _unfinished(summary: Summary) -> str:
-    """How many of its seeds a run has had that no clock and no look ends, where a test on them is counted nowhere."""
+    """Return how many seeds of an unfinished run are tested, where no p-value counts that look."""
     design, ended = summary.design, max((len(one.ended) for one in summary.arms), default=0)
     if design is None or design.looks.at or design.budget.seconds is not None or ended >= len(design.measure):
         return ""
@@ -244,7 +221,7 @@ def _unfinished(summary: Summary) -> str:
 
 
 def _turned(pair: Pair) -> Pair:
-    """A pair with the difference of the other sign."""
+    """Return a pair with the difference of the other sign."""
     return replace(pair, difference=-pair.difference, low=-pair.high, high=-pair.low)
 
 
@@ -256,16 +233,3 @@ def _finished(one: Setting) -> str:
 def _seeds(one: Setting) -> str:
     lost = len(one.diverged)
     return f"{seeds(len(one.judged))}{f', {lost} of them diverged' if lost else ''}"
-
-
-def _more(pairs: Sequence[Pair]) -> str:
-    """How many more seeds would tell, where the pair that takes most of them decides."""
-    needed = [pair.closeness.more for pair in pairs if pair.closeness]
-    most = max((number for number in needed if number is not None), default=0)
-    if None in needed:
-        return f"even {MOST_SEEDS:,} seeds might not tell"
-    return f"about {count(most, 'more seed')} would tell"
-
-
-def _are(labels: Sequence[str]) -> str:
-    return "is" if len(labels) == 1 else "are"

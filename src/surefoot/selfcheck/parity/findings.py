@@ -1,9 +1,11 @@
 """What goes wrong elsewhere, measured where it shows best, with ours beside it.
 
-Adam's first step, where 1 - beta^t has lost half of its digits in float32. Adam in bfloat16, where a step next to
-a weight of 1 rounds to nothing, and where Keras takes beta2 for 1. Centred RMSprop on a gradient that stays the same,
-where rounding makes a variance negative. Adagrad on TensorFlow where a batch asks for one row of an embedding twice.
-Adam in float16, where eps is 0. Where the formula itself is another: `FORMULAS`.
+- Adam's first step: in float32, 1 - beta^t has lost half of its digits.
+- Adam in bfloat16: a step next to a weight of 1 rounds to nothing, and Keras takes beta2 for 1.
+- Centred RMSprop on a gradient that stays the same: rounding makes a variance negative.
+- Adagrad on TensorFlow, where a batch asks for one row of an embedding twice.
+- Adam in float16: eps is 0.
+- Another formula: `FORMULAS`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ FLOAT16 = 2.0**-10
 """The same in float16."""
 
 WEIGHTS = 4096
-"""In bfloat16: so many that the luck of random rounding is under 2 % of the way."""
+"""Weights in bfloat16: so many that the luck of random rounding is under 2 % of the way."""
 
 
 @dataclass(frozen=True)

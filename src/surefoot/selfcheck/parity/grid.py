@@ -40,7 +40,7 @@ _THEIR_FORM: dict[str, dict[str, Any]] = {
     "nesterov": {"momentum": 0.9, "nesterov": True},
     "amsgrad": {"amsgrad": True},
 }
-"""What makes another framework's class our rule."""
+"""The options that make another framework's class our rule."""
 
 
 def grid(rule: str) -> Iterator[Setup]:
@@ -55,7 +55,7 @@ def theirs(setup: Setup, framework: str) -> Setup | None:
     rule = str(setup.rule)
     form = CONVENTIONS[rule][framework]
     call = form.call.rpartition(".")[2]
-    # Decay that it has no name for is put into the gradient before it, where a rule with decoupled decay has none.
+    # A class without a name for decay gets it in the gradient. A rule with decoupled decay puts none there.
     apart = setup.weight_decay and "weight_decay" not in form.names and RULES[rule].complete(form.switches)["decoupled"]
     if framework != setup.convention or not call or apart:
         return None

@@ -30,17 +30,17 @@ FRONT_ENDS: dict[str, tuple[str, ...]] = {
     "keras-torch": ("keras", "torch"),
     "keras-tensorflow": ("keras", "tensorflow"),
 }
-"""What each front-end needs."""
+"""The packages that each front-end needs."""
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0"}
 
 
 def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], object] = str) -> ParityResult:
-    """Measure front-ends on the CPU; those whose frameworks are not installed are named in `missing`.
+    """Measure front-ends on the CPU. Those whose frameworks are not installed are named in `missing`.
 
     Args:
         front_ends: names of `FRONT_ENDS`.
-        observe: told of each that is done.
+        observe: function that takes a line for each one that is measured.
 
     Raises:
         UsageError: an unknown front-end.
@@ -70,14 +70,14 @@ def run(front_ends: Sequence[str] = tuple(FRONT_ENDS), observe: Callable[[str], 
 
 
 def driver(name: str) -> FrontEnd:
-    """Return the front-end of a name; its framework is loaded here."""
+    """Return the front-end of a name. Its framework is loaded here."""
     framework = name.partition("-")[0]
     made: FrontEnd = getattr(import_module(f"surefoot.selfcheck.parity.drive_{framework}"), framework.capitalize())()
     return made
 
 
 def measure(name: str) -> None:
-    """Measure a front-end in this process; the last line that is printed is one JSON object."""
+    """Measure a front-end in this process. The last line that is printed is one JSON object."""
     front_end = driver(name)
     content = {"rows": [*distances(front_end)], "findings": [*findings(front_end)]}
     print(json.dumps(content, default=asdict), flush=True)

@@ -69,7 +69,7 @@ class Flaw:
 
     @property
     def wrong(self) -> bool:
-        """Whether theirs does not."""
+        """Whether theirs exceeds the bound, or is not a number."""
         return not abs(self.theirs - self.right) <= self.bound
 
 
