@@ -14,7 +14,7 @@ from surefoot.analysis import Summary
 from surefoot.analysis.rate_free import price_of
 from surefoot.words.glance import LEVEL, levels
 from surefoot.words.notes import how_tuned
-from surefoot.words.numbers import DURATION, PLAIN, WHOLE_PERCENT, Written, are, count, join, named, short
+from surefoot.words.numbers import DURATION, WHOLE_PERCENT, Written, are, count, join, named, short
 from surefoot.words.pairs import standing
 from surefoot.words.rate_free import price_answer
 
@@ -88,7 +88,7 @@ def _first_there(summary: Summary) -> str:
         times = {label: way.median for label, way in one.seconds.items() if way.median is not None}
         if epochs and times:
             (first, epoch), (quick, time) = _least(epochs), _least(times)
-            after = f"{PLAIN(epoch)} {summary.protocol.unit.word}{'' if epoch == 1 else 's'}"
+            after = summary.protocol.unit.amount(epoch)
             target = Written(summary.metric).target(one.target)
             return (
                 f"First at {target}: {first}, after {after}. Least time: {quick}, {DURATION(time)}. Both are medians."
