@@ -1,4 +1,4 @@
-"""Whether a pair is decided, and which pairs the question of a study needs: what lets a study stop early."""
+"""Whether a pair is decided, and which pairs a question needs: a study stops early when all of these are."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from surefoot.store.looks import Question
 
 
 def settled(pair: Comparison) -> bool:
-    """Whether a pair has its answer: one is ahead of the other, or both are equal within the margin that was given."""
+    """Return whether a pair has its answer: one is ahead of the other, or both are equal within the margin."""
     return pair.distinguishable or (pair.closeness is not None and pair.closeness.equal)
 
 
 def reference(question: Question, own: Mapping[str, str]) -> str:
-    """The label that all are compared with, where one is: the tuned one of the optimizer that was named, if any."""
+    """Return the label that all are compared with: the tuned one of the named optimizer, if there is one."""
     tuned = (label for label, untuned in own.items() if untuned == question.against)
     return next(tuned, question.against)
 
 
 def needed(rows: Sequence[Comparison], question: Question, best: str, inside: Collection[str]) -> list[Comparison]:
-    """The pairs that a question needs decided.
+    """Return the pairs that a question needs decided.
 
     Args:
         rows: every pair that was compared.
-        question: what is asked.
-        best: the label of the best so far; where all are compared with one, of that one.
-        inside: labels of those that may still get seeds; for `best` only these are rivals.
+        question: the question of the study.
+        best: label of the best so far, or of the one that all are compared with.
+        inside: labels of the arms that may still get seeds; for the question `best` only these are rivals.
     """
     if question.kind == "all-pairs":
         return list(rows)

@@ -1,6 +1,6 @@
-"""The summary: everything that the terminal, the page and `--json` say about a study, computed once a command.
+"""The summary: everything that the terminal, the page and `--json` say about a study, computed once per command.
 
-A row per optimizer, every pair of them, the targets, the verdict and the doubts that keep it honest, all as numbers and
+It has a row for each optimizer, every pair of them, the targets, the verdict and the doubts. All are numbers and
 labels; the room `words` writes them.
 """
 
@@ -45,14 +45,19 @@ from surefoot.store.records import Outcome, Record
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One optimizer over its seeds. What no finished trial measured is None.
+    """The results of one optimizer over its seeds; None where no finished trial has a value.
 
-    `n` counts finished trials; `reasons` tells why others diverged or failed. `test_metric` is the mean of all that
-    ended, in which one that diverged counts as in `pairwise.counted`; other means are of finished trials. The gaps are
-    validation minus training, both in evaluation mode at the end. `step_seconds` and `train_seconds` are medians
-    over seeds, `optimizer_bytes` the state of one trial. `area` is the mean height of the validation metric's curve
-    over epochs, `divergence` the share of the trials that ended which diverged. `gradients` is the median of how often
-    a step took loss and gradients. `others` are further metrics of the test data, which judge nothing.
+    Attributes:
+        n: number of finished trials; means, other than that of `test_metric`, are of these.
+        reasons: why other trials diverged or failed.
+        test_metric: mean over finished and diverged trials; one that diverged counts as in `pairwise.counted`.
+        loss_gap: validation minus training loss at the end, both in evaluation mode; so is `metric_gap`.
+        area: mean height of the validation metric's curve over epochs.
+        divergence: diverged trials, as a share of the finished and diverged ones.
+        step_seconds: median over seeds, as are `train_seconds` and `gradients`.
+        optimizer_bytes: state of the optimizer in one trial.
+        gradients: how often a step took loss and gradients.
+        others: further metrics of the test data, which judge nothing.
     """
 
     label: str
@@ -82,14 +87,18 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """A study in numbers: rows in the order of the records, the verdict, and what else can be said of them.
+    """A study in numbers.
 
-    `metric` is what the study is judged by. `comparisons` has every pair of a family that shares two seeds, `groups`
-    the largest sets of which no two were told apart, the best first. `target` is of the validation metric, None where
-    none tells the trials apart; `arrivals` tells of it, between an easier and a harder one, when it was reached, and
-    `profiles` how often each optimizer was among the quickest. `doubts` are reasons not to believe the ranking.
-    `tuning` has a row for each optimizer that was tuned. `records` are all trials, `arms` those that measure, `design`
-    what was decided before the first of them. `interim` tells what planned looks have decided, None without any.
+    Attributes:
+        rows: a row for each optimizer, in the order of the records.
+        comparisons: every pair of a family that shares two seeds.
+        groups: the largest groups of optimizers that no test separates, the best first.
+        target: value of the validation metric; None where none tells the trials apart.
+        arrivals: when this target was reached, and the next easier and harder one.
+        profiles: how often each optimizer was among the quickest.
+        records: all trials; `arms` has the measuring ones.
+        design: what was decided before the first trial.
+        interim: what planned looks have decided; None without any.
     """
 
     study: str
@@ -111,13 +120,13 @@ class Summary:
 
     @property
     def scale(self) -> Scale:
-        """The scale of the metric: how it is written, and which way is better."""
+        """The scale of the metric: its better direction, and its smallest step."""
         return scale_of(self.protocol)
 
     @cached_property
     def ranks(self) -> tuple[Ranking, ...]:
-        """The optimizers by steps, by seconds and by tuning cost; made when it is first asked for."""
-        if not self.trained_here or self.verdict.against:  # which leaves most pairs open
+        """The optimizers by steps, by seconds and by tuning cost; none where all were compared with one."""
+        if not self.trained_here or self.verdict.against:  # a question about one leaves most pairs open
             return ()
         looker = looker_of(self.arms, self.scale, self.design, None)
         taken = self.interim.taken if self.interim else ()
@@ -129,16 +138,16 @@ class Summary:
 
     @property
     def trained_here(self) -> bool:
-        """Whether more is known of the trials than scores, which `surefoot.judge` takes from anywhere."""
+        """Whether Surefoot trained the trials; `surefoot.judge` takes scores from anywhere."""
         return bool(self.protocol.epochs)
 
     @property
     def tuned_from(self) -> dict[str, str]:
-        """The label of each tuned optimizer, and of the same one untuned."""
+        """The untuned label for each tuned one."""
         return tuned_from(self.arms) | {row.label: row.defaults for row in self.tuning if row.defaults}
 
     def tuning_of(self, label: str) -> TuningRow | None:
-        """How this optimizer was tuned; None if it was not."""
+        """Return how an optimizer was tuned; None if it was not."""
         return next((row for row in self.tuning if row.label == label), None)
 
 
@@ -149,15 +158,16 @@ def summarize(
     *,
     times: Mapping[str, Sequence[float]] | None = None,
 ) -> Summary:
-    """The summary of the trials of one study, and of the design that was stored before the first of them.
+    """Return the summary of one study.
 
     Args:
         records: the trials.
-        design: what was decided before.
-        margin: by how much two may differ and still count as equal, that of the design if None.
-        times: epochs to a target of the user's, of each trial by label, where no curves tell them; infinite for a miss.
+        design: what was decided before the first of them; None if nothing was.
+        margin: difference that still counts as equal; None takes that of the design.
+        times: epochs of each trial to the user's own target, by label, where there are no curves; infinite for a miss.
 
-    Raises UsageError when there are no records, or when they cannot be compared (see `settings.group`).
+    Raises:
+        UsageError: there are no records, or they cannot be compared (see `settings.group`).
     """
     if not records:
         raise UsageError("there are no trials to summarize. Run `surefoot compare` first, or name another study.")
@@ -200,13 +210,13 @@ def summarize(
 
 
 def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None, margin: Margin | None) -> Looker:
-    """What looks at these arms, as their design says."""
+    """Return the looks at these arms, by the plan of their design."""
     plan, measure = (design.looks, design.measure) if design else (LookPlan(), ())
     return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
 
 
 def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Interim:
-    """What the planned looks have decided; none is taken before every optimizer, and what is tuned, is measured."""
+    """Return what the planned looks have decided; none is taken before every arm, tuned or not, is measured."""
     searched = {label for label, search in design.searches.items() if search.ranges}
     given = {one.label for one in design.optimizers}
     if searched - {*looker.own.values()} or given - {arm.label for arm in arms}:
