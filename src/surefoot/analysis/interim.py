@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
-from surefoot.analysis.pairwise import NONE, Comparison, Looked, Scores
+from surefoot.analysis.pairwise import NONE, Comparison, Looked, Scores, compare_all
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settled import needed, reference, settled
-from surefoot.analysis.verdict import compare, judge
+from surefoot.analysis.verdict import judge
 from surefoot.store.looks import NOW, LookPlan, TakenLook
 from surefoot.store.margin import Margin
 
@@ -96,8 +96,9 @@ class Looker:
 
     def compare(self, results: Mapping[str, Scores], taken: Sequence[int]) -> tuple[Comparison, ...]:
         """Compare every pair, with p-values that count the looks taken; seeds beyond these are one more look."""
+        asked = partial(compare_all, results, self.scale, margin=self.margin, question=self.plan.question)
         if not self.plan.at:
-            return compare(results, self.scale, self.own, self.earlier, self.margin, question=self.plan.question)
+            return asked(tuned_from=self.own, looked=self.earlier)
         mine = {seed: self._looks(place, taken) for seed, place in self._places.items()}
         looked = {
             label: {seed: mine[seed] | self.earlier.get(label, {}).get(seed, NONE) for seed in own}
@@ -105,7 +106,7 @@ class Looker:
         }
         seeds = max((self._places[seed] + 1 for own in results.values() for seed in own), default=0)
         now = TakenLook(NOW, seeds, self.plan.most, self.plan.spending)
-        return compare(results, self.scale, self.own, looked, self.margin, now, self.plan.question)
+        return asked(tuned_from=self.own, looked=looked, now=now)
 
     def until(self, results: Mapping[str, Scores], seeds: int, left: Sequence[Left]) -> dict[str, dict[int, float]]:
         """Return the scores of a run after so many seeds; arms that left have fewer."""

@@ -19,11 +19,10 @@ from statistics import fmean
 from typing import Literal
 
 from surefoot.analysis.closeness import Closeness
-from surefoot.analysis.pairwise import Comparison, Looked, Scores, compare_all, counted
+from surefoot.analysis.pairwise import Comparison, Scores, counted
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.permutation import fewest_pairs
-from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
 Basis = Literal["nothing", "one run", "seeds", "against"]
@@ -119,19 +118,6 @@ class Verdict:
         return tuple(pair.other for pair in self.pairs if pair.answer == "equal")
 
 
-def compare(
-    results: Mapping[str, Scores],
-    scale: Scale,
-    tuned_from: Mapping[str, str] | None = None,
-    looked: Looked | None = None,
-    margin: Margin | None = None,
-    now: TakenLook = PRESENT,
-    question: Question = BEST,
-) -> tuple[Comparison, ...]:
-    """Compare every two of a family on their test metrics; see `pairwise.compare_all`."""
-    return compare_all(results, scale, tuned_from=tuned_from, looked=looked, margin=margin, now=now, question=question)
-
-
 def judge(
     results: Mapping[str, Scores],
     scale: Scale,
@@ -145,7 +131,7 @@ def judge(
     Args:
         results: test metrics by label and seed, of finished trials; NaN where one diverged.
         scale: scale of the metric.
-        comparisons: result of `compare`.
+        comparisons: result of `pairwise.compare_all`.
         margin: margin of these comparisons.
         out: labels of arms that left after a look, as another was ahead of them; None without planned looks. With looks
             the means are of different seeds, so an arm behind another is never the best, whatever its mean.
