@@ -78,6 +78,16 @@ class Comparison:
     closeness: Closeness | None = None
 
     @property
+    def worse(self) -> str:
+        """The optimizer with the worse mean."""
+        return self.b if self.better == self.a else self.a
+
+    @property
+    def is_main(self) -> bool:
+        """Whether the verdict is about this pair: one of optimizers as tuned, where any are."""
+        return self.family in ("all", "tuned")
+
+    @property
     def distinguishable(self) -> bool:
         """Whether the adjusted p-value is at most 0.05."""
         return self.p is not None and self.p <= ALPHA

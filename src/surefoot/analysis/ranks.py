@@ -92,7 +92,7 @@ def _by_score(
     better: dict[str, set[str]] = {label: set() for label in results}
     for row in rows:
         if row.distinguishable:
-            better[row.b if row.better == row.a else row.a].add(row.better)
+            better[row.worse].add(row.better)
     filled = counted(results, scale)
     order = sorted(results, key=lambda label: -scale.gain(fmean(filled[label].values())))
     ended = {label for label in order if not all(map(isnan, results[label].values()))}

@@ -30,5 +30,5 @@ def needed(rows: Sequence[Comparison], question: Question, best: str, inside: Co
     """
     if question.kind == "all-pairs":
         return list(rows)
-    main = [row for row in rows if row.family in ("all", "tuned") and best in (row.a, row.b)]
+    main = [row for row in rows if row.is_main and best in (row.a, row.b)]
     return [row for row in main if question.kind == "against" or {row.a, row.b} <= set(inside)]

@@ -197,7 +197,7 @@ def _judge_seeds(
 
 def _behind(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Yield the labels of optimizers that another is ahead of."""
-    yield from (row.b if row.better == row.a else row.a for row in comparisons if row.distinguishable)
+    yield from (row.worse for row in comparisons if row.distinguishable)
 
 
 def _without(verdict: Verdict, out: Collection[str]) -> Verdict:
@@ -211,7 +211,7 @@ def _judge_against(
     found: Mapping[str, Scores], labels: Sequence[str], scale: Scale, comparisons: Sequence[Comparison], against: str
 ) -> Verdict:
     """Return the verdict for a comparison with one: `_judge_seeds` with that one in the place of the best."""
-    rows = [row for row in comparisons if against in (row.a, row.b) and row.family in ("all", "tuned")]
+    rows = [row for row in comparisons if against in (row.a, row.b) and row.is_main]
     verdict = _judge_seeds(found, labels, scale, rows, against)
     pairs = tuple(replace(pair, reference=True) for pair in verdict.pairs)
     gains = {against: 0.0, **{pair.other: scale.gain(pair.difference) for pair in pairs}}

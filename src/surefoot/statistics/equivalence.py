@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, sqrt
-from statistics import fmean
+from math import sqrt
 
 from scipy import special
 
-from surefoot.statistics.intervals import ALPHA, deviation
+from surefoot.statistics.intervals import ALPHA, one_sided
 from surefoot.statistics.looks import SPENDING, Looks
 
 RESERVE = 0.5
@@ -37,7 +36,7 @@ def short_of(leads: Sequence[float], looks: Looks, resolution: float = 0.0) -> f
         resolution: smallest step of a score; the spread of the leads is never taken to be smaller.
     """
     found = zip(looks.at, shares(looks), strict=True)
-    return min(1.0, *(_one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
+    return min(1.0, *(one_sided(leads[:seeds], resolution) * ALPHA / share for seeds, share in found if share > 0))
 
 
 def adjusted(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -100,14 +99,6 @@ def shares(looks: Looks) -> list[float]:
         found.append(share)
         spent += share
     return found
-
-
-def _one_sided(leads: Sequence[float], resolution: float) -> float:
-    """Return the p-value of a mean of 0 or less, by Student's t."""
-    spread = max(deviation(leads), resolution)
-    mean = fmean(leads)
-    t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
-    return float(special.stdtr(len(leads) - 1, -t))
 
 
 def _below(bound: float, seeds: int, shift: float) -> float:

@@ -92,6 +92,13 @@ def paired_difference(a: Sequence[float], b: Sequence[float], resolution: float 
     return PairedDifference(mean, mean - half, mean + half, float(2 * special.stdtr(n - 1, -t)), n)
 
 
+def one_sided(leads: Sequence[float], resolution: float) -> float:
+    """Return the p-value of a mean of 0 or less, by Student's t; `resolution` is as in `paired_difference`."""
+    mean, spread = fmean(leads), max(deviation(leads), resolution)
+    t = mean * sqrt(len(leads)) / spread if spread else (inf if mean > 0 else -inf)
+    return float(special.stdtr(len(leads) - 1, -t))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's step-down adjusted p-values, in the order given.
 

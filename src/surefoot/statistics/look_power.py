@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from surefoot.statistics.argument_checks import Numbers, count
 from surefoot.statistics.intervals import ALPHA
 from surefoot.statistics.looks import LEVELS, Looks, drawn
-from surefoot.statistics.permutation import signs
-from surefoot.statistics.power import BLOCK
+from surefoot.statistics.permutation import BLOCK, signs
 
 EFFECTS = (0.0, 0.66, 1.5)
 """No, a small and a large difference, in multiples of the spread of a difference over seeds."""
@@ -64,7 +63,6 @@ def course(
     apart: bool = False,
     resolution: float = 0.0,
     studies: int = STUDIES,
-    seed: int = 0,
 ) -> Course:
     """Simulate studies and return their course.
 
@@ -76,11 +74,10 @@ def course(
         apart: whether every optimizer is better than the next instead, as for a question about all pairs.
         resolution: smallest step of a score, in multiples of the spread of a difference; 0 for none.
         studies: number of simulated studies; fewer with several optimizers, as each has more pairs.
-        seed: seed of the simulation.
     """
     rivals = count(optimizers, "optimizers", 2) - 1
     studies = max(200, count(studies, "studies") // rivals)
-    rng = np.random.default_rng([seed, 8])
+    rng = np.random.default_rng([0, 8])
     scores = np.sqrt(0.5) * rng.standard_normal((studies, optimizers, looks.at[-1]))
     scores -= effect * (np.arange(optimizers) if apart else np.arange(optimizers) > 0)[:, None]
     scores = np.round(scores / resolution) * resolution if resolution else scores

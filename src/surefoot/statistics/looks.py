@@ -33,6 +33,7 @@ from surefoot.statistics.permutation import (
     Signs,
     draws_for,
     paired_permutation,
+    rounding_of,
     signs,
 )
 
@@ -141,8 +142,7 @@ def p_value(a: Sequence[float], b: Sequence[float], looks: Looks, comparisons: i
         raise UsageError(f"a and b have {len(left)} values; expected {looks.at[-1]}, as at the last look.")
     if (looks.due or looks.at) == (looks.planned,):
         return min(1.0, paired_permutation(a, b) / (1 - HELD_BACK))
-    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
-    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    rounding = rounding_of(left, right)
     return _least_level(tuple((left - right).tolist()), looks, count(comparisons, "comparisons"), rounding)
 
 
@@ -214,15 +214,15 @@ def _sampled(gaps: Numbers, at: Sequence[int], draws: int) -> list[Numbers]:
     return found
 
 
-def drawn(n: int, draws: int = DRAWS, seed: int = 0) -> Signs:
+def drawn(n: int, draws: int = DRAWS) -> Signs:
     """Return random sign patterns, the unchanged one first; patterns of fewer pairs are the beginning of these."""
-    return np.stack([_turned(pair, draws, seed) for pair in range(n)], axis=1)
+    return np.stack([_turned(pair, draws) for pair in range(n)], axis=1)
 
 
 @lru_cache(maxsize=512)
-def _turned(pair: int, draws: int, seed: int = 0) -> Signs:
+def _turned(pair: int, draws: int) -> Signs:
     """Return the sign of a pair in each random pattern, in bytes: 400 pairs take 20 MB, and 160 MB as floats."""
-    column = 1 - 2 * np.random.default_rng([seed, pair]).integers(0, 2, draws, dtype=np.int8)
+    column = 1 - 2 * np.random.default_rng([0, pair]).integers(0, 2, draws, dtype=np.int8)
     column[0] = 1
     column.flags.writeable = False  # it is handed to every caller
     return column

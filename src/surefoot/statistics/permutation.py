@@ -36,7 +36,7 @@ FEWEST_DRAWS = 10_000
 MOST_SIGNS = 20_000_000
 
 BLOCK = 2_000_000
-"""The most signs in double precision at a time."""
+"""The most numbers in double precision at a time: 16 MB."""
 
 Signs = NDArray[np.int8]
 
@@ -60,11 +60,15 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
     gaps = left - right
     exact = len(gaps) <= EXACT
     tried: NDArray[Any] = signs(len(gaps)) if exact else sampled(len(gaps), draws or draws_for(len(gaps)), seed)
-    # sums that are equal on paper would compare by their last bit, as the scores were rounded to floats
-    rounding = float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
+    rounding = rounding_of(left, right)
     blocks = np.array_split(tried, ceil(tried.size / BLOCK))
     reached = sum(int(np.count_nonzero(np.abs(some @ gaps) >= abs(gaps.sum()) - rounding)) for some in blocks)
     return reached / len(tried) if exact else (1 + reached) / (1 + len(tried))
+
+
+def rounding_of(left: Numbers, right: Numbers) -> float:
+    """Return what sums of differences that are equal on paper may differ by, as scores were rounded to floats."""
+    return float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
 
 
 def draws_for(pairs: int) -> int:

@@ -20,15 +20,12 @@ from scipy import optimize, stats
 from surefoot.errors import UsageError
 from surefoot.statistics.argument_checks import Numbers, count, positive
 from surefoot.statistics.intervals import PLANNED
-from surefoot.statistics.permutation import EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
+from surefoot.statistics.permutation import BLOCK, EXACT, FEWEST_PAIRS, fewest_pairs, sampled, signs
 
 POWER = 0.8
 STUDIES = 1000
 PATTERNS = 10_000
 """The sign patterns beyond 16 seeds: fewer than the test tries, which hardly changes the power."""
-
-BLOCK = 2_000_000
-"""The numbers held at a time in a simulation: 16 MB."""
 
 
 def promised(
