@@ -3,6 +3,7 @@
 | file | concept |
 | --- | --- |
 | `summary.py` | everything that can be said about a study, computed once per command |
+| `result_row.py` | the results of one optimizer over its seeds |
 | `suite_summary.py` | several studies at once |
 | `settings.py` | one optimizer setting with its trials over seeds |
 | `scale.py` | the better direction of a metric, and its smallest step |
@@ -21,9 +22,10 @@
 | `published.py` | published figures, as data |
 """
 
+from surefoot.analysis.result_row import ResultRow
 from surefoot.analysis.settings import Setting, group
 from surefoot.analysis.suite_summary import SuiteSummary, summarize_suite
-from surefoot.analysis.summary import ResultRow, Summary, summarize
+from surefoot.analysis.summary import Summary, summarize
 from surefoot.analysis.target import SeedProfiles
 from surefoot.analysis.tuning import TuningRow, tunings
 

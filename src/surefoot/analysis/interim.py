@@ -13,8 +13,10 @@ from functools import cached_property, partial
 
 from surefoot.analysis.pairwise import NONE, Comparison, Looked, Scores, compare_all
 from surefoot.analysis.scale import Scale
+from surefoot.analysis.settings import Setting, tuned_from
 from surefoot.analysis.settled import needed, reference, settled
 from surefoot.analysis.verdict import judge
+from surefoot.store.design import Design
 from surefoot.store.looks import NOW, LookPlan, TakenLook
 from surefoot.store.margin import Margin
 
@@ -141,7 +143,7 @@ class Looker:
         inside = set(here) - {one.label for one in left}
         best = self._centre(here, rows, set(here) - inside)
         asked = needed(rows, self.plan.question, best, inside)
-        main = any(best in (row.a, row.b) for row in rows if row.family in ("all", "tuned"))
+        main = any(best in (row.a, row.b) for row in rows if row.is_main)
         decided = main and all(settled(row) for row in asked)
         due = None if decided else next((at for at in self.plan.at if at > seeds), None)
         return Interim(taken, left, decided, due), every
@@ -160,13 +162,25 @@ class Looker:
     def _leaving(self, rows: Sequence[Comparison], inside: Set[str], seeds: int) -> Iterator[Left]:
         """Yield the arms that leave after a look: nothing about them is still open."""
         question, centre = self.plan.question, reference(self.plan.question, self.own)
-        behind = {
-            row.a if row.better == row.b else row.b: row.better
-            for row in rows
-            if row.distinguishable and {row.a, row.b} <= set(inside)
-        }
+        behind = {row.worse: row.better for row in rows if row.distinguishable and {row.a, row.b} <= set(inside)}
         for label in sorted(inside - {centre}):
             mine = [row for row in needed(rows, question, centre, inside) if label in (row.a, row.b)]
             done = bool(mine) and all(settled(row) for row in mine)
             if label in behind if question.kind == "best" else done:
                 yield Left(label, seeds, behind.get(label, ""))
+
+
+def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None, margin: Margin | None) -> Looker:
+    """Return the looks at these arms, by the plan of their design."""
+    plan, measure = (design.looks, design.measure) if design else (LookPlan(), ())
+    return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
+
+
+def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Interim:
+    """Return what the planned looks have decided; none is taken before every arm, tuned or not, is measured."""
+    searched = {label for label, search in design.searches.items() if search.ranges}
+    given = {one.label for one in design.optimizers}
+    if searched - {*looker.own.values()} or given - {arm.label for arm in arms}:
+        return Interim(due=design.looks.at[0])
+    results = {arm.label: arm.results() for arm in arms}
+    return looker.look(results, {arm.label: {trial.seed for trial in arm.ended} for arm in arms})

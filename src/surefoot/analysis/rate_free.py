@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from surefoot.analysis.pairwise import Comparison, counted
-from surefoot.analysis.summary import ResultRow, Summary
+from surefoot.analysis.result_row import ResultRow
+from surefoot.analysis.summary import Summary
 from surefoot.errors import UsageError
 from surefoot.statistics.equivalence import adjusted, short_of
 from surefoot.statistics.intervals import ALPHA, Interval, PairedDifference

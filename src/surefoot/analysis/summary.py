@@ -6,23 +6,20 @@ labels; the room `words` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import isfinite, nan
-from statistics import median
-from typing import Any
 
 from surefoot.analysis.doubts import Doubt, doubts
-from surefoot.analysis.interim import Interim, Looker
+from surefoot.analysis.interim import Interim, interim_of, looker_of
 from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
 from surefoot.analysis.ranks import Ranking, rankings
+from surefoot.analysis.result_row import ResultRow, result_row
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
 from surefoot.analysis.settled import reference
 from surefoot.analysis.target import (
     Arrivals,
-    Reach,
     SeedProfiles,
     arrivals,
     choose_targets,
@@ -33,56 +30,10 @@ from surefoot.analysis.target import (
 from surefoot.analysis.tuning import TuningRow, tunings
 from surefoot.analysis.verdict import Verdict, judge
 from surefoot.errors import UsageError
-from surefoot.statistics.intervals import Interval, t_interval
-from surefoot.statistics.proportions import Proportion, wilson
-from surefoot.statistics.survival import Trace, curve_area
 from surefoot.store.design import Design
-from surefoot.store.looks import LookPlan
 from surefoot.store.margin import Margin
 from surefoot.store.protocol import Metric, Protocol
-from surefoot.store.records import Outcome, Record
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """The results of one optimizer over its seeds; None where no finished trial has a value.
-
-    Attributes:
-        n: number of finished trials; means, other than that of `test_metric`, are of these.
-        reasons: why other trials diverged or failed.
-        test_metric: mean over finished and diverged trials; one that diverged counts as in `pairwise.counted`.
-        loss_gap: validation minus training loss at the end, both in evaluation mode; so is `metric_gap`.
-        area: mean height of the validation metric's curve over epochs.
-        divergence: diverged trials, as a share of the finished and diverged ones.
-        step_seconds: median over seeds, as are `train_seconds` and `gradients`.
-        optimizer_bytes: state of the optimizer in one trial.
-        gradients: how often a step took loss and gradients.
-        others: further metrics of the test data, which judge nothing.
-    """
-
-    label: str
-    rule: str
-    convention: str
-    hyper: Mapping[str, Any]
-    seeds: tuple[int, ...]
-    n: int
-    diverged: int
-    failed: int
-    unfinished: int
-    reasons: tuple[str, ...]
-    test_loss: Interval | None
-    test_metric: Interval | None
-    loss_gap: Interval | None
-    metric_gap: Interval | None
-    reach: Reach | None
-    area: Interval | None
-    divergence: Proportion | None
-    step_seconds: float | None
-    train_seconds: float | None
-    optimizer_bytes: int | None
-    parameters: int | None
-    gradients: float | None = None
-    others: Mapping[str, Interval | None] = field(default_factory=dict)
+from surefoot.store.records import Record
 
 
 @dataclass(frozen=True)
@@ -191,7 +142,7 @@ def summarize(
         protocol=first.protocol,
         metric=scale.metric,
         rows=tuple(
-            _row(arm, reaches.get(arm.label), timed["epochs"].get(arm.label, {}).values(), scale, scores)
+            result_row(arm, reaches.get(arm.label), timed["epochs"].get(arm.label, {}).values(), scale, scores)
             for arm in arms
         ),
         comparisons=comparisons,
@@ -207,66 +158,3 @@ def summarize(
         design=design,
         interim=interim,
     )
-
-
-def looker_of(arms: Sequence[Setting], scale: Scale, design: Design | None, margin: Margin | None) -> Looker:
-    """Return the looks at these arms, by the plan of their design."""
-    plan, measure = (design.looks, design.measure) if design else (LookPlan(), ())
-    return Looker(plan, measure, scale, tuned_from(arms), {arm.label: arm.looked() for arm in arms}, margin)
-
-
-def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Interim:
-    """Return what the planned looks have decided; none is taken before every arm, tuned or not, is measured."""
-    searched = {label for label, search in design.searches.items() if search.ranges}
-    given = {one.label for one in design.optimizers}
-    if searched - {*looker.own.values()} or given - {arm.label for arm in arms}:
-        return Interim(due=design.looks.at[0])
-    results = {arm.label: arm.results() for arm in arms}
-    return looker.look(results, {arm.label: {trial.seed for trial in arm.ended} for arm in arms})
-
-
-def _row(
-    arm: Setting, reach: Reach | None, curves: Iterable[Trace], scale: Scale, scores: Mapping[str, Scores]
-) -> ResultRow:
-    first, found = arm.trials[0], [*scores[arm.label].values()] if arm.finished else []
-    outcomes = [trial.outcome for trial in arm.finished if trial.outcome]
-    failed = arm.with_status("failed")
-    return ResultRow(
-        label=arm.label,
-        rule=first.rule,
-        convention=first.convention,
-        hyper=dict(first.hyper),
-        seeds=tuple(trial.seed for trial in arm.trials),
-        n=len(arm.finished),
-        diverged=len(arm.diverged),
-        failed=len(failed),
-        unfinished=len(arm.with_status("running")),
-        reasons=tuple(dict.fromkeys(trial.reason for trial in arm.diverged + failed if trial.reason)),
-        test_loss=t_interval(
-            found if scale.metric.is_loss else [one.test_loss for one in outcomes if isfinite(one.test_loss)]
-        ),
-        test_metric=scale.possible(t_interval(found)),
-        loss_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_loss - o.train_loss),
-        metric_gap=_gap(arm, lambda trial, o: trial.epochs[-1].validation_metric - o.train_metric),
-        reach=reach,
-        area=scale.possible(curve_area([trace for trace in curves if all(map(isfinite, trace.values))])),
-        divergence=wilson(len(arm.diverged), len(arm.judged)) if arm.judged else None,
-        step_seconds=_median(outcome.step_seconds for outcome in outcomes),
-        train_seconds=_median(trial.epochs[-1].seconds for trial in arm.finished if trial.epochs),
-        optimizer_bytes=outcomes[0].optimizer_bytes if outcomes else None,
-        parameters=outcomes[0].parameters if outcomes else None,
-        gradients=_median(outcome.gradients for outcome in outcomes),
-        others={
-            name: t_interval([value for one in outcomes if isfinite(value := one.others.get(name, nan))])
-            for name in dict.fromkeys(name for outcome in outcomes for name in outcome.others)
-        },
-    )
-
-
-def _gap(arm: Setting, difference: Callable[[Record, Outcome], float]) -> Interval | None:
-    gaps = [difference(trial, trial.outcome) for trial in arm.finished if trial.epochs and trial.outcome]
-    return t_interval([gap for gap in gaps if isfinite(gap)])
-
-
-def _median(values: Iterable[float]) -> float | None:
-    return median(known) if (known := list(values)) else None
