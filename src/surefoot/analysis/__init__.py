@@ -8,10 +8,10 @@
 | `settings.py` | one optimizer setting with its trials over seeds |
 | `scale.py` | the better direction of a metric, and its smallest step |
 | `target.py` | targets that tell trials apart, and who reached them when |
+| `families.py` | the pairs that a question tests together |
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
 | `closeness.py` | whether two optimizers are equal within a margin, or one is not worse by it |
 | `verdict.py` | what the seeds allow to claim |
-| `settled.py` | whether a pair is decided, and which pairs a question needs |
 | `interim.py` | what planned looks have decided so far: which arms leave, and whether the run may stop |
 | `ranks.py` | the same optimizers by steps, by seconds and by tuning cost |
 | `doubts.py` | reasons to doubt a ranking |

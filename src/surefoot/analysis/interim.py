@@ -7,17 +7,17 @@ stayed, its p-values could only have fallen, and even these keep the error rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
+from surefoot.analysis.families import reference
 from surefoot.analysis.pairwise import NONE, Comparison, Looked, Scores, compare_all
 from surefoot.analysis.scale import Scale
 from surefoot.analysis.settings import Setting, tuned_from
-from surefoot.analysis.settled import needed, reference, settled
 from surefoot.analysis.verdict import judge
 from surefoot.store.design import Design
-from surefoot.store.looks import NOW, LookPlan, TakenLook
+from surefoot.store.looks import NOW, LookPlan, Question, TakenLook
 from surefoot.store.margin import Margin
 
 
@@ -142,9 +142,9 @@ class Looker:
         left = (*found.left, *self._leaving(rows, set(here) - found.out, seeds))
         inside = set(here) - {one.label for one in left}
         best = self._centre(here, rows, set(here) - inside)
-        asked = needed(rows, self.plan.question, best, inside)
+        asked = _needed(rows, self.plan.question, best, inside)
         main = any(best in (row.a, row.b) for row in rows if row.is_main)
-        decided = main and all(settled(row) for row in asked)
+        decided = main and all(row.settled for row in asked)
         due = None if decided else next((at for at in self.plan.at if at > seeds), None)
         return Interim(taken, left, decided, due), every
 
@@ -164,8 +164,8 @@ class Looker:
         question, centre = self.plan.question, reference(self.plan.question, self.own)
         behind = {row.worse: row.better for row in rows if row.distinguishable and {row.a, row.b} <= set(inside)}
         for label in sorted(inside - {centre}):
-            mine = [row for row in needed(rows, question, centre, inside) if label in (row.a, row.b)]
-            done = bool(mine) and all(settled(row) for row in mine)
+            mine = [row for row in _needed(rows, question, centre, inside) if label in (row.a, row.b)]
+            done = bool(mine) and all(row.settled for row in mine)
             if label in behind if question.kind == "best" else done:
                 yield Left(label, seeds, behind.get(label, ""))
 
@@ -184,3 +184,18 @@ def interim_of(looker: Looker, arms: Sequence[Setting], design: Design) -> Inter
         return Interim(due=design.looks.at[0])
     results = {arm.label: arm.results() for arm in arms}
     return looker.look(results, {arm.label: {trial.seed for trial in arm.ended} for arm in arms})
+
+
+def _needed(rows: Sequence[Comparison], question: Question, best: str, inside: Collection[str]) -> list[Comparison]:
+    """Return the pairs that a question needs decided.
+
+    Args:
+        rows: every pair that was compared.
+        question: the question of the study.
+        best: label of the best so far, or of the one that all are compared with.
+        inside: labels of the arms that may still get seeds; for the question `best` only these are rivals.
+    """
+    if question.kind == "all-pairs":
+        return list(rows)
+    main = [row for row in rows if row.is_main and best in (row.a, row.b)]
+    return [row for row in main if question.kind == "against" or {row.a, row.b} <= set(inside)]

@@ -1,8 +1,5 @@
 """Every optimizer against every other of its family: difference, test, and share of wins, seed by seed.
 
-A study with tuned optimizers has three questions: which is best when tuned, which is best with its defaults, and what
-tuning gains each. Each question is a family of pairs with a Holm correction of its own.
-
 The number of pairs picks the test at each look; the scores never do, so the choice costs no validity. The permutation
 test holds its level however scores scatter. With too few pairs for it (below 6 for two optimizers, 8 for four) the
 t-test takes its place, which assumes normal differences. What it found stays found at later looks. Fewer than 5 pairs
@@ -21,24 +18,23 @@ permutation test stays exact.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, combinations
+from itertools import accumulate
 from math import isnan
-from operator import attrgetter
 from statistics import fmean
 from typing import Literal
 
 from surefoot.analysis.closeness import Closeness, Near, closeness
+from surefoot.analysis.families import TOGETHER, Family, asked
 from surefoot.analysis.scale import Scale
 from surefoot.statistics.intervals import ALPHA, PairedDifference, holm, paired_difference
 from surefoot.statistics.looks import Looks, assumed_p, p_value
 from surefoot.statistics.permutation import FEWEST_PAIRS, fewest_pairs
 from surefoot.statistics.proportions import Proportion, paired_superiority
-from surefoot.store.looks import BEST, PRESENT, Question, TakenLook, Together
+from surefoot.store.looks import BEST, PRESENT, Question, TakenLook
 from surefoot.store.margin import Margin
 
-Family = Literal["all", "tuned", "untuned", "gain"]
 Test = Literal["permutation", "t"]
 
 Scores = Mapping[int, float]
@@ -93,6 +89,11 @@ class Comparison:
         return self.p is not None and self.p <= ALPHA
 
     @property
+    def settled(self) -> bool:
+        """Whether the pair has its answer: one is ahead of the other, or both are equal within the margin."""
+        return self.distinguishable or (self.closeness is not None and self.closeness.equal)
+
+    @property
     def is_assumed(self) -> bool:
         """Whether its finding rests on a t-test: it has too few seeds, or had too few when it was found."""
         return self.test == "t" and (self.distinguishable or self.n < fewest_pairs(self.together))
@@ -107,39 +108,8 @@ class Comparison:
         return replace(self, a=self.b, b=self.a, difference=other, wins=lost, closeness=near)
 
 
-_TOGETHER: Mapping[Family, Callable[[Together], int]] = {
-    "all": attrgetter("pairs"),
-    "tuned": attrgetter("pairs"),
-    "untuned": attrgetter("untuned"),
-    "gain": attrgetter("gains"),
-}
-"""The number of comparisons of a family that an earlier verdict tested together."""
-
 NONE: frozenset[TakenLook] = frozenset()
 """The verdicts of a trial that was never judged."""
-
-
-def asked(labels: Sequence[str], own: Mapping[str, str], question: Question) -> dict[Family, list[tuple[str, str]]]:
-    """Return the pairs of `families` that a question needs; `against` needs those of one optimizer, tuned or not."""
-    found = families(labels, own)
-    if question.kind != "against":
-        return found
-    mine = {question.against, *(tuned for tuned, untuned in own.items() if untuned == question.against)}
-    return {family: [pair for pair in pairs if mine & set(pair)] for family, pairs in found.items()}
-
-
-def families(labels: Sequence[str], own: Mapping[str, str]) -> dict[Family, list[tuple[str, str]]]:
-    """Return the pairs to test by family; no pair is in two families, and without tuning `all` is the only one.
-
-    `own` has the untuned label for each tuned one. A setting without a tuned counterpart is as its user wants it, and
-    is compared with the tuned ones too.
-    """
-    own = {tuned: untuned for tuned, untuned in own.items() if {tuned, untuned} <= set(labels)}
-    if not own:
-        return {"all": list(combinations(labels, 2))}
-    final = list(combinations([label for label in labels if label not in own.values()], 2))
-    given = list(combinations([label for label in labels if label not in own], 2))
-    return {"tuned": final, "untuned": [pair for pair in given if pair not in final], "gain": list(own.items())}
 
 
 def counted(scores: Mapping[str, Scores], scale: Scale) -> dict[str, dict[int, float]]:
@@ -226,7 +196,7 @@ class _Study:
         shared = (of_a[seed] & of_b[seed] for seed in of_a.keys() & of_b.keys())
         often = Counter(look for looks in shared for look in looks)
         tested = [look.together for look, seeds in often.items() if seeds >= FEWEST_PAIRS]
-        return max((_TOGETHER[family](one) for one in tested), default=0)
+        return max((TOGETHER[family](one) for one in tested), default=0)
 
     def _compare(
         self, family: Family, a: str, b: str, seeds: Sequence[int], together: int

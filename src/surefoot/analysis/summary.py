@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from surefoot.analysis.doubts import Doubt, doubts
+from surefoot.analysis.families import reference
 from surefoot.analysis.interim import Interim, interim_of, looker_of
 from surefoot.analysis.pairwise import Comparison, Scores, counted, tie_groups
 from surefoot.analysis.ranks import Ranking, rankings
 from surefoot.analysis.result_row import ResultRow, result_row
 from surefoot.analysis.scale import Scale, scale_of
 from surefoot.analysis.settings import Setting, group, tuned_from
-from surefoot.analysis.settled import reference
 from surefoot.analysis.target import (
     Arrivals,
     SeedProfiles,
