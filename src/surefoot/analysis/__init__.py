@@ -7,7 +7,7 @@
 | `suite_summary.py` | several studies at once |
 | `settings.py` | one optimizer setting with its trials over seeds |
 | `scale.py` | the better direction of a metric, and its smallest step |
-| `target.py` | targets that tell trials apart, and who reached them when |
+| `target.py` | targets that tell trials apart, and when each optimizer reached them |
 | `families.py` | the pairs that a question tests together |
 | `pairwise.py` | every two of a family compared, seeds that diverged included |
 | `closeness.py` | whether two optimizers are equal within a margin, or one is not worse by it |

@@ -71,7 +71,7 @@ class Near:
 
     @property
     def p_values(self) -> tuple[float, float]:
-        """The unadjusted p-values of a being worse than b by the margin, and of b being worse than a."""
+        """The unadjusted p-values of a being worse by the margin, and of b being worse."""
         a = [margin + gain for gain, margin in zip(self.gains, self.margins, strict=True)]
         b = [margin - gain for gain, margin in zip(self.gains, self.margins, strict=True)]
         return short_of(a, self.looks, self.resolution), short_of(b, self.looks, self.resolution)

@@ -107,7 +107,7 @@ class Exploration:
 
     @property
     def lr_place(self) -> tuple[int, int] | None:
-        """The place of the chosen learning rate among the tried ones, 1 for the lowest, and how many these are."""
+        """The place of the chosen learning rate, 1 for the lowest, and the number of tried ones."""
         rates = sorted({one.values["lr"] for one in self.tried if "lr" in one.values})
         chosen = self.chosen.get("lr")
         return (rates.index(chosen) + 1, len(rates)) if self.finished and chosen in rates else None

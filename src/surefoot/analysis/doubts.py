@@ -27,7 +27,7 @@ from surefoot.store.protocol import Protocol
 
 @dataclass(frozen=True)
 class Beaten:
-    """A tuned optimizer with a higher training loss than a `special` case of it, which `knob` turns it into."""
+    """A tuned optimizer with a higher training loss than a `special` case of it; `knob` leads there."""
 
     label: str
     special: str

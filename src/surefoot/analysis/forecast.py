@@ -38,9 +38,10 @@ LEAST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Spread:
-    """The standard deviation of paired differences in the test metric, from `low` to `high` (fractions for a share).
+    """The standard deviation of paired differences in the test metric, from `low` to `high`.
 
-    It is the median over so many `pairs` of optimizers, 0 if it is assumed. `tuned` says whether these are tuned.
+    Of a share it is a fraction. It is the median over so many `pairs` of optimizers, 0 if it is assumed. `tuned` says
+    whether these are tuned.
     """
 
     low: float
@@ -56,10 +57,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest true difference that is found four times out of five, for each end of the spread.
+    """The smallest true difference that is found four times out of five.
 
-    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs. Both are in
-    the unit of the metric.
+    `alone` is for one pair of optimizers decided on beforehand, `corrected` for any of `comparisons` pairs. Both have a
+    value for each end of the spread, in the unit of the metric.
     """
 
     seeds: int
@@ -136,9 +137,10 @@ class Prospect:
 
 
 def step_times(records: Iterable[Record], protocol: Protocol) -> dict[str, list[float]]:
-    """Return seconds per gradient for each rule, in finished trials of the same task, batch size, device and recipe.
+    """Return seconds per gradient for each rule, in finished trials like those of the protocol.
 
-    A training function does not report its steps: its figures are seconds per epoch.
+    Task, batch size, device and recipe are the same. For a training function, whose steps are unknown, the figures are
+    seconds per epoch.
     """
     times: dict[str, list[float]] = {}
     for record in records:
@@ -202,10 +204,10 @@ def courses(plan: LookPlan, optimizers: int) -> tuple[Course, ...]:
 def smallest_difference(
     found: Spread, seeds: int, optimizers: int, resolution: float = 0.0, question: Question = BEST
 ) -> Detectable | None:
-    """Return the difference that so many seeds find with 80 % power, by the test of the verdict.
+    """Return the difference that this many seeds find with 80 % power.
 
-    `resolution` is the smallest step of a score (`scale.Scale`). The question and the number of optimizers decide how
-    many pairs are tested. None for one seed or one optimizer.
+    It is for the test of the verdict. `resolution` is the smallest step of a score (`scale.Scale`). The question and
+    the number of optimizers decide how many pairs are tested. None for one seed or one optimizer.
     """
     comparisons = question.pairs(optimizers)
     if seeds < 2 or not comparisons:

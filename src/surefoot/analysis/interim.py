@@ -134,7 +134,7 @@ class Looker:
     def _after(
         self, found: Interim, seeds: int, results: Mapping[str, Scores]
     ) -> tuple[Interim, tuple[Comparison, ...]]:
-        """Return the state of the run after the look at so many seeds, and every pair on these."""
+        """Return the state of the run after a look at so many seeds, and every pair."""
         here = {label: own for label, own in self.until(results, seeds, found.left).items() if own}
         taken = (*found.taken, seeds)
         every = self.compare(here, taken)

@@ -46,7 +46,7 @@ Looked = Mapping[str, Mapping[int, frozenset[TakenLook]]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of optimizer `a` with `b` on the `n` seeds that both have, finished or diverged.
+    """The comparison of optimizer `a` with `b` on the `n` finished or diverged seeds of both.
 
     Attributes:
         difference: a minus b with its 95 % t interval and the p-value of `test`, all unadjusted. A seed that diverged
@@ -167,7 +167,7 @@ def tie_groups(
 
 @dataclass(frozen=True)
 class _Study:
-    """The scores of a study, as `counted` returns them, with their earlier verdicts, the margin and this verdict."""
+    """The scores of a study, as `counted` returns them, and all that decides their tests."""
 
     scores: Mapping[str, Scores]
     scale: Scale

@@ -129,7 +129,7 @@ def _against(tuned: str, summary: Summary) -> dict[str, Comparison]:
 
 
 def _claims(tuned: str, found: Mapping[str, Comparison], summary: Summary, margin: Margin) -> dict[str, Claim]:
-    """Return the side of the margin that each optimizer is on, where it has enough seeds for a test."""
+    """Return the claim about each optimizer that has enough seeds for a test."""
     scores = counted({arm.label: arm.results() for arm in summary.arms if arm.judged}, summary.scale)
     tested = {label: pair for label, pair in found.items() if pair.looks}
     p_values = []

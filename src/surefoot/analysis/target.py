@@ -74,10 +74,10 @@ def reach_in(times: Sequence[float]) -> Reach:
 
 @dataclass(frozen=True)
 class SeedProfiles:
-    """How often each optimizer, by label, is nearly as quick as the quickest, over the `seeds` that all have.
+    """How often each optimizer, by label, is nearly as quick as the quickest.
 
-    A performance profile usually runs over several tasks. Here the seeds of one task take their place, with the times
-    to `target` on two clocks. It tells luck from speed, and says nothing about other tasks.
+    A performance profile usually runs over several tasks. Here the `seeds` that all optimizers have take their place,
+    with the times to `target` on two clocks. It separates luck from speed, and says nothing about other tasks.
     """
 
     target: float

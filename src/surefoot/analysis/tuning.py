@@ -58,7 +58,7 @@ class TuningRow:
         failure: metric that a diverged trial counts in the curve.
         gain: lead of the tuned one's test metric, paired by seed; a seed that diverged counts as in the verdict.
         planned: the search space.
-        race: seeds of the finalists' race at most; `eliminated` lists who left before its end.
+        race: seeds of the finalists' race at most; `eliminated` ones left before its end.
     """
 
     label: str
@@ -171,7 +171,7 @@ def _row(
 
 
 def _eliminated(found: Exploration, planned: int) -> tuple[Elimination, ...]:
-    """Return who was dropped from the race, on so many seeds after the first, which chose the finalists."""
+    """Return the dropped finalists, on so many seeds after the first one, which chose them."""
     raced = [trial for trial in found.trials if trial.part.role == "final" and trial.status != "running"]
     raced.sort(key=lambda trial: trial.seed)
     last = found.finalists

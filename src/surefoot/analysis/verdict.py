@@ -33,7 +33,7 @@ Answer = Literal["ahead", "behind", "equal", "not worse", "open"]
 
 @dataclass(frozen=True)
 class Pair:
-    """The best setting against another of its family, on the `n` seeds that both have, finished or diverged.
+    """The best setting against another of its family, on the `n` seeds that both have.
 
     Attributes:
         difference: mean paired difference in the test metric, `other` minus `best`.

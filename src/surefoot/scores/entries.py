@@ -1,4 +1,4 @@
-"""One score with all that a table says about it, and how each of its cells is read.
+"""One score with all that a table says about it, and the reading of its cells.
 
 A missing score is a divergence, as scripts leave it out or write nan. W&B's states say more: a run that crashed with a
 number has not come to its end, so that number is no result.

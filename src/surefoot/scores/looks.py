@@ -1,4 +1,4 @@
-"""The seeds of earlier verdicts on a file, noted beside it, since seeds that are added later are another look."""
+"""The seeds of earlier verdicts on a file, noted beside it. Seeds that are added later are another look."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _of_runs(columns: Columns) -> bool:
 
 
 def _spread(columns: Columns, row: str, first: int) -> Columns:
-    """Return the columns with a column for each key in place of printed dicts, as the API's script writes them."""
+    """Return a column for each key of printed dicts, as the API's script writes them."""
     if not {"summary", "config", "name"} <= set(columns):
         return columns
     spread: dict[str, list[Any]] = {"name": list(columns["name"])}
@@ -148,7 +148,7 @@ def _long(
 
 
 def _wide(columns: Columns, names: Mapping[str, str], row: str, first: int) -> Iterator[tuple[str, Entry]]:
-    """Yield the entries of a table with a row for each seed and a column for each optimizer."""
+    """Yield the entries of a wide table: rows are seeds, columns are optimizers."""
     common = {part: names[part] for part in ("seed", "task", "chance") if part in names}
     for label in columns:
         if label not in common.values():

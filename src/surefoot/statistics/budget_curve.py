@@ -89,7 +89,7 @@ def cumulative(curve: Sequence[float]) -> Cumulative:
 
 
 def _ranked(scores: Sequence[float], higher: bool, failure: float | None) -> tuple[Places, Numbers]:
-    """Return the rank of each trial, 0 for the worst and equal for ties, and the score that it counts."""
+    """Return the rank of each trial, 0 for the worst, and its score; ties share a rank."""
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise UsageError(f"scores has shape {array.shape}; expected one for every trial.")
@@ -104,9 +104,10 @@ def _ranked(scores: Sequence[float], higher: bool, failure: float | None) -> tup
 
 
 def _expected(drawn: Numbers, rank: Places, values: Numbers) -> Numbers:
-    """Return the expected best of k for each row of `drawn`, which counts each trial in the resample.
+    """Return the expected best of k for each row of `drawn`, a resample.
 
-    The best of k has a rank with the chance that all k are at or below it, less the chance that all are below.
+    A row counts how often each trial is in it. The best of k has a rank with the chance that all k are at or below it,
+    less the chance that all are below.
     """
     size, total = np.zeros((2, len(drawn), rank.max() + 1))
     row = np.arange(len(drawn))[:, None]

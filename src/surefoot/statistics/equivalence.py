@@ -28,7 +28,7 @@ MOST_SEEDS = 1000
 
 
 def short_of(leads: Sequence[float], looks: Looks, resolution: float = 0.0) -> float:
-    """Return the one-sided p-value of a mean of 0 or less, at the last of these looks and counting them all.
+    """Return the one-sided p-value of a mean of 0 or less, after all of these looks.
 
     Args:
         leads: lead of one optimizer over the other, plus the margin, in the order in which seeds came.
@@ -102,5 +102,5 @@ def shares(looks: Looks) -> list[float]:
 
 
 def _below(bound: float, seeds: int, shift: float) -> float:
-    """Return the chance that t stays below a bound, if its true mean is `shift` standard errors above 0."""
+    """Return the chance of a t below a bound, if the true mean is `shift` standard errors."""
     return float(special.nctdtr(seeds - 1, shift, bound))

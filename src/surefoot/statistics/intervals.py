@@ -40,7 +40,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The mean of `n` paired differences, its unadjusted 95 % t interval and the two-sided p-value of no difference."""
+    """The mean of `n` paired differences, its 95 % t interval and two-sided p-value; both are unadjusted."""
 
     mean: float
     low: float

@@ -116,7 +116,7 @@ def _found_at_all(gaps: Floats, looks: Looks, spent: Sequence[Sequence[float]], 
 
 
 def _found(distances: Sequence[Floats], spent: Sequence[float]) -> NDArray[np.int64]:
-    """Return the place of the look that finds each row at one level, from the distances at each look."""
+    """Return the place of the look that finds each row at one level."""
     rows, patterns = distances[0].shape
     found, left, beyond = np.full(rows, len(distances)), np.arange(rows), np.zeros((rows, patterns), dtype=bool)
     for place, (every, share) in enumerate(zip(distances, spent, strict=True)):

@@ -83,7 +83,7 @@ class Looks:
 
 
 def _spent(alpha: float, t: float, spending: str, beyond: int = 0) -> float:
-    """Return the alpha spent at a share `t` of the planned seeds, after so many looks beyond the plan."""
+    """Return the alpha spent at a share `t` of the planned seeds; `beyond` counts looks after these."""
     extra = HELD_BACK * alpha * (1 - 0.5**beyond)
     return SPENDING[spending]((1 - HELD_BACK) * alpha, min(1.0, t)) + extra
 
@@ -109,7 +109,7 @@ def first_look(seeds: int, spending: str, comparisons: int = 1) -> int:
 
 
 def even_looks(seeds: int, spending: str, comparisons: int = 1) -> tuple[int, ...]:
-    """Return up to `MOST_LOOKS` evenly spaced looks, from the first that can find a difference to the most seeds."""
+    """Return up to `MOST_LOOKS` evenly spaced looks, from `first_look` to the most seeds."""
     first = first_look(seeds, spending, comparisons)
     return tuple(sorted({round(at) for at in np.linspace(first, seeds, MOST_LOOKS)}))
 

@@ -67,7 +67,7 @@ def paired_permutation(a: Sequence[float], b: Sequence[float], *, draws: int | N
 
 
 def rounding_of(left: Numbers, right: Numbers) -> float:
-    """Return what sums of differences that are equal on paper may differ by, as scores were rounded to floats."""
+    """Return the rounding error of sums of differences: those equal on paper may differ by this."""
     return float(np.finfo(np.float64).eps * len(left) * (np.abs(left).sum() + np.abs(right).sum()))
 
 
@@ -97,8 +97,9 @@ def sampled(n: int, draws: int, seed: int) -> Signs:
 
 
 def fewest_pairs(comparisons: int = 1) -> int:
-    """Return the fewest pairs with which one look can find a difference at 5 % after Holm's correction.
+    """Return the fewest pairs with which one look can find a difference.
 
-    They are 6 for one comparison, 8 for the 6 comparisons of four optimizers, 11 for the 45 of ten.
+    At 5 % after Holm's correction they are 6 for one comparison, 8 for the 6 comparisons of four optimizers, and 11 for
+    the 45 of ten.
     """
     return max(1, ceil(1 - log2(PLANNED / count(comparisons, "comparisons"))))

@@ -32,7 +32,7 @@ class Proportion:
 
 
 def wilson(hits: float, of: int) -> Proportion:
-    """Return the proportion with Wilson's 95 % score interval, which holds its level on average even for 0 of 5."""
+    """Return the proportion with Wilson's 95 % score interval. It holds its level on average, even for 0 of 5."""
     if not 0 <= hits <= count(of, "of"):
         raise UsageError(f"{hits} of {of} is no proportion; expected between 0 and {of}.")
     z = float(special.ndtri((1 + LEVEL) / 2))
@@ -43,7 +43,7 @@ def wilson(hits: float, of: int) -> Proportion:
 
 
 def clopper_pearson(hits: int, of: int, level: float = LEVEL) -> Proportion:
-    """Return the proportion with the exact binomial interval, which covers at least its level for any true share."""
+    """Return the proportion with the exact binomial interval. It covers at least its level, for any true share."""
     found = stats.binomtest(hits, of).proportion_ci(level, "exact")
     return Proportion(hits / of, float(found.low), float(found.high), hits, of)
 

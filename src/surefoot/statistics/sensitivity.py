@@ -40,9 +40,9 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class GoodRates:
-    """The share of the tried learning rates, on a logarithmic axis `decades` wide, that is nearest to a good trial.
+    """The share of the tried learning rates that is nearest to a good trial.
 
-    The validation metric of a good trial is `within` this much of the best.
+    The axis is logarithmic and `decades` wide. The metric of a good trial is `within` this much of the best.
     """
 
     share: float
@@ -53,7 +53,7 @@ class GoodRates:
 def rate_sensitivity(
     rates: Sequence[float], scores: Sequence[float], within: float, *, higher: bool = True
 ) -> Sensitivity:
-    """Return the sensitivity to the learning rate, from a scan of it.
+    """Return the sensitivity of the score to the learning rate, from a scan.
 
     Scan the same range for every optimizer: shares of different ranges compare nothing.
 

@@ -80,10 +80,11 @@ def time_ratios(times: ByProblem) -> dict[str, dict[str, float]]:
 
 
 def algoperf_score(times: ByProblem) -> dict[str, float]:
-    """Return the AlgoPerf score of each optimizer, from 0 (never within `R_MAX`) to 1 (fastest on every problem).
+    """Return the AlgoPerf score of each optimizer, from 0 to 1.
 
-    It is the mean over problems of max(0, R_MAX - r) / (R_MAX - 1), where r is the ratio to the fastest. It depends on
-    the other optimizers: compare scores within one comparison only.
+    It is the mean over problems of max(0, R_MAX - r) / (R_MAX - 1), where r is the ratio to the fastest: 0 if never
+    within `R_MAX`, 1 if fastest on every problem. It depends on the other optimizers: compare scores within one
+    comparison only.
     """
     return {
         name: fmean(max(0.0, R_MAX - ratio) / (R_MAX - 1) for ratio in of.values())
